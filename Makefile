@@ -1,0 +1,129 @@
+# tapegrad: make, make check, make demo, make bench, make install; each variant has its own directory, build/<variant>/.
+# Needs gcc or clang, pkg-config, OpenBLAS (OpenMP build), zlib, jansson; cmocka for the tests. tools/setup.sh installs them.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG   := $(findstring clang,$(CC))
+VARIANT ?= $(if $(CLANG),clang,release)
+B       := build/$(VARIANT)
+VERSION := $(shell sed -n 's/.*define TG_VERSION "\(.*\)".*/\1/p' include/tapegrad.h)
+SONAME  := libtapegrad.so.$(firstword $(subst ., ,$(VERSION)))
+PREFIX  ?= /usr/local
+
+# ---- flags: never -ffast-math (it loses NaN), never -march=native (what is installed has to run elsewhere) ----
+
+OPT.release := -O3
+OPT.clang   := -O3
+OPT.debug   := -O0
+OPT.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+
+CFLAGS   ?= $(OPT.$(VARIANT)) -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(filter 1,$(WERROR)),-Werror)
+DEPS     := openblas zlib jansson
+# clang's libomp also serves the OpenMP calls that OpenBLAS makes, so there is one pool of threads with either compiler
+FLAGS    := -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fno-math-errno -fopenmp -Iinclude $(shell pkg-config --cflags $(DEPS))
+LIBS     := $(shell pkg-config --libs $(DEPS)) $(if $(CLANG),,-lmvec) -lm
+COMPILE   = $(CC) $(FLAGS) $(CFLAGS) $(SPECIAL) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
+%_avx2.o:   SPECIAL := -mavx2 -mfma
+%_avx512.o: SPECIAL := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+endif
+
+# ---- what there is ----
+
+ifneq ($(shell pkg-config --exists $(DEPS) && echo there),there)
+$(warning some of $(DEPS) is not installed: sh tools/setup.sh)
+endif
+
+LIB_O    := $(patsubst %.c,$B/%.o,$(wildcard src/*/*.c src/*/*/*.c))
+HELPER_O := $(patsubst %.c,$B/%.o,$(filter-out tests/test_%,$(wildcard tests/*.c)))
+TESTS    ?= $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)) $(notdir $(wildcard tests/test_*.sh))
+DEMOS    := $(patsubst %.c,$B/%,$(wildcard demos/*.c))
+BENCHES  := $(patsubst %.c,$B/%,$(wildcard bench/*.c))
+TEST_X   := $(patsubst %,$B/tests/%,$(filter-out %.sh,$(TESTS)))
+
+EVALUATORS ?= reference fused
+
+.PHONY: all lib check demo demos bench benches asan tsan valgrind install format clean
+.SECONDARY:
+
+all: lib
+lib: $B/libtapegrad.a $B/libtapegrad.so
+demos: $(DEMOS)
+benches: $(BENCHES)
+
+$B/libtapegrad.a: $(LIB_O)
+	rm -f $@ && ar rcs $@ $^
+
+$B/$(SONAME): $(LIB_O)
+	$(CC) $(CFLAGS) -fopenmp -shared -Wl,-soname,$(SONAME) -Wl,-Bsymbolic-functions -o $@ $^ $(LIBS) $(LDFLAGS)
+
+$B/libtapegrad.so: $B/$(SONAME)
+	ln -sf $(<F) $@
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE)
+
+LINK = $(CC) $(CFLAGS) -fopenmp -o $@ $^ $(LIBS) $(LDFLAGS)
+$B/tests/test_%: $B/tests/test_%.o $(HELPER_O) $B/libtapegrad.a
+	$(LINK) -lcmocka
+$B/demos/%: $B/demos/%.o $B/libtapegrad.a
+	$(LINK)
+$B/bench/%: $B/bench/%.o $B/libtapegrad.a
+	$(LINK)
+
+# ---- running ----
+
+# Every test, under each evaluator; the last line is "N passed, N failed". make check TESTS="test_show test_io" runs some of them.
+check: lib $(TEST_X)
+	@BUILD='$B' CC='$(CC)' FLAGS='$(FLAGS) $(CFLAGS)' LIBS='$(LIBS) $(LDFLAGS)' EVALUATORS='$(EVALUATORS)' \
+	    tests/run.sh $(TESTS)
+
+demo: $B/demos/04_mnist_mlp
+	$< $(if $(TAPEGRAD_DATA),--data '$(TAPEGRAD_DATA)')
+
+bench: $(BENCHES)
+	@for b in $^; do echo "$$b"; $$b || exit 1; done
+
+asan:
+	$(MAKE) --no-print-directory check VARIANT=asan
+
+# One OpenMP thread: libgomp's own synchronisation is invisible to the sanitizer. The threads that tests make are watched.
+tsan:
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory check VARIANT=tsan
+
+valgrind:
+	OMP_NUM_THREADS=1 RUN='valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99' $(MAKE) --no-print-directory check
+
+# ---- the rest ----
+
+define PC
+prefix=$(PREFIX)
+Name: tapegrad
+Description: Reverse-mode automatic differentiation on tensors
+Version: $(VERSION)
+Cflags: -I$${prefix}/include
+Libs: -L$${prefix}/lib -ltapegrad
+Libs.private: $(LIBS) -fopenmp
+endef
+export PC
+
+install: lib
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $B/libtapegrad.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $B/$(SONAME) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libtapegrad.so
+	echo "$$PC" >$(DESTDIR)$(PREFIX)/lib/pkgconfig/tapegrad.pc
+
+format:
+	clang-format -i $(wildcard include/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] demos/*.[ch] bench/*.[ch])
+
+clean:
+	rm -rf build
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

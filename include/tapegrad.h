@@ -1,0 +1,540 @@
+/* tapegrad.h - reverse-mode automatic differentiation on tensors, in C.
+ *
+ * What a model writer needs, readable from top to bottom. Op writers continue in tapegrad_op.h.
+ *
+ *   tg_tape   *t = tg_tape_new(NULL);
+ *   tg_tensor *w = tg_param(t, "w", tg_glorot(t, TG_SHAPE(3, 1)));
+ *   tg_tensor *x = tg_from_f32(t, TG_SHAPE(4, 3), x_data), *y = tg_from_f32(t, TG_SHAPE(4, 1), y_data);
+ *   tg_tensor *loss = tg_mse(tg_matmul(x, w), y);     recorded; nothing is computed yet
+ *   tg_backward(loss);                                computes the loss and the gradient of w
+ *   tg_step(opt);                                     updates w
+ *   tg_reset(t);                                      everything goes but the parameters
+ *
+ * Ownership. Everything lives on a tape. tg_reset() drops all of it except parameters and what tg_keep() kept;
+ * tg_tape_free() drops the rest. Nobody frees a temporary, so expressions nest. A handle used after its tape was reset
+ * is an error with a message, not a crash.
+ *
+ * Values on demand. An op call checks shapes and dtypes at once and computes nothing. Values are computed when somebody
+ * needs them: tg_backward, tg_eval, tg_item, tg_data, printing, saving. What such a call did not ask for is not held:
+ * asking for it later computes it again. Reading a value that a changed parameter has invalidated is an error.
+ *
+ * Errors. Nothing here aborts. A wrong call composes one sentence, stores it as the tape's first error (tg_error), hands
+ * it to the tape's error handler (by default one line on stderr) and returns NULL or a status. Every op takes NULL and
+ * returns NULL, so an expression flows through and is checked once, at the end.
+ *
+ * Threads. Tapes are independent of each other; one tape belongs to one thread at a time. There is no global state.
+ */
+#ifndef TAPEGRAD_H
+#define TAPEGRAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TG_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define TG_API           __attribute__((visibility("default")))
+#define TG_MUST_USE      __attribute__((warn_unused_result))
+#define TG_PRINTF(f, a)  __attribute__((format(printf, f, a)))
+#else
+#define TG_API
+#define TG_MUST_USE
+#define TG_PRINTF(f, a)
+#endif
+
+/* ---- basic types -------------------------------------------------------------------------------------------------- */
+
+typedef struct tg_tape   tg_tape;
+typedef struct tg_tensor tg_tensor; /* an opaque handle; it belongs to its tape */
+
+typedef enum tg_status {
+    TG_OK = 0,
+    TG_ERR_NULL,        /* a NULL argument: usually an earlier call failed */
+    TG_ERR_SHAPE,       /* shapes, ranks, axes or sizes do not fit */
+    TG_ERR_DTYPE,       /* the dtype is wrong or the dtypes differ */
+    TG_ERR_ARG,         /* any other argument out of its range */
+    TG_ERR_STALE,       /* a handle from before tg_reset, or a value that a later write invalidated */
+    TG_ERR_TAPE,        /* tensors of two tapes in one call */
+    TG_ERR_GRAD,        /* no gradient path, or an op without derivative in it */
+    TG_ERR_INDEX,       /* an index or label outside its range */
+    TG_ERR_MEMORY,      /* allocation failed */
+    TG_ERR_IO,          /* the system refused to open, read or write a file */
+    TG_ERR_FORMAT,      /* a file's content is malformed */
+    TG_ERR_UNSUPPORTED, /* a feature that is not there */
+} tg_status;
+
+/* The status' name, such as "shape error". Never NULL. */
+TG_API const char *tg_status_name(tg_status s);
+
+typedef enum tg_dtype {
+    TG_F32 = 0, /* the usual one */
+    TG_F64,
+    TG_I64, /* the integers carry indices and labels, u8 images, bool masks: none of them has gradients */
+    TG_I32,
+    TG_U8,
+    TG_BOOL, /* one byte, 0 or 1 */
+    TG_NDTYPES,
+} tg_dtype;
+
+TG_API const char *tg_dtype_name(tg_dtype d); /* "float32", …; "invalid" for anything else */
+TG_API size_t      tg_dtype_size(tg_dtype d); /* bytes per element; 0 for anything else */
+static inline bool tg_dtype_is_float(tg_dtype d) { return d == TG_F32 || d == TG_F64; }
+
+enum { TG_MAX_RANK = 8 };
+
+typedef struct tg_shape {
+    int     rank;             /* 0 (a scalar) to TG_MAX_RANK */
+    int64_t dim[TG_MAX_RANK]; /* every one >= 0, outermost first (row-major, the last axis is contiguous) */
+} tg_shape;
+
+/* TG_SHAPE(3, 4): the address of a shape with these sizes, good until the end of the enclosing block.
+ * More than 8 sizes make a shape of that rank, which every function refuses. */
+#define TG_COUNT_(...)  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define TG_FIRST8_(a, b, c, d, e, f, g, h, ...) a, b, c, d, e, f, g, h
+#define TG_SHAPE(...)   (&(tg_shape){TG_COUNT_(__VA_ARGS__), {TG_FIRST8_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0)}})
+#define TG_SCALAR_SHAPE (&(tg_shape){0, {0}})
+
+/* TG_AXES(0, -1): a list of axes for the reductions and tg_permute; TG_ALL_AXES: all of them. Negative axes count from the end. */
+typedef struct tg_axes {
+    int n; /* -1: all axes */
+    int axis[TG_MAX_RANK];
+} tg_axes;
+#define TG_AXES(...) (&(tg_axes){(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {TG_FIRST8_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0)}})
+#define TG_ALL_AXES  (&(tg_axes){-1, {0}})
+
+/* Where all memory comes from. resize(ctx, p, old, size): as realloc; p NULL allocates, size 0 frees and returns NULL.
+ * What it returns is aligned for any C type. NULL for size > 0 means out of memory and leaves p as it was. */
+typedef struct tg_allocator {
+    void *(*resize)(void *ctx, void *p, size_t old_size, size_t size);
+    void *ctx;
+} tg_allocator;
+
+/* ---- the tape ----------------------------------------------------------------------------------------------------- */
+
+typedef void (*tg_error_fn)(void *ctx, tg_status s, const char *sentence);
+
+/* Options are structs in which zero means the usual value; a NULL pointer means all of them. */
+typedef struct tg_tape_options {
+    uint64_t     seed;      /* of the tape's random numbers */
+    tg_dtype     dtype;     /* of what tg_zeros, tg_randn … create: TG_F32 (usual) or TG_F64 */
+    int          threads;   /* most threads to use; 0: as OpenMP says */
+    bool         silent;    /* no error handler at all */
+    tg_error_fn  on_error;  /* NULL: one line on stderr */
+    void        *error_ctx; /* handed to on_error */
+    tg_allocator allocator; /* zero: realloc and free */
+    const char  *evaluator; /* "fused" or "reference"; NULL: the environment's TAPEGRAD_EVAL, else the default */
+} tg_tape_options;
+
+/* A new empty tape, or NULL when memory ran out or an option is out of its range. */
+TG_API tg_tape *tg_tape_new(const tg_tape_options *options) TG_MUST_USE;
+
+/* Frees the tape, its tensors, its optimizers and loaders. NULL is allowed. */
+TG_API void tg_tape_free(tg_tape *tape);
+
+/* Drops everything recorded except parameters and kept tensors, and their gradients. Their handles become stale. */
+TG_API tg_status tg_reset(tg_tape *tape);
+
+/* The first error's sentence since the tape was made or tg_clear_error was called, or NULL. */
+TG_API const char *tg_error(const tg_tape *tape);
+TG_API tg_status   tg_error_status(const tg_tape *tape); /* its status, TG_OK without error */
+TG_API void        tg_clear_error(tg_tape *tape);
+TG_API void        tg_set_error_handler(tg_tape *tape, tg_error_fn fn, void *ctx); /* fn NULL: silence */
+
+/* Turns recording of gradients on or off and returns how it was. Off, results need no gradient (evaluation, updates). */
+TG_API bool tg_set_grad_enabled(tg_tape *tape, bool on);
+
+/* Restarts the tape's random number stream from a seed. */
+TG_API tg_status tg_seed(tg_tape *tape, uint64_t seed);
+
+/* Figures about a tape, for tests and for curiosity. */
+typedef struct tg_tape_stats {
+    int64_t     nodes;           /* recorded since the last reset */
+    int64_t     allocations;     /* calls to the allocator that asked for memory, since the tape was made */
+    size_t      bytes_reserved;  /* held from the allocator now */
+    int64_t     evaluated_nodes; /* ops computed since the tape was made */
+    int64_t     plans_made;      /* planning passes since the tape was made */
+    const char *evaluator;       /* "reference" or "fused" */
+} tg_tape_stats;
+TG_API tg_tape_stats tg_stats(const tg_tape *tape);
+
+/* ---- lifetimes ---------------------------------------------------------------------------------------------------- */
+
+/* A trainable parameter: a kept copy of init's value that requires grad and has a name. The name is copied; it must be
+ * non-empty, at most 200 bytes of printable UTF-8 and unused on this tape. init must be f32 or f64. */
+TG_API tg_tensor *tg_param(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
+
+/* A copy of t's value that survives tg_reset, without history: h = tg_keep(h). What is kept already comes back as it is. */
+TG_API tg_tensor *tg_keep(tg_tensor *t) TG_MUST_USE;
+
+/* Lets go of what tg_keep or tg_param kept: its handle becomes stale at once. An error while something recorded since the
+ * last reset still reads it and has no value yet is reported when that is read. */
+TG_API tg_status tg_release(tg_tensor *t);
+
+/* The tape's parameters in the order they were made. */
+TG_API int        tg_param_count(const tg_tape *tape);
+TG_API tg_tensor *tg_param_at(const tg_tape *tape, int i);            /* NULL outside 0 … count-1 */
+TG_API tg_tensor *tg_param_named(const tg_tape *tape, const char *name); /* NULL where there is none; no error */
+TG_API const char *tg_name(const tg_tensor *t);                        /* of a parameter, else NULL */
+
+/* ---- making tensors ----------------------------------------------------------------------------------------------- */
+
+/* Copies of the caller's data, row-major. data may be NULL only for a size of 0. */
+TG_API tg_tensor *tg_from_data(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data);
+TG_API tg_tensor *tg_from_f32(tg_tape *tape, const tg_shape *shape, const float *data);
+TG_API tg_tensor *tg_from_f64(tg_tape *tape, const tg_shape *shape, const double *data);
+TG_API tg_tensor *tg_from_i64(tg_tape *tape, const tg_shape *shape, const int64_t *data);
+
+/* No copy: the tensor reads the caller's memory, which must hold still until tg_reset. Never written by the library. */
+TG_API tg_tensor *tg_borrow(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data);
+
+/* In the tape's dtype, unless said. */
+TG_API tg_tensor *tg_full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value);
+TG_API tg_tensor *tg_zeros(tg_tape *tape, const tg_shape *shape);
+TG_API tg_tensor *tg_ones(tg_tape *tape, const tg_shape *shape);
+TG_API tg_tensor *tg_scalar(tg_tape *tape, double value);                  /* rank 0 */
+TG_API tg_tensor *tg_zeros_like(tg_tensor *t);                             /* t's dtype and shape */
+TG_API tg_tensor *tg_ones_like(tg_tensor *t);
+TG_API tg_tensor *tg_arange(tg_tape *tape, tg_dtype dtype, int64_t n);     /* 0, 1, … n-1 */
+TG_API tg_tensor *tg_linspace(tg_tape *tape, double from, double to, int64_t n); /* n evenly spaced, both ends included */
+TG_API tg_tensor *tg_eye(tg_tape *tape, int64_t n);                        /* the n×n identity */
+
+/* Random numbers: Philox4x32-10 of the tape's seed; each call takes the next piece of the stream. */
+TG_API tg_tensor *tg_rand(tg_tape *tape, const tg_shape *shape);   /* uniform in [0, 1) */
+TG_API tg_tensor *tg_randn(tg_tape *tape, const tg_shape *shape);  /* normal, mean 0, variance 1 (Box-Muller) */
+TG_API tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi); /* uniform in [lo, hi) */
+TG_API tg_tensor *tg_bernoulli(tg_tape *tape, const tg_shape *shape, double p);           /* bool, true with probability p */
+
+/* Initial weights for a shape [in, out]; for more axes [out, in, k…] as convolutions have, fans count the window.
+ * glorot: uniform in ±sqrt(6 / (in + out)). Glorot, Bengio 2010. kaiming: normal, std sqrt(2 / in). He et al. 2015. */
+TG_API tg_tensor *tg_glorot(tg_tape *tape, const tg_shape *shape);
+TG_API tg_tensor *tg_kaiming(tg_tape *tape, const tg_shape *shape);
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+TG_API tg_tape        *tg_tape_of(const tg_tensor *t);  /* NULL for NULL and for a stale handle */
+TG_API const tg_shape *tg_shape_of(const tg_tensor *t); /* NULL likewise */
+TG_API int             tg_rank(const tg_tensor *t);     /* -1 likewise */
+TG_API int64_t         tg_dim(const tg_tensor *t, int axis); /* negative axes count from the end; -1 likewise, and outside the rank */
+TG_API int64_t         tg_numel(const tg_tensor *t);    /* number of elements; -1 likewise */
+TG_API tg_dtype        tg_dtype_of(const tg_tensor *t); /* TG_NDTYPES likewise */
+TG_API bool            tg_requires_grad(const tg_tensor *t);
+
+/* Computes the values of n tensors as one plan and holds them until tg_reset. */
+TG_API tg_status tg_eval(tg_tensor *const *t, int n);
+
+/* Marks t as wanted: the next tg_backward or tg_eval on its tape computes and holds its value too, in the same plan.
+ * Say it of logits, of metrics, before tg_backward. Returns t. */
+TG_API tg_tensor *tg_want(tg_tensor *t);
+
+/* The value of a one-element tensor; NaN after an error. */
+TG_API double tg_item(tg_tensor *t);
+
+/* The values, row-major and contiguous, good until tg_reset (of a kept tensor: until it is written or released). NULL after an error.
+ * The typed ones also check the dtype. */
+TG_API const void    *tg_data(tg_tensor *t);
+TG_API const float   *tg_data_f32(tg_tensor *t);
+TG_API const double  *tg_data_f64(tg_tensor *t);
+TG_API const int64_t *tg_data_i64(tg_tensor *t);
+
+/* Copies the values out, row-major. bytes must be exactly the tensor's size in bytes. */
+TG_API tg_status tg_copy_to(tg_tensor *t, void *dst, size_t bytes);
+
+/* Overwrites a kept tensor's or parameter's values in place. bytes must be exactly its size in bytes. What was recorded
+ * before and has no value yet becomes invalid. */
+TG_API tg_status tg_copy_from(tg_tensor *t, const void *src, size_t bytes);
+
+/* Writes the tensor as a person reads it (large ones with … in the middle) into buf, always terminated, and returns the
+ * length that the whole text has, as snprintf does; -1 after an error. */
+TG_API int tg_format(tg_tensor *t, char *buf, size_t size);
+TG_API tg_status tg_print(const char *label, tg_tensor *t); /* to stdout, with a label or NULL */
+
+/* ---- gradients ---------------------------------------------------------------------------------------------------- */
+
+/* Makes a tensor without history one that gradients are computed for (a leaf). f32 and f64 only. Returns t. */
+TG_API tg_tensor *tg_require_grad(tg_tensor *t);
+
+/* Computes loss and d loss / d leaf for every leaf it depends on, adding to gradients that are already there.
+ * loss has one element. TG_ERR_GRAD when no leaf requires grad. */
+TG_API tg_status tg_backward(tg_tensor *loss);
+
+/* The same for any output y, with the seed v of y's shape and dtype: adds v^T dy/dleaf. */
+TG_API tg_status tg_backward_seed(tg_tensor *y, tg_tensor *seed);
+
+/* The gradient of a leaf, of the leaf's shape and dtype; NULL (no error) when there is none.
+ * Gradients of kept tensors survive tg_reset. tg_step uses gradients up: they stay readable, and the next backward starts anew. */
+TG_API tg_tensor *tg_grad_of(const tg_tensor *leaf);
+
+/* Forgets the gradients of all parameters and kept tensors of the tape. */
+TG_API tg_status tg_zero_grad(tg_tape *tape);
+
+/* grads[k] = sum_j d(seeds[j]^T outputs[j]) / d inputs[k], as new tensors, without touching anyone's gradient.
+ * seeds NULL, or seeds[j] NULL: ones, for one-element outputs. inputs may be leaves or intermediate results that require grad.
+ * An input that no output depends on gets zeros. create_graph: the results can be differentiated again. */
+TG_API tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outputs, tg_tensor *const *inputs,
+                         int n_inputs, bool create_graph, tg_tensor **grads);
+
+/* t's value without its history: gradients stop here. */
+TG_API tg_tensor *tg_detach(tg_tensor *t);
+
+/* ---- pointwise ops ------------------------------------------------------------------------------------------------
+ * Operands broadcast as in NumPy: shapes are aligned at the last axis; sizes must be equal or 1. dtypes must be equal. */
+
+TG_API tg_tensor *tg_add(tg_tensor *a, tg_tensor *b);     /* a + b */
+TG_API tg_tensor *tg_sub(tg_tensor *a, tg_tensor *b);     /* a - b */
+TG_API tg_tensor *tg_mul(tg_tensor *a, tg_tensor *b);     /* a b, elementwise */
+TG_API tg_tensor *tg_div(tg_tensor *a, tg_tensor *b);     /* a / b; f32, f64 */
+TG_API tg_tensor *tg_pow(tg_tensor *a, tg_tensor *b);     /* a^b; b a^(b-1) is 0 where b = 0; d/db at a = 0 is 0 for b >= 0 */
+TG_API tg_tensor *tg_maximum(tg_tensor *a, tg_tensor *b); /* NaN if either is; half the gradient each on ties */
+TG_API tg_tensor *tg_minimum(tg_tensor *a, tg_tensor *b);
+
+/* The same with a C number of a's dtype. */
+TG_API tg_tensor *tg_add_s(tg_tensor *a, double s);
+TG_API tg_tensor *tg_sub_s(tg_tensor *a, double s);
+TG_API tg_tensor *tg_mul_s(tg_tensor *a, double s);
+TG_API tg_tensor *tg_div_s(tg_tensor *a, double s);
+TG_API tg_tensor *tg_pow_s(tg_tensor *a, double s);  /* a^s; s = 2, 1/2, 1, 0, -1 are done without pow */
+TG_API tg_tensor *tg_rsub_s(double s, tg_tensor *a); /* s - a */
+TG_API tg_tensor *tg_rdiv_s(double s, tg_tensor *a); /* s / a */
+
+TG_API tg_tensor *tg_neg(tg_tensor *x);        /* -x */
+TG_API tg_tensor *tg_abs(tg_tensor *x);        /* |x|; slope 0 at 0 */
+TG_API tg_tensor *tg_sign(tg_tensor *x);       /* -1, 0, 1; gradient zero */
+TG_API tg_tensor *tg_square(tg_tensor *x);     /* x^2 */
+TG_API tg_tensor *tg_sqrt(tg_tensor *x);       /* x^(1/2) */
+TG_API tg_tensor *tg_reciprocal(tg_tensor *x); /* 1/x */
+TG_API tg_tensor *tg_exp(tg_tensor *x);        /* e^x */
+TG_API tg_tensor *tg_log(tg_tensor *x);        /* ln x; log 0 = -inf, NaN below */
+TG_API tg_tensor *tg_log1p(tg_tensor *x);      /* ln(1 + x) */
+TG_API tg_tensor *tg_sin(tg_tensor *x);
+TG_API tg_tensor *tg_cos(tg_tensor *x);
+TG_API tg_tensor *tg_tanh(tg_tensor *x);
+TG_API tg_tensor *tg_erf(tg_tensor *x);        /* 2/sqrt(pi) times the integral of exp(-t^2) over 0 … x */
+
+/* Where a slope is infinite (sqrt, log, pow, division by 0), a zero incoming gradient still contributes zero. */
+
+TG_API tg_tensor *tg_relu(tg_tensor *x);                       /* max(x, 0); slope 0 at 0 */
+TG_API tg_tensor *tg_leaky_relu(tg_tensor *x, double slope);   /* x > 0 ? x : slope x; slope at 0 */
+TG_API tg_tensor *tg_sigmoid(tg_tensor *x);                    /* 1 / (1 + e^-x) */
+TG_API tg_tensor *tg_softplus(tg_tensor *x);                   /* ln(1 + e^x), without overflow */
+TG_API tg_tensor *tg_gelu(tg_tensor *x);                       /* x (1 + erf(x/sqrt 2)) / 2. Hendrycks, Gimpel 2016 */
+TG_API tg_tensor *tg_gelu_tanh(tg_tensor *x);                  /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+
+/* Comparisons and logic give bool and have no gradient. */
+TG_API tg_tensor *tg_eq(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_ne(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_lt(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_le(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_gt(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_ge(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_isfinite(tg_tensor *x);
+TG_API tg_tensor *tg_logical_not(tg_tensor *x); /* of a bool */
+
+/* cond ? a : b, cond of bool. Gives no gradient to the side not taken, whatever that side holds. */
+TG_API tg_tensor *tg_where(tg_tensor *cond, tg_tensor *a, tg_tensor *b);
+
+/* Converts the dtype: to bool x != 0; from float to integer towards zero, saturating, NaN to 0. Gradients flow between floats. */
+TG_API tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype);
+
+/* ---- reductions ---------------------------------------------------------------------------------------------------
+ * axes: TG_AXES(…) or TG_ALL_AXES. keepdim leaves the reduced axes with size 1. Sums of f32 are accumulated in f64 where that is cheap, always in
+ * a fixed order. */
+
+TG_API tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim);       /* of bool and integers: i64 */
+TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* f32, f64; NaN over nothing */
+TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* ties share the gradient; an error over nothing */
+TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);
+TG_API tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim);               /* i64, the first of equals; NaN counts as largest; no gradient */
+TG_API tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim); /* ln sum e^x; all -inf gives -inf with gradient 0 */
+TG_API tg_tensor *tg_softmax(tg_tensor *x, int axis);     /* e^x / sum e^x; a row of all -inf gives zeros */
+TG_API tg_tensor *tg_log_softmax(tg_tensor *x, int axis); /* x - logsumexp x; a row of all -inf stays -inf */
+
+/* ---- products -----------------------------------------------------------------------------------------------------
+ * C[…,m,n] = A[…,m,k] B[…,k,n]; leading axes broadcast. f32, f64. k = 0 gives zeros. Transposed views reach BLAS as flags. */
+TG_API tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b);
+
+/* ---- shapes -------------------------------------------------------------------------------------------------------
+ * All but tg_cat are views: they cost a node and no copy, unless a reshape cannot be expressed by strides. */
+
+TG_API tg_tensor *tg_reshape(tg_tensor *x, const tg_shape *shape); /* one size may be -1: it follows from the others */
+TG_API tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes);   /* result axis i is x's axis axes[i] */
+TG_API tg_tensor *tg_transpose(tg_tensor *x, int axis0, int axis1);
+TG_API tg_tensor *tg_mT(tg_tensor *x);                             /* the last two axes swapped */
+TG_API tg_tensor *tg_expand(tg_tensor *x, const tg_shape *shape);  /* broadcast to a shape */
+TG_API tg_tensor *tg_slice(tg_tensor *x, int axis, int64_t start, int64_t stop, int64_t step); /* Python's x[start:stop:step], step != 0 */
+TG_API tg_tensor *tg_select(tg_tensor *x, int axis, int64_t index);   /* one index of an axis, which goes away; negative from the end */
+TG_API tg_tensor *tg_squeeze(tg_tensor *x, int axis);              /* drops an axis of size 1 */
+TG_API tg_tensor *tg_unsqueeze(tg_tensor *x, int axis);            /* inserts an axis of size 1 before axis (after the last: rank) */
+TG_API tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis);    /* joins along an axis; n >= 1 */
+TG_API tg_tensor *tg_contiguous(tg_tensor *x);                     /* the same values; a copy of its own where x is a strided view */
+
+/* ---- indexing -----------------------------------------------------------------------------------------------------
+ * Indices are i64 or i32 tensors. Outside their range: TG_ERR_INDEX when the value is computed. They get no gradient. */
+
+TG_API tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes); /* index […] gives […, classes], in the tape's dtype */
+TG_API tg_tensor *tg_gather(tg_tensor *x, int axis, tg_tensor *index); /* out[i,j] = x[index[i,j], j] for axis 0; same rank, index sizes <= x's beside axis; repeats add up in the gradient */
+TG_API tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index); /* index of rank 1 picks slices along axis */
+
+/* ---- losses ------------------------------------------------------------------------------------------------------- */
+
+TG_API tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target); /* mean of (prediction - target)^2 */
+
+/* Binary cross-entropy: mean of max(x,0) - x t + ln(1 + e^-|x|), x the logits, t the targets in [0, 1] of the same dtype. */
+TG_API tg_tensor *tg_bce_with_logits(tg_tensor *logits, tg_tensor *target);
+
+/* Cross-entropy by class index: mean over rows of logsumexp(row) - row[label]. logits [N, classes] (or […, classes]), label [N] (or […])
+ * of i64 or i32. A label outside 0 … classes-1: TG_ERR_INDEX when the value is computed. */
+TG_API tg_tensor *tg_cross_entropy(tg_tensor *logits, tg_tensor *label);
+
+/* Zeroes each element with probability p and scales the others by 1/(1-p); 0 <= p <= 1, p = 1 gives zeros. The same mask in every
+ * gradient. For training: leave it out when evaluating. */
+TG_API tg_tensor *tg_dropout(tg_tensor *x, double p);
+
+/* The share of rows whose largest logit is the label's: a scalar in the tape's dtype, without gradient. */
+TG_API tg_tensor *tg_accuracy(tg_tensor *logits, tg_tensor *label);
+
+/* ---- optimizers ---------------------------------------------------------------------------------------------------
+ * An optimizer belongs to its tape and is freed with it. It updates all the tape's parameters, or the listed ones. */
+
+typedef struct tg_optim tg_optim;
+
+typedef struct tg_sgd_options {
+    double            lr;           /* learning rate; 0: 0.01 */
+    double            momentum;     /* 0 … */
+    double            dampening;
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    bool              nesterov;     /* needs momentum > 0 and no dampening */
+    tg_tensor *const *params;       /* NULL: all of the tape, also those made later */
+    int               n_params;
+} tg_sgd_options;
+
+/* m = momentum m + (1 - dampening) g (m = g at first); w -= lr m, or lr (g + momentum m) with Nesterov. As PyTorch's SGD. */
+TG_API tg_optim *tg_sgd(tg_tape *tape, const tg_sgd_options *options);
+
+typedef struct tg_adam_options {
+    double            lr;           /* 0: 0.001 */
+    double            beta1, beta2; /* 0: 0.9 and 0.999 */
+    double            eps;          /* 0: 1e-8 */
+    double            weight_decay; /* tg_adam: adds weight_decay w to the gradient. tg_adamw: w -= lr weight_decay w; 0: 0 for adam, 0.01 for adamw; negative: none */
+    tg_tensor *const *params;
+    int               n_params;
+} tg_adam_options;
+
+/* m = beta1 m + (1-beta1) g; v = beta2 v + (1-beta2) g^2; w -= lr m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps). Kingma, Ba 2015. */
+TG_API tg_optim *tg_adam(tg_tape *tape, const tg_adam_options *options);
+TG_API tg_optim *tg_adamw(tg_tape *tape, const tg_adam_options *options); /* decoupled decay. Loshchilov, Hutter 2019 */
+
+/* One update of every parameter that has a gradient, which it uses up. Parameters without one stay as they are. */
+TG_API tg_status tg_step(tg_optim *opt);
+TG_API tg_status tg_optim_zero_grad(tg_optim *opt); /* forgets the gradients of this optimizer's parameters */
+TG_API tg_status tg_set_lr(tg_optim *opt, double lr);
+TG_API double    tg_lr(const tg_optim *opt);        /* NaN for NULL */
+TG_API void      tg_optim_free(tg_optim *opt);      /* before the tape's end, where wished; NULL is allowed */
+
+/* Scales all gradients of the tape so that their joint 2-norm is at most max_norm > 0; *norm (may be NULL) gets the norm before.
+ * TG_ERR_ARG when the norm is not finite; the gradients stay as they were then. */
+TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm);
+
+/* ---- files: named tensors in the safetensors format --------------------------------------------------------------- */
+
+/* Writes all parameters of the tape. The file is complete or the old one stays: temporary file, fsync, rename. */
+TG_API tg_status tg_save(tg_tape *tape, const char *path);
+
+/* Reads a file into the tape's parameters. Names, dtypes and shapes must agree exactly, or nothing is changed. */
+TG_API tg_status tg_load(tg_tape *tape, const char *path);
+
+/* The same for any tensors under any names; reading gives new tensors, in the order of the file's data. */
+TG_API tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor *const *tensors, int n);
+
+typedef struct tg_archive tg_archive; /* an opened file; belongs to its tape */
+TG_API tg_archive *tg_archive_open(tg_tape *tape, const char *path) TG_MUST_USE;
+TG_API int         tg_archive_count(const tg_archive *a);
+TG_API const char *tg_archive_name(const tg_archive *a, int i);           /* NULL outside 0 … count-1 */
+TG_API tg_tensor  *tg_archive_read(tg_archive *a, const char *name);      /* a new tensor; NULL after an error */
+TG_API void        tg_archive_close(tg_archive *a);
+
+/* ---- data sets and mini-batches ----------------------------------------------------------------------------------- */
+
+typedef struct tg_dataset tg_dataset; /* arrays in memory, first axis = sample; belongs to its tape, survives tg_reset */
+
+/* A pair of IDX files (plain or .gz): images u8 [n, h, w] and labels u8 [n]. Malformed: TG_ERR_FORMAT with a sentence. classes > 0
+ * refuses labels outside 0 … classes-1. */
+TG_API tg_dataset *tg_idx_dataset(tg_tape *tape, const char *images, const char *labels, int classes) TG_MUST_USE;
+
+/* MNIST out of a directory with its four IDX files, each plain or .gz; part: "train" (60,000) or "test" (10,000). */
+TG_API tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *part) TG_MUST_USE;
+
+/* n digits of 28×28, drawn from strokes with random slant, thickness, shift and noise: handwritten-looking, made here, free of
+ * licences. The same seed draws the same digits. */
+TG_API tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed) TG_MUST_USE;
+
+/* The caller's arrays, copied. images: f32 [n, …] or u8 [n, …]; labels: i64 [n]. */
+TG_API tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *x, const int64_t *labels) TG_MUST_USE;
+
+TG_API int64_t         tg_dataset_size(const tg_dataset *d);
+TG_API const tg_shape *tg_dataset_shape(const tg_dataset *d); /* of x, [n, …] */
+TG_API const uint8_t  *tg_dataset_u8(const tg_dataset *d);    /* x as bytes, NULL for other dtypes */
+TG_API const int64_t  *tg_dataset_labels(const tg_dataset *d);
+TG_API void            tg_dataset_free(tg_dataset *d);
+
+typedef struct tg_loader tg_loader; /* runs over a part of a data set in mini-batches; belongs to its tape */
+
+typedef struct tg_loader_options {
+    int64_t  batch;     /* 0: 32 */
+    bool     shuffle;   /* anew in every epoch */
+    bool     drop_last; /* leave out the ragged last batch */
+    bool     flatten;   /* x as [batch, features] */
+    int64_t  first, count; /* the part of the data set; count 0: to its end */
+    uint64_t seed;      /* of the shuffling */
+    double   scale, shift; /* x = scale x + shift; scale 0: 1/255 for u8, else 1 */
+} tg_loader_options;
+
+TG_API tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options) TG_MUST_USE;
+
+/* The next mini-batch: x in the tape's dtype, y of i64, both new tensors. false at the end of the epoch (the next call starts
+ * the next one) and after an error: tg_error() tells them apart. */
+TG_API bool      tg_next(tg_loader *l, tg_tensor **x, tg_tensor **y);
+TG_API int64_t   tg_loader_batches(const tg_loader *l); /* per epoch */
+TG_API int64_t   tg_loader_size(const tg_loader *l);    /* samples per epoch */
+TG_API tg_status tg_loader_rewind(tg_loader *l);        /* the next batch is an epoch's first */
+TG_API void      tg_loader_free(tg_loader *l);
+
+/* ---- checking gradients ------------------------------------------------------------------------------------------- */
+
+/* A function of n inputs under test. It may be called many times and must give the same result each time. */
+typedef tg_tensor *(*tg_fn)(void *ctx, tg_tensor *const *in);
+
+typedef struct tg_gradcheck_options {
+    double   eps;        /* step of the central difference; 0: 1e-3 (relative to max(1, |x|)) */
+    double   rtol, atol; /* 0: 1e-6 and 1e-8: pass when |analytic - numeric| <= atol + rtol max(|analytic|, |numeric|) + r, where
+                          * r = 8 DBL_EPSILON / eps sum |v f| allows for the rounding of f's values */
+    int      order;      /* 1 (also 0): first derivatives; 2: those and second derivatives */
+    int      directions; /* random output directions v to try, each uniform in [-1, 1); 0: 2; at most 64 */
+    uint64_t seed;       /* of the directions */
+} tg_gradcheck_options;
+
+typedef struct tg_gradcheck_report {
+    bool    ok;
+    int     order;                /* in which derivative the worst element was found: 1 or 2 */
+    int     input;                /* its input; -1: seen only along a random direction in all of them */
+    int64_t element;              /* its row-major number there; -1: seen only along a random direction in the input */
+    double  analytic, numeric, relative_error;
+    char    text[512];            /* all that as a sentence */
+} tg_gradcheck_report;
+
+/* Compares the gradient of f at these inputs with central differences improved by one Richardson step, contracted with random output
+ * directions: inputs of at most 64 elements element by element; larger ones, and all together, along random directions, and where
+ * those disagree, by halving down to an element. Inputs of f64 that require grad are varied (at least one), the others are constants.
+ * f gets fresh leaves in their place, on the same tape; it must not reset the tape. Nobody's gradient is touched. Returns TG_OK when all
+ * agree, TG_ERR_GRAD when they do not, and other errors when f is not finite, not repeatable or not f64; report may be NULL. */
+TG_API tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, const tg_gradcheck_options *options,
+                              tg_gradcheck_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,214 @@
+/* tapegrad_op.h - what an op writer needs. The library's own ops are written against this header and nothing else.
+ *
+ * An op is one `const tg_op`: a value, known only where it is written. Three tiers, the first that fits is the right one:
+ *
+ *  1. Composite: a plain function over other ops. Nothing to declare.
+ *  2. Pointwise: TG_POINTWISE_UNARY / TG_POINTWISE_BINARY define the op from one scalar expression:
+ *
+ *         static tg_tensor *swish_vjp(const tg_call *c, int i, tg_tensor *g) { … }
+ *         TG_POINTWISE_UNARY(swish, x / (1 + exp(-x)), swish_vjp)
+ *         tg_tensor *swish(tg_tensor *x) { return tg_record(&tg_op_swish, &x, 1, NULL, 0); }
+ *
+ *  3. Kernel op: infer (shape and dtype), run (arithmetic), vjp (gradient) as three adjacent functions.
+ *
+ * A vjp rule returns the gradient of *one* input by calling ops, from the same three things everywhere: the inputs c->in,
+ * the result c->out, and g, the gradient of the result. It is called only for inputs that need a gradient. It need not sum
+ * over broadcast axes nor add to what is there: the backward walk does both. Because rules call ops, second derivatives need no code.
+ */
+#ifndef TAPEGRAD_OP_H
+#define TAPEGRAD_OP_H
+
+#include <tapegrad.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tg_op   tg_op;
+typedef struct tg_call tg_call;
+
+/* How a tensor lies in memory: element (i0, i1, …) is at offset + i0 stride[0] + i1 stride[1] + …, in elements. Strides may be 0
+ * (expanded) or negative (reversed). */
+typedef struct tg_layout {
+    int64_t offset;
+    int64_t stride[TG_MAX_RANK];
+} tg_layout;
+
+/* Values for a kernel to read or write. data points at element (0, 0, …): the offset is in it. */
+typedef struct tg_array {
+    void           *data;
+    const tg_shape *shape;
+    tg_dtype        dtype;
+    bool            contiguous; /* row-major without gaps */
+    int64_t         stride[TG_MAX_RANK]; /* in elements */
+} tg_array;
+
+/* One call of an op, in each of its three lives. */
+struct tg_call {
+    const tg_op        *op;
+    tg_tape            *tape;
+    int                 n_in;
+    tg_tensor *const   *in;        /* infer, vjp: the inputs */
+    tg_tensor          *out;       /* vjp: the result */
+    const void         *attr;      /* the op's attributes, as given to tg_record; NULL when none */
+    size_t              attr_size;
+    tg_shape            shape;     /* infer writes the result's shape and dtype here */
+    tg_dtype            dtype;
+    const tg_array     *x;         /* run: the inputs' values */
+    tg_array            y;         /* run: where the result goes, always contiguous */
+    bool                accumulate; /* run of a TG_MATMUL op: add the product to what y holds instead of overwriting it */
+    uint64_t            counter;   /* run of a TG_OP_RANDOM op: where its piece of the random stream starts */
+    uint64_t            seed;      /* run: the tape's seed */
+};
+
+typedef enum tg_op_kind {
+    TG_KERNEL = 0, /* run computes the whole result */
+    TG_POINTWISE,  /* out[i] = f(in0[i], in1[i], …) with broadcasting; loop gives f */
+    TG_VIEW,       /* the same memory with another layout; view gives it */
+    TG_REDUCE,     /* over axes: attr is a tg_reduce_attr */
+    TG_MATMUL,     /* the one product */
+    TG_LEAF,       /* no inputs: data brought from outside */
+    TG_CONST,      /* no inputs: attr is a double that fills the shape */
+} tg_op_kind;
+
+typedef enum tg_reduce_kind { TG_REDUCE_SUM = 0, TG_REDUCE_MAX, TG_REDUCE_MIN } tg_reduce_kind;
+
+enum {
+    TG_OP_ZERO_GRAD = 1, /* the gradient is zero by definition (floor, comparisons, argmax): results never require grad */
+    TG_OP_RANDOM    = 2, /* draws from the tape's random stream, one counter step per 4 elements of the result */
+    TG_OP_STRIDED   = 4, /* run takes inputs of any strides; without it they come contiguous */
+    TG_OP_BOOL      = 8, /* pointwise: the result is bool (comparisons) */
+};
+
+/* A pointwise op's loop over n contiguous elements: out[k] = f(in[0][k], in[1][k], …). attr as in tg_call. */
+typedef void (*tg_loop)(size_t n, void *out, const void *const *in, const void *attr);
+
+enum { TG_ANY_ARITY = -1 };
+
+struct tg_op {
+    const char *name;
+    tg_op_kind  kind;
+    int         arity;   /* number of inputs, or TG_ANY_ARITY: one or more */
+    unsigned    nondiff; /* bit i: input i never receives a gradient (indices, masks, saved values) */
+    unsigned    flags;   /* TG_OP_… */
+
+    /* Checks inputs and attributes, and sets c->shape and c->dtype. Says what is wrong with tg_fail. NULL for pointwise ops: broadcast
+     * of the inputs; dtypes equal (a bool first input of a three-input op excepted), result of that dtype or bool. */
+    tg_status (*infer)(tg_call *c);
+
+    /* Kernel and reduce ops, matmul: computes c->y from c->x. Every size may be 0. */
+    tg_status (*run)(tg_call *c);
+
+    /* The gradient of input i. NULL in the table: recording a gradient through this op is an error that names it. */
+    tg_tensor *(*vjp)(const tg_call *c, int i, tg_tensor *g);
+
+    /* Optional, for ops that occur as gradients: sum(parts) as one node, all parts being results of this op of one shape. The backward
+     * walk uses it instead of a chain of additions. NULL after an error. */
+    tg_tensor *(*merge)(tg_tensor *const *parts, int n);
+
+    /* View ops: the layout of the result in the memory of input view_input, whose layout is `in`. TG_ERR_UNSUPPORTED: strides can't
+     * express it and the input is made contiguous first (in is contiguous then, and it has to work). */
+    tg_status (*view)(const tg_call *c, const tg_layout *in, tg_layout *out);
+    int       view_input;
+
+    /* Pointwise ops: the loop for each dtype of the (last) input, NULL where the op does not take it. */
+    tg_loop loop[TG_NDTYPES];
+
+    /* Reductions: what is reduced. */
+    tg_reduce_kind reduce;
+};
+
+typedef struct tg_reduce_attr {
+    uint32_t axes;    /* bit k: axis k is reduced */
+    uint32_t keepdim; /* 0 or 1 */
+} tg_reduce_attr;
+
+/* Records a call: the one function that checks the handles, calls infer and appends to the tape. attr is copied. Returns NULL after an
+ * error, and at once where an input is NULL. */
+TG_API tg_tensor *tg_record(const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size);
+
+/* The same for ops without inputs, which have no tensor to know the tape from. */
+TG_API tg_tensor *tg_record_on(tg_tape *tape, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size);
+
+/* Reports an error from infer, run or a composite. The message gets the op's name in front and all input shapes behind.
+ * Returns the status, to be returned. */
+TG_API tg_status tg_fail(const tg_call *c, tg_status status, const char *format, ...) TG_PRINTF(3, 4);
+
+/* The same outside a call: `function` is the public function's name. Returns status. tape may be NULL (then nothing is said). */
+TG_API tg_status tg_fail_on(tg_tape *tape, tg_status status, const char *function, const char *format, ...) TG_PRINTF(4, 5);
+
+/* The one checked size product: elements and bytes of a shape. TG_ERR_SHAPE when a size is negative, the rank is outside 0 … 8, or the
+ * bytes exceed PTRDIFF_MAX (also when a zero size elsewhere makes the product zero: no overflow hides behind a 0). Either pointer may be NULL. */
+TG_API tg_status tg_shape_size(const tg_shape *s, tg_dtype dtype, int64_t *elements, size_t *bytes);
+
+TG_API bool      tg_shape_equal(const tg_shape *a, const tg_shape *b);
+/* out = the NumPy broadcast of a and b; TG_ERR_SHAPE when they do not go together. out may be a or b. */
+TG_API tg_status tg_shape_broadcast(const tg_shape *a, const tg_shape *b, tg_shape *out);
+/* Writes "[2,3]" into buf (always terminated) and returns it. */
+TG_API const char *tg_shape_text(const tg_shape *s, char *buf, size_t size);
+enum { TG_SHAPE_TEXT = 180 };
+/* Normalises an axis from -rank … rank-1 to 0 … rank-1; -1 when it is outside. */
+TG_API int       tg_axis(const tg_shape *s, int axis);
+
+/* Scratch memory for run, released by itself when run returns. NULL when memory ran out (return TG_ERR_MEMORY). */
+TG_API void *tg_scratch(tg_call *c, size_t bytes);
+
+/* A fresh layout: row-major for this shape. */
+TG_API tg_layout tg_layout_contiguous(const tg_shape *s);
+
+/* g s, and 0 wherever g is 0, whatever s is there (inf, NaN): how a rule multiplies by a slope that can be infinite. */
+TG_API tg_tensor *tg_mul_zero(tg_tensor *g, tg_tensor *s);
+
+/* Sums a over the axes that broadcasting to a's shape from `shape` added or stretched: the result has this shape. */
+TG_API tg_tensor *tg_sum_to(tg_tensor *a, const tg_shape *shape);
+
+/* The registry of the library's own ops: for tests, tables and documentation. */
+TG_API int          tg_op_count(void);
+TG_API const tg_op *tg_op_at(int i); /* NULL outside 0 … count-1 */
+
+/* ---- pointwise ops from one expression -----------------------------------------------------------------------------
+ * The expression is in x (binary: x and y). Include <tgmath.h> first, so that exp means expf where x is a float; it is compiled
+ * once for float and once for double, as plain loops that compilers vectorise. The op is a static const named tg_op_NAME. */
+#define TG_POINTWISE_UNARY(NAME, EXPR, VJP)                            \
+    TG_LOOP1_(NAME, f32, float, EXPR)                                  \
+    TG_LOOP1_(NAME, f64, double, EXPR)                                 \
+    TG_POINTWISE_OP_(NAME, 1, VJP)
+
+#define TG_POINTWISE_BINARY(NAME, EXPR, VJP)                           \
+    TG_LOOP2_(NAME, f32, float, EXPR)                                  \
+    TG_LOOP2_(NAME, f64, double, EXPR)                                 \
+    TG_POINTWISE_OP_(NAME, 2, VJP)
+
+#define TG_LOOP1_(NAME, SUFFIX, T, EXPR)                                                                        \
+    static void tg_loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)        \
+    {                                                                                                          \
+        T       *tg_o = (T *)out;                                                                              \
+        const T *tg_x = (const T *)in[0];                                                                      \
+        (void)attr;                                                                                            \
+        for (size_t tg_k = 0; tg_k < n; tg_k++) {                                                              \
+            const T x = tg_x[tg_k];                                                                            \
+            tg_o[tg_k] = (T)(EXPR);                                                                            \
+        }                                                                                                      \
+    }
+#define TG_LOOP2_(NAME, SUFFIX, T, EXPR)                                                                        \
+    static void tg_loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)        \
+    {                                                                                                          \
+        T       *tg_o = (T *)out;                                                                              \
+        const T *tg_x = (const T *)in[0], *tg_y = (const T *)in[1];                                            \
+        (void)attr;                                                                                            \
+        for (size_t tg_k = 0; tg_k < n; tg_k++) {                                                              \
+            const T x = tg_x[tg_k], y = tg_y[tg_k];                                                            \
+            tg_o[tg_k] = (T)(EXPR);                                                                            \
+        }                                                                                                      \
+    }
+#define TG_POINTWISE_OP_(NAME, ARITY, VJP)                                                                      \
+    static const tg_op tg_op_##NAME = {.name  = #NAME,                                                         \
+                                       .kind  = TG_POINTWISE,                                                  \
+                                       .arity = ARITY,                                                         \
+                                       .vjp   = VJP,                                                           \
+                                       .loop  = {[TG_F32] = tg_loop_##NAME##_f32, [TG_F64] = tg_loop_##NAME##_f64}};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

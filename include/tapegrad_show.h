@@ -1,0 +1,114 @@
+/* tapegrad_show.h - watching a training: a progress bar in the terminal, and pictures (curves, images, matrices) as PNG.
+ *
+ * Pictures are drawn by gnuplot, started as a program. Where it is not installed nothing fails: the numbers are written as CSV, images as
+ * PGM, and tg_picture says so. Decimal points are points in every locale.
+ */
+#ifndef TAPEGRAD_SHOW_H
+#define TAPEGRAD_SHOW_H
+
+#include <tapegrad.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- progress ------------------------------------------------------------------------------------------------------
+ *
+ *   tg_progress bar;
+ *   tg_progress_start(&bar, "epoch 1", tg_loader_batches(data));
+ *   while (tg_next(data, &x, &y)) {
+ *       …
+ *       tg_progress_update(&bar, tg_dim(y, 0), tg_item(loss), tg_item(accuracy));
+ *   }
+ *   tg_progress_finish(&bar);
+ *
+ * On a terminal: label, bar, batches, mean loss and accuracy so far, samples per second and the time left, on stderr, redrawn at most
+ * ten times a second. Where stderr is something else: one line at the end. */
+
+typedef struct tg_progress {
+    const char *label;         /* the caller's; has to stay until tg_progress_finish */
+    int64_t     done, total;   /* batches */
+    int64_t     samples;       /* so far */
+    double      loss;          /* the mean per sample so far; NaN before the first batch */
+    double      accuracy;      /* likewise; NaN when it was never given */
+    double      seconds;       /* since the start, as of the last update */
+    double      started, drawn;  /* inner state from here: clock readings in seconds */
+    double      loss_sum, accuracy_sum;
+    int64_t     accuracy_samples;
+    bool        terminal;
+} tg_progress;
+
+/* label: one line of text or NULL. batches: how many updates are expected, 0 when that is not known. */
+TG_API void tg_progress_start(tg_progress *p, const char *label, int64_t batches);
+
+/* One batch more, of this many samples, with its mean loss and its accuracy between 0 and 1. accuracy NaN: not measured. */
+TG_API void tg_progress_update(tg_progress *p, int64_t samples, double loss, double accuracy);
+
+/* Ends the line. */
+TG_API void tg_progress_finish(tg_progress *p);
+
+/* ---- pictures ------------------------------------------------------------------------------------------------------
+ * path: where to, with or without ".png". Errors: TG_ERR_NULL, TG_ERR_ARG for a path that is too long or counts out of range,
+ * TG_ERR_IO when a file cannot be written. */
+
+typedef enum tg_picture_kind {
+    TG_PICTURE_NONE = 0,
+    TG_PICTURE_PNG,
+    TG_PICTURE_CSV, /* gnuplot is not there, or refused: the numbers only */
+    TG_PICTURE_PGM, /* the same for images: grey, without captions */
+} tg_picture_kind;
+
+/* What was made. */
+typedef struct tg_picture {
+    tg_picture_kind kind;
+    char            path[1024];
+} tg_picture;
+
+typedef struct tg_series {
+    const char   *name;  /* for the legend and the CSV's head */
+    const double *y;     /* n values; NaN: no point there */
+    bool          right; /* measured by the axis on the right */
+} tg_series;
+
+typedef struct tg_curves {
+    const char      *title, *x_label, *y_label, *right_label; /* NULL: none */
+    const double    *x; /* n positions; NULL: 1, 2, … n */
+    int64_t          n;
+    const tg_series *series;
+    int              n_series; /* 1 … 64 */
+    bool             log_y;    /* the left axis is logarithmic */
+} tg_curves;
+
+/* Curves over a shared x: <path>.png, and always <path>.csv with the same numbers. made may be NULL. */
+TG_API tg_status tg_plot_curves(tg_tape *tape, const char *path, const tg_curves *curves, tg_picture *made);
+
+typedef struct tg_images {
+    const char        *title;
+    tg_dtype           dtype;   /* TG_U8 or TG_F32 */
+    const void        *pixels;  /* [n, height, width], row-major */
+    int64_t            n, height, width; /* n up to 10,000; sizes up to 4,096 */
+    const char *const *captions; /* n of them, below the images; NULL: none; entries may be NULL */
+    int64_t            columns;  /* 0: about a square */
+    int64_t            zoom;     /* screen pixels per pixel; 0: so that an image is about 90 wide */
+    double             low, high; /* values that are black and white; both 0: 0 and 255 of u8, smallest and largest of f32 */
+    bool               invert;   /* dark on light */
+} tg_images;
+
+/* A grid of grey images: <path>.png, without gnuplot <path>.pgm. */
+TG_API tg_status tg_plot_images(tg_tape *tape, const char *path, const tg_images *images, tg_picture *made);
+
+typedef struct tg_matrix {
+    const char        *title, *x_label, *y_label;
+    const double      *values; /* [rows, columns] */
+    int64_t            rows, columns; /* 1 … 64 */
+    const char *const *row_names, *const *column_names; /* NULL: 0, 1, … */
+} tg_matrix;
+
+/* A heat map with the numbers in it, such as a confusion matrix: <path>.png, and always <path>.csv. The shade grows with the square
+ * root of the value's share of the largest, so that rare confusions show. */
+TG_API tg_status tg_plot_matrix(tg_tape *tape, const char *path, const tg_matrix *matrix, tg_picture *made);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,188 @@
+/* dataset.c - data sets in memory: from IDX files, from the caller's arrays; their accessors and their end. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "dataset.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../io/idx.h"
+
+/* ---- making and freeing ------------------------------------------------------------------------------------------- */
+
+static size_t at_least_1(size_t bytes) { return bytes ? bytes : 1; }
+
+static size_t label_bytes(const tg_dataset *d) { return at_least_1((size_t)d->shape.dim[0] * sizeof(int64_t)); }
+
+void tg_dataset_let_go(tg_dataset *d)
+{
+    if (--d->users > 0) return;
+    tg_heap *heap = &d->tape->heap;
+    tg_heap_free(heap, d->labels, label_bytes(d));
+    tg_heap_free(heap, d->x, at_least_1(d->x_bytes));
+    tg_heap_free(heap, d, sizeof *d);
+}
+
+/* The tape's end is the owner's end; loaders that the tape has not yet freed still hold on. */
+static void free_owned(tg_owned *o)
+{
+    tg_dataset *d = (tg_dataset *)(void *)o;
+    d->disclaimed = true;
+    tg_dataset_let_go(d);
+}
+
+tg_dataset *tg_dataset_make(tg_tape *t, const char *function, tg_dtype dtype, const tg_shape *shape, void *x, size_t x_bytes)
+{
+    size_t      bytes;
+    tg_dataset *d = NULL;
+    /* Labels can need more bytes than x (samples of a byte, or of none): their size is checked like any other. */
+    if (tg_shape_size(&(tg_shape){1, {shape->dim[0]}}, TG_I64, NULL, &bytes) == TG_OK) d = tg_heap_alloc(&t->heap, sizeof *d);
+    if (d) {
+        *d = (tg_dataset){.owned = {.free = free_owned}, .tape = t, .dtype = dtype, .shape = *shape, .users = 1};
+        d->labels = tg_heap_alloc(&t->heap, at_least_1(bytes));
+    }
+    if (!d || !d->labels) {
+        tg_heap_free(&t->heap, d, sizeof *d);
+        tg_heap_free(&t->heap, x, at_least_1(x_bytes));
+        tg_out_of_memory(t, function);
+        return NULL;
+    }
+    d->x = x;
+    d->x_bytes = x_bytes;
+    tg_own(t, &d->owned);
+    return d;
+}
+
+void tg_dataset_free(tg_dataset *d)
+{
+    if (!d) return;
+    if (d->disclaimed) {
+        tg_fail_on(d->tape, TG_ERR_STALE, "tg_dataset_free", "the data set was freed before");
+        return;
+    }
+    tg_disown(d->tape, &d->owned);
+    free_owned(&d->owned);
+}
+
+/* ---- the caller's arrays ------------------------------------------------------------------------------------------ */
+
+tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *x, const int64_t *labels)
+{
+    static const char *const function = "tg_array_dataset";
+    char   text[TG_SHAPE_TEXT];
+    size_t bytes;
+    if (!tape) return NULL;
+    if (!shape) tg_fail_on(tape, TG_ERR_NULL, function, "shape is NULL");
+    else if (dtype != TG_F32 && dtype != TG_U8)
+        tg_fail_on(tape, TG_ERR_DTYPE, function, "a data set holds float32 or uint8, not %s", tg_dtype_name(dtype));
+    else if (shape->rank == 0)
+        tg_fail_on(tape, TG_ERR_SHAPE, function, "the first axis counts the samples: a scalar has none");
+    else if (tg_shape_size(shape, dtype, NULL, &bytes) != TG_OK)
+        tg_fail_on(tape, TG_ERR_SHAPE, function, "%s is not a shape", tg_shape_text(shape, text, sizeof text));
+    else if ((!x && bytes > 0) || (!labels && shape->dim[0] > 0))
+        tg_fail_on(tape, TG_ERR_NULL, function, "%s is NULL", labels ? "x" : "labels");
+    else {
+        void *copy = tg_heap_alloc(&tape->heap, at_least_1(bytes));
+        if (!copy) tg_out_of_memory(tape, function);
+        if (!copy) return NULL;
+        tg_dataset *d = tg_dataset_make(tape, function, dtype, shape, copy, bytes);
+        if (d && bytes > 0) memcpy(d->x, x, bytes);
+        if (d && shape->dim[0] > 0) memcpy(d->labels, labels, (size_t)shape->dim[0] * sizeof *labels);
+        return d;
+    }
+    return NULL;
+}
+
+/* ---- IDX files ---------------------------------------------------------------------------------------------------- */
+
+static tg_status check_pair(tg_tape *t, const char *function, const tg_idx *x, const tg_idx *y, int classes)
+{
+    if (x->shape.dim[0] != y->shape.dim[0])
+        return tg_fail_on(t, TG_ERR_FORMAT, function, "there are %" PRId64 " images but %" PRId64 " labels",
+                          x->shape.dim[0], y->shape.dim[0]);
+    for (size_t i = 0; classes > 0 && i < y->bytes; i++)
+        if (y->data[i] >= classes)
+            return tg_fail_on(t, TG_ERR_INDEX, function, "label %zu is %d, outside 0 to %d", i, y->data[i], classes - 1);
+    return TG_OK;
+}
+
+/* side > 0: images must be of side × side. */
+static tg_dataset *read_pair(tg_tape *t, const char *function, const char *images, const char *labels, int classes, int side)
+{
+    tg_idx      x = {.data = NULL}, y = {.data = NULL};
+    tg_dataset *d = NULL;
+    char        text[TG_SHAPE_TEXT], path[TG_PATH_TEXT];
+    tg_status   s = tg_idx_read(t, function, images, 3, &x);
+    if (s == TG_OK && side > 0 && (x.shape.dim[1] != side || x.shape.dim[2] != side))
+        s = tg_fail_on(t, TG_ERR_FORMAT, function, "%s has images of sizes %s instead of [n,%d,%d]",
+                       tg_path_text(images, path), tg_shape_text(&x.shape, text, sizeof text), side, side);
+    if (s == TG_OK) s = tg_idx_read(t, function, labels, 1, &y);
+    if (s == TG_OK) s = check_pair(t, function, &x, &y, classes);
+    if (s == TG_OK) {
+        d = tg_dataset_make(t, function, TG_U8, &x.shape, x.data, x.bytes);
+        x.data = NULL;
+    }
+    for (size_t i = 0; d && i < y.bytes; i++) d->labels[i] = y.data[i];
+    tg_idx_free(t, &x);
+    tg_idx_free(t, &y);
+    return d;
+}
+
+tg_dataset *tg_idx_dataset(tg_tape *tape, const char *images, const char *labels, int classes)
+{
+    if (!tape) return NULL;
+    if (!images || !labels)
+        tg_fail_on(tape, TG_ERR_NULL, "tg_idx_dataset", "%s is NULL", images ? "labels" : "images");
+    else if (classes < 0) tg_fail_on(tape, TG_ERR_ARG, "tg_idx_dataset", "classes is %d", classes);
+    else return read_pair(tape, "tg_idx_dataset", images, labels, classes, 0);
+    return NULL;
+}
+
+enum { PATH_ROOM = 4096 };
+
+/* The path of directory/name, or of directory/name.gz where only that one exists. */
+static tg_status find_file(tg_tape *t, const char *directory, const char *name, char path[PATH_ROOM])
+{
+    char        text[TG_PATH_TEXT];
+    struct stat st;
+    tg_path_text(directory, text);
+    for (int gz = 0; gz < 2; gz++) {
+        int length = snprintf(path, PATH_ROOM, "%s/%s%s", directory, name, gz ? ".gz" : "");
+        if (length < 0 || length >= PATH_ROOM)
+            return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "the directory %s has too long a name", text);
+        if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR)) return TG_OK; /* what is wrong shows at opening */
+    }
+    if (stat(directory, &st) != 0 || !S_ISDIR(st.st_mode))
+        return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "there is no directory %s to look for %s or %s.gz in", text, name, name);
+    return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "neither %s nor %s.gz is in the directory %s", name, name, text);
+}
+
+tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *part)
+{
+    static const char *const names[2][2] = {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
+                                            {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}};
+    char images[PATH_ROOM], labels[PATH_ROOM];
+    if (!tape) return NULL;
+    if (!directory || !part) {
+        tg_fail_on(tape, TG_ERR_NULL, "tg_mnist", "%s is NULL", directory ? "part" : "directory");
+        return NULL;
+    }
+    bool test = strcmp(part, "test") == 0;
+    if (!test && strcmp(part, "train") != 0) {
+        tg_fail_on(tape, TG_ERR_ARG, "tg_mnist", "the parts are \"train\" and \"test\", not %s", tg_path_text(part, images));
+        return NULL;
+    }
+    if (find_file(tape, directory, names[test][0], images) != TG_OK) return NULL;
+    if (find_file(tape, directory, names[test][1], labels) != TG_OK) return NULL;
+    return read_pair(tape, "tg_mnist", images, labels, 10, 28);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+int64_t         tg_dataset_size(const tg_dataset *d) { return d ? d->shape.dim[0] : -1; }
+const tg_shape *tg_dataset_shape(const tg_dataset *d) { return d ? &d->shape : NULL; }
+const uint8_t  *tg_dataset_u8(const tg_dataset *d) { return d && d->dtype == TG_U8 ? d->x : NULL; }
+const int64_t  *tg_dataset_labels(const tg_dataset *d) { return d ? d->labels : NULL; }

@@ -1,0 +1,338 @@
+/* backward.c - the reversed walk: each node's rule turns the gradient of its result into gradients of its inputs, which are added up
+ * and summed over broadcast axes here and nowhere else. Rules call ops, so gradients are recorded like everything else. */
+#include "graph.h"
+
+/* ---- adjoints: what has arrived at a node so far ------------------------------------------------------------------ */
+
+/* The status of the error that a rule or an op just reported, or s when it reported none. */
+static tg_status failure(const tg_tape *t, tg_status s) { return t->latest != TG_OK ? t->latest : s; }
+
+static bool ends_here(const tg_node *n) { return tg_is_leaf(n) || (n->flags & TG_N_LEAF); }
+
+/* The node's adjoint, a new one at first. Nodes that the walk still has to come by are counted in *pending. */
+static tg_adjoint *adjoint_of(tg_tape *t, tg_node *n, size_t *pending)
+{
+    if (n->mark) return &t->adjoints[n->mark - 1];
+    if (!TG_GROW(t, t->adjoints, t->cap_adjoints, t->n_adjoints + 1)) return NULL;
+    t->adjoints[t->n_adjoints++] = (tg_adjoint){.node = n};
+    n->mark = (uint32_t)t->n_adjoints;
+    if (!ends_here(n)) ++*pending;
+    return &t->adjoints[n->mark - 1];
+}
+
+static tg_status add_piece(tg_tape *t, tg_adjoint *a, tg_tensor *g)
+{
+    if (!TG_GROW(t, t->pieces, t->cap_pieces, t->n_pieces + 1)) return TG_ERR_MEMORY;
+    t->pieces[t->n_pieces++] = (tg_piece){.grad = g, .next = a->pieces};
+    a->pieces = t->n_pieces;
+    return TG_OK;
+}
+
+static tg_status contribute(tg_tape *t, tg_node *to, tg_tensor *g, size_t *pending)
+{
+    tg_adjoint *a = adjoint_of(t, to, pending);
+    if (!a) return TG_ERR_MEMORY;
+    if (tg_node_of(g)->op->merge) return add_piece(t, a, g);
+    if (a->grad) {
+        size_t at = (size_t)(a - t->adjoints);
+        g = tg_add(a->grad, g);
+        if (!g) return failure(t, TG_ERR_GRAD);
+        a = &t->adjoints[at];
+    }
+    a->grad = g;
+    return TG_OK;
+}
+
+/* Joins pieces of the same op into one node each, and those with the rest. */
+static tg_status settle(tg_tape *t, tg_adjoint *a)
+{
+    size_t at = (size_t)(a - t->adjoints), piece = a->pieces;
+    a->pieces = 0;
+    while (piece) {
+        const tg_op *op = tg_node_of(t->pieces[piece - 1].grad)->op;
+        size_t       n = 0, rest = 0;
+        for (size_t next; piece; piece = next) {
+            tg_piece *p = &t->pieces[piece - 1];
+            next = p->next;
+            if (tg_node_of(p->grad)->op == op) {
+                if (!TG_GROW(t, t->stack, t->cap_stack, n + 1)) return TG_ERR_MEMORY;
+                t->stack[n++] = (tg_node *)(void *)p->grad;
+            } else {
+                p->next = rest;
+                rest = piece;
+            }
+        }
+        tg_tensor *g = n == 1 ? (tg_tensor *)(void *)t->stack[0] : op->merge((tg_tensor *const *)(void *)t->stack, (int)n);
+        a = &t->adjoints[at];
+        if (g && a->grad) g = tg_add(g, a->grad);
+        if (!g) return failure(t, TG_ERR_GRAD);
+        t->adjoints[at].grad = g;
+        piece = rest;
+    }
+    return TG_OK;
+}
+
+/* ---- one node ----------------------------------------------------------------------------------------------------- */
+
+/* The rule's answer, checked, and summed to the input's shape where the op broadcast it. */
+static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
+{
+    const tg_node *in = tg_node_of(c->in[i]);
+    tg_shape       both;
+    char           got[TG_SHAPE_TEXT];
+    if (!g) {
+        if (c->tape->latest == TG_OK) tg_fail(c, TG_ERR_GRAD, "its vjp gave no gradient for input %d", i);
+        return NULL;
+    }
+    if (!tg_is_live(g) || tg_node_of(g)->tape != c->tape) {
+        tg_fail(c, TG_ERR_GRAD, "its vjp gave a stale tensor or one of another tape for input %d", i);
+        return NULL;
+    }
+    const tg_node *n = tg_node_of(g);
+    if (n->dtype != in->dtype) {
+        tg_fail(c, TG_ERR_GRAD, "its vjp gave a %s gradient for input %d", tg_dtype_name((tg_dtype)n->dtype), i);
+        return NULL;
+    }
+    if (n->shape == in->shape || tg_shape_equal(n->shape, in->shape)) return g;
+    if (tg_shape_broadcast(n->shape, in->shape, &both) != TG_OK || !tg_shape_equal(&both, n->shape)) {
+        tg_fail(c, TG_ERR_GRAD, "its vjp gave a gradient of shape %s for input %d", tg_shape_text(n->shape, got, sizeof got), i);
+        return NULL;
+    }
+    return tg_sum_to(g, in->shape);
+}
+
+static tg_status step_node(tg_tape *t, tg_node *n, tg_tensor *g, size_t *pending)
+{
+    enum { FEW = 8 };
+    tg_tensor *few[FEW], **in = few;
+    size_t     bytes = n->n_in * sizeof *in;
+    if (n->n_in > FEW && !(in = tg_tape_alloc(t, bytes))) return TG_ERR_MEMORY;
+    for (uint32_t i = 0; i < n->n_in; i++) in[i] = tg_handle(tg_inputs(n)[i]);
+    tg_call   c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .in = in, .out = tg_handle(n), .attr = tg_attr(n),
+                   .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
+    tg_status s = TG_OK;
+    for (int i = 0; i < c.n_in && s == TG_OK; i++) {
+        tg_node *to = tg_node_of(in[i]);
+        if (!(to->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
+        t->latest = TG_OK;
+        tg_tensor *gi = fit(&c, i, n->op->vjp(&c, i, g));
+        s = gi ? contribute(t, to, gi, pending) : failure(t, TG_ERR_GRAD);
+    }
+    if (in != few) tg_tape_free_bytes(t, in, bytes);
+    return s;
+}
+
+/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+
+/* From the outputs' seeds (already contributed) down to the leaves. */
+static tg_status walk(tg_tape *t, uint32_t from, size_t pending)
+{
+    for (uint32_t id = from + 1; pending && id-- > 0;) {
+        tg_node *n = tg_slot(t, id);
+        if (!n->mark || ends_here(n)) continue;
+        pending--;
+        size_t    at = n->mark - 1;
+        tg_status s = settle(t, &t->adjoints[at]);
+        if (s == TG_OK) s = step_node(t, n, t->adjoints[at].grad, &pending);
+        if (s != TG_OK) return s;
+    }
+    for (size_t i = 0; i < t->n_adjoints; i++) {
+        tg_status s = settle(t, &t->adjoints[i]);
+        if (s != TG_OK) return s;
+    }
+    return TG_OK;
+}
+
+static void unmark(tg_tape *t)
+{
+    for (size_t i = 0; i < t->n_adjoints; i++) t->adjoints[i].node->mark = 0;
+}
+
+static void forget_adjoints(tg_tape *t)
+{
+    unmark(t);
+    t->n_adjoints = t->n_pieces = 0;
+}
+
+/* Seeds the outputs and walks. Afterwards t->adjoints holds the gradients, until forget_adjoints. */
+static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, const char *function)
+{
+    uint32_t from = 0;
+    size_t   pending = 0;
+    bool     path = false;
+    for (int j = 0; j < n; j++) {
+        tg_node   *y = tg_check(outputs[j], function);
+        tg_tensor *v = seeds ? seeds[j] : NULL;
+        if (!y) return outputs[j] ? TG_ERR_STALE : TG_ERR_NULL;
+        if (y->tape != t) return tg_fail_on(t, TG_ERR_TAPE, function, "the tensors belong to different tapes");
+        if (!(y->flags & TG_N_GRAD)) continue;
+        path = true;
+        if (!v && tg_node_numel(y) != 1)
+            return tg_fail_on(t, TG_ERR_SHAPE, function, "an output of more than one element needs a seed (see tg_backward_seed)");
+        if (!v) v = tg_ones_like(outputs[j]);
+        const tg_node *seed = tg_check(v, function);
+        if (!seed) return v ? TG_ERR_STALE : TG_ERR_MEMORY;
+        if (seed->tape != t) return tg_fail_on(t, TG_ERR_TAPE, function, "the tensors belong to different tapes");
+        if (seed->dtype != y->dtype || !tg_shape_equal(seed->shape, y->shape))
+            return tg_fail_on(t, TG_ERR_SHAPE, function, "a seed has its output's shape and dtype");
+        tg_status s = contribute(t, y, v, &pending);
+        if (s != TG_OK) return s;
+        if (!ends_here(y) && y->id > from) from = y->id;
+    }
+    if (!path)
+        return tg_fail_on(t, TG_ERR_GRAD, function,
+                          "no gradient path: the output depends on nothing that requires grad (tg_param, tg_require_grad)");
+    return walk(t, from, pending);
+}
+
+/* ---- tg_grad ------------------------------------------------------------------------------------------------------ */
+
+static tg_status check_asked(tg_tape *t, tg_tensor *const *inputs, int n)
+{
+    for (int k = 0; k < n; k++) {
+        const tg_node *x = tg_check(inputs[k], "tg_grad");
+        if (!x) return inputs[k] ? TG_ERR_STALE : TG_ERR_NULL;
+        if (x->tape != t) return tg_fail_on(t, TG_ERR_TAPE, "tg_grad", "the tensors belong to different tapes");
+        if (!(x->flags & TG_N_GRAD)) return tg_fail_on(t, TG_ERR_GRAD, "tg_grad", "input %d does not require grad", k);
+    }
+    return TG_OK;
+}
+
+tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outputs, tg_tensor *const *inputs, int n_inputs,
+                  bool create_graph, tg_tensor **grads)
+{
+    if (!outputs || !inputs || !grads || n_outputs < 1 || n_inputs < 0) return TG_ERR_NULL;
+    for (int k = 0; k < n_inputs; k++) grads[k] = NULL;
+    const tg_node *y = tg_check(outputs[0], "tg_grad");
+    if (!y) return outputs[0] ? TG_ERR_STALE : TG_ERR_NULL;
+    tg_tape  *t = y->tape;
+    tg_status s = check_asked(t, inputs, n_inputs);
+    if (s != TG_OK) return s;
+    bool was = tg_set_grad_enabled(t, create_graph && t->grad_enabled);
+    s = differentiate(t, outputs, seeds, n_outputs, "tg_grad");
+    for (int k = 0; k < n_inputs && s == TG_OK; k++) {
+        const tg_node *x = tg_node_of(inputs[k]);
+        grads[k] = x->mark ? t->adjoints[x->mark - 1].grad : tg_zeros_like(inputs[k]);
+        if (!grads[k]) s = TG_ERR_MEMORY;
+    }
+    forget_adjoints(t);
+    tg_set_grad_enabled(t, was);
+    for (int k = 0; k < n_inputs && s != TG_OK; k++) grads[k] = NULL;
+    return s;
+}
+
+/* ---- tg_backward -------------------------------------------------------------------------------------------------- */
+
+/* A node that may be computed straight into a gradient's memory: it has memory of its own and nobody placed it yet. */
+static bool placeable(const tg_node *n)
+{
+    bool own = n->op->kind != TG_VIEW && n->op->kind != TG_LEAF && n->op->kind != TG_CONST;
+    return own && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED));
+}
+
+/* The node to evaluate for leaf's gradient: what arrived, added to what is there, computed in place for a kept leaf. */
+static tg_node *gradient_root(tg_node *leaf, tg_tensor *g)
+{
+    tg_tape *t = leaf->tape;
+    tg_node *there = leaf->grad;
+    if (there && (there->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE) g = tg_add(tg_handle(there), g);
+    if (!g || !(leaf->flags & TG_N_KEPT)) return g ? tg_node_of(g) : NULL;
+    if (!there) {
+        if (!(there = leaf->grad = tg_new_kept(t, (tg_dtype)leaf->dtype, leaf->shape))) return NULL;
+        there->flags |= TG_N_GRADIENT;
+    }
+    if (!placeable(tg_node_of(g)) && !(g = tg_copy(g))) return NULL;
+    tg_node *root = tg_node_of(g);
+    root->data = there->data;
+    root->flags |= TG_N_PLACED;
+    return root;
+}
+
+/* After the evaluation: what is there now is the gradient. What was not computed loses its place. */
+static void take_gradient(tg_node *leaf, tg_node *root)
+{
+    bool done = root->flags & TG_N_VALUE;
+    if (leaf->flags & TG_N_KEPT) {
+        if (done) {
+            leaf->grad->flags = (uint16_t)((leaf->grad->flags | TG_N_VALUE) & ~TG_N_USED);
+            tg_mark_written(leaf->grad);
+        } else if (root->flags & TG_N_PLACED) {
+            root->flags = (uint16_t)(root->flags & ~TG_N_PLACED);
+            root->data = NULL;
+        }
+    } else if (done) {
+        leaf->grad = root;
+    }
+}
+
+/* Appends every leaf's gradient root to the wanted nodes, in the order of the adjoints. */
+static tg_status want_gradients(tg_tape *t)
+{
+    if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + t->n_adjoints + 1)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < t->n_adjoints; i++) {
+        if (!ends_here(t->adjoints[i].node)) continue;
+        tg_node *root = gradient_root(t->adjoints[i].node, t->adjoints[i].grad);
+        if (!root) return failure(t, TG_ERR_MEMORY);
+        t->wanted[t->n_wanted++] = root;
+    }
+    return TG_OK;
+}
+
+static void take_gradients(tg_tape *t, size_t first, size_t end)
+{
+    for (size_t i = 0, root = first; i < t->n_adjoints && root < end; i++)
+        if (ends_here(t->adjoints[i].node)) take_gradient(t->adjoints[i].node, t->wanted[root++]);
+}
+
+static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *function)
+{
+    tg_node *y = tg_check(output, function);
+    if (!y) return output ? TG_ERR_STALE : TG_ERR_NULL;
+    tg_tape  *t = y->tape;
+    bool      was = tg_set_grad_enabled(t, false);
+    tg_status s = differentiate(t, &output, &seed, 1, function);
+    if (s == TG_OK && !seed && !tg_want(output) && !(y->flags & TG_N_VALUE)) s = TG_ERR_MEMORY;
+    size_t first = t->n_wanted, end = first;
+    if (s == TG_OK) {
+        s = want_gradients(t);
+        end = t->n_wanted;
+        t->n_wanted = 0;
+        unmark(t); /* planning marks nodes too */
+        if (s == TG_OK) s = tg_evaluate(t, t->wanted, end);
+        take_gradients(t, first, end);
+    }
+    tg_set_grad_enabled(t, was);
+    forget_adjoints(t);
+    return s;
+}
+
+tg_status tg_backward(tg_tensor *loss) { return backward(loss, NULL, "tg_backward"); }
+
+tg_status tg_backward_seed(tg_tensor *y, tg_tensor *seed)
+{
+    if (!seed) return TG_ERR_NULL;
+    return backward(y, seed, "tg_backward_seed");
+}
+
+/* ---- leaves ------------------------------------------------------------------------------------------------------- */
+
+tg_tensor *tg_grad_of(const tg_tensor *leaf)
+{
+    if (!leaf || !tg_is_live(leaf)) return NULL;
+    const tg_node *g = tg_node_of(leaf)->grad;
+    return g && (g->flags & TG_N_VALUE) ? tg_handle(g) : NULL;
+}
+
+tg_tensor *tg_require_grad(tg_tensor *x)
+{
+    tg_node *n = tg_check(x, "tg_require_grad");
+    if (!n) return NULL;
+    if (!tg_dtype_is_float((tg_dtype)n->dtype)) {
+        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_require_grad", "a %s tensor has no gradient; float32 and float64 have",
+                   tg_dtype_name((tg_dtype)n->dtype));
+        return NULL;
+    }
+    if (n->flags & TG_N_GRAD) return x;
+    n->flags |= TG_N_GRAD | TG_N_LEAF;
+    return x;
+}

@@ -1,0 +1,265 @@
+/* graph.h - the inside of tapes and nodes, for src/ alone.
+ *
+ * A tensor is a node of the tape. Nodes of one recording lie in slots, in order; the slots are the same memory in every recording
+ * between two resets, so a training loop that records the same program again finds each node already there and only confirms it
+ * (record.c). Kept tensors and parameters have slots of their own that outlive resets.
+ *
+ * A public handle is the node's address plus a tag in its low bits, the generation in which the node was made. That is how a handle
+ * from before a reset is told from the node that took over its slot. */
+#ifndef TG_GRAPH_H
+#define TG_GRAPH_H
+
+#include <stdarg.h>
+#include <string.h>
+#include <tapegrad_op.h>
+
+#include "../tensor/mem.h"
+
+typedef struct tg_node tg_node;
+
+enum { TG_NODE_SIZE = 128, TG_TAG_MASK = TG_NODE_SIZE - 1, TG_INLINE_INPUTS = 3 };
+
+enum { /* tg_node.flags */
+    TG_N_GRAD    = 1,   /* requires grad */
+    TG_N_LEAF    = 2,   /* by tg_require_grad: the gradient's way ends here */
+    TG_N_KEPT    = 16,  /* survives tg_reset */
+    TG_N_PARAM   = 32,  /* and is a parameter */
+    TG_N_VALUE   = 64,  /* has its value: data (and layout) are set */
+    TG_N_WANTED  = 128, /* next evaluation computes it too */
+    TG_N_BORROWED = 256, /* data is the caller's */
+    TG_N_USED     = 512, /* a gradient that tg_step used up: the next backward overwrites it */
+    TG_N_GRADIENT = 2048, /* kept: it is some leaf's gradient */
+    TG_N_PLACED   = 1024, /* data says where the value has to go; not computed yet */
+};
+
+/* What only kept nodes have. */
+typedef struct tg_kept {
+    tg_node  *next_free;
+    tg_shape  shape;
+    tg_block *block;
+    uint32_t  write_gen, write_id; /* last in-place write: in which generation, and before which node of it */
+    char     *name;                /* of a parameter */
+} tg_kept;
+
+struct tg_node {
+    const tg_op    *op;
+    tg_tape        *tape;
+    const tg_shape *shape;
+    union {
+        tg_node  *in[TG_INLINE_INPUTS];
+        tg_node **more; /* when n_in > TG_INLINE_INPUTS */
+    } u;
+    union {
+        double      number; /* attr of up to 8 bytes */
+        const void *more;
+    } attr;
+    uint32_t gen;       /* generation it was made in */
+    uint32_t id;        /* slot number in the recording; kept nodes: TG_KEPT_ID */
+    uint32_t n_in;
+    uint32_t attr_size;
+    uint8_t  dtype;
+    uint8_t  pad;
+    uint16_t flags;
+    uint32_t mark;      /* scratch for walks; 0 between them */
+    void            *data;   /* the value: element (0, 0, …) */
+    const tg_layout *layout; /* NULL: contiguous */
+    tg_node         *grad;   /* leaves: the gradient, once there is one */
+    union {
+        tg_kept *kept;    /* kept nodes; NULL for leaves of a recording */
+        uint64_t counter; /* random ops: where in the stream */
+    } w;
+    tg_arena_mark recorded; /* end of this node's piece of the record arena */
+};
+_Static_assert(sizeof(tg_node) == TG_NODE_SIZE, "a node is two cache lines");
+
+#define TG_KEPT_ID UINT32_MAX
+
+/* What is freed with the tape: optimizers, data sets, loaders, archives. */
+typedef struct tg_owned tg_owned;
+struct tg_owned {
+    tg_owned *prev, *next;
+    void (*free)(tg_owned *self); /* unlinks nothing; frees the object */
+};
+
+typedef struct tg_evaluator tg_evaluator;
+
+enum {
+    TG_SLOTS       = 1024,
+    TG_SLOT_BYTES  = TG_SLOTS * TG_NODE_SIZE + TG_NODE_SIZE + (int)sizeof(void *), /* aligned, with the raw address in front */
+    TG_SMALL_VALUE = 4096,
+};
+
+struct tg_tape {
+    tg_heap  heap;
+    uint32_t gen;
+    uint32_t count; /* nodes of this recording */
+    uint32_t valid; /* slots below this hold a node of an earlier recording that may be confirmed, or of this one */
+
+    tg_node **slots; /* chunks of TG_SLOTS nodes */
+    size_t    n_slots, cap_slots;
+    tg_arena  record; /* shapes, long input lists, attributes: written by recording alone, in slot order */
+    tg_arena  values; /* small values, layouts, scratch: from evaluation; gone at reset */
+    tg_pool   pool;
+    tg_block *blocks; /* large values of this recording */
+
+    tg_node **kept_slots;
+    size_t    n_kept_slots, cap_kept_slots;
+    uint32_t  kept_used; /* kept nodes ever handed out */
+    tg_node  *kept_free;
+    tg_node **params;
+    size_t    n_params, cap_params;
+
+    tg_node **wanted;
+    size_t    n_wanted, cap_wanted;
+    struct tg_adjoint *adjoints; /* of the backward walk */
+    size_t    n_adjoints, cap_adjoints;
+    struct tg_piece *pieces;
+    size_t    n_pieces, cap_pieces;
+    tg_node **order; /* of the plan under way */
+    size_t    cap_order;
+    tg_node **stack;
+    size_t    cap_stack;
+    tg_block *scratch; /* of the kernel under way */
+    uint64_t  epoch;   /* counts the nodes that were recorded anew: unchanged, the recording is the same */
+    bool      forget;  /* a kept slot changed shape: the next recording confirms nothing */
+
+    uint64_t seed, counter;
+    tg_dtype dtype;
+    int      threads;
+    bool     grad_enabled;
+
+    const tg_evaluator *evaluator;
+    void               *engine; /* the evaluator's own state */
+    tg_owned           *owned;
+
+    tg_error_fn on_error;
+    void       *error_ctx;
+    tg_status   error, latest; /* the first one, which tg_error tells; the latest one */
+    char        sentence[1024];
+    int64_t     evaluated, plans;
+};
+
+/* ---- nodes and handles -------------------------------------------------------------------------------------------- */
+
+static inline tg_tensor *tg_handle(const tg_node *n)
+{
+    return n ? (tg_tensor *)((uintptr_t)n | (n->gen & TG_TAG_MASK)) : NULL;
+}
+
+/* The node behind a handle that is known to be good (it was checked by tg_record, or comes from tg_handle). */
+static inline tg_node *tg_node_of(const tg_tensor *t)
+{
+    return (tg_node *)((uintptr_t)t & ~(uintptr_t)TG_TAG_MASK);
+}
+
+static inline bool tg_is_live(const tg_tensor *t)
+{
+    const tg_node *n = tg_node_of(t);
+    return ((uintptr_t)t & TG_TAG_MASK) == (n->gen & TG_TAG_MASK) && ((n->flags & TG_N_KEPT) || n->gen == n->tape->gen);
+}
+
+/* The node behind a handle from outside: NULL, after a sentence about `function`, for NULL (no sentence) and stale handles. */
+tg_node *tg_check(const tg_tensor *t, const char *function);
+
+static inline tg_node *const *tg_inputs(const tg_node *n) { return n->n_in <= TG_INLINE_INPUTS ? n->u.in : n->u.more; }
+static inline const void *tg_attr(const tg_node *n)
+{
+    return n->attr_size == 0 ? NULL : n->attr_size <= sizeof n->attr ? (const void *)&n->attr : n->attr.more;
+}
+static inline tg_node *tg_slot(const tg_tape *t, uint32_t id) { return &t->slots[id / TG_SLOTS][id % TG_SLOTS]; }
+static inline bool tg_is_leaf(const tg_node *n) { return n->op->kind == TG_LEAF; }
+size_t tg_value_bytes(const tg_node *n);
+int64_t tg_node_numel(const tg_node *n);
+
+/* ---- tape.c ------------------------------------------------------------------------------------------------------- */
+
+void *tg_tape_alloc(tg_tape *t, size_t size); /* zeroed; size 0 gives a valid pointer of 1 byte; NULL after an error was reported */
+void  tg_tape_free_bytes(tg_tape *t, void *p, size_t size);
+/* The array p of *cap items of `item` bytes, grown to hold at least `need`; NULL, and p as it was, after an error was reported. */
+void *tg_tape_grow(tg_tape *t, void *p, size_t *cap, size_t need, size_t item);
+/* The same for a typed array: false after an error. */
+#define TG_GROW(t, array, cap, need) \
+    ((need) <= (cap) || tg_grow_set((void *)&(array), tg_tape_grow((t), (array), &(cap), (need), sizeof *(array))))
+static inline bool tg_grow_set(void *array, const void *grown)
+{
+    if (grown) memcpy(array, &grown, sizeof grown);
+    return grown != NULL;
+}
+void  tg_own(tg_tape *t, tg_owned *o);    /* o->free is set by the caller */
+void  tg_disown(tg_tape *t, tg_owned *o);
+tg_status tg_out_of_memory(tg_tape *t, const char *function);
+tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args);
+
+/* ---- record.c ----------------------------------------------------------------------------------------------------- */
+
+extern const tg_op tg_op_leaf, tg_op_copy, tg_op_detach;
+extern const tg_op tg_op_const[TG_NDTYPES];
+
+/* A leaf with room for its value, to be filled by the caller: *data gets the address. external: use that memory instead. */
+tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *external, void **data);
+tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape); /* with room for its value, N_VALUE not set */
+void     tg_drop_kept(tg_node *n);
+
+/* ---- values.c, plan.c, run_reference.c ---------------------------------------------------------------------------- */
+
+/* Room for a value of this recording. */
+void *tg_value_room(tg_tape *t, size_t bytes);
+
+/* The stage between recording and running: what has to be computed, in order. */
+typedef struct tg_plan {
+    tg_node *const *order; /* nodes without value that the roots need, inputs first (tape order) */
+    size_t          n;
+    tg_node *const *roots;
+    size_t          n_roots;
+} tg_plan;
+
+/* Finds what the roots need, checks that no leaf underneath was written since. */
+tg_status tg_plan_make(tg_tape *t, tg_node *const *roots, size_t n, tg_plan *plan);
+
+/* Is n's value, as node number `reader` reads it, still what was recorded? */
+bool tg_value_valid(const tg_node *n, uint32_t reader);
+
+/* An evaluator computes a plan: afterwards every root has N_VALUE. */
+struct tg_evaluator {
+    const char *name;
+    tg_status (*open)(tg_tape *t);  /* may set t->engine; may be NULL */
+    tg_status (*run)(tg_tape *t, const tg_plan *plan);
+    /* Runs what it ran before for these roots, when the recording is still the same; false: it can't tell. May be NULL. */
+    bool (*replay)(tg_tape *t, tg_node *const *roots, size_t n, tg_status *s);
+    void (*reset)(tg_tape *t);      /* at tg_reset; may be NULL */
+    void (*close)(tg_tape *t);      /* may be NULL */
+};
+extern const tg_evaluator tg_evaluator_reference, tg_evaluator_fused;
+
+/* Computes these nodes and what is wanted. */
+tg_status tg_evaluate(tg_tape *t, tg_node *const *roots, size_t n);
+/* Computes n and makes its value contiguous. */
+const void *tg_contiguous_value(tg_node *n);
+/* Marks a kept node as written now: what was recorded before and has no value yet is invalid. */
+void tg_mark_written(tg_node *kept);
+
+/* The array of a node that has its value. */
+tg_array tg_array_of(const tg_node *n);
+void     tg_array_copy(const tg_array *from, void *to); /* to: contiguous */
+size_t   tg_array_bytes(const tg_array *a);
+
+/* ---- run_reference.c: one node; also the fallback of the fused evaluator ------------------------------------------ */
+tg_status tg_run_node(tg_tape *t, tg_node *n);
+/* Runs a kernel, a reduction or a product on these inputs; x is overwritten. */
+tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bool accumulate);
+
+/* ---- backward.c --------------------------------------------------------------------------------------------------- */
+typedef struct tg_adjoint {
+    tg_node   *node;
+    tg_tensor *grad;   /* what has arrived so far */
+    size_t     pieces; /* 1 + the number of the last piece that waits to be merged into it, 0: none */
+} tg_adjoint;
+typedef struct tg_piece {
+    tg_tensor *grad;
+    size_t     next; /* as tg_adjoint.pieces */
+} tg_piece;
+
+/* ---- src/ops/ ----------------------------------------------------------------------------------------------------- */
+tg_tensor *tg_copy(tg_tensor *x); /* a node of its own with the same values; gradient passes */
+
+#endif

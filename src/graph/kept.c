@@ -1,0 +1,123 @@
+/* kept.c - what outlives a reset: kept tensors and parameters, by handle and by name. */
+#include "graph.h"
+
+enum { LONGEST_NAME = 200 };
+
+static tg_node *kept_copy(tg_node *n)
+{
+    tg_tape *t = n->tape;
+    if (tg_evaluate(t, &n, 1) != TG_OK) return NULL;
+    tg_node *k = tg_new_kept(t, (tg_dtype)n->dtype, n->shape);
+    if (!k) return NULL;
+    tg_array a = tg_array_of(n);
+    tg_array_copy(&a, k->data);
+    k->flags |= TG_N_VALUE;
+    return k;
+}
+
+tg_tensor *tg_keep(tg_tensor *x)
+{
+    tg_node *n = tg_check(x, "tg_keep");
+    if (!n) return NULL;
+    return n->flags & TG_N_KEPT ? x : tg_handle(kept_copy(n));
+}
+
+tg_status tg_release(tg_tensor *x)
+{
+    tg_node *n = tg_check(x, "tg_release");
+    if (!n) return x ? TG_ERR_STALE : TG_ERR_NULL;
+    if (!(n->flags & TG_N_KEPT)) return tg_fail_on(n->tape, TG_ERR_ARG, "tg_release", "the tensor is not a kept one");
+    tg_drop_kept(n);
+    return TG_OK;
+}
+
+/* Length of the UTF-8 character at s (1 to 4), 0 where it is malformed or a control character. */
+static size_t utf8_length(const unsigned char *s)
+{
+    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
+    size_t   n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    uint32_t code = s[0] & (0xffu >> (n + 1));
+    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) return 0;
+        code = code << 6 | (s[i] & 0x3fu);
+    }
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    bool bad = code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (code >= 0x80 && code < 0xa0);
+    return bad ? 0 : n;
+}
+
+static tg_status check_name(tg_tape *t, const char *name)
+{
+    size_t used = 0, n = 1;
+    if (!name) return tg_fail_on(t, TG_ERR_NULL, "tg_param", "the name is NULL");
+    while (name[used] && used <= LONGEST_NAME && n) used += n = utf8_length((const unsigned char *)name + used);
+    if (!n || !used || used > LONGEST_NAME)
+        return tg_fail_on(t, TG_ERR_ARG, "tg_param", "a name is 1 to %d bytes of printable UTF-8", LONGEST_NAME);
+    if (tg_param_named(t, name)) return tg_fail_on(t, TG_ERR_ARG, "tg_param", "there is a parameter '%s' already", name);
+    return TG_OK;
+}
+
+tg_tensor *tg_param(tg_tape *t, const char *name, tg_tensor *init)
+{
+    tg_node *n = tg_check(init, "tg_param");
+    if (!t || !n) return NULL;
+    if (n->tape != t) {
+        tg_fail_on(t, TG_ERR_TAPE, "tg_param", "the initial value belongs to another tape");
+        return NULL;
+    }
+    if (check_name(t, name) != TG_OK) return NULL;
+    if (!tg_dtype_is_float((tg_dtype)n->dtype)) {
+        tg_fail_on(t, TG_ERR_DTYPE, "tg_param", "'%s' is %s; parameters are float32 or float64", name,
+                   tg_dtype_name((tg_dtype)n->dtype));
+        return NULL;
+    }
+    size_t   size = strlen(name) + 1;
+    char    *copy = tg_tape_alloc(t, size);
+    tg_node *k = copy && TG_GROW(t, t->params, t->cap_params, t->n_params + 1) ? kept_copy(n) : NULL;
+    if (!k) {
+        if (copy) tg_tape_free_bytes(t, copy, size);
+        return NULL;
+    }
+    memcpy(copy, name, size);
+    k->w.kept->name = copy;
+    k->flags |= TG_N_PARAM | TG_N_GRAD;
+    t->params[t->n_params++] = k;
+    return tg_handle(k);
+}
+
+int tg_param_count(const tg_tape *t) { return t ? (int)t->n_params : 0; }
+
+tg_tensor *tg_param_at(const tg_tape *t, int i)
+{
+    return t && i >= 0 && (size_t)i < t->n_params ? tg_handle(t->params[i]) : NULL;
+}
+
+tg_tensor *tg_param_named(const tg_tape *t, const char *name)
+{
+    for (size_t i = 0; t && name && i < t->n_params; i++)
+        if (!strcmp(t->params[i]->w.kept->name, name)) return tg_handle(t->params[i]);
+    return NULL;
+}
+
+const char *tg_name(const tg_tensor *x)
+{
+    if (!x || !tg_is_live(x)) return NULL;
+    const tg_node *n = tg_node_of(x);
+    return n->flags & TG_N_PARAM ? n->w.kept->name : NULL;
+}
+
+tg_status tg_copy_from(tg_tensor *x, const void *src, size_t bytes)
+{
+    tg_node *n = tg_check(x, "tg_copy_from");
+    if (!n) return x ? TG_ERR_STALE : TG_ERR_NULL;
+    if (!(n->flags & TG_N_KEPT))
+        return tg_fail_on(n->tape, TG_ERR_ARG, "tg_copy_from", "only parameters and kept tensors can be overwritten");
+    if (bytes != tg_value_bytes(n))
+        return tg_fail_on(n->tape, TG_ERR_ARG, "tg_copy_from", "the tensor has %zu bytes, the source %zu", tg_value_bytes(n), bytes);
+    if (!bytes) return TG_OK;
+    if (!src) return tg_fail_on(n->tape, TG_ERR_NULL, "tg_copy_from", "the source is NULL");
+    memmove(n->data, src, bytes);
+    tg_mark_written(n);
+    return TG_OK;
+}

@@ -1,0 +1,173 @@
+/* program.h - what the fused evaluator compiles a plan into: a list of steps over values, and for each fused group the tile
+ * instructions. fuse.c decides what fuses with what, emit.c lays out memory and writes the instructions, run_fused.c runs them.
+ *
+ * A group is one pass over an iteration space of n elements, seen as rows of `cols` elements. Inside a group a value is
+ *   full     one element per point; lives in a tile (a piece of about TILE elements that stays in L1)
+ *   column   one element per row, the result of a reduction over columns, or of pointwise ops over such
+ *   late     reduced over rows or over everything; complete only when the group is
+ * Operands from memory may be full, a column, a row (repeated for each row), a scalar, or of any other strides. */
+#ifndef TG_PROGRAM_H
+#define TG_PROGRAM_H
+
+#include "graph.h"
+
+enum {
+    TILE       = 1024,    /* elements of a tile */
+    LONGEST_ROW = 8192,   /* rows up to this length are taken whole, so that what is reduced over them can be used in the same pass */
+    CHUNKS     = 16,      /* pieces a group is cut into for threads and for partial sums: a constant, so results never depend on threads */
+    CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
+};
+
+typedef enum value_kind { V_INPUT, V_CONST, V_REAL, V_VIEW } value_kind;
+
+typedef struct value {
+    tg_node        *node;   /* NULL: a contiguous copy that a view needed */
+    const tg_op    *op;     /* of nodes of the plan */
+    const tg_shape *shape;  /* this and attr: the program's own copies */
+    const void     *attr;
+    uint32_t        attr_size;
+    int64_t         numel;
+    uint8_t         kind, dtype;
+    bool            stored; /* lives in memory, not just in tiles */
+    bool            root;   /* asked for: its memory is not reused */
+    bool            placed; /* goes to the memory that the node names */
+    bool            copied; /* placed, but others read what lies there: computed elsewhere and copied at the end */
+    bool            adds;   /* a product added to what its memory holds */
+    bool            sum;    /* of such products: no step of its own */
+    int32_t         base;   /* views: the value whose memory it is; others: itself */
+    int32_t         layout; /* number in program.layouts; -1: contiguous from the start of the base */
+    int32_t         in, n_in; /* operands: program.operands[in …]; of views none */
+    int32_t         of;       /* views: the value that is viewed */
+    uint32_t        reader;   /* inputs: the earliest node that reads them */
+    int32_t         alias;    /* placed: the input that lies at the same place; -1 */
+    int32_t         uses;
+    int32_t         step;   /* that computes it; -1: known before */
+    int32_t         born;   /* first step that writes its memory */
+    int32_t         last;   /* step that reads its memory last */
+    int32_t         inst;   /* its instance in its own group */
+    int32_t         clone_group, clone; /* its instance in the last other group that computes it again */
+    int32_t         dest;   /* value whose memory it is computed in; -1: its own */
+    size_t          offset; /* in the program's memory */
+    char           *address;
+} value;
+
+typedef enum inst_class { C_FULL, C_COLUMN, C_LATE } inst_class;
+
+/* A value computed in a group. */
+typedef struct inst {
+    int32_t value, next;
+    uint8_t cls;
+    uint8_t reduce_rows, reduce_all; /* late ones: over rows, over everything */
+} inst;
+
+typedef struct group {
+    int64_t n, cols; /* cols 0: not decided, flat */
+    int32_t step, first, count; /* instances: a list, newest first, until they are sorted */
+    int32_t code, n_code;       /* instructions */
+    int32_t n_late, late;       /* late results: program.lates[late …] */
+    int32_t fills, n_fills;     /* scalars and rows spread over a tile once: program.fills[fills …] */
+    int64_t rows_per_tile, tile_cols, tiles;
+    int32_t chunks;
+    uint32_t registers;         /* bytes of tile memory */
+} group;
+
+typedef enum code_kind { K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_REDUCE_COLS, K_REDUCE_ROWS, K_REDUCE_ALL } code_kind;
+
+/* An operand's address is base + row a + column b, in bytes; tile registers are the thread's own: + thread t. */
+typedef struct operand {
+    char   *base;
+    int64_t a, b, t;
+    int32_t value; /* -1: a register, at `offset` */
+    uint32_t offset;
+} operand;
+
+typedef struct code {
+    tg_loop     loop;
+    const void *attr;
+    const void *direct[3]; /* the operands' addresses when the group is a single tile */
+    uint8_t     kind, n_in, dtype, reduce;
+    int32_t     extra;     /* gather: number in program.gathers; late: number in program.lates */
+    operand     out, in[3];
+} code;
+
+/* A strided operand, read into a tile register: the shape of the iteration space and the strides of the operand in it, in bytes. */
+typedef struct gather {
+    tg_shape shape;
+    int64_t  stride[TG_MAX_RANK];
+    int64_t  offset; /* bytes from the operand's memory to element (0, 0, …) */
+} gather;
+
+typedef struct late {
+    int32_t value;
+    uint8_t reduce, all, dtype;
+    int64_t width;   /* elements of the result */
+    size_t  partial; /* offset of the chunks' partial results in program memory */
+} late;
+
+typedef struct fill {
+    int32_t  value;
+    uint32_t from, offset; /* bytes: into the value's memory, into the tile registers */
+    uint8_t  dtype;
+    bool     row; /* a row, repeated; else a scalar */
+} fill;
+
+typedef struct step {
+    int32_t group; /* -1: one node of its own */
+    int32_t value;
+} step;
+
+typedef struct program program;
+struct program {
+    program *next; /* in the cache, most recent first */
+    uint64_t hash;
+    uint64_t epoch; /* of the recording it is known to fit */
+    uint64_t trail; /* what ran before it in the same recording */
+    uint64_t number;
+
+    value   *values;   size_t n_values, cap_values;
+    tg_layout *layouts; size_t n_layouts, cap_layouts;
+    int32_t *operands; size_t n_operands, cap_operands;
+    step    *steps;    size_t n_steps, cap_steps;
+    group   *groups;   size_t n_groups, cap_groups;
+    inst    *insts;    size_t n_insts, cap_insts;
+    code    *codes;    size_t n_codes, cap_codes;
+    gather  *gathers;  size_t n_gathers, cap_gathers;
+    late    *lates;    size_t n_lates, cap_lates;
+    fill    *fills;    size_t n_fills, cap_fills;
+    int32_t *roots;    size_t n_roots, cap_roots;   /* values to hand over */
+    tg_node **asked;   size_t n_asked, cap_asked;   /* the roots as they were given */
+    int32_t *bound;    size_t n_bound, cap_bound;   /* inputs and placed results: what can move */
+    int32_t *consts;   size_t n_consts, cap_consts;
+    tg_arena own;
+    size_t   n_order; /* nodes of the plan */
+
+    size_t   bytes;      /* of memory for a run */
+    size_t   tile_bytes; /* of tile registers per thread */
+    char    *memory;     /* that the addresses were resolved for */
+    char    *tiles;
+    int      threads;
+};
+
+/* fuse.c */
+tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
+const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);
+
+typedef struct pattern {
+    enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_OTHER } kind;
+    int64_t cols; /* of rows and columns */
+} pattern;
+/* How value v lies when it is broadcast to a shape. */
+pattern tg_pattern(const program *p, const value *v, const tg_shape *to);
+/* The strides of v broadcast to a shape, in elements, and its offset. */
+void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, tg_layout *out);
+
+/* Is the plan the one that this program was made for, but for addresses? Then its values are bound to the plan's nodes. */
+bool tg_matches(tg_tape *t, const tg_plan *plan, program *p);
+uint64_t tg_plan_hash(const tg_plan *plan);
+
+/* emit.c */
+tg_status tg_emit(tg_tape *t, program *p);
+/* Turns operands into addresses, after the memory or an input moved. */
+void tg_resolve(program *p);
+
+#endif

@@ -1,0 +1,366 @@
+/* record.c - the one function that records, and the slots it records into.
+ *
+ * Recording is cheap because most of it repeats. The nodes of the last recording still lie in their slots, and inputs are addresses
+ * of slots: when the next recording calls the same op on the same slots with the same attributes, its node is already there, shape,
+ * dtype and all, and is only confirmed. The first difference ends that, and nodes are written anew from there on (t->valid). */
+#include "graph.h"
+
+#include <stdio.h>
+
+/* ---- slots -------------------------------------------------------------------------------------------------------- */
+
+static tg_node *new_chunk(tg_tape *t)
+{
+    char *raw = tg_heap_alloc(&t->heap, TG_SLOT_BYTES);
+    if (!raw) return NULL;
+    uintptr_t first = ((uintptr_t)raw + sizeof(void *) + TG_TAG_MASK) & ~(uintptr_t)TG_TAG_MASK;
+    tg_node  *nodes = (tg_node *)first;
+    memset(nodes, 0, TG_SLOTS * sizeof *nodes);
+    ((void **)(void *)nodes)[-1] = raw;
+    return nodes;
+}
+
+static bool add_chunk(tg_tape *t, tg_node ***slots, size_t *n, size_t *cap)
+{
+    if (*n >= *cap) {
+        void *grown = tg_tape_grow(t, *slots, cap, *n + 1, sizeof **slots);
+        if (!grown) return false;
+        *slots = grown;
+    }
+    tg_node *chunk = new_chunk(t);
+    if (!chunk) {
+        tg_out_of_memory(t, "tapegrad");
+        return false;
+    }
+    (*slots)[(*n)++] = chunk;
+    return true;
+}
+
+/* ---- checking handles --------------------------------------------------------------------------------------------- */
+
+static void say_stale(const tg_tensor *t, const char *function)
+{
+    const tg_node *n = tg_node_of(t);
+    tg_fail_on(n->tape, TG_ERR_STALE, function,
+               "a stale handle: the tensor went at tg_reset or tg_release (keep what has to survive with tg_keep)");
+}
+
+tg_node *tg_check(const tg_tensor *t, const char *function)
+{
+    if (!t) return NULL;
+    if (tg_is_live(t)) return tg_node_of(t);
+    say_stale(t, function);
+    return NULL;
+}
+
+size_t tg_value_bytes(const tg_node *n) { return (size_t)tg_node_numel(n) * tg_dtype_size((tg_dtype)n->dtype); }
+
+int64_t tg_node_numel(const tg_node *n)
+{
+    int64_t count = 1;
+    for (int k = 0; k < n->shape->rank; k++) count *= n->shape->dim[k];
+    return count;
+}
+
+/* ---- inference ---------------------------------------------------------------------------------------------------- */
+
+static tg_status infer_pointwise(tg_call *c)
+{
+    tg_dtype last = tg_dtype_of(c->in[c->n_in - 1]);
+    int      first = c->n_in == 3 ? 1 : 0;
+    if (first && tg_dtype_of(c->in[0]) != TG_BOOL)
+        return tg_fail(c, TG_ERR_DTYPE, "the first input must be bool; a comparison or tg_to(x, TG_BOOL) makes one");
+    for (int i = first; i < c->n_in; i++)
+        if (tg_dtype_of(c->in[i]) != last)
+            return tg_fail(c, TG_ERR_DTYPE, "the dtypes differ; convert one with tg_to, such as tg_to(x, TG_F%s)",
+                           last == TG_F64 ? "64" : "32");
+    if (!c->op->loop[last]) return tg_fail(c, TG_ERR_DTYPE, "does not take %s", tg_dtype_name(last));
+    c->shape = *tg_shape_of(c->in[0]);
+    for (int i = 1; i < c->n_in; i++)
+        if (tg_shape_broadcast(&c->shape, tg_shape_of(c->in[i]), &c->shape) != TG_OK)
+            return tg_fail(c, TG_ERR_SHAPE, "the shapes do not broadcast: sizes must be equal or 1, aligned at the last axis");
+    c->dtype = c->op->flags & TG_OP_BOOL ? TG_BOOL : last;
+    return TG_OK;
+}
+
+static tg_status infer(tg_call *c)
+{
+    tg_status s;
+    if (c->op->arity != TG_ANY_ARITY ? c->n_in != c->op->arity : c->n_in < 1)
+        return tg_fail(c, TG_ERR_ARG, "takes %d inputs, got %d", c->op->arity == TG_ANY_ARITY ? 1 : c->op->arity, c->n_in);
+    c->dtype = TG_NDTYPES;
+    if (c->op->infer) s = c->op->infer(c);
+    else if (c->op->kind == TG_POINTWISE && c->n_in > 0) s = infer_pointwise(c);
+    else return tg_fail(c, TG_ERR_ARG, "the op has no infer function");
+    if (s != TG_OK) return s;
+    if ((unsigned)c->dtype >= TG_NDTYPES) return tg_fail(c, TG_ERR_DTYPE, "infer gave no dtype");
+    if (tg_shape_size(&c->shape, c->dtype, NULL, NULL) != TG_OK)
+        return tg_fail(c, TG_ERR_SHAPE, "the result is too large for memory");
+    return TG_OK;
+}
+
+/* ---- recording ---------------------------------------------------------------------------------------------------- */
+
+static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
+{
+    n->gen = t->gen;
+    n->flags = grad ? TG_N_GRAD : 0;
+    n->data = NULL;
+    n->layout = NULL;
+    n->grad = NULL;
+    if (n->op->flags & TG_OP_RANDOM) {
+        n->w.counter = t->counter;
+        t->counter += ((uint64_t)tg_node_numel(n) + 3) / 4;
+    }
+    t->count++;
+}
+
+/* Is the call the one that this slot recorded last time? */
+static inline bool repeats(const tg_node *n, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size,
+                           bool grad)
+{
+    if (n->op != op || n->n_in != (uint32_t)n_in || n->attr_size != (uint32_t)attr_size) return false;
+    tg_node *const *slots = tg_inputs(n);
+    for (int i = 0; i < n_in; i++)
+        if (slots[i] != tg_node_of(in[i])) return false;
+    if (op->kind == TG_CONST || op->kind == TG_LEAF) return op->kind == TG_CONST || !memcmp(tg_attr(n), attr, attr_size);
+    if (attr_size && memcmp(tg_attr(n), attr, attr_size)) return false;
+    return ((n->flags & (TG_N_GRAD | TG_N_LEAF)) == TG_N_GRAD) == grad;
+}
+
+/* A slot input's shape is good until the tape's end of recording; a kept one's can change hands. */
+static const tg_shape *shared_shape(const tg_call *c)
+{
+    for (int i = 0; i < c->n_in && i < 3; i++) {
+        const tg_node *n = tg_node_of(c->in[i]);
+        if (!(n->flags & TG_N_KEPT) && tg_shape_equal(n->shape, &c->shape)) return n->shape;
+    }
+    return NULL;
+}
+
+static bool write_node(tg_tape *t, tg_node *n, const tg_call *c, bool grad)
+{
+    *n = (tg_node){.op = c->op, .tape = t, .gen = t->gen, .id = t->count, .dtype = (uint8_t)c->dtype};
+    n->shape = shared_shape(c);
+    if (!n->shape) {
+        tg_shape *shape = tg_arena_alloc(&t->record, sizeof *shape, 8);
+        if (!shape) return false;
+        *shape = c->shape;
+        n->shape = shape;
+    }
+    tg_node **in = n->u.in;
+    if (c->n_in > TG_INLINE_INPUTS) {
+        in = tg_arena_alloc(&t->record, (size_t)c->n_in * sizeof *in, 8);
+        if (!in) return false;
+        n->u.more = in;
+    }
+    for (int i = 0; i < c->n_in; i++) in[i] = tg_node_of(c->in[i]);
+    n->n_in = (uint32_t)c->n_in;
+    void *attr = &n->attr;
+    if (c->attr_size > sizeof n->attr) {
+        attr = tg_arena_alloc(&t->record, c->attr_size, 8);
+        if (!attr) return false;
+        n->attr.more = attr;
+    }
+    if (c->attr_size) memcpy(attr, c->attr, c->attr_size);
+    n->attr_size = (uint32_t)c->attr_size;
+    n->recorded = tg_arena_position(&t->record);
+    begin_node(t, n, grad);
+    return true;
+}
+
+static tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
+{
+    t->valid = t->count; /* from here on the slots are overwritten */
+    t->epoch++;
+    if (grad && !c->op->vjp) {
+        tg_fail(c, TG_ERR_GRAD, "the op has no derivative, and a gradient is asked through it; use tg_detach where none is meant");
+        return NULL;
+    }
+    if (infer(c) != TG_OK) return NULL;
+    if (t->count >= TG_KEPT_ID - 1 || c->attr_size > UINT32_MAX) {
+        tg_fail(c, TG_ERR_MEMORY, "the recording is full; call tg_reset");
+        return NULL;
+    }
+    tg_arena_mark start = {0};
+    if (t->count) start = tg_slot(t, t->count - 1)->recorded;
+    tg_arena_seek(&t->record, start);
+    bool room = t->count < t->n_slots * TG_SLOTS || add_chunk(t, &t->slots, &t->n_slots, &t->cap_slots);
+    if (!room) return NULL;
+    tg_node *n = tg_slot(t, t->count);
+    grad = grad && tg_dtype_is_float(c->dtype);
+    if (!write_node(t, n, c, grad)) {
+        tg_fail(c, TG_ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    t->valid = t->count;
+    return tg_handle(n);
+}
+
+/* Are the inputs live tensors of this tape? Sets *grad when one of them brings a gradient path. */
+static bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, bool *grad)
+{
+    bool found = false;
+    for (int i = 0; i < n_in; i++) {
+        if (!in[i]) return false;
+        const tg_node *n = tg_node_of(in[i]);
+        if (!tg_is_live(in[i])) {
+            char name[80];
+            snprintf(name, sizeof name, "tg_%s", op->name);
+            say_stale(in[i], name);
+            return false;
+        }
+        if (n->tape != t) {
+            tg_call c = {.op = op, .tape = t, .n_in = n_in, .in = in};
+            tg_fail(&c, TG_ERR_TAPE, "the tensors belong to different tapes");
+            return false;
+        }
+        found |= (n->flags & TG_N_GRAD) && !(i < 32 && (op->nondiff >> i & 1));
+    }
+    *grad = found && t->grad_enabled && !(op->flags & TG_OP_ZERO_GRAD);
+    return true;
+}
+
+tg_tensor *tg_record_on(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
+{
+    bool grad;
+    if (!t || !op || n_in < 0 || !check_inputs(t, op, in, n_in, &grad)) return NULL;
+    if (t->count < t->valid) {
+        tg_node *n = tg_slot(t, t->count);
+        bool     g = grad && tg_dtype_is_float((tg_dtype)n->dtype);
+        if (repeats(n, op, in, n_in, attr, attr_size, g)) {
+            if (op->kind == TG_CONST) memcpy(&n->attr, attr, sizeof n->attr);
+            begin_node(t, n, g);
+            return tg_handle(n);
+        }
+    }
+    return record_new(t, &(tg_call){.op = op, .tape = t, .n_in = n_in, .in = in, .attr = attr, .attr_size = attr_size}, grad);
+}
+
+tg_tensor *tg_record(const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
+{
+    if (!op || n_in < 1 || !in || !in[0]) return NULL;
+    return tg_record_on(tg_node_of(in[0])->tape, op, in, n_in, attr, attr_size);
+}
+
+/* ---- leaves ------------------------------------------------------------------------------------------------------- */
+
+typedef struct leaf_attr {
+    tg_shape shape;
+    tg_dtype dtype;
+    int32_t  zero;
+} leaf_attr;
+
+static tg_status leaf_infer(tg_call *c)
+{
+    const leaf_attr *a = c->attr;
+    if ((unsigned)a->dtype >= TG_NDTYPES) return tg_fail(c, TG_ERR_DTYPE, "there is no such dtype");
+    if (tg_shape_size(&a->shape, a->dtype, NULL, NULL) != TG_OK)
+        return tg_fail(c, TG_ERR_SHAPE, "the shape is invalid: rank 0 to 8, sizes >= 0, total size within memory");
+    c->shape = a->shape;
+    c->dtype = a->dtype;
+    return TG_OK;
+}
+
+const tg_op tg_op_leaf = {.name = "leaf", .kind = TG_LEAF, .arity = 0, .infer = leaf_infer};
+
+tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *external, void **data)
+{
+    leaf_attr a;
+    memset(&a, 0, sizeof a);
+    if (!t || !shape) return NULL;
+    a.dtype = dtype;
+    a.shape.rank = shape->rank;
+    for (int k = 0; k < shape->rank && k < TG_MAX_RANK; k++) a.shape.dim[k] = shape->dim[k];
+    tg_tensor *h = tg_record_on(t, &tg_op_leaf, NULL, 0, &a, sizeof a);
+    if (!h) return NULL;
+    tg_node *n = tg_node_of(h);
+    n->data = external ? (void *)(uintptr_t)external : tg_value_room(t, tg_value_bytes(n));
+    if (!n->data) {
+        t->count--;
+        return NULL;
+    }
+    n->flags |= TG_N_VALUE | (external ? TG_N_BORROWED : 0);
+    if (data) *data = n->data;
+    return n;
+}
+
+/* ---- kept nodes --------------------------------------------------------------------------------------------------- */
+
+/* A node for kept use, its tg_kept included: the last one released, or a new one. */
+static tg_node *kept_slot(tg_tape *t)
+{
+    tg_node *n = t->kept_free;
+    if (n) {
+        t->kept_free = n->w.kept->next_free;
+        return n;
+    }
+    if (t->kept_used >= t->n_kept_slots * TG_SLOTS && !add_chunk(t, &t->kept_slots, &t->n_kept_slots, &t->cap_kept_slots))
+        return NULL;
+    tg_kept *k = tg_tape_alloc(t, sizeof *k);
+    if (!k) return NULL;
+    n = &t->kept_slots[t->kept_used / TG_SLOTS][t->kept_used % TG_SLOTS];
+    t->kept_used++;
+    *n = (tg_node){.op = &tg_op_leaf, .tape = t, .gen = 1, .id = TG_KEPT_ID, .w.kept = k};
+    return n;
+}
+
+tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
+{
+    size_t bytes = 0;
+    if (tg_shape_size(shape, dtype, NULL, &bytes) != TG_OK) return NULL;
+    tg_node *n = kept_slot(t);
+    if (!n) return NULL;
+    tg_kept  *k = n->w.kept;
+    tg_block *block = tg_pool_get(&t->pool, bytes);
+    if (!block) {
+        tg_out_of_memory(t, "tapegrad");
+        k->next_free = t->kept_free;
+        t->kept_free = n;
+        return NULL;
+    }
+    /* a recording that used the slot's last tenant must not be confirmed with this one */
+    if (n->shape && (n->dtype != (uint8_t)dtype || !tg_shape_equal(&k->shape, shape))) {
+        t->forget = true;
+        t->valid = t->valid < t->count ? t->valid : t->count;
+    }
+    *k = (tg_kept){.shape = {.rank = shape->rank}, .block = block, .write_gen = t->gen, .write_id = t->count};
+    for (int i = 0; i < shape->rank; i++) k->shape.dim[i] = shape->dim[i];
+    n->shape = &k->shape;
+    n->dtype = (uint8_t)dtype;
+    n->flags = TG_N_KEPT;
+    n->data = block->data;
+    n->grad = NULL;
+    return n;
+}
+
+void tg_drop_kept(tg_node *n)
+{
+    tg_tape *t = n->tape;
+    tg_kept *k = n->w.kept;
+    if (n->flags & TG_N_PARAM) {
+        size_t i = 0;
+        while (t->params[i] != n) i++;
+        memmove(&t->params[i], &t->params[i + 1], (t->n_params - i - 1) * sizeof *t->params);
+        t->n_params--;
+    }
+    if (n->grad && (n->grad->flags & TG_N_KEPT)) tg_drop_kept(n->grad);
+    tg_pool_put(&t->pool, k->block);
+    if (k->name) tg_tape_free_bytes(t, k->name, strlen(k->name) + 1);
+    k->block = NULL;
+    k->name = NULL;
+    k->write_gen = t->gen;
+    k->write_id = t->count;
+    n->flags = 0;
+    n->data = NULL;
+    n->grad = NULL;
+    n->gen++;
+    k->next_free = t->kept_free;
+    t->kept_free = n;
+}
+
+void tg_mark_written(tg_node *n)
+{
+    n->w.kept->write_gen = n->tape->gen;
+    n->w.kept->write_id = n->tape->count;
+}

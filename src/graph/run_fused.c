@@ -1,0 +1,547 @@
+/* run_fused.c - the fused evaluator: finds or makes the program for a plan, and runs it step by step, tile by tile. */
+#include "program.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+#include "../kernels/kernels.h"
+
+enum { MOST_PROGRAMS = 64, PARALLEL_LEAST = 1 << 16 /* instructions times elements that are worth a team of threads */ };
+
+typedef struct engine {
+    program *programs; /* most recently used first */
+    int      n_programs;
+    uint64_t trail;    /* what ran since the last reset; 0: nothing */
+    uint64_t made;
+    char    *raw, *tiles;
+    size_t   raw_bytes;
+    int      threads;
+} engine;
+
+/* ---- tiles -------------------------------------------------------------------------------------------------------- */
+
+typedef struct tile {
+    int64_t row, rows, col, cols; /* the piece of the iteration space */
+    int     thread;
+    char   *partial;              /* of this chunk: program memory, to be used with late.partial */
+    int32_t chunk;
+} tile;
+
+static inline char *at(const operand *o, const tile *w)
+{
+    return o->base + o->t * w->thread + w->row * o->a + w->col * o->b;
+}
+
+/* One run of m elements, `step` bytes apart. */
+static void gather_run(char *to, const char *from, int64_t m, int64_t stride, size_t item)
+{
+    if (stride == (int64_t)item) {
+        memcpy(to, from, (size_t)m * item);
+    } else if (item == 4) {
+        uint32_t *o = (uint32_t *)(void *)to;
+        for (int64_t k = 0; k < m; k++) o[k] = *(const uint32_t *)(const void *)(from + k * stride);
+    } else if (item == 8) {
+        uint64_t *o = (uint64_t *)(void *)to;
+        for (int64_t k = 0; k < m; k++) o[k] = *(const uint64_t *)(const void *)(from + k * stride);
+    } else {
+        for (int64_t k = 0; k < m; k++) to[k] = from[k * stride];
+    }
+}
+
+/* Elements first … first + n of a strided operand in the order of the iteration space. */
+static void run_gather(const gather *g, const char *from, char *to, int64_t first, int64_t n, size_t item)
+{
+    int64_t index[TG_MAX_RANK] = {0};
+    int     last = g->shape.rank - 1;
+    from += g->offset;
+    for (int k = last; k >= 0; k--) {
+        index[k] = first % g->shape.dim[k];
+        first /= g->shape.dim[k];
+        from += index[k] * g->stride[k];
+    }
+    while (n > 0) {
+        int64_t run = last < 0 ? 1 : g->shape.dim[last] - index[last];
+        if (run > n) run = n;
+        gather_run(to, from, run, last < 0 ? 0 : g->stride[last], item);
+        to += run * (int64_t)item;
+        n -= run;
+        if (last < 0) continue;
+        from += run * g->stride[last];
+        index[last] += run;
+        for (int k = last; k > 0 && index[k] == g->shape.dim[k]; k--) {
+            from += g->stride[k - 1] - index[k] * g->stride[k];
+            index[k] = 0;
+            index[k - 1]++;
+        }
+    }
+}
+
+static void reduce_columns(const tg_tile_loops *l, const code *c, size_t rows, size_t cols, void *out, const void *x)
+{
+    if (c->reduce == TG_REDUCE_SUM) l->sum_columns(rows, cols, out, x);
+    else if (c->reduce == TG_REDUCE_MAX) l->max_columns(rows, cols, out, x);
+    else l->min_columns(rows, cols, out, x);
+}
+
+static double join_two(int reduce, double a, double b)
+{
+    if (reduce == TG_REDUCE_SUM) return a + b;
+    if (isnan(a) || isnan(b)) return NAN;
+    return reduce == TG_REDUCE_MAX ? (a > b ? a : b) : (a < b ? a : b);
+}
+
+/* A row longer than a tile comes in pieces, which are joined in memory. */
+static void run_reduce_columns(const code *c, const tile *w, char *out, const char *x)
+{
+    const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
+    if (w->col == 0) {
+        reduce_columns(l, c, (size_t)w->rows, (size_t)w->cols, out, x);
+    } else if (c->dtype == TG_F32) {
+        float piece;
+        reduce_columns(l, c, 1, (size_t)w->cols, &piece, x);
+        *(float *)(void *)out = (float)join_two(c->reduce, (double)*(float *)(void *)out, (double)piece);
+    } else {
+        double piece;
+        reduce_columns(l, c, 1, (size_t)w->cols, &piece, x);
+        *(double *)(void *)out = join_two(c->reduce, *(double *)(void *)out, piece);
+    }
+}
+
+static void run_reduce_all(const code *c, int64_t n, char *acc, const char *x)
+{
+    const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
+    double              *a = (double *)(void *)acc, piece;
+    if (c->reduce == TG_REDUCE_SUM) {
+        *a += l->sum((size_t)n, x);
+        return;
+    }
+    if (c->dtype == TG_F32) {
+        float f;
+        reduce_columns(l, c, 1, (size_t)n, &f, x);
+        piece = (double)f;
+    } else {
+        reduce_columns(l, c, 1, (size_t)n, &piece, x);
+    }
+    *a = join_two(c->reduce, *a, piece);
+}
+
+static void run_reduce_rows(const code *c, const tile *w, char *acc, const char *x)
+{
+    const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
+    size_t               rows = (size_t)w->rows, cols = (size_t)w->cols;
+    if (c->reduce == TG_REDUCE_SUM) l->sum_rows(rows, cols, (double *)(void *)acc + w->col, x);
+    else if (c->reduce == TG_REDUCE_MAX) l->max_rows(rows, cols, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
+    else l->min_rows(rows, cols, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
+}
+
+static void run_tile(const program *p, const group *g, const tile *w)
+{
+    const int64_t n = w->rows * w->cols;
+    const code   *c = &p->codes[g->code], *end = c + g->n_code;
+    for (; c < end; c++) {
+        const void *in[3] = {NULL, NULL, NULL};
+        char       *out = at(&c->out, w);
+        for (int k = 0; k < c->n_in; k++) in[k] = at(&c->in[k], w);
+        switch ((code_kind)c->kind) {
+        case K_LOOP: c->loop((size_t)n, out, in, c->attr); break;
+        case K_COLUMN: c->loop((size_t)w->rows, out, in, c->attr); break;
+        case K_COPY: memcpy(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
+        case K_EXPAND:
+            if (tg_fast_tile((tg_dtype)c->dtype)) {
+                tg_fast_tile((tg_dtype)c->dtype)->expand_column((size_t)w->rows, (size_t)w->cols, out, in[0]);
+            } else {
+                size_t item = tg_dtype_size((tg_dtype)c->dtype);
+                for (int64_t r = 0; r < w->rows; r++)
+                    gather_run(out + (size_t)(r * w->cols) * item, (const char *)in[0] + (size_t)r * item, w->cols, 0, item);
+            }
+            break;
+        case K_GATHER:
+            run_gather(&p->gathers[c->extra], p->values[c->in[0].value].address, out, w->row * (g->cols ? g->cols : g->n) + w->col, n,
+                       tg_dtype_size((tg_dtype)c->dtype));
+            break;
+        case K_REDUCE_COLS: run_reduce_columns(c, w, out, in[0]); break;
+        case K_REDUCE_ROWS:
+        case K_REDUCE_ALL: {
+            const late *l = &p->lates[c->extra];
+            char       *acc = p->memory + l->partial + (size_t)w->chunk * (size_t)l->width * 8;
+            if (c->kind == K_REDUCE_ALL) run_reduce_all(c, n, acc, in[0]);
+            else run_reduce_rows(c, w, acc, in[0]);
+            break;
+        }
+        }
+    }
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------------- */
+
+/* Scalars and rows that the tiles read are spread over a register, once for each thread. */
+static void run_fills(const program *p, const group *g, int thread)
+{
+    for (int32_t i = 0; i < g->n_fills; i++) {
+        const fill *f = &p->fills[g->fills + i];
+        char       *to = p->tiles + (size_t)thread * p->tile_bytes + f->offset;
+        const char *from = p->values[f->value].address + f->from;
+        size_t      item = tg_dtype_size((tg_dtype)f->dtype);
+        if (f->row) {
+            for (int64_t r = 0; r < g->rows_per_tile; r++) memcpy(to + (size_t)(r * g->tile_cols) * item, from, (size_t)g->tile_cols * item);
+        } else {
+            gather_run(to, from, g->rows_per_tile * g->tile_cols, 0, item);
+        }
+    }
+}
+
+static void start_lates(const program *p, const group *g)
+{
+    for (int32_t i = 0; i < g->n_late; i++) {
+        const late *l = &p->lates[g->late + i];
+        size_t      n = (size_t)l->width * (size_t)g->chunks;
+        char       *acc = p->memory + l->partial;
+        double      from = l->reduce == TG_REDUCE_SUM ? 0 : l->reduce == TG_REDUCE_MAX ? -INFINITY : INFINITY;
+        if (l->reduce == TG_REDUCE_SUM) memset(acc, 0, n * 8);
+        else if (l->all || l->dtype == TG_F64)
+            for (size_t k = 0; k < n; k++) ((double *)(void *)acc)[k] = from;
+        else
+            for (size_t k = 0; k < 2 * n; k++) ((float *)(void *)acc)[k] = (float)from;
+    }
+}
+
+/* Joins the chunks' partial results in their order. */
+static void finish_late(const program *p, const group *g, const late *l)
+{
+    const bool  doubles = l->all || l->reduce == TG_REDUCE_SUM || l->dtype == TG_F64;
+    const char *acc = p->memory + l->partial;
+    char       *out = p->values[l->value].address;
+    size_t      width = (size_t)l->width;
+    for (size_t k = 0; k < width; k++) {
+        double sum = 0;
+        for (int32_t c = 0; c < g->chunks; c++) {
+            const char *part = acc + (size_t)c * width * 8;
+            double      x = doubles ? ((const double *)(const void *)part)[k] : (double)((const float *)(const void *)part)[k];
+            sum = c ? join_two(l->reduce, sum, x) : x;
+        }
+        if (l->dtype == TG_F32) ((float *)(void *)out)[k] = (float)sum;
+        else ((double *)(void *)out)[k] = sum;
+    }
+}
+
+static void run_chunk(const program *p, const group *g, int32_t chunk, int thread)
+{
+    const int64_t cols = g->cols ? g->cols : g->n, rows = g->n / cols;
+    const int64_t segments = (cols + g->tile_cols - 1) / g->tile_cols, blocks = g->tiles / segments;
+    /* chunks end at whole rows where there are rows enough, else at tiles */
+    const int64_t units = blocks >= g->chunks ? blocks : g->tiles, per = blocks >= g->chunks ? segments : 1;
+    const int64_t from = units * chunk / g->chunks * per, to = units * (chunk + 1) / g->chunks * per;
+    for (int64_t i = from; i < to; i++) {
+        int64_t block = i / segments, segment = i % segments;
+        tile    w = {.row = block * g->rows_per_tile, .rows = g->rows_per_tile, .col = segment * g->tile_cols, .cols = g->tile_cols,
+                     .thread = thread, .chunk = chunk};
+        if (w.row + w.rows > rows) w.rows = rows - w.row;
+        if (w.col + w.cols > cols) w.cols = cols - w.col;
+        run_tile(p, g, &w);
+    }
+}
+
+/* The whole group is one tile of plain loops: nothing to compute but the calls. */
+static void run_single(const program *p, const group *g)
+{
+    const int64_t n = g->n, cols = g->cols ? g->cols : g->n;
+    const code   *c = &p->codes[g->code], *end = c + g->n_code;
+    const tile    w = {.rows = n / cols, .cols = cols};
+    (void)w;
+    for (; c < end; c++) {
+        if (c->kind == K_LOOP) c->loop((size_t)n, c->out.base, c->direct, c->attr);
+        else break;
+    }
+    if (c < end) {
+        group rest = *g;
+        rest.code = (int32_t)(c - p->codes);
+        rest.n_code = (int32_t)(end - c);
+        run_tile(p, &rest, &w);
+    }
+}
+
+static void run_group(const engine *e, const program *p, const group *g)
+{
+    int team = g->chunks < e->threads ? g->chunks : e->threads;
+    if (g->n * g->n_code < PARALLEL_LEAST) team = 1;
+    if (!g->n_code) return;
+    start_lates(p, g);
+    if (g->tiles == 1) {
+        run_fills(p, g, 0);
+        run_single(p, g);
+    } else if (team == 1) {
+        run_fills(p, g, 0);
+        for (int32_t c = 0; c < g->chunks; c++) run_chunk(p, g, c, 0);
+    } else {
+#pragma omp parallel num_threads(team)
+        {
+            int id = omp_get_thread_num(), n = omp_get_num_threads();
+            run_fills(p, g, id);
+            for (int32_t c = g->chunks * id / n; c < g->chunks * (id + 1) / n; c++) run_chunk(p, g, c, id);
+        }
+    }
+    for (int32_t i = 0; i < g->n_late; i++) finish_late(p, g, &p->lates[g->late + i]);
+}
+
+/* ---- nodes of their own ------------------------------------------------------------------------------------------- */
+
+static tg_array array_of(const program *p, const value *v)
+{
+    tg_layout        plain;
+    const tg_layout *l = tg_value_layout(p, v, &plain);
+    tg_array         a = {.data = p->values[v->base].address + l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype),
+                          .shape = v->shape, .dtype = (tg_dtype)v->dtype, .contiguous = v->layout < 0};
+    memcpy(a.stride, l->stride, sizeof a.stride);
+    if (!a.contiguous) { /* a contiguous piece further on */
+        plain = tg_layout_contiguous(v->shape);
+        a.contiguous = true;
+        for (int k = 0; k < v->shape->rank; k++)
+            if (v->shape->dim[k] != 1 && a.stride[k] != plain.stride[k]) a.contiguous = false;
+    }
+    return a;
+}
+
+static tg_status run_alone(tg_tape *t, const program *p, const value *v)
+{
+    enum { FEW = 8 };
+    tg_array few[FEW], *x = few;
+    size_t   bytes = (size_t)v->n_in * sizeof *x;
+    if (v->op && v->op->kind == TG_POINTWISE) return TG_OK; /* of no elements */
+    if (!v->op) return TG_OK;
+    if (v->n_in > FEW && !(x = tg_tape_alloc(t, bytes))) return TG_ERR_MEMORY;
+    for (int32_t k = 0; k < v->n_in; k++) x[k] = array_of(p, &p->values[p->operands[v->in + k]]);
+    tg_status s = tg_run_kernel(t, v->node, x, v->address, v->adds);
+    if (x != few) tg_tape_free_bytes(t, x, bytes);
+    return s;
+}
+
+/* ---- programs ----------------------------------------------------------------------------------------------------- */
+
+static void free_program(tg_tape *t, program *p)
+{
+    tg_heap *h = &t->heap;
+#define FREE(array, cap) tg_heap_free(h, p->array, p->cap * sizeof *p->array)
+    FREE(values, cap_values);
+    FREE(layouts, cap_layouts);
+    FREE(operands, cap_operands);
+    FREE(steps, cap_steps);
+    FREE(groups, cap_groups);
+    FREE(insts, cap_insts);
+    FREE(codes, cap_codes);
+    FREE(gathers, cap_gathers);
+    FREE(lates, cap_lates);
+    FREE(fills, cap_fills);
+    FREE(roots, cap_roots);
+    FREE(asked, cap_asked);
+    FREE(bound, cap_bound);
+    FREE(consts, cap_consts);
+#undef FREE
+    tg_arena_free(&p->own);
+    tg_heap_free(h, p, sizeof *p);
+}
+
+static void unlink_program(engine *e, program *p)
+{
+    program **link = &e->programs;
+    while (*link != p) link = &(*link)->next;
+    *link = p->next;
+    e->n_programs--;
+}
+
+static void to_front(engine *e, program *p)
+{
+    p->next = e->programs;
+    e->programs = p;
+    e->n_programs++;
+}
+
+static program *make_program(tg_tape *t, const tg_plan *plan, uint64_t hash)
+{
+    engine  *e = t->engine;
+    program *p = tg_tape_alloc(t, sizeof *p);
+    if (!p) return NULL;
+    tg_arena_init(&p->own, &t->heap);
+    p->hash = hash;
+    p->number = ++e->made;
+    t->plans++;
+    if (tg_fuse(t, plan, p) != TG_OK || tg_emit(t, p) != TG_OK) {
+        free_program(t, p);
+        return NULL;
+    }
+    if (e->n_programs >= MOST_PROGRAMS) {
+        program *last = e->programs;
+        while (last->next) last = last->next;
+        unlink_program(e, last);
+        free_program(t, last);
+    }
+    to_front(e, p);
+    return p;
+}
+
+static program *find_program(tg_tape *t, const tg_plan *plan)
+{
+    engine  *e = t->engine;
+    uint64_t hash = tg_plan_hash(plan);
+    for (program *p = e->programs; p; p = p->next) {
+        if (p->hash != hash || !tg_matches(t, plan, p)) continue;
+        p->memory = NULL;
+        unlink_program(e, p);
+        to_front(e, p);
+        return p;
+    }
+    return make_program(t, plan, hash);
+}
+
+/* Tile registers for every thread, shared by all programs. */
+static tg_status need_tiles(tg_tape *t, engine *e, size_t bytes)
+{
+    size_t need = bytes * (size_t)e->threads + TG_ALIGN;
+    if (need <= e->raw_bytes) return TG_OK;
+    char *raw = tg_heap_alloc(&t->heap, need);
+    if (!raw) return tg_out_of_memory(t, "tapegrad");
+    tg_heap_free(&t->heap, e->raw, e->raw_bytes);
+    e->raw = raw;
+    e->raw_bytes = need;
+    e->tiles = (char *)(((uintptr_t)raw + TG_ALIGN - 1) & ~(uintptr_t)(TG_ALIGN - 1));
+    return TG_OK;
+}
+
+/* Did an input or a result move since the addresses were resolved? */
+static bool moved(const program *p)
+{
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const value *v = &p->values[p->bound[i]];
+        if (v->address != (char *)v->node->data) return true;
+    }
+    return false;
+}
+
+static tg_status bind(tg_tape *t, engine *e, program *p)
+{
+    char     *memory = tg_value_room(t, p->bytes);
+    tg_status s = memory ? need_tiles(t, e, p->tile_bytes) : TG_ERR_MEMORY;
+    if (s != TG_OK) return s;
+    if (memory != p->memory || e->tiles != p->tiles || moved(p)) {
+        p->memory = memory;
+        p->tiles = e->tiles;
+        tg_resolve(p);
+    }
+    return TG_OK;
+}
+
+static void write_number(char *to, tg_dtype dtype, double x)
+{
+    switch (dtype) {
+    case TG_F32: *(float *)(void *)to = (float)x; break;
+    case TG_F64: *(double *)(void *)to = x; break;
+    case TG_I64: *(int64_t *)(void *)to = (int64_t)x; break;
+    case TG_I32: *(int32_t *)(void *)to = (int32_t)x; break;
+    case TG_U8: *(uint8_t *)to = (uint8_t)x; break;
+    default: *(uint8_t *)to = x != 0; break;
+    }
+}
+
+static tg_status hand_over(tg_tape *t, const program *p)
+{
+    for (size_t i = 0; i < p->n_roots; i++) {
+        const value *v = &p->values[p->roots[i]];
+        tg_node     *n = v->node;
+        char        *address = p->values[v->base].address;
+        tg_layout   *layout = NULL;
+        if (n->flags & TG_N_VALUE) continue;
+        if (v->layout >= 0) {
+            const tg_layout *l = &p->layouts[v->layout];
+            tg_layout        plain = tg_layout_contiguous(v->shape);
+            address += l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype);
+            if (memcmp(l->stride, plain.stride, (size_t)v->shape->rank * sizeof *l->stride)) {
+                if (!(layout = tg_arena_alloc(&t->values, sizeof *layout, 8))) return tg_out_of_memory(t, "tapegrad");
+                *layout = *l;
+                layout->offset = 0;
+            }
+        }
+        if (v->copied) memcpy(n->data, address, (size_t)v->numel * tg_dtype_size((tg_dtype)v->dtype));
+        else n->data = address;
+        n->layout = layout;
+        n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
+    }
+    return TG_OK;
+}
+
+static tg_status run_program(tg_tape *t, program *p)
+{
+    engine   *e = t->engine;
+    tg_status s = bind(t, e, p);
+    for (size_t i = 0; i < p->n_consts && s == TG_OK; i++) {
+        const value *v = &p->values[p->consts[i]];
+        write_number(v->address, (tg_dtype)v->dtype, v->node->attr.number);
+    }
+    for (size_t i = 0; i < p->n_steps && s == TG_OK; i++) {
+        const step *st = &p->steps[i];
+        if (st->group >= 0) run_group(e, p, &p->groups[st->group]);
+        else s = run_alone(t, p, &p->values[st->value]);
+    }
+    if (s == TG_OK) s = hand_over(t, p);
+    t->evaluated += (int64_t)p->n_order;
+    p->epoch = t->epoch;
+    p->trail = e->trail;
+    e->trail = s == TG_OK ? p->number : UINT64_MAX;
+    return s;
+}
+
+/* ---- the evaluator ------------------------------------------------------------------------------------------------ */
+
+static tg_status run_plan(tg_tape *t, const tg_plan *plan)
+{
+    program *p = find_program(t, plan);
+    return p ? run_program(t, p) : TG_ERR_MEMORY;
+}
+
+/* Are all inputs still what the recording meant? A kept tensor may have been overwritten since. */
+static bool inputs_valid(const program *p)
+{
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const value *v = &p->values[p->bound[i]];
+        if (v->kind == V_INPUT && !tg_value_valid(v->node, v->reader)) return false;
+    }
+    return true;
+}
+
+static bool replay(tg_tape *t, tg_node *const *roots, size_t n, tg_status *s)
+{
+    engine *e = t->engine;
+    for (program *p = e->programs; p; p = p->next) {
+        if (p->epoch != t->epoch || p->trail != e->trail || p->n_asked != n || memcmp(p->asked, roots, n * sizeof *roots)) continue;
+        if (!inputs_valid(p)) return false;
+        *s = run_program(t, p);
+        return true;
+    }
+    return false;
+}
+
+static tg_status open_engine(tg_tape *t)
+{
+    engine *e = tg_tape_alloc(t, sizeof *e);
+    if (!e) return TG_ERR_MEMORY;
+    e->threads = t->threads ? t->threads : omp_get_max_threads();
+    t->engine = e;
+    return TG_OK;
+}
+
+static void reset_engine(tg_tape *t) { ((engine *)t->engine)->trail = 0; }
+
+static void close_engine(tg_tape *t)
+{
+    engine *e = t->engine;
+    if (!e) return;
+    while (e->programs) {
+        program *p = e->programs;
+        unlink_program(e, p);
+        free_program(t, p);
+    }
+    tg_heap_free(&t->heap, e->raw, e->raw_bytes);
+    tg_heap_free(&t->heap, e, sizeof *e);
+}
+
+const tg_evaluator tg_evaluator_fused = {.name = "fused", .open = open_engine, .run = run_plan, .replay = replay, .reset = reset_engine,
+                                         .close = close_engine};

@@ -1,0 +1,267 @@
+/* tape.c - the life of a tape: making, resetting, freeing it, its errors and its memory. */
+#include "graph.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../kernels/blas.h"
+
+/* ---- errors ------------------------------------------------------------------------------------------------------- */
+
+static void print_error(void *ctx, tg_status s, const char *sentence)
+{
+    (void)ctx, (void)s;
+    fprintf(stderr, "tapegrad: %s\n", sentence);
+}
+
+/* The one place where errors land: put a breakpoint here. */
+static tg_status report(tg_tape *t, tg_status s, const char *sentence)
+{
+    t->latest = s;
+    if (t->error == TG_OK) {
+        t->error = s;
+        snprintf(t->sentence, sizeof t->sentence, "%s", sentence);
+    }
+    if (t->on_error) t->on_error(t->error_ctx, s, sentence);
+    return s;
+}
+
+tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args)
+{
+    char   text[sizeof t->sentence];
+    size_t used = 0;
+    if (!t) return s;
+    int n = snprintf(text, sizeof text, "%s: ", function);
+    if (n > 0) used = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    vsnprintf(text + used, sizeof text - used, format, args);
+    return report(t, s, text);
+}
+
+tg_status tg_fail_on(tg_tape *t, tg_status s, const char *function, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tg_vfail(t, s, function, format, args);
+    va_end(args);
+    return s;
+}
+
+/* "…: reason (inputs [64,784] float32, [128,10] float32)" */
+tg_status tg_fail(const tg_call *c, tg_status s, const char *format, ...)
+{
+    char    text[900], name[80], shape[TG_SHAPE_TEXT];
+    size_t  used;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    used = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    const char *open = c->n_in == 1 ? " (input " : " (inputs ";
+    for (int i = 0; i < c->n_in && i < 4 && used < sizeof text - 1; i++) {
+        const tg_shape *dims = c->in ? tg_shape_of(c->in[i]) : c->x[i].shape;
+        tg_dtype        dt = c->in ? tg_dtype_of(c->in[i]) : c->x[i].dtype;
+        if (!dims) continue;
+        n = snprintf(text + used, sizeof text - used, "%s%s %s%s", i ? ", " : open,
+                     tg_shape_text(dims, shape, sizeof shape), tg_dtype_name(dt),
+                     i == c->n_in - 1 ? ")" : i == 3 ? ", ...)" : "");
+        used += n < 0 ? 0 : (size_t)n;
+    }
+    snprintf(name, sizeof name, "tg_%s", c->op->name);
+    return tg_fail_on(c->tape, s, name, "%s", text);
+}
+
+tg_status tg_out_of_memory(tg_tape *t, const char *function)
+{
+    return tg_fail_on(t, TG_ERR_MEMORY, function, "out of memory");
+}
+
+const char *tg_error(const tg_tape *t) { return t && t->error != TG_OK ? t->sentence : NULL; }
+tg_status   tg_error_status(const tg_tape *t) { return t ? t->error : TG_ERR_NULL; }
+void        tg_clear_error(tg_tape *t)
+{
+    if (t) t->error = TG_OK;
+}
+void tg_set_error_handler(tg_tape *t, tg_error_fn fn, void *ctx)
+{
+    if (!t) return;
+    t->on_error = fn;
+    t->error_ctx = ctx;
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
+
+void *tg_tape_alloc(tg_tape *t, size_t size)
+{
+    void *p = tg_heap_alloc(&t->heap, size ? size : 1);
+    if (!p) tg_out_of_memory(t, "tapegrad");
+    else memset(p, 0, size ? size : 1);
+    return p;
+}
+
+void tg_tape_free_bytes(tg_tape *t, void *p, size_t size) { tg_heap_free(&t->heap, p, size ? size : 1); }
+
+void *tg_tape_grow(tg_tape *t, void *p, size_t *cap, size_t need, size_t item)
+{
+    size_t more = *cap ? *cap : 16, bytes;
+    bool   overflow = false;
+    while (more < need && !overflow) overflow = __builtin_mul_overflow(more, (size_t)2, &more);
+    if (overflow || __builtin_mul_overflow(more, item, &bytes)) {
+        tg_out_of_memory(t, "tapegrad");
+        return NULL;
+    }
+    void *q = tg_heap_resize(&t->heap, p, *cap * item, bytes);
+    if (!q) tg_out_of_memory(t, "tapegrad");
+    else *cap = more;
+    return q;
+}
+
+void tg_own(tg_tape *t, tg_owned *o)
+{
+    o->prev = NULL;
+    o->next = t->owned;
+    if (t->owned) t->owned->prev = o;
+    t->owned = o;
+}
+
+void tg_disown(tg_tape *t, tg_owned *o)
+{
+    if (o->prev) o->prev->next = o->next;
+    else t->owned = o->next;
+    if (o->next) o->next->prev = o->prev;
+    o->prev = o->next = NULL;
+}
+
+/* ---- making and freeing ------------------------------------------------------------------------------------------- */
+
+static const tg_evaluator *const evaluators[] = {&tg_evaluator_reference, &tg_evaluator_fused}; /* the first is the default */
+
+static const tg_evaluator *find_evaluator(const char *name)
+{
+    if (!name) name = getenv("TAPEGRAD_EVAL");
+    if (!name || !*name) return evaluators[0];
+    for (size_t i = 0; i < sizeof evaluators / sizeof *evaluators; i++)
+        if (!strcmp(evaluators[i]->name, name)) return evaluators[i];
+    return NULL;
+}
+
+tg_tape *tg_tape_new(const tg_tape_options *options)
+{
+    static const tg_tape_options usual = {0};
+    const tg_tape_options       *o = options ? options : &usual;
+    const tg_evaluator          *evaluator = find_evaluator(o->evaluator);
+    if (!evaluator || (o->dtype != TG_F32 && o->dtype != TG_F64) || o->threads < 0) return NULL;
+
+    tg_heap  heap;
+    tg_heap_init(&heap, &o->allocator);
+    tg_tape *t = tg_heap_alloc(&heap, sizeof *t);
+    if (!t) return NULL;
+    memset(t, 0, sizeof *t);
+    t->heap = heap;
+    t->gen = 1;
+    t->seed = o->seed;
+    t->dtype = o->dtype;
+    t->threads = o->threads;
+    t->grad_enabled = true;
+    t->on_error = o->silent ? NULL : o->on_error ? o->on_error : print_error;
+    t->error_ctx = o->error_ctx;
+    t->evaluator = evaluator;
+    tg_arena_init(&t->record, &t->heap);
+    tg_arena_init(&t->values, &t->heap);
+    tg_pool_init(&t->pool, &t->heap);
+    tg_blas_warm_up();
+    if (evaluator->open && evaluator->open(t) != TG_OK) {
+        tg_tape_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+static void put_blocks(tg_tape *t)
+{
+    while (t->blocks) {
+        tg_block *b = t->blocks;
+        t->blocks = b->next;
+        tg_pool_put(&t->pool, b);
+    }
+}
+
+/* Large values, small values and wishes of this recording go; its nodes stay in their slots, to be confirmed or overwritten. */
+tg_status tg_reset(tg_tape *t)
+{
+    if (!t) return TG_ERR_NULL;
+    if (t->evaluator->reset) t->evaluator->reset(t);
+    put_blocks(t);
+    tg_arena_reset(&t->values);
+    t->n_wanted = 0;
+    t->count = 0;
+    t->gen++;
+    if (t->forget) t->valid = 0;
+    t->forget = false;
+    return TG_OK;
+}
+
+static void free_slots(tg_tape *t, tg_node **slots, size_t n, size_t cap)
+{
+    for (size_t i = 0; i < n; i++) tg_heap_free(&t->heap, ((void **)(void *)slots[i])[-1], TG_SLOT_BYTES);
+    tg_heap_free(&t->heap, slots, cap * sizeof *slots);
+}
+
+void tg_tape_free(tg_tape *t)
+{
+    if (!t) return;
+    while (t->owned) {
+        tg_owned *o = t->owned;
+        tg_disown(t, o);
+        o->free(o);
+    }
+    if (t->evaluator->close) t->evaluator->close(t);
+    put_blocks(t);
+    for (uint32_t i = 0; i < t->kept_used; i++) {
+        tg_node *n = &t->kept_slots[i / TG_SLOTS][i % TG_SLOTS];
+        if (n->flags & TG_N_KEPT) tg_drop_kept(n);
+        tg_heap_free(&t->heap, n->w.kept, sizeof *n->w.kept);
+    }
+    free_slots(t, t->kept_slots, t->n_kept_slots, t->cap_kept_slots);
+    free_slots(t, t->slots, t->n_slots, t->cap_slots);
+    tg_heap_free(&t->heap, t->params, t->cap_params * sizeof *t->params);
+    tg_heap_free(&t->heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
+    tg_heap_free(&t->heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);
+    tg_heap_free(&t->heap, t->pieces, t->cap_pieces * sizeof *t->pieces);
+    tg_heap_free(&t->heap, t->order, t->cap_order * sizeof *t->order);
+    tg_heap_free(&t->heap, t->stack, t->cap_stack * sizeof *t->stack);
+    tg_arena_free(&t->record);
+    tg_arena_free(&t->values);
+    tg_pool_free(&t->pool);
+    tg_heap heap = t->heap;
+    tg_heap_free(&heap, t, sizeof *t);
+}
+
+/* ---- settings and figures ----------------------------------------------------------------------------------------- */
+
+bool tg_set_grad_enabled(tg_tape *t, bool on)
+{
+    if (!t) return false;
+    bool was = t->grad_enabled;
+    t->grad_enabled = on;
+    return was;
+}
+
+tg_status tg_seed(tg_tape *t, uint64_t seed)
+{
+    if (!t) return TG_ERR_NULL;
+    t->seed = seed;
+    t->counter = 0;
+    return TG_OK;
+}
+
+tg_tape_stats tg_stats(const tg_tape *t)
+{
+    if (!t) return (tg_tape_stats){0};
+    return (tg_tape_stats){.nodes = t->count,
+                           .allocations = t->heap.calls,
+                           .bytes_reserved = t->heap.reserved,
+                           .evaluated_nodes = t->evaluated,
+                           .plans_made = t->plans,
+                           .evaluator = t->evaluator->name};
+}

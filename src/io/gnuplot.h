@@ -1,0 +1,40 @@
+/* gnuplot.h - writing text and bytes to files without surprises, and gnuplot as a child process that reads what is written. */
+#ifndef TG_GNUPLOT_H
+#define TG_GNUPLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <tapegrad.h>
+
+/* A stream into a file or socket, through a fixed buffer: no allocation, no SIGPIPE. The first failure sticks. */
+typedef struct tg_out {
+    int    fd;
+    int    error; /* errno of the first failure, or 0 */
+    bool   socket;
+    size_t used;
+    char   buffer[4096];
+} tg_out;
+
+int  tg_out_create(tg_out *o, const char *path); /* a new or emptied file; 0 or errno */
+void tg_out_bytes(tg_out *o, const void *bytes, size_t n);
+void tg_out_string(tg_out *o, const char *s);
+void tg_out_text(tg_out *o, const char *format, ...) TG_PRINTF(2, 3); /* short pieces: up to 500 bytes. In the C locale */
+void tg_out_number(tg_out *o, double v);                              /* so that reading it gives v again; nan, inf, -inf */
+void tg_out_quoted(tg_out *o, const char *s);                         /* as a gnuplot string; NULL as the empty one */
+int  tg_out_close(tg_out *o);                                         /* flushes and closes; 0 or errno of the first failure */
+
+typedef struct tg_gnuplot {
+    tg_out      out;  /* its commands, and data between them */
+    const char *path; /* of the picture */
+    pid_t       pid;
+} tg_gnuplot;
+
+/* Starts gnuplot with `path` as its standard output. TG_ERR_IO: path cannot be created (errno says why). TG_ERR_UNSUPPORTED: gnuplot
+ * cannot be started. */
+tg_status tg_gnuplot_start(tg_gnuplot *g, const char *path);
+
+/* Ends the commands and waits. True when the picture is there; otherwise its file is removed. */
+bool tg_gnuplot_finish(tg_gnuplot *g);
+
+#endif

@@ -1,0 +1,344 @@
+/* idx.c - reading IDX files, plain or gzip.
+ *
+ * A file is gone through twice: first to see how many bytes there are (fstat for a plain file, inflating into a scratch buffer for
+ * gzip), then, once that agrees with the sizes in the header, into memory of exactly that size. So a small file with huge sizes in its
+ * header costs no memory, and neither does one that unpacks to much more than its header says.
+ *
+ * zlib's inflate rather than its gzread: gzread takes no allocator and passes over junk behind the stream in silence. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "idx.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum {
+    TYPE_U8    = 0x08,
+    BUFFER     = 8192,
+    MAX_HEADER = 4 + 4 * TG_MAX_RANK,
+};
+
+typedef struct source {
+    tg_tape    *tape;
+    const char *function;
+    char        path[TG_PATH_TEXT];
+    int         fd; /* -1: none open */
+    int64_t     file_size;
+    bool        gzip, inflating;  /* gzip data; z is initialised */
+    bool        between, ended;   /* no member is under way; no more bytes will come */
+    int64_t     members;          /* gzip members that ended */
+    z_stream    z;
+    uint8_t     in[BUFFER], scratch[BUFFER];
+} source;
+
+const char *tg_path_text(const char *path, char buf[TG_PATH_TEXT])
+{
+    size_t length = strlen(path), room = TG_PATH_TEXT - 6; /* two quotes, three dots, the end */
+    bool   cut = length > room;
+    char  *p = buf;
+    *p++ = '\'';
+    if (cut) {
+        memcpy(p, "...", 3);
+        p += 3;
+        path += length - room;
+    }
+    for (; *path; path++) {
+        unsigned char c = (unsigned char)*path;
+        *p++ = c < 0x20 || c == 0x7f ? '?' : *path;
+    }
+    *p++ = '\'';
+    *p = 0;
+    return buf;
+}
+
+static tg_status malformed(const source *s, const char *what)
+{
+    return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s %s", s->path, what);
+}
+
+static tg_status io_error(const source *s, const char *verb, int error)
+{
+    char text[128];
+    if (strerror_r(error, text, sizeof text) != 0) snprintf(text, sizeof text, "error %d", error);
+    return tg_fail_on(s->tape, TG_ERR_IO, s->function, "cannot %s %s: %s", verb, s->path, text);
+}
+
+/* ---- bytes of the file -------------------------------------------------------------------------------------------- */
+
+static tg_status open_file(source *s, const char *path)
+{
+    struct stat st;
+    /* O_NONBLOCK: opening a FIFO without a writer returns instead of waiting; regular files don't mind. */
+    do s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    while (s->fd < 0 && errno == EINTR);
+    if (s->fd < 0) return io_error(s, "open", errno);
+    if (fstat(s->fd, &st) != 0) return io_error(s, "examine", errno);
+    if (!S_ISREG(st.st_mode))
+        return tg_fail_on(s->tape, TG_ERR_IO, s->function, "%s is %s", s->path,
+                          S_ISDIR(st.st_mode) ? "a directory, not a file" : "not a regular file");
+    s->file_size = (int64_t)st.st_size;
+    return s->file_size == 0 ? malformed(s, "is empty") : TG_OK;
+}
+
+/* Reads n bytes, fewer only at the end of the file. */
+static tg_status read_file(source *s, void *to, size_t n, size_t *got)
+{
+    *got = 0;
+    while (*got < n) {
+        ssize_t r = read(s->fd, (char *)to + *got, n - *got);
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return io_error(s, "read", errno);
+        if (r == 0) break;
+        *got += (size_t)r;
+    }
+    return TG_OK;
+}
+
+/* ---- bytes of the gzip stream ------------------------------------------------------------------------------------- */
+
+/* zlib does not say how much it frees: the size stands in front of each block. */
+typedef union block_size {
+    size_t bytes;
+    max_align_t align;
+} block_size;
+
+static voidpf z_alloc(voidpf tape, uInt items, uInt size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow((size_t)items, (size_t)size, &bytes) ||
+        __builtin_add_overflow(bytes, sizeof(block_size), &bytes))
+        return NULL;
+    block_size *b = tg_heap_alloc(&((tg_tape *)tape)->heap, bytes);
+    if (!b) return NULL;
+    b->bytes = bytes;
+    return b + 1;
+}
+
+static void z_free(voidpf tape, voidpf p)
+{
+    block_size *b = (block_size *)p - 1;
+    tg_heap_free(&((tg_tape *)tape)->heap, b, b->bytes);
+}
+
+static tg_status start_inflating(source *s)
+{
+    s->z = (z_stream){.zalloc = z_alloc, .zfree = z_free, .opaque = s->tape};
+    int r = inflateInit2(&s->z, 15 + 16); /* the largest window, gzip format */
+    if (r == Z_MEM_ERROR) return tg_out_of_memory(s->tape, s->function);
+    if (r != Z_OK) return tg_fail_on(s->tape, TG_ERR_UNSUPPORTED, s->function, "zlib does not start (%d)", r);
+    s->inflating = true;
+    return TG_OK;
+}
+
+static tg_status inflate_error(const source *s, int r)
+{
+    if (r == Z_MEM_ERROR) return tg_out_of_memory(s->tape, s->function);
+    if (s->members > 0 && s->z.total_out == 0) return malformed(s, "has junk behind its gzip stream");
+    return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s is a damaged gzip file: %s", s->path,
+                      s->z.msg ? s->z.msg : "invalid data");
+}
+
+/* More input for inflate; at the end of the file, s->ended, unless it is in the middle of a member. */
+static tg_status refill(source *s)
+{
+    size_t    got;
+    tg_status st = read_file(s, s->in, sizeof s->in, &got);
+    if (st != TG_OK) return st;
+    if (got == 0 && !s->between)
+        return malformed(s, s->members > 0 && s->z.total_out == 0 ? "has junk behind its gzip stream"
+                                                                  : "is a truncated gzip file");
+    s->ended = got == 0;
+    s->z.next_in = s->in;
+    s->z.avail_in = (uInt)got;
+    return TG_OK;
+}
+
+/* Inflates up to n bytes, fewer only at the end of the last member. Members follow each other as in `cat a.gz b.gz`. */
+static tg_status read_gzip(source *s, void *to, size_t n, size_t *got)
+{
+    *got = 0;
+    while (!s->ended && *got < n) {
+        size_t    room = n - *got < BUFFER ? n - *got : BUFFER;
+        tg_status st = s->z.avail_in ? TG_OK : refill(s);
+        if (st != TG_OK) return st;
+        if (s->ended) break;
+        s->between = false;
+        s->z.next_out = (Bytef *)to + *got;
+        s->z.avail_out = (uInt)room;
+        int r = inflate(&s->z, Z_NO_FLUSH);
+        *got += room - s->z.avail_out;
+        if (r == Z_STREAM_END) {
+            s->members++;
+            s->between = true;
+            r = inflateReset(&s->z);
+        }
+        if (r != Z_OK && r != Z_BUF_ERROR) return inflate_error(s, r);
+    }
+    return TG_OK;
+}
+
+static tg_status read_bytes(source *s, void *to, size_t n, size_t *got)
+{
+    return s->gzip ? read_gzip(s, to, n, got) : read_file(s, to, n, got);
+}
+
+/* Back to the first byte. */
+static tg_status rewind_source(source *s)
+{
+    if (lseek(s->fd, 0, SEEK_SET) != 0) return io_error(s, "rewind", errno);
+    s->between = s->ended = false;
+    s->members = 0;
+    if (!s->gzip) return TG_OK;
+    if (!s->inflating) return start_inflating(s);
+    s->z.avail_in = 0;
+    return inflateReset(&s->z) == Z_OK ? TG_OK : inflate_error(s, Z_DATA_ERROR);
+}
+
+static tg_status find_compression(source *s)
+{
+    uint8_t   head[2];
+    size_t    got;
+    tg_status st = read_file(s, head, sizeof head, &got);
+    if (st != TG_OK) return st;
+    s->gzip = got == 2 && head[0] == 0x1f && head[1] == 0x8b; /* an IDX file starts with 0 0 */
+    return rewind_source(s);
+}
+
+static void close_source(source *s)
+{
+    if (s->inflating) inflateEnd(&s->z);
+    if (s->fd >= 0) close(s->fd);
+}
+
+/* ---- the array ---------------------------------------------------------------------------------------------------- */
+
+static tg_status check_magic(const source *s, const uint8_t magic[4], int rank)
+{
+    static const uint8_t known[] = {TYPE_U8, 0x09, 0x0b, 0x0c, 0x0d, 0x0e};
+    if (magic[0] != 0 || magic[1] != 0)
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function,
+                          "%s is not an IDX file: it starts with bytes %02x %02x instead of 00 00", s->path, magic[0],
+                          magic[1]);
+    if (!memchr(known, magic[2], sizeof known))
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has the unknown IDX type 0x%02x", s->path, magic[2]);
+    if (magic[2] != TYPE_U8)
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function,
+                          "%s has elements of IDX type 0x%02x where unsigned bytes (0x08) are needed", s->path,
+                          magic[2]);
+    if (magic[3] != rank)
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has rank %d where rank %d is needed", s->path,
+                          magic[3], rank);
+    return TG_OK;
+}
+
+static tg_status read_header(source *s, int rank, tg_shape *shape, size_t *bytes)
+{
+    uint8_t   head[MAX_HEADER];
+    char      text[TG_SHAPE_TEXT];
+    size_t    got, size = 4 + 4 * (size_t)rank;
+    tg_status st = read_bytes(s, head, 4, &got);
+    if (st != TG_OK) return st;
+    if (got < 4)
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %zu bytes, within its header", s->path, got);
+    st = check_magic(s, head, rank);
+    if (st == TG_OK) st = read_bytes(s, head + 4, size - 4, &got);
+    if (st != TG_OK) return st;
+    if (got < size - 4)
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %zu bytes, within its header of %zu",
+                          s->path, 4 + got, size);
+    *shape = (tg_shape){.rank = rank};
+    for (int k = 0; k < rank; k++) {
+        const uint8_t *d = head + 4 + 4 * k;
+        shape->dim[k] = (int64_t)d[0] << 24 | (int64_t)d[1] << 16 | (int64_t)d[2] << 8 | (int64_t)d[3];
+    }
+    if (tg_shape_size(shape, TG_U8, NULL, bytes) != TG_OK)
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s declares sizes %s, more than any memory holds",
+                          s->path, tg_shape_text(shape, text, sizeof text));
+    return TG_OK;
+}
+
+/* How many bytes there are behind the header; for gzip counted no further than one above `most`. */
+static tg_status count_bytes(source *s, size_t header, size_t most, size_t *count)
+{
+    tg_status st = TG_OK;
+    size_t    got = 1;
+    *count = 0;
+    if (!s->gzip) {
+        *count = s->file_size < (int64_t)header ? 0 : (size_t)s->file_size - header;
+        return TG_OK;
+    }
+    while (st == TG_OK && *count <= most && got > 0) {
+        st = read_bytes(s, s->scratch, sizeof s->scratch, &got);
+        *count += got;
+    }
+    return st;
+}
+
+static tg_status check_size(source *s, const tg_shape *shape, size_t bytes)
+{
+    char      text[TG_SHAPE_TEXT];
+    size_t    count;
+    tg_status st = count_bytes(s, 4 + 4 * (size_t)shape->rank, bytes, &count);
+    if (st != TG_OK || count == bytes) return st;
+    tg_shape_text(shape, text, sizeof text);
+    if (count < bytes)
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s declares sizes %s, %zu bytes, but has only %zu",
+                          s->path, text, bytes, count);
+    return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has trailing bytes behind its %zu bytes of sizes %s",
+                      s->path, bytes, text);
+}
+
+/* The second pass: the same header again, then the elements. */
+static tg_status read_elements(source *s, size_t header, uint8_t *data, size_t bytes)
+{
+    size_t    got = 0;
+    tg_status st = rewind_source(s);
+    if (st == TG_OK) st = read_bytes(s, s->scratch, header, &got);
+    if (st == TG_OK) st = read_bytes(s, data, bytes, &got);
+    if (st == TG_OK && got < bytes)
+        return tg_fail_on(s->tape, TG_ERR_IO, s->function, "%s became shorter while it was read", s->path);
+    return st;
+}
+
+static tg_status read_array(source *s, int rank, tg_idx *out)
+{
+    tg_idx    x = {.data = NULL};
+    tg_status st = find_compression(s);
+    if (st == TG_OK) st = read_header(s, rank, &x.shape, &x.bytes);
+    if (st == TG_OK) st = check_size(s, &x.shape, x.bytes);
+    if (st != TG_OK) return st;
+    x.data = tg_heap_alloc(&s->tape->heap, x.bytes ? x.bytes : 1);
+    if (!x.data) return tg_out_of_memory(s->tape, s->function);
+    st = read_elements(s, 4 + 4 * (size_t)rank, x.data, x.bytes);
+    if (st == TG_OK) *out = x;
+    else tg_idx_free(s->tape, &x);
+    return st;
+}
+
+tg_status tg_idx_read(tg_tape *t, const char *function, const char *path, int rank, tg_idx *out)
+{
+    source *s = tg_heap_alloc(&t->heap, sizeof *s);
+    if (!s) return tg_out_of_memory(t, function);
+    memset(s, 0, sizeof *s);
+    s->tape = t;
+    s->function = function;
+    s->fd = -1;
+    tg_path_text(path, s->path);
+    tg_status st = open_file(s, path);
+    if (st == TG_OK) st = read_array(s, rank, out);
+    close_source(s);
+    tg_heap_free(&t->heap, s, sizeof *s);
+    return st;
+}
+
+void tg_idx_free(tg_tape *t, tg_idx *idx)
+{
+    tg_heap_free(&t->heap, idx->data, idx->bytes ? idx->bytes : 1);
+    *idx = (tg_idx){.data = NULL};
+}

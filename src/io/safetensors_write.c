@@ -1,0 +1,195 @@
+/* safetensors_write.c - named tensors into a file. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "replace.h"
+#include "safetensors.h"
+
+#define METADATA "__metadata__"
+
+typedef struct writer {
+    tg_tape           *tape;
+    const char        *function;
+    const char *const *names;
+    tg_tensor *const  *tensors;
+    int                n;
+    char              *header; /* 8 bytes for the length, then the text */
+    size_t             used, capacity;
+    const char       **sorted; /* names, to find equal ones */
+} writer;
+
+static bool add(writer *w, const char *text, size_t length)
+{
+    if (!TG_GROW(w->tape, w->header, w->capacity, w->used + length)) return false;
+    memcpy(w->header + w->used, text, length);
+    w->used += length;
+    return true;
+}
+
+/* A name as a JSON string; jansson escapes it and insists on UTF-8. */
+static tg_status add_name(writer *w, const char *name)
+{
+    json_t *string = json_string_nocheck(name);
+    if (!string) return tg_out_of_memory(w->tape, w->function);
+    const size_t flags = JSON_ENCODE_ANY, length = json_dumpb(string, NULL, 0, flags);
+    tg_status    s = TG_OK;
+    if (length == 0) s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name of a tensor is not UTF-8");
+    else if (!TG_GROW(w->tape, w->header, w->capacity, w->used + length)) s = TG_ERR_MEMORY;
+    else w->used += json_dumpb(string, w->header + w->used, length, flags);
+    json_decref(string);
+    return s;
+}
+
+static tg_status add_tensor(writer *w, const char *name, const tg_tensor *t, size_t begin, size_t end)
+{
+    char           text[100 + TG_SHAPE_TEXT], shape[TG_SHAPE_TEXT]; /* the text of a shape is JSON */
+    const tg_dtype dtype = tg_dtype_of(t);
+    tg_status      s     = add_name(w, name);
+    if (s != TG_OK) return s;
+    snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%zu,%zu]}", tg_st_dtypes[dtype],
+             tg_shape_text(tg_shape_of(t), shape, sizeof shape), begin, end);
+    return add(w, text, strlen(text)) ? TG_OK : TG_ERR_MEMORY;
+}
+
+/* ---- the order of the data ---------------------------------------------------------------------------------------- */
+
+/* As given, but larger elements first, so that each tensor is aligned in the file as its elements need: for each tensor in that order
+ * calls visit. */
+typedef tg_status (*visit_fn)(writer *w, int i, size_t bytes, void *ctx);
+
+static tg_status in_order(writer *w, visit_fn visit, void *ctx)
+{
+    for (size_t item = 8; item > 0; item /= 2) {
+        for (int i = 0; i < w->n; i++) {
+            size_t         bytes;
+            const tg_dtype dtype = tg_dtype_of(w->tensors[i]);
+            if (tg_dtype_size(dtype) != item) continue;
+            tg_status s = tg_shape_size(tg_shape_of(w->tensors[i]), dtype, NULL, &bytes);
+            if (s == TG_OK) s = visit(w, i, bytes, ctx);
+            if (s != TG_OK) return s;
+        }
+    }
+    return TG_OK;
+}
+
+static tg_status describe(writer *w, int i, size_t bytes, void *ctx)
+{
+    size_t *offset = ctx, end;
+    if (__builtin_add_overflow(*offset, bytes, &end) || end > PTRDIFF_MAX)
+        return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the tensors are too large for one file");
+    if (w->used > 9 && !add(w, ",", 1)) return TG_ERR_MEMORY;
+    tg_status s = add_tensor(w, w->names[i], w->tensors[i], *offset, end);
+    *offset     = end;
+    return s;
+}
+
+static tg_status write_values(writer *w, int i, size_t bytes, void *ctx)
+{
+    (void)w;
+    if (bytes == 0) return TG_OK;
+    const void *data = tg_data(w->tensors[i]);
+    if (!data) {
+        tg_replace_abandon(ctx);
+        return TG_ERR_MEMORY;
+    }
+    return tg_replace_write(ctx, data, bytes);
+}
+
+/* ---- saving ------------------------------------------------------------------------------------------------------- */
+
+static tg_status make_header(writer *w)
+{
+    char      length[8] = {0};
+    size_t    offset    = 0;
+    if (!add(w, length, 8) || !add(w, "{", 1)) return TG_ERR_MEMORY;
+    tg_status s = in_order(w, describe, &offset);
+    if (s != TG_OK) return s;
+    if (!add(w, "}", 1)) return TG_ERR_MEMORY;
+    while (w->used % 8)
+        if (!add(w, " ", 1)) return TG_ERR_MEMORY;
+    const uint64_t text = w->used - 8;
+    if (text > TG_ST_HEADER_MAX)
+        return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the names and shapes are too large for one file");
+    memcpy(w->header, &text, 8);
+    return TG_OK;
+}
+
+static int compare_names(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+static tg_status check_names(writer *w)
+{
+    const size_t n = (size_t)w->n;
+    w->sorted      = tg_tape_alloc(w->tape, n * sizeof *w->sorted);
+    if (!w->sorted) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        if (!w->names[i]) return tg_fail_on(w->tape, TG_ERR_NULL, w->function, "the name of tensor %zu is NULL", i);
+        if (!strcmp(w->names[i], METADATA))
+            return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the format keeps the name '%s' for itself", METADATA);
+        w->sorted[i] = w->names[i];
+    }
+    if (n > 1) qsort(w->sorted, n, sizeof *w->sorted, compare_names);
+    for (size_t i = 1; i < n; i++)
+        if (!strcmp(w->sorted[i - 1], w->sorted[i]))
+            return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "two tensors have the same name");
+    return TG_OK;
+}
+
+static tg_status save_to(writer *w, const char *path)
+{
+    tg_status s = check_names(w);
+    if (s == TG_OK && w->n > 0) s = tg_eval(w->tensors, w->n);
+    if (s == TG_OK) s = make_header(w);
+    if (s != TG_OK) return s;
+    tg_replace file;
+    s = tg_replace_open(&file, w->tape, w->function, path);
+    if (s == TG_OK) s = tg_replace_write(&file, w->header, w->used);
+    if (s == TG_OK) s = in_order(w, write_values, &file);
+    if (s == TG_OK) s = tg_replace_finish(&file);
+    return s;
+}
+
+static tg_status save(writer *w, const char *path)
+{
+    if (!path) return tg_fail_on(w->tape, TG_ERR_NULL, w->function, "the path is NULL");
+    tg_status s = save_to(w, path);
+    if (w->sorted) tg_tape_free_bytes(w->tape, w->sorted, (size_t)w->n * sizeof *w->sorted);
+    if (w->header) tg_tape_free_bytes(w->tape, w->header, w->capacity);
+    return s;
+}
+
+tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor *const *tensors, int n)
+{
+    static const char function[] = "tg_save_tensors";
+    if (!names || !tensors) return TG_ERR_NULL;
+    if (n < 1) return TG_ERR_ARG; /* no tensor, no tape to tell it to */
+    tg_tape *tape = NULL;
+    for (int i = 0; i < n; i++) {
+        const tg_node *node = tg_check(tensors[i], function);
+        if (!node) return tensors[i] ? TG_ERR_STALE : TG_ERR_NULL;
+        if (tape && node->tape != tape)
+            return tg_fail_on(tape, TG_ERR_TAPE, function, "tensor %d belongs to another tape than the ones before", i);
+        tape = node->tape;
+    }
+    return save(&(writer){.tape = tape, .function = function, .names = names, .tensors = tensors, .n = n}, path);
+}
+
+tg_status tg_save(tg_tape *t, const char *path)
+{
+    if (!t) return TG_ERR_NULL;
+    const int    n       = tg_param_count(t);
+    const size_t size    = (size_t)n * sizeof(void *);
+    const char **names   = tg_tape_alloc(t, size);
+    tg_tensor  **tensors = names ? tg_tape_alloc(t, size) : NULL;
+    tg_status    s       = TG_ERR_MEMORY;
+    if (tensors) {
+        for (int i = 0; i < n; i++) {
+            tensors[i] = tg_param_at(t, i);
+            names[i]   = tg_name(tensors[i]);
+        }
+        s = save(&(writer){.tape = t, .function = "tg_save", .names = names, .tensors = tensors, .n = n}, path);
+        tg_tape_free_bytes(t, tensors, size);
+    }
+    if (names) tg_tape_free_bytes(t, names, size);
+    return s;
+}

@@ -1,0 +1,21 @@
+/* blas.h - the one door to BLAS: matrix products with every argument checked, since BLAS itself only prints what is wrong. */
+#ifndef TG_BLAS_H
+#define TG_BLAS_H
+
+#include <tapegrad.h>
+
+/* Runs a product that makes OpenBLAS map its buffers. Under a tight address-space limit a first call that cannot map them never
+ * returns, so a tape does this when it is made. */
+void tg_blas_warm_up(void);
+
+/* C = alpha op(A) op(B) + beta C, row-major: op(A) is [m,k], op(B) [k,n], C [m,n]; op transposes what is stored when its flag is set. A row
+ * of what is stored starts lda (ldb, ldc) elements after the one before. f32 or f64. With beta = 0, C is not read; with k = 0,
+ * neither are A and B. Any size may be 0. TG_ERR_DTYPE; TG_ERR_SHAPE for negative sizes, a leading dimension below the row's length, or
+ * anything above 2^31 - 1, which BLAS cannot count; TG_ERR_NULL. Nothing is said and nothing written then. */
+tg_status tg_gemm(tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+                  const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+
+/* Can tg_gemm read a [rows, columns] matrix with these strides (in elements)? Sets the flag and the leading dimension. */
+bool tg_gemm_operand(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride, bool *transpose, int64_t *ld);
+
+#endif

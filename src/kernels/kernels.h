@@ -1,0 +1,59 @@
+/* kernels.h - the fast loops: pointwise formulas and tile reductions for the vector units of the CPU at hand.
+ *
+ * Compiled once for each instruction set (loops_base.c, loops_avx2.c, loops_avx512.c) from the same source. What an element becomes does
+ * not depend on its place in the tile nor on n. Loops may work in place: out may be one of the inputs, but not overlap one otherwise. */
+#ifndef TG_KERNELS_H
+#define TG_KERNELS_H
+
+#include <tapegrad_op.h>
+
+/* Tiles of R rows × C columns, contiguous; R, C >= 1. T stands for the dtype, f32 or f64. */
+typedef struct tg_tile_loops {
+    void (*expand_column)(size_t rows, size_t cols, void *out, const void *column); /* out[r][c] = column[r] */
+    void (*repeat_row)(size_t rows, size_t cols, void *out, const void *row);       /* out[r][c] = row[c] */
+
+    /* One result for each row: out[r] of T. Sums run in 64 byte wide lanes of T, then pairwise over the lanes. max and min are NaN
+     * where a NaN is in the row. */
+    void (*sum_columns)(size_t rows, size_t cols, void *out, const void *x);
+    void (*max_columns)(size_t rows, size_t cols, void *out, const void *x);
+    void (*min_columns)(size_t rows, size_t cols, void *out, const void *x);
+
+    /* Onto what is in acc: one accumulator for each column. Sums are double for both dtypes: a few rows at a time are added up in T. */
+    void (*sum_rows)(size_t rows, size_t cols, double *acc, const void *x);
+    void (*max_rows)(size_t rows, size_t cols, void *acc, const void *x);
+    void (*min_rows)(size_t rows, size_t cols, void *acc, const void *x);
+
+    /* The sum of n values as sum_columns adds them: for n of some thousands; add the results of pieces in double. */
+    double (*sum)(size_t n, const void *x);
+} tg_tile_loops;
+
+typedef enum tg_isa { TG_ISA_BASE = 0, TG_ISA_AVX2, TG_ISA_AVX512, TG_NISAS } tg_isa;
+
+bool        tg_isa_has(tg_isa isa); /* whether this CPU and this build have it */
+tg_isa      tg_isa_best(void);
+const char *tg_isa_name(tg_isa isa);
+
+/* The loop of a pointwise op for this CPU: op->loop[dtype] where there is no faster one; NULL where there is none at all.
+ * dtype is that of the last input. */
+tg_loop tg_fast_loop(const tg_op *op, tg_dtype dtype);
+tg_loop tg_isa_loop(tg_isa isa, const tg_op *op, tg_dtype dtype); /* NULL where that instruction set has none */
+
+const tg_tile_loops *tg_fast_tile(tg_dtype dtype); /* NULL for other dtypes than f32, f64 */
+const tg_tile_loops *tg_isa_tile(tg_isa isa, tg_dtype dtype);
+
+/* ---- between the files of this folder ------------------------------------------------------------------------------ */
+
+typedef struct tg_loop_row {
+    const tg_op *op;
+    tg_loop      f32, f64;
+} tg_loop_row;
+
+typedef struct tg_loop_table { /* rows NULL: not in this build */
+    const tg_loop_row *rows;
+    size_t             n;
+    tg_tile_loops      f32, f64;
+} tg_loop_table;
+
+extern const tg_loop_table tg_loops_base, tg_loops_avx2, tg_loops_avx512;
+
+#endif

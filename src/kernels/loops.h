@@ -1,0 +1,99 @@
+/* loops.h - the fast loops of one instruction set: included by loops_base.c, loops_avx2.c and loops_avx512.c, which define LOOP_TABLE (the
+ * table to make) and VECTOR_SIZE (bytes). Here is what the rows of pointwise.def mean: loops_rows.h makes the loops of them,
+ * loops_tile.h the reductions.
+ *
+ * To be compiled with -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off: right without them, but slower. */
+#include "kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "../ops/ops.h"
+
+#if VECTOR_SIZE > 16
+#include <immintrin.h>
+#endif
+
+/* The first and third argument have the type; where the CPU has no fused multiply-add, two roundings do. */
+#ifdef __FMA__
+#define FMA(A, B, D) _Generic((A), float: __builtin_fmaf, default: __builtin_fma)((A), (B), (D))
+#else
+#define FMA(A, B, D) ((A) * (B) + (D))
+#endif
+
+/* Iterations are independent, also where out is an input. */
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* the few loops that call libm stay scalar */
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define INDEPENDENT
+#endif
+
+/* ---- functions of float and double --------------------------------------------------------------------------------- */
+
+#define C(V) ((T)(V))
+
+#define T              double
+#define U              uint64_t
+#define F(NAME)        NAME##_f64
+#define MANTISSA       52
+#define BIAS           1023
+#define SMALLEST       DBL_MIN
+#define EXP_MAX        710
+#define EXP_MIN        (-746)
+#define LN2_HI         0x1.62e42fee00000p-1
+#define LN2_LO         0x1.a39ef35793c76p-33
+#define SQRT_HALF_BITS UINT64_C(0x3fe6a09e667f3bcd)
+#define TANH_MAX       20
+#include "vmath.h"
+#include "vmath_f64.h"
+#include "vmath_undef.h"
+
+#define T              float
+#define U              uint32_t
+#define F(NAME)        NAME##_f32
+#define MANTISSA       23
+#define BIAS           127
+#define SMALLEST       FLT_MIN
+#define EXP_MAX        89
+#define EXP_MIN        (-104)
+#define LN2_HI         0.693359375
+#define LN2_LO         (-2.12194440054690583e-4)
+#define SQRT_HALF_BITS UINT32_C(0x3f3504f3)
+#define TANH_MAX       10
+#include "vmath.h"
+#include "vmath_f32.h"
+#include "vmath_undef.h"
+
+/* ---- the vocabulary of the rows ------------------------------------------------------------------------------------ */
+
+#define BY_TYPE(NAME, X)   _Generic((X), float: NAME##_f32, default: NAME##_f64)
+#define EXP(X)             BY_TYPE(exp, X)(X)
+#define LOG(X)             BY_TYPE(log, X)(X)
+#define LOG1P(X)           BY_TYPE(log1p, X)(X)
+#define SIN(X)             BY_TYPE(sin, X)(X)
+#define COS(X)             BY_TYPE(cos, X)(X)
+#define TANH(X)            BY_TYPE(tanh, X)(X)
+#define ERF(X)             BY_TYPE(erf, X)(X)
+#define POW(X, Y)          BY_TYPE(pow, X)(X, Y)
+#define SQRT(X)            _Generic((X), float: sqrtf, default: sqrt)(X)
+#define ABS(X)             _Generic((X), float: fabsf, default: fabs)(X)
+#define SIGMOID(X)         BY_TYPE(sigmoid, X)(X)
+#define SOFTPLUS(X)        BY_TYPE(softplus, X)(X)
+#define GELU(X)            BY_TYPE(gelu, X)(X)
+#define PHI_SLOPE(X)       BY_TYPE(phi_slope, X)(X)
+#define GELU_TANH(X)       BY_TYPE(gelu_tanh, X)(X)
+#define GELU_TANH_SLOPE(X) BY_TYPE(gelu_tanh_slope, X)(X)
+#define ZMUL(G, S)         BY_TYPE(zero_mul, G)(G, S)
+#define ZDIV(G, S)         BY_TYPE(zero_div, G)(G, S)
+#define MAXIMUM(X, Y)      ((((X) > (Y)) | ((X) != (X))) ? (X) : (Y))
+#define MINIMUM(X, Y)      ((((X) < (Y)) | ((X) != (X))) ? (X) : (Y))
+
+#include "loops_rows.h"
+#include "loops_tile.h"
+
+const tg_loop_table LOOP_TABLE = {
+    .rows = rows, .n = sizeof rows / sizeof *rows, .f32 = TILE_LOOPS(f32), .f64 = TILE_LOOPS(f64)};

@@ -1,0 +1,10 @@
+/* loops_avx512.c - the fast loops for CPUs with AVX-512. Compiled with -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
+ * -mprefer-vector-width=512; an empty table elsewhere. */
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && defined(__FMA__)
+#define LOOP_TABLE  tg_loops_avx512
+#define VECTOR_SIZE 64
+#include "loops.h"
+#else
+#include "kernels.h"
+const tg_loop_table tg_loops_avx512 = {0};
+#endif

@@ -1,0 +1,228 @@
+/* loops_rows.h - a loop for each row of pointwise.def, each type. Part of loops.h. */
+
+/* ---- what is left over at the end of a loop: fewer elements than a vector has --------------------------------------- */
+
+#define LANES(TYPE) (VECTOR_SIZE / sizeof(TYPE))
+
+/* n < LANES elements into a whole vector, the others 0, and back. */
+#if VECTOR_SIZE == 64
+static inline void load_part_f32(float *to, const float *from, size_t n)
+{
+    _mm512_storeu_ps(to, _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), from));
+}
+static inline void store_part_f32(float *to, const float *from, size_t n)
+{
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << n) - 1), _mm512_loadu_ps(from));
+}
+static inline void load_part_f64(double *to, const double *from, size_t n)
+{
+    _mm512_storeu_pd(to, _mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), from));
+}
+static inline void store_part_f64(double *to, const double *from, size_t n)
+{
+    _mm512_mask_storeu_pd(to, (__mmask8)((1u << n) - 1), _mm512_loadu_pd(from));
+}
+static inline void load_part_u8(uint8_t *to, const uint8_t *from, size_t n)
+{
+    _mm_storeu_si128((__m128i *)to, _mm_maskz_loadu_epi8((__mmask16)((1u << n) - 1), from));
+}
+static inline void store_part_u8(uint8_t *to, const uint8_t *from, size_t n)
+{
+    _mm_mask_storeu_epi8(to, (__mmask16)((1u << n) - 1), _mm_loadu_si128((const __m128i *)from));
+}
+enum { U8_PART = 16 };
+#else
+#if VECTOR_SIZE == 32
+/* Lane k takes part where mask[k] is negative: n ones from part_mask + 8 - n. */
+static const int32_t part_mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+static inline __m256i part_f32(size_t n) { return _mm256_loadu_si256((const __m256i *)(part_mask + 8 - n)); }
+static inline __m256i part_f64(size_t n) { return _mm256_loadu_si256((const __m256i *)(part_mask + 8 - 2 * n)); }
+static inline void    load_part_f32(float *to, const float *from, size_t n)
+{
+    _mm256_storeu_ps(to, _mm256_maskload_ps(from, part_f32(n)));
+}
+static inline void store_part_f32(float *to, const float *from, size_t n)
+{
+    _mm256_maskstore_ps(to, part_f32(n), _mm256_loadu_ps(from));
+}
+static inline void load_part_f64(double *to, const double *from, size_t n)
+{
+    _mm256_storeu_pd(to, _mm256_maskload_pd(from, part_f64(n)));
+}
+static inline void store_part_f64(double *to, const double *from, size_t n)
+{
+    _mm256_maskstore_pd(to, part_f64(n), _mm256_loadu_pd(from));
+}
+#else
+#define PART(SUFFIX, TYPE)                                                                                             \
+    static inline void load_part_##SUFFIX(TYPE *to, const TYPE *from, size_t n)                                       \
+    {                                                                                                                 \
+        for (size_t k = 0; k < LANES(TYPE); k++) to[k] = k < n ? from[k] : 0;                                         \
+    }                                                                                                                 \
+    static inline void store_part_##SUFFIX(TYPE *to, const TYPE *from, size_t n)                                      \
+    {                                                                                                                 \
+        for (size_t k = 0; k < n; k++) to[k] = from[k];                                                               \
+    }
+PART(f32, float)
+PART(f64, double)
+#endif
+static inline void load_part_u8(uint8_t *to, const uint8_t *from, size_t n)
+{
+    for (size_t k = 0; k < 8; k++) to[k] = k < n ? from[k] : 0;
+}
+static inline void store_part_u8(uint8_t *to, const uint8_t *from, size_t n)
+{
+    for (size_t k = 0; k < n; k++) to[k] = from[k];
+}
+enum { U8_PART = 8 };
+#endif
+
+/* ---- the loops: whole vectors, then a last vector filled up with zeros; one element alone by itself ------------------ */
+
+#define PAD_u8(TYPE)  U8_PART
+#define PAD_f32(TYPE) LANES(TYPE)
+#define PAD_f64(TYPE) LANES(TYPE)
+
+#define LOOP1(NAME, SUFFIX, TYPE, RS, RESULT, EXPR)                                                                    \
+    static inline RESULT one_##NAME##_##SUFFIX(TYPE x)                                                                \
+    {                                                                                                                 \
+        typedef TYPE T;                                                                                               \
+        (void)x;                                                                                                      \
+        return (RESULT)(0 ? (T)0 : (EXPR));                                                                           \
+    }                                                                                                                 \
+    static void loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                  \
+    {                                                                                                                 \
+        const TYPE *a = in[0];                                                                                        \
+        RESULT     *o = out;                                                                                          \
+        (void)attr;                                                                                                   \
+        if (n == 1) {                                                                                                 \
+            o[0] = one_##NAME##_##SUFFIX(a[0]);                                                                       \
+            return;                                                                                                   \
+        }                                                                                                             \
+        const size_t rest = n % LANES(TYPE), whole = n - rest;                                                        \
+        INDEPENDENT for (size_t i = 0; i < whole; i++) o[i] = one_##NAME##_##SUFFIX(a[i]);                            \
+        if (rest == 0) return;                                                                                        \
+        TYPE   x[LANES(TYPE)];                                                                                        \
+        RESULT r[PAD_##RS(TYPE)];                                                                                     \
+        load_part_##SUFFIX(x, a + whole, rest);                                                                       \
+        for (size_t k = 0; k < LANES(TYPE); k++) r[k] = one_##NAME##_##SUFFIX(x[k]);                                  \
+        store_part_##RS(o + whole, r, rest);                                                                          \
+    }
+
+#define LOOP2(NAME, SUFFIX, TYPE, RS, RESULT, EXPR)                                                                    \
+    static inline RESULT one_##NAME##_##SUFFIX(TYPE x, TYPE y)                                                        \
+    {                                                                                                                 \
+        typedef TYPE T;                                                                                               \
+        return (RESULT)(0 ? (T)0 : (EXPR));                                                                           \
+    }                                                                                                                 \
+    static void loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                  \
+    {                                                                                                                 \
+        const TYPE *a = in[0], *b = in[1];                                                                            \
+        RESULT     *o = out;                                                                                          \
+        (void)attr;                                                                                                   \
+        if (n == 1) {                                                                                                 \
+            o[0] = one_##NAME##_##SUFFIX(a[0], b[0]);                                                                 \
+            return;                                                                                                   \
+        }                                                                                                             \
+        const size_t rest = n % LANES(TYPE), whole = n - rest;                                                        \
+        INDEPENDENT for (size_t i = 0; i < whole; i++) o[i] = one_##NAME##_##SUFFIX(a[i], b[i]);                      \
+        if (rest == 0) return;                                                                                        \
+        TYPE   x[LANES(TYPE)], y[LANES(TYPE)];                                                                        \
+        RESULT r[PAD_##RS(TYPE)];                                                                                     \
+        load_part_##SUFFIX(x, a + whole, rest);                                                                       \
+        load_part_##SUFFIX(y, b + whole, rest);                                                                       \
+        for (size_t k = 0; k < LANES(TYPE); k++) r[k] = one_##NAME##_##SUFFIX(x[k], y[k]);                            \
+        store_part_##RS(o + whole, r, rest);                                                                          \
+    }
+
+/* AS, A: suffix and type of the first operand, which may be a condition. */
+#define LOOP3(NAME, SUFFIX, TYPE, AS, A, EXPR)                                                                         \
+    static inline TYPE one_##NAME##_##SUFFIX(A x, TYPE y, TYPE z)                                                     \
+    {                                                                                                                 \
+        typedef TYPE T;                                                                                               \
+        return (0 ? (T)0 : (EXPR));                                                                                   \
+    }                                                                                                                 \
+    static void loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                  \
+    {                                                                                                                 \
+        const A    *a = in[0];                                                                                        \
+        const TYPE *b = in[1], *c = in[2];                                                                            \
+        TYPE       *o = out;                                                                                          \
+        (void)attr;                                                                                                   \
+        if (n == 1) {                                                                                                 \
+            o[0] = one_##NAME##_##SUFFIX(a[0], b[0], c[0]);                                                           \
+            return;                                                                                                   \
+        }                                                                                                             \
+        const size_t rest = n % LANES(TYPE), whole = n - rest;                                                        \
+        INDEPENDENT for (size_t i = 0; i < whole; i++) o[i] = one_##NAME##_##SUFFIX(a[i], b[i], c[i]);                \
+        if (rest == 0) return;                                                                                        \
+        A    x[PAD_##AS(TYPE)];                                                                                       \
+        TYPE y[LANES(TYPE)], z[LANES(TYPE)], r[LANES(TYPE)];                                                          \
+        load_part_##AS(x, a + whole, rest);                                                                           \
+        load_part_##SUFFIX(y, b + whole, rest);                                                                       \
+        load_part_##SUFFIX(z, c + whole, rest);                                                                       \
+        for (size_t k = 0; k < LANES(TYPE); k++) r[k] = one_##NAME##_##SUFFIX(x[k], y[k], z[k]);                      \
+        store_part_##SUFFIX(o + whole, r, rest);                                                                      \
+    }
+
+#define FLOATS1(NAME, EXPR) LOOP1(NAME, f32, float, f32, float, EXPR) LOOP1(NAME, f64, double, f64, double, EXPR)
+#define FLOATS2(NAME, EXPR) LOOP2(NAME, f32, float, f32, float, EXPR) LOOP2(NAME, f64, double, f64, double, EXPR)
+#define UNARY(NAME, EXPR, ...)          FLOATS1(NAME, EXPR)
+#define UNARY_RING(NAME, EXPR, ...)     FLOATS1(NAME, EXPR)
+#define UNARY_ORDERED(NAME, EXPR, ...)  FLOATS1(NAME, EXPR)
+#define FLAT(NAME, EXPR)                FLOATS1(NAME, EXPR)
+#define TEST(NAME, EXPR)                LOOP1(NAME, f32, float, u8, uint8_t, EXPR) LOOP1(NAME, f64, double, u8, uint8_t, EXPR)
+#define BINARY(NAME, EXPR, ...)         FLOATS2(NAME, EXPR)
+#define BINARY_RING(NAME, EXPR, ...)    FLOATS2(NAME, EXPR)
+#define BINARY_ORDERED(NAME, EXPR, ...) FLOATS2(NAME, EXPR)
+#define SCALED(NAME, EXPR, ...)         FLOATS2(NAME, EXPR)
+#define COMPARE(NAME, EXPR)             LOOP2(NAME, f32, float, u8, uint8_t, EXPR) LOOP2(NAME, f64, double, u8, uint8_t, EXPR)
+#define TERNARY(NAME, EXPR, ...)        LOOP3(NAME, f32, float, f32, float, EXPR) LOOP3(NAME, f64, double, f64, double, EXPR)
+#include "../ops/pointwise.def"
+#include "../ops/pointwise_undef.h"
+
+LOOP3(where, f32, float, u8, uint8_t, x ? y : z)
+LOOP3(where, f64, double, u8, uint8_t, x ? y : z)
+
+/* ---- sin and cos: beyond TRIG_LIMIT libm has to do the argument reduction, element by element ------------------------- */
+
+static bool within_trig_limit(size_t n, const float *x)
+{
+    uint32_t beyond = 0;
+    for (size_t i = 0; i < n; i++) beyond |= fabsf(x[i]) <= TRIG_LIMIT ? 0u : 1u; /* NaN too */
+    return beyond == 0;
+}
+#define TRIG(NAME, LIBM)                                                                                               \
+    static void any_##NAME##_f32(size_t n, void *out, const void *const *in, const void *attr)                        \
+    {                                                                                                                 \
+        const float *x = in[0];                                                                                       \
+        float       *o = out;                                                                                         \
+        if (within_trig_limit(n, x)) {                                                                                \
+            loop_##NAME##_f32(n, out, in, attr);                                                                      \
+            return;                                                                                                   \
+        }                                                                                                             \
+        for (size_t i = 0; i < n; i++) o[i] = fabsf(x[i]) <= TRIG_LIMIT ? one_##NAME##_f32(x[i]) : LIBM(x[i]);        \
+    }
+TRIG(sin, sinf)
+TRIG(cos, cosf)
+
+/* ---- the table: the first row of an op counts -------------------------------------------------------------------------- */
+
+static const tg_loop_row rows[] = {
+    {&tg_op_sin, any_sin_f32, loop_sin_f64},
+    {&tg_op_cos, any_cos_f32, loop_cos_f64},
+    {&tg_op_where, loop_where_f32, loop_where_f64},
+#define ROW(NAME, ...) {&tg_op_##NAME, loop_##NAME##_f32, loop_##NAME##_f64},
+#define UNARY          ROW
+#define UNARY_RING     ROW
+#define UNARY_ORDERED  ROW
+#define FLAT           ROW
+#define TEST           ROW
+#define BINARY         ROW
+#define BINARY_RING    ROW
+#define BINARY_ORDERED ROW
+#define SCALED         ROW
+#define COMPARE        ROW
+#define TERNARY        ROW
+#include "../ops/pointwise.def"
+#include "../ops/pointwise_undef.h"
+};

@@ -1,0 +1,161 @@
+/* loops_tile.h - rows and columns of tiles: spreading and reducing. Part of loops.h.
+ *
+ * The order of every sum depends on the sizes alone, and is the same for all instruction sets: lanes of 64 bytes (several registers
+ * where those are smaller). */
+
+enum { LANE_BYTES = 64, SEQUENTIAL = 32 /* rows shorter than this are reduced one element after the other, four rows at a time */ };
+
+typedef float   v_f32 __attribute__((vector_size(LANE_BYTES)));
+typedef double  v_f64 __attribute__((vector_size(LANE_BYTES)));
+typedef int32_t m_f32 __attribute__((vector_size(LANE_BYTES)));
+typedef int64_t m_f64 __attribute__((vector_size(LANE_BYTES)));
+
+/* A NaN stays, whichever side it is on. */
+#define LARGER(X, M)  (((X) > (M)) | ((X) != (X)))
+#define SMALLER(X, M) (((X) < (M)) | ((X) != (X)))
+
+#define TILE_SUM(S, TYPE)                                                                                              \
+    static TYPE row_sum_##S(size_t n, const TYPE *x)                                                                  \
+    {                                                                                                                 \
+        enum { L = LANE_BYTES / sizeof(TYPE) };                                                                       \
+        if (n < SEQUENTIAL) {                                                                                         \
+            TYPE s = 0;                                                                                               \
+            for (size_t i = 0; i < n; i++) s += x[i];                                                                 \
+            return s;                                                                                                 \
+        }                                                                                                             \
+        v_##S  a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0}, b0, b1, b2, b3;                                                \
+        size_t i = 0;                                                                                                 \
+        for (; i + 4 * L <= n; i += 4 * L) {                                                                          \
+            memcpy(&b0, x + i, sizeof b0);                                                                            \
+            memcpy(&b1, x + i + L, sizeof b1);                                                                        \
+            memcpy(&b2, x + i + 2 * L, sizeof b2);                                                                    \
+            memcpy(&b3, x + i + 3 * L, sizeof b3);                                                                    \
+            a0 += b0, a1 += b1, a2 += b2, a3 += b3;                                                                   \
+        }                                                                                                             \
+        for (; i + L <= n; i += L) {                                                                                  \
+            memcpy(&b0, x + i, sizeof b0);                                                                            \
+            a0 += b0;                                                                                                 \
+        }                                                                                                             \
+        TYPE lane[L];                                                                                                 \
+        a0 = (a0 + a1) + (a2 + a3);                                                                                   \
+        memcpy(lane, &a0, sizeof a0);                                                                                 \
+        for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k];                                                       \
+        for (size_t h = L / 2; h > 0; h /= 2)                                                                         \
+            for (size_t k = 0; k < h; k++) lane[k] += lane[k + h];                                                    \
+        return lane[0];                                                                                               \
+    }                                                                                                                 \
+    static double sum_##S(size_t n, const void *x) { return (double)row_sum_##S(n, x); }                              \
+    static void   sum_columns_##S(size_t rows_, size_t cols, void *out, const void *values)                           \
+    {                                                                                                                 \
+        const TYPE *x = values;                                                                                       \
+        TYPE       *o = out;                                                                                          \
+        size_t      r = 0;                                                                                            \
+        if (cols < SEQUENTIAL) {                                                                                      \
+            for (; r + 4 <= rows_; r += 4, x += 4 * cols) {                                                           \
+                TYPE s0 = 0, s1 = 0, s2 = 0, s3 = 0;                                                                  \
+                for (size_t c = 0; c < cols; c++)                                                                     \
+                    s0 += x[c], s1 += x[cols + c], s2 += x[2 * cols + c], s3 += x[3 * cols + c];                      \
+                o[r] = s0, o[r + 1] = s1, o[r + 2] = s2, o[r + 3] = s3;                                               \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (; r < rows_; r++, x += cols) o[r] = row_sum_##S(cols, x);                                                \
+    }                                                                                                                 \
+    /* Eight rows are added pairwise, then onto the double. */                                                        \
+    static void sum_rows_##S(size_t rows_, size_t cols, double *acc, const void *values)                              \
+    {                                                                                                                 \
+        const TYPE *x = values;                                                                                       \
+        for (; rows_ >= 8; rows_ -= 8, x += 8 * cols) {                                                               \
+            const TYPE *y = x + 4 * cols;                                                                             \
+            INDEPENDENT for (size_t c = 0; c < cols; c++)                                                             \
+                acc[c] += (double)(((x[c] + x[cols + c]) + (x[2 * cols + c] + x[3 * cols + c])) +                     \
+                                   ((y[c] + y[cols + c]) + (y[2 * cols + c] + y[3 * cols + c])));                     \
+        }                                                                                                             \
+        for (; rows_ >= 2; rows_ -= 2, x += 2 * cols)                                                                 \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)(x[c] + x[cols + c]);                     \
+        if (rows_)                                                                                                    \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)x[c];                                     \
+    }
+
+#define TILE_EXTREME(NAME, S, TYPE, BETTER)                                                                            \
+    static TYPE row_##NAME##_##S(size_t n, const TYPE *x)                                                             \
+    {                                                                                                                 \
+        enum { L = LANE_BYTES / sizeof(TYPE) };                                                                       \
+        if (n < SEQUENTIAL) {                                                                                         \
+            TYPE m = x[0];                                                                                            \
+            for (size_t i = 1; i < n; i++) m = BETTER(x[i], m) ? x[i] : m;                                            \
+            return m;                                                                                                 \
+        }                                                                                                             \
+        v_##S  m0, m1, b0, b1;                                                                                        \
+        size_t i = 2 * L;                                                                                             \
+        memcpy(&m0, x, sizeof m0);                                                                                    \
+        memcpy(&m1, x + L, sizeof m1); /* SEQUENTIAL >= 2 L */                                                         \
+        for (; i + 2 * L <= n; i += 2 * L) {                                                                          \
+            memcpy(&b0, x + i, sizeof b0);                                                                            \
+            memcpy(&b1, x + i + L, sizeof b1);                                                                        \
+            const m_##S k0 = BETTER(b0, m0), k1 = BETTER(b1, m1);                                                     \
+            m0 = (v_##S)(((m_##S)b0 & k0) | ((m_##S)m0 & ~k0));                                                       \
+            m1 = (v_##S)(((m_##S)b1 & k1) | ((m_##S)m1 & ~k1));                                                       \
+        }                                                                                                             \
+        TYPE lane[2 * L];                                                                                             \
+        memcpy(lane, &m0, sizeof m0);                                                                                 \
+        memcpy(lane + L, &m1, sizeof m1);                                                                             \
+        for (size_t k = 0; i + k < n; k++) lane[k] = BETTER(x[i + k], lane[k]) ? x[i + k] : lane[k];                  \
+        for (size_t h = L; h > 0; h /= 2)                                                                             \
+            for (size_t k = 0; k < h; k++) lane[k] = BETTER(lane[k + h], lane[k]) ? lane[k + h] : lane[k];            \
+        return lane[0];                                                                                               \
+    }                                                                                                                 \
+    static void NAME##_columns_##S(size_t rows_, size_t cols, void *out, const void *values)                          \
+    {                                                                                                                 \
+        const TYPE *x = values;                                                                                       \
+        TYPE       *o = out;                                                                                          \
+        for (size_t r = 0; r < rows_; r++, x += cols) o[r] = row_##NAME##_##S(cols, x);                               \
+    }                                                                                                                 \
+    static void NAME##_rows_##S(size_t rows_, size_t cols, void *out, const void *values)                             \
+    {                                                                                                                 \
+        const TYPE *x   = values;                                                                                     \
+        TYPE       *acc = out;                                                                                        \
+        for (size_t r = 0; r < rows_; r++, x += cols)                                                                 \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] = BETTER(x[c], acc[c]) ? x[c] : acc[c];              \
+    }
+
+#define TILE_SPREAD(S, TYPE)                                                                                           \
+    static void expand_column_##S(size_t rows_, size_t cols, void *out, const void *column)                           \
+    {                                                                                                                 \
+        enum { L = VECTOR_SIZE / sizeof(TYPE) };                                                                      \
+        const TYPE *x = column;                                                                                       \
+        TYPE       *o = out;                                                                                          \
+        size_t      r = 0;                                                                                            \
+        /* Short rows: a whole vector each; what it writes too much the next rows overwrite. */                       \
+        if (cols <= L)                                                                                                \
+            for (; (rows_ - r) * cols >= L; r++, o += cols)                                                           \
+                for (size_t k = 0; k < L; k++) o[k] = x[r];                                                           \
+        for (; r < rows_; r++, o += cols)                                                                             \
+            for (size_t c = 0; c < cols; c++) o[c] = x[r];                                                            \
+    }                                                                                                                 \
+    /* One row, then twice as many with every copy. */                                                                \
+    static void repeat_row_##S(size_t rows_, size_t cols, void *out, const void *row)                                 \
+    {                                                                                                                 \
+        TYPE        *o    = out;                                                                                      \
+        const size_t total = rows_ * cols;                                                                            \
+        memcpy(o, row, cols * sizeof(TYPE));                                                                          \
+        for (size_t done = cols; done < total;) {                                                                     \
+            const size_t more = done < total - done ? done : total - done;                                            \
+            memcpy(o + done, o, more * sizeof(TYPE));                                                                 \
+            done += more;                                                                                             \
+        }                                                                                                             \
+    }
+
+#define TILE(S, TYPE)                    \
+    TILE_SUM(S, TYPE)                    \
+    TILE_EXTREME(max, S, TYPE, LARGER)   \
+    TILE_EXTREME(min, S, TYPE, SMALLER)  \
+    TILE_SPREAD(S, TYPE)
+TILE(f32, float)
+TILE(f64, double)
+
+#define TILE_LOOPS(S)                                                                                                  \
+    {                                                                                                                 \
+        .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .sum_columns = sum_columns_##S,             \
+        .max_columns = max_columns_##S, .min_columns = min_columns_##S, .sum_rows = sum_rows_##S,                     \
+        .max_rows = max_rows_##S, .min_rows = min_rows_##S, .sum = sum_##S                                            \
+    }

@@ -1,0 +1,51 @@
+/* select.c - which loops this CPU gets. */
+#include "kernels.h"
+
+static const tg_loop_table *const tables[TG_NISAS] = {&tg_loops_base, &tg_loops_avx2, &tg_loops_avx512};
+
+bool tg_isa_has(tg_isa isa)
+{
+    if ((unsigned)isa >= TG_NISAS || !tables[isa]->rows) return false;
+#if defined(__x86_64__) && defined(__GNUC__)
+    if (isa == TG_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (isa == TG_ISA_AVX512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+#endif
+    return isa == TG_ISA_BASE;
+}
+
+tg_isa tg_isa_best(void)
+{
+    return tg_isa_has(TG_ISA_AVX512) ? TG_ISA_AVX512 : tg_isa_has(TG_ISA_AVX2) ? TG_ISA_AVX2 : TG_ISA_BASE;
+}
+
+const char *tg_isa_name(tg_isa isa)
+{
+    static const char *const names[TG_NISAS] = {"base", "avx2", "avx512"};
+    return (unsigned)isa < TG_NISAS ? names[isa] : "none";
+}
+
+tg_loop tg_isa_loop(tg_isa isa, const tg_op *op, tg_dtype dtype)
+{
+    if (!tg_isa_has(isa) || !tg_dtype_is_float(dtype)) return NULL;
+    const tg_loop_table *t = tables[isa];
+    for (size_t i = 0; i < t->n; i++)
+        if (t->rows[i].op == op) return dtype == TG_F32 ? t->rows[i].f32 : t->rows[i].f64;
+    return NULL;
+}
+
+tg_loop tg_fast_loop(const tg_op *op, tg_dtype dtype)
+{
+    if (!op || (unsigned)dtype >= TG_NDTYPES) return NULL;
+    tg_loop fast = tg_isa_loop(tg_isa_best(), op, dtype);
+    return fast ? fast : op->loop[dtype];
+}
+
+const tg_tile_loops *tg_isa_tile(tg_isa isa, tg_dtype dtype)
+{
+    if (!tg_isa_has(isa) || !tg_dtype_is_float(dtype)) return NULL;
+    return dtype == TG_F32 ? &tables[isa]->f32 : &tables[isa]->f64;
+}
+
+const tg_tile_loops *tg_fast_tile(tg_dtype dtype) { return tg_isa_tile(tg_isa_best(), dtype); }

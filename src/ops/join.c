@@ -1,0 +1,267 @@
+/* join.c - ops that move values between places: copy, cat, and unslice, which puts pieces into zeros. */
+#include "ops.h"
+
+#include <string.h>
+
+/* ---- values from one strided array into another ------------------------------------------------------------------- */
+
+typedef void (*row_fn)(int64_t n, void *y, int64_t ys, const void *x, int64_t xs);
+
+#define ROW(NAME, T, OP)                                                                                               \
+    static void NAME(int64_t n, void *y, int64_t ys, const void *x, int64_t xs)                                        \
+    {                                                                                                                  \
+        T       *o = y;                                                                                                \
+        const T *a = x;                                                                                                \
+        if (ys == 1 && xs == 1)                                                                                        \
+            for (int64_t k = 0; k < n; k++) o[k] OP a[k];                                                              \
+        else                                                                                                           \
+            for (int64_t k = 0; k < n; k++) o[k * ys] OP a[k * xs];                                                    \
+    }
+ROW(put_f32, float, =)
+ROW(put_f64, double, =)
+ROW(put_i64, int64_t, =)
+ROW(put_i32, int32_t, =)
+ROW(put_u8, uint8_t, =)
+ROW(add_f32, float, +=)
+ROW(add_f64, double, +=)
+
+static const row_fn put_rows[TG_NDTYPES] = {[TG_F32] = put_f32, [TG_F64] = put_f64, [TG_I64] = put_i64,
+                                            [TG_I32] = put_i32, [TG_U8] = put_u8,   [TG_BOOL] = put_u8};
+static const row_fn add_rows[TG_NDTYPES] = {[TG_F32] = add_f32, [TG_F64] = add_f64};
+
+/* Two arrays of one shape, walked together. */
+typedef struct pair {
+    row_fn  row;
+    size_t  size; /* of an element */
+    int     rank;
+    int64_t dim[TG_MAX_RANK], ys[TG_MAX_RANK], xs[TG_MAX_RANK];
+} pair;
+
+/* Axes of size 1 are dropped, and neighbours joined where both arrays step over them evenly: rows get as long as they can. */
+static void simplify(pair *p)
+{
+    int r = 0;
+    for (int k = 0; k < p->rank; k++) {
+        if (p->dim[k] == 1) continue;
+        if (r > 0 && p->ys[r - 1] == p->ys[k] * p->dim[k] && p->xs[r - 1] == p->xs[k] * p->dim[k]) {
+            p->dim[r - 1] *= p->dim[k];
+            p->ys[r - 1] = p->ys[k];
+            p->xs[r - 1] = p->xs[k];
+            continue;
+        }
+        p->dim[r] = p->dim[k];
+        p->ys[r] = p->ys[k];
+        p->xs[r] = p->xs[k];
+        r++;
+    }
+    p->rank = r;
+}
+
+static void walk(const pair *p, int axis, char *y, const char *x)
+{
+    if (axis >= p->rank) {
+        p->row(1, y, 1, x, 1);
+        return;
+    }
+    if (axis == p->rank - 1) {
+        p->row(p->dim[axis], y, p->ys[axis], x, p->xs[axis]);
+        return;
+    }
+    const int64_t size = (int64_t)p->size;
+    for (int64_t k = 0; k < p->dim[axis]; k++) walk(p, axis + 1, y + k * p->ys[axis] * size, x + k * p->xs[axis] * size);
+}
+
+/* Puts x where y's part with strides ys begins at element `first`, or adds it there. */
+static void move(const tg_array *y, int64_t first, const int64_t *ys, const tg_array *x, const row_fn *rows)
+{
+    pair p = {.row = rows[y->dtype], .size = tg_dtype_size(y->dtype), .rank = x->shape->rank};
+    for (int k = 0; k < p.rank; k++) {
+        if (x->shape->dim[k] == 0) return;
+        p.dim[k] = x->shape->dim[k];
+        p.ys[k] = ys[k];
+        p.xs[k] = x->stride[k];
+    }
+    simplify(&p);
+    walk(&p, 0, (char *)y->data + first * (int64_t)p.size, x->data);
+}
+
+/* ---- copy --------------------------------------------------------------------------------------------------------- */
+
+static tg_status copy_infer(tg_call *c)
+{
+    c->shape = *tg_in_shape(c, 0);
+    c->dtype = tg_dtype_of(c->in[0]);
+    return TG_OK;
+}
+
+static tg_status copy_run(tg_call *c)
+{
+    move(&c->y, 0, tg_layout_contiguous(c->y.shape).stride, &c->x[0], put_rows);
+    return TG_OK;
+}
+
+static tg_tensor *copy_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)c, (void)i;
+    return g;
+}
+
+const tg_op tg_op_copy = {
+    .name = "copy", .arity = 1, .flags = TG_OP_STRIDED, .infer = copy_infer, .run = copy_run, .vjp = copy_vjp};
+
+tg_tensor *tg_copy(tg_tensor *x) { return tg_record(&tg_op_copy, &x, 1, NULL, 0); }
+
+/* What is no view lies row-major already, and so does a reshape of it. */
+tg_tensor *tg_contiguous(tg_tensor *x)
+{
+    const tg_node *n = tg_check(x, "tg_contiguous");
+    if (!n) return NULL;
+    while (n->op == &tg_op_reshape || n->op == &tg_op_detach) n = tg_inputs(n)[0];
+    return n->op->kind == TG_VIEW ? tg_copy(x) : x;
+}
+
+/* ---- cat: attr is the axis, as int64_t ---------------------------------------------------------------------------- */
+
+static tg_status cat_infer(tg_call *c)
+{
+    const int64_t axis = *(const int64_t *)c->attr;
+    c->shape = *tg_in_shape(c, 0);
+    c->dtype = tg_dtype_of(c->in[0]);
+    for (int i = 1; i < c->n_in; i++) {
+        const tg_shape *s = tg_in_shape(c, i);
+        if (tg_dtype_of(c->in[i]) != c->dtype)
+            return tg_fail(c, TG_ERR_DTYPE, "the dtype of input %d differs; convert it with tg_to", i);
+        bool fits = s->rank == c->shape.rank;
+        for (int k = 0; fits && k < s->rank; k++) fits = k == axis || s->dim[k] == c->shape.dim[k];
+        if (!fits) return tg_fail(c, TG_ERR_SHAPE, "input %d differs from the first beside axis %lld", i, (long long)axis);
+        if (__builtin_add_overflow(c->shape.dim[axis], s->dim[axis], &c->shape.dim[axis]))
+            return tg_fail(c, TG_ERR_SHAPE, "the result is too large for memory");
+    }
+    return TG_OK;
+}
+
+static tg_status cat_run(tg_call *c)
+{
+    const int64_t   axis = *(const int64_t *)c->attr;
+    const tg_layout y = tg_layout_contiguous(c->y.shape);
+    int64_t         first = 0;
+    for (int i = 0; i < c->n_in; i++) {
+        move(&c->y, first, y.stride, &c->x[i], put_rows);
+        first += c->x[i].shape->dim[axis] * y.stride[axis];
+    }
+    return TG_OK;
+}
+
+static tg_tensor *cat_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    const int64_t axis = *(const int64_t *)c->attr;
+    int64_t       first = 0;
+    for (int k = 0; k < i; k++) first += tg_shape_of(c->in[k])->dim[axis];
+    return tg_slice(g, (int)axis, first, first + tg_shape_of(c->in[i])->dim[axis], 1);
+}
+
+const tg_op tg_op_cat = {
+    .name = "cat", .arity = TG_ANY_ARITY, .flags = TG_OP_STRIDED, .infer = cat_infer, .run = cat_run, .vjp = cat_vjp};
+
+tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
+{
+    if (!x || n < 1) return NULL;
+    const tg_node *first = tg_check(x[0], "tg_cat");
+    const int64_t  k = first ? tg_checked_axis(first, "tg_cat", axis) : -1;
+    if (k < 0) return NULL;
+    return n == 1 ? x[0] : tg_record(&tg_op_cat, x, n, &k, sizeof k);
+}
+
+/* ---- unslice: zeros, with each input added at its place ------------------------------------------------------------
+ * attr is a list of int64_t: the rank, the sizes of the result, then axis, start and step of each input. Any number of pieces, so that
+ * the slices that a loop takes out of one tensor, step by step, give one gradient together and not a tensor of zeros each. */
+
+enum { PIECE = 3 };
+
+static size_t unslice_attr_count(int rank, int64_t pieces) { return 1 + (size_t)rank + PIECE * (size_t)pieces; }
+
+static const int64_t *piece_of(const int64_t *attr, int i) { return attr + unslice_attr_count((int)attr[0], i); }
+
+static tg_status unslice_infer(tg_call *c)
+{
+    const int64_t *attr = c->attr;
+    c->dtype = tg_dtype_of(c->in[0]);
+    c->shape.rank = (int)attr[0];
+    memcpy(c->shape.dim, attr + 1, (size_t)c->shape.rank * sizeof *attr);
+    if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "takes float32 and float64");
+    for (int i = 0; i < c->n_in; i++) {
+        const tg_shape *s = tg_in_shape(c, i);
+        const int64_t  *p = piece_of(attr, i); /* within the shape: it comes from a slice of it */
+        bool            fits = s->rank == c->shape.rank && tg_dtype_of(c->in[i]) == c->dtype;
+        for (int k = 0; fits && k < s->rank; k++) fits = k == p[0] || s->dim[k] == c->shape.dim[k];
+        if (!fits) return tg_fail(c, TG_ERR_SHAPE, "input %d does not fit into the result", i);
+    }
+    return TG_OK;
+}
+
+static tg_status unslice_run(tg_call *c)
+{
+    const tg_layout whole = tg_layout_contiguous(c->y.shape);
+    size_t          bytes = 0;
+    tg_shape_size(c->y.shape, c->y.dtype, NULL, &bytes);
+    if (bytes) memset(c->y.data, 0, bytes);
+    for (int i = 0; i < c->n_in; i++) {
+        const int64_t *p = piece_of(c->attr, i);
+        tg_layout      y = whole;
+        y.stride[p[0]] *= p[2];
+        move(&c->y, p[1] * whole.stride[p[0]], y.stride, &c->x[i], add_rows);
+    }
+    return TG_OK;
+}
+
+static tg_tensor *unslice_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    const int64_t *p = piece_of(c->attr, i);
+    const int64_t  count = tg_shape_of(c->in[i])->dim[p[0]];
+    int64_t        stop = p[1] + (count - 1) * p[2] + (p[2] > 0 ? 1 : -1);
+    if (count == 0) return tg_slice(g, (int)p[0], 0, 0, 1);
+    if (stop < 0) stop = INT64_MIN; /* before the first element: -1 would mean the last */
+    return tg_slice(g, (int)p[0], p[1], stop, p[2]);
+}
+
+const tg_op tg_op_unslice = {.name  = "unslice",
+                             .arity = TG_ANY_ARITY,
+                             .flags = TG_OP_STRIDED,
+                             .infer = unslice_infer,
+                             .run   = unslice_run,
+                             .vjp   = unslice_vjp,
+                             .merge = tg_unslice_merge};
+
+tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t start, int64_t step)
+{
+    int64_t attr[1 + TG_MAX_RANK + PIECE] = {shape->rank};
+    memcpy(attr + 1, shape->dim, (size_t)shape->rank * sizeof *attr);
+    int64_t *p = attr + 1 + shape->rank;
+    p[0] = axis;
+    p[1] = start;
+    p[2] = step;
+    return tg_record(&tg_op_unslice, &g, 1, attr, unslice_attr_count(shape->rank, 1) * sizeof *attr);
+}
+
+tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n)
+{
+    const tg_node *first = tg_check(n > 0 ? pieces[0] : NULL, "tg_unslice");
+    if (!first || n == 1) return first ? pieces[0] : NULL;
+    const int rank = first->shape->rank;
+    int       total = 0;
+    for (int i = 0; i < n; i++) {
+        const tg_node *p = tg_check(pieces[i], "tg_unslice");
+        if (!p || __builtin_add_overflow(total, (int)p->n_in, &total)) return NULL;
+    }
+    const size_t count = unslice_attr_count(rank, total);
+    int64_t     *attr = tg_value_room(first->tape, count * sizeof *attr);
+    tg_tensor  **in = tg_value_room(first->tape, (size_t)total * sizeof *in);
+    if (!attr || !in) return NULL;
+    memcpy(attr, tg_attr(first), unslice_attr_count(rank, 0) * sizeof *attr);
+    for (int i = 0, at = 0; i < n; i++) {
+        const tg_node *p = tg_node_of(pieces[i]);
+        memcpy(attr + unslice_attr_count(rank, at), piece_of(tg_attr(p), 0), PIECE * p->n_in * sizeof *attr);
+        for (uint32_t k = 0; k < p->n_in; k++) in[at++] = tg_handle(tg_inputs(p)[k]);
+    }
+    return tg_record(&tg_op_unslice, in, total, attr, count * sizeof *attr);
+}

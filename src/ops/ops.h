@@ -1,0 +1,107 @@
+/* ops.h - what the files of src/ops share: declarations of all ops, and the list of them that the registry is made of. */
+#ifndef TG_OPS_H
+#define TG_OPS_H
+
+#include "../graph/graph.h"
+
+/* ---- pointwise: declared from their rows -------------------------------------------------------------------------- */
+
+#define TG_DECLARE1_(NAME) \
+    extern const tg_op tg_op_##NAME; \
+    tg_tensor         *tg_##NAME(tg_tensor *x);
+#define TG_DECLARE2_(NAME) \
+    extern const tg_op tg_op_##NAME; \
+    tg_tensor         *tg_##NAME(tg_tensor *x, tg_tensor *y);
+
+#define UNARY(NAME, EXPR, VJP, LO, HI)                             TG_DECLARE1_(NAME)
+#define UNARY_RING(NAME, EXPR, VJP, LO, HI)                        TG_DECLARE1_(NAME)
+#define UNARY_ORDERED(NAME, EXPR, VJP, LO, HI)                     TG_DECLARE1_(NAME)
+#define FLAT(NAME, EXPR)                                           TG_DECLARE1_(NAME)
+#define TEST(NAME, EXPR)                                           TG_DECLARE1_(NAME)
+#define BINARY(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1)         TG_DECLARE2_(NAME)
+#define BINARY_RING(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1)    TG_DECLARE2_(NAME)
+#define BINARY_ORDERED(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1) TG_DECLARE2_(NAME)
+#define COMPARE(NAME, EXPR)                                        TG_DECLARE2_(NAME)
+#define SCALED(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1)       extern const tg_op tg_op_##NAME;
+#define TERNARY(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1, LO2, HI2)                                                \
+    extern const tg_op tg_op_##NAME;                                                                                   \
+    tg_tensor         *tg_##NAME(tg_tensor *x, tg_tensor *y, tg_tensor *z);
+#include "pointwise.def"
+#include "pointwise_undef.h"
+
+extern const tg_op tg_op_where, tg_op_logical_not;
+extern const tg_op tg_op_to[TG_NDTYPES]; /* by the dtype of the result */
+
+/* The intervals that op's gradient is tested on, one per operand; false for ops that are not pointwise or have no gradient. */
+bool tg_pointwise_domain(const tg_op *op, double lo[3], double hi[3]);
+
+/* A scalar (rank 0) of t's dtype on t's tape, for the public function `function`; NULL for NULL and after an error. */
+tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);
+
+/* ---- shapes (shape.c, join.c) and indices (index.c) ----------------------------------------------------------------- */
+
+/* The shape of input i, in any of a call's three lives. */
+static inline const tg_shape *tg_in_shape(const tg_call *c, int i) { return c->in ? tg_shape_of(c->in[i]) : c->x[i].shape; }
+
+/* Normalises an axis of n's; -1 after a sentence about `function`. */
+int tg_checked_axis(const tg_node *n, const char *function, int axis);
+
+/* Zeros of this shape with g added at start, start + step, … along an axis: the gradient of tg_slice. */
+tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t start, int64_t step);
+
+/* The sum of n >= 1 results of tg_op_unslice that have the same shape, as one node: it costs one tensor of zeros instead of n. */
+tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n);
+
+/* index as i64, after a check that 0 <= index < classes when it is computed. */
+tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
+
+#define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice)
+#define TG_CREATE_OPS(X) X(arange) X(linspace) X(uniform) X(randn) X(bernoulli)
+#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index)
+
+#define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;
+TG_SHAPE_OPS(TG_DECLARE_OP_)
+TG_CREATE_OPS(TG_DECLARE_OP_)
+TG_INDEX_OPS(TG_DECLARE_OP_)
+
+/* ---- reductions (reduce.c), products (matmul.c), softmax (softmax.c), losses (loss.c) ------------------------------- */
+
+/* axes as bits. false after a sentence about `function`: x NULL or stale, an axis out of range or listed twice. */
+bool tg_axis_bits(tg_tensor *x, const tg_axes *axes, const char *function, uint32_t *bits);
+
+/* The shape without these axes (keepdim: with size 1 there), and the number of elements along them. */
+tg_shape tg_reduced_shape(const tg_shape *s, uint32_t axes, bool keepdim);
+int64_t  tg_reduced_count(const tg_shape *s, uint32_t axes);
+
+/* Records a reduction over axes given as bits. */
+tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool keepdim);
+
+/* Is x there and f32 or f64? false after a sentence about `function`. */
+bool tg_needs_float(tg_tensor *x, const char *function);
+
+/* The run of tg_op_matmul for c->y = A B + beta c->y; beta = 0 does not read c->y. */
+tg_status tg_matmul_into(tg_call *c, double beta);
+
+/* infer and view of an alias: a view op of several inputs whose value is the input view_input as it is, and whose rule gives the
+ * gradient of the others, by which that value was made with gradients off. */
+tg_status tg_alias_infer(tg_call *c);
+tg_status tg_alias_view(const tg_call *c, const tg_layout *in, tg_layout *out);
+
+#define TG_REDUCE_OPS(X) X(sum) X(amax) X(amin) X(argmax) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
+    X(bce_with_logits) X(cross_entropy)
+TG_REDUCE_OPS(TG_DECLARE_OP_)
+
+/* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
+
+#define TG_CORE_OPS(X) X(leaf) X(copy) X(detach)
+
+#define TG_OP_LIST(X) \
+    TG_CORE_OPS(X)    \
+    TG_SHAPE_OPS(X)   \
+    TG_CREATE_OPS(X)  \
+    TG_INDEX_OPS(X)   \
+    TG_REDUCE_OPS(X)  \
+    X(where)          \
+    X(logical_not)
+
+#endif

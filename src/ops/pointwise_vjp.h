@@ -1,0 +1,197 @@
+/* pointwise_vjp.h - the gradient rules of the pointwise ops. Part of pointwise.c alone, which holds the rows that name them.
+ *
+ * Everywhere: x = c->in[0], y = c->in[1], c->out the result, g its gradient. Products with a slope that may be inf or NaN go
+ * through tg_mul_zero, so that g = 0 gives 0. */
+
+/* ---- arithmetic */
+static tg_tensor *add_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)c, (void)i;
+    return g;
+}
+static tg_tensor *sub_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)c;
+    return i == 0 ? g : tg_neg(g);
+}
+static tg_tensor *mul_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, c->in[1 - i]); }
+static tg_tensor *mul_zero_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, c->in[1 - i]); }
+
+/* (x/y)' = 1/y and -(x/y)/y */
+static tg_tensor *div_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? tg_div_zero(g, c->in[1]) : tg_neg(tg_div_zero(tg_mul_zero(g, c->out), c->in[1]));
+}
+static tg_tensor *div_zero_vjp(const tg_call *c, int i, tg_tensor *g) { return div_vjp(c, i, g); }
+static tg_tensor *neg_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)c, (void)i;
+    return tg_neg(g);
+}
+
+/* x > y ? g : x = y ? g/2 : 0 */
+static tg_tensor *maximum_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return tg_greater_grad(g, c->in[i], c->in[1 - i]);
+}
+static tg_tensor *minimum_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return tg_greater_grad(g, c->in[1 - i], c->in[i]);
+}
+static tg_tensor *greater_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_greater_grad(g, c->in[1], c->in[2]);
+}
+
+static tg_tensor *abs_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_abs_grad(g, c->in[i]); }
+static tg_tensor *abs_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_abs_grad(g, c->in[1]);
+}
+
+static tg_tensor *square_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_square_grad(g, c->in[i]); }
+static tg_tensor *square_grad_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_square_grad(g, c->in[1 - i]); }
+
+/* (1/x)' = -(1/x)^2; (-x y^2)' = -y^2 and -2 x y */
+static tg_tensor *reciprocal_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_reciprocal_grad(g, c->out);
+}
+static tg_tensor *reciprocal_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? tg_reciprocal_grad(g, c->in[1]) : tg_neg(tg_square_grad(tg_mul_zero(g, c->in[0]), c->in[1]));
+}
+
+/* sqrt' = 1 / (2 sqrt); (x / 2y)' = 1 / 2y and -(x / 2y) / y */
+static tg_tensor *sqrt_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_sqrt_grad(g, c->out);
+}
+static tg_tensor *sqrt_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? tg_sqrt_grad(g, c->in[1]) : tg_neg(tg_div_zero(tg_mul_zero(g, c->out), c->in[1]));
+}
+
+/* d x^y / dx = y x^(y-1), d x^y / dy = x^y ln x */
+static tg_tensor *pow_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return tg_mul_zero(g, i == 0 ? tg_pow_grad(c->in[0], c->in[1]) : tg_pow_log(c->in[0], c->in[1]));
+}
+/* d/dy y x^(y-1) = d/dx x^y ln x = x^(y-1) + y x^(y-1) ln x */
+static tg_tensor *pow_mixed(const tg_call *c, tg_tensor *g)
+{
+    tg_tensor *less = tg_sub_s(c->in[1], 1);
+    return tg_mul_zero(g, tg_add(tg_pow(c->in[0], less), tg_mul_zero(c->in[1], tg_pow_log(c->in[0], less))));
+}
+/* d/dx y x^(y-1) = y (y-1) x^(y-2) */
+static tg_tensor *pow_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    if (i == 1) return pow_mixed(c, g);
+    return tg_mul_zero(g, tg_mul_zero(c->in[1], tg_pow_grad(c->in[0], tg_sub_s(c->in[1], 1))));
+}
+/* d/dy x^y ln x = x^y ln x ln x */
+static tg_tensor *pow_log_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    if (i == 0) return pow_mixed(c, g);
+    return tg_mul_zero(g, tg_mul_zero(c->out, tg_log(c->in[0])));
+}
+static tg_tensor *pow_zero_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)c, (void)i;
+    return tg_zeros_like(g);
+}
+
+/* ---- functions */
+static tg_tensor *exp_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_mul_zero(g, c->out);
+}
+static tg_tensor *log_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_div_zero(g, c->in[i]); }
+static tg_tensor *log1p_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_log1p_grad(g, c->in[i]); }
+/* (x / (1+y))' = 1 / (1+y) and -(x / (1+y)) / (1+y) */
+static tg_tensor *log1p_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? tg_log1p_grad(g, c->in[1]) : tg_neg(tg_log1p_grad(tg_mul_zero(g, c->out), c->in[1]));
+}
+static tg_tensor *sin_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, tg_cos(c->in[i])); }
+static tg_tensor *cos_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_neg(tg_mul_zero(g, tg_sin(c->in[i]))); }
+
+/* tanh' = 1 - tanh^2; (x (1 - y^2))' = 1 - y^2 and -2 x y */
+static tg_tensor *tanh_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_tanh_grad(g, c->out);
+}
+static tg_tensor *tanh_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? tg_tanh_grad(g, c->in[1]) : tg_neg(tg_square_grad(tg_mul_zero(g, c->in[0]), c->in[1]));
+}
+
+/* erf' = 2/sqrt(pi) e^(-x^2); (x e^(-y^2))' = e^(-y^2) and -2 y x e^(-y^2) */
+static tg_tensor *erf_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_erf_grad(g, c->in[i]); }
+static tg_tensor *erf_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? tg_erf_grad(g, c->in[1]) : tg_neg(tg_square_grad(tg_mul_zero(g, c->out), c->in[1]));
+}
+
+/* ---- activations */
+static tg_tensor *relu_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_relu_grad(g, c->in[i]); }
+static tg_tensor *relu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_relu_grad(g, c->in[1]);
+}
+static tg_tensor *leaky_relu_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_leaky_relu_grad(g, c->in[0], c->in[1]);
+}
+static tg_tensor *leaky_relu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_leaky_relu_grad(g, c->in[1], c->in[2]);
+}
+
+/* s' = s (1 - s); (x y (1-y))' = y (1-y) and x (1 - 2y) = x - 2 x y */
+static tg_tensor *sigmoid_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_sigmoid_grad(g, c->out);
+}
+static tg_tensor *sigmoid_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    if (i == 0) return tg_sigmoid_grad(g, c->in[1]);
+    tg_tensor *gx = tg_mul_zero(g, c->in[0]);
+    return tg_sub(gx, tg_square_grad(gx, c->in[1]));
+}
+static tg_tensor *softplus_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, tg_sigmoid(c->in[i])); }
+
+/* (x Phi)'' = phi (2 - x^2), phi the normal density: erf_grad(s, x/sqrt 2) = 2 sqrt 2 s phi(x) */
+static tg_tensor *gelu_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_gelu_grad(g, c->in[i]); }
+static tg_tensor *gelu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    tg_tensor *y = c->in[1];
+    if (i == 0) return tg_gelu_grad(g, y);
+    tg_tensor *density = tg_mul_s(tg_erf_grad(tg_mul_zero(g, c->in[0]), tg_mul_s(y, 0.70710678118654752)), 0.35355339059327376);
+    return tg_mul_zero(density, tg_rsub_s(2, tg_square(y)));
+}
+
+/* (x (1 + t)/2)'' = (1 - t^2) (u' + x u''/2 - x t u'^2), where t = tanh u, u = k (x + a x^3), u' = k (1 + 3 a x^2), u'' = 6 k a x */
+static tg_tensor *gelu_tanh_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_gelu_tanh_grad(g, c->in[i]); }
+static tg_tensor *gelu_tanh_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    const double k = 0.79788456080286536, a = 0.044715;
+    tg_tensor   *x = c->in[1];
+    if (i == 0) return tg_gelu_tanh_grad(g, x);
+    tg_tensor *xx    = tg_square(x);
+    tg_tensor *t     = tg_tanh(tg_mul(x, tg_add_s(tg_mul_s(xx, k * a), k)));
+    tg_tensor *u1    = tg_add_s(tg_mul_s(xx, 3 * k * a), k);
+    tg_tensor *both  = tg_add_s(tg_mul_s(xx, 6 * k * a), k); /* u' + x u''/2 */
+    tg_tensor *curve = tg_sub(both, tg_mul(tg_mul(x, t), tg_square(u1)));
+    return tg_mul_zero(tg_tanh_grad(tg_mul_zero(g, c->in[0]), t), curve);
+}

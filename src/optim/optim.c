@@ -1,0 +1,212 @@
+/* optim.c - the life of an optimizer and its step, whatever its rule. */
+#include "optim.h"
+
+#include <math.h>
+#include <omp.h>
+
+/* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
+enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
+
+/* ---- which tensors ------------------------------------------------------------------------------------------------ */
+
+static bool is_live(const tg_optim_state *s) { return s->node->gen == s->gen && (s->node->flags & TG_N_KEPT); }
+
+static void free_buffers(const tg_optim *o, tg_optim_state *s)
+{
+    if (s->buffers) tg_tape_free_bytes(o->tape, s->buffers, s->bytes);
+    s->buffers = NULL;
+}
+
+/* Leaves out what was released and takes in parameters made since. The tape keeps its parameters in the order they were made, so what
+ * is left of the states is the beginning of that list. */
+static bool follow(tg_optim *o)
+{
+    tg_tape *t = o->tape;
+    size_t   n = 0;
+    for (size_t i = 0; i < o->n_states; i++) {
+        if (is_live(&o->states[i])) o->states[n++] = o->states[i];
+        else free_buffers(o, &o->states[i]);
+    }
+    o->n_states = n;
+    if (o->listed) return true;
+    if (!TG_GROW(t, o->states, o->cap_states, t->n_params)) return false;
+    for (; o->n_states < t->n_params; o->n_states++) {
+        tg_node *p = t->params[o->n_states];
+        o->states[o->n_states] = (tg_optim_state){.node = p, .gen = p->gen};
+    }
+    return true;
+}
+
+/* The node behind entry i of a list of tensors to update, or NULL after an error. */
+static tg_node *listed_node(const tg_optim *o, const tg_tensor *p, int i)
+{
+    const char *name = o->rule->name;
+    if (!p) {
+        tg_fail_on(o->tape, TG_ERR_NULL, name, "params[%d] is NULL", i);
+        return NULL;
+    }
+    tg_node *n = tg_check(p, name);
+    if (!n) return NULL;
+    if (n->tape != o->tape) tg_fail_on(o->tape, TG_ERR_TAPE, name, "params[%d] belongs to another tape", i);
+    else if (!(n->flags & TG_N_KEPT))
+        tg_fail_on(o->tape, TG_ERR_ARG, name, "params[%d] is neither a parameter nor kept: tg_reset would take it away", i);
+    else if (!(n->flags & TG_N_GRAD))
+        tg_fail_on(o->tape, TG_ERR_GRAD, name, "params[%d] does not require grad; tg_require_grad makes it", i);
+    else return n;
+    return NULL;
+}
+
+static bool take_list(tg_optim *o, tg_tensor *const *params, int n)
+{
+    if (!params || n <= 0) {
+        tg_fail_on(o->tape, TG_ERR_ARG, o->rule->name, "a list of tensors to update needs both params and n_params > 0, got n_params %d",
+                   n);
+        return false;
+    }
+    o->listed = true;
+    if (!TG_GROW(o->tape, o->states, o->cap_states, (size_t)n)) return false;
+    for (int i = 0; i < n; i++) {
+        tg_node *node = listed_node(o, params[i], i);
+        if (!node) return false;
+        for (int k = 0; k < i; k++)
+            if (o->states[k].node == node) {
+                tg_fail_on(o->tape, TG_ERR_ARG, o->rule->name, "params[%d] and params[%d] are the same tensor", k, i);
+                return false;
+            }
+        o->states[o->n_states++] = (tg_optim_state){.node = node, .gen = node->gen};
+    }
+    return true;
+}
+
+/* ---- making and freeing ------------------------------------------------------------------------------------------- */
+
+static void free_optim(tg_owned *owned)
+{
+    tg_optim *o = (tg_optim *)owned;
+    for (size_t i = 0; i < o->n_states; i++) free_buffers(o, &o->states[i]);
+    tg_heap_free(&o->tape->heap, o->states, o->cap_states * sizeof *o->states);
+    tg_tape_free_bytes(o->tape, o, sizeof *o);
+}
+
+tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tensor *const *params, int n_params)
+{
+    tg_optim *o = tg_tape_alloc(t, sizeof *o);
+    if (!o) return NULL;
+    o->tape = t;
+    o->rule = rule;
+    o->lr = lr;
+    o->owned.free = free_optim;
+    if ((params || n_params) && !take_list(o, params, n_params)) {
+        free_optim(&o->owned);
+        return NULL;
+    }
+    tg_own(t, &o->owned);
+    return o;
+}
+
+void tg_optim_free(tg_optim *o)
+{
+    if (!o) return;
+    tg_disown(o->tape, &o->owned);
+    free_optim(&o->owned);
+}
+
+/* ---- options ------------------------------------------------------------------------------------------------------ */
+
+bool tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *option, const char *range, double value)
+{
+    tg_fail_on(t, TG_ERR_ARG, rule->name, "%s must be %s, got %g", option, range, value);
+    return false;
+}
+
+tg_status tg_set_lr(tg_optim *o, double lr)
+{
+    if (!o) return TG_ERR_NULL;
+    if (!isfinite(lr) || lr < 0)
+        return tg_fail_on(o->tape, TG_ERR_ARG, "tg_set_lr", "the learning rate must be finite and not negative, got %g", lr);
+    o->lr = lr;
+    return TG_OK;
+}
+
+double tg_lr(const tg_optim *o) { return o ? o->lr : (double)NAN; }
+
+/* ---- a step ------------------------------------------------------------------------------------------------------- */
+
+/* Points the state at its memory for a step, making room for its buffers the first time. */
+static bool prepare(const tg_optim *o, tg_optim_state *s)
+{
+    const tg_node *g = tg_fresh_grad(s->node);
+    s->g = NULL;
+    if (!g) return true;
+    size_t one = (tg_value_bytes(s->node) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN, n = o->rule->n_buffers;
+    if (n && !s->buffers) {
+        s->bytes = n * one;
+        s->buffers = tg_tape_alloc(o->tape, s->bytes);
+        if (!s->buffers) return false;
+    }
+    s->w = s->node->data;
+    s->m = s->buffers;
+    s->v = n > 1 ? (char *)s->buffers + one : NULL;
+    s->g = g->data;
+    return true;
+}
+
+static size_t chunks(const tg_optim_state *s) { return s->g ? ((size_t)tg_node_numel(s->node) + CHUNK - 1) / CHUNK : 0; }
+
+/* Updates chunks first … last-1, counted through all tensors of this step. */
+static void update_chunks(const tg_optim *o, size_t first, size_t last)
+{
+    size_t before = 0;
+    for (size_t i = 0; i < o->n_states && before < last; i++) {
+        const tg_optim_state *s = &o->states[i];
+        size_t                n = chunks(s), k = first > before ? first - before : 0, end = last - before < n ? last - before : n;
+        if (k < end) {
+            size_t size = (size_t)tg_node_numel(s->node), to = end * CHUNK < size ? end * CHUNK : size;
+            if (s->node->dtype == TG_F32) o->rule->update_f32(o, s, k * CHUNK, to);
+            else o->rule->update_f64(o, s, k * CHUNK, to);
+        }
+        before += n;
+    }
+}
+
+static void update_all(const tg_optim *o)
+{
+    size_t total = 0, elements = 0;
+    for (size_t i = 0; i < o->n_states; i++) {
+        total += chunks(&o->states[i]);
+        if (o->states[i].g) elements += (size_t)tg_node_numel(o->states[i].node);
+    }
+    int threads = o->tape->threads ? o->tape->threads : omp_get_max_threads();
+    if (elements < SMALL || threads < 2) {
+        update_chunks(o, 0, total);
+        return;
+    }
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int part = 0; part < PARTS; part++)
+        update_chunks(o, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS);
+}
+
+tg_status tg_step(tg_optim *o)
+{
+    if (!o) return TG_ERR_NULL;
+    if (!follow(o)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < o->n_states; i++)
+        if (!prepare(o, &o->states[i])) return TG_ERR_MEMORY; /* nothing was updated yet, and new buffers are zeros */
+    for (size_t i = 0; i < o->n_states; i++) o->states[i].steps += o->states[i].g != NULL;
+    update_all(o);
+    for (size_t i = 0; i < o->n_states; i++) {
+        tg_node *n = o->states[i].node;
+        if (!o->states[i].g) continue;
+        n->grad->flags |= TG_N_USED;
+        tg_mark_written(n);
+    }
+    return TG_OK;
+}
+
+tg_status tg_optim_zero_grad(tg_optim *o)
+{
+    if (!o) return TG_ERR_NULL;
+    if (!follow(o)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < o->n_states; i++) tg_forget_grad(o->states[i].node);
+    return TG_OK;
+}

@@ -1,0 +1,56 @@
+/* optim.h - what all optimizers share: the tensors they update, the state beside each, and the run over memory of a step. */
+#ifndef TG_OPTIM_H
+#define TG_OPTIM_H
+
+#include "../graph/graph.h"
+
+/* One tensor under an optimizer. Node and generation together name it: a released tensor's slot may hold another one by now. */
+typedef struct tg_optim_state {
+    tg_node *node;
+    uint32_t gen;
+    uint64_t steps;   /* updates so far; during one, it counts already */
+    void    *buffers; /* the rule's running means, one behind the other; zeros before the first update; NULL: not needed yet */
+    size_t   bytes;   /* of all of them */
+    void    *w, *m, *v;
+    const void *g; /* during a step; NULL: not updated in this one */
+} tg_optim_state;
+
+/* How one kind of optimizer updates elements from … to-1 of w, given g and its m and v. */
+typedef struct tg_optim_rule {
+    const char *name;      /* of the public function that makes it */
+    size_t      n_buffers; /* 0, m, or m and v */
+    void (*update_f32)(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to);
+    void (*update_f64)(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to);
+} tg_optim_rule;
+
+struct tg_optim {
+    tg_owned             owned; /* first: the tape frees its optimizers through it */
+    tg_tape             *tape;
+    const tg_optim_rule *rule;
+    double               lr;
+    union {
+        tg_sgd_options  sgd;
+        tg_adam_options adam;
+    } with; /* the options, the usual values filled in; lr and params are not read from here */
+    bool            listed; /* updates what it was given, not all parameters of the tape */
+    tg_optim_state *states;
+    size_t          n_states, cap_states;
+};
+
+/* An optimizer of the tape for these tensors (params NULL: all parameters), or NULL after an error was reported. */
+tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tensor *const *params, int n_params);
+
+/* Reports that an option is out of its range; returns false. */
+bool tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *option, const char *range, double value);
+
+/* The gradient of a leaf that a step would use: NULL where there is none or it was used up. */
+static inline tg_node *tg_fresh_grad(const tg_node *leaf)
+{
+    tg_node *g = leaf->grad;
+    return g && (g->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE ? g : NULL;
+}
+
+/* Forgets the gradient of a leaf. */
+void tg_forget_grad(tg_node *leaf);
+
+#endif

@@ -1,0 +1,139 @@
+/* file_fixture.h - for tests of files: a directory that goes away, and a tape whose allocator fails on demand and whose memory is
+ * counted. Include after cmocka.h. */
+#ifndef TESTS_FILE_FIXTURE_H
+#define TESTS_FILE_FIXTURE_H
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <tapegrad.h>
+#include <unistd.h>
+
+typedef struct fixture {
+    tg_tape *tape;
+    char     dir[64];
+    int64_t  calls, fail_from, fail_to; /* calls with a number in [from, to) fail */
+    size_t   held, peak;
+} fixture;
+
+static inline void *resize(void *ctx, void *p, size_t old_size, size_t size)
+{
+    fixture *f = ctx;
+    if (size == 0) {
+        f->held -= old_size;
+        free(p);
+        return NULL;
+    }
+    const int64_t call = f->calls++;
+    if (call >= f->fail_from && call < f->fail_to) return NULL;
+    f->held = f->held - old_size + size;
+    if (f->held > f->peak) f->peak = f->held;
+    return realloc(p, size);
+}
+
+static inline tg_tape *new_tape(fixture *f)
+{
+    return tg_tape_new(&(tg_tape_options){.silent = true, .allocator = {resize, f}});
+}
+
+static inline int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    if (!f) return -1;
+    *state = f;
+    strcpy(f->dir, "/tmp/tapegrad_st_XXXXXX");
+    f->tape = new_tape(f);
+    return f->tape && mkdtemp(f->dir) ? 0 : -1;
+}
+
+static inline const char *in_dir(const fixture *f, const char *name)
+{
+    static char path[2][400];
+    static int  turn;
+    turn ^= 1;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", f->dir, name);
+    return path[turn];
+}
+
+static inline int count_files(const fixture *f)
+{
+    int  n = 0;
+    DIR *d = opendir(f->dir);
+    assert_non_null(d);
+    while (readdir(d)) n++;
+    closedir(d);
+    return n - 2;
+}
+
+static inline int tear_down(void **state)
+{
+    fixture *f = *state;
+    char     command[100];
+    tg_tape_free(f->tape);
+    snprintf(command, sizeof command, "rm -rf %s", f->dir);
+    const int result = system(command) == 0 && f->held == 0 ? 0 : -1; /* nothing was lost */
+    free(f);
+    return result;
+}
+
+static inline void write_file(const char *path, const void *data, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The caller frees it. */
+static inline char *read_file(const char *path, size_t *size)
+{
+    struct stat st;
+    FILE       *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &st), 0);
+    *size      = (size_t)st.st_size;
+    char *data = malloc(*size + 1);
+    assert_non_null(data);
+    assert_int_equal(fread(data, 1, *size, file), *size);
+    data[*size] = 0;
+    fclose(file);
+    return data;
+}
+
+/* The error that must be there, with this in its sentence; cleared. */
+static inline void expect_error(tg_tape *t, tg_status s, const char *part)
+{
+    assert_non_null(tg_error(t));
+    if (tg_error_status(t) != s || !strstr(tg_error(t), part))
+        fail_msg("expected %s with \"%s\", got %s: %s", tg_status_name(s), part, tg_status_name(tg_error_status(t)), tg_error(t));
+    tg_clear_error(t);
+}
+
+/* ---- a small model --------------------------------------------------------------------------------------------------- */
+
+static inline tg_tape *tape_with_params(fixture *f, float first)
+{
+    tg_tape *t = new_tape(f);
+    float    w[6];
+    for (int i = 0; i < 6; i++) w[i] = first + (float)i;
+    assert_non_null(tg_param(t, "w", tg_from_f32(t, TG_SHAPE(2, 3), w)));
+    assert_non_null(tg_param(t, "schicht/größe", tg_from_f64(t, TG_SHAPE(2), (double[]){(double)first, 0.1})));
+    assert_non_null(tg_param(t, "none", tg_from_f32(t, TG_SHAPE(0), NULL)));
+    tg_reset(t);
+    return t;
+}
+
+/* Whether the parameters are still, or now, those of tape_with_params(…, first). */
+static inline void assert_params(tg_tape *t, float first)
+{
+    const float  *w = tg_data_f32(tg_param_named(t, "w"));
+    const double *g = tg_data_f64(tg_param_named(t, "schicht/größe"));
+    for (int i = 0; i < 6; i++) assert_true(w[i] == first + (float)i);
+    assert_true(g[0] == (double)first && g[1] == 0.1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+#endif

@@ -1,0 +1,101 @@
+/* samples.c - the list of samples and the values of their inputs. */
+#include "samples.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void samples_add(sample_list *l, const sample *s)
+{
+    if (l->n == l->cap) {
+        const int cap = l->cap ? 2 * l->cap : 256;
+        sample   *row = l->n < 0 ? NULL : realloc(l->row, (size_t)cap * sizeof *row);
+        if (!row) {
+            free(l->row);
+            *l = (sample_list){NULL, -1, -1}; /* takes no more */
+            return;
+        }
+        l->row = row;
+        l->cap = cap;
+    }
+    l->row[l->n++] = *s;
+}
+
+sample_list samples_all(void)
+{
+    sample_list l = {0};
+    samples_pointwise(&l);
+    samples_reduce(&l);
+    samples_move(&l);
+    return l;
+}
+
+int sample_inputs(const sample *s)
+{
+    int n = 0;
+    while (s->in[n].kind != S_END) n++;
+    return n;
+}
+
+bool sample_is_float(const sample_input *in) { return in->kind == S_FLOAT || in->kind == S_FIXED || in->kind == S_EIGHTHS; }
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return *state >> 33;
+}
+
+/* Values on a grid, each place taken once; the inputs of a call stand at different parts of a grid cell. */
+static void fill_apart(double *x, int64_t n, const sample_input *in, int input, uint64_t *state)
+{
+    const int64_t places = n < 64 ? 64 : n;
+    int64_t      *place  = malloc((size_t)places * sizeof *place);
+    for (int64_t k = 0; place && k < places; k++) place[k] = k;
+    for (int64_t k = 0; place && k < n; k++) {
+        const int64_t other = k + (int64_t)(next_random(state) % (uint64_t)(places - k)), p = place[other];
+        place[other]        = place[k];
+        x[k]                = in->lo + (in->hi - in->lo) * ((double)p + 0.2 + 0.3 * input) / (double)places;
+    }
+    free(place);
+}
+
+static void fill_integers(int64_t *x, int64_t n, const sample_input *in, uint64_t *state)
+{
+    for (int64_t k = 0; k < n; k++) x[k] = (int64_t)(next_random(state) % (uint64_t)in->hi);
+}
+
+static tg_tensor *integer_leaf(tg_tape *t, const sample_input *in, const tg_shape *shape, int64_t *x, int64_t n, uint64_t *state)
+{
+    fill_integers(x, n, in, state);
+    if (in->kind == S_INDEX) return tg_from_i64(t, shape, x);
+    if (in->kind == S_INDEX32) { /* narrowed in place: element k moves to a place at or before its own */
+        for (int64_t k = 0; k < n; k++) memcpy((char *)x + 4 * k, &(int32_t){(int32_t)x[k]}, 4);
+        return tg_from_data(t, TG_I32, shape, x);
+    }
+    for (int64_t k = 0; k < n; k++) ((unsigned char *)x)[k] = (unsigned char)x[k];
+    return tg_from_data(t, TG_BOOL, shape, x);
+}
+
+tg_tensor *sample_leaf(tg_tape *t, const sample *s, int i, const tg_shape *shape, uint64_t seed)
+{
+    const sample_input *in    = &s->in[i];
+    uint64_t            state = (seed + 1) * 1000003u + (uint64_t)i;
+    int64_t             n     = 0;
+    tg_tensor          *leaf  = NULL;
+    if (tg_shape_size(shape, TG_F64, &n, NULL) != TG_OK) return NULL;
+    void *x = calloc((size_t)n + 1, 8);
+    if (!x) return NULL;
+    next_random(&state);
+    if (!sample_is_float(in)) {
+        leaf = integer_leaf(t, in, shape, x, n, &state);
+    } else {
+        double *v = x;
+        if (in->kind == S_EIGHTHS)
+            for (int64_t k = 0; k < n; k++) v[k] = ((double)(next_random(&state) % 17) - 8) / 8;
+        else
+            fill_apart(v, n, in, i, &state);
+        leaf = tg_from_f64(t, shape, v);
+        if (in->kind != S_FIXED) leaf = tg_require_grad(leaf);
+    }
+    free(x);
+    return leaf;
+}

@@ -1,0 +1,75 @@
+/* samples.h - sample inputs for every op: shapes, dtypes and intervals on which an op is smooth, as rows of one list. */
+#ifndef SAMPLES_H
+#define SAMPLES_H
+
+#include <tapegrad_op.h>
+
+typedef enum sample_kind {
+    S_END = 0, /* behind the last input */
+    S_FLOAT,   /* f64 in lo … hi, no two values of a call within 0.001 of the interval: no ties, no kinks crossed */
+    S_FIXED,   /* the same, but never requires grad */
+    S_EIGHTHS, /* f64, multiples of 1/8: exact in f32 too */
+    S_INDEX,   /* i64 in 0 … hi-1, with repeats */
+    S_INDEX32, /* i32 likewise */
+    S_MASK,    /* bool */
+} sample_kind;
+
+typedef struct sample_input {
+    sample_kind kind;
+    tg_shape    shape;
+    double      lo, hi;
+} sample_input;
+
+enum { SAMPLE_INPUTS = 3 };
+
+typedef struct sample {
+    const char  *name;                  /* the op's, or that of a function made of ops */
+    tg_fn        f;                     /* ctx is this sample */
+    sample_input in[SAMPLE_INPUTS + 1];
+    bool         same;                  /* f gets the first input twice */
+    bool         large;                 /* only the first derivative, in the plain layout */
+    bool         opaque;                /* the gradient is zero by definition though the value varies (detach) */
+    bool         single;                /* computes in f32: exact for eighths and wide steps, and gradients are rounded */
+
+    const tg_op *op;                    /* what f needs beside the inputs */
+    int          axis, axis1;
+    bool         keepdim;
+    int64_t      start, stop, step;
+    double       number;
+    tg_axes      axes;
+    tg_shape     shape;
+} sample;
+
+typedef struct sample_list {
+    sample *row;
+    int     n, cap;
+} sample_list;
+
+/* All samples; NULL rows when memory ran out. To be freed with free(list.row). */
+sample_list samples_all(void);
+
+int  sample_inputs(const sample *s);
+bool sample_is_float(const sample_input *in);
+
+/* The values of input i of a sample for a seed, as a leaf of this shape (which holds as many elements or more). */
+tg_tensor *sample_leaf(tg_tape *t, const sample *s, int i, const tg_shape *shape, uint64_t seed);
+
+/* For the files that hold rows. */
+void samples_add(sample_list *l, const sample *s);
+void samples_pointwise(sample_list *l); /* samples_pointwise.c */
+void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products, losses */
+void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
+
+/* Initialisers: SHAPE(2, 3), FLOATS(2, 3) in -2 … 2 … */
+#define SHAPE(...)       {TG_COUNT_(__VA_ARGS__), {TG_FIRST8_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0)}}
+#define SCALAR           {0, {0}}
+#define FLOATS(...)      {S_FLOAT, SHAPE(__VA_ARGS__), -2, 2}
+#define FLOAT_SCALAR     {S_FLOAT, SCALAR, -2, 2}
+#define EIGHTHS(...)     {S_EIGHTHS, SHAPE(__VA_ARGS__), -1, 1}
+#define INDEX(N, ...)    {S_INDEX, SHAPE(__VA_ARGS__), 0, N}
+#define INDEX32(N, ...)  {S_INDEX32, SHAPE(__VA_ARGS__), 0, N}
+#define MASK(...)        {S_MASK, SHAPE(__VA_ARGS__), 0, 2}
+#define AXES(...)        {(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {TG_FIRST8_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0)}}
+#define ALL              {-1, {0}}
+
+#endif

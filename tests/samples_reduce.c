@@ -1,0 +1,229 @@
+/* samples_reduce.c - samples of reductions, softmax, products and losses. */
+#include "samples.h"
+
+#include <string.h>
+
+/* ---- reductions --------------------------------------------------------------------------------------------------- */
+
+static tg_tensor *f_sum(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_sum(in[0], &s->axes, s->keepdim);
+}
+static tg_tensor *f_mean(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_mean(in[0], &s->axes, s->keepdim);
+}
+static tg_tensor *f_amax(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_amax(in[0], &s->axes, s->keepdim);
+}
+static tg_tensor *f_amin(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_amin(in[0], &s->axes, s->keepdim);
+}
+static tg_tensor *f_logsumexp(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_logsumexp(in[0], &s->axes, s->keepdim);
+}
+
+static const struct {
+    const char *name;
+    tg_fn       f;
+    bool        empty; /* gives a number over no elements */
+} reducers[] = {{"sum", f_sum, true}, {"mean", f_mean, false}, {"amax", f_amax, false}, {"amin", f_amin, false},
+                {"logsumexp", f_logsumexp, false}};
+
+static const struct {
+    tg_shape shape;
+    tg_axes  axes;
+    bool     keepdim, large;
+} reductions[] = {
+    {SHAPE(2, 3), AXES(0), false, false},       {SHAPE(2, 3), AXES(0), true, false},     {SHAPE(2, 3), AXES(1), false, false},
+    {SHAPE(2, 3), AXES(-1), true, false},       {SHAPE(2, 3), ALL, false, false},        {SHAPE(2, 3), ALL, true, false},
+    {SHAPE(2, 3), AXES(1, 0), false, false},    {SCALAR, ALL, false, false},             {SHAPE(1), ALL, false, false},
+    {SHAPE(1), AXES(0), true, false},           {SHAPE(4), AXES(0), false, false},       {SHAPE(1, 3), AXES(0), false, false},
+    {SHAPE(1, 3), AXES(1), true, false},        {SHAPE(3, 1), AXES(1), false, false},    {SHAPE(3, 1), AXES(0), false, false},
+    {SHAPE(2, 3, 2), AXES(1), false, false},    {SHAPE(2, 3, 2), AXES(0, 2), true, false}, {SHAPE(2, 3, 2), AXES(0, 1), false, false},
+    {SHAPE(2, 3, 2), AXES(-1, 0), false, false}, {SHAPE(2, 1, 3), AXES(1), true, false}, {SHAPE(2, 0), AXES(0), false, false},
+    {SHAPE(0, 2), AXES(1), true, false},        {SHAPE(0, 2), AXES(0), false, false},    {SHAPE(2, 0), ALL, true, false},
+    {SHAPE(0), AXES(0), false, false},          {SHAPE(0, 3, 0), AXES(1), false, false}, {SHAPE(2, 2, 1, 2), AXES(0, 3), false, false},
+    {SHAPE(7), AXES(0), false, true},           {SHAPE(31), ALL, false, true},           {SHAPE(63, 2), AXES(0), false, true},
+    {SHAPE(2, 63), AXES(1), false, true},       {SHAPE(3, 31, 3), AXES(0, 2), false, true},
+};
+
+/* Does the reduction run over no elements, for some element of a result that has any? */
+static bool over_nothing(const tg_shape *s, const tg_axes *axes)
+{
+    bool reduced[TG_MAX_RANK] = {false}, nothing = false, result = true;
+    for (int k = 0; k < (axes->n < 0 ? s->rank : axes->n); k++) reduced[axes->n < 0 ? k : tg_axis(s, axes->axis[k])] = true;
+    for (int k = 0; k < s->rank; k++) {
+        nothing = nothing || (reduced[k] && s->dim[k] == 0);
+        result  = result && (reduced[k] || s->dim[k] > 0);
+    }
+    return nothing && result;
+}
+
+static void add_reductions(sample_list *l)
+{
+    for (size_t r = 0; r < sizeof reducers / sizeof *reducers; r++) {
+        for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++) {
+            if (!reducers[r].empty && over_nothing(&reductions[k].shape, &reductions[k].axes)) continue;
+            samples_add(l, &(sample){.name    = reducers[r].name,
+                                     .f       = reducers[r].f,
+                                     .in      = {{S_FLOAT, reductions[k].shape, -2, 2}},
+                                     .axes    = reductions[k].axes,
+                                     .keepdim = reductions[k].keepdim,
+                                     .large   = reductions[k].large});
+        }
+    }
+}
+
+/* ---- along one axis ----------------------------------------------------------------------------------------------- */
+
+static tg_tensor *f_softmax(void *ctx, tg_tensor *const *in) { return tg_softmax(in[0], ((const sample *)ctx)->axis); }
+static tg_tensor *f_log_softmax(void *ctx, tg_tensor *const *in) { return tg_log_softmax(in[0], ((const sample *)ctx)->axis); }
+static tg_tensor *f_argmax(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_argmax(in[0], s->axis, s->keepdim);
+}
+
+static const struct {
+    tg_shape shape;
+    int      axis;
+    bool     large;
+} lines[] = {
+    {SHAPE(3), 0, false},       {SHAPE(1), 0, false},        {SHAPE(2, 3), 1, false},    {SHAPE(2, 3), 0, false},
+    {SHAPE(3, 3), 0, false},    {SHAPE(3, 3), -1, false},    {SHAPE(1, 3), 0, false},    {SHAPE(1, 3), 1, false},
+    {SHAPE(3, 1), 0, false},    {SHAPE(3, 1), 1, false},     {SHAPE(2, 3, 2), 0, false}, {SHAPE(2, 3, 2), 1, false},
+    {SHAPE(2, 3, 2), 2, false}, {SHAPE(2, 1, 3), 1, false},  {SHAPE(0, 3), 1, false},    {SHAPE(2, 0, 3), 0, false},
+    {SHAPE(2, 3, 0), 1, false}, {SHAPE(2, 2, 1, 2), 0, false}, {SHAPE(7), 0, true},      {SHAPE(31), 0, true},
+    {SHAPE(2, 63), 1, true},    {SHAPE(63, 2), 0, true},
+};
+static const tg_shape no_elements[] = {SHAPE(0), SHAPE(2, 0)}; /* along the last axis; argmax has no answer there */
+
+static void add_lines(sample_list *l)
+{
+    for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
+        sample s = {.in = {{S_FLOAT, lines[k].shape, -2, 2}}, .axis = lines[k].axis, .large = lines[k].large};
+        s.name   = "softmax";
+        s.f      = f_softmax;
+        samples_add(l, &s);
+        s.name = "log_softmax";
+        s.f    = f_log_softmax;
+        samples_add(l, &s);
+        s.name    = "argmax";
+        s.f       = f_argmax;
+        s.keepdim = k % 2;
+        samples_add(l, &s);
+    }
+    for (size_t k = 0; k < sizeof no_elements / sizeof *no_elements; k++) {
+        samples_add(l, &(sample){.name = "softmax", .f = f_softmax, .in = {{S_FLOAT, no_elements[k], -2, 2}}, .axis = -1});
+        samples_add(l, &(sample){.name = "log_softmax", .f = f_log_softmax, .in = {{S_FLOAT, no_elements[k], -2, 2}}, .axis = -1});
+    }
+}
+
+/* ---- products ----------------------------------------------------------------------------------------------------- */
+
+static tg_tensor *f_matmul(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_matmul(in[0], in[1]);
+}
+static tg_tensor *f_matmul_t(void *ctx, tg_tensor *const *in) /* x x^T: transposed views, and the same tensor twice */
+{
+    (void)ctx;
+    return tg_matmul(in[0], tg_mT(in[0]));
+}
+
+#define MATMUL(...) {.name = "matmul", .f = f_matmul, .in = {__VA_ARGS__}}
+
+/* ---- losses ------------------------------------------------------------------------------------------------------- */
+
+static tg_tensor *f_mse(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_mse(in[0], in[1]);
+}
+static tg_tensor *f_bce(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_bce_with_logits(in[0], in[1]);
+}
+static tg_tensor *f_cross_entropy(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_cross_entropy(in[0], in[1]);
+}
+static tg_tensor *f_accuracy(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_accuracy(in[0], in[1]);
+}
+
+#define TARGET(...) {S_FLOAT, SHAPE(__VA_ARGS__), 0.05, 0.95}
+
+static const sample rows[] = {
+    MATMUL(FLOATS(3, 4), FLOATS(4, 2)),
+    MATMUL(FLOATS(1, 1), FLOATS(1, 1)),
+    MATMUL(FLOATS(1, 3), FLOATS(3, 1)),
+    MATMUL(FLOATS(3, 1), FLOATS(1, 2)),
+    MATMUL(FLOATS(2, 3), FLOATS(3, 2)),
+    MATMUL(FLOATS(2, 1), FLOATS(1, 1)),
+    MATMUL(FLOATS(3, 0), FLOATS(0, 2)),
+    MATMUL(FLOATS(0, 3), FLOATS(3, 2)),
+    MATMUL(FLOATS(2, 3), FLOATS(3, 0)),
+    MATMUL(FLOATS(0, 0), FLOATS(0, 0)),
+    MATMUL(FLOATS(2, 2, 3), FLOATS(2, 3, 2)),
+    MATMUL(FLOATS(2, 2, 3), FLOATS(3, 2)),
+    MATMUL(FLOATS(2, 3), FLOATS(2, 3, 2)),
+    MATMUL(FLOATS(1, 2, 3), FLOATS(2, 3, 1)),
+    MATMUL(FLOATS(2, 1, 3), FLOATS(1, 3, 2)),
+    MATMUL(FLOATS(3, 1, 2, 2), FLOATS(2, 2, 1)),
+    MATMUL(FLOATS(2, 1, 1, 2), FLOATS(1, 3, 2, 2)),
+    MATMUL(FLOATS(0, 2, 3), FLOATS(3, 2)),
+    MATMUL(FLOATS(0, 2, 3), FLOATS(1, 3, 2)),
+    MATMUL(FLOATS(2, 2, 0), FLOATS(2, 0, 2)),
+    MATMUL(FLOATS(2, 0, 2), FLOATS(2, 2)),
+    {.name = "matmul", .f = f_matmul, .in = {FLOATS(3, 3)}, .same = true},
+    {.name = "matmul", .f = f_matmul, .in = {FLOATS(2, 2, 2)}, .same = true},
+    {.name = "matmul", .f = f_matmul_t, .in = {FLOATS(2, 3)}},
+    {.name = "matmul", .f = f_matmul_t, .in = {FLOATS(2, 1, 2)}},
+    {.name = "matmul", .f = f_matmul, .in = {FLOATS(7, 31), FLOATS(31, 3)}, .large = true},
+    {.name = "matmul", .f = f_matmul, .in = {FLOATS(63, 2), FLOATS(2, 63)}, .large = true},
+    {.name = "matmul", .f = f_matmul, .in = {FLOATS(3, 63), FLOATS(63, 7)}, .large = true},
+
+    {.name = "mse", .f = f_mse, .in = {FLOATS(2, 3), FLOATS(2, 3)}},
+    {.name = "mse", .f = f_mse, .in = {FLOATS(3), FLOATS(3)}},
+    {.name = "mse", .f = f_mse, .in = {FLOATS(1), FLOATS(1)}},
+    {.name = "mse", .f = f_mse, .in = {FLOAT_SCALAR, FLOAT_SCALAR}},
+    {.name = "mse", .f = f_mse, .in = {FLOATS(2, 1, 2), FLOATS(2, 1, 2)}},
+    {.name = "mse", .f = f_mse, .in = {FLOATS(63, 2), FLOATS(63, 2)}, .large = true},
+    {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(2, 3), TARGET(2, 3)}},
+    {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(3), TARGET(3)}},
+    {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(1), TARGET(1)}},
+    {.name = "bce_with_logits", .f = f_bce, .in = {FLOAT_SCALAR, {S_FLOAT, SCALAR, 0.05, 0.95}}},
+    {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(31, 3), TARGET(31, 3)}, .large = true},
+    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(3, 4), INDEX(4, 3)}},
+    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(3, 2), INDEX32(2, 3)}},
+    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(1, 3), INDEX(3, 1)}},
+    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(2, 1), INDEX(1, 2)}},
+    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(4), {S_INDEX, SCALAR, 0, 4}}},
+    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(2, 2, 3), INDEX(3, 2, 2)}},
+    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(31, 7), INDEX(7, 31)}, .large = true},
+    {.name = "accuracy", .f = f_accuracy, .in = {FLOATS(3, 4), INDEX(4, 3)}},
+    {.name = "accuracy", .f = f_accuracy, .in = {FLOATS(1, 1), INDEX(1, 1)}},
+    {.name = "accuracy", .f = f_accuracy, .in = {FLOATS(2, 2, 3), INDEX32(3, 2, 2)}},
+};
+
+void samples_reduce(sample_list *l)
+{
+    add_reductions(l);
+    add_lines(l);
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) samples_add(l, &rows[k]);
+}

@@ -1,0 +1,295 @@
+/* test_reduce_ops.c - sum, mean, amax, amin and argmax against loops over coordinates: every set of axes, every dtype, in several
+ * layouts, with sizes 0 and 1; NaN, ties, empty reductions, wrong calls. */
+#include "op_test.h"
+
+/* ---- the model ---------------------------------------------------------------------------------------------------- */
+
+typedef enum what { SUM, MEAN, AMAX, AMIN } what;
+
+typedef struct model {
+    tg_shape shape, kept; /* without and with the reduced axes */
+    double   value[MOST];
+    int64_t  count[MOST]; /* that went into it */
+} model;
+
+static void model_shapes(model *m, const tg_shape *s, uint32_t axes, bool keepdim)
+{
+    memset(m, 0, sizeof *m);
+    m->kept = *s;
+    for (int k = 0; k < s->rank; k++) {
+        if (axes >> k & 1) m->kept.dim[k] = 1;
+        if (keepdim || !(axes >> k & 1)) m->shape.dim[m->shape.rank++] = m->kept.dim[k];
+    }
+}
+
+static void model_reduce(model *m, what w, const tg_shape *s, const double *x, uint32_t axes, bool keepdim)
+{
+    model_shapes(m, s, axes, keepdim);
+    for (int64_t i = 0; i < count_of(s); i++) {
+        int64_t at[TG_MAX_RANK] = {0};
+        coordinates(s, i, at);
+        for (int k = 0; k < s->rank; k++)
+            if (axes >> k & 1) at[k] = 0;
+        const int64_t o = position(&m->kept, at);
+        double       *v = &m->value[o];
+        const bool    first = m->count[o]++ == 0;
+        if (w == SUM || w == MEAN) *v += x[i];
+        else if (first || (w == AMAX ? x[i] > *v : x[i] < *v)) *v = x[i];
+    }
+    for (int64_t o = 0; w == MEAN && o < count_of(&m->kept); o++) m->value[o] /= (double)m->count[o];
+}
+
+static tg_tensor *reduce(what w, tg_tensor *x, const tg_axes *axes, bool keepdim)
+{
+    switch (w) {
+    case SUM: return tg_sum(x, axes, keepdim);
+    case MEAN: return tg_mean(x, axes, keepdim);
+    case AMAX: return tg_amax(x, axes, keepdim);
+    default: return tg_amin(x, axes, keepdim);
+    }
+}
+
+/* The axes, every second one counted from the end, in falling order. */
+static tg_axes list(const tg_shape *s, uint32_t bits)
+{
+    tg_axes a = {0};
+    for (int k = s->rank; k-- > 0;)
+        if (bits >> k & 1) a.axis[a.n++] = k % 2 ? k - s->rank : k;
+    return a;
+}
+
+static const tg_shape shapes[] = {
+    {0, {0}},       {1, {1}},       {1, {7}},       {1, {300}},        {2, {3, 5}},     {2, {5, 1}},          {2, {1, 4}},
+    {2, {40, 70}},  {3, {2, 3, 4}}, {3, {3, 1, 2}}, {4, {2, 1, 3, 5}}, {2, {0, 3}},     {2, {3, 0}},          {3, {2, 0, 3}},
+    {3, {0, 0, 2}}, {1, {0}},       {3, {5, 7, 9}}, {2, {1, 1}},       {5, {2, 2, 2, 2, 2}}, {8, {2, 1, 2, 1, 2, 1, 2, 3}},
+};
+enum { N_SHAPES = (int)(sizeof shapes / sizeof *shapes) };
+
+/* ---- values ------------------------------------------------------------------------------------------------------- */
+
+/* Small integers: every sum and comparison is exact in every dtype. Bool and u8 get no negative ones. */
+static void fill(double *x, int64_t n, tg_dtype d, uint64_t *seed)
+{
+    for (int64_t i = 0; i < n; i++) x[i] = d == TG_BOOL ? (double)draw(seed, 2) : (double)(draw(seed, 41) - (d == TG_U8 ? 0 : 20));
+}
+
+static void check_all(tg_tape *t, what w, tg_dtype d, const tg_shape *s, layout l, const double *x)
+{
+    static model    m;
+    const tg_dtype result = (w == SUM || w == MEAN) && !tg_dtype_is_float(d) ? TG_I64 : d;
+    for (uint32_t axes = 0; axes < 1u << s->rank; axes += s->rank > 5 ? 37 : 1)
+        for (int keepdim = 0; keepdim < 2; keepdim++) {
+            model_reduce(&m, w, s, x, axes, keepdim);
+            if (w != SUM && w != MEAN && count_of(s) == 0 && count_of(&m.shape) > 0) continue; /* an error, tested below */
+            const tg_axes a = list(s, axes);
+            assert_values(reduce(w, laid(t, d, s, x, l), &a, keepdim), result, &m.shape, m.value, w == MEAN ? 1e-5 : 0);
+        }
+}
+
+static void test_values(void **state)
+{
+    static double x[MOST];
+    uint64_t      seed = 1;
+    (void)state;
+    for (tg_dtype d = TG_F32; d < TG_NDTYPES; d++)
+        for (what w = SUM; w <= AMIN; w++)
+            for (int k = 0; k < N_SHAPES; k++) {
+                tg_tape *t = quiet(TG_F32);
+                if (w == MEAN && !tg_dtype_is_float(d)) continue;
+                fill(x, count_of(&shapes[k]), d, &seed);
+                for (layout l = PLAIN; l < N_LAYOUTS; l++) check_all(t, w, d, &shapes[k], l, x);
+                tg_tape_free(t);
+            }
+}
+
+/* An expanded operand has stride 0 on the new axes. */
+static void test_expanded(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_expand(tensor(t, TG_F64, TG_SHAPE(3, 1), (double[]){1, 5, 2}), TG_SHAPE(2, 3, 4));
+    (void)state;
+    assert_f64(tg_sum(x, TG_AXES(0, 2), false), TG_SHAPE(3), 8, 40, 16);
+    assert_f64(tg_sum(x, TG_AXES(1), false), TG_SHAPE(2, 4), 8, 8, 8, 8, 8, 8, 8, 8);
+    assert_f64(tg_amax(x, TG_ALL_AXES, false), TG_SCALAR_SHAPE, 5);
+    assert_f64(tg_mean(x, TG_ALL_AXES, true), TG_SHAPE(1, 1, 1), 8.0 / 3);
+    tg_tape_free(t);
+}
+
+/* Sums of f32 are carried in f64: 2^24 is where f32 alone would stop counting. */
+static void test_sum_is_accurate(void **state)
+{
+    enum { N = 3000 };
+    static double x[N + 1], ones[N];
+    tg_tape      *t = quiet(TG_F32);
+    double        want = 16777216.0 + N;
+    (void)state;
+    x[0] = 16777216;
+    for (int i = 0; i < N; i++) x[i + 1] = ones[i] = 1;
+    assert_values(tg_sum(tensor(t, TG_F32, TG_SHAPE(N + 1), x), TG_ALL_AXES, false), TG_F32, TG_SCALAR_SHAPE, &want, 0);
+    want = 1;
+    assert_values(tg_mean(tensor(t, TG_F32, TG_SHAPE(N), ones), TG_ALL_AXES, false), TG_F32, TG_SCALAR_SHAPE, &want, 0);
+    tg_tape_free(t);
+}
+
+static void test_integer_limits(void **state)
+{
+    const int64_t x[] = {INT64_MAX, INT64_MIN, 5, INT64_MAX};
+    tg_tape      *t = quiet(TG_F32);
+    tg_tensor    *v = tg_from_i64(t, TG_SHAPE(4), x);
+    (void)state;
+    assert_int_equal(*tg_data_i64(tg_amax(v, TG_ALL_AXES, false)), INT64_MAX);
+    assert_int_equal(*tg_data_i64(tg_amin(v, TG_ALL_AXES, false)), INT64_MIN);
+    assert_int_equal(*tg_data_i64(tg_sum(v, TG_ALL_AXES, false)), (int64_t)((uint64_t)INT64_MAX + 4)); /* modulo 2^64 */
+    tg_tape_free(t);
+}
+
+static void test_special_values(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tensor(t, TG_F64, TG_SHAPE(4, 3), (double[]){NAN, 1, 2, 1, NAN, INFINITY, -INFINITY, -INFINITY, -INFINITY, 2, 3, INFINITY});
+    (void)state;
+    assert_f64(tg_amax(x, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -INFINITY, INFINITY);
+    assert_f64(tg_amin(x, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -INFINITY, 2);
+    assert_f64(tg_sum(x, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -INFINITY, INFINITY);
+    assert_f64(tg_amax(x, TG_AXES(0), false), TG_SHAPE(3), NAN, NAN, INFINITY);
+    assert_f64(tg_sum(VECTOR(t, INFINITY, -INFINITY), TG_ALL_AXES, false), TG_SCALAR_SHAPE, NAN);
+    tg_tape_free(t);
+}
+
+static void test_over_nothing(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_zeros(t, TG_SHAPE(0, 2));
+    (void)state;
+    assert_f64(tg_sum(x, TG_AXES(0), false), TG_SHAPE(2), 0, 0);
+    assert_f64(tg_mean(x, TG_AXES(0), false), TG_SHAPE(2), NAN, NAN);
+    assert_f64(tg_mean(x, TG_ALL_AXES, false), TG_SCALAR_SHAPE, NAN);
+    assert_values(tg_amax(x, TG_AXES(1), false), TG_F64, TG_SHAPE(0), NULL, 0);
+    assert_values(tg_argmax(x, 1, true), TG_I64, TG_SHAPE(0, 1), NULL, 0);
+    assert_error(t, tg_amax(x, TG_AXES(0), false), TG_ERR_SHAPE,
+                 "tg_amax: nothing has no largest element: a reduced axis has size 0 (input [0,2] float64)");
+    assert_error(t, tg_amin(x, TG_ALL_AXES, false), TG_ERR_SHAPE,
+                 "tg_amin: nothing has no smallest element: a reduced axis has size 0 (input [0,2] float64)");
+    assert_error(t, tg_argmax(x, 0, false), TG_ERR_SHAPE,
+                 "tg_argmax: nothing has no largest element: the axis has size 0 (input [0,2] float64)");
+    tg_tape_free(t);
+}
+
+/* ---- argmax ------------------------------------------------------------------------------------------------------- */
+
+static void test_argmax(void **state)
+{
+    static double x[MOST], want[MOST];
+    uint64_t      seed = 3;
+    (void)state;
+    for (tg_dtype d = TG_F32; d < TG_NDTYPES; d++)
+        for (int k = 0; k < N_SHAPES; k++) {
+            const tg_shape *s = &shapes[k];
+            if (count_of(s) == 0) continue;
+            tg_tape *t = quiet(TG_F32);
+            fill(x, count_of(s), d, &seed);
+            for (int axis = 0; axis < s->rank; axis++) {
+                static model m, best;
+                model_shapes(&m, s, 1u << axis, axis % 2);
+                model_reduce(&best, AMAX, s, x, 1u << axis, true);
+                for (int64_t i = count_of(s); i-- > 0;) { /* backwards, so that the first of equals stays */
+                    int64_t at[TG_MAX_RANK] = {0};
+                    coordinates(s, i, at);
+                    const int64_t place = at[axis];
+                    at[axis] = 0;
+                    const int64_t o = position(&m.kept, at);
+                    if (x[i] == best.value[o]) want[o] = (double)place;
+                }
+                for (layout l = PLAIN; l < N_LAYOUTS; l++)
+                    assert_values(tg_argmax(laid(t, d, s, x, l), axis - s->rank, axis % 2), TG_I64, &m.shape, want, 0);
+            }
+            tg_tape_free(t);
+        }
+}
+
+static void test_argmax_of_nan(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tensor(t, TG_F64, TG_SHAPE(3, 3), (double[]){1, NAN, NAN, NAN, 5, INFINITY, -INFINITY, -INFINITY, -INFINITY});
+    (void)state;
+    assert_values(tg_argmax(x, 1, false), TG_I64, TG_SHAPE(3), (double[]){1, 0, 0}, 0);
+    assert_false(tg_requires_grad(tg_argmax(tg_require_grad(x), 1, false)));
+    tg_tape_free(t);
+}
+
+/* ---- gradients at ties and corners -------------------------------------------------------------------------------- */
+
+static void test_ties_share(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 4), (double[]){1, 3, 3, 2, 0, 0, 0, 0}));
+    tg_tensor *seed = VECTOR(t, 6, 8);
+    (void)state;
+    assert_f64(gradient(tg_amax(x, TG_AXES(1), false), seed, x), TG_SHAPE(2, 4), 0, 3, 3, 0, 2, 2, 2, 2);
+    assert_f64(gradient(tg_amin(x, TG_AXES(1), false), seed, x), TG_SHAPE(2, 4), 6, 0, 0, 0, 2, 2, 2, 2);
+    assert_f64(gradient(tg_amax(x, TG_ALL_AXES, true), tg_full(t, TG_F64, TG_SHAPE(1, 1), 1), x), TG_SHAPE(2, 4), 0, 0.5, 0.5, 0, 0, 0, 0, 0);
+    tg_tape_free(t);
+}
+
+/* amax(x)^2: the second derivative at the largest element is 2, elsewhere 0. */
+static void test_second_derivative(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_require_grad(VECTOR(t, 1, 4, 2));
+    tg_tensor *g = gradient(tg_square(tg_amax(x, TG_ALL_AXES, false)), NULL, x);
+    (void)state;
+    assert_f64(g, TG_SHAPE(3), 0, 8, 0);
+    assert_f64(gradient(tg_sum(tg_mul(g, VECTOR(t, 10, 1, 10)), TG_ALL_AXES, false), NULL, x), TG_SHAPE(3), 0, 2, 0);
+    tg_tape_free(t);
+}
+
+static void test_gradients_of_nothing(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(0, 3), NULL));
+    (void)state;
+    assert_values(gradient(tg_sum(x, TG_ALL_AXES, false), NULL, x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
+    assert_values(gradient(tg_mean(x, TG_AXES(0), false), tg_ones(t, TG_SHAPE(3)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
+    assert_values(gradient(tg_amax(x, TG_AXES(1), false), tg_ones(t, TG_SHAPE(0)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
+    tg_tape_free(t);
+}
+
+/* ---- wrong calls -------------------------------------------------------------------------------------------------- */
+
+static void test_errors(void **state)
+{
+    tg_tape   *t = quiet(TG_F32);
+    tg_tensor *x = tg_zeros(t, TG_SHAPE(2, 3)), *i = tg_arange(t, TG_I64, 3);
+    (void)state;
+    assert_error(t, tg_sum(x, TG_AXES(2), false), TG_ERR_SHAPE, "tg_sum: axis 2 is outside the 2 axes of the input [2,3]");
+    assert_error(t, tg_amax(x, TG_AXES(-3), false), TG_ERR_SHAPE, "tg_amax: axis -3 is outside the 2 axes of the input [2,3]");
+    assert_error(t, tg_amin(x, TG_AXES(1, -1), false), TG_ERR_SHAPE, "tg_amin: axis 1 is listed twice; the input is [2,3]");
+    assert_error(t, tg_mean(x, NULL, false), TG_ERR_NULL,
+                 "tg_mean: axes is NULL; TG_AXES(…) lists at most 8, TG_ALL_AXES means all");
+    assert_error(t, tg_sum(x, &(tg_axes){.n = 9}, false), TG_ERR_ARG,
+                 "tg_sum: axes is no list of axes; TG_AXES(…) lists at most 8, TG_ALL_AXES means all");
+    assert_error(t, tg_mean(i, TG_ALL_AXES, false), TG_ERR_DTYPE, "tg_mean: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
+    assert_error(t, tg_argmax(x, 2, false), TG_ERR_SHAPE, "tg_argmax: axis 2 is outside the 2 axes of the input [2,3]");
+    assert_error(t, tg_argmax(tg_scalar(t, 1), 0, false), TG_ERR_SHAPE, "tg_argmax: axis 0 is outside the 0 axes of the input []");
+    assert_null(tg_sum(NULL, TG_ALL_AXES, false));
+    assert_null(tg_mean(NULL, TG_ALL_AXES, false));
+    assert_null(tg_argmax(NULL, 0, false));
+    assert_null(tg_error(t));
+    assert_int_equal(tg_reset(t), TG_OK);
+    assert_null(tg_sum(x, TG_ALL_AXES, false));
+    assert_int_equal(tg_error_status(t), TG_ERR_STALE);
+    tg_tape_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),          cmocka_unit_test(test_expanded),
+        cmocka_unit_test(test_sum_is_accurate), cmocka_unit_test(test_integer_limits),
+        cmocka_unit_test(test_special_values),  cmocka_unit_test(test_over_nothing),
+        cmocka_unit_test(test_argmax),          cmocka_unit_test(test_argmax_of_nan),
+        cmocka_unit_test(test_ties_share),      cmocka_unit_test(test_second_derivative),
+        cmocka_unit_test(test_gradients_of_nothing), cmocka_unit_test(test_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

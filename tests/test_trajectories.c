@@ -1,0 +1,170 @@
+/* test_trajectories.c - every optimizer, step by step, against the runs in tests/golden/optim.csv. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "golden.h"
+
+enum { TENSORS = 4, NUMBERS = 26, STEPS = 50, LINE = 1024 };
+static const double max_norm = 0.25;
+
+/* ---- the runs of tests/golden/optim.py ---------------------------------------------------------------------------- */
+
+typedef enum rule { SGD, ADAM, ADAMW } rule;
+
+typedef struct run {
+    const char     *name;
+    rule            rule;
+    tg_sgd_options  sgd;
+    tg_adam_options adam;
+    bool            clip;
+} run;
+
+static const run runs[] = {
+    {"sgd", SGD, .sgd = {.lr = 0.1}},
+    {"sgd_decay", SGD, .sgd = {.lr = 0.1, .weight_decay = 0.05}},
+    {"momentum", SGD, .sgd = {.lr = 0.05, .momentum = 0.9}},
+    {"dampening", SGD, .sgd = {.lr = 0.1, .momentum = 0.8, .dampening = 0.3}},
+    {"momentum_decay", SGD, .sgd = {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.05}},
+    {"nesterov", SGD, .sgd = {.lr = 0.05, .momentum = 0.9, .nesterov = true}},
+    {"nesterov_decay", SGD, .sgd = {.lr = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.05}},
+    {"adam", ADAM, .adam = {.lr = 0.02}},
+    {"adam_betas", ADAM, .adam = {.lr = 0.02, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-4}},
+    {"adam_decay", ADAM, .adam = {.lr = 0.02, .weight_decay = 0.05}},
+    {"adamw", ADAMW, .adam = {.lr = 0.02}},
+    {"adamw_decay", ADAMW, .adam = {.lr = 0.02, .weight_decay = 0.2}},
+    {"clip", SGD, .sgd = {.lr = 0.1, .momentum = 0.9}, .clip = true},
+};
+
+typedef struct net {
+    tg_tape   *tape;
+    tg_dtype   dtype;
+    tg_tensor *p[TENSORS];
+    tg_optim  *opt;
+} net;
+
+static tg_tensor *filled(const net *n, const tg_shape *shape, uint64_t first)
+{
+    double x[18];
+    size_t count = 1;
+    for (int k = 0; k < shape->rank; k++) count *= (size_t)shape->dim[k];
+    assert_true(count <= sizeof x / sizeof *x);
+    for (size_t i = 0; i < count; i++) x[i] = golden_number(first + i);
+    return golden_tensor(n->tape, n->dtype, shape, x, count);
+}
+
+static net new_net(const run *r, tg_dtype dtype)
+{
+    static const char *const names[TENSORS] = {"w1", "b1", "w2", "b2"};
+    const tg_shape *const    shapes[TENSORS] = {TG_SHAPE(3, 4), TG_SHAPE(4), TG_SHAPE(4, 2), TG_SHAPE(2)};
+    net                      n = {.tape = tg_tape_new(NULL), .dtype = dtype};
+    assert_non_null(n.tape);
+    for (int k = 0; k < TENSORS; k++) {
+        n.p[k] = tg_param(n.tape, names[k], filled(&n, shapes[k], 1000 * (uint64_t)k));
+        assert_non_null(n.p[k]);
+    }
+    n.opt = r->rule == SGD ? tg_sgd(n.tape, &r->sgd) : r->rule == ADAM ? tg_adam(n.tape, &r->adam) : tg_adamw(n.tape, &r->adam);
+    assert_non_null(n.opt);
+    tg_reset(n.tape);
+    return n;
+}
+
+/* One step. Returns the loss before it; *norm gets the gradients' norm where the run clips. */
+static double train(const net *n, bool clip, double *norm)
+{
+    tg_tensor *x = filled(n, TG_SHAPE(6, 3), 5000), *y = filled(n, TG_SHAPE(6, 2), 6000);
+    tg_tensor *h = tg_tanh(tg_add(tg_matmul(x, n->p[0]), n->p[1]));
+    tg_tensor *loss = tg_mse(tg_add(tg_matmul(h, n->p[2]), n->p[3]), y);
+    assert_int_equal(tg_backward(loss), TG_OK);
+    if (clip) assert_int_equal(tg_clip_grad_norm(n->tape, max_norm, norm), TG_OK);
+    assert_int_equal(tg_step(n->opt), TG_OK);
+    double value = tg_item(loss);
+    assert_int_equal(tg_reset(n->tape), TG_OK);
+    return value;
+}
+
+static void read_params(const net *n, double *all)
+{
+    for (int k = 0; k < TENSORS; k++)
+        for (int64_t i = 0; i < tg_numel(n->p[k]); i++)
+            *all++ = n->dtype == TG_F64 ? tg_data_f64(n->p[k])[i] : (double)tg_data_f32(n->p[k])[i];
+}
+
+/* ---- following them ----------------------------------------------------------------------------------------------- */
+
+/* Relative to the number, and for numbers near 0 to the size that the network's weights have. */
+static void check(const run *r, int step, const char *what, double got, double want, double tolerance)
+{
+    double error = fabs(got - want) / fmax(fabs(want), 0.1);
+    if (!(error <= tolerance)) fail_msg("%s, step %d, %s: %.17g instead of %.17g, off by %.2g", r->name, step, what, got, want, error);
+}
+
+/* The next number of a row, or false at its end. */
+static bool next_number(char **row, double *x)
+{
+    char *end;
+    if (**row == ',') ++*row;
+    *x = strtod(*row, &end);
+    bool found = end != *row;
+    *row = end;
+    return found;
+}
+
+static void check_row(const run *r, const net *n, char *row, int want_step, double tolerance)
+{
+    double step, loss, norm, want, got_norm = 0, got[NUMBERS], got_loss = train(n, r->clip, &got_norm);
+    assert_true(next_number(&row, &step) && (int)step == want_step);
+    assert_true(next_number(&row, &loss));
+    check(r, want_step, "loss", got_loss, loss, tolerance);
+    if (r->clip) {
+        assert_true(next_number(&row, &norm));
+        check(r, want_step, "norm", got_norm, norm, tolerance);
+    }
+    read_params(n, got);
+    for (int i = 0; next_number(&row, &want); i++) {
+        assert_true(i < NUMBERS);
+        check(r, want_step, "a parameter", got[i], want, tolerance);
+    }
+}
+
+/* Returns how many rows of the file this run has. */
+static int follow(const run *r, tg_dtype dtype, double tolerance)
+{
+    char   line[LINE], head[64];
+    int    rows = 0;
+    size_t length = (size_t)snprintf(head, sizeof head, "%s,%s,", r->name, tg_dtype_name(dtype));
+    net    n = new_net(r, dtype);
+    FILE  *f = golden_open("optim.csv");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        if (!strncmp(line, head, length)) check_row(r, &n, line + length, ++rows, tolerance);
+    fclose(f);
+    tg_tape_free(n.tape);
+    return rows;
+}
+
+static void test_f64(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) assert_int_equal(follow(&runs[k], TG_F64, 1e-12), STEPS);
+}
+
+static void test_f32(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) assert_int_equal(follow(&runs[k], TG_F32, 1e-5), STEPS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_f64),
+        cmocka_unit_test(test_f32),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
