@@ -78,6 +78,7 @@ enum {
     TG_OP_RANDOM    = 2, /* draws from the tape's random stream, one counter step per 4 elements of the result */
     TG_OP_STRIDED   = 4, /* run takes inputs of any strides; without it they come contiguous */
     TG_OP_BOOL      = 8, /* pointwise: the result is bool (comparisons) */
+    TG_OP_SELECT    = 16, /* pointwise: the first input is bool, a condition; the others share their dtype */
 };
 
 /* A pointwise op's loop over n contiguous elements: out[k] = f(in[0][k], in[1][k], …). attr as in tg_call. */
@@ -93,7 +94,7 @@ struct tg_op {
     unsigned    flags;   /* TG_OP_… */
 
     /* Checks inputs and attributes, and sets c->shape and c->dtype. Says what is wrong with tg_fail. NULL for pointwise ops: broadcast
-     * of the inputs; dtypes equal (a bool first input of a three-input op excepted), result of that dtype or bool. */
+     * of the inputs; dtypes equal (but for the condition of a TG_OP_SELECT op), result of that dtype or bool. */
     tg_status (*infer)(tg_call *c);
 
     /* Kernel and reduce ops, matmul: computes c->y from c->x. Every size may be 0. */

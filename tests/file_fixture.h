@@ -1,5 +1,5 @@
-/* file_fixture.h - for tests of files: a directory that goes away, and a tape whose allocator fails on demand and whose memory is
- * counted. Include after cmocka.h. */
+/* file_fixture.h - for tests of files: a directory that goes away, and a tape whose allocator fails on demand and whose
+ * memory is counted. Include after cmocka.h. */
 #ifndef TESTS_FILE_FIXTURE_H
 #define TESTS_FILE_FIXTURE_H
 
@@ -107,11 +107,13 @@ static inline void expect_error(tg_tape *t, tg_status s, const char *part)
 {
     assert_non_null(tg_error(t));
     if (tg_error_status(t) != s || !strstr(tg_error(t), part))
-        fail_msg("expected %s with \"%s\", got %s: %s", tg_status_name(s), part, tg_status_name(tg_error_status(t)), tg_error(t));
+        fail_msg("expected %s with \"%s\", got %s: %s", tg_status_name(s), part, tg_status_name(tg_error_status(t)),
+                 tg_error(t));
     tg_clear_error(t);
 }
 
-/* ---- a small model --------------------------------------------------------------------------------------------------- */
+/* ---- a small model
+ * --------------------------------------------------------------------------------------------------- */
 
 static inline tg_tape *tape_with_params(fixture *f, float first)
 {

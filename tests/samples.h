@@ -27,6 +27,7 @@ typedef struct sample {
     tg_fn        f;                     /* ctx is this sample */
     sample_input in[SAMPLE_INPUTS + 1];
     bool         same;                  /* f gets the first input twice */
+    bool         composed;              /* f calls the op several times, or with something else around it */
     bool         large;                 /* only the first derivative, in the plain layout */
     bool         opaque;                /* the gradient is zero by definition though the value varies (detach) */
     bool         single;                /* computes in f32: exact for eighths and wide steps, and gradients are rounded */

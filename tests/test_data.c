@@ -1,5 +1,6 @@
-/* test_data.c - data sets and mini-batches: every sample once an epoch, in an order that seed and epoch fix; conversion; lifetimes;
- * memory; the drawn digits. With TAPEGRAD_DATA naming a directory with MNIST's files, those too. */
+/* test_data.c - data sets and mini-batches: every sample once an epoch, in an order that seed and epoch fix;
+ * conversion; lifetimes; memory; the drawn digits. With TAPEGRAD_DATA naming a directory with MNIST's files, those too.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-/* ---- helpers ------------------------------------------------------------------------------------------------------ */
+/* ---- helpers ----------------------------------------------------------------------------------------------------- */
 
 static tg_tape *new_tape(tg_dtype dtype)
 {
@@ -33,8 +34,8 @@ static void assert_error(tg_tape *t, tg_status s, const char *word)
 /* n samples of two features: sample i is (i, -i), its label 3 i. */
 static tg_dataset *counted(tg_tape *t, int64_t n)
 {
-    float       *x = malloc((size_t)n * 2 * sizeof *x + 1);
-    int64_t     *y = malloc((size_t)n * sizeof *y + 1);
+    float   *x = malloc((size_t)n * 2 * sizeof *x + 1);
+    int64_t *y = malloc((size_t)n * sizeof *y + 1);
     assert_non_null(x);
     assert_non_null(y);
     for (int64_t i = 0; i < n; i++) {
@@ -58,7 +59,8 @@ static tg_loader *loader(tg_dataset *d, tg_loader_options o)
     return l;
 }
 
-/* Runs an epoch of a counted set, checks x against y and each batch's size; which samples came, in order. Returns how many. */
+/* Runs an epoch of a counted set, checks x against y and each batch's size; which samples came, in order. Returns how
+ * many. */
 static int64_t epoch(tg_tape *t, tg_loader *l, int64_t batch, int64_t *order)
 {
     tg_tensor *x, *y;
@@ -99,7 +101,7 @@ static void assert_each_once(const int64_t *order, int64_t n, int64_t first)
     free(seen);
 }
 
-/* ---- data sets of arrays ------------------------------------------------------------------------------------------ */
+/* ---- data sets of arrays ----------------------------------------------------------------------------------------- */
 
 static void test_array_dataset(void **state)
 {
@@ -138,7 +140,8 @@ static void test_array_refused(void **state)
     assert_error(t, TG_ERR_NULL, "x is NULL");
     assert_null(tg_array_dataset(t, TG_U8, TG_SHAPE(4), b, NULL));
     assert_error(t, TG_ERR_NULL, "labels is NULL");
-    assert_null(tg_array_dataset(t, TG_U8, TG_SHAPE(4, 0), NULL, NULL)); /* four samples of nothing have labels all the same */
+    /* four samples of nothing have labels all the same */
+    assert_null(tg_array_dataset(t, TG_U8, TG_SHAPE(4, 0), NULL, NULL));
     assert_error(t, TG_ERR_NULL, "labels is NULL");
     assert_null(tg_array_dataset(t, TG_U8, TG_SCALAR_SHAPE, b, y));
     assert_error(t, TG_ERR_SHAPE, "a scalar has none");
@@ -147,13 +150,14 @@ static void test_array_refused(void **state)
         assert_null(tg_array_dataset(t, wrong[i], TG_SHAPE(4), b, y));
         assert_error(t, TG_ERR_DTYPE, "float32 or uint8");
     }
-    const tg_shape *const shapes[] = {TG_SHAPE(-1, 2), TG_SHAPE(2, -1), TG_SHAPE(INT64_MAX, 2), TG_SHAPE(0, INT64_MAX, 9),
-                                      &(tg_shape){9, {1}}, &(tg_shape){-1, {1}}};
+    const tg_shape *const shapes[] = {TG_SHAPE(-1, 2),           TG_SHAPE(2, -1),     TG_SHAPE(INT64_MAX, 2),
+                                      TG_SHAPE(0, INT64_MAX, 9), &(tg_shape){9, {1}}, &(tg_shape){-1, {1}}};
     for (size_t i = 0; i < COUNT(shapes); i++) {
         assert_null(tg_array_dataset(t, TG_F32, shapes[i], b, y));
         assert_error(t, TG_ERR_SHAPE, "is not a shape");
     }
-    assert_null(tg_array_dataset(t, TG_U8, TG_SHAPE(INT64_MAX / 4, 0), NULL, y)); /* no bytes, but too many labels for any memory */
+    /* no bytes, but too many labels for any memory */
+    assert_null(tg_array_dataset(t, TG_U8, TG_SHAPE(INT64_MAX / 4, 0), NULL, y));
     assert_error(t, TG_ERR_MEMORY, "out of memory");
     tg_tape_free(t);
 }
@@ -186,20 +190,21 @@ static void test_null(void **state)
     tg_tape_free(t);
 }
 
-/* ---- what a loader covers ----------------------------------------------------------------------------------------- */
+/* ---- what a loader covers ---------------------------------------------------------------------------------------- */
 
 static void test_coverage(void **state)
 {
     (void)state;
     static const int64_t sizes[] = {0, 1, 2, 7, 31, 32, 33, 63, 64, 65}, batches[] = {1, 2, 7, 32, 64, 1000, INT64_MAX};
-    tg_tape *t = new_tape(TG_F32);
+    tg_tape             *t = new_tape(TG_F32);
     for (size_t i = 0; i < COUNT(sizes); i++)
         for (size_t j = 0; j < COUNT(batches); j++)
             for (int bits = 0; bits < 4; bits++) {
                 int64_t     n = sizes[i], b = batches[j], order[65];
                 bool        drop = bits & 1, mixed = bits & 2;
                 tg_dataset *d = counted(t, n);
-                tg_loader  *l = loader(d, (tg_loader_options){.batch = b, .drop_last = drop, .shuffle = mixed, .seed = 3});
+                tg_loader  *l =
+                    loader(d, (tg_loader_options){.batch = b, .drop_last = drop, .shuffle = mixed, .seed = 3});
                 assert_int_equal(tg_loader_batches(l), drop ? n / b : n / b + (n % b != 0));
                 assert_int_equal(tg_loader_size(l), drop ? n - n % b : n);
                 for (int e = 0; e < 3; e++) {
@@ -223,7 +228,8 @@ static void test_parts(void **state)
     tg_dataset *d = counted(t, 50);
     for (size_t i = 0; i < 2 * COUNT(parts); i++) {
         int64_t    order[50], first = parts[i / 2].first;
-        tg_loader *l = loader(d, (tg_loader_options){.batch = 8, .shuffle = i % 2, .first = first, .count = parts[i / 2].count});
+        tg_loader *l =
+            loader(d, (tg_loader_options){.batch = 8, .shuffle = i % 2, .first = first, .count = parts[i / 2].count});
         assert_int_equal(tg_loader_size(l), parts[i / 2].size);
         assert_each_once(order, epoch(t, l, 8, order), first);
     }
@@ -264,7 +270,7 @@ static void test_refused_options(void **state)
     tg_tape_free(t);
 }
 
-/* ---- order -------------------------------------------------------------------------------------------------------- */
+/* ---- order ------------------------------------------------------------------------------------------------------- */
 
 enum { MANY = 1000 };
 
@@ -346,7 +352,7 @@ static void test_rewind(void **state)
     tg_tape_free(t);
 }
 
-/* ---- conversion --------------------------------------------------------------------------------------------------- */
+/* ---- conversion -------------------------------------------------------------------------------------------------- */
 
 static tg_dataset *all_bytes(tg_tape *t)
 {
@@ -390,9 +396,11 @@ static void test_floats_to_floats(void **state)
     tg_tape    *t64 = new_tape(TG_F64), *t = new_tape(TG_F32);
     const float v[] = {0, -1.5f, 0x1.fffffep127f, 0x1p-149f};
     tg_tensor  *x, *y;
-    assert_true(tg_next(loader(tg_array_dataset(t64, TG_F32, TG_SHAPE(2, 2), v, (int64_t[]){8, 9}), (tg_loader_options){0}), &x, &y));
+    assert_true(tg_next(
+        loader(tg_array_dataset(t64, TG_F32, TG_SHAPE(2, 2), v, (int64_t[]){8, 9}), (tg_loader_options){0}), &x, &y));
     for (int i = 0; i < 4; i++) assert_true(tg_data_f64(x)[i] == (double)v[i]);
-    assert_true(tg_next(loader(tg_array_dataset(t, TG_F32, TG_SHAPE(2, 2), v, (int64_t[]){8, 9}), (tg_loader_options){0}), &x, &y));
+    assert_true(tg_next(
+        loader(tg_array_dataset(t, TG_F32, TG_SHAPE(2, 2), v, (int64_t[]){8, 9}), (tg_loader_options){0}), &x, &y));
     assert_memory_equal(tg_data_f32(x), v, sizeof v);
     assert_true(tg_next(loader(counted(t, 3), (tg_loader_options){.scale = -2, .shift = 0.5}), &x, &y));
     assert_true(tg_data_f32(x)[4] == -3.5f && tg_data_f32(x)[5] == 4.5f);
@@ -415,7 +423,7 @@ static void test_no_features(void **state)
     tg_tape_free(t);
 }
 
-/* ---- lifetimes and memory ----------------------------------------------------------------------------------------- */
+/* ---- lifetimes and memory ---------------------------------------------------------------------------------------- */
 
 static void test_lifetimes(void **state)
 {
@@ -423,7 +431,8 @@ static void test_lifetimes(void **state)
     tg_tape    *t = new_tape(TG_F32);
     int64_t     order[40];
     tg_dataset *d = counted(t, 40);
-    tg_loader  *a = loader(d, (tg_loader_options){.batch = 16, .shuffle = true}), *b = loader(d, (tg_loader_options){.batch = 16});
+    tg_loader  *a = loader(d, (tg_loader_options){.batch = 16, .shuffle = true}),
+              *b = loader(d, (tg_loader_options){.batch = 16});
     tg_dataset_free(d); /* before its loaders: they keep it */
     assert_each_once(order, epoch(t, a, 16, order), 0);
     tg_dataset_free(d);
@@ -447,7 +456,8 @@ static void test_no_allocation_in_the_steady_state(void **state)
 {
     (void)state;
     tg_tape   *t = new_tape(TG_F32);
-    tg_loader *l = loader(tg_synthetic_digits(t, 500, 1), (tg_loader_options){.batch = 64, .shuffle = true, .flatten = true});
+    tg_loader *l =
+        loader(tg_synthetic_digits(t, 500, 1), (tg_loader_options){.batch = 64, .shuffle = true, .flatten = true});
     tg_tensor *x, *y;
     int64_t    calls = 0;
     for (int e = 0; e < 12; e++) {
@@ -484,9 +494,9 @@ static void *resize(void *ctx, void *p, size_t old_size, size_t size)
 /* One use of everything, tried again from the start after each failure. True when all went well. */
 static bool use(tg_tape *t)
 {
-    float      v[64] = {0};
-    int64_t    labels[64] = {0}, n = 0;
-    tg_tensor *x, *y;
+    float       v[64] = {0};
+    int64_t     labels[64] = {0}, n = 0;
+    tg_tensor  *x, *y;
     tg_dataset *a = tg_array_dataset(t, TG_F32, TG_SHAPE(64), v, labels), *d = tg_synthetic_digits(t, 64, 1);
     tg_loader  *l = tg_loader_new(d, &(tg_loader_options){.batch = 24, .shuffle = true});
     while (l && tg_next(l, &x, &y)) n += tg_numel(y); /* 24 images of f32 are more than small values */
@@ -525,10 +535,10 @@ static void test_allocations_fail(void **state)
 static void test_failed_batch_is_not_lost(void **state)
 {
     (void)state;
-    failing    f = {0};
-    tg_tape   *t = tg_tape_new(&(tg_tape_options){.silent = true, .allocator = {resize, &f}});
-    tg_loader *l = loader(tg_synthetic_digits(t, 96, 1), (tg_loader_options){.batch = 32});
-    tg_tensor *x, *y;
+    failing        f = {0};
+    tg_tape       *t = tg_tape_new(&(tg_tape_options){.silent = true, .allocator = {resize, &f}});
+    tg_loader     *l = loader(tg_synthetic_digits(t, 96, 1), (tg_loader_options){.batch = 32});
+    tg_tensor     *x, *y;
     const int64_t *labels = tg_dataset_labels(tg_synthetic_digits(t, 96, 1));
     for (int k = 0; k < 3; k++) {
         f.fail_at = f.calls + 1;
@@ -546,7 +556,7 @@ static void test_failed_batch_is_not_lost(void **state)
     tg_tape_free(t);
 }
 
-/* ---- drawn digits ------------------------------------------------------------------------------------------------- */
+/* ---- drawn digits ------------------------------------------------------------------------------------------------ */
 
 enum { PIXELS = 28 * 28 };
 #define DIGITS_SUM 0x105b4b7788e8f91cu /* of the 300 digits of seed 7 */
@@ -562,7 +572,8 @@ static void test_digits_of_a_seed(void **state)
 {
     (void)state;
     tg_tape    *t = new_tape(TG_F32);
-    tg_dataset *a = tg_synthetic_digits(t, 300, 7), *b = tg_synthetic_digits(t, 300, 7), *c = tg_synthetic_digits(t, 300, 8);
+    tg_dataset *a = tg_synthetic_digits(t, 300, 7), *b = tg_synthetic_digits(t, 300, 7),
+               *c = tg_synthetic_digits(t, 300, 8);
     tg_dataset *fewer = tg_synthetic_digits(t, 100, 7);
     assert_int_equal(tg_dataset_shape(a)->rank, 3);
     assert_int_equal(tg_dataset_shape(a)->dim[0], 300);
@@ -577,7 +588,8 @@ static void test_digits_of_a_seed(void **state)
         assert_memory_not_equal(tg_dataset_u8(a), tg_dataset_u8(a) + (ptrdiff_t)PIXELS * i, PIXELS);
     /* the same in every compiler, optimization and year */
     uint64_t sum = fnv1a(tg_dataset_u8(a), 300 * PIXELS);
-    if (sum != DIGITS_SUM) fail_msg("the digits of seed 7 have changed: their sum is 0x%016llx", (unsigned long long)sum);
+    if (sum != DIGITS_SUM)
+        fail_msg("the digits of seed 7 have changed: their sum is 0x%016llx", (unsigned long long)sum);
     tg_tape_free(t);
 }
 
@@ -598,8 +610,8 @@ static void test_digits_number(void **state)
     tg_tape_free(t);
 }
 
-/* Ink is on the image and not at its rim, every class comes, and the task is neither trivial nor hopeless: the nearest of the ten mean
- * images names clearly more than half of new digits, and clearly not all. */
+/* Ink is on the image and not at its rim, every class comes, and the task is neither trivial nor hopeless: the nearest
+ * of the ten mean images names clearly more than half of new digits, and clearly not all. */
 static void test_digits_as_a_task(void **state)
 {
     (void)state;
@@ -646,7 +658,7 @@ static void test_digits_as_a_task(void **state)
     tg_tape_free(t);
 }
 
-/* ---- the real one ------------------------------------------------------------------------------------------------- */
+/* ---- the real one ------------------------------------------------------------------------------------------------ */
 
 static void test_mnist(void **state)
 {

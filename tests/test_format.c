@@ -47,7 +47,7 @@ static void numbers(void **state)
         {3, {0.5f, 0.25f, 2}, "[0.50, 0.25, 2.00]"},
         {2, {0.1f, -0.2f}, "[ 0.1, -0.2]"},
         {2, {3.14159265f, 1}, "[3.1416, 1.0000]"},
-        {2, {3.00001f, 1}, "[3.0000, 1.0000]"},           /* not 3. */
+        {2, {3.00001f, 1}, "[3.0000, 1.0000]"}, /* not 3. */
         {3, {0, -0.0f, 0}, "[ 0., -0.,  0.]"},
         {3, {NAN, INFINITY, -INFINITY}, "[ nan,  inf, -inf]"},
         {3, {-NAN, 1.5f, INFINITY}, "[nan, 1.5, inf]"},
@@ -74,7 +74,8 @@ static void other_dtypes(void **state)
     (void)state;
     assert_string_equal(formatted(TG_I64, TG_SHAPE(3), ((int64_t[]){INT64_MIN, 0, INT64_MAX})),
                         "int64 [3]\n[-9223372036854775808,                    0,  9223372036854775807]");
-    assert_string_equal(formatted(TG_I32, TG_SHAPE(2), ((int32_t[]){INT32_MIN, 7})), "int32 [2]\n[-2147483648,           7]");
+    assert_string_equal(formatted(TG_I32, TG_SHAPE(2), ((int32_t[]){INT32_MIN, 7})),
+                        "int32 [2]\n[-2147483648,           7]");
     assert_string_equal(formatted(TG_U8, TG_SHAPE(3), ((uint8_t[]){0, 255, 9})), "uint8 [3]\n[  0, 255,   9]");
     assert_string_equal(formatted(TG_BOOL, TG_SHAPE(2, 2), ((uint8_t[]){1, 0, 0, 1})),
                         "bool [2,2]\n[[ true, false],\n [false,  true]]");
@@ -89,7 +90,8 @@ static void nesting(void **state)
                         "float32 [2,3]\n[[ 1.00, -0.25,  3.00],\n [ 0.50,  2.00,   nan]]");
     assert_string_equal(formatted(TG_I64, TG_SHAPE(2, 2, 2), eight),
                         "int64 [2,2,2]\n[[[1, 2],\n  [3, 4]],\n\n [[5, 6],\n  [7, 8]]]");
-    assert_string_equal(formatted(TG_I64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2), eight), "int64 [1,1,1,1,1,1,1,2]\n[[[[[[[[1, 2]]]]]]]]");
+    assert_string_equal(formatted(TG_I64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 2), eight),
+                        "int64 [1,1,1,1,1,1,1,2]\n[[[[[[[[1, 2]]]]]]]]");
     assert_string_equal(formatted(TG_F32, TG_SHAPE(0), NULL), "float32 [0]\n[]");
     assert_string_equal(formatted(TG_F32, TG_SHAPE(3, 0, 1000), NULL), "float32 [3,0,1000]\n[]");
 
@@ -130,15 +132,14 @@ static void long_axes(void **state)
     for (int i = 0; i < 3000 * 7; i++) x[i] = i;
     assert_string_equal(formatted(TG_I64, TG_SHAPE(1001), x), "int64 [1001]\n[   0,    1,    2, …,  998,  999, 1000]");
     assert_null(strstr(formatted(TG_I64, TG_SHAPE(1000), x), "…"));
-    assert_string_equal(formatted(TG_I64, TG_SHAPE(3000, 7), x),
-                        "int64 [3000,7]\n"
-                        "[[    0,     1,     2, …,     4,     5,     6],\n"
-                        " [    7,     8,     9, …,    11,    12,    13],\n"
-                        " [   14,    15,    16, …,    18,    19,    20],\n"
-                        " …,\n"
-                        " [20979, 20980, 20981, …, 20983, 20984, 20985],\n"
-                        " [20986, 20987, 20988, …, 20990, 20991, 20992],\n"
-                        " [20993, 20994, 20995, …, 20997, 20998, 20999]]");
+    assert_string_equal(formatted(TG_I64, TG_SHAPE(3000, 7), x), "int64 [3000,7]\n"
+                                                                 "[[    0,     1,     2, …,     4,     5,     6],\n"
+                                                                 " [    7,     8,     9, …,    11,    12,    13],\n"
+                                                                 " [   14,    15,    16, …,    18,    19,    20],\n"
+                                                                 " …,\n"
+                                                                 " [20979, 20980, 20981, …, 20983, 20984, 20985],\n"
+                                                                 " [20986, 20987, 20988, …, 20990, 20991, 20992],\n"
+                                                                 " [20993, 20994, 20995, …, 20997, 20998, 20999]]");
     assert_string_equal(formatted(TG_I64, TG_SHAPE(3000, 2), x),
                         "int64 [3000,2]\n[[   0,    1],\n [   2,    3],\n [   4,    5],\n …,\n"
                         " [5994, 5995],\n [5996, 5997],\n [5998, 5999]]");
@@ -193,7 +194,8 @@ static void buffers(void **state)
 /* A locale with a decimal comma, where one is installed or can be made here. */
 static bool comma_locale(void)
 {
-    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE", "nl_NL.UTF-8", "ru_RU.UTF-8"};
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8",  "fr_FR.UTF-8",
+                                        "de_DE",       "nl_NL.UTF-8", "ru_RU.UTF-8"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (setlocale(LC_NUMERIC, names[i]) && !strcmp(localeconv()->decimal_point, ",")) return true;
     char dir[] = "/tmp/tapegrad_locale_XXXXXX", command[300];
@@ -213,7 +215,8 @@ static void locale(void **state)
     snprintf(number, sizeof number, "%.1f", 1.5);
     if (comma) assert_string_equal(number, "1,5");
     assert_string_equal(formatted(TG_F32, TG_SHAPE(3), F32(0.5f, -2.25f, NAN)), "float32 [3]\n[ 0.50, -2.25,   nan]");
-    assert_string_equal(formatted(TG_F32, TG_SHAPE(2), F32(-1e-9f, INFINITY)), "float32 [2]\n[-1.0000e-09,         inf]");
+    assert_string_equal(formatted(TG_F32, TG_SHAPE(2), F32(-1e-9f, INFINITY)),
+                        "float32 [2]\n[-1.0000e-09,         inf]");
     assert_string_equal(formatted(TG_F32, TG_SHAPE(1), F32(2)), "float32 [1]\n[2.]");
     setlocale(LC_NUMERIC, "C");
     if (!comma) skip();
@@ -222,8 +225,9 @@ static void locale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers), cmocka_unit_test(other_dtypes), cmocka_unit_test(nesting), cmocka_unit_test(strides),
-        cmocka_unit_test(long_axes), cmocka_unit_test(buffers), cmocka_unit_test(locale),
+        cmocka_unit_test(numbers), cmocka_unit_test(other_dtypes), cmocka_unit_test(nesting),
+        cmocka_unit_test(strides), cmocka_unit_test(long_axes),    cmocka_unit_test(buffers),
+        cmocka_unit_test(locale),
     };
     return cmocka_run_group_tests_name("format", tests, NULL, NULL);
 }

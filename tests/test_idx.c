@@ -1,5 +1,6 @@
-/* test_idx.c - IDX files as they come: plain, gzip, MNIST's four; and as they should not come: cut anywhere, with junk behind, damaged,
- * with sizes that lie, not a file at all. Everything through the public functions, on a tape whose allocator is watched. */
+/* test_idx.c - IDX files as they come: plain, gzip, MNIST's four; and as they should not come: cut anywhere, with junk
+ * behind, damaged, with sizes that lie, not a file at all. Everything through the public functions, on a tape whose
+ * allocator is watched. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-/* ---- a directory, a tape, a watched allocator --------------------------------------------------------------------- */
+/* ---- a directory, a tape, a watched allocator -------------------------------------------------------------------- */
 
 typedef struct fixture {
     char     dir[64];
@@ -73,9 +74,9 @@ static int teardown(void **state)
 
 static const char *in_dir(const fixture *f, const char *name)
 {
-    static char  paths[4][128];
-    static int   next;
-    char        *p = paths[next++ % 4];
+    static char paths[4][128];
+    static int  next;
+    char       *p = paths[next++ % 4];
     snprintf(p, sizeof paths[0], "%s/%s", f->dir, name);
     return p;
 }
@@ -88,7 +89,7 @@ static void put(const fixture *f, const char *name, const void *bytes, size_t n)
     assert_int_equal(fclose(file), 0);
 }
 
-/* ---- contents ----------------------------------------------------------------------------------------------------- */
+/* ---- contents ---------------------------------------------------------------------------------------------------- */
 
 typedef struct buffer {
     uint8_t *p;
@@ -168,7 +169,7 @@ static tg_dataset *open_pair(const fixture *f, const char *x, const char *y, int
     return tg_idx_dataset(f->tape, in_dir(f, x), in_dir(f, y), classes);
 }
 
-/* ---- checks ------------------------------------------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
 
 static void assert_error(const fixture *f, tg_status s, const char *word)
 {
@@ -201,7 +202,7 @@ static void assert_holds(tg_dataset *d, buffer x, buffer y)
     for (size_t i = 0; i < y.n - 8; i++) assert_int_equal(tg_dataset_labels(d)[i], y.p[8 + i]);
 }
 
-/* ---- what is right ------------------------------------------------------------------------------------------------ */
+/* ---- what is right ----------------------------------------------------------------------------------------------- */
 
 static void test_reads(void **state)
 {
@@ -257,7 +258,7 @@ static void test_reads_nothing(void **state)
     assert_int_equal(tg_dataset_size(d), 4);
 }
 
-/* ---- malformed headers and sizes ---------------------------------------------------------------------------------- */
+/* ---- malformed headers and sizes --------------------------------------------------------------------------------- */
 
 #define BYTES(...) {__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__})
 #define DIM(n) 0, 0, 0, (n)
@@ -349,7 +350,7 @@ static void test_labels_are_checked_too(void **state)
     assert_null(tg_error(f->tape));
 }
 
-/* ---- gzip: cut, damaged, with junk behind ------------------------------------------------------------------------- */
+/* ---- gzip: cut, damaged, with junk behind ------------------------------------------------------------------------ */
 
 static void test_gzip_cut(void **state)
 {
@@ -373,8 +374,13 @@ static void test_gzip_junk(void **state)
     static const struct {
         const char *bytes;
         size_t      n;
-    } junk[] = {{"\0", 1}, {"x", 1}, {"\x1f", 1}, {"\x1f\x8b", 2}, {"\x1f\x8b\x08\0\0\0\0\0\0\x03", 10},
-                {"\0\0\0\0\0\0\0\0\0\0\0\0", 12}, {"some text", 9}};
+    } junk[] = {{"\0", 1},
+                {"x", 1},
+                {"\x1f", 1},
+                {"\x1f\x8b", 2},
+                {"\x1f\x8b\x08\0\0\0\0\0\0\x03", 10},
+                {"\0\0\0\0\0\0\0\0\0\0\0\0", 12},
+                {"some text", 9}};
     put_new(f, "y", labels(1));
     for (size_t i = 0; i < COUNT(junk); i++) {
         put_new(f, "x", joined(z, junk[i].bytes, junk[i].n));
@@ -387,7 +393,8 @@ static void test_gzip_junk(void **state)
     free(much), free(x.p), free(z.p);
 }
 
-/* Every bit of every byte wrong in turn: refused, or, where the bit does not matter (time stamp, system), read rightly. */
+/* Every bit of every byte wrong in turn: refused, or, where the bit does not matter (time stamp, system), read rightly.
+ */
 static void test_gzip_damaged(void **state)
 {
     fixture *f = *state;
@@ -399,8 +406,10 @@ static void test_gzip_damaged(void **state)
         put_buffer(f, "x", z);
         z.p[bit / 8] = (uint8_t)(z.p[bit / 8] ^ 1u << bit % 8);
         tg_dataset *d = open_pair(f, "x", "y", 0);
-        if (d) assert_holds(d, x, y);
-        else assert_error(f, TG_ERR_FORMAT, "tg_idx_dataset: '");
+        if (d)
+            assert_holds(d, x, y);
+        else
+            assert_error(f, TG_ERR_FORMAT, "tg_idx_dataset: '");
         refused += !d;
         tg_dataset_free(d);
     }
@@ -408,7 +417,7 @@ static void test_gzip_damaged(void **state)
     free(x.p), free(y.p), free(z.p);
 }
 
-/* ---- what is no file, and files that change ----------------------------------------------------------------------- */
+/* ---- what is no file, and files that change ---------------------------------------------------------------------- */
 
 static void test_no_file(void **state)
 {
@@ -477,7 +486,7 @@ static void test_paths_in_sentences(void **state)
     assert_null(tg_idx_dataset(NULL, "x", "y", 0));
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 enum { REJECT_PEAK = 64 << 10 };
 
@@ -491,7 +500,7 @@ static void assert_refused_cheaply(fixture *f, const char *word)
 
 static void test_refusing_is_cheap(void **state)
 {
-    fixture *f = *state;
+    fixture             *f = *state;
     static const uint8_t huge[] = {0, 0, 8, 3, 0x7f, 0xff, 0xff, 0xff, DIM(255), DIM(255), 1, 2, 3};
     put_new(f, "y", labels(1));
     put(f, "x", huge, sizeof huge);
@@ -544,7 +553,7 @@ static void test_allocations_fail(void **state)
     allocations_fail(f, "x.gz", "y.gz");
 }
 
-/* ---- MNIST's names ------------------------------------------------------------------------------------------------ */
+/* ---- MNIST's names ----------------------------------------------------------------------------------------------- */
 
 static tg_dataset *mnist(const fixture *f, const char *part) { return tg_mnist(f->tape, f->dir, part); }
 

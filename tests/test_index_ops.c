@@ -1,4 +1,5 @@
-/* test_index_ops.c - one_hot, gather, index_select, cross-entropy's label check and their gradients, against plain loops. */
+/* test_index_ops.c - one_hot, gather, index_select, cross-entropy's label check and their gradients, against plain
+ * loops. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -73,7 +74,7 @@ static int64_t draw(int64_t n) /* in 0 … n-1 */
     return (int64_t)((random_state >> 33) % (uint64_t)n);
 }
 
-/* ---- one_hot ------------------------------------------------------------------------------------------------------ */
+/* ---- one_hot ----------------------------------------------------------------------------------------------------- */
 
 static void test_one_hot(void **state)
 {
@@ -95,22 +96,23 @@ static void test_one_hot(void **state)
     assert_fails(t, tg_one_hot(index32(t, TG_SCALAR_SHAPE, (int32_t[]){0}), 0),
                  "tg_one_hot: index 0 at []: there is nothing to index, the size is 0 (input [] int32)");
     assert_refused(t, tg_one_hot(label, -1), TG_ERR_ARG, "tg_one_hot: the number of classes is -1 (input [2,2] int64)");
-    assert_refused(t, tg_one_hot(tg_zeros(t, TG_SHAPE(2)), 3), TG_ERR_DTYPE,
-                   "tg_one_hot: indices are int64 or int32; convert them with tg_to(index, TG_I64) (input [2] float32)");
+    assert_refused(
+        t, tg_one_hot(tg_zeros(t, TG_SHAPE(2)), 3), TG_ERR_DTYPE,
+        "tg_one_hot: indices are int64 or int32; convert them with tg_to(index, TG_I64) (input [2] float32)");
     assert_refused(t, tg_one_hot(tg_full(t, TG_I64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1), 0), 3), TG_ERR_SHAPE,
                    "tg_one_hot: the result would have more than 8 axes (input [1,1,1,1,1,1,1,1] int64)");
     tg_tape_free(d);
     tg_tape_free(t);
 }
 
-/* ---- gather ------------------------------------------------------------------------------------------------------- */
+/* ---- gather ------------------------------------------------------------------------------------------------------ */
 
 static void test_gather_by_hand(void **state)
 {
-    tg_tape   *t = quiet(TG_F32);
-    tg_tensor *x = tg_reshape(tg_arange(t, TG_I64, 6), TG_SHAPE(2, 3));
+    tg_tape   *t     = quiet(TG_F32);
+    tg_tensor *x     = tg_reshape(tg_arange(t, TG_I64, 6), TG_SHAPE(2, 3));
     tg_tensor *index = tg_from_i64(t, TG_SHAPE(1, 3), ((int64_t[]){1, 0, 1}));
-    tg_tensor *wide = index32(t, TG_SHAPE(2, 4), (int32_t[]){2, 2, 0, 1, 0, 0, 0, 2});
+    tg_tensor *wide  = index32(t, TG_SHAPE(2, 4), (int32_t[]){2, 2, 0, 1, 0, 0, 0, 2});
     (void)state;
     assert_memory_equal(tg_data_i64(tg_gather(x, 0, index)), ((int64_t[]){3, 1, 5}), 24);
     assert_memory_equal(tg_data_i64(tg_gather(x, -1, wide)), ((int64_t[]){2, 2, 0, 1, 3, 3, 3, 5}), 64);
@@ -128,7 +130,8 @@ static void test_gather_by_hand(void **state)
     assert_refused(t, tg_gather(x, 0, tg_zeros(t, TG_SHAPE(1, 3))), TG_ERR_DTYPE,
                    "tg_gather: indices are int64 or int32; convert them with tg_to(index, TG_I64) "
                    "(inputs [2,3] int64, [1,3] float32)");
-    assert_refused(t, tg_gather(x, 2, index), TG_ERR_SHAPE, "tg_gather: axis 2 is outside the 2 axes of the input [2,3]");
+    assert_refused(t, tg_gather(x, 2, index), TG_ERR_SHAPE,
+                   "tg_gather: axis 2 is outside the 2 axes of the input [2,3]");
     assert_null(tg_gather(NULL, 0, index));
     assert_null(tg_gather(x, 0, NULL));
     assert_null(tg_error(t));
@@ -137,7 +140,8 @@ static void test_gather_by_hand(void **state)
 
 enum { MOST = 2048 };
 
-/* y = gather(x, axis, index) and d sum(w y)/dx by loops; integers in doubles, so that every order of addition is exact. */
+/* y = gather(x, axis, index) and d sum(w y)/dx by loops; integers in doubles, so that every order of addition is exact.
+ */
 static void gather_case(tg_dtype index_dtype, const tg_shape *xs, const tg_shape *is, int axis)
 {
     static double  x[MOST], w[MOST], want[MOST], slope[MOST];
@@ -149,10 +153,10 @@ static void gather_case(tg_dtype index_dtype, const tg_shape *xs, const tg_shape
     for (int64_t k = 0; k < ni; k++) {
         int64_t at[TG_MAX_RANK];
         index[k] = draw(xs->dim[axis]);
-        w[k] = (double)draw(100);
+        w[k]     = (double)draw(100);
         place(is, k, at);
         at[axis] = index[k];
-        want[k] = x[number_at(xs, at)];
+        want[k]  = x[number_at(xs, at)];
         slope[number_at(xs, at)] += w[k];
     }
     tg_tensor *a = tg_require_grad(tg_from_f64(t, xs, x)), *v = tg_from_f64(t, is, w), *back = NULL;
@@ -182,15 +186,15 @@ static void test_gather_many(void **state)
     }
 }
 
-/* ---- index_select ------------------------------------------------------------------------------------------------- */
+/* ---- index_select ------------------------------------------------------------------------------------------------ */
 
 static void index_select_case(tg_dtype dtype, const tg_shape *xs, int axis, int64_t n)
 {
     static double  want[MOST], slope[MOST], x[MOST], w[MOST];
     static int64_t index[MOST];
     tg_shape       ys = *xs;
-    tg_tape       *t = quiet(dtype);
-    ys.dim[axis] = n;
+    tg_tape       *t  = quiet(dtype);
+    ys.dim[axis]      = n;
     const int64_t nx = count(xs), ny = count(&ys);
     memset(slope, 0, sizeof slope);
     for (int64_t k = 0; k < nx; k++) x[k] = (double)draw(1000);
@@ -199,11 +203,12 @@ static void index_select_case(tg_dtype dtype, const tg_shape *xs, int axis, int6
         int64_t at[TG_MAX_RANK];
         place(&ys, k, at);
         at[axis] = index[at[axis]];
-        w[k] = (double)draw(100);
-        want[k] = x[number_at(xs, at)];
+        w[k]     = (double)draw(100);
+        want[k]  = x[number_at(xs, at)];
         slope[number_at(xs, at)] += w[k];
     }
-    tg_tensor *a = tg_require_grad(tg_to(tg_from_f64(t, xs, x), dtype)), *v = tg_require_grad(tg_to(tg_from_f64(t, &ys, w), dtype));
+    tg_tensor *a = tg_require_grad(tg_to(tg_from_f64(t, xs, x), dtype)),
+              *v = tg_require_grad(tg_to(tg_from_f64(t, &ys, w), dtype));
     tg_tensor *g = NULL, *back = NULL, *y = tg_index_select(a, axis, tg_from_i64(t, TG_SHAPE(n), index));
     assert_shape(y, &ys);
     assert_int_equal(tg_grad(&y, &v, 1, &a, 1, true, &g), TG_OK);
@@ -216,8 +221,9 @@ static void index_select_case(tg_dtype dtype, const tg_shape *xs, int axis, int6
 
 static void test_index_select(void **state)
 {
-    tg_tape   *t = quiet(TG_F32);
-    tg_tensor *x = tg_reshape(tg_arange(t, TG_I64, 6), TG_SHAPE(2, 3)), *index = tg_from_i64(t, TG_SHAPE(2), ((int64_t[]){2, 0}));
+    tg_tape   *t     = quiet(TG_F32);
+    tg_tensor *x     = tg_reshape(tg_arange(t, TG_I64, 6), TG_SHAPE(2, 3)),
+              *index = tg_from_i64(t, TG_SHAPE(2), ((int64_t[]){2, 0}));
     (void)state;
     assert_memory_equal(tg_data_i64(tg_index_select(x, 1, index)), ((int64_t[]){2, 0, 5, 3}), 32);
     assert_memory_equal(tg_data_i64(tg_index_select(tg_mT(x), 0, index)), ((int64_t[]){2, 5, 0, 3}), 32);
@@ -229,7 +235,7 @@ static void test_index_select(void **state)
                    "tg_index_select: axis 0 is outside the 0 axes of the input []");
     tg_tape_free(t);
     for (int round = 0; round < 300; round++) {
-        tg_shape xs = {.rank = 1 + (int)draw(4)};
+        tg_shape xs   = {.rank = 1 + (int)draw(4)};
         int      axis = (int)draw(xs.rank);
         for (int k = 0; k < xs.rank; k++) xs.dim[k] = k == axis ? 1 + draw(5) : draw(6);
         index_select_case(round % 2 ? TG_F32 : TG_F64, &xs, axis, draw(6));
@@ -239,7 +245,7 @@ static void test_index_select(void **state)
 /* Rows of a table that were never picked have a gradient of exactly zero, and those picked often one that adds up. */
 static void test_embedding(void **state)
 {
-    tg_tape   *t = quiet(TG_F32);
+    tg_tape   *t     = quiet(TG_F32);
     tg_tensor *table = tg_require_grad(tg_keep(tg_randn(t, TG_SHAPE(5, 2))));
     tg_tensor *words = tg_from_i64(t, TG_SHAPE(4), ((int64_t[]){3, 1, 3, 3}));
     (void)state;
@@ -250,12 +256,13 @@ static void test_embedding(void **state)
 
 static void test_bad_label_stops_a_backward(void **state)
 {
-    tg_tape   *t = quiet(TG_F32);
-    tg_tensor *x = tg_require_grad(tg_keep(tg_ones(t, TG_SHAPE(2, 3))));
+    tg_tape   *t     = quiet(TG_F32);
+    tg_tensor *x     = tg_require_grad(tg_keep(tg_ones(t, TG_SHAPE(2, 3))));
     tg_tensor *index = tg_from_i64(t, TG_SHAPE(2, 1), ((int64_t[]){0, 3}));
     (void)state;
     assert_int_equal(tg_backward(tg_sum(tg_gather(x, 1, index), TG_ALL_AXES, false)), TG_ERR_INDEX);
-    assert_string_equal(tg_error(t), "tg_gather: index 3 at [1,0] is outside 0 to 2 (inputs [2,3] float32, [2,1] int64)");
+    assert_string_equal(tg_error(t),
+                        "tg_gather: index 3 at [1,0] is outside 0 to 2 (inputs [2,3] float32, [2,1] int64)");
     assert_null(tg_grad_of(x));
     tg_clear_error(t);
     tg_reset(t);
@@ -268,8 +275,9 @@ static void test_bad_label_stops_a_backward(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_hot),      cmocka_unit_test(test_gather_by_hand), cmocka_unit_test(test_gather_many),
-        cmocka_unit_test(test_index_select), cmocka_unit_test(test_embedding),      cmocka_unit_test(test_bad_label_stops_a_backward),
+        cmocka_unit_test(test_one_hot),     cmocka_unit_test(test_gather_by_hand),
+        cmocka_unit_test(test_gather_many), cmocka_unit_test(test_index_select),
+        cmocka_unit_test(test_embedding),   cmocka_unit_test(test_bad_label_stops_a_backward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,8 +23,10 @@ static void *watch_resize(void *ctx, void *p, size_t old_size, size_t size)
 {
     watch *w   = ctx;
     char  *own = p ? (char *)p - FRONT : NULL;
-    if (own) assert_memory_equal(own, &old_size, sizeof old_size);
-    else assert_int_equal(old_size, 0);
+    if (own)
+        assert_memory_equal(own, &old_size, sizeof old_size);
+    else
+        assert_int_equal(old_size, 0);
     if (size == 0) {
         assert_non_null(p);
         w->held -= old_size;
@@ -57,7 +59,8 @@ static void assert_same(const tg_heap *h, const watch *w)
 
 static void assert_aligned(const void *p, size_t align) { assert_int_equal((uintptr_t)p % align, 0); }
 
-/* ---- heap --------------------------------------------------------------------------------------------------------- */
+/* ---- heap ---------------------------------------------------------------------------------------------------------
+ */
 
 static void heap(void **state)
 {
@@ -78,7 +81,7 @@ static void heap(void **state)
     assert_null(tg_heap_resize(&h, p, 1000, 2000)); /* refused: p is as it was */
     assert_int_equal(p[99], 'x');
     assert_int_equal(h.reserved, 1000);
-    assert_null(tg_heap_alloc(&h, SIZE_MAX));       /* not even asked for */
+    assert_null(tg_heap_alloc(&h, SIZE_MAX)); /* not even asked for */
     assert_null(tg_heap_resize(&h, p, 1000, (size_t)PTRDIFF_MAX + 1));
     assert_same(&h, &w);
 
@@ -109,9 +112,11 @@ static void heap_of_the_c_library(void **state)
     }
 }
 
-/* ---- arena -------------------------------------------------------------------------------------------------------- */
+/* ---- arena --------------------------------------------------------------------------------------------------------
+ */
 
-/* Fills an arena with pieces of many sizes, each full of its own number, and checks at the end that none was touched by another. */
+/* Fills an arena with pieces of many sizes, each full of its own number, and checks at the end that none was touched by
+ * another. */
 static void fill_arena(tg_arena *a, int n, size_t factor)
 {
     unsigned char **piece = malloc((size_t)n * sizeof *piece);
@@ -191,9 +196,9 @@ static void arena_seek(void **state)
     tg_arena a;
     tg_arena_init(&a, &h);
     const tg_arena_mark start = tg_arena_position(&a); /* before there is a chunk */
-    char *first = tg_arena_alloc(&a, 10, 8);
-    const tg_arena_mark mark = tg_arena_position(&a);
-    char *p = tg_arena_alloc(&a, 1000, 8);
+    char               *first = tg_arena_alloc(&a, 10, 8);
+    const tg_arena_mark mark  = tg_arena_position(&a);
+    char               *p     = tg_arena_alloc(&a, 1000, 8);
     memset(p, 'p', 1000);
     for (int i = 0; i < 50; i++) assert_non_null(tg_arena_alloc(&a, 10000, 8)); /* several chunks on */
     const tg_arena_mark end = tg_arena_position(&a);
@@ -217,7 +222,8 @@ static void arena_seek(void **state)
     assert_int_equal(w.blocks, 0);
 }
 
-/* Each allocation in turn fails, once or from there on: NULL, nothing lost, and the arena goes on where memory is back. */
+/* Each allocation in turn fails, once or from there on: NULL, nothing lost, and the arena goes on where memory is back.
+ */
 static void arena_out_of_memory(void **state)
 {
     (void)state;
@@ -245,7 +251,8 @@ static void arena_out_of_memory(void **state)
     }
 }
 
-/* ---- pool --------------------------------------------------------------------------------------------------------- */
+/* ---- pool ---------------------------------------------------------------------------------------------------------
+ */
 
 static void pool_capacities(void **state)
 {
@@ -332,7 +339,8 @@ static void pool_out_of_memory(void **state)
     assert_int_equal(w.blocks, 0);
 }
 
-/* ---- poison ------------------------------------------------------------------------------------------------------- */
+/* ---- poison -------------------------------------------------------------------------------------------------------
+ */
 
 static void poison(void **state)
 {
@@ -359,7 +367,7 @@ static void poison(void **state)
     assert_false(__asan_address_is_poisoned(data + 23));
     assert_true(__asan_address_is_poisoned(data + 24));
     const tg_arena_mark mark = tg_arena_position(&a);
-    char *next = tg_arena_alloc(&a, 24, 8);
+    char               *next = tg_arena_alloc(&a, 24, 8);
     tg_arena_seek(&a, mark);
     assert_false(__asan_address_is_poisoned(next)); /* a seek poisons nothing, a reset everything */
     tg_arena_reset(&a);
@@ -378,9 +386,15 @@ static void poison(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(heap),           cmocka_unit_test(heap_of_the_c_library), cmocka_unit_test(arena),
-        cmocka_unit_test(arena_large_pieces), cmocka_unit_test(arena_seek),        cmocka_unit_test(arena_out_of_memory),
-        cmocka_unit_test(pool_capacities), cmocka_unit_test(pool_reuses),          cmocka_unit_test(pool_out_of_memory),
+        cmocka_unit_test(heap),
+        cmocka_unit_test(heap_of_the_c_library),
+        cmocka_unit_test(arena),
+        cmocka_unit_test(arena_large_pieces),
+        cmocka_unit_test(arena_seek),
+        cmocka_unit_test(arena_out_of_memory),
+        cmocka_unit_test(pool_capacities),
+        cmocka_unit_test(pool_reuses),
+        cmocka_unit_test(pool_out_of_memory),
         cmocka_unit_test(poison),
     };
     return cmocka_run_group_tests_name("mem", tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* test_random_ops.c - random tensors: their ranges, moments and distributions for a fixed seed, that the same seed gives the same bits
- * whenever and however often they are computed, and that dropout's gradients see dropout's mask. */
+/* test_random_ops.c - random tensors: their ranges, moments and distributions for a fixed seed, that the same seed
+ * gives the same bits whenever and however often they are computed, and that dropout's gradients see dropout's mask. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -44,13 +44,13 @@ static void moments(const double *v, int64_t n, double *mean, double *variance)
     *variance = squares / (double)n;
 }
 
-/* ---- distributions; the bounds are five standard errors ----------------------------------------------------------- */
+/* ---- distributions; the bounds are five standard errors ---------------------------------------------------------- */
 
 static void check_uniform(const double *v, double lo, double hi)
 {
     enum { BINS = 64 };
-    int64_t bin[BINS] = {0};
-    double  mean, variance, chi = 0;
+    int64_t      bin[BINS] = {0};
+    double       mean, variance, chi = 0;
     const double width = hi - lo, expected = (double)N / BINS;
     for (int k = 0; k < N; k++) {
         assert_true(v[k] >= lo && v[k] < hi);
@@ -80,9 +80,9 @@ static void test_uniform_leaves_out_its_end(void **state)
 {
     (void)state;
     for (int dtype = TG_F32; dtype <= TG_F64; dtype++) {
-        tg_tape      *t = seeded(1, (tg_dtype)dtype);
+        tg_tape      *t  = seeded(1, (tg_dtype)dtype);
         const double  lo = dtype == TG_F32 ? 16777214 : 9007199254740990, hi = lo + 2;
-        const double *v = values(tg_uniform(t, TG_SHAPE(1000), lo, hi));
+        const double *v      = values(tg_uniform(t, TG_SHAPE(1000), lo, hi));
         int           middle = 0;
         for (int k = 0; k < 1000; k++) {
             assert_true(v[k] == lo || v[k] == lo + 1);
@@ -124,8 +124,8 @@ static void test_bernoulli(void **state)
     (void)state;
     tg_tape *t = seeded(3, TG_F32);
     for (size_t i = 0; i < sizeof p / sizeof *p; i++) {
-        tg_tensor     *x = tg_bernoulli(t, TG_SHAPE(N), p[i]);
-        const uint8_t *v = tg_data(x);
+        tg_tensor     *x    = tg_bernoulli(t, TG_SHAPE(N), p[i]);
+        const uint8_t *v    = tg_data(x);
         int            hits = 0;
         assert_int_equal(tg_dtype_of(x), TG_BOOL);
         for (int k = 0; k < N; k++) {
@@ -155,20 +155,22 @@ static void test_initial_weights(void **state)
     assert_true(fabs(variance / (2.0 / 400) - 1) < 0.06);
     assert_int_equal(tg_numel(tg_glorot(t, TG_SHAPE(0, 0))), 0);
     assert_non_null(tg_data(tg_kaiming(t, TG_SHAPE(0, 3))));
-    assert_refused(t, tg_glorot(t, TG_SHAPE(3)), TG_ERR_SHAPE, "tg_glorot: needs a valid shape with at least 2 axes, not [3]");
+    assert_refused(t, tg_glorot(t, TG_SHAPE(3)), TG_ERR_SHAPE,
+                   "tg_glorot: needs a valid shape with at least 2 axes, not [3]");
     assert_refused(t, tg_kaiming(t, TG_SHAPE(3, -1)), TG_ERR_SHAPE,
                    "tg_kaiming: needs a valid shape with at least 2 axes, not [3,-1]");
-    assert_refused(t, tg_kaiming(t, NULL), TG_ERR_NULL, "tg_kaiming: needs a valid shape with at least 2 axes, not [NULL]");
+    assert_refused(t, tg_kaiming(t, NULL), TG_ERR_NULL,
+                   "tg_kaiming: needs a valid shape with at least 2 axes, not [NULL]");
     tg_tape_free(t);
 }
 
-/* ---- one seed, one stream ----------------------------------------------------------------------------------------- */
+/* ---- one seed, one stream ---------------------------------------------------------------------------------------- */
 
 /* Everything there is, computed in the given order; out gets 70 numbers. */
 static void run_program(tg_tape *t, bool backwards, double *out)
 {
-    tg_tensor *x[] = {tg_rand(t, TG_SHAPE(7)), tg_randn(t, TG_SHAPE(3, 7)), tg_to(tg_bernoulli(t, TG_SHAPE(35), 0.5), TG_F32),
-                      tg_uniform(t, TG_SHAPE(7), 1, 2)};
+    tg_tensor    *x[]     = {tg_rand(t, TG_SHAPE(7)), tg_randn(t, TG_SHAPE(3, 7)),
+                             tg_to(tg_bernoulli(t, TG_SHAPE(35), 0.5), TG_F32), tg_uniform(t, TG_SHAPE(7), 1, 2)};
     const int64_t first[] = {0, 7, 28, 63};
     for (int k = 0; k < 4; k++) {
         const int i = backwards ? 3 - k : k;
@@ -199,7 +201,8 @@ static void test_same_seed_same_numbers(void **state)
     tg_tape_free(t);
 }
 
-/* A piece of the stream belongs to its tensor: what comes before fixes where it starts, what comes after does not matter. */
+/* A piece of the stream belongs to its tensor: what comes before fixes where it starts, what comes after does not
+ * matter. */
 static void test_pieces_do_not_overlap(void **state)
 {
     tg_tape      *t = seeded(9, TG_F64);
@@ -210,14 +213,15 @@ static void test_pieces_do_not_overlap(void **state)
     tg_tape_free(t);
 }
 
-/* ---- dropout ------------------------------------------------------------------------------------------------------ */
+/* ---- dropout ----------------------------------------------------------------------------------------------------- */
 
 static void test_dropout(void **state)
 {
     enum { COUNT = 20000 };
     tg_tape   *t = seeded(21, TG_F64);
-    tg_tensor *x = tg_require_grad(tg_keep(tg_add_s(tg_rand(t, TG_SHAPE(COUNT)), 1))), *y = tg_dropout(x, 0.2), *g = NULL, *gg = NULL;
-    int        kept = 0;
+    tg_tensor *x = tg_require_grad(tg_keep(tg_add_s(tg_rand(t, TG_SHAPE(COUNT)), 1))), *y = tg_dropout(x, 0.2),
+              *g = NULL, *gg = NULL;
+    int kept = 0;
     (void)state;
     tg_tensor *cube = tg_mul(y, tg_square(y)), *seed = tg_ones_like(x);
     assert_int_equal(tg_grad(&cube, &seed, 1, &x, 1, true, &g), TG_OK);
@@ -236,8 +240,9 @@ static void test_dropout(void **state)
 
 static void test_dropout_at_its_ends(void **state)
 {
-    tg_tape   *t = seeded(2, TG_F32);
-    tg_tensor *x = tg_require_grad(tg_from_f32(t, TG_SHAPE(4), (float[]){1, INFINITY, NAN, -INFINITY})), *all = tg_dropout(x, 1);
+    tg_tape   *t   = seeded(2, TG_F32);
+    tg_tensor *x   = tg_require_grad(tg_from_f32(t, TG_SHAPE(4), (float[]){1, INFINITY, NAN, -INFINITY})),
+              *all = tg_dropout(x, 1);
     (void)state;
     assert_ptr_equal(tg_dropout(x, 0), x);
     assert_int_equal(tg_backward(tg_sum(all, TG_ALL_AXES, false)), TG_OK);
@@ -245,7 +250,7 @@ static void test_dropout_at_its_ends(void **state)
     assert_memory_equal(tg_data_f32(tg_grad_of(x)), ((float[]){0, 0, 0, 0}), 16);
 
     tg_tensor   *wild = tg_full(t, TG_F32, TG_SHAPE(64), (double)INFINITY), *half = tg_dropout(wild, 0.5);
-    const float *v = tg_data_f32(half);
+    const float *v       = tg_data_f32(half);
     int          dropped = 0;
     for (int k = 0; k < 64; k++) {
         assert_true(v[k] == 0 || v[k] == INFINITY);
@@ -260,7 +265,8 @@ static void test_dropout_at_its_ends(void **state)
     assert_null(tg_dropout(x, (double)NAN));
     assert_int_equal(tg_error_status(t), TG_ERR_ARG);
     tg_clear_error(t);
-    assert_refused(t, tg_dropout(tg_arange(t, TG_I64, 3), 0.5), TG_ERR_DTYPE, "tg_dropout: takes float32 and float64, not int64");
+    assert_refused(t, tg_dropout(tg_arange(t, TG_I64, 3), 0.5), TG_ERR_DTYPE,
+                   "tg_dropout: takes float32 and float64, not int64");
     tg_tape_free(t);
 }
 
@@ -268,7 +274,8 @@ static void test_arguments(void **state)
 {
     tg_tape *t = seeded(1, TG_F32);
     (void)state;
-    assert_refused(t, tg_uniform(t, TG_SHAPE(2), 1, 0), TG_ERR_ARG, "tg_uniform: from 1 to 0 is no finite range of float32");
+    assert_refused(t, tg_uniform(t, TG_SHAPE(2), 1, 0), TG_ERR_ARG,
+                   "tg_uniform: from 1 to 0 is no finite range of float32");
     assert_refused(t, tg_uniform(t, TG_SHAPE(2), -1e39, 0), TG_ERR_ARG,
                    "tg_uniform: from -1e+39 to 0 is no finite range of float32");
     assert_null(tg_uniform(t, TG_SHAPE(2), (double)NAN, 0));
@@ -276,8 +283,9 @@ static void test_arguments(void **state)
     assert_refused(t, tg_bernoulli(t, TG_SHAPE(2), 2), TG_ERR_ARG, "tg_bernoulli: the probability is 2, not in 0 to 1");
     assert_refused(t, tg_randn(t, TG_SHAPE(2, -2)), TG_ERR_SHAPE,
                    "tg_randn: the shape [2,-2] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
-    assert_refused(t, tg_rand(t, TG_SHAPE(INT64_MAX, 2)), TG_ERR_SHAPE,
-                   "tg_rand: the shape [9223372036854775807,2] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
+    assert_refused(
+        t, tg_rand(t, TG_SHAPE(INT64_MAX, 2)), TG_ERR_SHAPE,
+        "tg_rand: the shape [9223372036854775807,2] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     assert_refused(t, tg_rand(t, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 1)), TG_ERR_SHAPE,
                    "tg_rand: the shape [rank 9] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     assert_refused(t, tg_rand(t, NULL), TG_ERR_NULL,

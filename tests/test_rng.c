@@ -117,7 +117,8 @@ static void seeds_counters_purposes_differ(void **state)
     (void)state;
     uint32_t base[4], other[4];
     tg_rng_block(1, 1, 0, 0, base);
-    const uint64_t args[][4] = {{2, 1, 0, 0}, {(uint64_t)1 << 32 | 1, 1, 0, 0}, {1, 2, 0, 0}, {1, (uint64_t)1 << 32 | 1, 0, 0},
+    const uint64_t args[][4] = {{2, 1, 0, 0}, {(uint64_t)1 << 32 | 1, 1, 0, 0},
+                                {1, 2, 0, 0}, {1, (uint64_t)1 << 32 | 1, 0, 0},
                                 {1, 1, 1, 0}, {1, 1, 0, 1}};
     for (size_t i = 0; i < sizeof args / sizeof *args; i++) {
         tg_rng_block(args[i][0], args[i][1], (uint32_t)args[i][2], (uint32_t)args[i][3], other);
@@ -125,13 +126,16 @@ static void seeds_counters_purposes_differ(void **state)
     }
 }
 
-/* ---- distributions: bounds at about five standard errors; the seed is fixed, so they pass always or never --------- */
+/* ---- distributions: bounds at about five standard errors; the seed is fixed, so they pass always or never ---------
+ */
 
-typedef struct moments { double mean, variance, skew, kurtosis, least, most, neighbours; } moments;
+typedef struct moments {
+    double mean, variance, skew, kurtosis, least, most, neighbours;
+} moments;
 
 static moments moments_of(const double *x)
 {
-    moments m = {.least = x[0], .most = x[0]};
+    moments m  = {.least = x[0], .most = x[0]};
     double  s2 = 0, s3 = 0, s4 = 0, s12 = 0;
     for (int i = 0; i < N; i++) m.mean += x[i] / N;
     for (int i = 0; i < N; i++) {

@@ -10,20 +10,21 @@
 
 #include "file_fixture.h"
 
-/* ---- round trips --------------------------------------------------------------------------------------------------- */
+/* ---- round trips ---------------------------------------------------------------------------------------------------
+ */
 
 static void the_bytes_of_a_file(void **state)
 {
-    fixture    *f     = *state;
-    const char *path  = in_dir(f, "a.safetensors"), *names[] = {"flag", "w \"1\"", "n"};
+    fixture    *f    = *state;
+    const char *path = in_dir(f, "a.safetensors"), *names[] = {"flag", "w \"1\"", "n"};
     tg_tensor  *all[] = {tg_from_data(f->tape, TG_BOOL, TG_SHAPE(3), (uint8_t[]){1, 0, 1}),
                          tg_from_f32(f->tape, TG_SHAPE(1, 2), (float[]){1.0f, -2.0f}),
                          tg_from_i64(f->tape, TG_SCALAR_SHAPE, (int64_t[]){258})};
     assert_int_equal(tg_save_tensors(path, names, all, 3), TG_OK);
-    static const char header[] = "{\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
-                                 "\"w \\\"1\\\"\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[8,16]},"
-                                 "\"flag\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[16,19]}}";
-    static const uint8_t data[] = {2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 1, 0, 1};
+    static const char    header[] = "{\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
+                                    "\"w \\\"1\\\"\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[8,16]},"
+                                    "\"flag\":{\"dtype\":\"BOOL\",\"shape\":[3],\"data_offsets\":[16,19]}}";
+    static const uint8_t data[]   = {2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 1, 0, 1};
     const size_t         length = strlen(header), padded = (length + 7) / 8 * 8;
     size_t               size;
     char                *file = read_file(path, &size);
@@ -40,14 +41,14 @@ static void the_bytes_of_a_file(void **state)
 
 static void round_trip(void **state)
 {
-    fixture       *f = *state;
-    tg_tape       *t = f->tape;
-    const char    *path = in_dir(f, "all");
-    const float    f32[] = {0, -0.0f, NAN, INFINITY, 1e-45f, 3.4e38f};
-    const double   f64[] = {0.1, -INFINITY, 5e-324};
-    const int64_t  i64[] = {INT64_MIN, INT64_MAX};
-    const int32_t  i32[] = {INT32_MIN, 7};
-    const uint8_t  u8[]  = {0, 255, 3}, flags[] = {1, 0};
+    fixture      *f     = *state;
+    tg_tape      *t     = f->tape;
+    const char   *path  = in_dir(f, "all");
+    const float   f32[] = {0, -0.0f, NAN, INFINITY, 1e-45f, 3.4e38f};
+    const double  f64[] = {0.1, -INFINITY, 5e-324};
+    const int64_t i64[] = {INT64_MIN, INT64_MAX};
+    const int32_t i32[] = {INT32_MIN, 7};
+    const uint8_t u8[] = {0, 255, 3}, flags[] = {1, 0};
     const struct {
         const char     *name;
         tg_dtype        dtype;
@@ -105,11 +106,11 @@ static void round_trip(void **state)
 
 static void values_are_computed_and_contiguous(void **state)
 {
-    fixture    *f     = *state;
-    tg_tape    *t     = f->tape;
+    fixture    *f       = *state;
+    tg_tape    *t       = f->tape;
     const char *names[] = {"view", "sum"};
-    tg_tensor  *x     = tg_from_f32(t, TG_SHAPE(2, 3), (float[]){1, 2, 3, 4, 5, 6});
-    tg_tensor  *all[] = {tg_mT(x), tg_sum(x, TG_ALL_AXES, false)};
+    tg_tensor  *x       = tg_from_f32(t, TG_SHAPE(2, 3), (float[]){1, 2, 3, 4, 5, 6});
+    tg_tensor  *all[]   = {tg_mT(x), tg_sum(x, TG_ALL_AXES, false)};
     assert_int_equal(tg_save_tensors(in_dir(f, "v"), names, all, 2), TG_OK);
     tg_archive *a = tg_archive_open(t, in_dir(f, "v"));
     tg_tensor  *v = tg_archive_read(a, "view");
@@ -119,7 +120,8 @@ static void values_are_computed_and_contiguous(void **state)
     assert_true(tg_item(tg_archive_read(a, "sum")) == 21);
 }
 
-/* ---- parameters ---------------------------------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------------------------------
+ */
 
 static void save_and_load(void **state)
 {
@@ -159,8 +161,9 @@ static void load_is_all_or_nothing(void **state)
     fixture    *f    = *state;
     tg_tape    *t    = tape_with_params(f, 20);
     const char *path = in_dir(f, "other"), *names[] = {"w", "schicht/größe", "none", "more"};
-    tg_tensor  *w = tg_from_f32(t, TG_SHAPE(2, 3), (float[]){1, 2, 3, 4, 5, 6}), *g = tg_from_f64(t, TG_SHAPE(2), (double[]){1, 2});
-    tg_tensor  *e = tg_from_f32(t, TG_SHAPE(0), NULL);
+    tg_tensor  *w = tg_from_f32(t, TG_SHAPE(2, 3), (float[]){1, 2, 3, 4, 5, 6}),
+              *g  = tg_from_f64(t, TG_SHAPE(2), (double[]){1, 2});
+    tg_tensor *e  = tg_from_f32(t, TG_SHAPE(0), NULL);
     const struct {
         int         n;
         tg_tensor  *all[4];
@@ -182,10 +185,11 @@ static void load_is_all_or_nothing(void **state)
     tg_tape_free(t);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------------------------------
+ */
 
-/* Each allocation in turn fails, once and from there on: an error, the parameters and the file as they were; what is lost shows at
- * the end, when the tapes are gone. */
+/* Each allocation in turn fails, once and from there on: an error, the parameters and the file as they were; what is
+ * lost shows at the end, when the tapes are gone. */
 static void out_of_memory(void **state)
 {
     fixture *f = *state;
@@ -199,8 +203,8 @@ static void out_of_memory(void **state)
             for (int k = 0; k < 60; k++) {
                 tg_status   s = TG_OK;
                 tg_archive *a = NULL;
-                f->fail_from = f->calls + k;
-                f->fail_to   = lasting ? INT64_MAX : f->fail_from + 1;
+                f->fail_from  = f->calls + k;
+                f->fail_to    = lasting ? INT64_MAX : f->fail_from + 1;
                 if (job == 0) s = tg_save(u, in_dir(f, "model"));
                 if (job == 1) s = tg_load(u, in_dir(f, "model"));
                 if (job == 2) {
@@ -236,15 +240,16 @@ static void out_of_memory(void **state)
     tg_tape_free(u);
 }
 
-/* ---- arguments ----------------------------------------------------------------------------------------------------- */
+/* ---- arguments -----------------------------------------------------------------------------------------------------
+ */
 
 static void wrong_arguments(void **state)
 {
-    fixture    *f       = *state;
-    tg_tape    *t       = f->tape, *other = new_tape(f);
-    const char *path    = in_dir(f, "x"), *names[] = {"a", "b"}, *same[] = {"a", "a"}, *none[] = {"a", NULL};
-    const char *bad[]   = {"a", "\xff"}, *own[] = {"a", "__metadata__"};
-    tg_tensor  *x       = tg_scalar(t, 1), *y = tg_scalar(other, 1), *xx[] = {x, x}, *xy[] = {x, y}, *x0[] = {x, NULL};
+    fixture    *f = *state;
+    tg_tape    *t = f->tape, *other = new_tape(f);
+    const char *path = in_dir(f, "x"), *names[] = {"a", "b"}, *same[] = {"a", "a"}, *none[] = {"a", NULL};
+    const char *bad[] = {"a", "\xff"}, *own[] = {"a", "__metadata__"};
+    tg_tensor  *x = tg_scalar(t, 1), *y = tg_scalar(other, 1), *xx[] = {x, x}, *xy[] = {x, y}, *x0[] = {x, NULL};
     assert_int_equal(tg_save_tensors(path, names, xy, 2), TG_ERR_TAPE);
     expect_error(t, TG_ERR_TAPE, "tg_save_tensors");
     assert_int_equal(tg_save_tensors(path, same, xx, 2), TG_ERR_ARG);

@@ -1,4 +1,5 @@
-/* test_safetensors_bad.c - files of named tensors: everything that can be wrong with a file, and refusals by the system. */
+/* test_safetensors_bad.c - files of named tensors: everything that can be wrong with a file, and refusals by the
+ * system. */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,8 @@
 
 #include "file_fixture.h"
 
-/* ---- malformed files ----------------------------------------------------------------------------------------------- */
+/* ---- malformed files -----------------------------------------------------------------------------------------------
+ */
 
 /* length and text of the header, then n bytes of zeros */
 static void write_safetensors(const char *path, const char *header, size_t data)
@@ -25,12 +27,13 @@ static void write_safetensors(const char *path, const char *header, size_t data)
     free(file);
 }
 
-#define T(name, dtype, shape, offsets) "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define T(name, dtype, shape, offsets)                                                                                 \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
 static void malformed_headers(void **state)
 {
-    fixture                 *f    = *state;
-    const char              *path = in_dir(f, "bad");
+    fixture    *f    = *state;
+    const char *path = in_dir(f, "bad");
     static const struct {
         const char *header;
         size_t      data;
@@ -52,21 +55,21 @@ static void malformed_headers(void **state)
         {"{1:{}}", 0},
         {"{" T("a", "F32", "[1]", "[0,4]") ",}", 4},
         {"{" T("a", "F32", "[1]", "[0,4]") " " T("b", "F32", "[0]", "[4,4]") "}", 4},
-        {"{" T("a", "F32", "[1]", "[0,4]"), 4},                                           /* no } */
+        {"{" T("a", "F32", "[1]", "[0,4]"), 4}, /* no } */
         {"{" T("a", "F32", "[1]", "[0,4]") "}", 3},
         {"{" T("a", "F32", "[1]", "[0,4]") "}", 5},
         {"{" T("a", "F33", "[1]", "[0,4]") "}", 4},
         {"{" T("a", "f32", "[1]", "[0,4]") "}", 4},
         {"{" T("a", "", "[1]", "[0,4]") "}", 4},
         {"{" T("a", "F32", "[2]", "[0,4]") "}", 4},
-        {"{" T("a", "F32", "[1]", "[4,0]") "}", 4},                                       /* reversed */
-        {"{" T("a", "F32", "[1]", "[4,8]") "}", 8},                                       /* a hole in front */
-        {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[8,12]") "}", 12},   /* between */
-        {"{" T("a", "F32", "[2]", "[0,8]") "," T("b", "F32", "[1]", "[4,8]") "}", 8},     /* overlap */
-        {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[0,4]") "}", 4},     /* the same bytes */
-        {"{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[4,8]") "}", 8},     /* the same name */
+        {"{" T("a", "F32", "[1]", "[4,0]") "}", 4},                                     /* reversed */
+        {"{" T("a", "F32", "[1]", "[4,8]") "}", 8},                                     /* a hole in front */
+        {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[8,12]") "}", 12}, /* between */
+        {"{" T("a", "F32", "[2]", "[0,8]") "," T("b", "F32", "[1]", "[4,8]") "}", 8},   /* overlap */
+        {"{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[0,4]") "}", 4},   /* the same bytes */
+        {"{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[4,8]") "}", 8},   /* the same name */
         {"{" T("a", "F32", "[1]", "[0,4]") "," T("\\u0061", "F32", "[1]", "[4,8]") "}", 8},
-        {"{" T("a", "F32", "[0]", "[2,2]") "," T("b", "F32", "[1]", "[0,4]") "}", 4},     /* nothing, inside of something */
+        {"{" T("a", "F32", "[0]", "[2,2]") "," T("b", "F32", "[1]", "[0,4]") "}", 4}, /* nothing, inside of something */
         {"{" T("a", "F32", "[-1]", "[0,4]") "}", 4},
         {"{" T("a", "F32", "[1]", "[-4,0]") "}", 4},
         {"{" T("a", "F32", "[1.0]", "[0,4]") "}", 4},
@@ -83,14 +86,14 @@ static void malformed_headers(void **state)
         {"{" T("a", "F32", "[1]", "[0,4,4]") "}", 4},
         {"{" T("a", "F32", "[1]", "[]") "}", 4},
         {"{" T("a", "F32", "[1]", "{}") "}", 4},
-        {"{" T("a", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4},                       /* rank 9 */
-        {"{" T("a", "U8", "[4294967296,4294967296]", "[0,0]") "}", 0},                    /* wraps to 0 */
+        {"{" T("a", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4},    /* rank 9 */
+        {"{" T("a", "U8", "[4294967296,4294967296]", "[0,0]") "}", 0}, /* wraps to 0 */
         {"{" T("a", "U8", "[0,9223372036854775807,2]", "[0,0]") "}", 0},
         {"{" T("a", "F32", "[4611686018427387904]", "[0,0]") "}", 0},
-        {"{" T("a", "U8", "[4194305,4194305,211106198978564]", "[0,4]") "}", 4},          /* wraps to 4 */
-        {"{" T("a", "F32", "[9223372036854775808]", "[0,4]") "}", 4},                     /* no int64 */
+        {"{" T("a", "U8", "[4194305,4194305,211106198978564]", "[0,4]") "}", 4}, /* wraps to 4 */
+        {"{" T("a", "F32", "[9223372036854775808]", "[0,4]") "}", 4},            /* no int64 */
         {"{" T("a", "F32", "[99999999999999999999999999]", "[0,4]") "}", 4},
-        {"{" T("a", "U8", "[4]", "[0,18446744073709551620]") "}", 4},                     /* 2^64 + 4 */
+        {"{" T("a", "U8", "[4]", "[0,18446744073709551620]") "}", 4}, /* 2^64 + 4 */
         {"{" T("a", "U8", "[9223372036854775807]", "[0,9223372036854775807]") "}", 4},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4},
         {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4},
@@ -99,7 +102,7 @@ static void malformed_headers(void **state)
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1}}", 4},
         {"{\"a\":{\"dtype\":5,\"shape\":[1],\"data_offsets\":[0,4]}}", 4},
         {"{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4},
-        {"{\"a\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4},      /* no UTF-8 */
+        {"{\"a\xff\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4}, /* no UTF-8 */
         {"{\"a\xc0\x80\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4},
         {"{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4},
         {"{\"a\n\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4},
@@ -132,8 +135,10 @@ static void unusual_headers_that_are_right(void **state)
         {"{}", 0, 0, NULL},
         {"{}        ", 0, 0, NULL},
         {"{ \"__metadata__\" : { \"format\" : \"pt\" , \"x\":\"\" } }\n", 0, 0, NULL},
-        {"{" T("b", "F32", "[1]", "[4,8]") "," T("a", "U8", "[2,2]", "[0,4]") "}", 8, 2, "a"}, /* any order in the header */
-        {"{" T("z", "F32", "[0]", "[4,4]") "," T("a", "F32", "[1]", "[0,4]") "," T("y", "F32", "[0]", "[0,0]") "}", 4, 3, "y"},
+        {"{" T("b", "F32", "[1]", "[4,8]") "," T("a", "U8", "[2,2]", "[0,4]") "}", 8, 2,
+         "a"}, /* any order in the header */
+        {"{" T("z", "F32", "[0]", "[4,4]") "," T("a", "F32", "[1]", "[0,4]") "," T("y", "F32", "[0]", "[0,0]") "}", 4,
+         3, "y"},
         {"{\"a\":{\"data_offsets\":[ 0 ,\t4 ],\r\n \"shape\":[ ],\"dtype\":\"F32\"}}", 4, 1, "a"},
         {"{" T("\\ud835\\udefc\\n", "F32", "[]", "[0,4]") ",\"__metadata__\":{}}", 4, 1, "𝛼\n"},
         {"{" T("𝛼/ß\\u00e9", "I32", "[1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, 1, "𝛼/ßé"},
@@ -160,7 +165,7 @@ static void lengths_that_lie(void **state)
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         memcpy(file, &lengths[i], 8);
         write_file(path, file, 10);
-        f->peak = f->held;
+        f->peak             = f->held;
         const size_t before = f->held;
         assert_null(tg_archive_open(f->tape, path));
         expect_error(f->tape, TG_ERR_FORMAT, "header");
@@ -168,7 +173,7 @@ static void lengths_that_lie(void **state)
     }
     /* every beginning of a good file, and a byte more */
     const char *names[] = {"a", "b"};
-    tg_tensor  *x       = tg_from_f32(f->tape, TG_SHAPE(3), (float[]){1, 2, 3}), *all[] = {x, x};
+    tg_tensor  *x = tg_from_f32(f->tape, TG_SHAPE(3), (float[]){1, 2, 3}), *all[] = {x, x};
     size_t      size;
     assert_int_equal(tg_save_tensors(path, names, all, 2), TG_OK);
     char *good = read_file(path, &size);
@@ -196,10 +201,10 @@ static void lengths_that_lie(void **state)
 /* Long or deep headers: refused at once, without stack, with little more memory than their bytes. */
 static void hostile_headers(void **state)
 {
-    fixture     *f    = *state;
-    const char  *path = in_dir(f, "bad");
+    fixture     *f         = *state;
+    const char  *path      = in_dir(f, "bad");
     const size_t long_text = (size_t)1 << 20;
-    char        *text = malloc(long_text + 200);
+    char        *text      = malloc(long_text + 200);
     assert_non_null(text);
     static const struct {
         const char *front, *repeated, *back;
@@ -241,9 +246,9 @@ static void hostile_headers(void **state)
 
 static void bool_bytes(void **state)
 {
-    fixture    *f      = *state;
-    const char *path   = in_dir(f, "bool");
-    char        file[] = "........{" T("m", "BOOL", "[3]", "[0,3]") "}\1\2\0";
+    fixture       *f      = *state;
+    const char    *path   = in_dir(f, "bool");
+    char           file[] = "........{" T("m", "BOOL", "[3]", "[0,3]") "}\1\2\0";
     const uint64_t length = sizeof file - 1 - 8 - 3;
     memcpy(file, &length, 8);
     write_file(path, file, sizeof file - 1);
@@ -253,7 +258,8 @@ static void bool_bytes(void **state)
     expect_error(f->tape, TG_ERR_FORMAT, "'m' is BOOL");
 }
 
-/* ---- what the system refuses --------------------------------------------------------------------------------------- */
+/* ---- what the system refuses ---------------------------------------------------------------------------------------
+ */
 
 static void no_regular_files(void **state)
 {
@@ -280,8 +286,8 @@ static void no_regular_files(void **state)
 
 static void missing_places(void **state)
 {
-    fixture    *f         = *state;
-    tg_tape    *t         = tape_with_params(f, 1);
+    fixture    *f = *state;
+    tg_tape    *t = tape_with_params(f, 1);
     static char longest[5000];
     memset(longest, 'x', sizeof longest - 1);
     write_file(in_dir(f, "file"), "x", 1);
@@ -367,11 +373,11 @@ static void full_disk(void **state)
     fixture *f = *state;
     tg_tape *t = tape_with_params(f, 1), *u = tape_with_params(f, 2);
     assert_int_equal(tg_save(t, in_dir(f, "model")), TG_OK);
-    size_t size, now;
-    char  *before = read_file(in_dir(f, "model"), &size);
+    size_t        size, now;
+    char         *before = read_file(in_dir(f, "model"), &size);
     struct rlimit limit, usual;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
-    limit = usual;
+    limit                = usual;
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
     for (size_t room = 0; room < size; room += 1 + room / 8) {
         limit.rlim_cur = room;
@@ -422,9 +428,9 @@ static void no_file_descriptors(void **state)
 
 static void a_file_that_shrinks(void **state)
 {
-    fixture    *f       = *state;
-    const char *path    = in_dir(f, "x"), *names[] = {"a", "b"};
-    tg_tensor  *x       = tg_from_f32(f->tape, TG_SHAPE(3), (float[]){1, 2, 3}), *all[] = {x, x};
+    fixture    *f    = *state;
+    const char *path = in_dir(f, "x"), *names[] = {"a", "b"};
+    tg_tensor  *x = tg_from_f32(f->tape, TG_SHAPE(3), (float[]){1, 2, 3}), *all[] = {x, x};
     assert_int_equal(tg_save_tensors(path, names, all, 2), TG_OK);
     tg_archive *a = tg_archive_open(f->tape, path);
     struct stat st;
@@ -438,18 +444,12 @@ static void a_file_that_shrinks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(malformed_headers),
-        TEST(unusual_headers_that_are_right),
-        TEST(lengths_that_lie),
-        TEST(hostile_headers),
-        TEST(bool_bytes),
-        TEST(no_regular_files),
-        TEST(missing_places),
-        TEST(permissions),
-        TEST(links_are_followed),
-        TEST(full_disk),
-        TEST(no_file_descriptors),
-        TEST(a_file_that_shrinks),
+        TEST(malformed_headers),   TEST(unusual_headers_that_are_right),
+        TEST(lengths_that_lie),    TEST(hostile_headers),
+        TEST(bool_bytes),          TEST(no_regular_files),
+        TEST(missing_places),      TEST(permissions),
+        TEST(links_are_followed),  TEST(full_disk),
+        TEST(no_file_descriptors), TEST(a_file_that_shrinks),
     };
     return cmocka_run_group_tests_name("safetensors, bad files", tests, NULL, NULL);
 }

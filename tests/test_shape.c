@@ -1,4 +1,5 @@
-/* test_shape.c - the checked size product against wide integers, and the other functions on shapes, dtypes and statuses. */
+/* test_shape.c - the checked size product against wide integers, and the other functions on shapes, dtypes and
+ * statuses. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -10,7 +11,8 @@
 
 #include "../src/tensor/rng.h"
 
-/* ---- the product -------------------------------------------------------------------------------------------------- */
+/* ---- the product --------------------------------------------------------------------------------------------------
+ */
 
 static const int64_t sizes[] = {0,
                                 1,
@@ -40,12 +42,14 @@ __extension__ typedef unsigned __int128 wide;
 static tg_status expected(const tg_shape *s, tg_dtype dtype, int64_t *elements, size_t *bytes)
 {
     wide       product = tg_dtype_size(dtype);
-    const wide limit = (wide)1 << 64;
-    bool       empty = false;
+    const wide limit   = (wide)1 << 64;
+    bool       empty   = false;
     for (int i = 0; i < s->rank; i++) {
         if (s->dim[i] < 0) return TG_ERR_SHAPE;
-        if (s->dim[i] == 0) empty = true;
-        else product = product * (uint64_t)s->dim[i];
+        if (s->dim[i] == 0)
+            empty = true;
+        else
+            product = product * (uint64_t)s->dim[i];
         if (product > limit) product = limit;
     }
     if (product > PTRDIFF_MAX) return TG_ERR_SHAPE;
@@ -58,8 +62,8 @@ static void check_size(const tg_shape *s, tg_dtype dtype)
 {
     int64_t   elements = -7, elements_expected = -7;
     size_t    bytes = 77, bytes_expected = 77; /* untouched after an error */
-    tg_status want  = expected(s, dtype, &elements_expected, &bytes_expected);
-    tg_status got   = tg_shape_size(s, dtype, &elements, &bytes);
+    tg_status want = expected(s, dtype, &elements_expected, &bytes_expected);
+    tg_status got  = tg_shape_size(s, dtype, &elements, &bytes);
     char      text[TG_SHAPE_TEXT];
     if (got != want || elements != elements_expected || bytes != bytes_expected)
         fail_msg("%s of %s: %s, %lld elements, %zu bytes; expected %s, %lld, %zu", tg_shape_text(s, text, sizeof text),
@@ -100,8 +104,8 @@ static void wraparounds_are_refused(void **state)
         const tg_shape *s;
         tg_dtype        dtype;
     } cases[] = {
-        {TG_SHAPE(two32, two32), TG_U8},                      /* 0 in 64 bits */
-        {TG_SHAPE(0, two32, two32), TG_U8},                   /* a zero hides nothing */
+        {TG_SHAPE(two32, two32), TG_U8},    /* 0 in 64 bits */
+        {TG_SHAPE(0, two32, two32), TG_U8}, /* a zero hides nothing */
         {TG_SHAPE(two32, two32, 0), TG_U8},
         {TG_SHAPE(0, INT64_MAX, 2), TG_U8},
         {TG_SHAPE(4194305, 4194305, 211106198978564), TG_U8}, /* 4 in 64 bits */
@@ -111,7 +115,7 @@ static void wraparounds_are_refused(void **state)
         {TG_SHAPE(-1), TG_U8},
         {TG_SHAPE(-1, 0), TG_U8},
         {TG_SHAPE(-2, -2), TG_U8},
-        {TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 1), TG_U8},         /* rank 9 */
+        {TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1, 1), TG_U8}, /* rank 9 */
         {&(tg_shape){.rank = -1}, TG_U8},
         {&(tg_shape){.rank = 255}, TG_U8},
         {&(tg_shape){.rank = INT32_MIN}, TG_U8},
@@ -127,7 +131,8 @@ static void wraparounds_are_refused(void **state)
     assert_int_equal(tg_shape_size(TG_SHAPE(1), (tg_dtype)-1, NULL, NULL), TG_ERR_DTYPE);
 }
 
-/* ---- comparing and joining ---------------------------------------------------------------------------------------- */
+/* ---- comparing and joining ----------------------------------------------------------------------------------------
+ */
 
 static void equality(void **state)
 {
@@ -136,7 +141,8 @@ static void equality(void **state)
     assert_false(tg_shape_equal(TG_SHAPE(2, 3), TG_SHAPE(2, 4)));
     assert_false(tg_shape_equal(TG_SHAPE(2, 3), TG_SHAPE(2, 3, 1)));
     assert_true(tg_shape_equal(TG_SCALAR_SHAPE, TG_SCALAR_SHAPE));
-    assert_true(tg_shape_equal(&(tg_shape){.rank = 1, .dim = {2, 9}}, TG_SHAPE(2))); /* sizes behind the rank mean nothing */
+    assert_true(
+        tg_shape_equal(&(tg_shape){.rank = 1, .dim = {2, 9}}, TG_SHAPE(2))); /* sizes behind the rank mean nothing */
     assert_false(tg_shape_equal(NULL, TG_SHAPE(1)));
     assert_false(tg_shape_equal(TG_SHAPE(1), NULL));
     const tg_shape nine = {.rank = 9};
@@ -215,7 +221,8 @@ static void contiguous_layout(void **state)
     assert_int_equal(tg_layout_contiguous(&(tg_shape){.rank = 9}).stride[0], 0);
 }
 
-/* ---- text --------------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------------------
+ */
 
 static void text(void **state)
 {
@@ -248,7 +255,8 @@ static void names(void **state)
     assert_int_equal(tg_dtype_size((tg_dtype)-1), 0);
     for (int s = TG_OK; s <= TG_ERR_UNSUPPORTED; s++) {
         assert_true(strlen(tg_status_name((tg_status)s)) > 1);
-        for (int r = TG_OK; r < s; r++) assert_string_not_equal(tg_status_name((tg_status)s), tg_status_name((tg_status)r));
+        for (int r = TG_OK; r < s; r++)
+            assert_string_not_equal(tg_status_name((tg_status)s), tg_status_name((tg_status)r));
     }
     assert_string_equal(tg_status_name((tg_status)(TG_ERR_UNSUPPORTED + 1)), "invalid status");
     assert_string_equal(tg_status_name((tg_status)-1), "invalid status");

@@ -42,9 +42,9 @@ static void check(tg_dtype d, const tg_shape *s, const double *x, double toleran
     static double want[MOST];
     for (what w = LOGSUMEXP; w <= LOG_SOFTMAX; w++)
         for (int axis = 0; axis < s->rank; axis++) {
+            if (s->dim[axis] == 0) continue;
             tg_tape *t = quiet(TG_F32);
             tg_shape r = *s;
-            if (s->dim[axis] == 0) continue;
             if (w == LOGSUMEXP) r.dim[axis] = 1;
             model(w, s, axis, x, want);
             for (layout l = PLAIN; l < N_LAYOUTS; l++) assert_values(apply(w, laid(t, d, s, x, l), axis - s->rank), d, &r, want, tolerance);
@@ -204,6 +204,7 @@ static void test_gradients(void **state)
     for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
         for (what w = LOGSUMEXP; w <= LOG_SOFTMAX; w++)
             for (int axis = 0; axis < shapes[k].rank && count_of(&shapes[k]) < 100; axis++) {
+                if (shapes[k].dim[axis] == 0) continue;
                 tg_tape            *t = quiet(TG_F64);
                 tg_gradcheck_report report;
                 for (int64_t i = 0; i < count_of(&shapes[k]); i++) x[i] = (double)draw(&seed, 1000) / 250 - 2;

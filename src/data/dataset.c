@@ -11,7 +11,7 @@
 
 #include "../io/idx.h"
 
-/* ---- making and freeing ------------------------------------------------------------------------------------------- */
+/* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
 static size_t at_least_1(size_t bytes) { return bytes ? bytes : 1; }
 
@@ -34,12 +34,14 @@ static void free_owned(tg_owned *o)
     tg_dataset_let_go(d);
 }
 
-tg_dataset *tg_dataset_make(tg_tape *t, const char *function, tg_dtype dtype, const tg_shape *shape, void *x, size_t x_bytes)
+tg_dataset *tg_dataset_make(tg_tape *t, const char *function, tg_dtype dtype, const tg_shape *shape, void *x,
+                            size_t x_bytes)
 {
     size_t      bytes;
     tg_dataset *d = NULL;
     /* Labels can need more bytes than x (samples of a byte, or of none): their size is checked like any other. */
-    if (tg_shape_size(&(tg_shape){1, {shape->dim[0]}}, TG_I64, NULL, &bytes) == TG_OK) d = tg_heap_alloc(&t->heap, sizeof *d);
+    if (tg_shape_size(&(tg_shape){1, {shape->dim[0]}}, TG_I64, NULL, &bytes) == TG_OK)
+        d = tg_heap_alloc(&t->heap, sizeof *d);
     if (d) {
         *d = (tg_dataset){.owned = {.free = free_owned}, .tape = t, .dtype = dtype, .shape = *shape, .users = 1};
         d->labels = tg_heap_alloc(&t->heap, at_least_1(bytes));
@@ -67,15 +69,16 @@ void tg_dataset_free(tg_dataset *d)
     free_owned(&d->owned);
 }
 
-/* ---- the caller's arrays ------------------------------------------------------------------------------------------ */
+/* ---- the caller's arrays ----------------------------------------------------------------------------------------- */
 
 tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *x, const int64_t *labels)
 {
     static const char *const function = "tg_array_dataset";
-    char   text[TG_SHAPE_TEXT];
-    size_t bytes;
+    char                     text[TG_SHAPE_TEXT];
+    size_t                   bytes;
     if (!tape) return NULL;
-    if (!shape) tg_fail_on(tape, TG_ERR_NULL, function, "shape is NULL");
+    if (!shape)
+        tg_fail_on(tape, TG_ERR_NULL, function, "shape is NULL");
     else if (dtype != TG_F32 && dtype != TG_U8)
         tg_fail_on(tape, TG_ERR_DTYPE, function, "a data set holds float32 or uint8, not %s", tg_dtype_name(dtype));
     else if (shape->rank == 0)
@@ -96,7 +99,7 @@ tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shap
     return NULL;
 }
 
-/* ---- IDX files ---------------------------------------------------------------------------------------------------- */
+/* ---- IDX files --------------------------------------------------------------------------------------------------- */
 
 static tg_status check_pair(tg_tape *t, const char *function, const tg_idx *x, const tg_idx *y, int classes)
 {
@@ -105,12 +108,14 @@ static tg_status check_pair(tg_tape *t, const char *function, const tg_idx *x, c
                           x->shape.dim[0], y->shape.dim[0]);
     for (size_t i = 0; classes > 0 && i < y->bytes; i++)
         if (y->data[i] >= classes)
-            return tg_fail_on(t, TG_ERR_INDEX, function, "label %zu is %d, outside 0 to %d", i, y->data[i], classes - 1);
+            return tg_fail_on(t, TG_ERR_INDEX, function, "label %zu is %d, outside 0 to %d", i, y->data[i],
+                              classes - 1);
     return TG_OK;
 }
 
 /* side > 0: images must be of side × side. */
-static tg_dataset *read_pair(tg_tape *t, const char *function, const char *images, const char *labels, int classes, int side)
+static tg_dataset *read_pair(tg_tape *t, const char *function, const char *images, const char *labels, int classes,
+                             int side)
 {
     tg_idx      x = {.data = NULL}, y = {.data = NULL};
     tg_dataset *d = NULL;
@@ -136,8 +141,10 @@ tg_dataset *tg_idx_dataset(tg_tape *tape, const char *images, const char *labels
     if (!tape) return NULL;
     if (!images || !labels)
         tg_fail_on(tape, TG_ERR_NULL, "tg_idx_dataset", "%s is NULL", images ? "labels" : "images");
-    else if (classes < 0) tg_fail_on(tape, TG_ERR_ARG, "tg_idx_dataset", "classes is %d", classes);
-    else return read_pair(tape, "tg_idx_dataset", images, labels, classes, 0);
+    else if (classes < 0)
+        tg_fail_on(tape, TG_ERR_ARG, "tg_idx_dataset", "classes is %d", classes);
+    else
+        return read_pair(tape, "tg_idx_dataset", images, labels, classes, 0);
     return NULL;
 }
 
@@ -153,10 +160,12 @@ static tg_status find_file(tg_tape *t, const char *directory, const char *name, 
         int length = snprintf(path, PATH_ROOM, "%s/%s%s", directory, name, gz ? ".gz" : "");
         if (length < 0 || length >= PATH_ROOM)
             return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "the directory %s has too long a name", text);
-        if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR)) return TG_OK; /* what is wrong shows at opening */
+        if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+            return TG_OK; /* what is wrong shows at opening */
     }
     if (stat(directory, &st) != 0 || !S_ISDIR(st.st_mode))
-        return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "there is no directory %s to look for %s or %s.gz in", text, name, name);
+        return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "there is no directory %s to look for %s or %s.gz in", text, name,
+                          name);
     return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "neither %s nor %s.gz is in the directory %s", name, name, text);
 }
 
@@ -164,7 +173,7 @@ tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *part)
 {
     static const char *const names[2][2] = {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
                                             {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}};
-    char images[PATH_ROOM], labels[PATH_ROOM];
+    char                     images[PATH_ROOM], labels[PATH_ROOM];
     if (!tape) return NULL;
     if (!directory || !part) {
         tg_fail_on(tape, TG_ERR_NULL, "tg_mnist", "%s is NULL", directory ? "part" : "directory");
@@ -172,7 +181,8 @@ tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *part)
     }
     bool test = strcmp(part, "test") == 0;
     if (!test && strcmp(part, "train") != 0) {
-        tg_fail_on(tape, TG_ERR_ARG, "tg_mnist", "the parts are \"train\" and \"test\", not %s", tg_path_text(part, images));
+        tg_fail_on(tape, TG_ERR_ARG, "tg_mnist", "the parts are \"train\" and \"test\", not %s",
+                   tg_path_text(part, images));
         return NULL;
     }
     if (find_file(tape, directory, names[test][0], images) != TG_OK) return NULL;
@@ -180,7 +190,7 @@ tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *part)
     return read_pair(tape, "tg_mnist", images, labels, 10, 28);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 int64_t         tg_dataset_size(const tg_dataset *d) { return d ? d->shape.dim[0] : -1; }
 const tg_shape *tg_dataset_shape(const tg_dataset *d) { return d ? &d->shape : NULL; }

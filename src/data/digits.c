@@ -1,11 +1,11 @@
 /* digits.c - digits that look handwritten, drawn here: a data set for demos and tests that needs no file.
  *
- * Each digit has several ways of writing it, each a few strokes through control points. A sample picks one, moves every control point
- * a little, distorts the whole (slant, rotation, proportions, bend, size, place), runs smooth curves through the points and inks what
- * lies within a pen's radius of them, with a soft edge; then noise.
+ * Each digit has several ways of writing it, each a few strokes through control points. A sample picks one, moves every
+ * control point a little, distorts the whole (slant, rotation, proportions, bend, size, place), runs smooth curves
+ * through the points and inks what lies within a pen's radius of them, with a soft edge; then noise.
  *
- * Sample i is a function of (seed, i) alone. Only + - * / and square roots are used, which IEEE 754 defines exactly, so the same seed
- * draws the same digits everywhere. */
+ * Sample i is a function of (seed, i) alone. Only + - * / and square roots are used, which IEEE 754 defines exactly, so
+ * the same seed draws the same digits everywhere. */
 #include "dataset.h"
 
 #include <math.h>
@@ -19,9 +19,10 @@
 
 enum { SIDE = 28, MAX_POINTS = 16, STEPS = 5 /* line segments per piece of a curve */ };
 
-/* ---- how digits are written: points in a box of 100 × 100, y downwards --------------------------------------------- */
+/* ---- how digits are written: points in a box of 100 × 100, y downwards ------------------------------------------- */
 
-enum { /* a control point's third number; 0: the curve goes smoothly through it */
+/* A control point's third number; 0: the curve goes smoothly through it. */
+enum {
     C = 1, /* it has a corner here */
     E = 2, /* the stroke ends here */
 };
@@ -32,6 +33,7 @@ typedef struct glyph {
     pen_point point[MAX_POINTS]; /* up to {0, 0}, which no glyph goes through */
 } glyph;
 
+/* clang-format off */
 static const glyph glyphs[] = {
     {0, {{54, 2}, {26, 12}, {10, 46}, {18, 82}, {46, 98}, {76, 87}, {90, 54}, {80, 17}, {50, 3, E}}},
     {0, {{70, 10}, {46, 2}, {24, 20}, {16, 55}, {30, 90}, {55, 97}, {78, 76}, {82, 40}, {68, 12}, {48, 9, E}}},
@@ -43,7 +45,8 @@ static const glyph glyphs[] = {
     {1, {{34, 20}, {52, 2, C}, {52, 50}, {52, 98, E}, {28, 98}, {76, 97, E}}},
 
     {2, {{14, 24}, {28, 6}, {55, 1}, {80, 14}, {80, 38}, {54, 66}, {14, 98, C}, {50, 95}, {90, 97, E}}},
-    {2, {{15, 20}, {36, 3}, {68, 4}, {82, 28}, {62, 60}, {32, 90}, {12, 92}, {17, 77}, {38, 80}, {62, 95}, {92, 90, E}}},
+    {2, {{15, 20}, {36, 3}, {68, 4}, {82, 28}, {62, 60}, {32, 90}, {12, 92}, {17, 77}, {38, 80}, {62, 95},
+         {92, 90, E}}},
     {2, {{20, 12}, {52, 2}, {80, 16}, {68, 48}, {18, 97, C}, {86, 96, E}}},
 
     {3, {{16, 10}, {46, 1}, {76, 13}, {71, 36}, {40, 47, C}, {78, 58}, {84, 82}, {50, 99}, {14, 88, E}}},
@@ -67,17 +70,20 @@ static const glyph glyphs[] = {
     {7, {{14, 22, C}, {14, 5, C}, {86, 6, C}, {64, 42}, {53, 99, E}}},
     {7, {{10, 14}, {40, 4}, {82, 6}, {75, 33}, {51, 66}, {44, 99, E}}},
 
-    {8, {{72, 14}, {48, 1}, {24, 16}, {36, 40}, {62, 54}, {80, 78}, {52, 99}, {22, 82}, {36, 56}, {64, 40}, {78, 18}, {66, 6, E}}},
-    {8, {{50, 1}, {27, 10}, {27, 36}, {50, 46}, {73, 36}, {73, 10}, {48, 1, E}, {50, 46}, {20, 60}, {19, 88}, {50, 99}, {81, 88}, {80, 60}, {50, 46, E}}},
+    {8, {{72, 14}, {48, 1}, {24, 16}, {36, 40}, {62, 54}, {80, 78}, {52, 99}, {22, 82}, {36, 56}, {64, 40}, {78, 18},
+         {66, 6, E}}},
+    {8, {{50, 1}, {27, 10}, {27, 36}, {50, 46}, {73, 36}, {73, 10}, {48, 1, E},
+         {50, 46}, {20, 60}, {19, 88}, {50, 99}, {81, 88}, {80, 60}, {50, 46, E}}},
     {8, {{78, 10}, {46, 1}, {22, 20}, {48, 46}, {80, 72}, {56, 99}, {22, 86}, {34, 58}, {72, 30}, {80, 12, E}}},
 
     {9, {{78, 24}, {56, 2}, {26, 10}, {18, 36}, {40, 52}, {68, 44}, {80, 20}, {76, 60}, {68, 99, E}}},
     {9, {{76, 14}, {46, 2}, {20, 22}, {28, 48}, {58, 50}, {76, 28}, {78, 10, C}, {74, 55}, {70, 99, E}}},
     {9, {{80, 26}, {58, 2}, {26, 12}, {20, 38}, {48, 54}, {80, 34}, {82, 52}, {70, 86}, {36, 99}, {16, 90, E}}},
 };
+/* clang-format on */
 enum { GLYPHS = sizeof glyphs / sizeof *glyphs };
 
-/* ---- chance ------------------------------------------------------------------------------------------------------- */
+/* ---- chance ------------------------------------------------------------------------------------------------------ */
 
 typedef struct chance {
     uint64_t seed, sample;
@@ -96,10 +102,7 @@ static uint32_t next_word(chance *c)
 
 static int below(chance *c, int n) { return (int)((uint64_t)next_word(c) * (uint64_t)n >> 32); }
 
-static float uniform(chance *c, float lo, float hi)
-{
-    return lo + (hi - lo) * ((float)(next_word(c) >> 8) * 0x1p-24f);
-}
+static float uniform(chance *c, float lo, float hi) { return lo + (hi - lo) * ((float)(next_word(c) >> 8) * 0x1p-24f); }
 
 /* Nearly normal, within 3.5 deviations: the sum of four uniform numbers of 16 bits, whose variance is 4 · 2^32 / 12. */
 static float normal(chance *c, float mean, float deviation)
@@ -108,7 +111,7 @@ static float normal(chance *c, float mean, float deviation)
     return mean + deviation * (((float)sum - 131070.0f) / 37837.2f);
 }
 
-/* ---- shape -------------------------------------------------------------------------------------------------------- */
+/* ---- shape ------------------------------------------------------------------------------------------------------- */
 
 typedef struct spot {
     float x, y;
@@ -147,7 +150,7 @@ static spot place(const hand *h, chance *c, const pen_point p)
     return (spot){h->right + h->cosine * x - h->sine * y, h->down + h->sine * x + h->cosine * y};
 }
 
-/* ---- ink ---------------------------------------------------------------------------------------------------------- */
+/* ---- ink --------------------------------------------------------------------------------------------------------- */
 
 typedef struct pen {
     float radius, change; /* the radius at the start of a stroke, what it gains to its end */

@@ -13,16 +13,16 @@ struct tg_loader {
     tg_dataset *data;
     int64_t     features;     /* of a sample: the product of the data set's axes behind the first */
     int64_t     first, count; /* the part of the data set */
-    int64_t     batch, end;   /* an epoch is samples 0 … end-1 of the order; end < count when the last batch is dropped */
-    int64_t     at;           /* the next sample of the epoch */
-    uint64_t    epoch;
-    bool        shuffle, flatten;
-    uint64_t    seed;
-    double      scale, shift;
-    int64_t    *order; /* [count], where shuffled */
+    int64_t  batch, end; /* an epoch is samples 0 … end-1 of the order; end < count when the last batch is dropped */
+    int64_t  at;         /* the next sample of the epoch */
+    uint64_t epoch;
+    bool     shuffle, flatten;
+    uint64_t seed;
+    double   scale, shift;
+    int64_t *order; /* [count], where shuffled */
 };
 
-/* ---- making and freeing ------------------------------------------------------------------------------------------- */
+/* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
 static tg_status check_options(const tg_dataset *d, const tg_loader_options *o)
 {
@@ -31,10 +31,12 @@ static tg_status check_options(const tg_dataset *d, const tg_loader_options *o)
     if (o->batch < 0) return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new", "batch is %" PRId64, o->batch);
     if (o->first < 0 || o->first > n || o->count < 0 || o->count > n - o->first)
         return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new",
-                          "the part (first %" PRId64 ", count %" PRId64 ") is outside the data set of %" PRId64 " samples",
+                          "the part (first %" PRId64 ", count %" PRId64 ") is outside the data set of %" PRId64
+                          " samples",
                           o->first, o->count, n);
     if (!isfinite(o->scale) || !isfinite(o->shift))
-        return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new", "%s is not finite", isfinite(o->scale) ? "shift" : "scale");
+        return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new", "%s is not finite",
+                          isfinite(o->scale) ? "shift" : "scale");
     return TG_OK;
 }
 
@@ -88,7 +90,7 @@ void tg_loader_free(tg_loader *l)
     free_owned(&l->owned);
 }
 
-/* ---- epochs ------------------------------------------------------------------------------------------------------- */
+/* ---- epochs ------------------------------------------------------------------------------------------------------ */
 
 /* Fisher and Yates: the order is a function of seed and epoch alone, so it starts from the identity each time. */
 static void shuffle(tg_loader *l)
@@ -118,16 +120,16 @@ tg_status tg_loader_rewind(tg_loader *l)
     return TG_OK;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------------------------ */
+/* ---- batches ----------------------------------------------------------------------------------------------------- */
 
 /* to[k] = scale from[k] + shift, in the arithmetic of `to`. */
-#define CONVERT(NAME, FROM, TO)                                                                                  \
-    static void NAME(const void *from, void *to, size_t n, double scale, double shift)                           \
-    {                                                                                                            \
-        const FROM *restrict x = from;                                                                           \
-        TO *restrict y = to;                                                                                     \
-        TO s = (TO)scale, b = (TO)shift;                                                                         \
-        for (size_t k = 0; k < n; k++) y[k] = s * (TO)x[k] + b;                                                  \
+#define CONVERT(NAME, FROM, TO)                                                                                        \
+    static void NAME(const void *from, void *to, size_t n, double scale, double shift)                                 \
+    {                                                                                                                  \
+        const FROM *restrict x = from;                                                                                 \
+        TO *restrict y = to;                                                                                           \
+        TO s = (TO)scale, b = (TO)shift;                                                                               \
+        for (size_t k = 0; k < n; k++) y[k] = s * (TO)x[k] + b;                                                        \
     }
 CONVERT(u8_to_f32, uint8_t, float)
 CONVERT(u8_to_f64, uint8_t, double)
@@ -136,7 +138,8 @@ CONVERT(f32_to_f64, float, double)
 
 static int64_t sample_at(const tg_loader *l, int64_t at) { return l->first + (l->order ? l->order[at] : at); }
 
-/* In shuffled order every sample comes from another place of memory: asked for early, it is there when its turn comes. */
+/* In shuffled order every sample comes from another place of memory: asked for early, it is there when its turn comes.
+ */
 static void prefetch(const char *sample, size_t bytes)
 {
     for (size_t k = 0; k < bytes && k < 4096; k += 64) __builtin_prefetch(sample + k);
@@ -147,15 +150,16 @@ static void fill(const tg_loader *l, int64_t n, void *x, int64_t *y)
     const tg_dataset *d = l->data;
     size_t            features = (size_t)l->features;
     bool              wide = l->tape->dtype == TG_F64;
-    size_t            from_bytes = features * tg_dtype_size(d->dtype), to_bytes = features * tg_dtype_size(l->tape->dtype);
+    size_t from_bytes = features * tg_dtype_size(d->dtype), to_bytes = features * tg_dtype_size(l->tape->dtype);
     void (*convert)(const void *, void *, size_t, double, double) =
         d->dtype == TG_U8 ? (wide ? u8_to_f64 : u8_to_f32) : (wide ? f32_to_f64 : f32_to_f32);
     for (int64_t i = 0; i < n; i++) {
         int64_t sample = sample_at(l, l->at + i);
-        if (l->order && i + 2 < n) prefetch((const char *)d->x + (size_t)sample_at(l, l->at + i + 2) * from_bytes, from_bytes);
+        if (l->order && i + 2 < n)
+            prefetch((const char *)d->x + (size_t)sample_at(l, l->at + i + 2) * from_bytes, from_bytes);
         if (features > 0)
-            convert((const char *)d->x + (size_t)sample * from_bytes, (char *)x + (size_t)i * to_bytes, features, l->scale,
-                    l->shift);
+            convert((const char *)d->x + (size_t)sample * from_bytes, (char *)x + (size_t)i * to_bytes, features,
+                    l->scale, l->shift);
         y[i] = d->labels[sample];
     }
 }

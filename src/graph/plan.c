@@ -53,10 +53,10 @@ static void sort_order(tg_tape *t, size_t n, uint32_t lo, uint32_t hi)
 
 static bool push(tg_tape *t, tg_node *n, size_t *depth, size_t *found)
 {
-    n->mark = 1;
     if (!TG_GROW(t, t->order, t->cap_order, *found + 1)) return false;
-    t->order[(*found)++] = n;
     if (!TG_GROW(t, t->stack, t->cap_stack, *depth + 1)) return false;
+    n->mark = 1;
+    t->order[(*found)++] = n;
     t->stack[(*depth)++] = n;
     return true;
 }

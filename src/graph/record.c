@@ -67,7 +67,7 @@ int64_t tg_node_numel(const tg_node *n)
 static tg_status infer_pointwise(tg_call *c)
 {
     tg_dtype last = tg_dtype_of(c->in[c->n_in - 1]);
-    int      first = c->n_in == 3 ? 1 : 0;
+    int      first = c->op->flags & TG_OP_SELECT ? 1 : 0;
     if (first && tg_dtype_of(c->in[0]) != TG_BOOL)
         return tg_fail(c, TG_ERR_DTYPE, "the first input must be bool; a comparison or tg_to(x, TG_BOOL) makes one");
     for (int i = first; i < c->n_in; i++)

@@ -430,18 +430,6 @@ static tg_status bind(tg_tape *t, engine *e, program *p)
     return TG_OK;
 }
 
-static void write_number(char *to, tg_dtype dtype, double x)
-{
-    switch (dtype) {
-    case TG_F32: *(float *)(void *)to = (float)x; break;
-    case TG_F64: *(double *)(void *)to = x; break;
-    case TG_I64: *(int64_t *)(void *)to = (int64_t)x; break;
-    case TG_I32: *(int32_t *)(void *)to = (int32_t)x; break;
-    case TG_U8: *(uint8_t *)to = (uint8_t)x; break;
-    default: *(uint8_t *)to = x != 0; break;
-    }
-}
-
 static tg_status hand_over(tg_tape *t, const program *p)
 {
     for (size_t i = 0; i < p->n_roots; i++) {
@@ -474,7 +462,9 @@ static tg_status run_program(tg_tape *t, program *p)
     tg_status s = bind(t, e, p);
     for (size_t i = 0; i < p->n_consts && s == TG_OK; i++) {
         const value *v = &p->values[p->consts[i]];
-        write_number(v->address, (tg_dtype)v->dtype, v->node->attr.number);
+        if (v->dtype == TG_F32) *(float *)(void *)v->address = (float)v->node->attr.number;
+        else if (v->dtype == TG_F64) *(double *)(void *)v->address = v->node->attr.number;
+        else s = tg_run_kernel(t, v->node, NULL, v->address, false);
     }
     for (size_t i = 0; i < p->n_steps && s == TG_OK; i++) {
         const step *st = &p->steps[i];

@@ -1,10 +1,12 @@
 /* idx.c - reading IDX files, plain or gzip.
  *
- * A file is gone through twice: first to see how many bytes there are (fstat for a plain file, inflating into a scratch buffer for
- * gzip), then, once that agrees with the sizes in the header, into memory of exactly that size. So a small file with huge sizes in its
- * header costs no memory, and neither does one that unpacks to much more than its header says.
+ * A file is gone through twice: first to see how many bytes there are (fstat for a plain file, inflating into a scratch
+ * buffer for gzip), then, once that agrees with the sizes in the header, into memory of exactly that size. So a small
+ * file with huge sizes in its header costs no memory, and neither does one that unpacks to much more than its header
+ * says.
  *
- * zlib's inflate rather than its gzread: gzread takes no allocator and passes over junk behind the stream in silence. */
+ * zlib's inflate rather than its gzread: gzread takes no allocator and passes over junk behind the stream in silence.
+ */
 #define _POSIX_C_SOURCE 200809L
 
 #include "idx.h"
@@ -19,8 +21,8 @@
 #include <zlib.h>
 
 enum {
-    TYPE_U8    = 0x08,
-    BUFFER     = 8192,
+    TYPE_U8 = 0x08,
+    BUFFER = 8192,
     MAX_HEADER = 4 + 4 * TG_MAX_RANK,
 };
 
@@ -30,9 +32,9 @@ typedef struct source {
     char        path[TG_PATH_TEXT];
     int         fd; /* -1: none open */
     int64_t     file_size;
-    bool        gzip, inflating;  /* gzip data; z is initialised */
-    bool        between, ended;   /* no member is under way; no more bytes will come */
-    int64_t     members;          /* gzip members that ended */
+    bool        gzip, inflating; /* gzip data; z is initialised */
+    bool        between, ended;  /* no member is under way; no more bytes will come */
+    int64_t     members;         /* gzip members that ended */
     z_stream    z;
     uint8_t     in[BUFFER], scratch[BUFFER];
 } source;
@@ -69,7 +71,7 @@ static tg_status io_error(const source *s, const char *verb, int error)
     return tg_fail_on(s->tape, TG_ERR_IO, s->function, "cannot %s %s: %s", verb, s->path, text);
 }
 
-/* ---- bytes of the file -------------------------------------------------------------------------------------------- */
+/* ---- bytes of the file ------------------------------------------------------------------------------------------- */
 
 static tg_status open_file(source *s, const char *path)
 {
@@ -100,11 +102,11 @@ static tg_status read_file(source *s, void *to, size_t n, size_t *got)
     return TG_OK;
 }
 
-/* ---- bytes of the gzip stream ------------------------------------------------------------------------------------- */
+/* ---- bytes of the gzip stream ------------------------------------------------------------------------------------ */
 
 /* zlib does not say how much it frees: the size stands in front of each block. */
 typedef union block_size {
-    size_t bytes;
+    size_t      bytes;
     max_align_t align;
 } block_size;
 
@@ -216,7 +218,7 @@ static void close_source(source *s)
     if (s->fd >= 0) close(s->fd);
 }
 
-/* ---- the array ---------------------------------------------------------------------------------------------------- */
+/* ---- the array --------------------------------------------------------------------------------------------------- */
 
 static tg_status check_magic(const source *s, const uint8_t magic[4], int rank)
 {
@@ -245,7 +247,8 @@ static tg_status read_header(source *s, int rank, tg_shape *shape, size_t *bytes
     tg_status st = read_bytes(s, head, 4, &got);
     if (st != TG_OK) return st;
     if (got < 4)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %zu bytes, within its header", s->path, got);
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %zu bytes, within its header", s->path,
+                          got);
     st = check_magic(s, head, rank);
     if (st == TG_OK) st = read_bytes(s, head + 4, size - 4, &got);
     if (st != TG_OK) return st;
@@ -316,8 +319,10 @@ static tg_status read_array(source *s, int rank, tg_idx *out)
     x.data = tg_heap_alloc(&s->tape->heap, x.bytes ? x.bytes : 1);
     if (!x.data) return tg_out_of_memory(s->tape, s->function);
     st = read_elements(s, 4 + 4 * (size_t)rank, x.data, x.bytes);
-    if (st == TG_OK) *out = x;
-    else tg_idx_free(s->tape, &x);
+    if (st == TG_OK)
+        *out = x;
+    else
+        tg_idx_free(s->tape, &x);
     return st;
 }
 

@@ -165,7 +165,8 @@ static void curves_script(tg_out *o, const void *what)
     tg_out_string(o, "set terminal pngcairo noenhanced size 1000,600 font '" FONT ",12' background rgb 'white'\n"
                      "set border 3 lc rgb '#555555'\nset tics nomirror out scale 0.6 tc rgb '#333333'\n"
                      "set grid lc rgb '#dddddd' lt 1 lw 1\nset style data lines\nset lmargin 11\n"
-                     "set key below center horizontal Left reverse samplen 2.5 spacing 1.3\nset autoscale xfix\nset offsets graph 0.01, graph 0.01, 0, 0\n");
+                     "set key below center horizontal Left reverse samplen 2.5 spacing 1.3\n"
+                     "set autoscale xfix\nset offsets graph 0.01, graph 0.01, 0, 0\n");
     if (right) tg_out_string(o, "set border 11\nset y2tics\nset rmargin 11\n");
     if (!named) tg_out_string(o, "unset key\n");
     if (c->log_y) tg_out_string(o, "set logscale y\nset grid mytics lc rgb '#eeeeee' lt 1 lw 1\n");
@@ -288,7 +289,8 @@ static void images_script(tg_out *o, const void *what)
     tg_out_text(o, "set terminal pngcairo noenhanced size %lld,%lld font '" FONT ",10' background rgb 'white'\n", w, h);
     tg_out_text(o, "set lmargin at screen 0\nset rmargin at screen 1\nset tmargin at screen 0\nset bmargin at screen 1\n"
                    "set xrange [-0.5:%lld.5]\nset yrange [%lld.5:-0.5]\n", w - 1, h - 1);
-    tg_out_string(o, "unset border\nunset tics\nunset key\nunset colorbox\nset palette defined (0 'black', 1 'white')\nset cbrange [0:255]\n");
+    tg_out_string(o, "unset border\nunset tics\nunset key\nunset colorbox\n"
+                     "set palette defined (0 'black', 1 'white')\nset cbrange [0:255]\n");
     if (g->im->title) {
         tg_out_string(o, "set label ");
         tg_out_quoted(o, g->im->title);
@@ -387,7 +389,8 @@ static void matrix_script(tg_out *o, const void *what)
     long long        w = 46 * (long long)m->columns + 160, h = 38 * (long long)m->rows + 130;
     tg_out_text(o, "set terminal pngcairo noenhanced size %lld,%lld font '" FONT ",11' background rgb 'white'\n", w, h);
     tg_out_text(o, "set xrange [-0.5:%lld.5]\nset yrange [%lld.5:-0.5]\n", (long long)m->columns - 1, (long long)m->rows - 1);
-    tg_out_string(o, "unset key\nunset colorbox\nset border lc rgb '#999999'\nset tics scale 0 nomirror tc rgb '#333333'\nset cbrange [0:1]\n"
+    tg_out_string(o, "unset key\nunset colorbox\nset border lc rgb '#999999'\n"
+                     "set tics scale 0 nomirror tc rgb '#333333'\nset cbrange [0:1]\n"
                      "set palette defined (0 '#ffffff', 0.25 '#d3e3f2', 0.6 '#6fa3d3', 1 '#12467f')\nset title font '" FONT ",14'\n");
     set_text(o, "title", m->title);
     set_text(o, "xlabel", m->x_label);

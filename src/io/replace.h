@@ -9,14 +9,14 @@
 typedef struct tg_replace {
     tg_tape    *tape;
     const char *function;
-    char        path[TG_PATH_TEXT]; /* for sentences */
+    char        path[TG_PATH_TEXT];       /* for sentences */
     char        name[256], temporary[48]; /* in the directory; temporary is empty while there is none */
     int         directory, file;          /* -1: not open */
 } tg_replace;
 
-/* Each returns a status after a sentence in the name of `function`; after an error the temporary file is gone, the old file is as it was, and
- * nothing is left to close. A symbolic link stays and what it points to is replaced; what is there must be a regular file, whose
- * permissions the new one gets. */
+/* Each returns a status after a sentence in the name of `function`; after an error the temporary file is gone, the old
+ * file is as it was, and nothing is left to close. A symbolic link stays and what it points to is replaced; what is
+ * there must be a regular file, whose permissions the new one gets. */
 tg_status tg_replace_open(tg_replace *r, tg_tape *t, const char *function, const char *path);
 tg_status tg_replace_write(tg_replace *r, const void *data, size_t size);
 /* Flushes to disk, renames, flushes the directory. Where only the last fails the new file is there already. */

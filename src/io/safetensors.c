@@ -1,4 +1,5 @@
-/* safetensors.c - reading tensors from safetensors files: one by one out of an archive, or all of a tape's parameters. */
+/* safetensors.c - reading tensors from safetensors files: one by one out of an archive, or all of a tape's parameters.
+ */
 #include "safetensors.h"
 
 #include <stddef.h>
@@ -12,12 +13,14 @@ static tg_status check_values(const tg_st_file *f, const char *function, const t
     if (e->dtype != TG_BOOL) return TG_OK;
     for (int64_t i = 0; i < e->end - e->begin; i++)
         if (data[i] > 1)
-            return tg_fail_on(f->tape, TG_ERR_FORMAT, function, "%s: tensor %s is BOOL and has a byte that is not 0 or 1", f->path,
+            return tg_fail_on(f->tape, TG_ERR_FORMAT, function,
+                              "%s: tensor %s is BOOL and has a byte that is not 0 or 1", f->path,
                               tg_st_name_text(e->name, text));
     return TG_OK;
 }
 
-/* ---- archives ----------------------------------------------------------------------------------------------------- */
+/* ---- archives -----------------------------------------------------------------------------------------------------
+ */
 
 struct tg_archive {
     tg_owned   owned; /* first */
@@ -82,11 +85,13 @@ tg_tensor *tg_archive_read(tg_archive *a, const char *name)
     return check_values(f, function, e, data) == TG_OK ? tg_handle(leaf) : NULL;
 }
 
-/* ---- all parameters ----------------------------------------------------------------------------------------------- */
+/* ---- all parameters -----------------------------------------------------------------------------------------------
+ */
 
 static const char load[] = "tg_load";
 
-/* Names, dtypes and shapes agree. Where each parameter is in the file and there are as many tensors, there is no other in it. */
+/* Names, dtypes and shapes agree. Where each parameter is in the file and there are as many tensors, there is no other
+ * in it. */
 static tg_status compare(const tg_st_file *f)
 {
     tg_tape *t = f->tape;
@@ -97,8 +102,8 @@ static tg_status compare(const tg_st_file *f)
         tg_st_name_text(tg_name(p), name);
         if (!e) return tg_fail_on(t, TG_ERR_ARG, load, "parameter %s is not in %s", name, f->path);
         if (e->dtype != tg_dtype_of(p))
-            return tg_fail_on(t, TG_ERR_DTYPE, load, "parameter %s is %s, but %s in %s", name, tg_dtype_name(tg_dtype_of(p)),
-                              tg_dtype_name(e->dtype), f->path);
+            return tg_fail_on(t, TG_ERR_DTYPE, load, "parameter %s is %s, but %s in %s", name,
+                              tg_dtype_name(tg_dtype_of(p)), tg_dtype_name(e->dtype), f->path);
         if (!tg_shape_equal(&e->shape, tg_shape_of(p)))
             return tg_fail_on(t, TG_ERR_SHAPE, load, "parameter %s is %s, but %s in %s", name,
                               tg_shape_text(tg_shape_of(p), here, sizeof here),

@@ -1,8 +1,10 @@
-/* safetensors.h - the format: 8 bytes little-endian header length, the header as JSON, padded with spaces, the tensors' bytes.
+/* safetensors.h - the format: 8 bytes little-endian header length, the header as JSON, padded with spaces, the tensors'
+ * bytes.
  *
  *     {"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}, …, "__metadata__":{"any":"text"}}
  *
- * Offsets count from the end of the header; together the tensors cover all bytes behind it once. Numbers are little-endian. */
+ * Offsets count from the end of the header; together the tensors cover all bytes behind it once. Numbers are
+ * little-endian. */
 #ifndef TG_SAFETENSORS_H
 #define TG_SAFETENSORS_H
 

@@ -1,7 +1,8 @@
 /* safetensors_header.c - opening a safetensors file: reading its header and believing nothing in it.
  *
- * The structure is walked here, by an iterator that holds one token at a time, and jansson reads the tokens, strings and integers. So
- * nesting costs no stack and a hostile header no more memory than its own bytes and its table of tensors. */
+ * The structure is walked here, by an iterator that holds one token at a time, and jansson reads the tokens, strings
+ * and integers. So nesting costs no stack and a hostile header no more memory than its own bytes and its table of
+ * tensors. */
 #define _GNU_SOURCE
 
 #include "safetensors_header.h"
@@ -26,7 +27,8 @@ typedef struct reader {
 
 static bool malformed(reader *r, const char *what)
 {
-    r->status = tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is no safetensors file: %s", r->file->path, what);
+    r->status =
+        tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is no safetensors file: %s", r->file->path, what);
     return false;
 }
 
@@ -34,8 +36,8 @@ static bool malformed(reader *r, const char *what)
 static bool malformed_tensor(reader *r, const char *name, const char *what)
 {
     char text[TG_NAME_TEXT];
-    r->status = tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is no safetensors file: tensor %s %s", r->file->path,
-                           tg_st_name_text(name, text), what);
+    r->status = tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is no safetensors file: tensor %s %s",
+                           r->file->path, tg_st_name_text(name, text), what);
     return false;
 }
 
@@ -50,15 +52,16 @@ const char *tg_st_name_text(const char *name, char buf[TG_NAME_TEXT])
     *p++    = '\'';
     for (size_t i = 0; i < n; i++) {
         const unsigned char c = (unsigned char)name[i], next = (unsigned char)name[i + 1];
-        const bool          c1 = c == 0xc2 && next >= 0x80 && next < 0xa0; /* U+0080 … U+009F: control characters too */
-        *p++ = c < 0x20 || c == 0x7f || c1 ? '?' : name[i];
+        const bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0; /* U+0080 … U+009F: control characters too */
+        *p++          = c < 0x20 || c == 0x7f || c1 ? '?' : name[i];
         i += c1;
     }
     memcpy(p, cut ? "...'" : "'", cut ? 5 : 2);
     return buf;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------------------------- */
+/* ---- tokens -------------------------------------------------------------------------------------------------------
+ */
 
 /* The next character that is no white space; 0 at the end. */
 static char peek(reader *r)
@@ -74,7 +77,8 @@ static bool take(reader *r, char c)
     return true;
 }
 
-/* A string or an integer, which the caller frees. The buffer's length is the limit: a longer token is cut there and so malformed. */
+/* A string or an integer, which the caller frees. The buffer's length is the limit: a longer token is cut there and so
+ * malformed. */
 static json_t *token(reader *r, json_type type)
 {
     const char c = peek(r);
@@ -84,8 +88,8 @@ static json_t *token(reader *r, json_type type)
     }
     const size_t left  = (size_t)(r->end - r->at);
     json_error_t error = {0};
-    json_t      *value =
-        json_loadb(r->at, left < LONGEST_TOKEN ? left : LONGEST_TOKEN, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
+    json_t      *value = json_loadb(r->at, left < LONGEST_TOKEN ? left : LONGEST_TOKEN,
+                                    JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
     if (value && json_typeof(value) == type) {
         r->at += error.position;
         return value;
@@ -107,7 +111,8 @@ static bool integer(reader *r, int64_t *value)
     return true;
 }
 
-/* Whether another item follows in an array or object; without one, its end is taken. *n counts items. After an error too it is false. */
+/* Whether another item follows in an array or object; without one, its end is taken. *n counts items. After an error
+ * too it is false. */
 static bool another(reader *r, char close, int64_t *n)
 {
     if (r->status != TG_OK) return false;
@@ -118,8 +123,8 @@ static bool another(reader *r, char close, int64_t *n)
     return (*n)++ == 0 || take(r, ',');
 }
 
-/* A string, put in the place of its own JSON text. It fits there with its terminator: quotes and escapes are longer than what they
- * stand for. */
+/* A string, put in the place of its own JSON text. It fits there with its terminator: quotes and escapes are longer
+ * than what they stand for. */
 static char *string(reader *r)
 {
     peek(r);
@@ -131,7 +136,8 @@ static char *string(reader *r)
     return start;
 }
 
-/* ---- one tensor --------------------------------------------------------------------------------------------------- */
+/* ---- one tensor ---------------------------------------------------------------------------------------------------
+ */
 
 static bool read_dtype(reader *r, tg_st_entry *e)
 {
@@ -146,8 +152,9 @@ static bool read_dtype(reader *r, tg_st_entry *e)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char text[TG_NAME_TEXT];
         if (strcmp(name, others[i]) != 0) continue;
-        r->status = tg_fail_on(r->file->tape, TG_ERR_UNSUPPORTED, r->function, "%s: tensor %s has the dtype %s, which is not supported",
-                               r->file->path, tg_st_name_text(e->name, text), name);
+        r->status = tg_fail_on(r->file->tape, TG_ERR_UNSUPPORTED, r->function,
+                               "%s: tensor %s has the dtype %s, which is not supported", r->file->path,
+                               tg_st_name_text(e->name, text), name);
         return false;
     }
     return malformed_tensor(r, e->name, "has an unknown dtype");
@@ -204,7 +211,8 @@ static bool read_tensor(reader *r, tg_st_entry *e)
     return check_tensor(r, e);
 }
 
-/* ---- the header --------------------------------------------------------------------------------------------------- */
+/* ---- the header ---------------------------------------------------------------------------------------------------
+ */
 
 /* Texts by name, of no interest here. */
 static bool skip_metadata(reader *r)
@@ -235,7 +243,8 @@ static bool read_header(reader *r)
         if (!read_tensor(r, &f->entry[f->n])) return false;
         f->n++;
     }
-    if (r->status == TG_OK && (peek(r) || r->at < r->end)) return malformed(r, "there is something behind its header's JSON");
+    if (r->status == TG_OK && (peek(r) || r->at < r->end))
+        return malformed(r, "there is something behind its header's JSON");
     return r->status == TG_OK;
 }
 
@@ -260,7 +269,8 @@ static bool check_together(reader *r)
     if (f->n > 1) qsort(f->entry, f->n, sizeof *f->entry, compare_places);
     for (size_t i = 0; i < f->n; i++) {
         if (f->entry[i].begin < at) return malformed_tensor(r, f->entry[i].name, "overlaps another one");
-        if (f->entry[i].begin > at) return malformed_tensor(r, f->entry[i].name, "comes after bytes that belong to none");
+        if (f->entry[i].begin > at)
+            return malformed_tensor(r, f->entry[i].name, "comes after bytes that belong to none");
         at = f->entry[i].end;
     }
     if (at != f->data_size) return malformed(r, "there are bytes at its end that belong to no tensor");
@@ -275,7 +285,8 @@ static bool check_together(reader *r)
     return true;
 }
 
-/* ---- the file ----------------------------------------------------------------------------------------------------- */
+/* ---- the file -----------------------------------------------------------------------------------------------------
+ */
 
 /* Reads all of it: TG_OK; TG_ERR_IO with errno set, to 0 where the file ends before. */
 static tg_status read_all(int fd, int64_t at, void *to, size_t size)
@@ -311,7 +322,8 @@ static tg_status read_file(tg_st_file *f, const char *function, const char *path
     reader      r = {.file = f, .function = function};
     f->fd         = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* does not wait for a FIFO's writer */
     if (f->fd < 0 || fstat(f->fd, &st) < 0) return refused(f, function);
-    if (!S_ISREG(st.st_mode)) return tg_fail_on(f->tape, TG_ERR_IO, function, "cannot read %s: it is not a regular file", f->path);
+    if (!S_ISREG(st.st_mode))
+        return tg_fail_on(f->tape, TG_ERR_IO, function, "cannot read %s: it is not a regular file", f->path);
     if (st.st_size < 8) return malformed(&r, "it has less than 8 bytes"), r.status;
     if (read_all(f->fd, 0, &length, 8) != TG_OK) return refused(f, function);
     if (length > TG_ST_HEADER_MAX) return malformed(&r, "its header is longer than 100 MB"), r.status;
@@ -348,7 +360,10 @@ void tg_st_close(tg_st_file *f)
     *f = (tg_st_file){.tape = f->tape, .fd = -1};
 }
 
-static int compare_name(const void *name, const void *entry) { return strcmp(name, (*(const tg_st_entry *const *)entry)->name); }
+static int compare_name(const void *name, const void *entry)
+{
+    return strcmp(name, (*(const tg_st_entry *const *)entry)->name);
+}
 
 const tg_st_entry *tg_st_find(const tg_st_file *f, const char *name)
 {

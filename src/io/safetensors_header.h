@@ -12,17 +12,18 @@ typedef struct tg_st_entry {
     int64_t     begin, end; /* in the data */
 } tg_st_entry;
 
-/* An opened file. Everything in it was checked against the file's size; that the bytes are still there when they are read is not sure. */
+/* An opened file. Everything in it was checked against the file's size; that the bytes are still there when they are
+ * read is not sure. */
 typedef struct tg_st_file {
     tg_tape      *tape;
     char          path[TG_PATH_TEXT]; /* for sentences */
     int           fd;                 /* -1: not open */
     int64_t       data_at, data_size;
-    char         *text;               /* the header; names lie in it */
+    char         *text; /* the header; names lie in it */
     size_t        text_size;
-    tg_st_entry  *entry;              /* in the order of the data, without gap or overlap */
+    tg_st_entry  *entry; /* in the order of the data, without gap or overlap */
     size_t        n, capacity;
-    tg_st_entry **by_name;            /* sorted; all different */
+    tg_st_entry **by_name; /* sorted; all different */
 } tg_st_file;
 
 /* Errors are told in the name of `function`; after one there is nothing to close. */

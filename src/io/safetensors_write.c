@@ -34,9 +34,12 @@ static tg_status add_name(writer *w, const char *name)
     if (!string) return tg_out_of_memory(w->tape, w->function);
     const size_t flags = JSON_ENCODE_ANY, length = json_dumpb(string, NULL, 0, flags);
     tg_status    s = TG_OK;
-    if (length == 0) s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name of a tensor is not UTF-8");
-    else if (!TG_GROW(w->tape, w->header, w->capacity, w->used + length)) s = TG_ERR_MEMORY;
-    else w->used += json_dumpb(string, w->header + w->used, length, flags);
+    if (length == 0)
+        s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name of a tensor is not UTF-8");
+    else if (!TG_GROW(w->tape, w->header, w->capacity, w->used + length))
+        s = TG_ERR_MEMORY;
+    else
+        w->used += json_dumpb(string, w->header + w->used, length, flags);
     json_decref(string);
     return s;
 }
@@ -52,10 +55,11 @@ static tg_status add_tensor(writer *w, const char *name, const tg_tensor *t, siz
     return add(w, text, strlen(text)) ? TG_OK : TG_ERR_MEMORY;
 }
 
-/* ---- the order of the data ---------------------------------------------------------------------------------------- */
+/* ---- the order of the data ----------------------------------------------------------------------------------------
+ */
 
-/* As given, but larger elements first, so that each tensor is aligned in the file as its elements need: for each tensor in that order
- * calls visit. */
+/* As given, but larger elements first, so that each tensor is aligned in the file as its elements need: for each tensor
+ * in that order calls visit. */
 typedef tg_status (*visit_fn)(writer *w, int i, size_t bytes, void *ctx);
 
 static tg_status in_order(writer *w, visit_fn visit, void *ctx)
@@ -96,12 +100,13 @@ static tg_status write_values(writer *w, int i, size_t bytes, void *ctx)
     return tg_replace_write(ctx, data, bytes);
 }
 
-/* ---- saving ------------------------------------------------------------------------------------------------------- */
+/* ---- saving -------------------------------------------------------------------------------------------------------
+ */
 
 static tg_status make_header(writer *w)
 {
-    char      length[8] = {0};
-    size_t    offset    = 0;
+    char   length[8] = {0};
+    size_t offset    = 0;
     if (!add(w, length, 8) || !add(w, "{", 1)) return TG_ERR_MEMORY;
     tg_status s = in_order(w, describe, &offset);
     if (s != TG_OK) return s;
@@ -115,7 +120,10 @@ static tg_status make_header(writer *w)
     return TG_OK;
 }
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static tg_status check_names(writer *w)
 {

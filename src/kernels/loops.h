@@ -22,6 +22,13 @@
 #define FMA(A, B, D) ((A) * (B) + (D))
 #endif
 
+/* A call inside a loop would keep it scalar. */
+#if defined(__GNUC__)
+#define INLINE static inline __attribute__((always_inline))
+#else
+#define INLINE static inline
+#endif
+
 /* Iterations are independent, also where out is an input. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* the few loops that call libm stay scalar */

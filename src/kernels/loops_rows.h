@@ -6,27 +6,27 @@
 
 /* n < LANES elements into a whole vector, the others 0, and back. */
 #if VECTOR_SIZE == 64
-static inline void load_part_f32(float *to, const float *from, size_t n)
+INLINE void load_part_f32(float *to, const float *from, size_t n)
 {
     _mm512_storeu_ps(to, _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), from));
 }
-static inline void store_part_f32(float *to, const float *from, size_t n)
+INLINE void store_part_f32(float *to, const float *from, size_t n)
 {
     _mm512_mask_storeu_ps(to, (__mmask16)((1u << n) - 1), _mm512_loadu_ps(from));
 }
-static inline void load_part_f64(double *to, const double *from, size_t n)
+INLINE void load_part_f64(double *to, const double *from, size_t n)
 {
     _mm512_storeu_pd(to, _mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), from));
 }
-static inline void store_part_f64(double *to, const double *from, size_t n)
+INLINE void store_part_f64(double *to, const double *from, size_t n)
 {
     _mm512_mask_storeu_pd(to, (__mmask8)((1u << n) - 1), _mm512_loadu_pd(from));
 }
-static inline void load_part_u8(uint8_t *to, const uint8_t *from, size_t n)
+INLINE void load_part_u8(uint8_t *to, const uint8_t *from, size_t n)
 {
     _mm_storeu_si128((__m128i *)to, _mm_maskz_loadu_epi8((__mmask16)((1u << n) - 1), from));
 }
-static inline void store_part_u8(uint8_t *to, const uint8_t *from, size_t n)
+INLINE void store_part_u8(uint8_t *to, const uint8_t *from, size_t n)
 {
     _mm_mask_storeu_epi8(to, (__mmask16)((1u << n) - 1), _mm_loadu_si128((const __m128i *)from));
 }
@@ -35,42 +35,42 @@ enum { U8_PART = 16 };
 #if VECTOR_SIZE == 32
 /* Lane k takes part where mask[k] is negative: n ones from part_mask + 8 - n. */
 static const int32_t part_mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-static inline __m256i part_f32(size_t n) { return _mm256_loadu_si256((const __m256i *)(part_mask + 8 - n)); }
-static inline __m256i part_f64(size_t n) { return _mm256_loadu_si256((const __m256i *)(part_mask + 8 - 2 * n)); }
-static inline void    load_part_f32(float *to, const float *from, size_t n)
+INLINE __m256i part_f32(size_t n) { return _mm256_loadu_si256((const __m256i *)(part_mask + 8 - n)); }
+INLINE __m256i part_f64(size_t n) { return _mm256_loadu_si256((const __m256i *)(part_mask + 8 - 2 * n)); }
+INLINE void    load_part_f32(float *to, const float *from, size_t n)
 {
     _mm256_storeu_ps(to, _mm256_maskload_ps(from, part_f32(n)));
 }
-static inline void store_part_f32(float *to, const float *from, size_t n)
+INLINE void store_part_f32(float *to, const float *from, size_t n)
 {
     _mm256_maskstore_ps(to, part_f32(n), _mm256_loadu_ps(from));
 }
-static inline void load_part_f64(double *to, const double *from, size_t n)
+INLINE void load_part_f64(double *to, const double *from, size_t n)
 {
     _mm256_storeu_pd(to, _mm256_maskload_pd(from, part_f64(n)));
 }
-static inline void store_part_f64(double *to, const double *from, size_t n)
+INLINE void store_part_f64(double *to, const double *from, size_t n)
 {
     _mm256_maskstore_pd(to, part_f64(n), _mm256_loadu_pd(from));
 }
 #else
 #define PART(SUFFIX, TYPE)                                                                                             \
-    static inline void load_part_##SUFFIX(TYPE *to, const TYPE *from, size_t n)                                       \
+    INLINE void load_part_##SUFFIX(TYPE *to, const TYPE *from, size_t n)                                       \
     {                                                                                                                 \
         for (size_t k = 0; k < LANES(TYPE); k++) to[k] = k < n ? from[k] : 0;                                         \
     }                                                                                                                 \
-    static inline void store_part_##SUFFIX(TYPE *to, const TYPE *from, size_t n)                                      \
+    INLINE void store_part_##SUFFIX(TYPE *to, const TYPE *from, size_t n)                                      \
     {                                                                                                                 \
         for (size_t k = 0; k < n; k++) to[k] = from[k];                                                               \
     }
 PART(f32, float)
 PART(f64, double)
 #endif
-static inline void load_part_u8(uint8_t *to, const uint8_t *from, size_t n)
+INLINE void load_part_u8(uint8_t *to, const uint8_t *from, size_t n)
 {
     for (size_t k = 0; k < 8; k++) to[k] = k < n ? from[k] : 0;
 }
-static inline void store_part_u8(uint8_t *to, const uint8_t *from, size_t n)
+INLINE void store_part_u8(uint8_t *to, const uint8_t *from, size_t n)
 {
     for (size_t k = 0; k < n; k++) to[k] = from[k];
 }
@@ -84,7 +84,7 @@ enum { U8_PART = 8 };
 #define PAD_f64(TYPE) LANES(TYPE)
 
 #define LOOP1(NAME, SUFFIX, TYPE, RS, RESULT, EXPR)                                                                    \
-    static inline RESULT one_##NAME##_##SUFFIX(TYPE x)                                                                \
+    INLINE RESULT one_##NAME##_##SUFFIX(TYPE x)                                                                \
     {                                                                                                                 \
         typedef TYPE T;                                                                                               \
         (void)x;                                                                                                      \
@@ -110,7 +110,7 @@ enum { U8_PART = 8 };
     }
 
 #define LOOP2(NAME, SUFFIX, TYPE, RS, RESULT, EXPR)                                                                    \
-    static inline RESULT one_##NAME##_##SUFFIX(TYPE x, TYPE y)                                                        \
+    INLINE RESULT one_##NAME##_##SUFFIX(TYPE x, TYPE y)                                                        \
     {                                                                                                                 \
         typedef TYPE T;                                                                                               \
         return (RESULT)(0 ? (T)0 : (EXPR));                                                                           \
@@ -137,7 +137,7 @@ enum { U8_PART = 8 };
 
 /* AS, A: suffix and type of the first operand, which may be a condition. */
 #define LOOP3(NAME, SUFFIX, TYPE, AS, A, EXPR)                                                                         \
-    static inline TYPE one_##NAME##_##SUFFIX(A x, TYPE y, TYPE z)                                                     \
+    INLINE TYPE one_##NAME##_##SUFFIX(A x, TYPE y, TYPE z)                                                     \
     {                                                                                                                 \
         typedef TYPE T;                                                                                               \
         return (0 ? (T)0 : (EXPR));                                                                                   \

@@ -2,13 +2,13 @@
  * near-minimax fits; errors are relative, of exact arithmetic. */
 
 /* error 3.2e-9 */
-static inline float exp_q_f32(float r)
+INLINE float exp_q_f32(float r)
 {
     return FMA(r, FMA(r, FMA(r, FMA(r, 1.39505731e-3f, 8.36895348e-3f), 0.0416662047f), 0.166665183f), 0.50000001f);
 }
 
 /* ln(1 + f) = f - f^2/2 + f^3 P(f), error 3.2e-8 */
-static inline float log_of_f32(float f, float e)
+INLINE float log_of_f32(float f, float e)
 {
     const float z = f * f;
     const float p = FMA(f, FMA(f, FMA(f, FMA(f, FMA(f, FMA(f, 0.0870048848f, -0.142674457f), 0.149147358f), -0.165775906f),
@@ -17,69 +17,78 @@ static inline float log_of_f32(float f, float e)
     return FMA(e, (float)LN2_HI, f + FMA(z, -0.5f, y));
 }
 
-static inline float exponent_f32(uint32_t u) { return (float)((int32_t)u >> 23); }
+INLINE float exponent_f32(uint32_t u) { return (float)((int32_t)u >> 23); }
 
-static inline float zero_mul_f32(float g, float s)
+INLINE float zero_mul_f32(float g, float s)
 {
     const float p = g * s;
     return g == 0 ? 0 : p;
 }
-static inline float zero_div_f32(float g, float s)
+INLINE float zero_div_f32(float g, float s)
 {
     const float p = g / s;
     return g == 0 ? 0 : p;
 }
 
-/* erf x = x P(x^2)/Q(x^2) up to 3.95, where it is 1 to the last bit; all coefficients positive, so nothing cancels. Error 1.5e-8. */
-static inline float erf_f32(float x)
+/* Up to 1.5 erf x = x P(x^2) (error 1.5e-8); beyond it 1 minus a polynomial, which there is small (error 3.8e-8); from 3.95 on it is 1
+ * to the last bit. */
+INLINE float erf_f32(float x)
 {
-    float c = x > 3.95f ? 3.95f : x;
-    c       = c < -3.95f ? -3.95f : c;
-    const float z = c * c;
-    const float p = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, 5.82204659e-6f, 3.8548112e-4f), 4.16687883e-3f), 0.0552514996f),
-                               0.193326819f), 1.12837917f);
-    const float q = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, 2.08488366e-7f, 6.54127177e-5f), 1.37487775e-3f), 0.0160982828f),
-                                      0.117186941f), 0.504664766f), 1.0f);
-    const float y = c * p / q, top = y > 1 ? 1 : y;
-    return top < -1 ? -1 : top;
+    const float b = magnitude_f32(x), a = b > 3.95f ? 3.95f : b, z = a * a, u = a - 2.725f;
+    const float p = FMA(z, FMA(z, FMA(z, FMA(z, -5.66526654e-6f, 9.20498915e-5f), -8.04614926e-4f), 5.17283036e-3f), -0.0268371709f);
+    const float inner = a * FMA(z, FMA(z, FMA(z, p, 0.112829692f), -0.376125485f), 1.12837915f);
+    const float q = FMA(u, FMA(u, FMA(u, FMA(u, FMA(u, -4.15724788e-5f, 1.17975464e-4f), 3.69373595e-5f), -6.95711254e-4f), 1.80051287e-3f),
+                        -2.99591448e-3f);
+    const float tail = FMA(u, FMA(u, FMA(u, FMA(u, FMA(u, q, 3.60796508e-3f), -3.10768917e-3f), 1.83334339e-3f), -6.72038588e-4f),
+                           1.16301333e-4f);
+    const float outer = 1 - tail, y = a > 1.5f ? outer : inner;
+    return number_f32(bits_f32(y) | (bits_f32(x) & 0x80000000u));
 }
 
-/* Phi(-a) = e^(-a^2/2) R(a) for 0 <= a <= 14.6, R = P/Q (error 2.6e-8). The rounding error l of a^2 matters where a^2/2 is large. */
-static inline float tail_exp_f32(float a)
+/* m 2^w, -254 < w <= 0, for a double w whose rounding error a float could not hold: precise also where the result is tiny. */
+INLINE float scaled_exp2_f32(float m, double w)
 {
-    const float h = a * a;
-#ifdef __FMA__
-    const float l = FMA(a, a, -h);
-#else
-    const float hi = number_f32(bits_f32(a) & 0xfffff000u), lo = a - hi; /* Dekker's product */
-    const float l  = ((hi * hi - h) + 2 * hi * lo) + lo * lo;
-#endif
-    const float e = exp_f32(-0.5f * h);
-    return FMA(-0.5f * l, e, e);
+    const double   magic = 6755399441055744.0 + 254, t = w + magic;
+    const float    r = (float)(w - (t - magic)) * 0.69314718f, p = FMA(r, FMA(r, exp_q_f32(r), 1), 1);
+    const uint32_t b = (uint32_t)bits_f64(t), half = b >> 1;
+    return m * p * number_f32(half << 23) * number_f32((b - half) << 23);
 }
-static inline float tail_ratio_f32(float a)
+
+/* Phi(-a) = e^(-a^2/2) R(a) for 0 <= a <= 14.6; (a + 3) R is a polynomial in t = (a - 3)/(a + 3) (error 2e-8) */
+INLINE float tail_ratio_f32(float a)
 {
-    const float p = FMA(a, FMA(a, FMA(a, FMA(a, 3.60896051e-3f, 0.037261117f), 0.173316847f), 0.425057645f), 0.5f);
-    const float q = FMA(a, FMA(a, FMA(a, FMA(a, FMA(a, 9.0461168e-3f, 0.0934099814f), 0.443269381f), 1.16154645f), 1.64799991f), 1.0f);
-    return p / q;
+    const float w = 1 / (a + 3), t = (a - 3) * w;
+    const float p = FMA(t, FMA(t, FMA(t, FMA(t, 5.24014137e-5f, -2.02966489e-4f), -9.46831686e-4f), 1.01639118e-3f), 6.93733217e-3f);
+    return w * FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, p, -0.0104622585f), -0.0472581544f), 0.230017693f), -0.509332166f), 0.729083692f);
 }
-/* x Phi(x) = max(x, 0) - a Phi(-a), a = |x| */
-static inline float gelu_f32(float x)
+/* x Phi(x) = max(x, 0) - a Phi(-a), a = |x|. 0.72… = log2(e)/2 */
+INLINE float gelu_f32(float x)
 {
-    const float b = number_f32(bits_f32(x) & 0x7fffffffu), a = b > 14.6f ? 14.6f : b;
-    return (x > 0 ? x : 0) - a * tail_ratio_f32(a) * tail_exp_f32(a);
+    const float  b = magnitude_f32(x), a = b > 14.6f ? 14.6f : b;
+    const double d = (double)a;
+    return (x > 0 ? x : 0) - scaled_exp2_f32(a * tail_ratio_f32(a), d * d * -0.72134752044448170);
 }
 /* Phi(x) + x phi(x) = w or 1 - w, w = e^(-a^2/2) (R(a) - a / sqrt(2 pi)) */
-static inline float phi_slope_f32(float x)
+INLINE float phi_slope_f32(float x)
 {
-    const float b = number_f32(bits_f32(x) & 0x7fffffffu), a = b > 14.6f ? 14.6f : b;
-    const float w = exp_f32(-0.5f * a * a) * FMA(a, -0.39894228f, tail_ratio_f32(a));
+    const float b = magnitude_f32(x), a = b > 14.6f ? 14.6f : b;
+    const float w = exp_below_f32(-0.5f * a * a) * FMA(a, -0.39894228f, tail_ratio_f32(a));
     return x < 0 ? w : 1 - w;
+}
+
+/* x sigmoid(v), v = k x (1 + a x^2): with e = e^-|v| it is x/(1+e) on the right and x e/(1+e) on the left. k log2(e) = 2.30… Where e is
+ * subnormal and imprecise, 1+e does not care. */
+INLINE float gelu_tanh_f32(float x)
+{
+    const float  b = magnitude_f32(x), a = b > 11 ? 11 : b;
+    const double d = (double)a, w = d * FMA(d * d, -0.10294323958002349, -2.3022081981443249);
+    const float  e = scaled_exp2_f32(1, w), left = scaled_exp2_f32(-a, w);
+    return (x < 0 ? left : x) / (1 + e);
 }
 
 /* r = x - n pi/2 in double: n times the 33-bit pieces of pi/2 is exact up to |x| = 2^20; quadrant = n mod 4 */
 enum { TRIG_LIMIT = 1000000 };
-static inline float trig_f32(float x, int turn)
+INLINE float trig_f32(float x, int turn)
 {
     const double magic = 6755399441055744.0, d = (double)x;
     const double t = d * 0x1.45f306dc9c883p-1 + magic, n = t - magic;
@@ -91,22 +100,26 @@ static inline float trig_f32(float x, int turn)
     const float    y = quadrant & 1 ? c : s;
     return number_f32(bits_f32(y) ^ ((quadrant & 2) << 30));
 }
-static inline float sin_f32(float x)
+INLINE float sin_f32(float x)
 {
     const float y = trig_f32(x, 0);
     return x == 0 ? x : y; /* -0 stays -0 */
 }
-static inline float cos_f32(float x) { return trig_f32(x, 1); }
+INLINE float cos_f32(float x) { return trig_f32(x, 1); }
 
-/* |x|^y = e^(y ln |x|) in double; then the sign, and what C says of the special cases. */
-static inline float pow_f32(float x, float y)
+/* |x|^y = 2^(y log2 |x|) in double; then the sign, and what C says of the special cases. */
+INLINE float pow_f32(float x, float y)
 {
-    const float    ax = number_f32(bits_f32(x) & 0x7fffffffu), ay = number_f32(bits_f32(y) & 0x7fffffffu);
-    const float    p = (float)exp_f64((double)y * log_f64((double)ax));
-    const double   magic = 6755399441055744.0, d = (double)(ay > 0x1p25f ? 0x1p25f : ay), t = d + magic; /* all above 2^25 are even */
-    const int      whole = t - magic == d, odd = whole & (int)(bits_f64(t) & 1);
-    const uint32_t minus = bits_f32(x) & 0x80000000u;
-    const int      undefined = (x < 0) & (x > -INFINITY) & !whole, one = (y == 0) | (x == 1) | ((x == -1) & (ay == INFINITY));
-    const float    signed_p = number_f32(bits_f32(p) | (odd ? minus : 0)), z = undefined ? NAN : signed_p;
-    return one ? 1 : z;
+    const float    ax = magnitude_f32(x), ay = magnitude_f32(y);
+    const double   dx = (double)ax, magic = 6755399441055744.0;
+    const uint64_t u = bits_f64(dx) - SQRT_HALF_F64; /* as in log_f64; a float is never subnormal as a double */
+    const double   l = log_of_f64(fraction_f64(u) - 1, exponent_f64(u)), zero = ax == 0 ? (double)-INFINITY : l;
+    const double   ln = ax < INFINITY ? zero : dx;
+    const float    p = (float)exp_f64((double)y * ln);
+    const double   d = (double)(ay > 0x1p25f ? 0x1p25f : ay), t = d + magic; /* all above 2^25 are even */
+    const uint32_t whole = t - magic == d ? 1 : 0, odd = whole & (uint32_t)bits_f64(t);
+    const uint32_t sign = bits_f32(x) & (odd << 31);
+    const float    signed_p = number_f32(bits_f32(p) | sign);
+    const float    z = ((x < 0) & (ax < INFINITY) & (whole == 0)) ? NAN : signed_p;
+    return ((y == 0) | (x == 1) | ((x == -1) & (ay == INFINITY))) ? 1 : z;
 }

@@ -1,15 +1,16 @@
-/* create.c - tensors from nothing and from the caller's data. A filled tensor is a constant of rank 0, expanded: it takes no memory. */
+/* create.c - tensors from nothing and from the caller's data. A filled tensor is a constant of rank 0, expanded: it
+ * takes no memory. */
 #include "ops.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- constants ---------------------------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------------------------------- */
 
 static tg_status const_infer(tg_call *c)
 {
     c->shape.rank = 0;
-    c->dtype = (tg_dtype)(c->op - tg_op_const);
+    c->dtype      = (tg_dtype)(c->op - tg_op_const);
     return TG_OK;
 }
 
@@ -34,7 +35,10 @@ static tg_status const_run(tg_call *c)
     return TG_OK;
 }
 
-#define CONSTANT(SUFFIX) {.name = "const_" #SUFFIX, .kind = TG_CONST, .arity = 0, .infer = const_infer, .run = const_run}
+#define CONSTANT(SUFFIX)                                                                                               \
+    {                                                                                                                  \
+        .name = "const_" #SUFFIX, .kind = TG_CONST, .arity = 0, .infer = const_infer, .run = const_run                 \
+    }
 const tg_op tg_op_const[TG_NDTYPES] = {
     [TG_F32] = CONSTANT(f32), [TG_F64] = CONSTANT(f64), [TG_I64] = CONSTANT(i64),
     [TG_I32] = CONSTANT(i32), [TG_U8] = CONSTANT(u8),   [TG_BOOL] = CONSTANT(bool),
@@ -55,7 +59,10 @@ tg_tensor *tg_full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double 
 
 tg_tensor *tg_zeros(tg_tape *tape, const tg_shape *shape) { return tape ? tg_full(tape, tape->dtype, shape, 0) : NULL; }
 tg_tensor *tg_ones(tg_tape *tape, const tg_shape *shape) { return tape ? tg_full(tape, tape->dtype, shape, 1) : NULL; }
-tg_tensor *tg_scalar(tg_tape *tape, double value) { return tape ? tg_full(tape, tape->dtype, TG_SCALAR_SHAPE, value) : NULL; }
+tg_tensor *tg_scalar(tg_tape *tape, double value)
+{
+    return tape ? tg_full(tape, tape->dtype, TG_SCALAR_SHAPE, value) : NULL;
+}
 
 static tg_tensor *full_like(tg_tensor *t, const char *function, double value)
 {
@@ -66,7 +73,7 @@ static tg_tensor *full_like(tg_tensor *t, const char *function, double value)
 tg_tensor *tg_zeros_like(tg_tensor *t) { return full_like(t, "tg_zeros_like", 0); }
 tg_tensor *tg_ones_like(tg_tensor *t) { return full_like(t, "tg_ones_like", 1); }
 
-/* ---- ranges ------------------------------------------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
 typedef struct range_attr {
     int64_t n, dtype;
@@ -75,12 +82,13 @@ typedef struct range_attr {
 static tg_status arange_infer(tg_call *c)
 {
     const range_attr *a = c->attr;
-    c->shape = (tg_shape){1, {a->n}};
-    c->dtype = (tg_dtype)a->dtype;
+    c->shape            = (tg_shape){1, {a->n}};
+    c->dtype            = (tg_dtype)a->dtype;
     return TG_OK;
 }
 
-#define COUNT_UP(T) for (int64_t k = 0; k < a->n; k++) ((T *)c->y.data)[k] = (T)k
+#define COUNT_UP(T)                                                                                                    \
+    for (int64_t k = 0; k < a->n; k++) ((T *)c->y.data)[k] = (T)k
 
 static tg_status arange_run(tg_call *c)
 {
@@ -102,7 +110,8 @@ tg_tensor *tg_arange(tg_tape *tape, tg_dtype dtype, int64_t n)
     static const int64_t most[TG_NDTYPES] = {INT64_MAX, INT64_MAX, INT64_MAX, (int64_t)INT32_MAX + 1, 256, 2};
     if (!tape || !is_dtype(tape, "tg_arange", dtype)) return NULL;
     if (n < 0 || n > most[dtype]) {
-        tg_fail_on(tape, TG_ERR_ARG, "tg_arange", "%lld numbers are not possible in %s", (long long)n, tg_dtype_name(dtype));
+        tg_fail_on(tape, TG_ERR_ARG, "tg_arange", "%lld numbers are not possible in %s", (long long)n,
+                   tg_dtype_name(dtype));
         return NULL;
     }
     const range_attr a = {n, dtype};
@@ -117,21 +126,23 @@ typedef struct linspace_attr {
 static tg_status linspace_infer(tg_call *c)
 {
     const linspace_attr *a = c->attr;
-    c->shape = (tg_shape){1, {a->n}};
-    c->dtype = (tg_dtype)a->dtype;
+    c->shape               = (tg_shape){1, {a->n}};
+    c->dtype               = (tg_dtype)a->dtype;
     return TG_OK;
 }
 
 /* Each half is counted from its own end, so that both ends come out exactly. */
 static tg_status linspace_run(tg_call *c)
 {
-    const linspace_attr *a = c->attr;
+    const linspace_attr *a    = c->attr;
     const double         step = a->n > 1 ? (a->to - a->from) / (double)(a->n - 1) : 0;
     for (int64_t k = 0; k < a->n; k++) {
         const bool   lower = a->n == 1 || k < a->n / 2;
-        const double v = lower ? a->from + step * (double)k : a->to - step * (double)(a->n - 1 - k);
-        if (c->y.dtype == TG_F32) ((float *)c->y.data)[k] = (float)v;
-        else ((double *)c->y.data)[k] = v;
+        const double v     = lower ? a->from + step * (double)k : a->to - step * (double)(a->n - 1 - k);
+        if (c->y.dtype == TG_F32)
+            ((float *)c->y.data)[k] = (float)v;
+        else
+            ((double *)c->y.data)[k] = v;
     }
     return TG_OK;
 }
@@ -142,7 +153,8 @@ tg_tensor *tg_linspace(tg_tape *tape, double from, double to, int64_t n)
 {
     if (!tape) return NULL;
     if (n < 0 || !isfinite(to - from)) {
-        tg_fail_on(tape, TG_ERR_ARG, "tg_linspace", "%lld numbers from %g to %g are not possible", (long long)n, from, to);
+        tg_fail_on(tape, TG_ERR_ARG, "tg_linspace", "%lld numbers from %g to %g are not possible", (long long)n, from,
+                   to);
         return NULL;
     }
     const linspace_attr a = {from, to, n, tape->dtype};
@@ -160,37 +172,49 @@ tg_tensor *tg_eye(tg_tape *tape, int64_t n)
     return tg_to(tg_eq(tg_unsqueeze(k, 1), k), tape->dtype);
 }
 
-/* ---- the caller's data -------------------------------------------------------------------------------------------- */
+/* ---- the caller's data ------------------------------------------------------------------------------------------- */
 
 /* Can `data` be read as a tensor of this dtype and shape? */
-static bool is_data(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, const void *data, size_t *bytes)
+static bool is_data(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, const void *data,
+                    size_t *bytes)
 {
     char text[TG_SHAPE_TEXT];
     if (!is_dtype(tape, function, dtype)) return false;
-    if (!shape) tg_fail_on(tape, TG_ERR_NULL, function, "the shape is NULL");
+    if (!shape)
+        tg_fail_on(tape, TG_ERR_NULL, function, "the shape is NULL");
     else if (tg_shape_size(shape, dtype, NULL, bytes) != TG_OK)
-        tg_fail_on(tape, TG_ERR_SHAPE, function, "the shape %s is invalid: rank 0 to 8, sizes >= 0, total size within memory",
+        tg_fail_on(tape, TG_ERR_SHAPE, function,
+                   "the shape %s is invalid: rank 0 to 8, sizes >= 0, total size within memory",
                    tg_shape_text(shape, text, sizeof text));
-    else if (!data && *bytes) tg_fail_on(tape, TG_ERR_NULL, function, "the data is NULL, for a shape that has elements");
-    else return true;
+    else if (!data && *bytes)
+        tg_fail_on(tape, TG_ERR_NULL, function, "the data is NULL, for a shape that has elements");
+    else
+        return true;
     return false;
 }
 
 tg_tensor *tg_from_data(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data)
 {
     size_t bytes = 0;
-    void  *room = NULL;
+    void  *room  = NULL;
     if (!tape || !is_data(tape, "tg_from_data", dtype, shape, data, &bytes)) return NULL;
     const tg_node *n = tg_new_leaf(tape, dtype, shape, NULL, &room);
     if (!n) return NULL;
     if (dtype == TG_BOOL) /* whatever the caller's bytes are, a bool is 0 or 1 */
         for (size_t k = 0; k < bytes; k++) ((uint8_t *)room)[k] = ((const uint8_t *)data)[k] != 0;
-    else if (bytes) memcpy(room, data, bytes);
+    else if (bytes)
+        memcpy(room, data, bytes);
     return tg_handle(n);
 }
 
-tg_tensor *tg_from_f32(tg_tape *tape, const tg_shape *shape, const float *data) { return tg_from_data(tape, TG_F32, shape, data); }
-tg_tensor *tg_from_f64(tg_tape *tape, const tg_shape *shape, const double *data) { return tg_from_data(tape, TG_F64, shape, data); }
+tg_tensor *tg_from_f32(tg_tape *tape, const tg_shape *shape, const float *data)
+{
+    return tg_from_data(tape, TG_F32, shape, data);
+}
+tg_tensor *tg_from_f64(tg_tape *tape, const tg_shape *shape, const double *data)
+{
+    return tg_from_data(tape, TG_F64, shape, data);
+}
 tg_tensor *tg_from_i64(tg_tape *tape, const tg_shape *shape, const int64_t *data)
 {
     return tg_from_data(tape, TG_I64, shape, data);
@@ -203,8 +227,8 @@ tg_tensor *tg_borrow(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const
     if (dtype == TG_BOOL)
         for (size_t k = 0; k < bytes; k++)
             if (((const uint8_t *)data)[k] > 1) {
-                tg_fail_on(tape, TG_ERR_ARG, "tg_borrow", "byte %zu is %u, and a bool is 0 or 1; tg_from_data converts", k,
-                           ((const uint8_t *)data)[k]);
+                tg_fail_on(tape, TG_ERR_ARG, "tg_borrow", "byte %zu is %u, and a bool is 0 or 1; tg_from_data converts",
+                           k, ((const uint8_t *)data)[k]);
                 return NULL;
             }
     return tg_handle(tg_new_leaf(tape, dtype, shape, data, NULL)); /* data NULL: an empty tensor with room of its own */

@@ -1,7 +1,8 @@
-/* index.c - picking by index tensors: one_hot, gather, index_select, the additions that are their gradients, and the check of labels.
+/* index.c - picking by index tensors: one_hot, gather, index_select, the additions that are their gradients, and the
+ * check of labels.
  *
- * Indices are i64 or i32. They are checked when the values are computed; the sentence names the first bad one. Additions at the same
- * place happen in the order of the indices: the result is the same in every run. */
+ * Indices are i64 or i32. They are checked when the values are computed; the sentence names the first bad one.
+ * Additions at the same place happen in the order of the indices: the result is the same in every run. */
 #include "ops.h"
 
 #include <string.h>
@@ -26,7 +27,9 @@ static tg_status bad_index(const tg_call *c, const tg_array *index, int64_t k, i
 {
     char text[TG_SHAPE_TEXT];
     place(index->shape, k, text, sizeof text);
-    if (size == 0) return tg_fail(c, TG_ERR_INDEX, "index %lld at %s: there is nothing to index, the size is 0", (long long)v, text);
+    if (size == 0)
+        return tg_fail(c, TG_ERR_INDEX, "index %lld at %s: there is nothing to index, the size is 0", (long long)v,
+                       text);
     return tg_fail(c, TG_ERR_INDEX, "index %lld at %s is outside 0 to %lld", (long long)v, text, (long long)(size - 1));
 }
 
@@ -34,7 +37,7 @@ static tg_status bad_index(const tg_call *c, const tg_array *index, int64_t k, i
 static tg_status read_index(tg_call *c, int i, int64_t size, const int64_t **out)
 {
     const tg_array *index = &c->x[i];
-    int64_t         n = 0;
+    int64_t         n     = 0;
     tg_shape_size(index->shape, TG_I64, &n, NULL);
     *out = index->data;
     if (index->dtype == TG_I32 && n > 0) {
@@ -51,9 +54,12 @@ static tg_status read_index(tg_call *c, int i, int64_t size, const int64_t **out
 /* One element; sizes are known at compile time, so that each becomes one move. */
 static inline void copy_one(char *y, const char *x, size_t size)
 {
-    if (size == 4) memcpy(y, x, 4);
-    else if (size == 8) memcpy(y, x, 8);
-    else *y = *x;
+    if (size == 4)
+        memcpy(y, x, 4);
+    else if (size == 8)
+        memcpy(y, x, 8);
+    else
+        *y = *x;
 }
 
 static void zero(const tg_array *y)
@@ -70,7 +76,7 @@ static int64_t count_of(const tg_shape *s, int from, int to)
     return n;
 }
 
-/* ---- check_index: attr is the number of classes -------------------------------------------------------------------- */
+/* ---- check_index: attr is the number of classes ------------------------------------------------------------------ */
 
 static tg_status check_index_infer(tg_call *c)
 {
@@ -100,7 +106,7 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t classes)
     return tg_record(&tg_op_check_index, &index, 1, &classes, sizeof classes);
 }
 
-/* ---- one_hot ------------------------------------------------------------------------------------------------------ */
+/* ---- one_hot ----------------------------------------------------------------------------------------------------- */
 
 typedef struct one_hot_attr {
     int64_t classes, dtype;
@@ -109,18 +115,19 @@ typedef struct one_hot_attr {
 static tg_status one_hot_infer(tg_call *c)
 {
     const one_hot_attr *a = c->attr;
-    c->shape = *tg_in_shape(c, 0);
+    c->shape              = *tg_in_shape(c, 0);
     if (a->classes < 0) return tg_fail(c, TG_ERR_ARG, "the number of classes is %lld", (long long)a->classes);
-    if (c->shape.rank == TG_MAX_RANK) return tg_fail(c, TG_ERR_SHAPE, "the result would have more than %d axes", TG_MAX_RANK);
+    if (c->shape.rank == TG_MAX_RANK)
+        return tg_fail(c, TG_ERR_SHAPE, "the result would have more than %d axes", TG_MAX_RANK);
     c->shape.dim[c->shape.rank++] = a->classes;
-    c->dtype = (tg_dtype)a->dtype;
+    c->dtype                      = (tg_dtype)a->dtype;
     return need_index(c, 0);
 }
 
 static tg_status one_hot_run(tg_call *c)
 {
     const int64_t  classes = ((const one_hot_attr *)c->attr)->classes;
-    const int64_t  n = count_of(c->y.shape, 0, c->y.shape->rank - 1);
+    const int64_t  n       = count_of(c->y.shape, 0, c->y.shape->rank - 1);
     const int64_t *index;
     tg_status      s = read_index(c, 0, classes, &index);
     if (s != TG_OK) return s;
@@ -143,9 +150,10 @@ tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes)
     return tg_record(&tg_op_one_hot, &index, 1, &a, sizeof a);
 }
 
-/* ---- gather: attr is the axis. scatter_add: and the sizes of the result -------------------------------------------- */
+/* ---- gather: attr is the axis. scatter_add: and the sizes of the result ------------------------------------------ */
 
-/* Runs over the elements of an index tensor and knows, for each, the offset in a tensor with this shape beside the axis. */
+/* Runs over the elements of an index tensor and knows, for each, the offset in a tensor with this shape beside the
+ * axis. */
 typedef struct cursor {
     const tg_shape *index;
     int64_t         at[TG_MAX_RANK], stride[TG_MAX_RANK], along, offset;
@@ -181,7 +189,8 @@ static tg_status gather_infer(tg_call *c)
 {
     const int64_t axis = *(const int64_t *)c->attr;
     if (!fits_beside(tg_in_shape(c, 1), tg_in_shape(c, 0), axis))
-        return tg_fail(c, TG_ERR_SHAPE, "the index needs the input's rank, and beside axis %lld at most its sizes", (long long)axis);
+        return tg_fail(c, TG_ERR_SHAPE, "the index needs the input's rank, and beside axis %lld at most its sizes",
+                       (long long)axis);
     c->shape = *tg_in_shape(c, 1);
     c->dtype = tg_dtype_of(c->in[0]);
     return need_index(c, 1);
@@ -190,15 +199,15 @@ static tg_status gather_infer(tg_call *c)
 static tg_status gather_run(tg_call *c)
 {
     const int64_t   axis = *(const int64_t *)c->attr;
-    const tg_shape *x = c->x[0].shape;
+    const tg_shape *x    = c->x[0].shape;
     const int64_t  *index, n = count_of(c->y.shape, 0, c->y.shape->rank);
     const size_t    size = tg_dtype_size(c->y.dtype);
-    tg_status       s = read_index(c, 1, x->dim[axis], &index);
+    tg_status       s    = read_index(c, 1, x->dim[axis], &index);
     if (s != TG_OK) return s;
     cursor u = cursor_make(c->y.shape, x, axis);
     for (int64_t k = 0; k < n; k++, cursor_next(&u))
-        copy_one((char *)c->y.data + (size_t)k * size, (const char *)c->x[0].data + (size_t)(u.offset + index[k] * u.along) * size,
-                 size);
+        copy_one((char *)c->y.data + (size_t)k * size,
+                 (const char *)c->x[0].data + (size_t)(u.offset + index[k] * u.along) * size, size);
     return TG_OK;
 }
 
@@ -228,7 +237,7 @@ typedef struct scatter_attr {
 static tg_status scatter_add_infer(tg_call *c)
 {
     const scatter_attr *a = c->attr;
-    c->shape.rank = tg_in_shape(c, 1)->rank;
+    c->shape.rank         = tg_in_shape(c, 1)->rank;
     memcpy(c->shape.dim, a->dim, (size_t)c->shape.rank * sizeof *a->dim);
     c->dtype = tg_dtype_of(c->in[0]);
     if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
@@ -275,7 +284,7 @@ static tg_tensor *scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, cons
 }
 
 /* ---- index_select and index_add: attr is the axis and x's size along it --------------------------------------------
- * x [outer, size, inner], y [outer, n, inner]: y[o, k, :] = x[o, index[k], :], and for index_add the other way round. */
+ * x [outer, size, inner], y [outer, n, inner]: y[o, k, :] = x[o, index[k], :], and for index_add the reverse. */
 
 typedef struct select_attr {
     int64_t axis, size;
@@ -285,9 +294,9 @@ static tg_status index_select_infer(tg_call *c)
 {
     const select_attr *a = c->attr;
     if (tg_in_shape(c, 1)->rank != 1) return tg_fail(c, TG_ERR_SHAPE, "the index needs rank 1");
-    c->shape = *tg_in_shape(c, 0);
+    c->shape              = *tg_in_shape(c, 0);
     c->shape.dim[a->axis] = tg_in_shape(c, 1)->dim[0];
-    c->dtype = tg_dtype_of(c->in[0]);
+    c->dtype              = tg_dtype_of(c->in[0]);
     return need_index(c, 1);
 }
 
@@ -296,7 +305,7 @@ static tg_status index_select_run(tg_call *c)
     const select_attr *a = c->attr;
     const tg_shape    *s = c->y.shape;
     const int64_t     *index, outer = count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
-    const size_t       row = (size_t)count_of(s, (int)a->axis + 1, s->rank) * tg_dtype_size(c->y.dtype);
+    const size_t       row    = (size_t)count_of(s, (int)a->axis + 1, s->rank) * tg_dtype_size(c->y.dtype);
     tg_status          status = read_index(c, 1, a->size, &index);
     if (status != TG_OK || row == 0) return status;
     char *y = c->y.data;
@@ -331,11 +340,12 @@ tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index)
 static tg_status index_add_infer(tg_call *c)
 {
     const select_attr *a = c->attr;
-    c->shape = *tg_in_shape(c, 0);
-    c->dtype = tg_dtype_of(c->in[0]);
+    c->shape             = *tg_in_shape(c, 0);
+    c->dtype             = tg_dtype_of(c->in[0]);
     if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
     if (tg_in_shape(c, 1)->rank != 1 || tg_in_shape(c, 1)->dim[0] != c->shape.dim[a->axis])
-        return tg_fail(c, TG_ERR_SHAPE, "the index needs rank 1 and the values' size along axis %lld", (long long)a->axis);
+        return tg_fail(c, TG_ERR_SHAPE, "the index needs rank 1 and the values' size along axis %lld",
+                       (long long)a->axis);
     c->shape.dim[a->axis] = a->size;
     return need_index(c, 1);
 }
@@ -352,14 +362,16 @@ static tg_status index_add_run(tg_call *c)
     const select_attr *a = c->attr;
     const tg_shape    *s = c->x[0].shape;
     const int64_t     *index, outer = count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
-    const int64_t      row = count_of(s, (int)a->axis + 1, s->rank);
+    const int64_t      row    = count_of(s, (int)a->axis + 1, s->rank);
     tg_status          status = read_index(c, 1, a->size, &index);
     if (status != TG_OK) return status;
     zero(&c->y);
     for (int64_t o = 0; row > 0 && o < outer; o++)
         for (int64_t k = 0; k < n; k++)
-            if (c->y.dtype == TG_F32) ADD_ROW(float);
-            else ADD_ROW(double);
+            if (c->y.dtype == TG_F32)
+                ADD_ROW(float);
+            else
+                ADD_ROW(double);
     return TG_OK;
 }
 
@@ -369,5 +381,9 @@ static tg_tensor *index_add_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_record(&tg_op_index_select, (tg_tensor *[]){g, c->in[1]}, 2, c->attr, c->attr_size);
 }
 
-const tg_op tg_op_index_add = {
-    .name = "index_add", .arity = 2, .nondiff = 2, .infer = index_add_infer, .run = index_add_run, .vjp = index_add_vjp};
+const tg_op tg_op_index_add = {.name    = "index_add",
+                               .arity   = 2,
+                               .nondiff = 2,
+                               .infer   = index_add_infer,
+                               .run     = index_add_run,
+                               .vjp     = index_add_vjp};

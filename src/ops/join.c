@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- values from one strided array into another ------------------------------------------------------------------- */
+/* ---- values from one strided array into another ------------------------------------------------------------------ */
 
 typedef void (*row_fn)(int64_t n, void *y, int64_t ys, const void *x, int64_t xs);
 
@@ -37,7 +37,8 @@ typedef struct pair {
     int64_t dim[TG_MAX_RANK], ys[TG_MAX_RANK], xs[TG_MAX_RANK];
 } pair;
 
-/* Axes of size 1 are dropped, and neighbours joined where both arrays step over them evenly: rows get as long as they can. */
+/* Axes of size 1 are dropped, and neighbours joined where both arrays step over them evenly: rows get as long as they
+ * can. */
 static void simplify(pair *p)
 {
     int r = 0;
@@ -50,8 +51,8 @@ static void simplify(pair *p)
             continue;
         }
         p->dim[r] = p->dim[k];
-        p->ys[r] = p->ys[k];
-        p->xs[r] = p->xs[k];
+        p->ys[r]  = p->ys[k];
+        p->xs[r]  = p->xs[k];
         r++;
     }
     p->rank = r;
@@ -68,7 +69,8 @@ static void walk(const pair *p, int axis, char *y, const char *x)
         return;
     }
     const int64_t size = (int64_t)p->size;
-    for (int64_t k = 0; k < p->dim[axis]; k++) walk(p, axis + 1, y + k * p->ys[axis] * size, x + k * p->xs[axis] * size);
+    for (int64_t k = 0; k < p->dim[axis]; k++)
+        walk(p, axis + 1, y + k * p->ys[axis] * size, x + k * p->xs[axis] * size);
 }
 
 /* Puts x where y's part with strides ys begins at element `first`, or adds it there. */
@@ -78,14 +80,14 @@ static void move(const tg_array *y, int64_t first, const int64_t *ys, const tg_a
     for (int k = 0; k < p.rank; k++) {
         if (x->shape->dim[k] == 0) return;
         p.dim[k] = x->shape->dim[k];
-        p.ys[k] = ys[k];
-        p.xs[k] = x->stride[k];
+        p.ys[k]  = ys[k];
+        p.xs[k]  = x->stride[k];
     }
     simplify(&p);
     walk(&p, 0, (char *)y->data + first * (int64_t)p.size, x->data);
 }
 
-/* ---- copy --------------------------------------------------------------------------------------------------------- */
+/* ---- copy -------------------------------------------------------------------------------------------------------- */
 
 static tg_status copy_infer(tg_call *c)
 {
@@ -120,20 +122,21 @@ tg_tensor *tg_contiguous(tg_tensor *x)
     return n->op->kind == TG_VIEW ? tg_copy(x) : x;
 }
 
-/* ---- cat: attr is the axis, as int64_t ---------------------------------------------------------------------------- */
+/* ---- cat: attr is the axis, as int64_t --------------------------------------------------------------------------- */
 
 static tg_status cat_infer(tg_call *c)
 {
     const int64_t axis = *(const int64_t *)c->attr;
-    c->shape = *tg_in_shape(c, 0);
-    c->dtype = tg_dtype_of(c->in[0]);
+    c->shape           = *tg_in_shape(c, 0);
+    c->dtype           = tg_dtype_of(c->in[0]);
     for (int i = 1; i < c->n_in; i++) {
         const tg_shape *s = tg_in_shape(c, i);
         if (tg_dtype_of(c->in[i]) != c->dtype)
             return tg_fail(c, TG_ERR_DTYPE, "the dtype of input %d differs; convert it with tg_to", i);
         bool fits = s->rank == c->shape.rank;
         for (int k = 0; fits && k < s->rank; k++) fits = k == axis || s->dim[k] == c->shape.dim[k];
-        if (!fits) return tg_fail(c, TG_ERR_SHAPE, "input %d differs from the first beside axis %lld", i, (long long)axis);
+        if (!fits)
+            return tg_fail(c, TG_ERR_SHAPE, "input %d differs from the first beside axis %lld", i, (long long)axis);
         if (__builtin_add_overflow(c->shape.dim[axis], s->dim[axis], &c->shape.dim[axis]))
             return tg_fail(c, TG_ERR_SHAPE, "the result is too large for memory");
     }
@@ -142,8 +145,8 @@ static tg_status cat_infer(tg_call *c)
 
 static tg_status cat_run(tg_call *c)
 {
-    const int64_t   axis = *(const int64_t *)c->attr;
-    const tg_layout y = tg_layout_contiguous(c->y.shape);
+    const int64_t   axis  = *(const int64_t *)c->attr;
+    const tg_layout y     = tg_layout_contiguous(c->y.shape);
     int64_t         first = 0;
     for (int i = 0; i < c->n_in; i++) {
         move(&c->y, first, y.stride, &c->x[i], put_rows);
@@ -154,7 +157,7 @@ static tg_status cat_run(tg_call *c)
 
 static tg_tensor *cat_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const int64_t axis = *(const int64_t *)c->attr;
+    const int64_t axis  = *(const int64_t *)c->attr;
     int64_t       first = 0;
     for (int k = 0; k < i; k++) first += tg_shape_of(c->in[k])->dim[axis];
     return tg_slice(g, (int)axis, first, first + tg_shape_of(c->in[i])->dim[axis], 1);
@@ -167,14 +170,15 @@ tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
 {
     if (!x || n < 1) return NULL;
     const tg_node *first = tg_check(x[0], "tg_cat");
-    const int64_t  k = first ? tg_checked_axis(first, "tg_cat", axis) : -1;
+    const int64_t  k     = first ? tg_checked_axis(first, "tg_cat", axis) : -1;
     if (k < 0) return NULL;
     return n == 1 ? x[0] : tg_record(&tg_op_cat, x, n, &k, sizeof k);
 }
 
 /* ---- unslice: zeros, with each input added at its place ------------------------------------------------------------
- * attr is a list of int64_t: the rank, the sizes of the result, then axis, start and step of each input. Any number of pieces, so that
- * the slices that a loop takes out of one tensor, step by step, give one gradient together and not a tensor of zeros each. */
+ * attr is a list of int64_t: the rank, the sizes of the result, then axis, start and step of each input. Any number of
+ * pieces, so that the slices that a loop takes out of one tensor, step by step, give one gradient together and not a
+ * tensor of zeros each. */
 
 enum { PIECE = 3 };
 
@@ -185,13 +189,13 @@ static const int64_t *piece_of(const int64_t *attr, int i) { return attr + unsli
 static tg_status unslice_infer(tg_call *c)
 {
     const int64_t *attr = c->attr;
-    c->dtype = tg_dtype_of(c->in[0]);
-    c->shape.rank = (int)attr[0];
+    c->dtype            = tg_dtype_of(c->in[0]);
+    c->shape.rank       = (int)attr[0];
     memcpy(c->shape.dim, attr + 1, (size_t)c->shape.rank * sizeof *attr);
     if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "takes float32 and float64");
     for (int i = 0; i < c->n_in; i++) {
-        const tg_shape *s = tg_in_shape(c, i);
-        const int64_t  *p = piece_of(attr, i); /* within the shape: it comes from a slice of it */
+        const tg_shape *s    = tg_in_shape(c, i);
+        const int64_t  *p    = piece_of(attr, i); /* within the shape: it comes from a slice of it */
         bool            fits = s->rank == c->shape.rank && tg_dtype_of(c->in[i]) == c->dtype;
         for (int k = 0; fits && k < s->rank; k++) fits = k == p[0] || s->dim[k] == c->shape.dim[k];
         if (!fits) return tg_fail(c, TG_ERR_SHAPE, "input %d does not fit into the result", i);
@@ -216,9 +220,9 @@ static tg_status unslice_run(tg_call *c)
 
 static tg_tensor *unslice_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const int64_t *p = piece_of(c->attr, i);
+    const int64_t *p     = piece_of(c->attr, i);
     const int64_t  count = tg_shape_of(c->in[i])->dim[p[0]];
-    int64_t        stop = p[1] + (count - 1) * p[2] + (p[2] > 0 ? 1 : -1);
+    int64_t        stop  = p[1] + (count - 1) * p[2] + (p[2] > 0 ? 1 : -1);
     if (count == 0) return tg_slice(g, (int)p[0], 0, 0, 1);
     if (stop < 0) stop = INT64_MIN; /* before the first element: -1 would mean the last */
     return tg_slice(g, (int)p[0], p[1], stop, p[2]);
@@ -237,9 +241,9 @@ tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t sta
     int64_t attr[1 + TG_MAX_RANK + PIECE] = {shape->rank};
     memcpy(attr + 1, shape->dim, (size_t)shape->rank * sizeof *attr);
     int64_t *p = attr + 1 + shape->rank;
-    p[0] = axis;
-    p[1] = start;
-    p[2] = step;
+    p[0]       = axis;
+    p[1]       = start;
+    p[2]       = step;
     return tg_record(&tg_op_unslice, &g, 1, attr, unslice_attr_count(shape->rank, 1) * sizeof *attr);
 }
 
@@ -247,15 +251,15 @@ tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n)
 {
     const tg_node *first = tg_check(n > 0 ? pieces[0] : NULL, "tg_unslice");
     if (!first || n == 1) return first ? pieces[0] : NULL;
-    const int rank = first->shape->rank;
+    const int rank  = first->shape->rank;
     int       total = 0;
     for (int i = 0; i < n; i++) {
         const tg_node *p = tg_check(pieces[i], "tg_unslice");
         if (!p || __builtin_add_overflow(total, (int)p->n_in, &total)) return NULL;
     }
     const size_t count = unslice_attr_count(rank, total);
-    int64_t     *attr = tg_value_room(first->tape, count * sizeof *attr);
-    tg_tensor  **in = tg_value_room(first->tape, (size_t)total * sizeof *in);
+    int64_t     *attr  = tg_value_room(first->tape, count * sizeof *attr);
+    tg_tensor  **in    = tg_value_room(first->tape, (size_t)total * sizeof *in);
     if (!attr || !in) return NULL;
     memcpy(attr, tg_attr(first), unslice_attr_count(rank, 0) * sizeof *attr);
     for (int i = 0, at = 0; i < n; i++) {

@@ -195,7 +195,7 @@ static tg_tensor *where_vjp(const tg_call *c, int i, tg_tensor *g)
     tg_tensor *zero = tg_number_like(g, 0, "tg_where");
     return i == 1 ? tg_where(c->in[0], g, zero) : tg_where(c->in[0], zero, g);
 }
-OP(where, 3, where_vjp, 1, 0, NUMBERS(where), [TG_BOOL] = where_u8)
+OP(where, 3, where_vjp, 1, TG_OP_SELECT, NUMBERS(where), [TG_BOOL] = where_u8)
 CALL3(where)
 
 /* ---- with a C number ---------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* random.c - random numbers and what is drawn with them. Each op takes the next piece of its tape's stream when it is recorded, so
- * computing it again, in a gradient or after a plan dropped the value, gives the same numbers. */
+/* random.c - random numbers and what is drawn with them. Each op takes the next piece of its tape's stream when it is
+ * recorded, so computing it again, in a gradient or after a plan dropped the value, gives the same numbers. */
 #include "../tensor/rng.h"
 #include "ops.h"
 
@@ -16,14 +16,14 @@ typedef struct random_attr {
 static tg_status random_infer(tg_call *c)
 {
     const random_attr *a = c->attr;
-    c->dtype = (tg_dtype)a->dtype;
-    c->shape.rank = (int)((c->attr_size - offsetof(random_attr, dim)) / sizeof *a->dim);
+    c->dtype             = (tg_dtype)a->dtype;
+    c->shape.rank        = (int)((c->attr_size - offsetof(random_attr, dim)) / sizeof *a->dim);
     if (c->shape.rank) memcpy(c->shape.dim, a->dim, (size_t)c->shape.rank * sizeof *a->dim);
     return TG_OK;
 }
 
-static tg_tensor *record_random(tg_tape *tape, const char *function, const tg_op *op, tg_dtype dtype, const tg_shape *shape, double a,
-                                double b)
+static tg_tensor *record_random(tg_tape *tape, const char *function, const tg_op *op, tg_dtype dtype,
+                                const tg_shape *shape, double a, double b)
 {
     char text[TG_SHAPE_TEXT];
     if (!shape || tg_shape_size(shape, dtype, NULL, NULL) != TG_OK) {
@@ -44,41 +44,43 @@ static size_t elements(const tg_call *c)
     return (size_t)n;
 }
 
-/* ---- uniform: lo + (hi - lo) u, kept below hi where rounding would reach it ------------------------------------------ */
+/* ---- uniform: lo + (hi - lo) u, kept below hi where rounding would reach it --------------------------------------- */
 
 static tg_status uniform_run(tg_call *c)
 {
-    const random_attr *a = c->attr;
+    const random_attr *a     = c->attr;
     const double       width = a->b - a->a;
-    const size_t       n = elements(c);
+    const size_t       n     = elements(c);
     tg_rng_uniform(c->seed, c->counter, c->y.dtype, 0, n, c->y.data);
     if (a->a == 0 && a->b == 1) return TG_OK;
     if (c->y.dtype == TG_F32) {
-        float      *y = c->y.data;
+        float      *y  = c->y.data;
         const float lo = (float)a->a, hi = (float)a->b, below = hi > lo ? nextafterf(hi, lo) : lo;
         for (size_t k = 0; k < n; k++) {
             const float v = (float)(a->a + width * (double)y[k]);
-            y[k] = v < hi ? v : below;
+            y[k]          = v < hi ? v : below;
         }
     } else {
-        double      *y = c->y.data;
+        double      *y     = c->y.data;
         const double below = a->b > a->a ? nextafter(a->b, a->a) : a->a;
         for (size_t k = 0; k < n; k++) {
             const double v = a->a + width * y[k];
-            y[k] = v < a->b ? v : below;
+            y[k]           = v < a->b ? v : below;
         }
     }
     return TG_OK;
 }
 
-const tg_op tg_op_uniform = {.name = "uniform", .arity = 0, .flags = TG_OP_RANDOM, .infer = random_infer, .run = uniform_run};
+const tg_op tg_op_uniform = {
+    .name = "uniform", .arity = 0, .flags = TG_OP_RANDOM, .infer = random_infer, .run = uniform_run};
 
 tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi)
 {
     if (!tape) return NULL;
     const double most = tape->dtype == TG_F32 ? (double)3.40282346638528859812e38 : 1.7976931348623157e308;
     if (!(lo >= -most && lo <= hi && hi <= most && hi - lo <= most)) {
-        tg_fail_on(tape, TG_ERR_ARG, "tg_uniform", "from %g to %g is no finite range of %s", lo, hi, tg_dtype_name(tape->dtype));
+        tg_fail_on(tape, TG_ERR_ARG, "tg_uniform", "from %g to %g is no finite range of %s", lo, hi,
+                   tg_dtype_name(tape->dtype));
         return NULL;
     }
     return record_random(tape, "tg_uniform", &tg_op_uniform, tape->dtype, shape, lo, hi);
@@ -89,7 +91,7 @@ tg_tensor *tg_rand(tg_tape *tape, const tg_shape *shape)
     return tape ? record_random(tape, "tg_rand", &tg_op_uniform, tape->dtype, shape, 0, 1) : NULL;
 }
 
-/* ---- normal ------------------------------------------------------------------------------------------------------- */
+/* ---- normal ------------------------------------------------------------------------------------------------------ */
 
 static tg_status randn_run(tg_call *c)
 {
@@ -104,7 +106,7 @@ tg_tensor *tg_randn(tg_tape *tape, const tg_shape *shape)
     return tape ? record_random(tape, "tg_randn", &tg_op_randn, tape->dtype, shape, 0, 0) : NULL;
 }
 
-/* ---- masks -------------------------------------------------------------------------------------------------------- */
+/* ---- masks ------------------------------------------------------------------------------------------------------- */
 
 static tg_status bernoulli_run(tg_call *c)
 {
@@ -128,13 +130,15 @@ tg_tensor *tg_bernoulli(tg_tape *tape, const tg_shape *shape, double p)
     return record_random(tape, "tg_bernoulli", &tg_op_bernoulli, TG_BOOL, shape, p, 0);
 }
 
-/* where and not a product: what is dropped gives 0, also when it is inf or NaN. The mask is one node, which the gradients read too. */
+/* where and not a product: what is dropped gives 0, also when it is inf or NaN. The mask is one node, which the
+ * gradients read too. */
 tg_tensor *tg_dropout(tg_tensor *x, double p)
 {
     const tg_node *n = tg_check(x, "tg_dropout");
     if (!n || !is_probability(n->tape, "tg_dropout", p)) return NULL;
     if (!tg_dtype_is_float((tg_dtype)n->dtype)) {
-        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_dropout", "takes float32 and float64, not %s", tg_dtype_name((tg_dtype)n->dtype));
+        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_dropout", "takes float32 and float64, not %s",
+                   tg_dtype_name((tg_dtype)n->dtype));
         return NULL;
     }
     if (p == 0) return x;
@@ -143,7 +147,7 @@ tg_tensor *tg_dropout(tg_tensor *x, double p)
     return tg_where(tg_bernoulli(n->tape, n->shape, 1 - p), tg_mul_s(x, 1 / (1 - p)), zero);
 }
 
-/* ---- initial weights ---------------------------------------------------------------------------------------------- */
+/* ---- initial weights --------------------------------------------------------------------------------------------- */
 
 static bool find_fans(tg_tape *tape, const char *function, const tg_shape *s, double *in, double *out)
 {
@@ -153,7 +157,7 @@ static bool find_fans(tg_tape *tape, const char *function, const tg_shape *s, do
                    tg_shape_text(s, text, sizeof text));
         return false;
     }
-    *in = (double)s->dim[s->rank == 2 ? 0 : 1];
+    *in  = (double)s->dim[s->rank == 2 ? 0 : 1];
     *out = (double)s->dim[s->rank == 2 ? 1 : 0];
     for (int k = 2; k < s->rank; k++) {
         *in *= (double)s->dim[k];

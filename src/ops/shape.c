@@ -1,7 +1,7 @@
 /* shape.c - ops that look at the same memory in another way: reshape, permute, expand, slice, and what is made of them.
  *
- * Attributes hold what the op needs and no more, so that recordings compare quickly: sizes as int64_t for the rank alone,
- * a permutation as one byte for each axis. */
+ * Attributes hold what the op needs and no more, so that recordings compare quickly: sizes as int64_t for the rank
+ * alone, a permutation as one byte for each axis. */
 #include "ops.h"
 
 #include <string.h>
@@ -11,18 +11,21 @@ int tg_checked_axis(const tg_node *n, const char *function, int axis)
     char      text[TG_SHAPE_TEXT];
     const int k = tg_axis(n->shape, axis);
     if (k < 0)
-        tg_fail_on(n->tape, TG_ERR_SHAPE, function, "axis %d is outside the %d axes of the input %s", axis, n->shape->rank,
-                   tg_shape_text(n->shape, text, sizeof text));
+        tg_fail_on(n->tape, TG_ERR_SHAPE, function, "axis %d is outside the %d axes of the input %s", axis,
+                   n->shape->rank, tg_shape_text(n->shape, text, sizeof text));
     return k;
 }
 
 /* A shape given by the caller: there, and of a rank that can be read. */
 static bool is_readable(const tg_node *x, const char *function, const tg_shape *s)
 {
-    if (!s) tg_fail_on(x->tape, TG_ERR_NULL, function, "the shape is NULL");
+    if (!s)
+        tg_fail_on(x->tape, TG_ERR_NULL, function, "the shape is NULL");
     else if (s->rank < 0 || s->rank > TG_MAX_RANK)
-        tg_fail_on(x->tape, TG_ERR_SHAPE, function, "the shape has rank %d; 0 to %d are possible", s->rank, TG_MAX_RANK);
-    else return true;
+        tg_fail_on(x->tape, TG_ERR_SHAPE, function, "the shape has rank %d; 0 to %d are possible", s->rank,
+                   TG_MAX_RANK);
+    else
+        return true;
     return false;
 }
 
@@ -41,7 +44,7 @@ static tg_status same_dtype(tg_call *c)
     return TG_OK;
 }
 
-/* ---- reshape: attr is the new sizes ------------------------------------------------------------------------------- */
+/* ---- reshape: attr is the new sizes ------------------------------------------------------------------------------ */
 
 static tg_status reshape_infer(tg_call *c)
 {
@@ -55,7 +58,8 @@ static tg_status reshape_infer(tg_call *c)
     return same_dtype(c);
 }
 
-/* Some neighbouring axes that lie in memory as one: `left` elements are not handed to a new axis yet, `stride` apart. */
+/* Some neighbouring axes that lie in memory as one: `left` elements are not handed to a new axis yet, `stride` apart.
+ */
 typedef struct run {
     int64_t left, stride;
 } run;
@@ -74,18 +78,18 @@ static run next_run(const tg_shape *s, const tg_layout *in, int *end)
     return r;
 }
 
-/* From the last axis to the first, each new axis takes its elements from the innermost run that has some. An axis that would need the
- * elements of two runs has no stride. */
+/* From the last axis to the first, each new axis takes its elements from the innermost run that has some. An axis that
+ * would need the elements of two runs has no stride. */
 static tg_status reshape_view(const tg_call *c, const tg_layout *in, tg_layout *out)
 {
-    const tg_shape *old = tg_in_shape(c, 0);
-    const tg_shape  s = sizes_of(c);
+    const tg_shape *old      = tg_in_shape(c, 0);
+    const tg_shape  s        = sizes_of(c);
     int64_t         elements = 0;
-    *out = tg_layout_contiguous(&s);
-    out->offset = in->offset;
+    *out                     = tg_layout_contiguous(&s);
+    out->offset              = in->offset;
     if (tg_shape_size(&s, TG_U8, &elements, NULL) != TG_OK || elements <= 1) return TG_OK;
     int end = old->rank;
-    run r = next_run(old, in, &end);
+    run r   = next_run(old, in, &end);
     for (int k = s.rank; k-- > 0;) {
         if (s.dim[k] == 1) continue;
         if (r.left == 1) r = next_run(old, in, &end);
@@ -110,12 +114,14 @@ const tg_op tg_op_reshape = {
 static bool fill_in(const tg_node *x, tg_shape *s)
 {
     char    text[TG_SHAPE_TEXT];
-    int64_t known = 1;
+    int64_t known   = 1;
     int     unknown = -1;
-    bool    good = true;
+    bool    good    = true;
     for (int k = 0; k < s->rank; k++) {
-        if (s->dim[k] == -1 && unknown < 0) unknown = k;
-        else if (s->dim[k] < 0 || __builtin_mul_overflow(known, s->dim[k], &known)) good = false;
+        if (s->dim[k] == -1 && unknown < 0)
+            unknown = k;
+        else if (s->dim[k] < 0 || __builtin_mul_overflow(known, s->dim[k], &known))
+            good = false;
     }
     if (good && unknown < 0) return true; /* infer compares the products */
     const int64_t have = tg_node_numel(x);
@@ -124,10 +130,12 @@ static bool fill_in(const tg_node *x, tg_shape *s)
         return true;
     }
     tg_shape_text(s, text, sizeof text);
-    if (!good) tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_reshape", "the shape %s is invalid: sizes >= 0, and at most one -1", text);
+    if (!good)
+        tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_reshape", "the shape %s is invalid: sizes >= 0, and at most one -1",
+                   text);
     else
-        tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_reshape", "no size for -1 in the shape %s fits the input's %lld elements", text,
-                   (long long)have);
+        tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_reshape", "no size for -1 in the shape %s fits the input's %lld elements",
+                   text, (long long)have);
     return false;
 }
 
@@ -150,8 +158,8 @@ tg_tensor *tg_squeeze(tg_tensor *x, int axis)
     tg_shape s = *n->shape;
     if (s.dim[k] != 1) {
         char text[TG_SHAPE_TEXT];
-        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_squeeze", "axis %d has size %lld, not 1; the input is %s", k, (long long)s.dim[k],
-                   tg_shape_text(&s, text, sizeof text));
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_squeeze", "axis %d has size %lld, not 1; the input is %s", k,
+                   (long long)s.dim[k], tg_shape_text(&s, text, sizeof text));
         return NULL;
     }
     s.rank--;
@@ -167,7 +175,8 @@ tg_tensor *tg_unsqueeze(tg_tensor *x, int axis)
     tg_shape  s = *n->shape;
     const int k = axis < 0 ? axis + s.rank + 1 : axis;
     if (k < 0 || k > s.rank || s.rank == TG_MAX_RANK) {
-        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_unsqueeze", "no axis can be inserted at %d into the input %s (rank at most %d)", axis,
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_unsqueeze",
+                   "no axis can be inserted at %d into the input %s (rank at most %d)", axis,
                    tg_shape_text(&s, text, sizeof text), TG_MAX_RANK);
         return NULL;
     }
@@ -177,17 +186,18 @@ tg_tensor *tg_unsqueeze(tg_tensor *x, int axis)
     return tg_reshape(x, &s);
 }
 
-/* ---- permute: attr is one byte for each axis of the result: which axis of x it is --------------------------------- */
+/* ---- permute: attr is one byte for each axis of the result: which axis of x it is -------------------------------- */
 
 static tg_status permute_infer(tg_call *c)
 {
-    const tg_shape *in = tg_in_shape(c, 0);
+    const tg_shape *in   = tg_in_shape(c, 0);
     const uint8_t  *from = c->attr;
     unsigned        seen = 0;
-    c->shape.rank = in->rank;
+    c->shape.rank        = in->rank;
     if (c->attr_size != (size_t)in->rank) return tg_fail(c, TG_ERR_SHAPE, "a permutation names each axis once");
     for (int k = 0; k < in->rank; k++) {
-        if (from[k] >= in->rank || seen >> from[k] & 1) return tg_fail(c, TG_ERR_SHAPE, "a permutation names each axis once");
+        if (from[k] >= in->rank || seen >> from[k] & 1)
+            return tg_fail(c, TG_ERR_SHAPE, "a permutation names each axis once");
         seen |= 1u << from[k];
         c->shape.dim[k] = in->dim[from[k]];
     }
@@ -197,14 +207,14 @@ static tg_status permute_infer(tg_call *c)
 static tg_status permute_view(const tg_call *c, const tg_layout *in, tg_layout *out)
 {
     const uint8_t *from = c->attr;
-    *out = (tg_layout){.offset = in->offset};
+    *out                = (tg_layout){.offset = in->offset};
     for (size_t k = 0; k < c->attr_size; k++) out->stride[k] = in->stride[from[k]];
     return TG_OK;
 }
 
 static tg_tensor *permute_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const uint8_t *from = c->attr;
+    const uint8_t *from              = c->attr;
     uint8_t        back[TG_MAX_RANK] = {0};
     (void)i;
     for (size_t k = 0; k < c->attr_size; k++) back[from[k]] = (uint8_t)k;
@@ -218,12 +228,12 @@ tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes)
 {
     char           text[TG_SHAPE_TEXT];
     uint8_t        from[TG_MAX_RANK] = {0};
-    bool           moved = false;
-    const tg_node *n = tg_check(x, "tg_permute");
+    bool           moved             = false;
+    const tg_node *n                 = tg_check(x, "tg_permute");
     if (!n) return NULL;
     if (!axes || axes->n != n->shape->rank) {
-        tg_fail_on(n->tape, axes ? TG_ERR_SHAPE : TG_ERR_NULL, "tg_permute", "needs one axis for each axis of the input %s",
-                   tg_shape_text(n->shape, text, sizeof text));
+        tg_fail_on(n->tape, axes ? TG_ERR_SHAPE : TG_ERR_NULL, "tg_permute",
+                   "needs one axis for each axis of the input %s", tg_shape_text(n->shape, text, sizeof text));
         return NULL;
     }
     for (int k = 0; k < axes->n; k++) {
@@ -265,7 +275,7 @@ tg_tensor *tg_mT(tg_tensor *x)
     return swap_axes(x, n, n->shape->rank - 2, n->shape->rank - 1);
 }
 
-/* ---- expand: attr is the new sizes -------------------------------------------------------------------------------- */
+/* ---- expand: attr is the new sizes ------------------------------------------------------------------------------- */
 
 static tg_status expand_infer(tg_call *c)
 {
@@ -276,17 +286,18 @@ static tg_status expand_infer(tg_call *c)
         return tg_fail(c, TG_ERR_SHAPE, "the shape %s is invalid: sizes >= 0, total size within memory",
                        tg_shape_text(&c->shape, text, sizeof text));
     if (tg_shape_broadcast(tg_in_shape(c, 0), &c->shape, &both) != TG_OK || !tg_shape_equal(&both, &c->shape))
-        return tg_fail(c, TG_ERR_SHAPE, "does not broadcast to the shape %s: sizes must be equal or 1, aligned at the last axis",
+        return tg_fail(c, TG_ERR_SHAPE,
+                       "does not broadcast to the shape %s: sizes must be equal or 1, aligned at the last axis",
                        tg_shape_text(&c->shape, text, sizeof text));
     return same_dtype(c);
 }
 
 static tg_status expand_view(const tg_call *c, const tg_layout *in, tg_layout *out)
 {
-    const tg_shape *old = tg_in_shape(c, 0);
-    const tg_shape  s = sizes_of(c);
+    const tg_shape *old   = tg_in_shape(c, 0);
+    const tg_shape  s     = sizes_of(c);
     const int       added = s.rank - old->rank;
-    *out = (tg_layout){.offset = in->offset};
+    *out                  = (tg_layout){.offset = in->offset};
     for (int k = 0; k < old->rank; k++)
         if (old->dim[k] == s.dim[added + k]) out->stride[added + k] = in->stride[k];
     return TG_OK;
@@ -329,7 +340,7 @@ tg_tensor *tg_sum_to(tg_tensor *a, const tg_shape *shape)
     return tg_reshape(tg_sum(a, &axes, !only_added), shape);
 }
 
-/* ---- slice -------------------------------------------------------------------------------------------------------- */
+/* ---- slice ------------------------------------------------------------------------------------------------------- */
 
 typedef struct slice_attr {
     int64_t axis, start, step, count;
@@ -337,8 +348,8 @@ typedef struct slice_attr {
 
 static tg_status slice_infer(tg_call *c)
 {
-    const slice_attr *a = c->attr;
-    c->shape = *tg_in_shape(c, 0);
+    const slice_attr *a   = c->attr;
+    c->shape              = *tg_in_shape(c, 0);
     c->shape.dim[a->axis] = a->count;
     return same_dtype(c);
 }
@@ -346,7 +357,7 @@ static tg_status slice_infer(tg_call *c)
 static tg_status slice_view(const tg_call *c, const tg_layout *in, tg_layout *out)
 {
     const slice_attr *a = c->attr;
-    *out = *in;
+    *out                = *in;
     out->offset += a->start * in->stride[a->axis];
     out->stride[a->axis] *= a->step;
     return TG_OK;
@@ -359,7 +370,8 @@ static tg_tensor *slice_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_unslice(g, tg_shape_of(c->in[0]), (int)a->axis, a->start, a->step);
 }
 
-const tg_op tg_op_slice = {.name = "slice", .kind = TG_VIEW, .arity = 1, .infer = slice_infer, .view = slice_view, .vjp = slice_vjp};
+const tg_op tg_op_slice = {
+    .name = "slice", .kind = TG_VIEW, .arity = 1, .infer = slice_infer, .view = slice_view, .vjp = slice_vjp};
 
 /* A slice of known-good range. Where no second element follows, every step is the same: 1. */
 static tg_tensor *take(tg_tensor *x, const tg_node *n, int axis, int64_t start, int64_t step, int64_t count)
@@ -382,8 +394,8 @@ tg_tensor *tg_slice(tg_tensor *x, int axis, int64_t start, int64_t stop, int64_t
     }
     const int64_t size = n->shape->dim[k], lo = step < 0 ? -1 : 0, hi = step < 0 ? size - 1 : size;
     if (step == INT64_MIN) step++; /* so that it can be negated: one element either way */
-    start = clamp(start < 0 ? start + size : start, lo, hi);
-    stop = clamp(stop < 0 ? stop + size : stop, lo, hi);
+    start         = clamp(start < 0 ? start + size : start, lo, hi);
+    stop          = clamp(stop < 0 ? stop + size : stop, lo, hi);
     int64_t count = 0;
     if (step > 0 && stop > start) count = (stop - start - 1) / step + 1;
     if (step < 0 && start > stop) count = (start - stop - 1) / -step + 1;
@@ -397,14 +409,14 @@ tg_tensor *tg_select(tg_tensor *x, int axis, int64_t index)
     if (k < 0) return NULL;
     const int64_t size = n->shape->dim[k], at = index < 0 ? index + size : index;
     if (at < 0 || at >= size) {
-        tg_fail_on(n->tape, TG_ERR_INDEX, "tg_select", "index %lld is outside axis %d of size %lld", (long long)index, k,
-                   (long long)size);
+        tg_fail_on(n->tape, TG_ERR_INDEX, "tg_select", "index %lld is outside axis %d of size %lld", (long long)index,
+                   k, (long long)size);
         return NULL;
     }
     return tg_squeeze(take(x, n, k, at, 1, 1), k);
 }
 
-/* ---- detach ------------------------------------------------------------------------------------------------------- */
+/* ---- detach ------------------------------------------------------------------------------------------------------ */
 
 static tg_status detach_infer(tg_call *c)
 {

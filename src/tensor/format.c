@@ -14,8 +14,8 @@ typedef struct printer {
     bool            measure; /* the first of two rounds: nothing is written, the style is found */
 
     /* the style */
-    int    width;          /* of all columns */
-    int    decimals;       /* 0 … 4; 0 for floats: all are integers */
+    int    width;    /* of all columns */
+    int    decimals; /* 0 … 4; 0 for floats: all are integers */
     bool   exponent;
     double largest, least; /* magnitudes of the finite numbers other than 0 */
 
@@ -37,7 +37,8 @@ static void put_spaces(printer *p, int n)
     while (n-- > 0) put(p, " ");
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------ */
+/* ---- numbers ------------------------------------------------------------------------------------------------------
+ */
 
 static double as_double(const printer *p, const void *at)
 {
@@ -64,11 +65,16 @@ static void number_text(const printer *p, const void *at, char text[NUMBER_TEXT]
     default: break;
     }
     const double v = as_double(p, at);
-    if (isnan(v)) snprintf(text, NUMBER_TEXT, "nan"); /* some print the sign, which means nothing */
-    else if (isinf(v)) snprintf(text, NUMBER_TEXT, v < 0 ? "-inf" : "inf");
-    else if (p->exponent) snprintf(text, NUMBER_TEXT, "%.*e", p->decimals, v);
-    else if (p->decimals == 0) snprintf(text, NUMBER_TEXT, "%.0f.", v);
-    else snprintf(text, NUMBER_TEXT, "%.*f", p->decimals, v);
+    if (isnan(v))
+        snprintf(text, NUMBER_TEXT, "nan"); /* some print the sign, which means nothing */
+    else if (isinf(v))
+        snprintf(text, NUMBER_TEXT, v < 0 ? "-inf" : "inf");
+    else if (p->exponent)
+        snprintf(text, NUMBER_TEXT, "%.*e", p->decimals, v);
+    else if (p->decimals == 0)
+        snprintf(text, NUMBER_TEXT, "%.0f.", v);
+    else
+        snprintf(text, NUMBER_TEXT, "%.*f", p->decimals, v);
     point_from_locale(text);
 }
 
@@ -104,7 +110,8 @@ static void note_width(printer *p, const void *at)
     if (n > p->width) p->width = n;
 }
 
-/* ---- brackets ----------------------------------------------------------------------------------------------------- */
+/* ---- brackets -----------------------------------------------------------------------------------------------------
+ */
 
 /* Called for every number that is shown. */
 typedef void (*visit_fn)(printer *p, const void *at);
@@ -117,8 +124,8 @@ static void put_number(printer *p, const void *at)
     put(p, text);
 }
 
-/* Between two items of an axis: on the last one a space, or a new line where the line is full; on others a new line, and empty lines
- * between blocks of more than one axis. Both go below the first item. */
+/* Between two items of an axis: on the last one a space, or a new line where the line is full; on others a new line,
+ * and empty lines between blocks of more than one axis. Both go below the first item. */
 static void put_separator(printer *p, int axis)
 {
     const int inner = p->a->shape->rank - 1 - axis;
@@ -138,9 +145,9 @@ static void walk(printer *p, int axis, const char *at, visit_fn visit)
         visit(p, at);
         return;
     }
-    const int64_t n = p->a->shape->dim[axis];
+    const int64_t n    = p->a->shape->dim[axis];
     const int64_t step = p->a->stride[axis] * (int64_t)tg_dtype_size(p->a->dtype);
-    const bool    cut = p->edge > 0 && n > 2 * p->edge;
+    const bool    cut  = p->edge > 0 && n > 2 * p->edge;
     if (!p->measure) put(p, "[");
     for (int64_t i = 0; i < n; i++) {
         if (!p->measure && i > 0) put_separator(p, axis);

@@ -10,8 +10,9 @@
  *     [[ 1.00, -0.25,  3.00],
  *      [ 0.50,  2.00,   nan]]
  *
- * Above 1000 elements the middle of long axes is left out (…). Writes at most size bytes into buf, always terminated (size 0 writes nothing),
- * and returns the length of the whole text, as snprintf does; -1 when a is no valid array. The locale has no influence. */
+ * Above 1000 elements the middle of long axes is left out (…). Writes at most size bytes into buf, always terminated
+ * (size 0 writes nothing), and returns the length of the whole text, as snprintf does; -1 when a is no valid array. The
+ * locale has no influence. */
 int tg_format_array(const tg_array *a, char *buf, size_t size);
 
 #endif

@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* ---- heap --------------------------------------------------------------------------------------------------------- */
+/* ---- heap ---------------------------------------------------------------------------------------------------------
+ */
 
 static void *libc_resize(void *ctx, void *p, size_t old_size, size_t size)
 {
@@ -47,12 +48,10 @@ void tg_heap_free(tg_heap *h, void *p, size_t size)
 }
 
 /* The next multiple of align (a power of two) at or after p. */
-static void *align_up(void *p, size_t align)
-{
-    return (char *)p + (-(uintptr_t)p & (align - 1));
-}
+static void *align_up(void *p, size_t align) { return (char *)p + (-(uintptr_t)p & (align - 1)); }
 
-/* ---- arena -------------------------------------------------------------------------------------------------------- */
+/* ---- arena --------------------------------------------------------------------------------------------------------
+ */
 
 enum { FIRST_CHUNK = 64 << 10, LARGEST_CHUNK = 16 << 20 };
 
@@ -83,8 +82,9 @@ static tg_chunk *chunk_new(tg_arena *a, size_t at_least)
     return c;
 }
 
-/* The current chunk is full: the next one has the room, or is replaced by a larger one. Replaced, not skipped: chunks behind the
- * current one hold nothing, and an arena whose largest piece grows a little in each round must not collect one chunk per round. */
+/* The current chunk is full: the next one has the room, or is replaced by a larger one. Replaced, not skipped: chunks
+ * behind the current one hold nothing, and an arena whose largest piece grows a little in each round must not collect
+ * one chunk per round. */
 void *tg_arena_alloc_slow(tg_arena *a, size_t size, size_t align)
 {
     if (size > PTRDIFF_MAX - chunk_bytes(0)) return NULL;
@@ -128,12 +128,13 @@ void tg_arena_free(tg_arena *a)
     tg_arena_init(a, a->heap);
 }
 
-/* ---- pool --------------------------------------------------------------------------------------------------------- */
+/* ---- pool ---------------------------------------------------------------------------------------------------------
+ */
 
 enum { LEAST_BLOCK_LOG2 = 10, HUGE_PAGE = 2 << 20, HUGE_BLOCK = 4 << 20 };
 
-/* Capacities are 8 … 16 times a power of two. Of bytes - 1 in binary, the leading one gives the octave and the three bits after it the
- * class within; the capacity is the next multiple of an eighth of the octave. */
+/* Capacities are 8 … 16 times a power of two. Of bytes - 1 in binary, the leading one gives the octave and the three
+ * bits after it the class within; the capacity is the next multiple of an eighth of the octave. */
 static size_t size_class(size_t bytes, size_t *capacity)
 {
     if (bytes <= (size_t)1 << LEAST_BLOCK_LOG2) {
@@ -166,7 +167,8 @@ static tg_block *block_new(tg_pool *p, size_t capacity)
     b->data     = align_up(b + 1, align);
     b->capacity = capacity;
 #ifdef MADV_HUGEPAGE
-    /* A hint: one page fault for 512. Whole pages inside the block only, so no neighbour is touched; refusal changes nothing. */
+    /* A hint: one page fault for 512. Whole pages inside the block only, so no neighbour is touched; refusal changes
+     * nothing. */
     if (align == HUGE_PAGE) (void)madvise(b->data, capacity & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);
 #endif
     return b;

@@ -1,5 +1,6 @@
-/* mem.h - where bytes come from: a counting front to the tape's allocator, bump arenas for what goes at tg_reset, and a pool of
- * large blocks that are reused instead of returned. After the first step of a training loop none of them asks the allocator. */
+/* mem.h - where bytes come from: a counting front to the tape's allocator, bump arenas for what goes at tg_reset, and a
+ * pool of large blocks that are reused instead of returned. After the first step of a training loop none of them asks
+ * the allocator. */
 #ifndef TG_MEM_H
 #define TG_MEM_H
 
@@ -12,10 +13,10 @@
 #endif
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
-#define TG_POISON(p, size)   __asan_poison_memory_region(p, size)
+#define TG_POISON(p, size) __asan_poison_memory_region(p, size)
 #define TG_UNPOISON(p, size) __asan_unpoison_memory_region(p, size)
 #else
-#define TG_POISON(p, size)   ((void)(p), (void)(size))
+#define TG_POISON(p, size) ((void)(p), (void)(size))
 #define TG_UNPOISON(p, size) ((void)(p), (void)(size))
 #endif
 
@@ -43,15 +44,18 @@ typedef struct tg_arena {
     tg_chunk *first, *current;
     size_t    used; /* of the current chunk */
 } tg_arena;
-typedef struct tg_arena_mark { tg_chunk *chunk; size_t used; } tg_arena_mark;
+typedef struct tg_arena_mark {
+    tg_chunk *chunk;
+    size_t    used;
+} tg_arena_mark;
 
 void          tg_arena_init(tg_arena *a, tg_heap *heap);
 void          tg_arena_reset(tg_arena *a); /* everything in it is poisoned under AddressSanitizer */
 tg_arena_mark tg_arena_position(const tg_arena *a);
-/* Moves to a mark, back or (with no allocation since) forward again. Nothing is poisoned: what lies behind the mark stays readable
- * until the next allocation, which may reuse or free any of it. */
-void          tg_arena_seek(tg_arena *a, tg_arena_mark m);
-void          tg_arena_free(tg_arena *a);
+/* Moves to a mark, back or (with no allocation since) forward again. Nothing is poisoned: what lies behind the mark
+ * stays readable until the next allocation, which may reuse or free any of it. */
+void tg_arena_seek(tg_arena *a, tg_arena_mark m);
+void tg_arena_free(tg_arena *a);
 
 void *tg_arena_alloc_slow(tg_arena *a, size_t size, size_t align);
 

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* One round: two 32×32→64-bit products; their high halves are mixed with the other words and the key, and the words change places. The
- * constants are those of the paper; the key grows by the golden ratio and by sqrt(3) - 1. */
+/* One round: two 32×32→64-bit products; their high halves are mixed with the other words and the key, and the words
+ * change places. The constants are those of the paper; the key grows by the golden ratio and by sqrt(3) - 1. */
 void tg_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
@@ -34,7 +34,8 @@ void tg_rng_block(uint64_t seed, uint64_t counter, uint32_t purpose, uint32_t ha
     tg_philox(c, k, out);
 }
 
-/* ---- the four elements of one block ------------------------------------------------------------------------------- */
+/* ---- the four elements of one block -------------------------------------------------------------------------------
+ */
 
 typedef void (*make_four)(uint64_t seed, uint64_t counter, const void *param, void *out);
 
@@ -103,10 +104,12 @@ static void bernoulli(uint64_t seed, uint64_t counter, const void *param, void *
     for (int i = 0; i < 4; i++) o[i] = w[i] < threshold;
 }
 
-/* ---- fills -------------------------------------------------------------------------------------------------------- */
+/* ---- fills --------------------------------------------------------------------------------------------------------
+ */
 
 /* Whole blocks go straight to their place, the ragged ones at both ends by way of a buffer. */
-static void fill(make_four make, size_t item, uint64_t seed, uint64_t counter, const void *param, size_t first, size_t n, void *out)
+static void fill(make_four make, size_t item, uint64_t seed, uint64_t counter, const void *param, size_t first,
+                 size_t n, void *out)
 {
     char *to = out;
     while (n > 0) {
@@ -143,7 +146,8 @@ void tg_rng_bernoulli(uint64_t seed, uint64_t counter, double p, size_t first, s
     fill(bernoulli, 1, seed, counter, &threshold, first, n, out);
 }
 
-/* The remainder of a 64-bit word, unless the word is among the first 2^64 mod bound, which would favour small results. */
+/* The remainder of a 64-bit word, unless the word is among the first 2^64 mod bound, which would favour small results.
+ */
 uint64_t tg_rng_below(uint64_t seed, uint32_t purpose, uint64_t *counter, uint64_t bound)
 {
     const uint64_t unfair = -bound % bound;

@@ -17,8 +17,10 @@ tg_status tg_shape_size(const tg_shape *s, tg_dtype dtype, int64_t *elements, si
     bool      empty = false;
     for (int i = 0; i < s->rank; i++) {
         if (s->dim[i] < 0) return TG_ERR_SHAPE;
-        if (s->dim[i] == 0) empty = true;
-        else if (__builtin_mul_overflow(product, s->dim[i], &product)) return TG_ERR_SHAPE;
+        if (s->dim[i] == 0)
+            empty = true;
+        else if (__builtin_mul_overflow(product, s->dim[i], &product))
+            return TG_ERR_SHAPE;
     }
     if (__builtin_mul_overflow(product, tg_dtype_size(dtype), &product_bytes)) return TG_ERR_SHAPE;
     if (elements) *elements = empty ? 0 : product;
@@ -53,8 +55,10 @@ const char *tg_shape_text(const tg_shape *s, char *buf, size_t size)
 {
     if (!buf || size == 0) return "";
     if (!s || !is_rank(s->rank)) {
-        if (s) snprintf(buf, size, "[rank %d]", s->rank);
-        else snprintf(buf, size, "[NULL]");
+        if (s)
+            snprintf(buf, size, "[rank %d]", s->rank);
+        else
+            snprintf(buf, size, "[NULL]");
         return buf;
     }
     char   text[TG_SHAPE_TEXT];
@@ -79,7 +83,8 @@ tg_layout tg_layout_contiguous(const tg_shape *s)
 {
     tg_layout l = {0};
     if (!s || !is_rank(s->rank)) return l;
-    uint64_t stride = 1; /* cannot overflow for a shape that has a size; unsigned, so that nothing bad happens for others */
+    /* The product cannot overflow for a shape that has a size; unsigned, so that nothing bad happens for others. */
+    uint64_t stride = 1;
     for (int i = s->rank; i-- > 0;) {
         l.stride[i] = (int64_t)stride;
         if (s->dim[i] > 0) stride *= (uint64_t)s->dim[i];

@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+"""Compares driver's lines on stdin, values and gradients of every sample, with what PyTorch computes in float64.
+
+The largest difference, relative to the largest value of its tensor (at least 1), has to stay within 1e-12. Samples of names that are
+not in OPS are counted, not compared: random masks, casts through float32, and slopes that only gradients record."""
+import collections
+import json
+import sys
+
+try:
+    import torch
+    import torch.nn.functional as F
+except ImportError:
+    print("oracle: skipped, there is no PyTorch here")
+    sys.exit(0)
+
+LIMIT = 1e-12
+
+
+def axes(s, x):
+    return list(range(x.dim())) if s["all"] else [a % x.dim() for a in s["axes"]]
+
+
+def reduced(s, x, f, keepdim_of_nothing):
+    """f over axes, which PyTorch takes as 'all' when the list is empty."""
+    dims = axes(s, x)
+    return f(x, dims, bool(s["keepdim"])) if dims else keepdim_of_nothing(x)
+
+
+def whole(x):
+    return x
+
+
+def sliced(s, x):
+    """PyTorch has no negative steps: the elements are picked by Python's own slice of the numbers."""
+    at = list(range(x.shape[s["axis"]]))[s["start"]:s["stop"]:s["step"]]
+    return x.index_select(s["axis"], torch.tensor(at, dtype=torch.int64))
+
+
+def unsliced(s, x):
+    at = [s["start"] + k * s["step"] for k in range(x.shape[s["axis"]])]
+    return torch.zeros(s["to"], dtype=x.dtype).index_add(s["axis"], torch.tensor(at, dtype=torch.int64), x)
+
+
+def rows(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+OPS = {
+    "add": lambda s, x, y: x + y, "sub": lambda s, x, y: x - y, "mul": lambda s, x, y: x * y, "div": lambda s, x, y: x / y,
+    "pow": lambda s, x, y: x ** y, "maximum": lambda s, x, y: torch.maximum(x, y), "minimum": lambda s, x, y: torch.minimum(x, y),
+    "neg": lambda s, x: -x, "abs": lambda s, x: x.abs(), "sign": lambda s, x: x.sign(), "square": lambda s, x: x.square(),
+    "sqrt": lambda s, x: x.sqrt(), "reciprocal": lambda s, x: x.reciprocal(), "exp": lambda s, x: x.exp(), "log": lambda s, x: x.log(),
+    "log1p": lambda s, x: x.log1p(), "sin": lambda s, x: x.sin(), "cos": lambda s, x: x.cos(), "tanh": lambda s, x: x.tanh(),
+    "erf": lambda s, x: x.erf(), "relu": lambda s, x: x.relu(), "leaky_relu": lambda s, x, y: torch.where(x > 0, x, y.detach() * x),
+    "sigmoid": lambda s, x: x.sigmoid(), "softplus": lambda s, x: F.softplus(x, threshold=1e9), "gelu": lambda s, x: F.gelu(x),
+    "gelu_tanh": lambda s, x: 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x ** 3))),
+    "eq": lambda s, x, y: x == y, "ne": lambda s, x, y: x != y, "lt": lambda s, x, y: x < y, "le": lambda s, x, y: x <= y,
+    "gt": lambda s, x, y: x > y, "ge": lambda s, x, y: x >= y, "isfinite": lambda s, x: x.isfinite(),
+    "logical_not": lambda s, x: x.logical_not(), "where": lambda s, c, x, y: torch.where(c, x, y),
+    "mul_zero": lambda s, x, y: x * y, "div_zero": lambda s, x, y: x / y,
+    "sum": lambda s, x: reduced(s, x, lambda x, d, k: x.sum(d, k), whole),
+    "mean": lambda s, x: reduced(s, x, lambda x, d, k: x.mean(d, k), whole),
+    "amax": lambda s, x: reduced(s, x, lambda x, d, k: x.amax(d, k), whole),
+    "amin": lambda s, x: reduced(s, x, lambda x, d, k: x.amin(d, k), whole),
+    "logsumexp": lambda s, x: reduced(s, x, lambda x, d, k: x.logsumexp(d, k), whole),
+    "argmax": lambda s, x: x.argmax(s["axis"], bool(s["keepdim"])),
+    "softmax": lambda s, x: x.softmax(s["axis"]), "log_softmax": lambda s, x: x.log_softmax(s["axis"]),
+    "matmul": lambda s, x, y: x @ y,
+    "mse": lambda s, x, y: F.mse_loss(x, y), "bce_with_logits": lambda s, x, y: F.binary_cross_entropy_with_logits(x, y),
+    "cross_entropy": lambda s, x, y: F.cross_entropy(rows(x), y.reshape(-1).long()),
+    "accuracy": lambda s, x, y: (rows(x).argmax(-1) == y.reshape(-1)).double().mean(),
+    "reshape": lambda s, x: x.reshape(s["to"]), "permute": lambda s, x: x.permute(s["axes"]),
+    "transpose": lambda s, x: x.transpose(s["axis"], s["axis1"]), "expand": lambda s, x: x.expand(s["to"]),
+    "squeeze": lambda s, x: x.squeeze(s["axis"]), "unsqueeze": lambda s, x: x.unsqueeze(s["axis"]),
+    "copy": lambda s, x: x.clone(), "contiguous": lambda s, x: x.mT, "detach": lambda s, x: x.detach(),
+    "slice": sliced, "select": lambda s, x: x.select(s["axis"], s["start"]), "unslice": unsliced,
+    "cat": lambda s, *x: torch.cat(x, s["axis"]),
+    "gather": lambda s, x, i: x.gather(s["axis"], i.long()), "index_select": lambda s, x, i: x.index_select(s["axis"], i),
+    "scatter_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).scatter_add(s["axis"], i.long(), x),
+    "index_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).index_add(s["axis"], i, x),
+    "one_hot": lambda s, i: F.one_hot(i.long(), s["start"]).double(), "check_index": lambda s, i: i.long(),
+    "to_i64": lambda s, x: x.long(), "to_i32": lambda s, x: x.int(), "to_u8": lambda s, x: x.byte(), "to_bool": lambda s, x: x.bool(),
+}
+
+
+def tensor(t):
+    return torch.tensor(t["data"], dtype=torch.float64).reshape(t["shape"]).to(getattr(torch, t["dtype"]))
+
+
+def difference(mine, theirs):
+    if mine.shape != theirs.shape:
+        raise ValueError(f"shapes {list(mine.shape)} and {list(theirs.shape)}")
+    if mine.numel() == 0:
+        return 0.0
+    mine, theirs = mine.double(), theirs.double()
+    off = (mine - theirs).abs().max() / max(1.0, theirs.abs().max().item())
+    return float("inf") if off.isnan() else off.item()
+
+
+def compare(s):
+    x = [tensor(t).requires_grad_(bool(g)) for t, g in zip(s["in"], s["grad_of"])]
+    y = OPS[s["name"]](s, *(x * 2 if s["same"] else x))
+    worst = difference(tensor(s["out"]), y)
+    leaves = [t for t in x if t.requires_grad]
+    if not y.requires_grad:
+        if s["grads"]:
+            raise ValueError("a gradient where PyTorch has none")
+        return worst
+    seed = tensor(s["seed"]) if s["grads"] else torch.ones_like(y)
+    theirs = torch.autograd.grad(y, leaves, seed, allow_unused=True)
+    for k, (leaf, g) in enumerate(zip(leaves, theirs)):
+        mine = tensor(s["grads"][k]) if s["grads"] else torch.zeros_like(leaf)
+        worst = max(worst, difference(mine, torch.zeros_like(leaf) if g is None else g))
+    return worst
+
+
+def main():
+    worst, count, left_out, failed = collections.Counter(), collections.Counter(), collections.Counter(), 0
+    for line in sys.stdin:
+        try:
+            s = json.loads(line)
+        except json.JSONDecodeError:
+            print("oracle: the driver stopped in the middle of a line")
+            return 1
+        name = s["name"]
+        if name not in OPS or s["composed"]:
+            left_out[name] += 1
+            continue
+        try:
+            off = compare(s)
+        except (RuntimeError, ValueError, IndexError) as e:
+            off = float("inf")
+            print(f"{name} {[t['shape'] for t in s['in']]}: {e}")
+        worst[name] = max(worst[name], off)
+        count[name] += 1
+        if not off <= LIMIT:
+            failed += 1
+            print(f"{name} {[t['shape'] for t in s['in']]}: off by {off:.3g}")
+    if not count:
+        print("oracle: nothing arrived")
+        return 1
+    name, off = max(worst.items(), key=lambda item: item[1])
+    print(f"oracle: {sum(count.values())} samples of {len(count)} ops, {failed} failed; largest difference {off:.2g} ({name})")
+    print("oracle: not compared: " + ", ".join(f"{n} {c}" for n, c in sorted(left_out.items())))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

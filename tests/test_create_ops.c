@@ -1,0 +1,139 @@
+/* test_create_ops.c - constants, ranges, and tensors of the caller's data. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tapegrad_op.h>
+
+static tg_tape *quiet(tg_dtype dtype)
+{
+    tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = dtype});
+    assert_non_null(t);
+    return t;
+}
+
+/* The expression has to fail with this status and exactly this sentence. */
+static void assert_error(tg_tape *t, const void *result, tg_status status, const char *sentence)
+{
+    assert_null(result);
+    assert_int_equal(tg_error_status(t), status);
+    assert_string_equal(tg_error(t), sentence);
+    tg_clear_error(t);
+}
+
+static void assert_shape(tg_tensor *y, const tg_shape *want)
+{
+    char got_text[TG_SHAPE_TEXT], want_text[TG_SHAPE_TEXT];
+    assert_non_null(y);
+    tg_shape_text(tg_shape_of(y), got_text, sizeof got_text);
+    tg_shape_text(want, want_text, sizeof want_text);
+    assert_string_equal(got_text, want_text);
+}
+
+#define assert_i64(Y, SHAPE, ...)                                                                                      \
+    do {                                                                                                               \
+        const int64_t want_[] = {__VA_ARGS__};                                                                         \
+        assert_shape(Y, SHAPE);                                                                                        \
+        const int64_t *got_ = tg_data_i64(Y);                                                                          \
+        assert_non_null(got_);                                                                                         \
+        assert_int_equal(tg_numel(Y), sizeof want_ / sizeof *want_);                                                   \
+        assert_memory_equal(got_, want_, sizeof want_);                                                                \
+    } while (0)
+
+static void test_full(void **state)
+{
+    tg_tape *t = quiet(TG_F64);
+    (void)state;
+    assert_memory_equal(tg_data_f64(tg_full(t, TG_F64, TG_SHAPE(3), 2.5)), ((double[]){2.5, 2.5, 2.5}), 24);
+    assert_memory_equal(tg_data_f32(tg_full(t, TG_F32, TG_SHAPE(2), 0.1)), ((float[]){0.1f, 0.1f}), 8);
+    assert_i64(tg_full(t, TG_I64, TG_SHAPE(2), -2.7), TG_SHAPE(2), -2, -2);
+    assert_i64(tg_full(t, TG_I64, TG_SHAPE(1), 1e300), TG_SHAPE(1), INT64_MAX);
+    assert_i64(tg_full(t, TG_I64, TG_SHAPE(1), (double)-INFINITY), TG_SHAPE(1), INT64_MIN);
+    assert_i64(tg_full(t, TG_I64, TG_SHAPE(1), (double)NAN), TG_SHAPE(1), 0);
+    assert_int_equal(*(const int32_t *)tg_data(tg_full(t, TG_I32, TG_SCALAR_SHAPE, -1e300)), INT32_MIN);
+    assert_int_equal(*(const uint8_t *)tg_data(tg_full(t, TG_U8, TG_SCALAR_SHAPE, 300)), 255);
+    assert_int_equal(*(const uint8_t *)tg_data(tg_full(t, TG_U8, TG_SCALAR_SHAPE, -1)), 0);
+    assert_int_equal(*(const uint8_t *)tg_data(tg_full(t, TG_BOOL, TG_SCALAR_SHAPE, 0.25)), 1);
+    assert_true(tg_item(tg_scalar(t, 1.0 / 3)) == 1.0 / 3);
+    tg_tensor *z = tg_zeros(t, TG_SHAPE(2, 2)), *f = tg_full(t, TG_F32, TG_SHAPE(2), 7);
+    assert_memory_equal(tg_data_f64(z), ((double[]){0, 0, 0, 0}), 32);
+    assert_memory_equal(tg_data_f32(tg_ones_like(f)), ((float[]){1, 1}), 8);
+    assert_memory_equal(tg_data_f32(tg_zeros_like(f)), ((float[]){0, 0}), 8);
+    assert_shape(tg_ones(t, TG_SHAPE(0, 3)), TG_SHAPE(0, 3));
+    assert_error(t, tg_full(t, (tg_dtype)77, TG_SHAPE(1), 0), TG_ERR_DTYPE, "tg_full: there is no dtype 77");
+    assert_error(t, tg_zeros(t, NULL), TG_ERR_NULL, "tg_expand: the shape is NULL");
+    assert_error(t, tg_zeros(t, TG_SHAPE(2, -1)), TG_ERR_SHAPE,
+                 "tg_expand: the shape [2,-1] is invalid: sizes >= 0, total size within memory (input [] float64)");
+    assert_null(tg_zeros(NULL, TG_SHAPE(1)));
+    assert_null(tg_zeros_like(NULL));
+    tg_tape_free(t);
+}
+
+static void test_ranges(void **state)
+{
+    tg_tape *t = quiet(TG_F64);
+    (void)state;
+    assert_i64(tg_arange(t, TG_I64, 4), TG_SHAPE(4), 0, 1, 2, 3);
+    assert_memory_equal(tg_data_f32(tg_arange(t, TG_F32, 3)), ((float[]){0, 1, 2}), 12);
+    assert_memory_equal(tg_data_f64(tg_arange(t, TG_F64, 3)), ((double[]){0, 1, 2}), 24);
+    assert_memory_equal(tg_data(tg_arange(t, TG_I32, 3)), ((int32_t[]){0, 1, 2}), 12);
+    assert_int_equal(((const uint8_t *)tg_data(tg_arange(t, TG_U8, 256)))[255], 255);
+    assert_shape(tg_arange(t, TG_I64, 0), TG_SHAPE(0));
+    assert_error(t, tg_arange(t, TG_U8, 257), TG_ERR_ARG, "tg_arange: 257 numbers are not possible in uint8");
+    assert_error(t, tg_arange(t, TG_I64, -1), TG_ERR_ARG, "tg_arange: -1 numbers are not possible in int64");
+
+    const double *v = tg_data_f64(tg_linspace(t, -0.1, 0.3, 7));
+    for (int k = 0; k < 7; k++) assert_true(fabs(v[k] - (-0.1 + 0.4 * k / 6)) < 1e-16);
+    assert_true(v[0] == -0.1 && v[6] == 0.3);
+    assert_true(tg_item(tg_linspace(t, 5, 9, 1)) == 5);
+    assert_shape(tg_linspace(t, 0, 1, 0), TG_SHAPE(0));
+    assert_error(t, tg_linspace(t, 0, (double)INFINITY, 3), TG_ERR_ARG,
+                 "tg_linspace: 3 numbers from 0 to inf are not possible");
+    assert_error(t, tg_linspace(t, 0, 1, -3), TG_ERR_ARG, "tg_linspace: -3 numbers from 0 to 1 are not possible");
+
+    assert_memory_equal(tg_data_f64(tg_eye(t, 3)), ((double[]){1, 0, 0, 0, 1, 0, 0, 0, 1}), 72);
+    assert_shape(tg_eye(t, 0), TG_SHAPE(0, 0));
+    assert_error(t, tg_eye(t, -1), TG_ERR_SHAPE, "tg_eye: the size is -1");
+    tg_tape_free(t);
+}
+
+static void test_data(void **state)
+{
+    tg_tape *t    = quiet(TG_F32);
+    float    f[3] = {1, 2, 3};
+    uint8_t  b[3] = {0, 2, 1};
+    (void)state;
+    tg_tensor *copied = tg_from_f32(t, TG_SHAPE(3), f), *borrowed = tg_borrow(t, TG_F32, TG_SHAPE(3), f);
+    assert_ptr_equal(tg_data(borrowed), f);
+    f[0] = 9;
+    assert_true(tg_data_f32(copied)[0] == 1);
+    assert_memory_equal(tg_data(tg_from_data(t, TG_BOOL, TG_SHAPE(3), b)), ((uint8_t[]){0, 1, 1}), 3);
+    assert_i64(tg_from_i64(t, TG_SHAPE(2), ((int64_t[]){-5, 5})), TG_SHAPE(2), -5, 5);
+    assert_shape(tg_from_f64(t, TG_SHAPE(0), NULL), TG_SHAPE(0));
+    assert_shape(tg_borrow(t, TG_F32, TG_SHAPE(0), NULL), TG_SHAPE(0));
+    assert_error(t, tg_borrow(t, TG_BOOL, TG_SHAPE(3), b), TG_ERR_ARG,
+                 "tg_borrow: byte 1 is 2, and a bool is 0 or 1; tg_from_data converts");
+    assert_error(t, tg_from_f32(t, TG_SHAPE(3), NULL), TG_ERR_NULL,
+                 "tg_from_data: the data is NULL, for a shape that has elements");
+    assert_error(t, tg_from_f32(t, NULL, f), TG_ERR_NULL, "tg_from_data: the shape is NULL");
+    assert_error(t, tg_from_f32(t, TG_SHAPE(3, -1), f), TG_ERR_SHAPE,
+                 "tg_from_data: the shape [3,-1] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
+    assert_error(t, tg_from_data(t, TG_NDTYPES, TG_SHAPE(3), f), TG_ERR_DTYPE, "tg_from_data: there is no dtype 6");
+    tg_tape_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_data),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
