@@ -36,7 +36,10 @@ int sample_inputs(const sample *s)
     return n;
 }
 
-bool sample_is_float(const sample_input *in) { return in->kind == S_FLOAT || in->kind == S_FIXED || in->kind == S_EIGHTHS; }
+bool sample_is_float(const sample_input *in)
+{
+    return in->kind == S_FLOAT || in->kind == S_FIXED || in->kind == S_EIGHTHS;
+}
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -52,8 +55,8 @@ static void fill_apart(double *x, int64_t n, const sample_input *in, int input, 
     for (int64_t k = 0; place && k < places; k++) place[k] = k;
     for (int64_t k = 0; place && k < n; k++) {
         const int64_t other = k + (int64_t)(next_random(state) % (uint64_t)(places - k)), p = place[other];
-        place[other]        = place[k];
-        x[k]                = in->lo + (in->hi - in->lo) * ((double)p + 0.2 + 0.3 * input) / (double)places;
+        place[other] = place[k];
+        x[k]         = in->lo + (in->hi - in->lo) * ((double)p + 0.2 + 0.3 * input) / (double)places;
     }
     free(place);
 }
@@ -63,7 +66,8 @@ static void fill_integers(int64_t *x, int64_t n, const sample_input *in, uint64_
     for (int64_t k = 0; k < n; k++) x[k] = (int64_t)(next_random(state) % (uint64_t)in->hi);
 }
 
-static tg_tensor *integer_leaf(tg_tape *t, const sample_input *in, const tg_shape *shape, int64_t *x, int64_t n, uint64_t *state)
+static tg_tensor *integer_leaf(tg_tape *t, const sample_input *in, const tg_shape *shape, int64_t *x, int64_t n,
+                               uint64_t *state)
 {
     fill_integers(x, n, in, state);
     if (in->kind == S_INDEX) return tg_from_i64(t, shape, x);

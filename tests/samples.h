@@ -1,4 +1,5 @@
-/* samples.h - sample inputs for every op: shapes, dtypes and intervals on which an op is smooth, as rows of one list. */
+/* samples.h - sample inputs for every op: shapes, dtypes and intervals on which an op is smooth, as rows of one list.
+ */
 #ifndef SAMPLES_H
 #define SAMPLES_H
 
@@ -23,16 +24,16 @@ typedef struct sample_input {
 enum { SAMPLE_INPUTS = 3 };
 
 typedef struct sample {
-    const char  *name;                  /* the op's, or that of a function made of ops */
-    tg_fn        f;                     /* ctx is this sample */
+    const char  *name; /* the op's, or that of a function made of ops */
+    tg_fn        f;    /* ctx is this sample */
     sample_input in[SAMPLE_INPUTS + 1];
-    bool         same;                  /* f gets the first input twice */
-    bool         composed;              /* f calls the op several times, or with something else around it */
-    bool         large;                 /* only the first derivative, in the plain layout */
-    bool         opaque;                /* the gradient is zero by definition though the value varies (detach) */
-    bool         single;                /* computes in f32: exact for eighths and wide steps, and gradients are rounded */
+    bool         same;     /* f gets the first input twice */
+    bool         composed; /* f calls the op several times, or with something else around it */
+    bool         large;    /* only the first derivative, in the plain layout */
+    bool         opaque;   /* the gradient is zero by definition though the value varies (detach) */
+    bool         single;   /* computes in f32: exact for eighths and wide steps, and gradients are rounded */
 
-    const tg_op *op;                    /* what f needs beside the inputs */
+    const tg_op *op; /* what f needs beside the inputs */
     int          axis, axis1;
     bool         keepdim;
     int64_t      start, stop, step;
@@ -62,15 +63,45 @@ void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
 
 /* Initialisers: SHAPE(2, 3), FLOATS(2, 3) in -2 … 2 … */
-#define SHAPE(...)       {TG_COUNT_(__VA_ARGS__), {TG_FIRST8_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0)}}
-#define SCALAR           {0, {0}}
-#define FLOATS(...)      {S_FLOAT, SHAPE(__VA_ARGS__), -2, 2}
-#define FLOAT_SCALAR     {S_FLOAT, SCALAR, -2, 2}
-#define EIGHTHS(...)     {S_EIGHTHS, SHAPE(__VA_ARGS__), -1, 1}
-#define INDEX(N, ...)    {S_INDEX, SHAPE(__VA_ARGS__), 0, N}
-#define INDEX32(N, ...)  {S_INDEX32, SHAPE(__VA_ARGS__), 0, N}
-#define MASK(...)        {S_MASK, SHAPE(__VA_ARGS__), 0, 2}
-#define AXES(...)        {(int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), {TG_FIRST8_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0)}}
-#define ALL              {-1, {0}}
+#define SHAPE(...)                                                                                                     \
+    {                                                                                                                  \
+        TG_COUNT_(__VA_ARGS__), { TG_FIRST8_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0) }                                 \
+    }
+#define SCALAR                                                                                                         \
+    {                                                                                                                  \
+        0, { 0 }                                                                                                       \
+    }
+#define FLOATS(...)                                                                                                    \
+    {                                                                                                                  \
+        S_FLOAT, SHAPE(__VA_ARGS__), -2, 2                                                                             \
+    }
+#define FLOAT_SCALAR                                                                                                   \
+    {                                                                                                                  \
+        S_FLOAT, SCALAR, -2, 2                                                                                         \
+    }
+#define EIGHTHS(...)                                                                                                   \
+    {                                                                                                                  \
+        S_EIGHTHS, SHAPE(__VA_ARGS__), -1, 1                                                                           \
+    }
+#define INDEX(N, ...)                                                                                                  \
+    {                                                                                                                  \
+        S_INDEX, SHAPE(__VA_ARGS__), 0, N                                                                              \
+    }
+#define INDEX32(N, ...)                                                                                                \
+    {                                                                                                                  \
+        S_INDEX32, SHAPE(__VA_ARGS__), 0, N                                                                            \
+    }
+#define MASK(...)                                                                                                      \
+    {                                                                                                                  \
+        S_MASK, SHAPE(__VA_ARGS__), 0, 2                                                                               \
+    }
+#define AXES(...)                                                                                                      \
+    {                                                                                                                  \
+        (int)(sizeof((int[]){__VA_ARGS__}) / sizeof(int)), { TG_FIRST8_(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0, 0, 0) }      \
+    }
+#define ALL                                                                                                            \
+    {                                                                                                                  \
+        -1, { 0 }                                                                                                      \
+    }
 
 #endif

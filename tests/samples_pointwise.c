@@ -1,4 +1,5 @@
-/* samples_pointwise.c - samples of every pointwise op of the registry, from the intervals that its row gives and lists of shapes. */
+/* samples_pointwise.c - samples of every pointwise op of the registry, from the intervals that its row gives and lists
+ * of shapes. */
 #include "samples.h"
 
 #include <math.h>
@@ -10,18 +11,37 @@ static const tg_shape unary[] = {SCALAR,      SHAPE(1),    SHAPE(0),    SHAPE(5)
                                  SHAPE(2, 1), SHAPE(0, 3), SHAPE(2, 0), SHAPE(2, 1, 3), SHAPE(2, 2, 1, 2)};
 
 /* Broadcast on every axis, from either side and from both, sizes 0 and 1 in each place. */
-static const tg_shape binary[][2] = {
-    {SHAPE(2, 3), SHAPE(2, 3)}, {SHAPE(2, 3), SHAPE(3)},    {SHAPE(3), SHAPE(2, 3)},       {SHAPE(2, 3), SHAPE(2, 1)},
-    {SHAPE(1, 3), SHAPE(2, 3)}, {SHAPE(2, 1), SHAPE(1, 3)}, {SCALAR, SHAPE(2, 3)},         {SHAPE(3), SCALAR},
-    {SCALAR, SCALAR},           {SHAPE(1), SCALAR},         {SHAPE(1), SHAPE(1)},          {SHAPE(0, 3), SHAPE(3)},
-    {SHAPE(1, 3), SHAPE(0, 3)}, {SHAPE(2, 0), SHAPE(2, 1)}, {SCALAR, SHAPE(0)},            {SHAPE(0), SHAPE(2, 1)},
-    {SHAPE(2, 1, 2), SHAPE(3, 1)}, {SHAPE(3), SHAPE(2, 1, 1)}};
+static const tg_shape binary[][2] = {{SHAPE(2, 3), SHAPE(2, 3)},
+                                     {SHAPE(2, 3), SHAPE(3)},
+                                     {SHAPE(3), SHAPE(2, 3)},
+                                     {SHAPE(2, 3), SHAPE(2, 1)},
+                                     {SHAPE(1, 3), SHAPE(2, 3)},
+                                     {SHAPE(2, 1), SHAPE(1, 3)},
+                                     {SCALAR, SHAPE(2, 3)},
+                                     {SHAPE(3), SCALAR},
+                                     {SCALAR, SCALAR},
+                                     {SHAPE(1), SCALAR},
+                                     {SHAPE(1), SHAPE(1)},
+                                     {SHAPE(0, 3), SHAPE(3)},
+                                     {SHAPE(1, 3), SHAPE(0, 3)},
+                                     {SHAPE(2, 0), SHAPE(2, 1)},
+                                     {SCALAR, SHAPE(0)},
+                                     {SHAPE(0), SHAPE(2, 1)},
+                                     {SHAPE(2, 1, 2), SHAPE(3, 1)},
+                                     {SHAPE(3), SHAPE(2, 1, 1)}};
 
-static const tg_shape ternary[][3] = {
-    {SHAPE(2, 3), SHAPE(2, 3), SHAPE(2, 3)}, {SHAPE(3), SHAPE(2, 1), SCALAR},   {SCALAR, SCALAR, SHAPE(2)},
-    {SHAPE(2, 3), SHAPE(1, 3), SHAPE(2, 1)}, {SHAPE(2, 1), SHAPE(3), SHAPE(2, 3)}, {SHAPE(1, 3), SHAPE(2, 3), SHAPE(3)},
-    {SHAPE(0, 3), SHAPE(3), SCALAR},         {SHAPE(2, 1), SHAPE(0), SHAPE(1)}, {SCALAR, SHAPE(2, 0), SHAPE(2, 1)},
-    {SCALAR, SCALAR, SCALAR},                {SHAPE(1), SHAPE(1), SHAPE(1)},    {SHAPE(2, 1, 2), SHAPE(1, 3, 1), SHAPE(2)}};
+static const tg_shape ternary[][3] = {{SHAPE(2, 3), SHAPE(2, 3), SHAPE(2, 3)},
+                                      {SHAPE(3), SHAPE(2, 1), SCALAR},
+                                      {SCALAR, SCALAR, SHAPE(2)},
+                                      {SHAPE(2, 3), SHAPE(1, 3), SHAPE(2, 1)},
+                                      {SHAPE(2, 1), SHAPE(3), SHAPE(2, 3)},
+                                      {SHAPE(1, 3), SHAPE(2, 3), SHAPE(3)},
+                                      {SHAPE(0, 3), SHAPE(3), SCALAR},
+                                      {SHAPE(2, 1), SHAPE(0), SHAPE(1)},
+                                      {SCALAR, SHAPE(2, 0), SHAPE(2, 1)},
+                                      {SCALAR, SCALAR, SCALAR},
+                                      {SHAPE(1), SHAPE(1), SHAPE(1)},
+                                      {SHAPE(2, 1, 2), SHAPE(1, 3, 1), SHAPE(2)}};
 
 static const tg_shape large[] = {SHAPE(7), SHAPE(31), SHAPE(63), SHAPE(63, 2), SHAPE(3, 31)};
 
@@ -76,7 +96,7 @@ static void add_interval(sample_list *l, const tg_op *op, const double *lo, cons
 static void add_same(sample_list *l, const tg_op *op, const double *lo, const double *hi)
 {
     const double from = fmax(lo[0], lo[1]), to = fmin(hi[0], hi[1]);
-    sample       s    = {.name = op->name, .f = record, .op = op, .same = true, .in = {{S_FLOAT, SCALAR, from, to}}};
+    sample       s = {.name = op->name, .f = record, .op = op, .same = true, .in = {{S_FLOAT, SCALAR, from, to}}};
     if (op->arity != 2 || op->nondiff || from >= to) return;
     for (size_t k = 0; k < 5; k++) {
         s.in[0].shape = unary[k];

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- reductions --------------------------------------------------------------------------------------------------- */
+/* ---- reductions ----------------------------------------------------------------------------------------------- */
 
 static tg_tensor *f_sum(void *ctx, tg_tensor *const *in)
 {
@@ -35,7 +35,10 @@ static const struct {
     const char *name;
     tg_fn       f;
     bool        empty; /* gives a number over no elements */
-} reducers[] = {{"sum", f_sum, true}, {"mean", f_mean, false}, {"amax", f_amax, false}, {"amin", f_amin, false},
+} reducers[] = {{"sum", f_sum, true},
+                {"mean", f_mean, false},
+                {"amax", f_amax, false},
+                {"amin", f_amin, false},
                 {"logsumexp", f_logsumexp, false}};
 
 static const struct {
@@ -43,24 +46,46 @@ static const struct {
     tg_axes  axes;
     bool     keepdim, large;
 } reductions[] = {
-    {SHAPE(2, 3), AXES(0), false, false},       {SHAPE(2, 3), AXES(0), true, false},     {SHAPE(2, 3), AXES(1), false, false},
-    {SHAPE(2, 3), AXES(-1), true, false},       {SHAPE(2, 3), ALL, false, false},        {SHAPE(2, 3), ALL, true, false},
-    {SHAPE(2, 3), AXES(1, 0), false, false},    {SCALAR, ALL, false, false},             {SHAPE(1), ALL, false, false},
-    {SHAPE(1), AXES(0), true, false},           {SHAPE(4), AXES(0), false, false},       {SHAPE(1, 3), AXES(0), false, false},
-    {SHAPE(1, 3), AXES(1), true, false},        {SHAPE(3, 1), AXES(1), false, false},    {SHAPE(3, 1), AXES(0), false, false},
-    {SHAPE(2, 3, 2), AXES(1), false, false},    {SHAPE(2, 3, 2), AXES(0, 2), true, false}, {SHAPE(2, 3, 2), AXES(0, 1), false, false},
-    {SHAPE(2, 3, 2), AXES(-1, 0), false, false}, {SHAPE(2, 1, 3), AXES(1), true, false}, {SHAPE(2, 0), AXES(0), false, false},
-    {SHAPE(0, 2), AXES(1), true, false},        {SHAPE(0, 2), AXES(0), false, false},    {SHAPE(2, 0), ALL, true, false},
-    {SHAPE(0), AXES(0), false, false},          {SHAPE(0, 3, 0), AXES(1), false, false}, {SHAPE(2, 2, 1, 2), AXES(0, 3), false, false},
-    {SHAPE(7), AXES(0), false, true},           {SHAPE(31), ALL, false, true},           {SHAPE(63, 2), AXES(0), false, true},
-    {SHAPE(2, 63), AXES(1), false, true},       {SHAPE(3, 31, 3), AXES(0, 2), false, true},
+    {SHAPE(2, 3), AXES(0), false, false},
+    {SHAPE(2, 3), AXES(0), true, false},
+    {SHAPE(2, 3), AXES(1), false, false},
+    {SHAPE(2, 3), AXES(-1), true, false},
+    {SHAPE(2, 3), ALL, false, false},
+    {SHAPE(2, 3), ALL, true, false},
+    {SHAPE(2, 3), AXES(1, 0), false, false},
+    {SCALAR, ALL, false, false},
+    {SHAPE(1), ALL, false, false},
+    {SHAPE(1), AXES(0), true, false},
+    {SHAPE(4), AXES(0), false, false},
+    {SHAPE(1, 3), AXES(0), false, false},
+    {SHAPE(1, 3), AXES(1), true, false},
+    {SHAPE(3, 1), AXES(1), false, false},
+    {SHAPE(3, 1), AXES(0), false, false},
+    {SHAPE(2, 3, 2), AXES(1), false, false},
+    {SHAPE(2, 3, 2), AXES(0, 2), true, false},
+    {SHAPE(2, 3, 2), AXES(0, 1), false, false},
+    {SHAPE(2, 3, 2), AXES(-1, 0), false, false},
+    {SHAPE(2, 1, 3), AXES(1), true, false},
+    {SHAPE(2, 0), AXES(0), false, false},
+    {SHAPE(0, 2), AXES(1), true, false},
+    {SHAPE(0, 2), AXES(0), false, false},
+    {SHAPE(2, 0), ALL, true, false},
+    {SHAPE(0), AXES(0), false, false},
+    {SHAPE(0, 3, 0), AXES(1), false, false},
+    {SHAPE(2, 2, 1, 2), AXES(0, 3), false, false},
+    {SHAPE(7), AXES(0), false, true},
+    {SHAPE(31), ALL, false, true},
+    {SHAPE(63, 2), AXES(0), false, true},
+    {SHAPE(2, 63), AXES(1), false, true},
+    {SHAPE(3, 31, 3), AXES(0, 2), false, true},
 };
 
 /* Does the reduction run over no elements, for some element of a result that has any? */
 static bool over_nothing(const tg_shape *s, const tg_axes *axes)
 {
     bool reduced[TG_MAX_RANK] = {false}, nothing = false, result = true;
-    for (int k = 0; k < (axes->n < 0 ? s->rank : axes->n); k++) reduced[axes->n < 0 ? k : tg_axis(s, axes->axis[k])] = true;
+    for (int k = 0; k < (axes->n < 0 ? s->rank : axes->n); k++)
+        reduced[axes->n < 0 ? k : tg_axis(s, axes->axis[k])] = true;
     for (int k = 0; k < s->rank; k++) {
         nothing = nothing || (reduced[k] && s->dim[k] == 0);
         result  = result && (reduced[k] || s->dim[k] > 0);
@@ -83,10 +108,13 @@ static void add_reductions(sample_list *l)
     }
 }
 
-/* ---- along one axis ----------------------------------------------------------------------------------------------- */
+/* ---- along one axis ------------------------------------------------------------------------------------------- */
 
 static tg_tensor *f_softmax(void *ctx, tg_tensor *const *in) { return tg_softmax(in[0], ((const sample *)ctx)->axis); }
-static tg_tensor *f_log_softmax(void *ctx, tg_tensor *const *in) { return tg_log_softmax(in[0], ((const sample *)ctx)->axis); }
+static tg_tensor *f_log_softmax(void *ctx, tg_tensor *const *in)
+{
+    return tg_log_softmax(in[0], ((const sample *)ctx)->axis);
+}
 static tg_tensor *f_argmax(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
@@ -98,11 +126,11 @@ static const struct {
     int      axis;
     bool     large;
 } lines[] = {
-    {SHAPE(3), 0, false},       {SHAPE(1), 0, false},        {SHAPE(2, 3), 1, false},    {SHAPE(2, 3), 0, false},
-    {SHAPE(3, 3), 0, false},    {SHAPE(3, 3), -1, false},    {SHAPE(1, 3), 0, false},    {SHAPE(1, 3), 1, false},
-    {SHAPE(3, 1), 0, false},    {SHAPE(3, 1), 1, false},     {SHAPE(2, 3, 2), 0, false}, {SHAPE(2, 3, 2), 1, false},
-    {SHAPE(2, 3, 2), 2, false}, {SHAPE(2, 1, 3), 1, false},  {SHAPE(0, 3), 1, false},    {SHAPE(2, 0, 3), 0, false},
-    {SHAPE(2, 3, 0), 1, false}, {SHAPE(2, 2, 1, 2), 0, false}, {SHAPE(7), 0, true},      {SHAPE(31), 0, true},
+    {SHAPE(3), 0, false},       {SHAPE(1), 0, false},          {SHAPE(2, 3), 1, false},    {SHAPE(2, 3), 0, false},
+    {SHAPE(3, 3), 0, false},    {SHAPE(3, 3), -1, false},      {SHAPE(1, 3), 0, false},    {SHAPE(1, 3), 1, false},
+    {SHAPE(3, 1), 0, false},    {SHAPE(3, 1), 1, false},       {SHAPE(2, 3, 2), 0, false}, {SHAPE(2, 3, 2), 1, false},
+    {SHAPE(2, 3, 2), 2, false}, {SHAPE(2, 1, 3), 1, false},    {SHAPE(0, 3), 1, false},    {SHAPE(2, 0, 3), 0, false},
+    {SHAPE(2, 3, 0), 1, false}, {SHAPE(2, 2, 1, 2), 0, false}, {SHAPE(7), 0, true},        {SHAPE(31), 0, true},
     {SHAPE(2, 63), 1, true},    {SHAPE(63, 2), 0, true},
 };
 static const tg_shape no_elements[] = {SHAPE(0), SHAPE(2, 0)}; /* along the last axis; argmax has no answer there */
@@ -123,12 +151,15 @@ static void add_lines(sample_list *l)
         samples_add(l, &s);
     }
     for (size_t k = 0; k < sizeof no_elements / sizeof *no_elements; k++) {
-        samples_add(l, &(sample){.name = "softmax", .f = f_softmax, .in = {{S_FLOAT, no_elements[k], -2, 2}}, .axis = -1});
-        samples_add(l, &(sample){.name = "log_softmax", .f = f_log_softmax, .in = {{S_FLOAT, no_elements[k], -2, 2}}, .axis = -1});
+        samples_add(l,
+                    &(sample){.name = "softmax", .f = f_softmax, .in = {{S_FLOAT, no_elements[k], -2, 2}}, .axis = -1});
+        samples_add(
+            l,
+            &(sample){.name = "log_softmax", .f = f_log_softmax, .in = {{S_FLOAT, no_elements[k], -2, 2}}, .axis = -1});
     }
 }
 
-/* ---- products ----------------------------------------------------------------------------------------------------- */
+/* ---- products ------------------------------------------------------------------------------------------------- */
 
 static tg_tensor *f_matmul(void *ctx, tg_tensor *const *in)
 {
@@ -141,9 +172,12 @@ static tg_tensor *f_matmul_t(void *ctx, tg_tensor *const *in) /* x x^T: transpos
     return tg_matmul(in[0], tg_mT(in[0]));
 }
 
-#define MATMUL(...) {.name = "matmul", .f = f_matmul, .in = {__VA_ARGS__}}
+#define MATMUL(...)                                                                                                    \
+    {                                                                                                                  \
+        .name = "matmul", .f = f_matmul, .in = { __VA_ARGS__ }                                                         \
+    }
 
-/* ---- losses ------------------------------------------------------------------------------------------------------- */
+/* ---- losses --------------------------------------------------------------------------------------------------- */
 
 static tg_tensor *f_mse(void *ctx, tg_tensor *const *in)
 {
@@ -166,7 +200,10 @@ static tg_tensor *f_accuracy(void *ctx, tg_tensor *const *in)
     return tg_accuracy(in[0], in[1]);
 }
 
-#define TARGET(...) {S_FLOAT, SHAPE(__VA_ARGS__), 0.05, 0.95}
+#define TARGET(...)                                                                                                    \
+    {                                                                                                                  \
+        S_FLOAT, SHAPE(__VA_ARGS__), 0.05, 0.95                                                                        \
+    }
 
 static const sample rows[] = {
     MATMUL(FLOATS(3, 4), FLOATS(4, 2)),

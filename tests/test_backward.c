@@ -1,4 +1,5 @@
-/* test_backward.c - tg_backward and tg_grad: accumulation, seeds, higher orders, where gradients end, errors in rules, deep graphs. */
+/* test_backward.c - tg_backward and tg_grad: accumulation, seeds, higher orders, where gradients end, errors in rules,
+ * deep graphs. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +52,7 @@ static void assert_error(tg_tape *t, tg_status s, tg_status want, const char *sa
     tg_clear_error(t);
 }
 
-/* ---- tg_backward -------------------------------------------------------------------------------------------------- */
+/* ---- tg_backward ---------------------------------------------------------------------------------------------- */
 
 static void test_backwards_accumulate(void **state)
 {
@@ -140,7 +141,8 @@ static void test_shared_gradient_nodes(void **state)
     assert_values(v, (double[]){5, 6}, 2);
 }
 
-/* A gradient can be read by a loss whose own gradient takes its place; what read it and has no value yet is invalid then. */
+/* A gradient can be read by a loss whose own gradient takes its place; what read it and has no value yet is invalid
+ * then. */
 static void test_gradient_in_a_loss(void **state)
 {
     tg_tape   *t = open_tape(state);
@@ -165,7 +167,7 @@ static void test_single_precision(void **state)
     assert_true(g[0] == 0.5F && g[1] == 32);
 }
 
-/* ---- tg_grad ------------------------------------------------------------------------------------------------------ */
+/* ---- tg_grad -------------------------------------------------------------------------------------------------- */
 
 static void test_grad_touches_nobody(void **state)
 {
@@ -202,7 +204,8 @@ static void test_grad_of_several(void **state)
 static void test_independent_input(void **state)
 {
     tg_tape   *t = open_tape(state);
-    tg_tensor *x = leaf(t, 0.5), *z = tg_require_grad(tg_ones(t, TG_SHAPE(2, 0, 3))), *u = tg_require_grad(tg_ones(t, TG_SHAPE(2, 3)));
+    tg_tensor *x = leaf(t, 0.5), *z = tg_require_grad(tg_ones(t, TG_SHAPE(2, 0, 3))),
+              *u = tg_require_grad(tg_ones(t, TG_SHAPE(2, 3)));
     tg_tensor *y = tg_exp(x), *in[3] = {x, z, u}, *g[3], *gg[3];
     assert_int_equal(tg_grad(&y, NULL, 1, in, 3, true, g), TG_OK);
     assert_true(tg_shape_equal(tg_shape_of(g[1]), TG_SHAPE(2, 0, 3)));
@@ -240,7 +243,7 @@ static void test_grad_misuse(void **state)
     tg_tape_free(other);
 }
 
-/* ---- higher orders ------------------------------------------------------------------------------------------------ */
+/* ---- higher orders -------------------------------------------------------------------------------------------- */
 
 static tg_tensor *f_fourth(tg_tensor *x) { return tg_pow_s(x, 4); }
 static tg_tensor *f_exp(tg_tensor *x) { return tg_exp(tg_mul_s(x, 2)); }
@@ -295,12 +298,12 @@ static void test_mixed_derivatives(void **state)
     assert_near(tg_item(gx[0]), 54);  /* 2 y^3 */
     assert_near(tg_item(gx[1]), 108); /* 6 x y^2 */
     assert_near(tg_item(gy[0]), 108);
-    assert_near(tg_item(gy[1]), 72); /* 6 x^2 y */
+    assert_near(tg_item(gy[1]), 72);                                  /* 6 x^2 y */
     assert_int_equal(tg_backward(tg_add(tg_square(g[0]), f)), TG_OK); /* d/dx: 2 g0 2y^3 + 2 x y^3 */
     assert_near(tg_item(tg_grad_of(x)), 2 * 108 * 54 + 108);
 }
 
-/* ---- where gradients end ------------------------------------------------------------------------------------------ */
+/* ---- where gradients end -------------------------------------------------------------------------------------- */
 
 static void test_detach(void **state)
 {
@@ -338,7 +341,7 @@ static void test_result_as_leaf(void **state)
     assert_near(tg_item(tg_grad_of(h)), 18);
 }
 
-/* ---- rules that go wrong ------------------------------------------------------------------------------------------ */
+/* ---- rules that go wrong -------------------------------------------------------------------------------------- */
 
 static tg_status same_infer(tg_call *c)
 {
@@ -378,7 +381,7 @@ static tg_tensor *failing_vjp(const tg_call *c, int i, tg_tensor *g)
     (void)c, (void)i;
     return tg_reshape(g, TG_SHAPE(17));
 }
-#define COPY_OP(NAME, VJP) \
+#define COPY_OP(NAME, VJP)                                                                                             \
     static const tg_op tg_op_##NAME = {.name = #NAME, .arity = 1, .infer = same_infer, .run = copy_run, .vjp = VJP};
 COPY_OP(no_rule, NULL)
 COPY_OP(null_rule, null_vjp)
@@ -412,9 +415,9 @@ static void test_bad_rules(void **state)
 /* Asking for a gradient through an op without derivative is refused; without a gradient it may be used. */
 static void test_op_without_derivative(void **state)
 {
-    tg_tape   *t = open_tape(state);
-    tg_tensor *x = leaf(t, 3), *c = tg_scalar(t, 3);
-    tg_tensor *y = tg_record(&tg_op_no_rule, &x, 1, NULL, 0);
+    tg_tape        *t = open_tape(state);
+    tg_tensor      *x = leaf(t, 3), *c = tg_scalar(t, 3);
+    tg_tensor      *y = tg_record(&tg_op_no_rule, &x, 1, NULL, 0);
     const tg_status s = y ? tg_backward(y) : tg_error_status(t);
     assert_error(t, s, TG_ERR_GRAD, "no_rule");
     assert_near(tg_item(tg_record(&tg_op_no_rule, &c, 1, NULL, 0)), 3);
@@ -424,7 +427,7 @@ static void test_op_without_derivative(void **state)
     assert_near(tg_item(tg_record(&tg_op_no_rule, &x, 1, NULL, 0)), 3);
 }
 
-/* ---- graphs of all forms ------------------------------------------------------------------------------------------ */
+/* ---- graphs of all forms -------------------------------------------------------------------------------------- */
 
 /* 2^60 paths, 60 nodes. */
 static void test_stacked_diamonds(void **state)
@@ -490,7 +493,7 @@ static void *run_chain(void *arg)
     chain       *c     = arg;
     const double start = now();
     tg_tape     *t     = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
-    tg_tensor   *x     = t ? leaf(t, 1) : NULL, *y = x;
+    tg_tensor   *x = t ? leaf(t, 1) : NULL, *y = x;
     for (int64_t k = 0; k < c->n; k++) y = tg_neg(y);
     c->failed = !t || tg_backward(y) != TG_OK || tg_item(y) != (c->n % 2 ? -1 : 1);
     c->grad   = c->failed ? 0 : tg_item(tg_grad_of(x));
@@ -512,8 +515,8 @@ static void small_stack(chain *c)
     assert_true(c->grad == 1);
 }
 
-/* Nothing recurses on the graph: a million ops in a row need no more stack than ten, and time in proportion. Other programs on the
- * machine disturb the clock, so the best of a few runs counts. */
+/* Nothing recurses on the graph: a million ops in a row need no more stack than ten, and time in proportion. Other
+ * programs on the machine disturb the clock, so the best of a few runs counts. */
 static void test_long_chain(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_gradcheck.c - a test of the test: tg_gradcheck accepts right rules, rejects wrong ones and names the element that is off. */
+/* test_gradcheck.c - a test of the test: tg_gradcheck accepts right rules, rejects wrong ones and names the element
+ * that is off. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,7 +12,7 @@
 #include <tapegrad_op.h>
 #include <tgmath.h>
 
-/* ---- ops with right and wrong rules: x = c->in[0] ----------------------------------------------------------------- */
+/* ---- ops with right and wrong rules: x = c->in[0] ------------------------------------------------------------- */
 
 static tg_tensor *tanh_slope(const tg_call *c) { return tg_rsub_s(1, tg_square(c->out)); }
 
@@ -25,7 +26,8 @@ static tg_tensor *off_tanh_vjp(const tg_call *c, int i, tg_tensor *g)
     (void)i;
     return tg_mul(g, tg_mul_s(tanh_slope(c), 1.0005));
 }
-static tg_tensor *detached_tanh_vjp(const tg_call *c, int i, tg_tensor *g) /* right, but a constant for the second derivative */
+static tg_tensor *detached_tanh_vjp(const tg_call *c, int i,
+                                    tg_tensor *g) /* right, but a constant for the second derivative */
 {
     (void)i;
     return tg_mul(g, tg_detach(tanh_slope(c)));
@@ -63,8 +65,8 @@ static tg_tensor *missing_term_vjp(const tg_call *c, int i, tg_tensor *g)
     (void)i;
     return tg_mul(g, tg_exp(c->in[0]));
 }
-TG_POINTWISE_UNARY(right_xexp, x * exp(x), right_xexp_vjp)
-TG_POINTWISE_UNARY(missing_term, x * exp(x), missing_term_vjp)
+TG_POINTWISE_UNARY(right_xexp, x *exp(x), right_xexp_vjp)
+TG_POINTWISE_UNARY(missing_term, x *exp(x), missing_term_vjp)
 
 static tg_tensor *right_square_vjp(const tg_call *c, int i, tg_tensor *g)
 {
@@ -76,13 +78,13 @@ static tg_tensor *missing_factor_vjp(const tg_call *c, int i, tg_tensor *g)
     (void)i;
     return tg_mul(g, c->in[0]);
 }
-TG_POINTWISE_UNARY(right_square, x * x, right_square_vjp)
-TG_POINTWISE_UNARY(missing_factor, x * x, missing_factor_vjp)
+TG_POINTWISE_UNARY(right_square, x *x, right_square_vjp)
+TG_POINTWISE_UNARY(missing_factor, x *x, missing_factor_vjp)
 
 static tg_tensor *right_times_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul(g, c->in[1 - i]); }
 static tg_tensor *wrong_operand_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul(g, c->in[i]); }
-TG_POINTWISE_BINARY(right_times, x * y, right_times_vjp)
-TG_POINTWISE_BINARY(wrong_operand, x * y, wrong_operand_vjp)
+TG_POINTWISE_BINARY(right_times, x *y, right_times_vjp)
+TG_POINTWISE_BINARY(wrong_operand, x *y, wrong_operand_vjp)
 
 /* The product of two square matrices. */
 static tg_status product_infer(tg_call *c)
@@ -163,11 +165,11 @@ static tg_tensor *one_element_vjp(const tg_call *c, int i, tg_tensor *g)
     free(factor);
     return tg_mul(g, tg_mul(f, c->in[0]));
 }
-TG_POINTWISE_UNARY(one_element, x * x, one_element_vjp)
+TG_POINTWISE_UNARY(one_element, x *x, one_element_vjp)
 
 static bool near(double a, double b, double tolerance) { return fabs(a - b) <= tolerance; }
 
-/* ---- running one -------------------------------------------------------------------------------------------------- */
+/* ---- running one ---------------------------------------------------------------------------------------------- */
 
 static tg_tape *open_tape(void **state)
 {
@@ -192,19 +194,17 @@ typedef struct applied {
 static tg_tensor *apply(void *ctx, tg_tensor *const *in)
 {
     const applied *a = ctx;
-    return a->which < 0 ? tg_record(a->op, in, a->arity, NULL, 0) : tg_record(a->op, in, a->arity, &a->which, sizeof a->which);
+    return a->which < 0 ? tg_record(a->op, in, a->arity, NULL, 0)
+                        : tg_record(a->op, in, a->arity, &a->which, sizeof a->which);
 }
 
-static tg_tensor *input(tg_tape *t, const tg_shape *shape)
-{
-    return tg_require_grad(tg_uniform(t, shape, -1.5, 1.5));
-}
+static tg_tensor *input(tg_tape *t, const tg_shape *shape) { return tg_require_grad(tg_uniform(t, shape, -1.5, 1.5)); }
 
 static tg_status check(tg_tape *t, const tg_op *op, int order, tg_gradcheck_report *report)
 {
-    applied    a       = {op, op->arity, -1};
-    tg_tensor *in[2]   = {input(t, TG_SHAPE(3, 3)), input(t, TG_SHAPE(3, 3))};
-    const tg_status s = tg_gradcheck(apply, &a, in, a.arity, &(tg_gradcheck_options){.order = order}, report);
+    applied         a     = {op, op->arity, -1};
+    tg_tensor      *in[2] = {input(t, TG_SHAPE(3, 3)), input(t, TG_SHAPE(3, 3))};
+    const tg_status s     = tg_gradcheck(apply, &a, in, a.arity, &(tg_gradcheck_options){.order = order}, report);
     assert_int_equal(report->ok, s == TG_OK);
     return s;
 }
@@ -212,7 +212,7 @@ static tg_status check(tg_tape *t, const tg_op *op, int order, tg_gradcheck_repo
 static void test_right_rules_pass(void **state)
 {
     tg_tape           *t     = open_tape(state);
-    const tg_op *const ops[] = {&tg_op_right_tanh,   &tg_op_right_minus, &tg_op_right_xexp, &tg_op_right_square,
+    const tg_op *const ops[] = {&tg_op_right_tanh,  &tg_op_right_minus,   &tg_op_right_xexp, &tg_op_right_square,
                                 &tg_op_right_times, &tg_op_right_product, &tg_op_right_rows};
     for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
         tg_gradcheck_report r;
@@ -225,7 +225,7 @@ static void test_right_rules_pass(void **state)
 static void test_wrong_rules_fail(void **state)
 {
     tg_tape           *t     = open_tape(state);
-    const tg_op *const ops[] = {&tg_op_off_tanh,      &tg_op_no_gradient,   &tg_op_wrong_sign,   &tg_op_missing_term,
+    const tg_op *const ops[] = {&tg_op_off_tanh,       &tg_op_no_gradient,   &tg_op_wrong_sign,   &tg_op_missing_term,
                                 &tg_op_missing_factor, &tg_op_wrong_operand, &tg_op_no_transpose, &tg_op_wrong_axis};
     for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
         for (int order = 1; order <= 2; order++) {
@@ -271,8 +271,8 @@ static void test_names_the_element(void **state)
         int64_t  which;
     } cases[] = {{{1, {5}}, 3}, {{2, {4, 6}}, 17}, {{2, {31, 7}}, 0}, {{2, {31, 7}}, 216}, {{3, {10, 10, 10}}, 777}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        applied             a    = {&tg_op_one_element, 1, cases[k].which};
-        tg_tensor          *x    = tg_require_grad(tg_uniform(t, &cases[k].shape, 0.5, 1.5));
+        applied             a = {&tg_op_one_element, 1, cases[k].which};
+        tg_tensor          *x = tg_require_grad(tg_uniform(t, &cases[k].shape, 0.5, 1.5));
         tg_gradcheck_report r;
         char                name[40];
         assert_int_equal(tg_gradcheck(apply, &a, &x, 1, NULL, &r), TG_ERR_GRAD);
@@ -285,7 +285,7 @@ static void test_names_the_element(void **state)
     }
 }
 
-/* ---- functions of several inputs ---------------------------------------------------------------------------------- */
+/* ---- functions of several inputs ------------------------------------------------------------------------------ */
 
 static tg_tensor *blend(void *ctx, tg_tensor *const *in) /* in[2] is an index, in[3] an f64 constant */
 {
@@ -336,9 +336,9 @@ static void test_several_inputs(void **state)
 
 static void test_special_functions(void **state)
 {
-    tg_tape            *t = open_tape(state);
-    tg_tensor          *x = input(t, TG_SHAPE(2, 3)), *none = input(t, TG_SHAPE(0, 3)), *one = input(t, TG_SCALAR_SHAPE);
-    tg_gradcheck_report r;
+    tg_tape   *t = open_tape(state);
+    tg_tensor *x = input(t, TG_SHAPE(2, 3)), *none = input(t, TG_SHAPE(0, 3)), *one = input(t, TG_SCALAR_SHAPE);
+    tg_gradcheck_report        r;
     const tg_gradcheck_options both = {.order = 2};
     assert_int_equal(tg_gradcheck(detached, NULL, &x, 1, NULL, &r), TG_ERR_GRAD);
     assert_true(r.analytic != 0 && r.relative_error > 0.01);
@@ -379,7 +379,7 @@ static void test_leaves_no_trace(void **state)
     assert_memory_equal(now, grad, sizeof now);
 }
 
-/* ---- functions that cannot be checked ----------------------------------------------------------------------------- */
+/* ---- functions that cannot be checked ------------------------------------------------------------------------- */
 
 typedef struct odd {
     int      calls;
@@ -428,7 +428,8 @@ static void test_odd_functions(void **state)
         tg_tensor          *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){1.0001, 2}));
         tg_gradcheck_report r;
         const tg_status     s = tg_gradcheck(odd_function, &o, &x, 1, NULL, &r);
-        if (s != cases[k].status || !strstr(r.text, cases[k].says)) fail_msg("case %d: %d, %s", cases[k].kind, s, r.text);
+        if (s != cases[k].status || !strstr(r.text, cases[k].says))
+            fail_msg("case %d: %d, %s", cases[k].kind, s, r.text);
         assert_false(r.ok);
         assert_string_equal(tg_error(t), r.text);
         tg_clear_error(t);
@@ -441,7 +442,7 @@ static void test_misuse(void **state)
     tg_tape            *t = open_tape(state), *other = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
     tg_tensor          *x = input(t, TG_SHAPE(2)), *mixed[2] = {x, input(other, TG_SHAPE(2))}, *hole[2] = {x, NULL};
     tg_tensor          *plain = tg_ones(t, TG_SHAPE(2)), *single = tg_require_grad(tg_full(t, TG_F32, TG_SHAPE(2), 1));
-    tg_tensor          *bad   = tg_require_grad(tg_full(t, TG_F64, TG_SHAPE(2), NAN));
+    tg_tensor          *bad = tg_require_grad(tg_full(t, TG_F64, TG_SHAPE(2), NAN));
     tg_gradcheck_report r;
     assert_int_equal(tg_gradcheck(NULL, NULL, &x, 1, NULL, &r), TG_ERR_NULL);
     assert_int_equal(tg_gradcheck(itself, NULL, NULL, 1, NULL, &r), TG_ERR_NULL);
@@ -453,8 +454,9 @@ static void test_misuse(void **state)
     assert_int_equal(tg_gradcheck(itself, NULL, &plain, 1, NULL, &r), TG_ERR_ARG);
     assert_int_equal(tg_gradcheck(itself, NULL, &single, 1, NULL, &r), TG_ERR_ARG);
     assert_int_equal(tg_gradcheck(itself, NULL, &bad, 1, NULL, &r), TG_ERR_ARG);
-    const tg_gradcheck_options bad_options[] = {{.eps = -1},      {.eps = NAN},      {.eps = 2},         {.rtol = -1}, {.atol = NAN},
-                                                {.order = 3},     {.order = -1},     {.directions = -1}, {.directions = 65}};
+    const tg_gradcheck_options bad_options[] = {{.eps = -1},   {.eps = NAN},       {.eps = 2},
+                                                {.rtol = -1},  {.atol = NAN},      {.order = 3},
+                                                {.order = -1}, {.directions = -1}, {.directions = 65}};
     for (size_t k = 0; k < sizeof bad_options / sizeof *bad_options; k++)
         assert_int_equal(tg_gradcheck(itself, NULL, &x, 1, &bad_options[k], &r), TG_ERR_ARG);
     tg_reset(t);
@@ -484,7 +486,7 @@ static void test_no_second_derivative(void **state)
     assert_non_null(strstr(r.text, "no_rule"));
 }
 
-/* ---- out of memory ------------------------------------------------------------------------------------------------ */
+/* ---- out of memory -------------------------------------------------------------------------------------------- */
 
 typedef struct meter {
     int64_t calls, fail_at;
@@ -535,10 +537,18 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_right_rules_pass),    TEST(test_wrong_rules_fail),    TEST(test_report_measures),
-        TEST(test_wrong_second_derivative), TEST(test_names_the_element),   TEST(test_several_inputs),
-        TEST(test_special_functions),   TEST(test_report_may_be_null),  TEST(test_leaves_no_trace),
-        TEST(test_odd_functions),       TEST(test_misuse),              TEST(test_no_second_derivative),
+        TEST(test_right_rules_pass),
+        TEST(test_wrong_rules_fail),
+        TEST(test_report_measures),
+        TEST(test_wrong_second_derivative),
+        TEST(test_names_the_element),
+        TEST(test_several_inputs),
+        TEST(test_special_functions),
+        TEST(test_report_may_be_null),
+        TEST(test_leaves_no_trace),
+        TEST(test_odd_functions),
+        TEST(test_misuse),
+        TEST(test_no_second_derivative),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

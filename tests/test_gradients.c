@@ -1,6 +1,7 @@
-/* test_gradients.c - every op's gradient against differences of its values: one test for each op of the registry, and for each function
- * made of ops that has samples. First and second derivatives in f64, at rtol 1e-6 and atol 1e-8; inputs plain, transposed, strided,
- * reversed, expanded from size 1; results used twice; inputs that something recorded later also reads. */
+/* test_gradients.c - every op's gradient against differences of its values: one test for each op of the registry, and
+ * for each function made of ops that has samples. First and second derivatives in f64, at rtol 1e-6 and atol 1e-8;
+ * inputs plain, transposed, strided, reversed, expanded from size 1; results used twice; inputs that something recorded
+ * later also reads. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -30,9 +31,10 @@ typedef struct variant {
     use           use;
 } variant;
 
-/* ---- layouts ------------------------------------------------------------------------------------------------------ */
+/* ---- layouts -------------------------------------------------------------------------------------------------- */
 
-/* The shape of the leaf from which lay_out makes a tensor of the sample's shape; false where the layout says nothing new. */
+/* The shape of the leaf from which lay_out makes a tensor of the sample's shape; false where the layout says nothing
+ * new. */
 static bool leaf_shape(const tg_shape *s, layout l, int axis, tg_shape *leaf)
 {
     *leaf = *s;
@@ -63,10 +65,10 @@ static tg_tensor *lay_out(tg_tensor *x, const tg_shape *s, layout l, int axis)
 /* f of the sample, as the variant says. */
 static tg_tensor *run(void *ctx, tg_tensor *const *leaf)
 {
-    const variant *v                    = ctx;
-    const sample  *s                    = v->s;
+    const variant *v                     = ctx;
+    const sample  *s                     = v->s;
     tg_tensor     *in[SAMPLE_INPUTS + 1] = {NULL};
-    const int      n                    = sample_inputs(s);
+    const int      n                     = sample_inputs(s);
     for (int i = 0; i < n; i++) {
         in[i] = sample_is_float(&s->in[i]) ? lay_out(leaf[i], &s->in[i].shape, v->layout[i], v->axis[i]) : leaf[i];
         if (v->use == LATER && s->in[i].kind == S_FLOAT) in[i] = tg_mul_s(in[i], 1);
@@ -79,7 +81,7 @@ static tg_tensor *run(void *ctx, tg_tensor *const *leaf)
     return y;
 }
 
-/* ---- one check ---------------------------------------------------------------------------------------------------- */
+/* ---- one check ------------------------------------------------------------------------------------------------ */
 
 static const char *describe(const variant *v, uint64_t seed, char *text, size_t size)
 {
@@ -88,7 +90,8 @@ static const char *describe(const variant *v, uint64_t seed, char *text, size_t 
     for (int i = 0; i < sample_inputs(v->s) && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, " %s %s", layout_names[v->layout[i]],
                                  tg_shape_text(&v->s->in[i].shape, shape, sizeof shape));
-    if (used < size) snprintf(text + used, size - used, "%s, use %d, seed %d", v->s->same ? " twice" : "", v->use, (int)seed);
+    if (used < size)
+        snprintf(text + used, size - used, "%s, use %d, seed %d", v->s->same ? " twice" : "", v->use, (int)seed);
     return text;
 }
 
@@ -98,7 +101,8 @@ static bool make_leaves(tg_tape *t, const variant *v, uint64_t seed, tg_tensor *
     bool differs = false;
     for (int i = 0; i < sample_inputs(v->s); i++) {
         tg_shape   shape = v->s->in[i].shape;
-        const bool fits  = !sample_is_float(&v->s->in[i]) || leaf_shape(&v->s->in[i].shape, v->layout[i], v->axis[i], &shape);
+        const bool fits =
+            !sample_is_float(&v->s->in[i]) || leaf_shape(&v->s->in[i].shape, v->layout[i], v->axis[i], &shape);
         if (!fits) return false;
         differs = differs || v->layout[i] == PLAIN || sample_is_float(&v->s->in[i]);
         leaf[i] = sample_leaf(t, v->s, i, &shape, seed);
@@ -114,7 +118,8 @@ static bool records(const tg_tape *t, const char *name)
     return false;
 }
 
-/* Counts 1 when the variant was checked, 0 when it says nothing new. op: the sample has to record it; NULL: a function of ops. */
+/* Counts 1 when the variant was checked, 0 when it says nothing new. op: the sample has to record it; NULL: a function
+ * of ops. */
 static int check(tg_tape *t, variant *v, uint64_t seed, const tg_op *op)
 {
     tg_tensor           *leaf[SAMPLE_INPUTS] = {NULL};
@@ -131,7 +136,8 @@ static int check(tg_tape *t, variant *v, uint64_t seed, const tg_op *op)
     if (!make_leaves(t, v, seed, leaf)) return 0;
     if (tg_gradcheck(run, v, leaf, sample_inputs(v->s), &o, &r) != TG_OK)
         fail_msg("%s: %s", describe(v, seed, text, sizeof text), r.text);
-    if (op && !records(t, op->name)) fail_msg("the sample %s does not record the op", describe(v, seed, text, sizeof text));
+    if (op && !records(t, op->name))
+        fail_msg("the sample %s does not record the op", describe(v, seed, text, sizeof text));
     return 1;
 }
 
@@ -147,11 +153,12 @@ static int check_variants(tg_tape *t, const sample *s, uint64_t seed, const tg_o
         done += check(t, &v, seed, op);
     }
     variant mixed = {.s = s};
-    for (int i = 0; i < SAMPLE_INPUTS; i++) mixed.layout[i] = (layout)((seed + 2 * (uint64_t)i + (uint64_t)s->in[0].shape.rank) % LAYOUTS);
+    for (int i = 0; i < SAMPLE_INPUTS; i++)
+        mixed.layout[i] = (layout)((seed + 2 * (uint64_t)i + (uint64_t)s->in[0].shape.rank) % LAYOUTS);
     return done + check(t, &mixed, seed, op);
 }
 
-/* ---- one test for each op ----------------------------------------------------------------------------------------- */
+/* ---- one test for each op ------------------------------------------------------------------------------------- */
 
 typedef struct topic {
     const char  *name;
@@ -209,7 +216,7 @@ static void check_zero(const topic *p)
         assert_int_equal(tg_grad(&loss, NULL, 1, leaf, 1, false, moved), TG_OK);
         const double *g = tg_data_f64(moved[0]);
         for (int64_t e = 0; e < tg_numel(leaf[0]); e++) assert_true(g[e] == 0);
-        tg_tensor *near[SAMPLE_INPUTS] = {tg_add_s(leaf[0], 1e-3), leaf[1], leaf[2]}, *z = run(&v, near);
+        tg_tensor   *near[SAMPLE_INPUTS] = {tg_add_s(leaf[0], 1e-3), leaf[1], leaf[2]}, *z = run(&v, near);
         const size_t bytes = tg_value_bytes(tg_node_of(y));
         assert_int_equal(tg_eval(&z, 1), TG_OK);
         if (bytes) assert_memory_equal(tg_data(z), tg_data(y), bytes);

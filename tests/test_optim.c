@@ -211,6 +211,13 @@ static void test_no_gradient_no_change(void **state)
         assert_true(tg_data_f64(p)[0] < before);
         for (int i = 0; i < 3; i++) assert_true(tg_data_f64(q)[i] == 1);
     }
+    tg_optim *late = tg_adam(t, &(tg_adam_options){.lr = 0.1}); /* whose bias correction counts q's own steps */
+    for (int step = 0; step < 3; step++) {
+        give_grad(p, 1);
+        if (step == 2) give_grad(q, 1);
+        assert_int_equal(tg_step(late), TG_OK);
+    }
+    assert_values(q, 1 - 0.1 / (1 + 1e-8));
     tg_tape_free(t);
 }
 
@@ -501,6 +508,24 @@ static void test_lifetimes(void **state)
     }
 }
 
+/* A released tensor's buffers go at the next step. */
+static void test_release_gives_memory_back(void **state)
+{
+    (void)state;
+    budget     b = {.calls = -1};
+    tg_tape   *t = budget_tape(&b);
+    tg_tensor *p = tg_param(t, "p", tg_ones(t, TG_SHAPE(1000)));
+    tg_optim  *o = tg_adam(t, NULL);
+    give_grad(p, 1);
+    assert_int_equal(tg_step(o), TG_OK);
+    assert_int_equal(tg_release(p), TG_OK);
+    int64_t before = b.live;
+    assert_int_equal(tg_step(o), TG_OK);
+    assert_true(before - b.live >= 2 * 1000 * (int64_t)sizeof(double));
+    tg_tape_free(t);
+    assert_true(b.live == 0);
+}
+
 /* A step that fails for want of memory changes nothing, and the next one does all. */
 static void test_out_of_memory(void **state)
 {
@@ -556,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_clip),
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_release_gives_memory_back),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

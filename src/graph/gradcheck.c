@@ -1,11 +1,12 @@
 /* gradcheck.c - do the gradients that a function's ops compute agree with differences of its values?
  *
- * f maps the inputs x to y, J is its Jacobian. For a random v, tg_grad gives the row g = v^T J. Differences give the column J w for any
- * direction w, with one Richardson step, which cancels the error in h^2:
- *     D(h) = (f(x + h w) - f(x - h w)) / 2h,      J w = (4 D(h/2) - D(h)) / 3
- * Then <g, w> has to be <v, J w>. v is random because a plain sum hides errors: the sum of a softmax is 1 whatever its rule says.
+ * f maps the inputs x to y, J is its Jacobian. For a random v, tg_grad gives the row g = v^T J. Differences give the
+ * column J w for any direction w, with one Richardson step, which cancels the error in h^2: D(h) = (f(x + h w) - f(x -
+ * h w)) / 2h,      J w = (4 D(h/2) - D(h)) / 3 Then <g, w> has to be <v, J w>. v is random because a plain sum hides
+ * errors: the sum of a softmax is 1 whatever its rule says.
  *
- * Second derivatives are the same question about another function, x -> u^T J(x): its values are the first gradients. */
+ * Second derivatives are the same question about another function, x -> u^T J(x): its values are the first gradients.
+ */
 #define _GNU_SOURCE /* uselocale */
 #include <float.h>
 #include <locale.h>
@@ -21,7 +22,7 @@ enum {
     POINTS          = 4,  /* values per difference */
     ONE_BY_ONE      = 64, /* most elements of an input that are always looked at one by one */
     MOST_DIRECTIONS = 64,
-    ROUNDING        = 8,  /* how many roundings of a value's size are allowed for in a difference */
+    ROUNDING        = 8, /* how many roundings of a value's size are allowed for in a difference */
 };
 
 static const double STEP[POINTS] = {1, -1, 0.5, -0.5};
@@ -76,7 +77,7 @@ static double uniform(check *c)
     return ldexp((double)(z >> 11), -52) - 1;
 }
 
-/* ---- calling f ---------------------------------------------------------------------------------------------------- */
+/* ---- calling f ------------------------------------------------------------------------------------------------ */
 
 static tg_status check_result(check *c, tg_tensor *y)
 {
@@ -102,7 +103,8 @@ static tg_status call(check *c, const double *x, tg_tensor **y)
     for (int i = 0; i < c->n; i++) c->arg[i] = c->in[i];
     for (int j = 0; j < c->k; j++) {
         const tg_shape *shape = tg_shape_of(c->in[c->input[j]]);
-        if (!shape) return tg_fail_on(c->tape, TG_ERR_STALE, FUNCTION, "the inputs are gone: f must not reset the tape");
+        if (!shape)
+            return tg_fail_on(c->tape, TG_ERR_STALE, FUNCTION, "the inputs are gone: f must not reset the tape");
         c->leaf[j] = tg_require_grad(tg_from_f64(c->tape, shape, x + c->start[j]));
         if (!c->leaf[j]) return TG_ERR_MEMORY;
         c->arg[c->input[j]] = c->leaf[j];
@@ -163,18 +165,19 @@ static tg_status check_repeatable(check *c)
     if (!s) s = check_finite(c, c->value, 2 * c->size, "at the inputs");
     for (int64_t i = 0; !s && i < c->size; i++) {
         if (c->value[i] < c->value[i + c->size] || c->value[i] > c->value[i + c->size])
-            s = tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "f is not repeatable: element %lld of %s differs between two calls",
-                           (long long)i, c->order == 1 ? "its result" : "its gradient");
+            s = tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION,
+                           "f is not repeatable: element %lld of %s differs between two calls", (long long)i,
+                           c->order == 1 ? "its result" : "its gradient");
     }
     return s;
 }
 
-/* ---- the two sides ------------------------------------------------------------------------------------------------ */
+/* ---- the two sides -------------------------------------------------------------------------------------------- */
 
 /* g = v^T J for every v. Results that need no gradient have none to add. */
 static tg_status analytic(check *c)
 {
-    tg_tensor **out = c->out, **seed = c->out + c->m, **grad = c->out + 2 * c->m;
+    tg_tensor   **out = c->out, **seed = c->out + c->m, **grad = c->out + 2 * c->m;
     const int64_t size = c->start[c->k];
     for (int d = 0; d < c->o.directions; d++) {
         tg_status s = apply(c, c->x, out);
@@ -237,14 +240,14 @@ static tg_status at_random(check *c, int64_t from, int64_t to, verdict *found)
     return along(c, from, to, c->o.eps, found);
 }
 
-/* ---- where they disagree ------------------------------------------------------------------------------------------ */
+/* ---- where they disagree -------------------------------------------------------------------------------------- */
 
 static void keep(check *c, int input, int64_t element, const verdict *found)
 {
     const double size = fmax(fabs(found->analytic), fabs(found->numeric)), off = fabs(found->analytic - found->numeric);
-    c->worst          = found->excess;
-    c->report->order  = c->order;
-    c->report->input  = input;
+    c->worst                  = found->excess;
+    c->report->order          = c->order;
+    c->report->input          = input;
     c->report->element        = element;
     c->report->analytic       = found->analytic;
     c->report->numeric        = found->numeric;
@@ -285,7 +288,7 @@ static tg_status search(check *c, int j)
 /* Small inputs element by element; large ones, and all together, along random directions. */
 static tg_status compare(check *c)
 {
-    verdict   off = {0, 0, -1}, found;
+    verdict   off   = {0, 0, -1}, found;
     int       where = -1;
     tg_status s     = TG_OK;
     for (int j = 0; !s && j < c->k; j++) {
@@ -316,7 +319,7 @@ static tg_status compare(check *c)
     return s;
 }
 
-/* ---- the whole check ---------------------------------------------------------------------------------------------- */
+/* ---- the whole check ------------------------------------------------------------------------------------------ */
 
 /* Hands out the pieces of c->room; with room NULL it only counts. */
 static double *piece(const check *c, size_t *used, size_t count)
@@ -424,14 +427,14 @@ static tg_status choose_inputs(check *c)
 
 static tg_status with_inputs(check *c)
 {
-    tg_tape     *t = c->tape;
-    const size_t n = (size_t)c->n;
-    c->input       = tg_tape_alloc(t, n * sizeof *c->input);
-    c->start       = tg_tape_alloc(t, (n + 1) * sizeof *c->start);
-    c->arg         = tg_tape_alloc(t, n * sizeof *c->arg);
-    c->leaf        = tg_tape_alloc(t, n * sizeof *c->leaf);
-    c->out         = tg_tape_alloc(t, POINTS * n * sizeof *c->out);
-    tg_status s    = c->input && c->start && c->arg && c->leaf && c->out ? choose_inputs(c) : TG_ERR_MEMORY;
+    tg_tape     *t  = c->tape;
+    const size_t n  = (size_t)c->n;
+    c->input        = tg_tape_alloc(t, n * sizeof *c->input);
+    c->start        = tg_tape_alloc(t, (n + 1) * sizeof *c->start);
+    c->arg          = tg_tape_alloc(t, n * sizeof *c->arg);
+    c->leaf         = tg_tape_alloc(t, n * sizeof *c->leaf);
+    c->out          = tg_tape_alloc(t, POINTS * n * sizeof *c->out);
+    tg_status s     = c->input && c->start && c->arg && c->leaf && c->out ? choose_inputs(c) : TG_ERR_MEMORY;
     size_t    bytes = s ? 0 : (size_t)c->start[c->k] * sizeof *c->x;
     if (!s) {
         c->x = tg_tape_alloc(t, bytes);
@@ -453,9 +456,11 @@ static tg_status read_options(check *c, const tg_gradcheck_options *options)
     if (options) *o = *options;
     if (!(o->eps >= 0 && o->eps <= 1) || !(o->rtol >= 0) || !(o->atol >= 0))
         return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "eps has to be in 0 ... 1, rtol and atol not negative");
-    if (o->order < 0 || o->order > 2) return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "order has to be 1 or 2, not %d", o->order);
+    if (o->order < 0 || o->order > 2)
+        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "order has to be 1 or 2, not %d", o->order);
     if (o->directions < 0 || o->directions > MOST_DIRECTIONS)
-        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "directions has to be in 0 ... %d, not %d", MOST_DIRECTIONS, o->directions);
+        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "directions has to be in 0 ... %d, not %d", MOST_DIRECTIONS,
+                          o->directions);
     if (o->eps == 0) o->eps = 1e-3;
     if (o->rtol == 0) o->rtol = 1e-6;
     if (o->atol == 0) o->atol = 1e-8;
@@ -484,9 +489,10 @@ tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, cons
     c.tape          = first->tape;
     r->text[0]      = 0;
     const bool grad = tg_set_grad_enabled(c.tape, true), fresh = !tg_error(c.tape);
-    tg_status  s    = read_options(&c, options);
+    tg_status  s = read_options(&c, options);
     if (!s) s = with_inputs(&c);
     tg_set_grad_enabled(c.tape, grad);
-    if (!r->text[0]) snprintf(r->text, sizeof r->text, "%s", fresh && tg_error(c.tape) ? tg_error(c.tape) : tg_status_name(s));
+    if (!r->text[0])
+        snprintf(r->text, sizeof r->text, "%s", fresh && tg_error(c.tape) ? tg_error(c.tape) : tg_status_name(s));
     return s;
 }

@@ -134,7 +134,7 @@ void tg_disown(tg_tape *t, tg_owned *o)
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------- */
 
-static const tg_evaluator *const evaluators[] = {&tg_evaluator_reference, &tg_evaluator_fused}; /* the first is the default */
+static const tg_evaluator *const evaluators[] = {&tg_evaluator_fused, &tg_evaluator_reference}; /* the first is the default */
 
 static const tg_evaluator *find_evaluator(const char *name)
 {

@@ -12,7 +12,8 @@ static bool is_pair(tg_tensor *x, tg_tensor *target, const char *function)
         tg_fail_on(a->tape, TG_ERR_DTYPE, function, "the dtypes differ: %s and the target's %s; convert one with tg_to",
                    tg_dtype_name((tg_dtype)a->dtype), tg_dtype_name((tg_dtype)b->dtype));
     else
-        tg_fail_on(a->tape, TG_ERR_SHAPE, function, "the shapes differ: %s and the target's %s; tg_reshape or tg_expand makes them equal",
+        tg_fail_on(a->tape, TG_ERR_SHAPE, function,
+                   "the shapes differ: %s and the target's %s; tg_reshape or tg_expand makes them equal",
                    tg_shape_text(a->shape, first, sizeof first), tg_shape_text(b->shape, second, sizeof second));
     return false;
 }
@@ -86,7 +87,8 @@ static bool is_labelled(tg_tensor *logits, tg_tensor *label, const char *functio
     if (l->dtype != TG_I64 && l->dtype != TG_I32)
         tg_fail_on(x->tape, TG_ERR_DTYPE, function, "labels are int64 or int32, not %s", tg_dtype_name((tg_dtype)l->dtype));
     else if (!tg_shape_equal(&rows, l->shape))
-        tg_fail_on(x->tape, TG_ERR_SHAPE, function, "the logits are %s and the labels %s; labels have the logits' shape without its last axis",
+        tg_fail_on(x->tape, TG_ERR_SHAPE, function,
+                   "the logits are %s and the labels %s; labels have the logits' shape without its last axis",
                    tg_shape_text(x->shape, first, sizeof first), tg_shape_text(l->shape, second, sizeof second));
     else return true;
     return false;

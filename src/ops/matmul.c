@@ -71,7 +71,8 @@ static const void *matrix_of_now(factor *f, tg_dtype dtype)
     char *p = f->data + f->at * (int64_t)f->item;
     if (!f->copy) return p;
     if (!f->is_copied || f->copied != f->at) {
-        tg_array_copy(&(tg_array){.data = p, .shape = &f->matrix, .dtype = dtype, .stride = {f->row_stride, f->column_stride}}, f->copy);
+        const tg_array a = {.data = p, .shape = &f->matrix, .dtype = dtype, .stride = {f->row_stride, f->column_stride}};
+        tg_array_copy(&a, f->copy);
         f->copied = f->at;
         f->is_copied = true;
     }
@@ -157,8 +158,8 @@ static tg_tensor *stacked(tg_tensor *t)
     return tg_reshape(t, TG_SHAPE(rows, s->dim[s->rank - 1]));
 }
 
-/* C = A B: dA = g B^T, dB = A^T g. They have the broadcast leading axes, over which the backward walk sums. One B for all matrices of A
- * makes that sum part of the product: A and g as tall matrices. */
+/* C = A B: dA = g B^T, dB = A^T g. They have the broadcast leading axes, over which the backward walk sums. One B for all
+ * matrices of A makes that sum part of the product: A and g as tall matrices. */
 static tg_tensor *matmul_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     tg_tensor *a = c->in[0], *b = c->in[1];

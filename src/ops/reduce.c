@@ -11,8 +11,8 @@ bool tg_axis_bits(tg_tensor *x, const tg_axes *axes, const char *function, uint3
     *bits = 0;
     if (!n) return false;
     if (!axes || axes->n < -1 || axes->n > TG_MAX_RANK) {
-        tg_fail_on(n->tape, axes ? TG_ERR_ARG : TG_ERR_NULL, function, "axes is %s; TG_AXES(…) lists at most %d, TG_ALL_AXES means all",
-                   axes ? "no list of axes" : "NULL", TG_MAX_RANK);
+        tg_fail_on(n->tape, axes ? TG_ERR_ARG : TG_ERR_NULL, function,
+                   "axes is %s; TG_AXES(…) lists at most %d, TG_ALL_AXES means all", axes ? "no list of axes" : "NULL", TG_MAX_RANK);
         return false;
     }
     if (axes->n < 0) *bits = (1u << n->shape->rank) - 1;

@@ -9,6 +9,7 @@ enum { SMALL = 65536, PARTS = 64, LANES = 8 };
 
 static tg_node *kept_at(const tg_tape *t, size_t i) { return &t->kept_slots[i / TG_SLOTS][i % TG_SLOTS]; }
 
+/* For num_threads alone: beside an if clause that says no, clang's libomp 14 keeps the number for the next region, which is OpenBLAS's. */
 static int threads_for(const tg_tape *t, size_t n)
 {
     if (n < SMALL) return 1;
@@ -50,7 +51,7 @@ static double sum_of_squares(const tg_tape *t, const tg_node *g)
 {
     size_t n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS;
     double part[PARTS] = {0}, sum = 0;
-#pragma omp parallel for schedule(static) num_threads(threads_for(t, n)) if (n >= SMALL)
+#pragma omp parallel for schedule(static) num_threads(threads_for(t, n))
     for (size_t p = 0; p < parts; p++) {
         size_t from = n / parts * p, to = p + 1 == parts ? n : n / parts * (p + 1);
         part[p] = g->dtype == TG_F32 ? squares_f32((const float *)g->data + from, to - from)
@@ -65,11 +66,11 @@ static void scale(const tg_tape *t, tg_node *g, double factor)
     size_t n = (size_t)tg_node_numel(g);
     if (g->dtype == TG_F32) {
         float *x = g->data, f = (float)factor;
-#pragma omp parallel for simd schedule(static) num_threads(threads_for(t, n)) if (n >= SMALL)
+#pragma omp parallel for simd schedule(static) num_threads(threads_for(t, n))
         for (size_t i = 0; i < n; i++) x[i] *= f;
     } else {
         double *x = g->data;
-#pragma omp parallel for simd schedule(static) num_threads(threads_for(t, n)) if (n >= SMALL)
+#pragma omp parallel for simd schedule(static) num_threads(threads_for(t, n))
         for (size_t i = 0; i < n; i++) x[i] *= factor;
     }
     tg_mark_written(g);

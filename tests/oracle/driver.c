@@ -1,4 +1,5 @@
-/* driver.c - writes every sample as a line of JSON: the inputs, the result, a seed and the gradients for it, for compare.py. */
+/* driver.c - writes every sample as a line of JSON: the inputs, the result, a seed and the gradients for it, for
+ * compare.py. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,8 +28,8 @@ static bool print_tensor(tg_tensor *t)
 
 static void print_arguments(const sample *s)
 {
-    printf("\"axis\":%d,\"axis1\":%d,\"keepdim\":%d,\"start\":%lld,\"stop\":%lld,\"step\":%lld,\"number\":%.17g,", s->axis, s->axis1,
-           s->keepdim, (long long)s->start, (long long)s->stop, (long long)s->step, s->number);
+    printf("\"axis\":%d,\"axis1\":%d,\"keepdim\":%d,\"start\":%lld,\"stop\":%lld,\"step\":%lld,\"number\":%.17g,",
+           s->axis, s->axis1, s->keepdim, (long long)s->start, (long long)s->stop, (long long)s->step, s->number);
     printf("\"axes\":[");
     for (int k = 0; k < s->axes.n; k++) printf("%s%d", k ? "," : "", s->axes.axis[k]);
     printf("],\"all\":%d,", s->axes.n < 0);
