@@ -31,6 +31,8 @@ ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
 %_avx2.o:   SPECIAL := -mavx2 -mfma
 %_avx512.o: SPECIAL := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 endif
+# A yardstick for this machine, in no library. Compiled so and not linked so: that would flush the whole program's subnormals to zero.
+%bench/limits.o: SPECIAL := -O3 -march=native -ffast-math $(if $(CLANG),-fveclib=libmvec)
 
 # ---- what there is ----
 
@@ -42,7 +44,7 @@ LIB_O    := $(patsubst %.c,$B/%.o,$(wildcard src/*/*.c src/*/*/*.c))
 HELPER_O := $(patsubst %.c,$B/%.o,$(filter-out tests/test_%,$(wildcard tests/*.c)))
 TESTS    ?= $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)) $(notdir $(wildcard tests/test_*.sh))
 DEMOS    := $(patsubst %.c,$B/%,$(wildcard demos/*.c))
-BENCHES  := $(patsubst %.c,$B/%,$(wildcard bench/*.c))
+BENCH_O  := $(patsubst %.c,$B/%.o,$(wildcard bench/*.c))
 TEST_X   := $(patsubst %,$B/tests/%,$(filter-out %.sh,$(TESTS)))
 
 EVALUATORS ?= reference fused
@@ -53,7 +55,7 @@ EVALUATORS ?= reference fused
 all: lib
 lib: $B/libtapegrad.a $B/libtapegrad.so
 demos: $(DEMOS)
-benches: $(BENCHES)
+benches: $B/bench/tg-bench
 
 $B/libtapegrad.a: $(LIB_O)
 	rm -f $@ && ar rcs $@ $^
@@ -73,21 +75,22 @@ $B/tests/test_%: $B/tests/test_%.o $(HELPER_O) $B/libtapegrad.a
 	$(LINK) -lcmocka
 $B/demos/%: $B/demos/%.o $B/libtapegrad.a
 	$(LINK)
-$B/bench/%: $B/bench/%.o $B/libtapegrad.a
-	$(LINK)
+$B/bench/tg-bench: $(BENCH_O) $B/libtapegrad.a
+	$(LINK) -lmvec
 
 # ---- running ----
 
 # Every test, under each evaluator; the last line is "N passed, N failed". make check TESTS="test_show test_io" runs some of them.
-check: lib $(TEST_X)
+check: lib benches $(TEST_X)
 	@BUILD='$B' CC='$(CC)' FLAGS='$(FLAGS) $(CFLAGS)' LIBS='$(LIBS) $(LDFLAGS)' EVALUATORS='$(EVALUATORS)' \
 	    tests/run.sh $(TESTS)
 
 demo: $B/demos/04_mnist_mlp
 	$< $(if $(TAPEGRAD_DATA),--data '$(TAPEGRAD_DATA)')
 
-bench: $(BENCHES)
-	@for b in $^; do echo "$$b"; $$b || exit 1; done
+# BENCH="--threads 1 W1_mlp_small" and the like are options of bench/compare.
+bench: benches
+	@BUILD='$B' bench/compare $(BENCH)
 
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan

@@ -500,6 +500,8 @@ tg_status tg_emit(tg_tape *t, program *p)
     tg_status s = TG_OK;
     note_readers(p);
     for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g);
+    for (size_t i = 0; i < p->n_steps && s == TG_OK; i++)
+        if (p->steps[i].group < 0) s = tg_plan_product(t, p, &p->steps[i]);
     if (s == TG_OK) s = lay_out(t, p);
     return s;
 }

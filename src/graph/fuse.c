@@ -25,7 +25,7 @@ static value *add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, con
     value *v = &p->values[p->n_values];
     *v = (value){.node = n, .op = n ? n->op : NULL, .shape = own_shape(t, p, shape), .kind = (uint8_t)kind, .dtype = (uint8_t)dtype,
                  .numel = 1, .base = (int32_t)p->n_values, .layout = -1, .in = (int32_t)p->n_operands, .of = -1, .alias = -1, .reader = UINT32_MAX,
-                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1};
+                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .read_in = -1};
     if (!v->shape) return NULL;
     for (int k = 0; k < shape->rank; k++) v->numel *= shape->dim[k];
     v->stored = kind == V_INPUT || kind == V_CONST;
@@ -144,6 +144,29 @@ static void check_places(program *p)
     }
 }
 
+/* The value that is the same op of the same operands as v, among those just before it; -1. Gradients of x*x and the like. */
+static int32_t twin_of(const program *p, const value *v)
+{
+    enum { NEAR = 12 };
+    for (const value *w = v; w-- > p->values && v - w <= NEAR;) {
+        if (w->kind != V_REAL || w->op != v->op || w->n_in != v->n_in || w->attr_size != v->attr_size || w->placed) continue;
+        if (v->attr_size && memcmp(w->attr, v->attr, v->attr_size)) continue;
+        if (!memcmp(&p->operands[w->in], &p->operands[v->in], (size_t)v->n_in * sizeof *p->operands)) return (int32_t)(w - p->values);
+    }
+    return -1;
+}
+
+/* Computes it once: the second is a view of the first. */
+static void be_twin(program *p, size_t at)
+{
+    value  *v = &p->values[at];
+    int32_t twin = twin_of(p, v);
+    if (twin < 0) return;
+    v->kind = V_VIEW;
+    v->of = v->base = twin;
+    for (int32_t k = 0; k < v->n_in; k++) p->values[p->values[p->operands[v->in + k]].base].uses--;
+}
+
 static tg_status node_value(tg_tape *t, program *p, tg_node *n)
 {
     tg_status s = TG_OK;
@@ -165,6 +188,7 @@ static tg_status node_value(tg_tape *t, program *p, tg_node *n)
         p->values[self].n_in = (int32_t)n->n_in;
         p->values[self].placed = n->flags & TG_N_PLACED;
         if (s == TG_OK) find_alias(p, self);
+        if (s == TG_OK && n->op->kind == TG_POINTWISE && !p->values[self].placed) be_twin(p, self);
     }
     n->mark = (uint32_t)p->n_values;
     return s;
@@ -207,7 +231,7 @@ pattern tg_pattern(const program *p, const value *v, const tg_shape *to)
 static tg_status new_step(tg_tape *t, program *p, int32_t g, int32_t v)
 {
     if (!TG_GROW(t, p->steps, p->cap_steps, p->n_steps + 1)) return TG_ERR_MEMORY;
-    p->steps[p->n_steps++] = (step){.group = g, .value = v};
+    p->steps[p->n_steps++] = (step){.group = g, .value = v, .product = -1};
     return TG_OK;
 }
 
@@ -290,6 +314,7 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
             if (!in_tile(p, g, x, *cls, shape)) return false;
             *shares = true;
         }
+        if (b->read_in == (int32_t)(g - p->groups)) *shares = true;
     }
     return true;
 }
@@ -340,7 +365,11 @@ static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g)
 static tg_status supply(tg_tape *t, program *p, int32_t x, int32_t g, inst_class cls, const tg_shape *shape)
 {
     value *v = &p->values[x], *b = &p->values[v->base];
-    if (b->stored || b->step == p->groups[g].step || inst_in(p, b, g)) return TG_OK;
+    if (b->step == p->groups[g].step || inst_in(p, b, g)) return TG_OK;
+    if (b->stored) {
+        b->read_in = g;
+        return TG_OK;
+    }
     if (cls == C_FULL && b->numel > SMALL_SPACE && tg_pattern(p, v, shape).kind == P_FULL &&
         clone_cost(p, b, &p->groups[g], RECOMPUTE_MOST) <= RECOMPUTE_MOST)
         return clone_into(t, p, v->base, g);
@@ -387,11 +416,22 @@ static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
         chosen = 0;
         as = cls;
     }
-    for (size_t g = p->n_groups; chosen < 0 && g-- > oldest;)
-        if (can_join(p, &p->groups[g], v, r, shape, &cls, &shares) && (shares || p->groups[g].n <= SMALL_SPACE)) {
+    int32_t    feasible = -1; /* the latest it may join, though it shares nothing with it */
+    inst_class feasible_as = r->cls;
+    for (size_t g = p->n_groups; chosen < 0 && g-- > oldest;) {
+        if (!can_join(p, &p->groups[g], v, r, shape, &cls, &shares)) continue;
+        if (shares) {
             chosen = (int32_t)g;
             as = cls;
+        } else if (feasible < 0) {
+            feasible = (int32_t)g;
+            feasible_as = cls;
         }
+    }
+    if (chosen < 0 && feasible >= 0) {
+        chosen = feasible;
+        as = feasible_as;
+    }
     if (chosen < 0) {
         if (!new_group(t, p, r->n)) return TG_ERR_MEMORY;
         chosen = (int32_t)p->n_groups - 1;

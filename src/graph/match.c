@@ -86,7 +86,8 @@ static bool match_node(matcher *m, tg_node *n)
     if (n->op->kind == TG_VIEW) return match_view(m, n);
     for (uint32_t i = 0; i < n->n_in; i++)
         if (input_of(m, tg_inputs(n)[i]) < 0) return false;
-    if (!meet(m, n, n->op->kind == TG_CONST ? V_CONST : V_REAL)) return false;
+    bool twin = m->next < p->n_values && p->values[m->next].kind == V_VIEW; /* the same as an earlier one */
+    if (!meet(m, n, n->op->kind == TG_CONST ? V_CONST : twin ? V_VIEW : V_REAL)) return false;
     const value *v = &p->values[m->next - 1];
     if (n->op->kind == TG_CONST) return true;
     if (v->n_in != (int32_t)n->n_in || !same_attr(v, n)) return false;

@@ -41,6 +41,7 @@ typedef struct value {
     uint32_t        reader;   /* inputs: the earliest node that reads them */
     int32_t         alias;    /* placed: the input that lies at the same place; -1 */
     int32_t         uses;
+    int32_t         read_in; /* the last group that reads its memory */
     int32_t         step;   /* that computes it; -1: known before */
     int32_t         born;   /* first step that writes its memory */
     int32_t         last;   /* step that reads its memory last */
@@ -111,9 +112,20 @@ typedef struct fill {
     bool     row; /* a row, repeated; else a scalar */
 } fill;
 
+/* A product as BLAS takes it: for each matrix of the batch, C = A B, or C += A B. Strides of batch axes in bytes. */
+typedef struct product {
+    bool    ta, tb;
+    int64_t m, n, k, lda, ldb;
+    int32_t a, b;             /* values, base ones */
+    int64_t from_a, from_b;   /* bytes from their memory to the first matrix */
+    int     axes;             /* of the batch; axes that lie behind one another are one */
+    int64_t dim[TG_MAX_RANK], step_a[TG_MAX_RANK], step_b[TG_MAX_RANK], batch;
+} product;
+
 typedef struct step {
     int32_t group; /* -1: one node of its own */
     int32_t value;
+    int32_t product; /* number in program.products; -1: its op's kernel runs it */
 } step;
 
 typedef struct program program;
@@ -128,6 +140,7 @@ struct program {
     tg_layout *layouts; size_t n_layouts, cap_layouts;
     int32_t *operands; size_t n_operands, cap_operands;
     step    *steps;    size_t n_steps, cap_steps;
+    product *products; size_t n_products, cap_products;
     group   *groups;   size_t n_groups, cap_groups;
     inst    *insts;    size_t n_insts, cap_insts;
     code    *codes;    size_t n_codes, cap_codes;
@@ -164,6 +177,10 @@ void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, t
 /* Is the plan the one that this program was made for, but for addresses? Then its values are bound to the plan's nodes. */
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p);
 uint64_t tg_plan_hash(const tg_plan *plan);
+
+/* products.c */
+tg_status tg_plan_product(tg_tape *t, program *p, step *st); /* leaves st->product at -1 when BLAS can't read the operands in place */
+void      tg_run_product(const program *p, const product *d, const value *v, int threads);
 
 /* emit.c */
 tg_status tg_emit(tg_tape *t, program *p);

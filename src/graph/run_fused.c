@@ -326,6 +326,7 @@ static void free_program(tg_tape *t, program *p)
     FREE(layouts, cap_layouts);
     FREE(operands, cap_operands);
     FREE(steps, cap_steps);
+    FREE(products, cap_products);
     FREE(groups, cap_groups);
     FREE(insts, cap_insts);
     FREE(codes, cap_codes);
@@ -456,10 +457,10 @@ static tg_status hand_over(tg_tape *t, const program *p)
     return TG_OK;
 }
 
-static tg_status run_program(tg_tape *t, program *p)
+static tg_status run_steps(tg_tape *t, program *p)
 {
-    engine   *e = t->engine;
-    tg_status s = bind(t, e, p);
+    const engine *e = t->engine;
+    tg_status     s = TG_OK;
     for (size_t i = 0; i < p->n_consts && s == TG_OK; i++) {
         const value *v = &p->values[p->consts[i]];
         if (v->dtype == TG_F32) *(float *)(void *)v->address = (float)v->node->attr.number;
@@ -469,8 +470,20 @@ static tg_status run_program(tg_tape *t, program *p)
     for (size_t i = 0; i < p->n_steps && s == TG_OK; i++) {
         const step *st = &p->steps[i];
         if (st->group >= 0) run_group(e, p, &p->groups[st->group]);
+        else if (st->product >= 0) tg_run_product(p, &p->products[st->product], &p->values[st->value], e->threads);
         else s = run_alone(t, p, &p->values[st->value]);
     }
+    return s;
+}
+
+static tg_status run_program(tg_tape *t, program *p)
+{
+    engine   *e = t->engine;
+    int       host = omp_get_max_threads();
+    tg_status s = bind(t, e, p);
+    if (host != e->threads) omp_set_num_threads(e->threads); /* what BLAS goes by outside of our own teams */
+    if (s == TG_OK) s = run_steps(t, p);
+    if (host != e->threads) omp_set_num_threads(host);
     if (s == TG_OK) s = hand_over(t, p);
     t->evaluated += (int64_t)p->n_order;
     p->epoch = t->epoch;

@@ -2,7 +2,11 @@
  * table to make) and VECTOR_SIZE (bytes). Here is what the rows of pointwise.def mean: loops_rows.h makes the loops of them,
  * loops_tile.h the reductions.
  *
- * To be compiled with -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off: right without them, but slower. */
+ * Without the right to speculate (nobody reads exception flags here) gcc keeps most selects as branches and the loops scalar. This is
+ * no -ffast-math: NaN, infinities, signed zeros and the order of operations stay. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-trapping-math", "no-math-errno")
+#endif
 #include "kernels.h"
 
 #include <float.h>

@@ -1,0 +1,250 @@
+/* limits.c - the bare work inside the workloads, without an engine around it. Compiled for this machine alone and with -ffast-math: it is
+ * a yardstick and never a part of the library. */
+#include "limits.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PRODUCTS = 24 };
+
+/* C[m,n] = op(A)[m,k] op(B)[k,n] */
+typedef struct product {
+    bool   ta, tb;
+    int    m, n, k;
+    int    times; /* in a step */
+    float *a, *b, *c;
+} product;
+
+struct limit {
+    product list[MAX_PRODUCTS];
+    int     n_products;
+    void (*pass)(limit *l); /* one pass over the vectors, or NULL */
+    size_t         n;       /* their length */
+    float         *v[4];
+    volatile float sink; /* keeps results from being optimised away */
+    bool           failed;
+};
+
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
+
+/* n numbers, roughly normal: the sum of four uniform ones, from a linear congruential generator. */
+static float *numbers(limit *l, size_t n)
+{
+    float   *p = malloc((n + 1) * sizeof *p);
+    unsigned s = 12345;
+    if (!p) {
+        l->failed = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        float sum = 0;
+        for (int k = 0; k < 4; k++) {
+            s = s * 1664525u + 1013904223u;
+            sum += (float)(s >> 8) * (1.0f / 16777216.0f) - 0.5f;
+        }
+        p[i] = sum * 1.7320508f;
+    }
+    return p;
+}
+
+void limit_free(limit *l)
+{
+    if (!l) return;
+    for (int i = 0; i < l->n_products; i++) {
+        free(l->list[i].a);
+        free(l->list[i].b);
+        free(l->list[i].c);
+    }
+    for (size_t i = 0; i < sizeof l->v / sizeof *l->v; i++) free(l->v[i]);
+    free(l);
+}
+
+/* ---- matrix products ---------------------------------------------------------------------------------------------- */
+
+static void add(limit *l, bool ta, bool tb, int m, int n, int k, int times)
+{
+    if (l->n_products == MAX_PRODUCTS) {
+        l->failed = true;
+        return;
+    }
+    const size_t sm = (size_t)m, sn = (size_t)n, sk = (size_t)k;
+    product     *p = &l->list[l->n_products++];
+    *p = (product){ta, tb, m, n, k, times, numbers(l, sm * sk), numbers(l, sk * sn), numbers(l, sm * sn)};
+}
+
+/* A layer X[batch,in] W[in,out]: Y = X W, dW = Xᵀ dY, and unless it is the first one dX = dY Wᵀ. */
+static void dense(limit *l, int batch, int in, int out, bool first, int times)
+{
+    add(l, false, false, batch, out, in, times);
+    add(l, true, false, in, out, batch, times);
+    if (!first) add(l, false, true, batch, in, out, times);
+}
+
+static void run_products(const limit *l)
+{
+    for (int i = 0; i < l->n_products; i++) {
+        const product *p = &l->list[i];
+        for (int r = 0; r < p->times; r++)
+            cblas_sgemm(CblasRowMajor, p->ta ? CblasTrans : CblasNoTrans, p->tb ? CblasTrans : CblasNoTrans, p->m, p->n, p->k, 1, p->a,
+                        p->ta ? p->m : p->k, p->b, p->tb ? p->k : p->n, 0, p->c, p->n);
+    }
+}
+
+static void mlp_small(limit *l)
+{
+    dense(l, 128, 784, 128, true, 1);
+    dense(l, 128, 128, 64, false, 1);
+    dense(l, 128, 64, 10, false, 1);
+}
+
+/* Convolutions as products with unfolded images, image by image; then the two dense layers. */
+static void cnn(limit *l)
+{
+    const int images = 64;
+    add(l, false, false, 8, 576, 25, images);  /* first layer */
+    add(l, false, true, 8, 25, 576, images);   /* its weights' gradient */
+    add(l, false, false, 16, 64, 200, images); /* second layer */
+    add(l, false, true, 16, 200, 64, images);  /* its weights' gradient */
+    add(l, true, false, 200, 64, 16, images);  /* the gradient of its unfolded input */
+    dense(l, images, 256, 128, false, 1);
+    dense(l, images, 128, 10, false, 1);
+}
+
+static void gpt(limit *l)
+{
+    const int tokens = 16 * 64, width = 128, layers = 4, heads = 16 * 4 * layers;
+    dense(l, tokens, width, 3 * width, false, layers);
+    dense(l, tokens, width, width, false, layers);
+    dense(l, tokens, width, 4 * width, false, layers);
+    dense(l, tokens, 4 * width, width, false, layers);
+    dense(l, tokens, width, 65, false, 1);
+    add(l, false, true, 64, 64, 32, heads);  /* q kᵀ */
+    add(l, false, false, 64, 32, 64, heads); /* p v */
+    add(l, true, false, 64, 32, 64, heads);  /* dv */
+    add(l, false, true, 64, 64, 32, heads);  /* dp */
+    add(l, false, false, 64, 32, 64, heads); /* dq */
+    add(l, true, false, 64, 32, 64, heads);  /* dk */
+}
+
+/* The least that a recurrent network needs: what does not depend on the previous step is done for all steps at once. */
+static void lstm(limit *l)
+{
+    const int steps = 64, batch = 32, hidden = 128;
+    dense(l, steps * batch, 64, 4 * hidden, false, 1);
+    add(l, false, false, batch, 4 * hidden, hidden, steps);     /* h Wh */
+    add(l, false, true, batch, hidden, 4 * hidden, steps);      /* dh */
+    add(l, true, false, hidden, 4 * hidden, steps * batch, 1);  /* dWh */
+    dense(l, steps * batch, hidden, 65, false, 1);
+}
+
+/* The same with every product inside the loop over time, as a cell is written. */
+static void lstm_steps(limit *l)
+{
+    dense(l, 32, 64, 512, false, 64);
+    dense(l, 32, 128, 512, false, 64);
+    dense(l, 64 * 32, 128, 65, false, 1);
+}
+
+/* ---- passes over memory ------------------------------------------------------------------------------------------- */
+
+static void vectors(limit *l, size_t n, int count, void (*pass)(limit *))
+{
+    l->n = n;
+    l->pass = pass;
+    for (int i = 0; i < count; i++) l->v[i] = numbers(l, n);
+}
+
+static void adam_pass(limit *l)
+{
+    float *restrict       w = l->v[0], *restrict m = l->v[1], *restrict v = l->v[2];
+    const float *restrict g = l->v[3];
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < l->n; i++) {
+        const float mean = 0.9f * m[i] + 0.1f * g[i], square = 0.999f * v[i] + 0.001f * g[i] * g[i];
+        m[i] = mean;
+        v[i] = square;
+        w[i] -= 1e-3f * mean / (sqrtf(square) + 1e-8f);
+    }
+}
+
+static void adam(limit *l, size_t n)
+{
+    vectors(l, n, 4, adam_pass);
+    for (size_t i = 0; l->v[2] && i < n; i++) l->v[2][i] = fabsf(l->v[2][i]); /* a mean of squares */
+}
+
+static void mlp_wide(limit *l)
+{
+    dense(l, 256, 784, 1024, true, 1);
+    dense(l, 256, 1024, 1024, false, 1);
+    dense(l, 256, 1024, 10, false, 1);
+    adam(l, (784 + 1) * 1024 + (1024 + 1) * 1024 + (1024 + 1) * 10);
+}
+
+static void ten_million(limit *l) { adam(l, 10000000); }
+
+/* sum(tanh(1.5 x + 0.5) sigmoid(x) - exp(-x²)) */
+static void chain_forward_pass(limit *l)
+{
+    const float *x = l->v[0];
+    float        sum = 0;
+#pragma omp parallel for simd schedule(static) reduction(+ : sum)
+    for (size_t i = 0; i < l->n; i++) {
+        const float t = 1 - 2 / (1 + expf(2 * (1.5f * x[i] + 0.5f))), s = 1 / (1 + expf(-x[i]));
+        sum += t * s - expf(-x[i] * x[i]);
+    }
+    l->sink = sum;
+}
+
+/* The same, and its gradient: (1 - t²) 1.5 s + t s (1 - s) + 2 x exp(-x²) */
+static void chain_pass(limit *l)
+{
+    const float *restrict x = l->v[0];
+    float *restrict       dx = l->v[1];
+    float                 sum = 0;
+#pragma omp parallel for simd schedule(static) reduction(+ : sum)
+    for (size_t i = 0; i < l->n; i++) {
+        const float t = 1 - 2 / (1 + expf(2 * (1.5f * x[i] + 0.5f))), s = 1 / (1 + expf(-x[i])), e = expf(-x[i] * x[i]);
+        sum += t * s - e;
+        dx[i] = (1 - t * t) * 1.5f * s + t * s * (1 - s) + 2 * x[i] * e;
+    }
+    l->sink = sum;
+}
+
+static void chain_forward(limit *l) { vectors(l, 4194304, 1, chain_forward_pass); }
+static void chain(limit *l) { vectors(l, 4194304, 2, chain_pass); }
+
+/* ---- by workload -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *workload;
+    void (*build)(limit *l);
+} table[] = {
+    {"W1_mlp_small", mlp_small}, {"W2_mlp_wide", mlp_wide}, {"W4_chain_fwd", chain_forward}, {"W4_chain", chain},
+    {"W5_cnn", cnn},             {"W6_gpt", gpt},           {"W7b_cell", lstm},              {"W7b_cell_steps", lstm_steps},
+    {"W9_adam", ten_million},
+};
+
+limit *limit_new(const char *workload)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (strcmp(table[i].workload, workload) != 0) continue;
+        limit *l = calloc(1, sizeof *l);
+        if (!l) return NULL;
+        table[i].build(l);
+        if (!l->failed) return l;
+        limit_free(l);
+        return NULL;
+    }
+    return NULL;
+}
+
+void limit_run(limit *l)
+{
+    run_products(l);
+    if (l->pass) l->pass(l);
+}
