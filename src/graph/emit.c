@@ -75,14 +75,8 @@ static int64_t cols_of(const group *g) { return g->cols ? g->cols : g->n; }
 
 static place *place_of(const emitter *e, int32_t v)
 {
-    int32_t lo = 0, hi = e->n - 1;
-    while (lo <= hi) {
-        int32_t mid = (lo + hi) / 2;
-        if (e->places[mid].value == v) return &e->places[mid];
-        if (e->places[mid].value < v) lo = mid + 1;
-        else hi = mid - 1;
-    }
-    return NULL;
+    int32_t at = e->p->values[v].spot;
+    return at >= 0 && at < e->n && e->places[at].value == v ? &e->places[at] : NULL;
 }
 
 static operand in_register(uint32_t offset) { return (operand){.value = -1, .offset = offset}; }
@@ -94,15 +88,18 @@ static operand in_memory(emitter *e, int32_t v, size_t byte_offset, int64_t a, i
     return (operand){.value = v, .offset = (uint32_t)byte_offset, .a = a, .b = b};
 }
 
-static code *add_code(emitter *e, code_kind kind)
+static code *add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in)
 {
     program *p = e->p;
     if (e->status != TG_OK) return NULL;
-    if (!TG_GROW(e->t, p->codes, p->cap_codes, p->n_codes + 1)) {
+    if (!TG_GROW(e->t, p->codes, p->cap_codes, p->n_codes + 1) || !TG_GROW(e->t, p->where, p->cap_where, p->n_codes + 1)) {
         e->status = TG_ERR_MEMORY;
         return NULL;
     }
-    p->codes[p->n_codes] = (code){.kind = (uint8_t)kind};
+    code_operands *where = &p->where[p->n_codes];
+    where->out = out;
+    for (int k = 0; k < n_in; k++) where->in[k] = in[k];
+    p->codes[p->n_codes] = (code){.kind = (uint8_t)kind, .n_in = (uint8_t)n_in};
     return &p->codes[p->n_codes++];
 }
 
@@ -168,13 +165,11 @@ static operand gathered(emitter *e, temps *tmp, const value *v, int32_t base, co
         }
     }
     operand reg = temporary(e, tmp, full_bytes(e, item));
-    code   *c = add_code(e, K_GATHER);
+    operand from = in_memory(e, base, 0, 0, 0);
+    code   *c = add_code(e, K_GATHER, reg, &from, 1);
     if (!c) return reg;
     c->extra = (int32_t)p->n_gathers++;
     c->dtype = v->dtype;
-    c->out = reg;
-    c->in[0] = in_memory(e, base, 0, 0, 0);
-    c->n_in = 1;
     return reg;
 }
 
@@ -189,12 +184,8 @@ static operand expanded(emitter *e, temps *tmp, tg_dtype dtype, operand from, pl
     } else {
         reg = temporary(e, tmp, bytes);
     }
-    code *c = add_code(e, K_EXPAND);
-    if (!c) return reg;
-    c->dtype = (uint8_t)dtype;
-    c->out = reg;
-    c->in[0] = from;
-    c->n_in = 1;
+    code *c = add_code(e, K_EXPAND, reg, &from, 1);
+    if (c) c->dtype = (uint8_t)dtype;
     return reg;
 }
 
@@ -280,6 +271,7 @@ static bool list_instances(emitter *e)
     }
     for (int32_t i = 1; i < n; i++) sorted = sorted && e->places[i - 1].value < e->places[i].value;
     if (!sorted) qsort(e->places, (size_t)n, sizeof *e->places, by_value);
+    for (int32_t i = 0; i < n; i++) p->values[e->places[i].value].spot = i;
     for (int32_t i = 0; i < n; i++) {
         const value *v = &p->values[e->places[i].value];
         for (int32_t k = 0; k < v->n_in; k++) {
@@ -297,13 +289,10 @@ static void emit_late(emitter *e, const place *pl, const value *v, bool all, ope
         e->status = TG_ERR_MEMORY;
         return;
     }
-    code *c = add_code(e, all ? K_REDUCE_ALL : K_REDUCE_ROWS);
+    code *c = add_code(e, all ? K_REDUCE_ALL : K_REDUCE_ROWS, in_register(0), &in, 1);
     if (!c) return;
     c->dtype = (uint8_t)dtype;
     c->reduce = (uint8_t)v->op->reduce;
-    c->in[0] = in;
-    c->n_in = 1;
-    c->out = in_register(0);
     c->extra = (int32_t)p->n_lates;
     p->lates[p->n_lates++] = (late){.value = pl->value, .reduce = c->reduce, .all = all, .dtype = (uint8_t)dtype,
                                     .width = all ? 1 : cols_of(e->g)};
@@ -342,11 +331,8 @@ static void emit_instance(emitter *e, int32_t at)
             pl->out = in_register(take_register(&e->regs, bytes));
             pl->reg = true;
         }
-        code *c = add_code(e, reduce ? K_REDUCE_COLS : pl->cls == C_FULL ? K_LOOP : K_COLUMN);
+        code *c = add_code(e, reduce ? K_REDUCE_COLS : pl->cls == C_FULL ? K_LOOP : K_COLUMN, pl->out, in, v->n_in);
         if (c) {
-            memcpy(c->in, in, sizeof in);
-            c->out = pl->out;
-            c->n_in = (uint8_t)v->n_in;
             c->dtype = (uint8_t)in_dtype;
             if (reduce) c->reduce = (uint8_t)v->op->reduce;
             else if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;
@@ -516,26 +502,17 @@ static char *address_of(const program *p, const value *v)
     return p->memory + v->offset;
 }
 
-static void resolve_operand(const program *p, operand *o)
+static char *resolve_operand(const program *p, operand *o)
 {
-    if (o->value < 0) {
-        o->base = p->tiles + o->offset;
-        o->t = (int64_t)p->tile_bytes;
-    } else {
-        o->base = p->values[o->value].address + o->offset;
-        o->t = 0;
-    }
+    o->base = o->value < 0 ? p->tiles + o->offset : p->values[o->value].address + o->offset;
+    return o->base;
 }
 
 void tg_resolve(program *p)
 {
     for (size_t i = 0; i < p->n_values; i++) p->values[i].address = address_of(p, &p->values[i]);
     for (size_t i = 0; i < p->n_codes; i++) {
-        code *c = &p->codes[i];
-        resolve_operand(p, &c->out);
-        for (int k = 0; k < c->n_in; k++) {
-            resolve_operand(p, &c->in[k]);
-            c->direct[k] = c->in[k].base;
-        }
+        p->codes[i].out = resolve_operand(p, &p->where[i].out);
+        for (int k = 0; k < p->codes[i].n_in; k++) p->codes[i].in[k] = resolve_operand(p, &p->where[i].in[k]);
     }
 }

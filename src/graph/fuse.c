@@ -25,7 +25,7 @@ static value *add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, con
     value *v = &p->values[p->n_values];
     *v = (value){.node = n, .op = n ? n->op : NULL, .shape = own_shape(t, p, shape), .kind = (uint8_t)kind, .dtype = (uint8_t)dtype,
                  .numel = 1, .base = (int32_t)p->n_values, .layout = -1, .in = (int32_t)p->n_operands, .of = -1, .alias = -1, .reader = UINT32_MAX,
-                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .read_in = -1};
+                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .read_in = -1, .spot = -1};
     if (!v->shape) return NULL;
     for (int k = 0; k < shape->rank; k++) v->numel *= shape->dim[k];
     v->stored = kind == V_INPUT || kind == V_CONST;
@@ -579,6 +579,7 @@ tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
 {
     tg_status s = TG_OK;
     p->n_order = plan->n;
+    if (!TG_GROW(t, p->values, p->cap_values, plan->n + plan->n / 8) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < plan->n && s == TG_OK; i++) s = node_value(t, p, plan->order[i]);
     if (s == TG_OK) check_places(p);
     if (s == TG_OK) s = mark_roots(t, p, plan);

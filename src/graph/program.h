@@ -46,6 +46,7 @@ typedef struct value {
     int32_t         born;   /* first step that writes its memory */
     int32_t         last;   /* step that reads its memory last */
     int32_t         inst;   /* its instance in its own group */
+    int32_t         spot;   /* its number in the group that is being emitted, if that has it */
     int32_t         clone_group, clone; /* its instance in the last other group that computes it again */
     int32_t         dest;   /* value whose memory it is computed in; -1: its own */
     size_t          offset; /* in the program's memory */
@@ -74,22 +75,27 @@ typedef struct group {
 
 typedef enum code_kind { K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_REDUCE_COLS, K_REDUCE_ROWS, K_REDUCE_ALL } code_kind;
 
-/* An operand's address is base + row a + column b, in bytes; tile registers are the thread's own: + thread t. */
+/* An operand's address is base + row a + column b, in bytes; tile registers are each thread's own. */
 typedef struct operand {
     char   *base;
-    int64_t a, b, t;
+    int64_t a, b;
     int32_t value; /* -1: a register, at `offset` */
     uint32_t offset;
 } operand;
 
+/* An instruction. What a group of a single tile needs is here, the operands of tiles that move are in the code_operands beside it. */
 typedef struct code {
     tg_loop     loop;
     const void *attr;
-    const void *direct[3]; /* the operands' addresses when the group is a single tile */
+    const void *in[3]; /* addresses in the first tile */
+    char       *out;
     uint8_t     kind, n_in, dtype, reduce;
-    int32_t     extra;     /* gather: number in program.gathers; late: number in program.lates */
-    operand     out, in[3];
+    int32_t     extra; /* gather: number in program.gathers; late: number in program.lates */
 } code;
+
+typedef struct code_operands {
+    operand out, in[3];
+} code_operands;
 
 /* A strided operand, read into a tile register: the shape of the iteration space and the strides of the operand in it, in bytes. */
 typedef struct gather {
@@ -144,6 +150,7 @@ struct program {
     group   *groups;   size_t n_groups, cap_groups;
     inst    *insts;    size_t n_insts, cap_insts;
     code    *codes;    size_t n_codes, cap_codes;
+    code_operands *where; size_t cap_where; /* as many as codes */
     gather  *gathers;  size_t n_gathers, cap_gathers;
     late    *lates;    size_t n_lates, cap_lates;
     fill    *fills;    size_t n_fills, cap_fills;

@@ -7,7 +7,7 @@
 
 #include "../kernels/kernels.h"
 
-enum { MOST_PROGRAMS = 64, PARALLEL_LEAST = 1 << 16 /* instructions times elements that are worth a team of threads */ };
+enum { MOST_PROGRAMS = 64, MOST_VALUES = 1 << 16 /* in all programs */, PARALLEL_LEAST = 1 << 16 /* instructions times elements that are worth a team of threads */ };
 
 typedef struct engine {
     program *programs; /* most recently used first */
@@ -28,9 +28,9 @@ typedef struct tile {
     int32_t chunk;
 } tile;
 
-static inline char *at(const operand *o, const tile *w)
+static inline char *at(const program *p, const operand *o, const tile *w)
 {
-    return o->base + o->t * w->thread + w->row * o->a + w->col * o->b;
+    return o->base + w->row * o->a + w->col * o->b + (o->value < 0 ? (size_t)w->thread * p->tile_bytes : 0);
 }
 
 /* One run of m elements, `step` bytes apart. */
@@ -138,11 +138,12 @@ static void run_reduce_rows(const code *c, const tile *w, char *acc, const char 
 static void run_tile(const program *p, const group *g, const tile *w)
 {
     const int64_t n = w->rows * w->cols;
-    const code   *c = &p->codes[g->code], *end = c + g->n_code;
-    for (; c < end; c++) {
-        const void *in[3] = {NULL, NULL, NULL};
-        char       *out = at(&c->out, w);
-        for (int k = 0; k < c->n_in; k++) in[k] = at(&c->in[k], w);
+    for (int32_t i = g->code; i < g->code + g->n_code; i++) {
+        const code          *c = &p->codes[i];
+        const code_operands *where = &p->where[i];
+        const void          *in[3] = {NULL, NULL, NULL};
+        char                *out = at(p, &where->out, w);
+        for (int k = 0; k < c->n_in; k++) in[k] = at(p, &where->in[k], w);
         switch ((code_kind)c->kind) {
         case K_LOOP: c->loop((size_t)n, out, in, c->attr); break;
         case K_COLUMN: c->loop((size_t)w->rows, out, in, c->attr); break;
@@ -157,7 +158,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
             }
             break;
         case K_GATHER:
-            run_gather(&p->gathers[c->extra], p->values[c->in[0].value].address, out, w->row * (g->cols ? g->cols : g->n) + w->col, n,
+            run_gather(&p->gathers[c->extra], p->values[where->in[0].value].address, out, w->row * (g->cols ? g->cols : g->n) + w->col, n,
                        tg_dtype_size((tg_dtype)c->dtype));
             break;
         case K_REDUCE_COLS: run_reduce_columns(c, w, out, in[0]); break;
@@ -248,11 +249,7 @@ static void run_single(const program *p, const group *g)
     const int64_t n = g->n, cols = g->cols ? g->cols : g->n;
     const code   *c = &p->codes[g->code], *end = c + g->n_code;
     const tile    w = {.rows = n / cols, .cols = cols};
-    (void)w;
-    for (; c < end; c++) {
-        if (c->kind == K_LOOP) c->loop((size_t)n, c->out.base, c->direct, c->attr);
-        else break;
-    }
+    for (; c < end && c->kind == K_LOOP; c++) c->loop((size_t)n, c->out, c->in, c->attr);
     if (c < end) {
         group rest = *g;
         rest.code = (int32_t)(c - p->codes);
@@ -330,6 +327,7 @@ static void free_program(tg_tape *t, program *p)
     FREE(groups, cap_groups);
     FREE(insts, cap_insts);
     FREE(codes, cap_codes);
+    FREE(where, cap_where);
     FREE(gathers, cap_gathers);
     FREE(lates, cap_lates);
     FREE(fills, cap_fills);
@@ -357,24 +355,37 @@ static void to_front(engine *e, program *p)
     e->n_programs++;
 }
 
+/* An empty program: a new one, or the one not used for longest, when there are many or they are large. */
+static program *empty_program(tg_tape *t)
+{
+    engine *e = t->engine;
+    size_t  values = 0;
+    program *last = NULL, *p;
+    for (p = e->programs; p; last = p, p = p->next) values += p->n_values;
+    if (e->n_programs < 2 || (e->n_programs < MOST_PROGRAMS && values < MOST_VALUES)) {
+        if ((p = tg_tape_alloc(t, sizeof *p))) tg_arena_init(&p->own, &t->heap);
+        return p;
+    }
+    unlink_program(e, last);
+    tg_arena_reset(&last->own);
+    last->n_values = last->n_layouts = last->n_operands = last->n_steps = last->n_groups = last->n_insts = last->n_codes = 0;
+    last->n_products = last->n_gathers = last->n_lates = last->n_fills = last->n_roots = last->n_asked = last->n_bound = last->n_consts = 0;
+    last->tile_bytes = 0;
+    last->memory = NULL;
+    return last;
+}
+
 static program *make_program(tg_tape *t, const tg_plan *plan, uint64_t hash)
 {
     engine  *e = t->engine;
-    program *p = tg_tape_alloc(t, sizeof *p);
+    program *p = empty_program(t);
     if (!p) return NULL;
-    tg_arena_init(&p->own, &t->heap);
     p->hash = hash;
     p->number = ++e->made;
     t->plans++;
     if (tg_fuse(t, plan, p) != TG_OK || tg_emit(t, p) != TG_OK) {
         free_program(t, p);
         return NULL;
-    }
-    if (e->n_programs >= MOST_PROGRAMS) {
-        program *last = e->programs;
-        while (last->next) last = last->next;
-        unlink_program(e, last);
-        free_program(t, last);
     }
     to_front(e, p);
     return p;

@@ -6,6 +6,8 @@
  * no -ffast-math: NaN, infinities, signed zeros and the order of operations stay. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-trapping-math", "no-math-errno")
+#elif defined(__clang__)
+#pragma clang diagnostic ignored "-Wpass-failed" /* the few loops that call libm stay scalar; has to stand before the first include */
 #endif
 #include "kernels.h"
 
@@ -35,7 +37,6 @@
 
 /* Iterations are independent, also where out is an input. */
 #if defined(__clang__)
-#pragma clang diagnostic ignored "-Wpass-failed" /* the few loops that call libm stay scalar */
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
 #define INDEPENDENT _Pragma("GCC ivdep")

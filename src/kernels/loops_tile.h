@@ -3,12 +3,17 @@
  * The order of every sum depends on the sizes alone, and is the same for all instruction sets: lanes of 64 bytes (several registers
  * where those are smaller). */
 
-enum { LANE_BYTES = 64, SEQUENTIAL = 32 /* rows shorter than this are reduced one element after the other, four rows at a time */ };
+enum {
+    LANE_BYTES = 64,
+    REGISTERS  = LANE_BYTES / VECTOR_SIZE,
+    SEQUENTIAL = 32, /* rows shorter than this are reduced one element after the other, several rows side by side */
+    SIDE_BY_SIDE = 8,
+};
 
-typedef float   v_f32 __attribute__((vector_size(LANE_BYTES)));
-typedef double  v_f64 __attribute__((vector_size(LANE_BYTES)));
-typedef int32_t m_f32 __attribute__((vector_size(LANE_BYTES)));
-typedef int64_t m_f64 __attribute__((vector_size(LANE_BYTES)));
+typedef float   v_f32 __attribute__((vector_size(VECTOR_SIZE)));
+typedef double  v_f64 __attribute__((vector_size(VECTOR_SIZE)));
+typedef int32_t m_f32 __attribute__((vector_size(VECTOR_SIZE)));
+typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
 
 /* A NaN stays, whichever side it is on. */
 #define LARGER(X, M)  (((X) > (M)) | ((X) != (X)))
@@ -23,22 +28,17 @@ typedef int64_t m_f64 __attribute__((vector_size(LANE_BYTES)));
             for (size_t i = 0; i < n; i++) s += x[i];                                                                 \
             return s;                                                                                                 \
         }                                                                                                             \
-        v_##S  a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0}, b0, b1, b2, b3;                                                \
-        size_t i = 0;                                                                                                 \
-        for (; i + 4 * L <= n; i += 4 * L) {                                                                          \
-            memcpy(&b0, x + i, sizeof b0);                                                                            \
-            memcpy(&b1, x + i + L, sizeof b1);                                                                        \
-            memcpy(&b2, x + i + 2 * L, sizeof b2);                                                                    \
-            memcpy(&b3, x + i + 3 * L, sizeof b3);                                                                    \
-            a0 += b0, a1 += b1, a2 += b2, a3 += b3;                                                                   \
-        }                                                                                                             \
-        for (; i + L <= n; i += L) {                                                                                  \
-            memcpy(&b0, x + i, sizeof b0);                                                                            \
-            a0 += b0;                                                                                                 \
-        }                                                                                                             \
-        TYPE lane[L];                                                                                                 \
-        a0 = (a0 + a1) + (a2 + a3);                                                                                   \
-        memcpy(lane, &a0, sizeof a0);                                                                                 \
+        v_##S  a[4 * REGISTERS] = {{0}}, b;                                                                            \
+        size_t i = 0;                                                                                                  \
+        for (; i + 4 * L <= n; i += 4 * L)                                                                             \
+            for (size_t q = 0; q < 4 * REGISTERS; q++) memcpy(&b, x + i + q * L / REGISTERS, sizeof b), a[q] += b;     \
+        for (; i + L <= n; i += L)                                                                                     \
+            for (size_t q = 0; q < REGISTERS; q++) memcpy(&b, x + i + q * L / REGISTERS, sizeof b), a[q] += b;         \
+        TYPE lane[L];                                                                                                  \
+        for (size_t q = 0; q < REGISTERS; q++) {                                                                       \
+            b = (a[q] + a[REGISTERS + q]) + (a[2 * REGISTERS + q] + a[3 * REGISTERS + q]);                             \
+            memcpy(lane + q * L / REGISTERS, &b, sizeof b);                                                            \
+        }                                                                                                              \
         for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k];                                                       \
         for (size_t h = L / 2; h > 0; h /= 2)                                                                         \
             for (size_t k = 0; k < h; k++) lane[k] += lane[k + h];                                                    \
@@ -85,20 +85,17 @@ typedef int64_t m_f64 __attribute__((vector_size(LANE_BYTES)));
             for (size_t i = 1; i < n; i++) m = BETTER(x[i], m) ? x[i] : m;                                            \
             return m;                                                                                                 \
         }                                                                                                             \
-        v_##S  m0, m1, b0, b1;                                                                                        \
-        size_t i = 2 * L;                                                                                             \
-        memcpy(&m0, x, sizeof m0);                                                                                    \
-        memcpy(&m1, x + L, sizeof m1); /* SEQUENTIAL >= 2 L */                                                         \
-        for (; i + 2 * L <= n; i += 2 * L) {                                                                          \
-            memcpy(&b0, x + i, sizeof b0);                                                                            \
-            memcpy(&b1, x + i + L, sizeof b1);                                                                        \
-            const m_##S k0 = BETTER(b0, m0), k1 = BETTER(b1, m1);                                                     \
-            m0 = (v_##S)(((m_##S)b0 & k0) | ((m_##S)m0 & ~k0));                                                       \
-            m1 = (v_##S)(((m_##S)b1 & k1) | ((m_##S)m1 & ~k1));                                                       \
-        }                                                                                                             \
-        TYPE lane[2 * L];                                                                                             \
-        memcpy(lane, &m0, sizeof m0);                                                                                 \
-        memcpy(lane + L, &m1, sizeof m1);                                                                             \
+        v_##S  m[2 * REGISTERS], b; /* SEQUENTIAL >= 2 L */                                                            \
+        size_t i = 2 * L;                                                                                              \
+        memcpy(m, x, sizeof m);                                                                                        \
+        for (; i + 2 * L <= n; i += 2 * L)                                                                             \
+            for (size_t q = 0; q < 2 * REGISTERS; q++) {                                                               \
+                memcpy(&b, x + i + q * L / REGISTERS, sizeof b);                                                       \
+                const m_##S better = BETTER(b, m[q]);                                                                  \
+                m[q] = (v_##S)(((m_##S)b & better) | ((m_##S)m[q] & ~better));                                         \
+            }                                                                                                          \
+        TYPE lane[2 * L];                                                                                              \
+        memcpy(lane, m, sizeof m);                                                                                     \
         for (size_t k = 0; i + k < n; k++) lane[k] = BETTER(x[i + k], lane[k]) ? x[i + k] : lane[k];                  \
         for (size_t h = L; h > 0; h /= 2)                                                                             \
             for (size_t k = 0; k < h; k++) lane[k] = BETTER(lane[k + h], lane[k]) ? lane[k + h] : lane[k];            \
@@ -108,7 +105,19 @@ typedef int64_t m_f64 __attribute__((vector_size(LANE_BYTES)));
     {                                                                                                                 \
         const TYPE *x = values;                                                                                       \
         TYPE       *o = out;                                                                                          \
-        for (size_t r = 0; r < rows_; r++, x += cols) o[r] = row_##NAME##_##S(cols, x);                               \
+        size_t      r = 0;                                                                                             \
+        if (cols < SEQUENTIAL)                                                                                         \
+            for (; r + SIDE_BY_SIDE <= rows_; r += SIDE_BY_SIDE, x += SIDE_BY_SIDE * cols) {                           \
+                TYPE m[SIDE_BY_SIDE];                                                                                  \
+                for (size_t k = 0; k < SIDE_BY_SIDE; k++) m[k] = x[k * cols];                                          \
+                for (size_t c = 1; c < cols; c++)                                                                      \
+                    for (size_t k = 0; k < SIDE_BY_SIDE; k++) {                                                        \
+                        const TYPE v = x[k * cols + c];                                                                \
+                        m[k]         = BETTER(v, m[k]) ? v : m[k];                                                     \
+                    }                                                                                                  \
+                for (size_t k = 0; k < SIDE_BY_SIDE; k++) o[r + k] = m[k];                                             \
+            }                                                                                                          \
+        for (; r < rows_; r++, x += cols) o[r] = row_##NAME##_##S(cols, x);                                            \
     }                                                                                                                 \
     static void NAME##_rows_##S(size_t rows_, size_t cols, void *out, const void *values)                             \
     {                                                                                                                 \

@@ -1,0 +1,164 @@
+/* conv_tile.h - the loops of convolution for one dtype: included by conv_loops.h for each, which defines T and F. */
+
+enum { F(LANES) = VECTOR_SIZE / (int)sizeof(T) };
+
+typedef T F(vec) __attribute__((vector_size(VECTOR_SIZE)));
+typedef T F(half) __attribute__((vector_size(VECTOR_SIZE / 2)));
+
+INLINE F(vec) F(load)(const T *p)
+{
+    F(vec) v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE F(vec) F(load_some)(const T *p, int64_t n)
+{
+    F(vec) v = {0};
+    if (n == F(LANES)) return F(load)(p);
+    memcpy(&v, p, (size_t)n * sizeof *p);
+    return v;
+}
+
+INLINE void F(store_some)(T *p, F(vec) v, int64_t n)
+{
+    if (n == F(LANES)) memcpy(p, &v, sizeof v);
+    else memcpy(p, &v, (size_t)n * sizeof *p);
+}
+
+/* ---- product ------------------------------------------------------------------------------------------------------- */
+
+/* `rows` rows × `vecs` vectors of C, both known when compiling, the last vector with `last` lanes. */
+INLINE void F(tile)(const int rows, const int vecs, const tg_conv_product *d, int64_t row, int64_t col, int64_t last)
+{
+    const T *a = (const T *)d->a + row * d->a_row, *p = (const T *)d->p + col, *start = d->start;
+    T       *c = (T *)d->c + row * d->c_row + col;
+    F(vec) acc[12][3];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vecs; v++) {
+            if (d->add) acc[r][v] = F(load_some)(c + r * d->c_row + v * F(LANES), v == vecs - 1 ? last : F(LANES));
+            else acc[r][v] = F(SPLAT)(start ? start[row + r] : 0);
+        }
+    for (int64_t s = 0; s < d->k; s++, a += d->a_step, p += d->p_row) {
+        F(vec) x[3];
+        UNROLL for (int v = 0; v < vecs; v++) x[v] = F(load)(p + v * F(LANES));
+        UNROLL for (int r = 0; r < rows; r++) {
+            const F(vec) w = F(SPLAT)(a[r * d->a_row]);
+            UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = F(MUL_ADD)(w, x[v], acc[r][v]);
+        }
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vecs; v++)
+            F(store_some)(c + r * d->c_row + v * F(LANES), acc[r][v], v == vecs - 1 ? last : F(LANES));
+}
+
+/* All rows of some vectors of C, in tiles of about the same height. */
+#define TILE_CASE(R)                                                                                                   \
+    case R:                                                                                                            \
+        if (R <= TILE_ROWS(vecs)) F(tile)(R, vecs, d, row, col, last);                                                 \
+        break;
+
+INLINE void F(strip)(const int vecs, const tg_conv_product *d, int64_t col, int64_t last)
+{
+    int64_t tiles = (d->m + TILE_ROWS(vecs) - 1) / TILE_ROWS(vecs);
+    for (int64_t row = 0, rows; row < d->m; row += rows, tiles--) {
+        rows = (d->m - row + tiles - 1) / tiles;
+        switch (rows) {
+            TILE_CASE(1)
+            TILE_CASE(2)
+            TILE_CASE(3)
+            TILE_CASE(4)
+            TILE_CASE(5)
+            TILE_CASE(6)
+            TILE_CASE(7)
+            TILE_CASE(8)
+            TILE_CASE(9)
+            TILE_CASE(10)
+            TILE_CASE(11)
+            TILE_CASE(12)
+        default: break;
+        }
+    }
+}
+#undef TILE_CASE
+
+static void F(product)(const tg_conv_product *d)
+{
+    for (int64_t col = 0, left; col < d->n; col += 3 * F(LANES)) {
+        left = d->n - col;
+        if (left > 2 * F(LANES)) F(strip)(3, d, col, left < 3 * F(LANES) ? left - 2 * F(LANES) : F(LANES));
+        else if (left > F(LANES)) F(strip)(2, d, col, left - F(LANES));
+        else F(strip)(1, d, col, left);
+    }
+}
+
+/* ---- rows of planes ------------------------------------------------------------------------------------------------ */
+
+/* Whole vectors: what is written behind a row's end is overwritten by the next one. */
+static void F(take_rows)(const tg_conv_rows *d)
+{
+    const T *from = d->plane;
+    T       *to = d->flat;
+    for (int64_t r = 0; r < d->rows; r++, from += d->pitch, to += d->cols) {
+        if (d->step == 1)
+            for (int64_t k = 0; k < d->cols; k += F(LANES)) memcpy(to + k, from + k, VECTOR_SIZE);
+        else
+            for (int64_t k = 0; k < d->cols; k++) to[k] = from[k * d->step];
+    }
+}
+
+static void F(add_rows)(const tg_conv_rows *d)
+{
+    T       *to = d->plane;
+    const T *from = d->flat;
+    for (int64_t r = 0; r < d->rows; r++, from += d->cols, to += d->pitch) {
+        int64_t k = 0;
+        if (d->step == 1) {
+            for (; k + F(LANES) <= d->cols; k += F(LANES)) {
+                const F(vec) v = F(load)(to + k) + F(load)(from + k);
+                memcpy(to + k, &v, sizeof v);
+            }
+            if (k + F(LANES) / 2 <= d->cols) {
+                F(half) v, x;
+                memcpy(&v, to + k, sizeof v);
+                memcpy(&x, from + k, sizeof x);
+                v += x;
+                memcpy(to + k, &v, sizeof v);
+                k += F(LANES) / 2;
+            }
+        }
+        for (; k < d->cols; k++) to[k * d->step] += from[k];
+    }
+}
+
+/* ---- pooling ------------------------------------------------------------------------------------------------------- */
+
+static void F(max_2x2)(int64_t n, void *out, const void *row, const void *next)
+{
+    T       *restrict y = out;
+    const T *restrict p = row, *restrict q = next;
+    INDEPENDENT for (int64_t k = 0; k < n; k++) {
+        const T a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1];
+        const T m = BEATS(b, a) ? b : a, e = BEATS(c, m) ? c : m;
+        y[k] = BEATS(d, e) ? d : e;
+    }
+}
+
+static void F(max_2x2_dx)(int64_t n, void *drow, void *dnext, const void *row, const void *next, const void *grad)
+{
+    T       *restrict dp = drow, *restrict dq = dnext;
+    const T *restrict p = row, *restrict q = next, *restrict g = grad;
+    INDEPENDENT for (int64_t k = 0; k < n; k++) {
+        const T a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1], v = g[k];
+        const T m = BEATS(b, a) ? b : a, e = BEATS(c, m) ? c : m;
+        const T vd = BEATS(d, e) ? v : 0, not_d = BEATS(d, e) ? 0 : v;
+        const T vc = BEATS(c, m) ? not_d : 0, not_c = BEATS(c, m) ? 0 : not_d;
+        dp[2 * k] = BEATS(b, a) ? 0 : not_c;
+        dp[2 * k + 1] = BEATS(b, a) ? not_c : 0;
+        dq[2 * k] = vc;
+        dq[2 * k + 1] = vd;
+    }
+}
+
+#undef T
+#undef F
