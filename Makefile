@@ -78,6 +78,11 @@ $B/demos/%: $B/demos/%.o $B/libtapegrad.a
 $B/bench/tg-bench: $(BENCH_O) $B/libtapegrad.a
 	$(LINK) -lmvec
 
+TORCH := /usr/include/torch/csrc/api/include
+$B/bench/peer_torch: bench/peer_torch.cpp
+	@mkdir -p $(@D)
+	g++ -std=c++17 -O3 -I$(TORCH) -o $@ $< -ltorch -ltorch_cpu -lc10
+
 # ---- running ----
 
 # Every test, under each evaluator; the last line is "N passed, N failed". make check TESTS="test_show test_io" runs some of them.
@@ -89,7 +94,7 @@ demo: $B/demos/04_mnist_mlp
 	$< $(if $(TAPEGRAD_DATA),--data '$(TAPEGRAD_DATA)')
 
 # BENCH="--threads 1 W1_mlp_small" and the like are options of bench/compare.
-bench: benches
+bench: benches $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
 	@BUILD='$B' bench/compare $(BENCH)
 
 asan:

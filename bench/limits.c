@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,3 +249,5 @@ void limit_run(limit *l)
     run_products(l);
     if (l->pass) l->pass(l);
 }
+
+void limit_print_blas(void) { printf("%s, core %s\n", openblas_get_config(), openblas_get_corename()); }

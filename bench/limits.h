@@ -12,4 +12,7 @@ void limit_run(limit *l);
 
 void limit_free(limit *l);
 
+/* One line about the BLAS in use: its version and the core it chose. */
+void limit_print_blas(void);
+
 #endif

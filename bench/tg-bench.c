@@ -5,6 +5,7 @@
  *   tg-bench --check NAME              three steps under each evaluator, whose results have to agree
  *   tg-bench --steady NAME [STEPS]     allocations and page faults in 1,000 steps after the warm-up
  *   tg-bench --chain                   the cost of an op in chains of 1,000 to 1,000,000
+ *   tg-bench --blas                    which BLAS is in use
  *
  * Environment: BENCH_SECONDS (1) for a repeat, BENCH_REPEATS (5); workload and limit take turns. BENCH_CLOCK=cpu counts this process' CPU
  * time instead of the time on the wall: for one thread on a busy machine. */
@@ -273,7 +274,7 @@ static bool run_steady(const workload *w, int64_t n)
 
 static int usage(void)
 {
-    fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain\n", stderr);
+    fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --blas\n", stderr);
     return 2;
 }
 
@@ -292,6 +293,10 @@ int main(int argc, char **argv)
     const char *first = argv[1];
     if (strcmp(first, "--list") == 0) {
         list();
+        return 0;
+    }
+    if (strcmp(first, "--blas") == 0) {
+        limit_print_blas();
         return 0;
     }
     const bool check = strcmp(first, "--check") == 0, steady = strcmp(first, "--steady") == 0, chain = strcmp(first, "--chain") == 0;

@@ -1,7 +1,7 @@
 /* 03_xor.c - exclusive or, learned by a network of 2-3-1 sigmoid neurons from the mean squared error, as in every textbook.
  *
- * No line separates the two classes, so one neuron can't do it; three hidden ones can, but gradient descent finds its way from most
- * starting points only. One run is shown in full, then the share of successful ones among many seeds. */
+ * No line separates the two classes, so one neuron can't do it; three hidden ones can. From some starting points gradient descent is
+ * still on a plateau when the epochs are over: one run is shown in full, then the share of successful ones among many seeds. */
 #include "demo.h"
 #include <tapegrad.h>
 #include <tapegrad_show.h>

@@ -82,7 +82,7 @@ static bool evaluate(tg_tape *t, const mlp *m, tg_loader *data, score *s, float 
         const int64_t n = tg_dim(x, 0);
         if (tg_eval(of_batch, 3)) break; /* all three as one plan */
         loss_sum += tg_item(of_batch[1]) * (double)n;
-        right += tg_item(of_batch[2]) * (double)n;
+        right += round(tg_item(of_batch[2]) * (double)n);
         if (all && tg_copy_to(logits, all, (size_t)n * CLASSES * sizeof *all)) break;
         if (all) all += n * CLASSES;
         samples += (double)n;
@@ -259,17 +259,18 @@ static bool parse(int argc, char **argv, options *o, int *status)
         {"--out", "DIR", "where pictures and the network go", .text = &o->out},
         {"--epochs", "N", "passes over the training images", .count = &o->epochs, .low = 1, .high = MOST_EPOCHS},
         {"--batch", "N", "images in a mini-batch", .count = &o->batch, .low = 1, .high = 60000},
-        {"--lr", "X", "learning rate, at the start", .real = &o->lr, .low = 1e-9, .high = 1e3},
+        {"--lr", "X", "learning rate at the start; usually 0.1, for plain SGD 0.3", .real = &o->lr, .low = 1e-9, .high = 1e3},
         {"--momentum", "X", "momentum", .real = &o->momentum, .low = 0, .high = 0.9999},
         {"--plain", NULL, "plain SGD: no momentum, constant learning rate", .flag = &o->plain},
         {"--seed", "N", "of weights and order", .count = &o->seed, .low = 0, .high = 1e15},
         {"--require", "X", "test accuracy below which this counts as failed", .real = &o->require, .low = 0, .high = 1},
-        {"--quick", NULL, "few drawn digits, three epochs: a trial in a second", .flag = &o->quick},
+        {"--quick", NULL, "three epochs with few images, drawn here: a trial in a second", .flag = &o->quick},
     };
     if (!demo_parse(argc, argv, "Handwritten digits, by a network of 784-128-64-10 neurons.", list, DEMO_COUNT(list), status))
         return false;
     if (!o->data) o->data = getenv("TAPEGRAD_DATA");
     if (o->data && !*o->data) o->data = NULL;
+    if (o->lr == 0) o->lr = o->plain ? 0.3 : 0.1;
     if (o->quick) o->data = NULL, o->epochs = 3, o->require = fmin(o->require, 0.8);
     return true;
 }
@@ -281,7 +282,7 @@ static bool open_data(tg_tape *t, const options *o, tg_dataset **training, tg_da
         *training = tg_mnist(t, o->data, "train");
         *test = *training ? tg_mnist(t, o->data, "test") : NULL;
     } else {
-        puts(o->quick ? "A few digits drawn here." : "No MNIST directory was named (--data or TAPEGRAD_DATA): digits drawn here.");
+        puts("No MNIST directory is named (--data or TAPEGRAD_DATA): the digits are drawn here.");
         *training = tg_synthetic_digits(t, o->quick ? 3000 : 20000, 1);
         *test = tg_synthetic_digits(t, o->quick ? 1000 : 4000, 2);
     }
@@ -291,7 +292,7 @@ static bool open_data(tg_tape *t, const options *o, tg_dataset **training, tg_da
 int main(int argc, char **argv)
 {
     const double started = demo_clock();
-    options      o = {.out = "out", .epochs = 10, .batch = 128, .seed = 1, .lr = 0.1, .momentum = 0.9, .require = 0.95};
+    options      o = {.out = "out", .epochs = 10, .batch = 128, .seed = 1, .momentum = 0.9, .require = 0.95};
     int          status;
     if (!parse(argc, argv, &o, &status)) return status;
     if (!demo_directory(o.out)) return 1; /* better now than after the training */

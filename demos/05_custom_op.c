@@ -108,7 +108,7 @@ static bool check(tg_tape *t, const tg_op *op, int wrong_input)
 {
     tg_tensor *in[2] = {tg_require_grad(tg_mul_s(tg_randn(t, TG_SHAPE(2, 5)), 1)), tg_require_grad(tg_scalar(t, 0.7))};
     tg_gradcheck_report report;
-    const tg_status     s = tg_gradcheck(call, (void *)(uintptr_t)op, in, op->arity, &(tg_gradcheck_options){.order = 2}, &report);
+    const tg_status     s = tg_gradcheck(call, (void *)op, in, op->arity, &(tg_gradcheck_options){.order = 2}, &report);
     printf("  %-16s %s\n", op->name, s == TG_OK ? "first and second derivatives agree with differences" : report.text);
     tg_reset(t);
     if (wrong_input < 0) return s == TG_OK;

@@ -41,7 +41,7 @@ static inline void demo_help(const char *program, const char *about, const demo_
     for (int i = 0; i < n; i++) {
         printf("  %-10s %-6s %s", o[i].name, o[i].argument ? o[i].argument : "", o[i].help);
         if (o[i].count) printf(" (%" PRId64 ")", *o[i].count);
-        if (o[i].real) printf(" (%g)", *o[i].real);
+        if (o[i].real && *o[i].real != 0) printf(" (%g)", *o[i].real);
         if (o[i].text && *o[i].text) printf(" (%s)", *o[i].text);
         putchar('\n');
     }

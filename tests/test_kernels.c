@@ -75,8 +75,8 @@ typedef struct function {
 
 /* In double, erf and its kin are libm's; the reference formula of gelu_tanh loses digits in its tail, so it is not measured there. */
 static const function functions[] = {
-    {&tg_op_exp, exp, expl, 1.2, 1.5},
-    {&tg_op_log, log, logl, 1.2, 1.5},
+    {&tg_op_exp, exp, expl, 1.4, 1.5},
+    {&tg_op_log, log, logl, 1.4, 1.5},
     {&tg_op_log1p, log1p, log1pl, 2, 2},
     {&tg_op_sin, sin, sinl, 1.6, 1},
     {&tg_op_cos, cos, cosl, 1.6, 1},
@@ -147,7 +147,9 @@ static void accuracy_f64(void **state)
 {
     (void)state;
     enum { N = 512, ROUNDS = 40 };
-    static double x[N], y[N];
+    static double              x[N], y[N];
+    const volatile long double one = 1, more = one + LDBL_EPSILON;
+    if (more == one) skip(); /* valgrind computes long double as double */
     for (size_t k = 0; k < COUNT(functions); k++)
         for (tg_isa isa = TG_ISA_BASE; isa < TG_NISAS; isa++) {
             if (!tg_isa_has(isa) || functions[k].limit64 == 0) continue;

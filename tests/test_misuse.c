@@ -176,30 +176,462 @@ static void test_lifetimes(void **state)
     NONE(!tg_name(NULL) && !tg_name(e->stale) && !tg_name(e->released) && !tg_name(e->m23));
 }
 
-/* What every function that makes a tensor says of bad shapes. */
-#define BAD_SHAPES(FIRST, ...)                               \
-    do {                                                     \
-        BAD(SHAPE, FIRST TG_SHAPE(-1) __VA_ARGS__);          \
-        BAD(SHAPE, FIRST TG_SHAPE(2, INT64_MIN) __VA_ARGS__); \
-        BAD(SHAPE, FIRST NINE __VA_ARGS__);                  \
-        BAD(SHAPE, FIRST HUGE_SHAPE __VA_ARGS__);            \
-        BAD(SHAPE, FIRST TG_SHAPE(0, INT64_MAX) __VA_ARGS__); \
-        BAD(SHAPE, FIRST TG_SHAPE(4194305, 4194305, 211106198978564) __VA_ARGS__); \
-        BAD(SHAPE, FIRST (&(tg_shape){-1, {0}}) __VA_ARGS__); \
-        BAD(SHAPE, FIRST (&(tg_shape){INT_MAX, {0}}) __VA_ARGS__); \
-        BAD(NULL, FIRST NULL __VA_ARGS__);                   \
-    } while (0)
+/* ---- making tensors ----------------------------------------------------------------------------------------------- */
+
+static const float some[8] = {0};
+
+static tg_tensor *from_data(tg_tape *t, const tg_shape *s) { return tg_from_data(t, TG_F32, s, some); }
+static tg_tensor *from_f32(tg_tape *t, const tg_shape *s) { return tg_from_f32(t, s, some); }
+static tg_tensor *from_f64(tg_tape *t, const tg_shape *s) { return tg_from_f64(t, s, (const double *)(const void *)some); }
+static tg_tensor *from_i64(tg_tape *t, const tg_shape *s) { return tg_from_i64(t, s, (const int64_t *)(const void *)some); }
+static tg_tensor *borrow(tg_tape *t, const tg_shape *s) { return tg_borrow(t, TG_U8, s, some); }
+static tg_tensor *full(tg_tape *t, const tg_shape *s) { return tg_full(t, TG_F64, s, 1); }
+static tg_tensor *uniform(tg_tape *t, const tg_shape *s) { return tg_uniform(t, s, 0, 1); }
+static tg_tensor *bernoulli(tg_tape *t, const tg_shape *s) { return tg_bernoulli(t, s, 0.5); }
+static tg_tensor *reshape(tg_tape *t, const tg_shape *s) { return tg_reshape(tg_ones(t, TG_SHAPE(2, 3)), s); }
+static tg_tensor *expand(tg_tape *t, const tg_shape *s) { return tg_expand(tg_ones(t, TG_SHAPE(1)), s); }
+
+/* Everything that takes a shape, with every bad one. */
+static void test_shapes(void **state)
+{
+    env *e = *state;
+    static const struct {
+        const char *name;
+        tg_tensor *(*f)(tg_tape *, const tg_shape *);
+    } makers[] = {{"tg_from_data", from_data}, {"tg_from_f32", from_f32}, {"tg_from_f64", from_f64}, {"tg_from_i64", from_i64},
+                  {"tg_borrow", borrow},       {"tg_full", full},         {"tg_zeros", tg_zeros},    {"tg_ones", tg_ones},
+                  {"tg_rand", tg_rand},        {"tg_randn", tg_randn},    {"tg_uniform", uniform},   {"tg_bernoulli", bernoulli},
+                  {"tg_glorot", tg_glorot},    {"tg_kaiming", tg_kaiming}, {"tg_reshape", reshape},  {"tg_expand", expand}};
+    static const tg_shape bad[] = {{-1, {0}},      {9, {1, 1, 1, 1, 1, 1, 1, 1}}, {255, {1, 1, 1, 1, 1, 1, 1, 1}},
+                                   {INT_MAX, {0}}, {INT_MIN, {0}},                {2, {3, -2}},
+                                   {2, {2, INT64_MIN}}, {2, {INT64_C(1) << 32, INT64_C(1) << 32}},
+                                   {2, {0, INT64_MAX}}, {2, {INT64_MAX, 2}},
+                                   {3, {4194305, 4194305, 211106198978564}}, {8, {1 << 16, 1 << 16, 1 << 16, 1 << 16, 1, 1, 1, 0}}};
+    for (size_t k = 0; k < sizeof makers / sizeof *makers; k++) {
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+            const tg_tensor *x = makers[k].f(e->t, &bad[i]);
+            if (x || tg_error_status(e->t) != TG_ERR_SHAPE || !tg_error(e->t))
+                fail_msg("%s takes bad shape %d: %s", makers[k].name, (int)i, tg_error(e->t) ? tg_error(e->t) : "no error");
+            tg_clear_error(e->t);
+        }
+        NONE(makers[k].f(NULL, TG_SHAPE(2)) == NULL);
+        const tg_tensor *x = makers[k].f(e->t, NULL);
+        if (x || tg_error_status(e->t) != TG_ERR_NULL) fail_msg("%s takes a NULL shape, or says nothing of it", makers[k].name);
+        tg_clear_error(e->t);
+    }
+}
 
 static void test_making(void **state)
 {
-    env          *e = *state;
-    const float   f = 0;
-    const double  d = 0;
-    const int64_t i = 0;
-    BAD_SHAPES(tg_from_data(e->t, TG_F32,, , &f));
-    BAD_SHAPES(tg_from_f32(e->t,, , &f));
-    BAD_SHAPES(tg_from_f64(e->t,, , &d));
-    BAD_SHAPES(tg_from_i64(e->t,, , &i));
-    BAD_SHAPES(tg_borrow(e->t, TG_U8,, , &f));
-    BAD_SHAPES(tg_full(e->t, TG_F32,, , 1));
+    env *e = *state;
+    BAD(NULL, tg_from_data(e->t, TG_F32, TG_SHAPE(2), NULL));
+    BAD(NULL, tg_from_f32(e->t, TG_SHAPE(2), NULL));
+    BAD(NULL, tg_from_f64(e->t, TG_SHAPE(2), NULL));
+    BAD(NULL, tg_from_i64(e->t, TG_SHAPE(2), NULL));
+    BAD(NULL, tg_borrow(e->t, TG_F32, TG_SHAPE(2), NULL));
+    BAD(DTYPE, tg_from_data(e->t, TG_NDTYPES, TG_SHAPE(2), some));
+    BAD(DTYPE, tg_from_data(e->t, (tg_dtype)-1, TG_SHAPE(2), some));
+    BAD(DTYPE, tg_borrow(e->t, (tg_dtype)77, TG_SHAPE(2), some));
+    BAD(DTYPE, tg_full(e->t, (tg_dtype)77, TG_SHAPE(2), 0));
+    NONE(tg_scalar(NULL, 1) == NULL);
+    NONE(tg_zeros_like(NULL) == NULL && tg_ones_like(NULL) == NULL);
+    BAD(STALE, tg_zeros_like(e->stale));
+    BAD(STALE, tg_ones_like(e->released));
+    NONE(tg_arange(NULL, TG_F32, 3) == NULL && tg_linspace(NULL, 0, 1, 3) == NULL && tg_eye(NULL, 3) == NULL);
+    BAD(DTYPE, tg_arange(e->t, TG_NDTYPES, 3));
+    BAD(SHAPE, tg_arange(e->t, TG_F32, -1));
+    BAD(SHAPE, tg_arange(e->t, TG_I64, INT64_MAX));
+    BAD(SHAPE, tg_linspace(e->t, 0, 1, -1));
+    BAD(SHAPE, tg_linspace(e->t, 0, 1, INT64_MAX));
+    BAD(SHAPE, tg_eye(e->t, -1));
+    BAD(SHAPE, tg_eye(e->t, INT64_C(1) << 32));
+    BAD(ARG, tg_uniform(e->t, TG_SHAPE(2), 1, 0));
+    BAD(ARG, tg_uniform(e->t, TG_SHAPE(2), NAN, 1));
+    BAD(ARG, tg_uniform(e->t, TG_SHAPE(2), 0, INFINITY));
+    BAD(ARG, tg_bernoulli(e->t, TG_SHAPE(2), 1.5));
+    BAD(ARG, tg_bernoulli(e->t, TG_SHAPE(2), -0.5));
+    BAD(ARG, tg_bernoulli(e->t, TG_SHAPE(2), NAN));
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+static void test_telling(void **state)
+{
+    env             *e = *state;
+    tg_tensor *const bad[] = {NULL, e->stale, e->released};
+    for (size_t k = 0; k < 3; k++) {
+        NONE(tg_tape_of(bad[k]) == NULL && tg_shape_of(bad[k]) == NULL && tg_rank(bad[k]) == -1);
+        NONE(tg_dim(bad[k], 0) == -1 && tg_numel(bad[k]) == -1 && tg_dtype_of(bad[k]) == TG_NDTYPES && !tg_requires_grad(bad[k]));
+        NONE(tg_grad_of(bad[k]) == NULL);
+    }
+    NONE(tg_dim(e->m23, 2) == -1 && tg_dim(e->m23, -3) == -1 && tg_dim(e->s, 0) == -1 && tg_dim(e->s, INT_MIN) == -1);
+}
+
+static void test_reading(void **state)
+{
+    env  *e = *state;
+    char  text[40];
+    float x[6];
+    NONE(tg_eval(NULL, 0) == TG_OK && tg_eval(NULL, 1) == TG_ERR_NULL && tg_eval(&e->m23, -1) == TG_ERR_NULL);
+    NONE(tg_eval((tg_tensor *[]){NULL}, 1) == TG_ERR_NULL);
+    NONE(tg_eval((tg_tensor *[]){e->m23, NULL}, 2) == TG_ERR_NULL);
+    STAT(STALE, tg_eval((tg_tensor *[]){e->m23, e->stale}, 2));
+    STAT(STALE, tg_eval(&e->released, 1));
+    STAT(TAPE, tg_eval((tg_tensor *[]){e->m23, e->other}, 2));
+    NONE(tg_want(NULL) == NULL);
+    BAD(STALE, tg_want(e->stale));
+    NONE(isnan(tg_item(NULL)));
+    COND(STALE, isnan(tg_item(e->stale)));
+    COND(SHAPE, isnan(tg_item(e->m23)));
+    COND(SHAPE, isnan(tg_item(e->e03)));
+    NONE(!tg_data(NULL) && !tg_data_f32(NULL) && !tg_data_f64(NULL) && !tg_data_i64(NULL));
+    BAD(STALE, tg_data(e->stale));
+    BAD(STALE, tg_data_f32(e->released));
+    BAD(DTYPE, tg_data_f32(e->d23));
+    BAD(DTYPE, tg_data_f64(e->m23));
+    BAD(DTYPE, tg_data_i64(e->m23));
+    NONE(tg_copy_to(NULL, x, sizeof x) == TG_ERR_NULL);
+    STAT(STALE, tg_copy_to(e->stale, x, sizeof x));
+    STAT(ARG, tg_copy_to(e->m23, x, sizeof x - 1));
+    STAT(ARG, tg_copy_to(e->m23, x, SIZE_MAX));
+    STAT(NULL, tg_copy_to(e->m23, NULL, sizeof x));
+    NONE(tg_copy_from(NULL, x, sizeof x) == TG_ERR_NULL);
+    STAT(STALE, tg_copy_from(e->stale, x, sizeof x));
+    STAT(ARG, tg_copy_from(e->m23, x, sizeof x));
+    STAT(ARG, tg_copy_from(e->w, x, 3));
+    STAT(NULL, tg_copy_from(e->w, NULL, sizeof x));
+    NONE(tg_format(NULL, text, sizeof text) == -1);
+    COND(STALE, tg_format(e->stale, text, sizeof text) == -1 && !text[0]);
+    NONE(tg_format(e->m23, NULL, 0) > 0 && tg_format(e->m23, text, 1) > 1 && !text[0]);
+    NONE(tg_print("x", NULL) == TG_ERR_NULL);
+    STAT(STALE, tg_print("x", e->stale));
+}
+
+/* ---- gradients ---------------------------------------------------------------------------------------------------- */
+
+static tg_tensor *loss_of(env *e) { return tg_mean(tg_matmul(e->m23, e->w), TG_ALL_AXES, false); }
+
+static void test_gradients(void **state)
+{
+    env       *e = *state;
+    tg_tensor *loss = loss_of(e), *y = tg_matmul(e->m23, e->w), *g[2];
+    NONE(tg_require_grad(NULL) == NULL);
+    BAD(STALE, tg_require_grad(e->stale));
+    BAD(DTYPE, tg_require_grad(e->i3));
+    NONE(tg_backward(NULL) == TG_ERR_NULL);
+    STAT(STALE, tg_backward(e->stale));
+    STAT(SHAPE, tg_backward(y));
+    STAT(GRAD, tg_backward(tg_sum(e->m23, TG_ALL_AXES, false)));
+    NONE(tg_backward_seed(NULL, e->m23) == TG_ERR_NULL);
+    STAT(NULL, tg_backward_seed(y, NULL));
+    STAT(STALE, tg_backward_seed(y, e->stale));
+    STAT(STALE, tg_backward_seed(e->stale, e->m23));
+    STAT(SHAPE, tg_backward_seed(y, e->m23));
+    STAT(TAPE, tg_backward_seed(y, e->other));
+    NONE(tg_zero_grad(NULL) == TG_ERR_NULL);
+    STAT(NULL, tg_grad(&loss, NULL, 1, NULL, 1, false, g));
+    STAT(NULL, tg_grad(&loss, NULL, 1, &e->w, 1, false, NULL));
+    NONE(tg_grad(NULL, NULL, 1, &e->w, 1, false, g) == TG_ERR_NULL);
+    NONE(tg_grad((tg_tensor *[]){NULL}, NULL, 1, &e->w, 1, false, g) == TG_ERR_NULL);
+    STAT(ARG, tg_grad(&loss, NULL, 0, &e->w, 1, false, g));
+    STAT(ARG, tg_grad(&loss, NULL, 1, &e->w, -1, false, g));
+    NONE(tg_grad(&loss, NULL, 1, (tg_tensor *[]){NULL}, 1, false, g) == TG_ERR_NULL && !g[0]);
+    STAT(STALE, tg_grad(&loss, NULL, 1, &e->stale, 1, false, g));
+    STAT(STALE, tg_grad(&e->stale, NULL, 1, &e->w, 1, false, g));
+    STAT(GRAD, tg_grad(&loss, NULL, 1, &e->m23, 1, false, g));
+    STAT(TAPE, tg_grad(&loss, NULL, 1, &e->other, 1, false, g));
+    STAT(TAPE, tg_grad((tg_tensor *[]){loss, e->other}, NULL, 2, &e->w, 1, false, g));
+    STAT(SHAPE, tg_grad(&y, NULL, 1, &e->w, 1, false, g));
+    STAT(SHAPE, tg_grad(&y, &e->m23, 1, &e->w, 1, false, g));
+    STAT(TAPE, tg_grad(&y, &e->other, 1, &e->w, 1, false, g));
+    NONE(tg_detach(NULL) == NULL);
+    BAD(STALE, tg_detach(e->stale));
+}
+
+/* ---- optimizers --------------------------------------------------------------------------------------------------- */
+
+static void test_optimizers(void **state)
+{
+    env      *e = *state;
+    double    norm;
+    tg_optim *o = tg_sgd(e->t, &(tg_sgd_options){.lr = 0.5});
+    assert_non_null(o);
+    NONE(!tg_sgd(NULL, NULL) && !tg_adam(NULL, NULL) && !tg_adamw(NULL, NULL));
+    BAD(ARG, tg_sgd(e->t, &(tg_sgd_options){.lr = -1}));
+    BAD(ARG, tg_sgd(e->t, &(tg_sgd_options){.lr = NAN}));
+    BAD(ARG, tg_sgd(e->t, &(tg_sgd_options){.lr = INFINITY}));
+    BAD(ARG, tg_sgd(e->t, &(tg_sgd_options){.momentum = -0.5}));
+    BAD(ARG, tg_sgd(e->t, &(tg_sgd_options){.nesterov = true}));
+    BAD(ARG, tg_adam(e->t, &(tg_adam_options){.beta1 = 1}));
+    BAD(ARG, tg_adam(e->t, &(tg_adam_options){.beta2 = -0.1}));
+    BAD(ARG, tg_adam(e->t, &(tg_adam_options){.eps = -1}));
+    BAD(ARG, tg_adamw(e->t, &(tg_adam_options){.weight_decay = NAN}));
+    BAD(NULL, tg_sgd(e->t, &(tg_sgd_options){.params = (tg_tensor *[]){NULL}, .n_params = 1}));
+    BAD(STALE, tg_sgd(e->t, &(tg_sgd_options){.params = &e->stale, .n_params = 1}));
+    BAD(TAPE, tg_adam(e->t, &(tg_adam_options){.params = &e->other, .n_params = 1}));
+    BAD(ARG, tg_adam(e->t, &(tg_adam_options){.params = &e->m23, .n_params = 1}));
+    BAD(ARG, tg_adam(e->t, &(tg_adam_options){.params = &e->w, .n_params = -1}));
+    NONE(tg_step(NULL) == TG_ERR_NULL && tg_optim_zero_grad(NULL) == TG_ERR_NULL && tg_set_lr(NULL, 1) == TG_ERR_NULL);
+    NONE(isnan(tg_lr(NULL)));
+    tg_optim_free(NULL);
+    STAT(ARG, tg_set_lr(o, NAN));
+    STAT(ARG, tg_set_lr(o, -1));
+    NONE(tg_lr(o) == 0.5 && tg_step(o) == TG_OK);
+    NONE(tg_clip_grad_norm(NULL, 1, &norm) == TG_ERR_NULL);
+    STAT(ARG, tg_clip_grad_norm(e->t, 0, &norm));
+    STAT(ARG, tg_clip_grad_norm(e->t, NAN, NULL));
+    tg_optim_free(o);
+}
+
+/* ---- files -------------------------------------------------------------------------------------------------------- */
+
+static void test_files(void **state)
+{
+    env                *e = *state;
+    const char *const   a = "a", *const none = NULL, *const twice[] = {"a", "a"};
+    tg_tensor *const    both[] = {e->m23, e->m32}, *const mixed[] = {e->m23, e->other};
+    const char *const   names[] = {"a", "b"};
+    NONE(tg_save(NULL, "x") == TG_ERR_NULL && tg_load(NULL, "x") == TG_ERR_NULL && !tg_archive_open(NULL, "x"));
+    STAT(NULL, tg_save(e->t, NULL));
+    STAT(NULL, tg_load(e->t, NULL));
+    BAD(NULL, tg_archive_open(e->t, NULL));
+    STAT(IO, tg_save(e->t, ABSENT));
+    STAT(IO, tg_load(e->t, ABSENT));
+    STAT(IO, tg_load(e->t, "/"));
+    BAD(IO, tg_archive_open(e->t, ABSENT));
+    BAD(IO, tg_archive_open(e->t, ""));
+    STAT(NULL, tg_save_tensors(NULL, &a, &e->m23, 1));
+    STAT(NULL, tg_save_tensors(ABSENT, NULL, &e->m23, 1));
+    STAT(NULL, tg_save_tensors(ABSENT, &none, &e->m23, 1));
+    NONE(tg_save_tensors(ABSENT, &a, NULL, 1) == TG_ERR_NULL);
+    NONE(tg_save_tensors(ABSENT, &a, (tg_tensor *[]){NULL}, 1) == TG_ERR_NULL);
+    NONE(tg_save_tensors(ABSENT, &a, &e->m23, -1) != TG_OK || true);
+    tg_clear_error(e->t);
+    STAT(STALE, tg_save_tensors(ABSENT, &a, &e->stale, 1));
+    STAT(ARG, tg_save_tensors(ABSENT, twice, both, 2));
+    STAT(TAPE, tg_save_tensors(ABSENT, names, mixed, 2));
+    STAT(IO, tg_save_tensors(ABSENT, &a, &e->m23, 1));
+    NONE(tg_archive_count(NULL) == 0 && !tg_archive_name(NULL, 0) && !tg_archive_read(NULL, "a"));
+    tg_archive_close(NULL);
+}
+
+/* ---- data --------------------------------------------------------------------------------------------------------- */
+
+static void test_data(void **state)
+{
+    env            *e = *state;
+    const uint8_t   bytes[6] = {0};
+    const int64_t   labels[2] = {0, 1};
+    tg_tensor      *x, *y;
+    tg_dataset     *d = tg_array_dataset(e->t, TG_U8, TG_SHAPE(2, 3), bytes, labels);
+    tg_loader      *l = tg_loader_new(d, NULL);
+    assert_true(d && l);
+    NONE(!tg_idx_dataset(NULL, "a", "b", 0) && !tg_mnist(NULL, ".", "train") && !tg_synthetic_digits(NULL, 1, 1));
+    NONE(!tg_array_dataset(NULL, TG_U8, TG_SHAPE(2, 3), bytes, labels) && !tg_loader_new(NULL, NULL));
+    BAD(NULL, tg_idx_dataset(e->t, NULL, "b", 0));
+    BAD(NULL, tg_idx_dataset(e->t, "a", NULL, 0));
+    BAD(IO, tg_idx_dataset(e->t, ABSENT, ABSENT, 0));
+    BAD(NULL, tg_mnist(e->t, NULL, "train"));
+    BAD(NULL, tg_mnist(e->t, ".", NULL));
+    BAD(ARG, tg_mnist(e->t, ".", "validation"));
+    BAD(IO, tg_mnist(e->t, ABSENT, "test"));
+    COND(ARG, !tg_synthetic_digits(e->t, -1, 1));
+    BAD(NULL, tg_array_dataset(e->t, TG_U8, NULL, bytes, labels));
+    BAD(NULL, tg_array_dataset(e->t, TG_U8, TG_SHAPE(2, 3), NULL, labels));
+    BAD(NULL, tg_array_dataset(e->t, TG_U8, TG_SHAPE(2, 3), bytes, NULL));
+    BAD(DTYPE, tg_array_dataset(e->t, TG_I64, TG_SHAPE(2, 3), bytes, labels));
+    BAD(SHAPE, tg_array_dataset(e->t, TG_U8, TG_SCALAR_SHAPE, bytes, labels));
+    BAD(SHAPE, tg_array_dataset(e->t, TG_F32, HUGE_SHAPE, bytes, labels));
+    BAD(SHAPE, tg_array_dataset(e->t, TG_U8, NINE, bytes, labels));
+    NONE(tg_dataset_size(NULL) <= 0 && !tg_dataset_shape(NULL) && !tg_dataset_u8(NULL) && !tg_dataset_labels(NULL));
+    BAD(ARG, tg_loader_new(d, &(tg_loader_options){.batch = -1}));
+    BAD(ARG, tg_loader_new(d, &(tg_loader_options){.first = 3}));
+    BAD(ARG, tg_loader_new(d, &(tg_loader_options){.first = -1}));
+    BAD(ARG, tg_loader_new(d, &(tg_loader_options){.first = 1, .count = INT64_MAX}));
+    NONE(!tg_next(NULL, &x, &y) && tg_loader_batches(NULL) <= 0 && tg_loader_size(NULL) <= 0);
+    NONE(tg_loader_rewind(NULL) == TG_ERR_NULL);
+    COND(NULL, !tg_next(l, NULL, &y));
+    COND(NULL, !tg_next(l, &x, NULL));
+    tg_loader_free(NULL);
+    tg_dataset_free(NULL);
+    tg_loader_free(l);
+    tg_dataset_free(d);
+}
+
+/* ---- gradcheck ---------------------------------------------------------------------------------------------------- */
+
+static tg_tensor *nothing(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx, (void)in;
+    return NULL;
+}
+static tg_tensor *elsewhere(void *ctx, tg_tensor *const *in)
+{
+    (void)in;
+    return ctx;
+}
+
+static void test_gradcheck(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_require_grad(tg_add_s(e->d23, 0)), *f = tg_require_grad(e->m32);
+    NONE(tg_gradcheck(NULL, NULL, NULL, 1, NULL, NULL) == TG_ERR_NULL);
+    NONE(tg_gradcheck(nothing, NULL, (tg_tensor *[]){NULL}, 1, NULL, NULL) == TG_ERR_NULL);
+    STAT(NULL, tg_gradcheck(NULL, NULL, &x, 1, NULL, NULL));
+    STAT(STALE, tg_gradcheck(nothing, NULL, &e->stale, 1, NULL, NULL));
+    STAT(DTYPE, tg_gradcheck(nothing, NULL, &f, 1, NULL, NULL));
+    STAT(ARG, tg_gradcheck(nothing, NULL, &x, 1, &(tg_gradcheck_options){.order = 3}, NULL));
+    STAT(ARG, tg_gradcheck(nothing, NULL, &x, 1, &(tg_gradcheck_options){.eps = -1}, NULL));
+    STAT(ARG, tg_gradcheck(nothing, NULL, &x, 1, &(tg_gradcheck_options){.directions = 65}, NULL));
+    STAT(ARG, tg_gradcheck(nothing, NULL, &x, 1, &(tg_gradcheck_options){.rtol = NAN}, NULL));
+    NONE(tg_gradcheck(nothing, NULL, &x, 1, NULL, NULL) != TG_OK || !tg_error(e->t));
+    tg_clear_error(e->t);
+    STAT(TAPE, tg_gradcheck(elsewhere, e->other, &x, 1, NULL, NULL));
+    STAT(STALE, tg_gradcheck(elsewhere, e->stale, &x, 1, NULL, NULL));
+    STAT(TAPE, tg_gradcheck(nothing, NULL, (tg_tensor *[]){x, e->other}, 2, NULL, NULL));
+}
+
+/* ---- tapegrad_op.h ------------------------------------------------------------------------------------------------ */
+
+static tg_status takes_anything(tg_call *c)
+{
+    c->shape = (tg_shape){0, {0}};
+    c->dtype = TG_F32;
+    return TG_OK;
+}
+static tg_status gives_no_shape(tg_call *c)
+{
+    c->shape.rank = 77;
+    c->dtype = TG_F32;
+    return TG_OK;
+}
+static tg_status gives_no_dtype(tg_call *c)
+{
+    c->shape.rank = 0;
+    return TG_OK;
+}
+
+static void test_recording(void **state)
+{
+    static const tg_op one = {.name = "one", .arity = 1, .infer = takes_anything}, bare = {.name = "bare", .arity = 1},
+                       shapeless = {.name = "shapeless", .arity = 1, .infer = gives_no_shape},
+                       typeless = {.name = "typeless", .arity = 1, .infer = gives_no_dtype};
+    env       *e = *state;
+    tg_tensor *two[] = {e->m23, e->m23}, *mixed[] = {e->m23, e->other}, *hole[] = {e->m23, NULL};
+    static const tg_op pair = {.name = "pair", .arity = 2, .infer = takes_anything};
+    NONE(!tg_record(NULL, two, 1, NULL, 0) && !tg_record(&one, NULL, 1, NULL, 0) && !tg_record(&one, two, 0, NULL, 0));
+    NONE(!tg_record(&one, two, -1, NULL, 0) && !tg_record_on(NULL, &one, two, 1, NULL, 0) && !tg_record_on(e->t, NULL, two, 1, NULL, 0));
+    NONE(!tg_record(&pair, hole, 2, NULL, 0));
+    BAD(ARG, tg_record(&one, two, 2, NULL, 0));
+    BAD(ARG, tg_record_on(e->t, &one, NULL, 0, NULL, 0));
+    BAD(STALE, tg_record(&one, &e->stale, 1, NULL, 0));
+    BAD(TAPE, tg_record(&pair, mixed, 2, NULL, 0));
+    BAD(TAPE, tg_record_on(e->t, &one, &e->other, 1, NULL, 0));
+    BAD(ARG, tg_record(&bare, two, 1, NULL, 0));
+    BAD(SHAPE, tg_record(&shapeless, two, 1, NULL, 0));
+    BAD(DTYPE, tg_record(&typeless, two, 1, NULL, 0));
+    BAD(GRAD, tg_record(&one, &e->w, 1, NULL, 0));
+    tg_tensor *no_run = tg_record(&one, two, 1, NULL, 0);
+    COND(UNSUPPORTED, no_run && !tg_data(no_run));
+    NONE(tg_fail_on(NULL, TG_ERR_ARG, "f", "x") == TG_ERR_ARG);
+}
+
+static void test_shapes_of_ops(void **state)
+{
+    env           *e = *state;
+    const tg_shape bad = {-1, {0}}, nine = {9, {1, 1, 1, 1, 1, 1, 1, 1}}, ok = {1, {2}}, three = {1, {3}};
+    tg_shape       out;
+    char           text[TG_SHAPE_TEXT], tiny[3];
+    int64_t        n;
+    size_t         bytes;
+    NONE(tg_shape_size(NULL, TG_F32, &n, &bytes) != TG_OK && tg_shape_size(&bad, TG_F32, &n, &bytes) == TG_ERR_SHAPE);
+    NONE(tg_shape_size(&nine, TG_F32, NULL, NULL) == TG_ERR_SHAPE && tg_shape_size(&ok, TG_NDTYPES, &n, &bytes) != TG_OK);
+    NONE(!tg_shape_equal(NULL, &ok) && !tg_shape_equal(&ok, NULL) && !tg_shape_equal(&ok, &three));
+    NONE(tg_shape_broadcast(NULL, &ok, &out) != TG_OK && tg_shape_broadcast(&ok, NULL, &out) != TG_OK);
+    NONE(tg_shape_broadcast(&ok, &three, &out) == TG_ERR_SHAPE && tg_shape_broadcast(&nine, &ok, &out) == TG_ERR_SHAPE);
+    NONE(tg_shape_text(NULL, text, sizeof text) && tg_shape_text(&bad, text, sizeof text) && tg_shape_text(&nine, text, sizeof text));
+    NONE(tg_shape_text(&ok, tiny, sizeof tiny) && tiny[2] == 0);
+    NONE(tg_axis(NULL, 0) == -1 && tg_axis(&ok, 1) == -1 && tg_axis(&ok, INT_MIN) == -1 && tg_axis(&bad, 0) == -1);
+    NONE(tg_layout_contiguous(NULL).offset == 0 && tg_layout_contiguous(&bad).offset == 0);
+    NONE(!tg_op_at(-1) && !tg_op_at(tg_op_count()) && !tg_op_at(INT_MAX));
+    NONE(!tg_mul_zero(NULL, e->m23) && !tg_mul_zero(e->m23, NULL) && !tg_sum_to(NULL, &ok));
+    BAD(DTYPE, tg_mul_zero(e->m23, e->d23));
+    BAD(STALE, tg_sum_to(e->stale, &ok));
+    BAD(SHAPE, tg_sum_to(e->m23, TG_SHAPE(5)));
+    BAD(SHAPE, tg_sum_to(e->m23, &nine));
+    BAD(NULL, tg_sum_to(e->m23, NULL));
+}
+
+/* ---- tapegrad_show.h ---------------------------------------------------------------------------------------------- */
+
+static void test_showing(void **state)
+{
+    env            *e = *state;
+    const double    y[2] = {0};
+    const tg_series series = {.name = "y", .y = y}, empty = {.name = "y"};
+    const tg_curves good = {.n = 2, .series = &series, .n_series = 1};
+    char            long_path[3000];
+    memset(long_path, 'a', sizeof long_path);
+    long_path[sizeof long_path - 1] = 0;
+    tg_progress_start(NULL, NULL, 0);
+    tg_progress_update(NULL, 1, 0, 0);
+    tg_progress_finish(NULL);
+    NONE(tg_plot_curves(NULL, NULL, NULL, NULL) == TG_ERR_NULL && tg_plot_images(NULL, NULL, NULL, NULL) == TG_ERR_NULL);
+    STAT(NULL, tg_plot_curves(e->t, NULL, &good, NULL));
+    STAT(NULL, tg_plot_curves(e->t, ABSENT, NULL, NULL));
+    STAT(NULL, tg_plot_curves(e->t, ABSENT, &(tg_curves){.n = 2, .n_series = 1}, NULL));
+    STAT(NULL, tg_plot_curves(e->t, ABSENT, &(tg_curves){.n = 2, .series = &empty, .n_series = 1}, NULL));
+    STAT(ARG, tg_plot_curves(e->t, ABSENT, &(tg_curves){.n = -1, .series = &series, .n_series = 1}, NULL));
+    STAT(ARG, tg_plot_curves(e->t, ABSENT, &(tg_curves){.n = 2, .series = &series, .n_series = 65}, NULL));
+    STAT(ARG, tg_plot_curves(e->t, long_path, &good, NULL));
+    STAT(IO, tg_plot_curves(e->t, ABSENT, &good, NULL));
+    STAT(NULL, tg_plot_images(e->t, ABSENT, NULL, NULL));
+    STAT(NULL, tg_plot_images(e->t, ABSENT, &(tg_images){.dtype = TG_U8, .n = 1, .height = 1, .width = 1}, NULL));
+    STAT(ARG, tg_plot_images(e->t, ABSENT, &(tg_images){.dtype = TG_U8, .pixels = y, .n = -1, .height = 1, .width = 1}, NULL));
+    STAT(ARG, tg_plot_images(e->t, ABSENT, &(tg_images){.dtype = TG_U8, .pixels = y, .n = 1, .height = 5000, .width = 1}, NULL));
+    COND(DTYPE, tg_plot_images(e->t, ABSENT, &(tg_images){.dtype = TG_I64, .pixels = y, .n = 1, .height = 1, .width = 1}, NULL));
+    STAT(NULL, tg_plot_matrix(e->t, ABSENT, NULL, NULL));
+    STAT(NULL, tg_plot_matrix(e->t, ABSENT, &(tg_matrix){.rows = 1, .columns = 1}, NULL));
+    STAT(ARG, tg_plot_matrix(e->t, ABSENT, &(tg_matrix){.values = y, .rows = 65, .columns = 1}, NULL));
+    STAT(ARG, tg_plot_matrix(e->t, ABSENT, &(tg_matrix){.values = y, .rows = 0, .columns = 1}, NULL));
+}
+
+/* ---- handles through the generations ------------------------------------------------------------------------------ */
+
+/* The tag in a handle has 7 bits. Up to 127 resets later it tells; at 128 the slot's new tenant may answer, or the handle is stale; and
+ * nothing ever crashes. */
+static void test_generations(void **state)
+{
+    env       *e = *state;
+    tg_tensor *old = tg_add(e->m23, e->m23), *kept = tg_keep(e->m23);
+    for (int k = 1; k <= 300; k++) {
+        assert_int_equal(tg_reset(e->t), TG_OK);
+        if (k % 3) make_inputs(e);
+        if (k % 128) BAD(STALE, tg_neg(old));
+        else tg_neg(old);
+        tg_clear_error(e->t);
+        assert_int_equal(tg_numel(kept), 6);
+    }
+    assert_int_equal(tg_release(kept), TG_OK);
+    for (int k = 1; k <= 300; k++) {
+        if (k % 128) BAD(STALE, tg_neg(kept));
+        tg_clear_error(e->t);
+        tg_tensor *next = tg_keep(tg_ones(e->t, TG_SHAPE(k % 4)));
+        if (k % 128) BAD(STALE, tg_neg(kept));
+        tg_clear_error(e->t);
+        assert_int_equal(tg_release(next), TG_OK);
+    }
+}
+
+#define TEST(NAME) cmocka_unit_test_setup_teardown(NAME, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_types),     TEST(test_tape),   TEST(test_lifetimes), TEST(test_shapes),        TEST(test_making),
+        TEST(test_telling),   TEST(test_reading), TEST(test_gradients), TEST(test_optimizers),    TEST(test_files),
+        TEST(test_data),      TEST(test_gradcheck), TEST(test_recording), TEST(test_shapes_of_ops), TEST(test_showing),
+        TEST(test_generations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

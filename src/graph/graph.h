@@ -83,11 +83,23 @@ struct tg_owned {
 
 typedef struct tg_evaluator tg_evaluator;
 
-enum {
-    TG_SLOTS       = 1024,
-    TG_SLOT_BYTES  = TG_SLOTS * TG_NODE_SIZE + TG_NODE_SIZE + (int)sizeof(void *), /* aligned, with the raw address in front */
-    TG_SMALL_VALUE = 4096,
-};
+enum { TG_SMALL_VALUE = 4096 };
+
+/* Slots: chunk k holds TG_SLOTS << k nodes, so a slot's place follows from its number, addresses never move, and what is large is large
+ * enough for huge pages. */
+enum { TG_SLOTS = 512 };
+typedef struct tg_slots {
+    tg_node **chunk;
+    size_t    n, cap;
+} tg_slots;
+
+static inline tg_node *tg_slot_at(const tg_slots *s, uint32_t id)
+{
+    uint64_t at = (uint64_t)id + TG_SLOTS;
+    int      k = 63 - __builtin_clzll(at) - 9;
+    return &s->chunk[k][at - ((uint64_t)TG_SLOTS << k)];
+}
+static inline uint64_t tg_slots_room(const tg_slots *s) { return ((uint64_t)TG_SLOTS << s->n) - TG_SLOTS; }
 
 struct tg_tape {
     tg_heap  heap;
@@ -95,15 +107,13 @@ struct tg_tape {
     uint32_t count; /* nodes of this recording */
     uint32_t valid; /* slots below this hold a node of an earlier recording that may be confirmed, or of this one */
 
-    tg_node **slots; /* chunks of TG_SLOTS nodes */
-    size_t    n_slots, cap_slots;
+    tg_slots  slots;
     tg_arena  record; /* shapes, long input lists, attributes: written by recording alone, in slot order */
     tg_arena  values; /* small values, layouts, scratch: from evaluation; gone at reset */
     tg_pool   pool;
     tg_block *blocks; /* large values of this recording */
 
-    tg_node **kept_slots;
-    size_t    n_kept_slots, cap_kept_slots;
+    tg_slots  kept;
     uint32_t  kept_used; /* kept nodes ever handed out */
     tg_node  *kept_free;
     tg_node **params;
@@ -166,7 +176,7 @@ static inline const void *tg_attr(const tg_node *n)
 {
     return n->attr_size == 0 ? NULL : n->attr_size <= sizeof n->attr ? (const void *)&n->attr : n->attr.more;
 }
-static inline tg_node *tg_slot(const tg_tape *t, uint32_t id) { return &t->slots[id / TG_SLOTS][id % TG_SLOTS]; }
+static inline tg_node *tg_slot(const tg_tape *t, uint32_t id) { return tg_slot_at(&t->slots, id); }
 static inline bool tg_is_leaf(const tg_node *n) { return n->op->kind == TG_LEAF; }
 size_t tg_value_bytes(const tg_node *n);
 int64_t tg_node_numel(const tg_node *n);
@@ -199,6 +209,7 @@ extern const tg_op tg_op_const[TG_NDTYPES];
 tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *external, void **data);
 tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape); /* with room for its value, N_VALUE not set */
 void     tg_drop_kept(tg_node *n);
+void     tg_free_slots(tg_tape *t, tg_slots *s);
 
 /* ---- values.c, plan.c, run_reference.c ---------------------------------------------------------------------------- */
 

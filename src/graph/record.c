@@ -9,31 +9,31 @@
 
 /* ---- slots -------------------------------------------------------------------------------------------------------- */
 
-static tg_node *new_chunk(tg_tape *t)
-{
-    char *raw = tg_heap_alloc(&t->heap, TG_SLOT_BYTES);
-    if (!raw) return NULL;
-    uintptr_t first = ((uintptr_t)raw + sizeof(void *) + TG_TAG_MASK) & ~(uintptr_t)TG_TAG_MASK;
-    tg_node  *nodes = (tg_node *)first;
-    memset(nodes, 0, TG_SLOTS * sizeof *nodes);
-    ((void **)(void *)nodes)[-1] = raw;
-    return nodes;
-}
+/* One allocation: the raw address in front of the aligned nodes. Nodes are written when they are handed out. */
+static size_t chunk_bytes(size_t k) { return ((size_t)TG_SLOTS << k) * TG_NODE_SIZE + TG_NODE_SIZE + sizeof(void *); }
 
-static bool add_chunk(tg_tape *t, tg_node ***slots, size_t *n, size_t *cap)
+static bool add_chunk(tg_tape *t, tg_slots *s)
 {
-    if (*n >= *cap) {
-        void *grown = tg_tape_grow(t, *slots, cap, *n + 1, sizeof **slots);
-        if (!grown) return false;
-        *slots = grown;
-    }
-    tg_node *chunk = new_chunk(t);
-    if (!chunk) {
+    if (!TG_GROW(t, s->chunk, s->cap, s->n + 1)) return false;
+    char *raw = tg_heap_alloc(&t->heap, chunk_bytes(s->n));
+    if (!raw) {
         tg_out_of_memory(t, "tapegrad");
         return false;
     }
-    (*slots)[(*n)++] = chunk;
+    uintptr_t first = ((uintptr_t)raw + sizeof(void *) + TG_TAG_MASK) & ~(uintptr_t)TG_TAG_MASK;
+    memcpy((char *)first - sizeof raw, &raw, sizeof raw);
+    s->chunk[s->n++] = (tg_node *)first;
     return true;
+}
+
+void tg_free_slots(tg_tape *t, tg_slots *s)
+{
+    for (size_t k = 0; k < s->n; k++) {
+        void *raw;
+        memcpy(&raw, (char *)s->chunk[k] - sizeof raw, sizeof raw);
+        tg_heap_free(&t->heap, raw, chunk_bytes(k));
+    }
+    tg_heap_free(&t->heap, s->chunk, s->cap * sizeof *s->chunk);
 }
 
 /* ---- checking handles --------------------------------------------------------------------------------------------- */
@@ -185,8 +185,7 @@ static tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
     tg_arena_mark start = {0};
     if (t->count) start = tg_slot(t, t->count - 1)->recorded;
     tg_arena_seek(&t->record, start);
-    bool room = t->count < t->n_slots * TG_SLOTS || add_chunk(t, &t->slots, &t->n_slots, &t->cap_slots);
-    if (!room) return NULL;
+    if (t->count >= tg_slots_room(&t->slots) && !add_chunk(t, &t->slots)) return NULL;
     tg_node *n = tg_slot(t, t->count);
     grad = grad && tg_dtype_is_float(c->dtype);
     if (!write_node(t, n, c, grad)) {
@@ -295,11 +294,10 @@ static tg_node *kept_slot(tg_tape *t)
         t->kept_free = n->w.kept->next_free;
         return n;
     }
-    if (t->kept_used >= t->n_kept_slots * TG_SLOTS && !add_chunk(t, &t->kept_slots, &t->n_kept_slots, &t->cap_kept_slots))
-        return NULL;
+    if (t->kept_used >= tg_slots_room(&t->kept) && !add_chunk(t, &t->kept)) return NULL;
     tg_kept *k = tg_tape_alloc(t, sizeof *k);
     if (!k) return NULL;
-    n = &t->kept_slots[t->kept_used / TG_SLOTS][t->kept_used % TG_SLOTS];
+    n = tg_slot_at(&t->kept, t->kept_used);
     t->kept_used++;
     *n = (tg_node){.op = &tg_op_leaf, .tape = t, .gen = 1, .id = TG_KEPT_ID, .w.kept = k};
     return n;

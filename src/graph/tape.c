@@ -201,12 +201,6 @@ tg_status tg_reset(tg_tape *t)
     return TG_OK;
 }
 
-static void free_slots(tg_tape *t, tg_node **slots, size_t n, size_t cap)
-{
-    for (size_t i = 0; i < n; i++) tg_heap_free(&t->heap, ((void **)(void *)slots[i])[-1], TG_SLOT_BYTES);
-    tg_heap_free(&t->heap, slots, cap * sizeof *slots);
-}
-
 void tg_tape_free(tg_tape *t)
 {
     if (!t) return;
@@ -218,12 +212,12 @@ void tg_tape_free(tg_tape *t)
     if (t->evaluator->close) t->evaluator->close(t);
     put_blocks(t);
     for (uint32_t i = 0; i < t->kept_used; i++) {
-        tg_node *n = &t->kept_slots[i / TG_SLOTS][i % TG_SLOTS];
+        tg_node *n = tg_slot_at(&t->kept, i);
         if (n->flags & TG_N_KEPT) tg_drop_kept(n);
         tg_heap_free(&t->heap, n->w.kept, sizeof *n->w.kept);
     }
-    free_slots(t, t->kept_slots, t->n_kept_slots, t->cap_kept_slots);
-    free_slots(t, t->slots, t->n_slots, t->cap_slots);
+    tg_free_slots(t, &t->kept);
+    tg_free_slots(t, &t->slots);
     tg_heap_free(&t->heap, t->params, t->cap_params * sizeof *t->params);
     tg_heap_free(&t->heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
     tg_heap_free(&t->heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);

@@ -87,9 +87,13 @@ tg_status tg_matmul_into(tg_call *c, double beta);
 tg_status tg_alias_infer(tg_call *c);
 tg_status tg_alias_view(const tg_call *c, const tg_layout *in, tg_layout *out);
 
+#define TG_WINDOW_OPS(X) X(conv2d) X(conv2d_dx) X(conv2d_dw) X(max_pool2d) X(max_pool2d_dx) X(avg_pool2d) X(avg_pool2d_dx)
+TG_WINDOW_OPS(TG_DECLARE_OP_)
+
 #define TG_REDUCE_OPS(X) X(sum) X(amax) X(amin) X(argmax) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
     X(bce_with_logits) X(cross_entropy)
 TG_REDUCE_OPS(TG_DECLARE_OP_)
+extern const tg_op tg_op_normalize; /* norm.c */
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 
@@ -101,6 +105,8 @@ TG_REDUCE_OPS(TG_DECLARE_OP_)
     TG_CREATE_OPS(X)  \
     TG_INDEX_OPS(X)   \
     TG_REDUCE_OPS(X)  \
+    TG_WINDOW_OPS(X)  \
+    X(normalize)      \
     X(where)          \
     X(logical_not)
 

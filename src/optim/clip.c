@@ -7,7 +7,7 @@
 /* Sums go over PARTS pieces of a large gradient, added up in their order: the result does not depend on the number of threads. */
 enum { SMALL = 65536, PARTS = 64, LANES = 8 };
 
-static tg_node *kept_at(const tg_tape *t, size_t i) { return &t->kept_slots[i / TG_SLOTS][i % TG_SLOTS]; }
+static tg_node *kept_at(const tg_tape *t, size_t i) { return tg_slot_at(&t->kept, (uint32_t)i); }
 
 /* For num_threads alone: beside an if clause that says no, clang's libomp 14 keeps the number for the next region, which is OpenBLAS's. */
 static int threads_for(const tg_tape *t, size_t n)
