@@ -134,14 +134,8 @@ typedef struct matrix {
 
 static tg_tensor *softmax(const matrix *m) { return tg_softmax(m->x, -1); }
 static tg_tensor *column_sums(const matrix *m) { return tg_sum(m->x, TG_AXES(0), false); }
+static tg_tensor *layer_norm(const matrix *m) { return tg_layer_norm(m->x, 1, m->w, m->c, 1e-5); }
 static tg_tensor *broadcast(const matrix *m) { return tg_add(m->x, m->c); }
-
-static tg_tensor *layer_norm(const matrix *m)
-{
-    tg_tensor *d = tg_sub(m->x, tg_mean(m->x, TG_AXES(-1), true));
-    tg_tensor *variance = tg_mean(tg_square(d), TG_AXES(-1), true);
-    return tg_add(tg_mul(tg_div(d, tg_sqrt(tg_add_s(variance, 1e-5))), m->w), m->c);
-}
 
 static matrix *make_matrix(tg_tape *t, tg_tensor *(*f)(const matrix *), int64_t cols)
 {

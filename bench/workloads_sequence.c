@@ -9,14 +9,6 @@ enum { CHARACTERS = 65, STEPS = 64 };
 
 static tg_tensor *linear(tg_tensor *x, tg_tensor *w, tg_tensor *b) { return tg_add(tg_matmul(x, w), b); }
 
-/* Rows of a table [n,width] by number: index […] gives […, width]. */
-static tg_tensor *embed(tg_tensor *table, tg_tensor *index)
-{
-    tg_shape shape = *tg_shape_of(index);
-    shape.dim[shape.rank++] = tg_dim(table, 1);
-    return tg_reshape(tg_index_select(table, 0, tg_reshape(index, TG_SHAPE(-1))), &shape);
-}
-
 /* ---- W6: a GPT with LayerNorm before each part -------------------------------------------------------------------- */
 
 enum { BATCH = 16, WIDTH = 128, HEADS = 4, LAYERS = 4, HEAD_WIDTH = WIDTH / HEADS };
@@ -89,40 +81,31 @@ static void *make_gpt(tg_tape *t)
     return m;
 }
 
-static tg_tensor *layer_norm(tg_tensor *x, const norm *n)
-{
-    tg_tensor *d = tg_sub(x, tg_mean(x, TG_AXES(-1), true));
-    tg_tensor *variance = tg_mean(tg_square(d), TG_AXES(-1), true);
-    return tg_add(tg_mul(tg_div(d, tg_sqrt(tg_add_s(variance, 1e-5))), n->scale), n->shift);
-}
+static tg_tensor *normalized(tg_tensor *x, const norm *n) { return tg_layer_norm(x, 1, n->scale, n->shift, 1e-5); }
 
-/* Part 0, 1 or 2 (q, k, v) of [batch,steps,3 width], as [batch,heads,steps,head width]. */
-static tg_tensor *heads(tg_tensor *qkv, int part)
-{
-    tg_tensor *x = tg_slice(qkv, 2, part * WIDTH, (part + 1) * WIDTH, 1);
-    return tg_transpose(tg_reshape(x, TG_SHAPE(BATCH, STEPS, HEADS, HEAD_WIDTH)), 1, 2);
-}
+/* [batch,steps,width] as [batch,heads,steps,head width]. */
+static tg_tensor *heads(tg_tensor *x) { return tg_transpose(tg_reshape(x, TG_SHAPE(BATCH, STEPS, HEADS, HEAD_WIDTH)), 1, 2); }
 
 static tg_tensor *attention(const gpt *m, const block *k, tg_tensor *x)
 {
-    tg_tensor *qkv = linear(x, k->qkv.w, k->qkv.b);
-    tg_tensor *scores = tg_mul_s(tg_matmul(heads(qkv, 0), tg_mT(heads(qkv, 1))), 1 / sqrt(HEAD_WIDTH));
-    tg_tensor *never = tg_full(m->t, TG_F32, TG_SCALAR_SHAPE, -(double)INFINITY);
-    tg_tensor *o = tg_matmul(tg_softmax(tg_where(m->mask, never, scores), -1), heads(qkv, 2));
+    tg_tensor *part[3]; /* q, k, v */
+    tg_split(linear(x, k->qkv.w, k->qkv.b), 2, NULL, 3, part);
+    tg_tensor *scores = tg_mul_s(tg_matmul(heads(part[0]), tg_mT(heads(part[1]))), 1 / sqrt(HEAD_WIDTH));
+    tg_tensor *o = tg_matmul(tg_softmax(tg_masked_fill(scores, m->mask, -(double)INFINITY), -1), heads(part[2]));
     return linear(tg_reshape(tg_transpose(o, 1, 2), TG_SHAPE(BATCH, STEPS, WIDTH)), k->proj.w, k->proj.b);
 }
 
 static bool gpt_step(void *model, double *result)
 {
     const gpt *m = model;
-    tg_tensor *x = tg_add(embed(m->characters, m->index), embed(m->places, m->positions));
+    tg_tensor *x = tg_add(tg_embedding(m->characters, m->index), tg_embedding(m->places, m->positions));
     for (int i = 0; i < LAYERS; i++) {
         const block *k = &m->blocks[i];
-        x = tg_add(x, attention(m, k, layer_norm(x, &k->norm1)));
-        tg_tensor *h = tg_gelu_tanh(linear(layer_norm(x, &k->norm2), k->up.w, k->up.b));
+        x = tg_add(x, attention(m, k, normalized(x, &k->norm1)));
+        tg_tensor *h = tg_gelu_tanh(linear(normalized(x, &k->norm2), k->up.w, k->up.b));
         x = tg_add(x, linear(h, k->down.w, k->down.b));
     }
-    tg_tensor *logits = tg_matmul(layer_norm(x, &m->last), m->head);
+    tg_tensor *logits = tg_matmul(normalized(x, &m->last), m->head);
     return bench_train(m->t, m->opt, tg_cross_entropy(logits, m->target), result);
 }
 
@@ -154,21 +137,18 @@ static void *make_lstm(tg_tape *t)
     return m;
 }
 
-static tg_tensor *quarter(tg_tensor *z, int part) { return tg_slice(z, 1, part * HIDDEN, (part + 1) * HIDDEN, 1); }
-
 static bool lstm_step(void *model, double *result)
 {
     const lstm *m = model;
-    tg_tensor  *e = embed(m->table, m->index), *outputs[STEPS];
+    tg_tensor  *e = tg_embedding(m->table, m->index), *outputs[STEPS], *part[4];
     tg_tensor  *h = tg_zeros(m->t, TG_SHAPE(SEQUENCES, HIDDEN)), *c = tg_zeros(m->t, TG_SHAPE(SEQUENCES, HIDDEN));
     for (int t = 0; t < STEPS; t++) {
-        tg_tensor *z = tg_add(tg_add(tg_matmul(tg_select(e, 0, t), m->wx), tg_matmul(h, m->wh)), m->b);
-        tg_tensor *i = tg_sigmoid(quarter(z, 0)), *f = tg_sigmoid(quarter(z, 1)), *g = tg_tanh(quarter(z, 2));
-        c = tg_add(tg_mul(f, c), tg_mul(i, g));
-        h = tg_mul(tg_sigmoid(quarter(z, 3)), tg_tanh(c));
-        outputs[t] = tg_unsqueeze(h, 0);
+        tg_split(tg_add(tg_add(tg_matmul(tg_select(e, 0, t), m->wx), tg_matmul(h, m->wh)), m->b), 1, NULL, 4, part);
+        c = tg_add(tg_mul(tg_sigmoid(part[1]), c), tg_mul(tg_sigmoid(part[0]), tg_tanh(part[2])));
+        h = tg_mul(tg_sigmoid(part[3]), tg_tanh(c));
+        outputs[t] = h;
     }
-    tg_tensor *logits = linear(tg_cat(outputs, STEPS, 0), m->head.w, m->head.b);
+    tg_tensor *logits = linear(tg_stack(outputs, STEPS, 0), m->head.w, m->head.b);
     return bench_train(m->t, m->opt, tg_cross_entropy(logits, m->target), result);
 }
 

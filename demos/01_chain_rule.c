@@ -1,7 +1,7 @@
 /* 01_chain_rule.c - gradients of a few scalars, beside those derived by hand.
  *
- * First one expression in slow motion: every intermediate result with its value and its share in the result. Then some functions with
- * their gradients, and second derivatives: gradients are tensors, so they can be differentiated again. */
+ * First one expression in slow motion: every intermediate result with its value and its share in the result. Then some
+ * functions with their gradients, and higher derivatives: gradients are tensors, to be differentiated again. */
 #include "demo.h"
 #include <tapegrad.h>
 
@@ -10,7 +10,7 @@ static bool agrees(double tape, double hand) { return fabs(tape - hand) <= 1e-12
 
 static int mistakes(double tape, double hand) { return agrees(tape, hand) ? 0 : 1; }
 
-/* ---- z = (x y + sin x)^2 ------------------------------------------------------------------------------------------ */
+/* ---- z = (x y + sin x)^2 ----------------------------------------------------------------------------------------- */
 
 /* Returns the number of mistakes, -1 after an error. */
 static int slow_motion(tg_tape *t)
@@ -34,7 +34,8 @@ static int slow_motion(tg_tape *t)
     } row[N] = {{"x", "", "dp y + ds cos x", dx}, {"y", "", "dp x", dy},         {"p", "x y", "dq", dp},
                 {"s", "sin x", "dq", ds},         {"q", "p + s", "dz 2 q", dq}, {"z", "q^2", "1", dz}};
     int wrong = 0;
-    printf("z = (x y + sin x)^2\n\n  %-4s %-8s %16s %18s %18s   %s\n", "", "is", "value", "dz/d(it)", "by hand", "rule");
+    printf("z = (x y + sin x)^2\n\n  %-4s %-8s %16s %18s %18s   %s\n", "", "is", "value", "dz/d(it)", "by hand",
+           "rule");
     for (int i = 0; i < N; i++) {
         const double g = tg_item(grad[i]);
         printf("  %-4s %-8s %16.12f %18.12f %18.12f   d%s = %s\n", row[i].name, row[i].formula, tg_item(all[i]), g,
@@ -44,7 +45,7 @@ static int slow_motion(tg_tape *t)
     return wrong;
 }
 
-/* ---- functions of x and y ----------------------------------------------------------------------------------------- */
+/* ---- functions of x and y ---------------------------------------------------------------------------------------- */
 
 static tg_tensor *product(tg_tensor *x, tg_tensor *y) { return tg_mul(x, y); }
 static void       product_by_hand(double x, double y, double *g) { g[0] = y, g[1] = x; }
@@ -117,7 +118,7 @@ static int gradients(tg_tape *t)
     return wrong;
 }
 
-/* ---- derivatives of x^5, one after the other ---------------------------------------------------------------------- */
+/* ---- derivatives of x^5, one after the other --------------------------------------------------------------------- */
 
 static int higher(tg_tape *t)
 {

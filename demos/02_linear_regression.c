@@ -1,9 +1,10 @@
-/* 02_linear_regression.c - one model, y = X w + b, fitted by gradient descent with all rows, with single rows and with mini-batches,
- * and compared with the solution of the normal equations.
+/* 02_linear_regression.c - one model, y = X w + b, fitted by gradient descent with all rows, with single rows and with
+ * mini-batches, and compared with the solution of the normal equations.
  *
- * The data are made here, so the weights behind them are known; what every method has to find is the least-squares solution, which
- * differs from those by the noise. Rows are drawn in a new order in each epoch. The gradient of a few rows is noisy even at the
- * solution, so those methods come to rest only because their learning rate falls, as 1 / steps. Robbins, Monro 1951. */
+ * The data are made here, so the weights behind them are known; what every method has to find is the least-squares
+ * solution, which differs from those by the noise. Rows are drawn in a new order in each epoch. The gradient of a few
+ * rows is noisy even at the solution, so those methods come to rest only because their learning rate falls, as
+ * 1 / steps. Robbins, Monro 1951. */
 #include "demo.h"
 #include <tapegrad.h>
 #include <tapegrad_show.h>
@@ -18,7 +19,7 @@ typedef struct table {
     double  best[W]; /* the least-squares solution */
 } table;
 
-/* ---- data --------------------------------------------------------------------------------------------------------- */
+/* ---- data -------------------------------------------------------------------------------------------------------- */
 
 /* X normal but for the column of ones, y = X truth + noise of standard deviation 0.1. */
 static bool make_table(table *d, int64_t n, uint64_t seed)
@@ -55,7 +56,7 @@ static void shuffle_rows(table *d, uint64_t *state)
     }
 }
 
-/* ---- the answer --------------------------------------------------------------------------------------------------- */
+/* ---- the answer -------------------------------------------------------------------------------------------------- */
 
 /* Solves A w = b in place for a symmetric positive definite A = L L^T. Cholesky. */
 static bool solve(double a[W][W], double b[W])
@@ -99,8 +100,8 @@ static double largest_difference(const double *w, const double *v)
     return most;
 }
 
-/* Mean of (X w - y)^2, and how much of it is above the minimum: X^T (X best - y) = 0 makes that the mean of (X (w - best))^2, which
- * does not drown in the rounding of the minimum. */
+/* Mean of (X w - y)^2, and how much of it is above the minimum: X^T (X best - y) = 0 makes that the mean of
+ * (X (w - best))^2, which does not drown in the rounding of the minimum. */
 static double mean_square(const table *d, const double *w, double *above)
 {
     double sum = 0, sum_above = 0;
@@ -117,7 +118,7 @@ static double mean_square(const table *d, const double *w, double *above)
     return sum / (double)d->n;
 }
 
-/* ---- the methods -------------------------------------------------------------------------------------------------- */
+/* ---- the methods ------------------------------------------------------------------------------------------------- */
 
 typedef struct method {
     const char *name;
@@ -165,7 +166,7 @@ static bool fit(table *d, method *m, int64_t epochs, uint64_t seed)
     return ok;
 }
 
-/* ---- what is shown ------------------------------------------------------------------------------------------------ */
+/* ---- what is shown ----------------------------------------------------------------------------------------------- */
 
 static void print_tables(const table *d, const method *m, int n)
 {

@@ -1,7 +1,9 @@
-/* 03_xor.c - exclusive or, learned by a network of 2-3-1 sigmoid neurons from the mean squared error, as in every textbook.
+/* 03_xor.c - exclusive or, learned by a network of 2-3-1 sigmoid neurons from the mean squared error, as in every
+ * textbook.
  *
- * No line separates the two classes, so one neuron can't do it; three hidden ones can. From some starting points gradient descent is
- * still on a plateau when the epochs are over: one run is shown in full, then the share of successful ones among many seeds. */
+ * No line separates the two classes, so one neuron can't do it; three hidden ones can. From some starting points
+ * gradient descent is still on a plateau when the epochs are over: one run is shown in full, then the share of
+ * successful ones among many seeds. */
 #include "demo.h"
 #include <tapegrad.h>
 #include <tapegrad_show.h>
@@ -94,7 +96,8 @@ int main(int argc, char **argv)
     run shown = {.loss = calloc((size_t)epochs, sizeof(double))};
     if (!shown.loss || !train(&shown, (uint64_t)seed, epochs, lr, momentum)) return free(shown.loss), 1;
     puts("  a  b   a xor b   network");
-    for (int i = 0; i < 4; i++) printf("  %g  %g   %7g   %7.4f\n", inputs[i][0], inputs[i][1], targets[i], shown.out[i]);
+    for (int i = 0; i < 4; i++)
+        printf("  %g  %g   %7g   %7.4f\n", inputs[i][0], inputs[i][1], targets[i], shown.out[i]);
     printf("loss %.2e after %" PRId64 " epochs: %s\n", shown.final, epochs, shown.learned ? "learned" : "not learned");
     const bool ok = plot(out, &shown, epochs, (uint64_t)seed);
     free(shown.loss);
@@ -109,8 +112,8 @@ int main(int argc, char **argv)
         if (r.learned && r.final > worst) worst = r.final;
     }
     const double rate = (double)learned / (double)seeds;
-    printf("%" PRId64 " of %" PRId64 " seeds learned it (every answer within 0.1), largest loss among them %.2e\n", learned,
-           seeds, worst);
+    printf("%" PRId64 " of %" PRId64 " seeds learned it (every answer within 0.1), largest loss among them %.2e\n",
+           learned, seeds, worst);
     const demo_field fields[] = {{"seconds", demo_clock() - started}, {"loss", shown.final}, {"success_rate", rate}};
     return demo_result("03_xor", "none", rate >= 0.8, fields, DEMO_COUNT(fields));
 }

@@ -1,8 +1,10 @@
-/* 04_mnist_mlp.c - handwritten digits, read by a network of 784-128-64-10 neurons with ReLU, from softmax cross-entropy.
+/* 04_mnist_mlp.c - handwritten digits, read by a network of 784-128-64-10 neurons with ReLU, from softmax
+ * cross-entropy.
  *
- * Ten epochs of mini-batch gradient descent with momentum. A tenth of the training images is set aside for validation; the test images
- * are looked at once, at the end. Written to the output directory: curves, a confusion matrix, misclassified digits, and the trained
- * network, which is read back into a fresh tape and has to give the same logits to the last bit. */
+ * Ten epochs of mini-batch gradient descent with momentum. A tenth of the training images is set aside for validation;
+ * the test images are looked at once, at the end. Written to the output directory: curves, a confusion matrix,
+ * misclassified digits, and the trained network, which is read back into a fresh tape and has to give the same logits
+ * to the last bit. */
 #include "demo.h"
 #include <tapegrad.h>
 #include <tapegrad_show.h>
@@ -16,7 +18,7 @@ typedef struct options {
     bool        plain, quick;
 } options;
 
-/* ---- the network -------------------------------------------------------------------------------------------------- */
+/* ---- the network ------------------------------------------------------------------------------------------------- */
 
 typedef struct mlp {
     tg_tensor *w[LAYERS], *b[LAYERS];
@@ -44,14 +46,15 @@ static tg_tensor *mlp_logits(const mlp *m, tg_tensor *x)
     return x;
 }
 
-/* ---- training and evaluating -------------------------------------------------------------------------------------- */
+/* ---- training and evaluating ------------------------------------------------------------------------------------- */
 
 typedef struct score {
     double loss, accuracy; /* means per sample */
 } score;
 
 /* One epoch. Loss and accuracy are those of each batch before its step. */
-static bool train_epoch(tg_tape *t, const mlp *m, tg_optim *opt, tg_loader *data, const char *label, score *s, double *seconds)
+static bool train_epoch(tg_tape *t, const mlp *m, tg_optim *opt, tg_loader *data, const char *label, score *s,
+                        double *seconds)
 {
     tg_progress bar;
     tg_tensor  *x, *y;
@@ -134,7 +137,7 @@ static bool train(tg_tape *t, const mlp *m, tg_dataset *d, const options *o, his
     return true;
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------ */
+/* ---- results ----------------------------------------------------------------------------------------------------- */
 
 static bool plot_curves(tg_tape *t, const options *o, const history *h)
 {
@@ -144,10 +147,9 @@ static bool plot_curves(tg_tape *t, const options *o, const history *h)
                                 {.name = "validation accuracy", .y = h->accuracy, .right = true}};
     char       path[DEMO_PATH];
     tg_picture made;
-    if (tg_plot_curves(t, demo_path(path, o->out, "mnist_curves"),
-                       &(tg_curves){.title = "784-128-64-10, ReLU", .x_label = "epoch", .y_label = "cross-entropy",
-                                    .right_label = "accuracy in %", .n = o->epochs, .series = series, .n_series = 4}, &made))
-        return false;
+    const tg_curves curves = {.title = "784-128-64-10, ReLU", .x_label = "epoch", .y_label = "cross-entropy",
+                              .right_label = "accuracy in %", .n = o->epochs, .series = series, .n_series = 4};
+    if (tg_plot_curves(t, demo_path(path, o->out, "mnist_curves"), &curves, &made)) return false;
     printf("curves: %s\n", made.path);
     return true;
 }
@@ -178,10 +180,9 @@ static bool show_confusion(tg_tape *t, const options *o, const tg_dataset *test,
     }
     char       path[DEMO_PATH];
     tg_picture made;
-    if (tg_plot_matrix(t, demo_path(path, o->out, "mnist_confusion"),
-                       &(tg_matrix){.title = "Test images", .x_label = "read as", .y_label = "digit", .values = count[0],
-                                    .rows = CLASSES, .columns = CLASSES}, &made))
-        return false;
+    const tg_matrix matrix = {.title = "Test images", .x_label = "read as", .y_label = "digit",
+                              .values = count[0], .rows = CLASSES, .columns = CLASSES};
+    if (tg_plot_matrix(t, demo_path(path, o->out, "mnist_confusion"), &matrix, &made)) return false;
     printf("confusion matrix, digits by what they were read as: %s\n", made.path);
     return true;
 }
@@ -203,10 +204,10 @@ static bool show_misclassified(tg_tape *t, const options *o, const tg_dataset *t
     }
     char       path[DEMO_PATH];
     tg_picture made = {0};
-    const bool ok = pixels && (n == 0 || !tg_plot_images(t, demo_path(path, o->out, "mnist_misclassified"),
-                                                         &(tg_images){.title = "Misclassified test images", .dtype = TG_U8,
-                                                                      .pixels = pixels, .n = n, .height = 28, .width = 28,
-                                                                      .captions = captions, .invert = true}, &made));
+    const tg_images images = {.title = "Misclassified test images", .dtype = TG_U8, .pixels = pixels, .n = n,
+                              .height = 28, .width = 28, .captions = captions, .invert = true};
+    demo_path(path, o->out, "mnist_misclassified");
+    const bool ok = pixels && (n == 0 || !tg_plot_images(t, path, &images, &made));
     free(pixels);
     if (ok && n > 0) printf("misclassified digits: %s\n", made.path);
     return ok;
@@ -241,8 +242,8 @@ static bool conclude(tg_tape *t, const mlp *m, tg_dataset *test, const options *
     tg_loader *loader = tg_loader_new(test, &(tg_loader_options){.batch = TEST_BATCH, .flatten = true});
     bool       ok = logits && loader && evaluate(t, m, loader, s, logits);
     if (ok) {
-        printf("\ntest: loss %.4f, accuracy %.2f %% of %" PRId64 " images; %.1f s of training\n", s->loss, 100 * s->accuracy,
-               tg_dataset_size(test), h->seconds);
+        printf("\ntest: loss %.4f, accuracy %.2f %% of %" PRId64 " images; %.1f s of training\n", s->loss,
+               100 * s->accuracy, tg_dataset_size(test), h->seconds);
         ok = plot_curves(t, o, h) && show_confusion(t, o, test, logits) && show_misclassified(t, o, test, logits) &&
              save_and_reload(t, o, test, logits);
     }
@@ -250,23 +251,24 @@ static bool conclude(tg_tape *t, const mlp *m, tg_dataset *test, const options *
     return ok;
 }
 
-/* ---- the program -------------------------------------------------------------------------------------------------- */
+/* ---- the program ------------------------------------------------------------------------------------------------- */
 
 static bool parse(int argc, char **argv, options *o, int *status)
 {
     const demo_option list[] = {
-        {"--data", "DIR", "directory with the four MNIST files; else $TAPEGRAD_DATA; else digits are drawn", .text = &o->data},
+        {"--data", "DIR", "directory of the MNIST files; else $TAPEGRAD_DATA; else drawn digits", .text = &o->data},
         {"--out", "DIR", "where pictures and the network go", .text = &o->out},
         {"--epochs", "N", "passes over the training images", .count = &o->epochs, .low = 1, .high = MOST_EPOCHS},
         {"--batch", "N", "images in a mini-batch", .count = &o->batch, .low = 1, .high = 60000},
-        {"--lr", "X", "learning rate at the start; usually 0.1, for plain SGD 0.3", .real = &o->lr, .low = 1e-9, .high = 1e3},
+        {"--lr", "X", "learning rate at the start; 0.1, for plain SGD 0.3", .real = &o->lr, .low = 1e-9, .high = 1e3},
         {"--momentum", "X", "momentum", .real = &o->momentum, .low = 0, .high = 0.9999},
         {"--plain", NULL, "plain SGD: no momentum, constant learning rate", .flag = &o->plain},
         {"--seed", "N", "of weights and order", .count = &o->seed, .low = 0, .high = 1e15},
         {"--require", "X", "test accuracy below which this counts as failed", .real = &o->require, .low = 0, .high = 1},
         {"--quick", NULL, "three epochs with few images, drawn here: a trial in a second", .flag = &o->quick},
     };
-    if (!demo_parse(argc, argv, "Handwritten digits, by a network of 784-128-64-10 neurons.", list, DEMO_COUNT(list), status))
+    const char *about = "Handwritten digits, read by a network of 784-128-64-10 neurons.";
+    if (!demo_parse(argc, argv, about, list, DEMO_COUNT(list), status))
         return false;
     if (!o->data) o->data = getenv("TAPEGRAD_DATA");
     if (o->data && !*o->data) o->data = NULL;

@@ -1,12 +1,13 @@
 /* 05_custom_op.c - ops of your own, in your own file: declared, gradient-checked, and used in a training.
  *
- * snake is pointwise: one expression and its rule. leaky_sum is a kernel op: shape, arithmetic and rule as three functions. Then two
- * deliberately wrong rules, to see how the check catches them; and a model of both ops that finds the numbers behind its data. */
+ * snake is pointwise: one expression and its rule. leaky_sum is a kernel op: shape, arithmetic and rule as three
+ * functions. Then two deliberately wrong rules, to see how the check catches them; and a model of both ops that finds
+ * the numbers behind its data. */
 #include "demo.h"
 #include <tapegrad_op.h>
 #include <tgmath.h>
 
-/* ---- a pointwise op: snake x = x + sin^2 x. Ziyin et al. 2020 ------------------------------------------------------- */
+/* ---- a pointwise op: snake x = x + sin^2 x. Ziyin et al. 2020 ---------------------------------------------------- */
 
 /* snake' x = 1 + 2 sin x cos x = 1 + sin 2x. The rule calls ops, so it has a derivative itself. */
 static tg_tensor *snake_vjp(const tg_call *c, int i, tg_tensor *g)
@@ -18,7 +19,7 @@ TG_POINTWISE_UNARY(snake, x + sin(x) * sin(x), snake_vjp)
 
 static tg_tensor *snake(tg_tensor *x) { return tg_record(&tg_op_snake, &x, 1, NULL, 0); }
 
-/* ---- a kernel op: leaky_sum(x, a)[…,i] = y_i with y_i = x_i + a y_{i-1}, y_{-1} = 0 --------------------------------- */
+/* ---- a kernel op: leaky_sum(x, a)[…,i] = y_i with y_i = x_i + a y_{i-1}, y_{-1} = 0 ------------------------------ */
 
 static tg_tensor *leaky_sum(tg_tensor *x, tg_tensor *a);
 
@@ -74,7 +75,7 @@ static tg_tensor *leaky_sum(tg_tensor *x, tg_tensor *a)
     return tg_record(&leaky_sum_op, (tg_tensor *[]){x, a}, 2, NULL, 0);
 }
 
-/* ---- the same with mistakes --------------------------------------------------------------------------------------- */
+/* ---- the same with mistakes -------------------------------------------------------------------------------------- */
 
 /* 1 - sin 2x: a sign. */
 static tg_tensor *wrong_snake_vjp(const tg_call *c, int i, tg_tensor *g)
@@ -93,7 +94,7 @@ static tg_tensor *wrong_leaky_sum_vjp(const tg_call *c, int i, tg_tensor *g)
 static const tg_op wrong_leaky_sum_op = {.name = "wrong_leaky_sum", .arity = 2, .infer = leaky_sum_infer,
                                          .run = leaky_sum_run, .vjp = wrong_leaky_sum_vjp};
 
-/* ---- checking ----------------------------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------------------------------- */
 
 /* The op under test is what tg_gradcheck hands through as ctx. */
 static tg_tensor *call(void *op, tg_tensor *const *in)
@@ -102,8 +103,8 @@ static tg_tensor *call(void *op, tg_tensor *const *in)
     return tg_record(o, in, o->arity, NULL, 0);
 }
 
-/* Compares the op's rule with central differences, first and second derivatives. wrong_input -1: it has to pass; else it has to fail
- * at that input. */
+/* Compares the op's rule with central differences, first and second derivatives. wrong_input -1: it has to pass;
+ * else it has to fail at that input. */
 static bool check(tg_tape *t, const tg_op *op, int wrong_input)
 {
     tg_tensor *in[2] = {tg_require_grad(tg_mul_s(tg_randn(t, TG_SHAPE(2, 5)), 1)), tg_require_grad(tg_scalar(t, 0.7))};
@@ -117,7 +118,7 @@ static bool check(tg_tape *t, const tg_op *op, int wrong_input)
 
 static bool check_all(void)
 {
-    tg_tape *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .seed = 5, .silent = true}); /* the reports are printed here */
+    tg_tape *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .seed = 5, .silent = true}); /* reports are printed */
     if (!t) return false;
     puts("The rules:");
     bool ok = check(t, &tg_op_snake, -1);
@@ -129,7 +130,7 @@ static bool check_all(void)
     return ok;
 }
 
-/* ---- a model of both ---------------------------------------------------------------------------------------------- */
+/* ---- a model of both --------------------------------------------------------------------------------------------- */
 
 enum { SERIES = 32, LENGTH = 40 };
 
@@ -150,7 +151,8 @@ static bool train(int64_t steps, uint64_t seed, double *loss, double *largest_er
         tg_tensor *error = tg_mse(model(u, w, a), seen);
         ok = !tg_backward(error) && !tg_step(opt);
         *loss = ok ? tg_item(error) : NAN;
-        if (step == 1 || step % (steps / 5) == 0) printf("%6" PRId64 " %14.3e %10.6f %10.6f\n", step, *loss, tg_item(w), tg_item(a));
+        if (step == 1 || step % (steps / 5) == 0)
+            printf("%6" PRId64 " %14.3e %10.6f %10.6f\n", step, *loss, tg_item(w), tg_item(a));
         tg_reset(t);
     }
     printf("%6s %14s %10.6f %10.6f\n", "behind", "", true_w, true_a);

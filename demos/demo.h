@@ -1,7 +1,8 @@
-/* demo.h - what the demos share and what is not about tapegrad: the command line, the output directory, a clock, a small random
- * generator, and the last line. Included first, because it asks the system headers for POSIX.
+/* demo.h - what the demos share and what is not about tapegrad: the command line, the output directory, a clock, a
+ * small random generator, and the last line. Included first, because it asks the system headers for POSIX.
  *
- * Every demo ends with a line "result: {…}" of JSON. Exit status: 0 it worked, 1 it did not, 2 the command line was wrong. */
+ * Every demo ends with a line "result: {…}" of JSON. Exit status: 0 it worked, 1 it did not, 2 the command
+ * line was wrong. */
 #ifndef DEMO_H
 #define DEMO_H
 
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- the command line --------------------------------------------------------------------------------------------- */
+/* ---- the command line -------------------------------------------------------------------------------------------- */
 
 /* One option; exactly one of the four pointers is set, and what it points at beforehand is the default. */
 typedef struct demo_option {
@@ -104,7 +105,7 @@ static inline bool demo_parse(int argc, char **argv, const char *about, const de
     return true;
 }
 
-/* ---- where results go --------------------------------------------------------------------------------------------- */
+/* ---- where results go -------------------------------------------------------------------------------------------- */
 
 enum { DEMO_PATH = 1024 };
 
@@ -145,7 +146,7 @@ static inline const char *demo_path(char path[DEMO_PATH], const char *directory,
     return path;
 }
 
-/* ---- small things ------------------------------------------------------------------------------------------------- */
+/* ---- small things ------------------------------------------------------------------------------------------------ */
 
 static inline double demo_clock(void) /* seconds */
 {
@@ -163,7 +164,7 @@ static inline int64_t demo_random(uint64_t *state, int64_t n)
     return (int64_t)((z ^ z >> 31) % (uint64_t)n);
 }
 
-/* ---- the last line ------------------------------------------------------------------------------------------------ */
+/* ---- the last line ----------------------------------------------------------------------------------------------- */
 
 typedef struct demo_field {
     const char *name;

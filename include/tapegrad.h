@@ -324,6 +324,8 @@ TG_API tg_tensor *tg_softplus(tg_tensor *x);                   /* ln(1 + e^x), w
 TG_API tg_tensor *tg_gelu(tg_tensor *x);                       /* x (1 + erf(x/sqrt 2)) / 2. Hendrycks, Gimpel 2016 */
 TG_API tg_tensor *tg_gelu_tanh(tg_tensor *x);                  /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
 
+TG_API tg_tensor *tg_silu(tg_tensor *x);                       /* x sigmoid(x) */
+
 /* Comparisons and logic give bool and have no gradient. */
 TG_API tg_tensor *tg_eq(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_ne(tg_tensor *a, tg_tensor *b);
@@ -357,6 +359,8 @@ TG_API tg_tensor *tg_log_softmax(tg_tensor *x, int axis); /* x - logsumexp x; a 
  * C[…,m,n] = A[…,m,k] B[…,k,n]; leading axes broadcast. f32, f64. k = 0 gives zeros. Transposed views reach BLAS as flags. */
 TG_API tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b);
 
+TG_API tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias); /* x w + bias: x […,in], w [in,out], bias [out] or NULL for none */
+
 /* ---- shapes -------------------------------------------------------------------------------------------------------
  * All but tg_cat are views: they cost a node and no copy, unless a reshape cannot be expressed by strides. */
 
@@ -372,12 +376,62 @@ TG_API tg_tensor *tg_unsqueeze(tg_tensor *x, int axis);            /* inserts an
 TG_API tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis);    /* joins along an axis; n >= 1 */
 TG_API tg_tensor *tg_contiguous(tg_tensor *x);                     /* the same values; a copy of its own where x is a strided view */
 
+/* The slices of x along an axis, one after the other: parts[0 … n-1], of sizes that add up to the axis'. sizes NULL: n equal parts, n has to
+ * divide the axis' size. After an error all parts are NULL. */
+TG_API tg_status tg_split(tg_tensor *x, int axis, const int64_t *sizes, int n, tg_tensor **parts);
+
+TG_API tg_tensor *tg_stack(tg_tensor *const *x, int n, int axis);  /* joins n >= 1 tensors of one shape along a new axis before axis; a copy */
+TG_API tg_tensor *tg_flatten(tg_tensor *x, int from, int to);      /* axes from … to, both included, as one */
+
 /* ---- indexing -----------------------------------------------------------------------------------------------------
  * Indices are i64 or i32 tensors. Outside their range: TG_ERR_INDEX when the value is computed. They get no gradient. */
 
 TG_API tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes); /* index […] gives […, classes], in the tape's dtype */
 TG_API tg_tensor *tg_gather(tg_tensor *x, int axis, tg_tensor *index); /* out[i,j] = x[index[i,j], j] for axis 0; same rank, index sizes <= x's beside axis; repeats add up in the gradient */
 TG_API tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index); /* index of rank 1 picks slices along axis */
+
+/* The rows weight[index]: weight [rows,width], index […] gives […,width]. The gradient adds up where an index repeats. */
+TG_API tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index);
+
+/* value where mask (bool, broadcast with x) is true, else x. No gradient flows from where it is filled. */
+TG_API tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value);
+
+/* The last two axes' lower (upper) triangle, zeros elsewhere: kept where column - row <= diagonal (>= diagonal). 0: with the main diagonal. */
+TG_API tg_tensor *tg_tril(tg_tensor *x, int64_t diagonal);
+TG_API tg_tensor *tg_triu(tg_tensor *x, int64_t diagonal);
+
+/* ---- convolution and pooling: x [N,C,H,W] of f32 or f64 --------------------------------------------------------------
+ * Pairs are {height, width}; give both numbers. A result's size is (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1, rounded down;
+ * a kernel larger than the padded input is an error. */
+
+typedef struct tg_conv_options {
+    int64_t stride[2];   /* {0,0}: {1,1} */
+    int64_t padding[2];  /* zeros on each side */
+    int64_t dilation[2]; /* distance of the kernel's elements; {0,0}: {1,1} */
+    int64_t groups;      /* channels are convolved in so many separate groups; 0: 1 */
+} tg_conv_options;
+
+/* y[n,o,a,b] = bias[o] + sum over c,i,j of w[o,c,i,j] x[n,c, a stride - padding + i dilation, b stride - padding + j dilation].
+ * w [O, C/groups, kh, kw], bias [O] or NULL for none; O is a multiple of groups. */
+TG_API tg_tensor *tg_conv2d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv_options *options);
+
+typedef struct tg_pool_options {
+    int64_t kernel[2];       /* {0,0}: {2,2} */
+    int64_t stride[2];       /* {0,0}: the kernel */
+    int64_t padding[2];      /* on each side, at most half the kernel: -inf for tg_max_pool2d, 0 for tg_avg_pool2d */
+    bool    exclude_padding; /* tg_avg_pool2d divides by the number of elements of x in the window, not by the kernel's size */
+} tg_pool_options;
+
+/* The largest element of each window, NaN where there is one. The gradient goes to the first of equals; overlapping windows add up. */
+TG_API tg_tensor *tg_max_pool2d(tg_tensor *x, const tg_pool_options *options);
+TG_API tg_tensor *tg_avg_pool2d(tg_tensor *x, const tg_pool_options *options); /* the mean of each window */
+
+/* ---- normalisation ------------------------------------------------------------------------------------------------
+ * Over the last n_axes axes, whose sizes weight and bias have; NULL for none. eps >= 0, usually 1e-5. */
+
+/* (x - mean) / sqrt(variance + eps) weight + bias, variance = mean of (x - mean)^2. Ba, Kiros, Hinton 2016 */
+TG_API tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_tensor *bias, double eps);
+TG_API tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, double eps); /* x / sqrt(mean x^2 + eps) weight. Zhang, Sennrich 2019 */
 
 /* ---- losses ------------------------------------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
  * pass and the backward pass over the same elements become one group wherever nothing in between needs the whole of something. */
 #include "program.h"
 
-enum { LOOK_BACK = 24, RECOMPUTE_MOST = 6, SMALL_SPACE = 4096, LARGEST_GROUP = 96 };
+enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2, SMALL_SPACE = 4096, LARGEST_GROUP = 96 };
 
 /* ---- values ------------------------------------------------------------------------------------------------------- */
 
@@ -272,6 +272,7 @@ static tg_status add_inst(tg_tape *t, program *p, int32_t g, int32_t v, inst_cla
 typedef struct role {
     int64_t    n;    /* of the iteration space; for column nodes the number of rows */
     int64_t    cols; /* asked for; 0: any */
+    bool       soft; /* by rows that are read, which could be gathered */
     inst_class cls;
     bool       reduce, rows, all;
 } role;
@@ -298,7 +299,7 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
     *shares = false;
     if (g->count >= LARGEST_GROUP && g->n > SMALL_SPACE) return false;
     if (r->n == g->n) {
-        if (r->cols && g->cols && r->cols != g->cols) return false;
+        if (r->cols && g->cols && r->cols != g->cols && !r->soft && !g->soft) return false;
     } else {
         if (r->reduce || !v->op || !g->cols || g->n != r->n * g->cols || r->cols) return false;
         *cls = C_COLUMN;
@@ -353,7 +354,10 @@ static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g)
     for (int32_t k = 0; k < n_in; k++) {
         const value *x = &p->values[p->operands[in + k]];
         pattern      pt = tg_pattern(p, x, p->values[v].shape);
-        if ((pt.kind == P_ROW || pt.kind == P_COLUMN) && !p->groups[g].cols) p->groups[g].cols = pt.cols;
+        if ((pt.kind == P_ROW || pt.kind == P_COLUMN) && !p->groups[g].cols) {
+            p->groups[g].cols = pt.cols;
+            p->groups[g].soft = pt.kind == P_ROW;
+        }
         if (p->values[x->base].stored || inst_in(p, &p->values[x->base], g)) continue;
         tg_status s = clone_into(t, p, x->base, g);
         if (s != TG_OK) return s;
@@ -389,7 +393,10 @@ static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role 
 {
     value     *v = &p->values[at];
     const tg_shape *shape = space_of(p, v);
-    if (r->cols) p->groups[g].cols = r->cols;
+    if (r->cols && (!p->groups[g].cols || (p->groups[g].soft && !r->soft))) {
+        p->groups[g].cols = r->cols;
+        p->groups[g].soft = r->soft;
+    }
     inst_class out = r->reduce ? (r->rows || r->all ? C_LATE : C_COLUMN) : cls;
     for (int32_t k = 0; k < v->n_in; k++) {
         tg_status s = supply(t, p, p->operands[v->in + k], g, cls, shape);
@@ -456,7 +463,11 @@ static role pointwise_role(const program *p, const value *v)
     for (int32_t k = 0; k < v->n_in; k++) {
         pattern pt = tg_pattern(p, &p->values[p->operands[v->in + k]], v->shape);
         if (pt.kind != P_ROW && pt.kind != P_COLUMN) continue;
-        if (!r.cols) r.cols = pt.cols; /* another operand with other columns is gathered */
+        bool soft = pt.kind == P_ROW;
+        if (!r.cols || (r.soft && !soft)) { /* another operand with other columns is gathered */
+            r.cols = pt.cols;
+            r.soft = soft;
+        }
     }
     return r;
 }

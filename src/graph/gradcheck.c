@@ -477,7 +477,7 @@ tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, cons
     tg_gradcheck_report *r = report ? report : &unseen;
     *r                     = (tg_gradcheck_report){.input = -1, .element = -1};
     snprintf(r->text, sizeof r->text, FUNCTION ": f or an input is NULL, or there are no inputs");
-    if (!f || !inputs || n < 1) return TG_ERR_NULL;
+    if (!inputs || n < 1) return TG_ERR_NULL;
     for (int i = 0; i < n; i++) {
         if (!inputs[i]) return TG_ERR_NULL;
     }
@@ -485,6 +485,7 @@ tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, cons
     check          c     = {.f = f, .ctx = ctx, .in = inputs, .n = n, .report = r, .worst = -1};
     snprintf(r->text, sizeof r->text, FUNCTION ": an input is a stale handle");
     if (!first) return TG_ERR_STALE;
+    if (!f) return tg_fail_on(first->tape, TG_ERR_NULL, FUNCTION, "f is NULL");
 
     c.tape          = first->tape;
     r->text[0]      = 0;

@@ -64,6 +64,7 @@ typedef struct inst {
 
 typedef struct group {
     int64_t n, cols; /* cols 0: not decided, flat */
+    bool    soft;    /* only rows that are read ask for these cols: they can be gathered instead, when a reduction asks for others */
     int32_t step, first, count; /* instances: a list, newest first, until they are sorted */
     int32_t code, n_code;       /* instructions */
     int32_t n_late, late;       /* late results: program.lates[late …] */

@@ -83,6 +83,17 @@ static tg_status infer_pointwise(tg_call *c)
     return TG_OK;
 }
 
+/* Does the op have what computes it? Leaves and pointwise loops are checked elsewhere. */
+static bool can_run(const tg_op *op, int n_in)
+{
+    switch (op->kind) {
+    case TG_POINTWISE: return n_in <= TG_INLINE_INPUTS;
+    case TG_VIEW: return op->view && op->view_input >= 0 && op->view_input < n_in && n_in <= 4;
+    case TG_LEAF: return true;
+    default: return op->run != NULL;
+    }
+}
+
 static tg_status infer(tg_call *c)
 {
     tg_status s;
@@ -93,6 +104,7 @@ static tg_status infer(tg_call *c)
     else if (c->op->kind == TG_POINTWISE && c->n_in > 0) s = infer_pointwise(c);
     else return tg_fail(c, TG_ERR_ARG, "the op has no infer function");
     if (s != TG_OK) return s;
+    if (!can_run(c->op, c->n_in)) return tg_fail(c, TG_ERR_ARG, "the op says not how it is computed (run, view or loop)");
     if ((unsigned)c->dtype >= TG_NDTYPES) return tg_fail(c, TG_ERR_DTYPE, "infer gave no dtype");
     if (tg_shape_size(&c->shape, c->dtype, NULL, NULL) != TG_OK)
         return tg_fail(c, TG_ERR_SHAPE, "the result is too large for memory");

@@ -129,7 +129,7 @@ tg_status tg_copy_to(tg_tensor *x, void *dst, size_t bytes)
     if (!n) return x ? TG_ERR_STALE : TG_ERR_NULL;
     if (bytes != tg_value_bytes(n))
         return tg_fail_on(n->tape, TG_ERR_ARG, "tg_copy_to", "the tensor has %zu bytes, the destination %zu", tg_value_bytes(n), bytes);
-    if (!dst && bytes) return TG_ERR_NULL;
+    if (!dst && bytes) return tg_fail_on(n->tape, TG_ERR_NULL, "tg_copy_to", "the destination is NULL");
     tg_status s = tg_evaluate(n->tape, &n, 1);
     if (s != TG_OK) return s;
     tg_array a = tg_array_of(n);

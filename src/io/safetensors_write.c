@@ -169,7 +169,7 @@ static tg_status save(writer *w, const char *path)
 tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor *const *tensors, int n)
 {
     static const char function[] = "tg_save_tensors";
-    if (!names || !tensors) return TG_ERR_NULL;
+    if (!tensors) return TG_ERR_NULL;
     if (n < 1) return TG_ERR_ARG; /* no tensor, no tape to tell it to */
     tg_tape *tape = NULL;
     for (int i = 0; i < n; i++) {
@@ -179,6 +179,7 @@ tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor 
             return tg_fail_on(tape, TG_ERR_TAPE, function, "tensor %d belongs to another tape than the ones before", i);
         tape = node->tape;
     }
+    if (!names) return tg_fail_on(tape, TG_ERR_NULL, function, "the names are NULL");
     return save(&(writer){.tape = tape, .function = function, .names = names, .tensors = tensors, .n = n}, path);
 }
 

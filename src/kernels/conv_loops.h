@@ -11,11 +11,9 @@
 #define INLINE static inline __attribute__((always_inline))
 
 #if defined(__clang__)
-#define UNROLL      _Pragma("clang loop unroll(full)")
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL      _Pragma("GCC unroll 12")
-#define INDEPENDENT _Pragma("GCC ivdep")
+#define UNROLL _Pragma("GCC unroll 12")
 #endif
 
 /* Where the CPU has no fused multiply-add, two roundings do. Tiles of C of TILE_ROWS rows × 3 vectors stay in registers. */
@@ -42,12 +40,39 @@
 /* x is larger than m, or the first NaN. */
 #define BEATS(X, M) (((X) > (M)) | (((X) != (X)) & ((M) == (M))))
 
+/* Of two vectors one behind the other, the lanes at even and odd places; and back. */
+#define MOST_LANES(SIZE) (VECTOR_SIZE / (SIZE))
+#define JOIN(A, B)       JOIN_(A, B)
+#define JOIN_(A, B)      A##B
+#define EVEN(N, X, Y)    __builtin_shufflevector(X, Y, JOIN(EVEN_, N))
+#define ODD(N, X, Y)     __builtin_shufflevector(X, Y, JOIN(ODD_, N))
+#define LOW(N, X, Y)     __builtin_shufflevector(X, Y, JOIN(LOW_, N))
+#define HIGH(N, X, Y)    __builtin_shufflevector(X, Y, JOIN(HIGH_, N))
+#define EVEN_4           0, 2, 4, 6
+#define ODD_4            1, 3, 5, 7
+#define LOW_4            0, 4, 1, 5
+#define HIGH_4           2, 6, 3, 7
+#define EVEN_8           0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_8            1, 3, 5, 7, 9, 11, 13, 15
+#define LOW_8            0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_8           4, 12, 5, 13, 6, 14, 7, 15
+#define EVEN_16          0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD_16           1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define LOW_16           0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH_16          8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+
 #define T       float
-#define F(NAME) NAME##_f32
+#define T_SIZE  4
+#define INT     int32_t
+#define F(NAME) F32_(NAME)
+#define F32_(NAME) NAME##_f32
 #include "conv_tile.h"
 
 #define T       double
-#define F(NAME) NAME##_f64
+#define T_SIZE  8
+#define INT     int64_t
+#define F(NAME) F64_(NAME)
+#define F64_(NAME) NAME##_f64
 #include "conv_tile.h"
 
 #define CONV_LOOPS(NAME)                                                                                               \

@@ -133,11 +133,51 @@ static void F(add_rows)(const tg_conv_rows *d)
 
 /* ---- pooling ------------------------------------------------------------------------------------------------------- */
 
+#if MOST_LANES(T_SIZE) >= 16
+#define LANE    16
+#define W(NAME) F(NAME##_16)
+#include "conv_pool.h"
+#undef LANE
+#undef W
+#endif
+#if MOST_LANES(T_SIZE) >= 8
+#define LANE    8
+#define W(NAME) F(NAME##_8)
+#include "conv_pool.h"
+#undef LANE
+#undef W
+#endif
+#if MOST_LANES(T_SIZE) >= 4
+#define LANE    4
+#define W(NAME) F(NAME##_4)
+#include "conv_pool.h"
+#undef LANE
+#undef W
+#endif
+
 static void F(max_2x2)(int64_t n, void *out, const void *row, const void *next)
 {
-    T       *restrict y = out;
-    const T *restrict p = row, *restrict q = next;
-    INDEPENDENT for (int64_t k = 0; k < n; k++) {
+    T       *y = out;
+    const T *p = row, *q = next;
+#if MOST_LANES(T_SIZE) >= 16
+    if (n >= 16) {
+        F(max_2x2_16)(n, y, p, q);
+        return;
+    }
+#endif
+#if MOST_LANES(T_SIZE) >= 8
+    if (n >= 8) {
+        F(max_2x2_8)(n, y, p, q);
+        return;
+    }
+#endif
+#if MOST_LANES(T_SIZE) >= 4
+    if (n >= 4) {
+        F(max_2x2_4)(n, y, p, q);
+        return;
+    }
+#endif
+    for (int64_t k = 0; k < n; k++) {
         const T a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1];
         const T m = BEATS(b, a) ? b : a, e = BEATS(c, m) ? c : m;
         y[k] = BEATS(d, e) ? d : e;
@@ -146,19 +186,35 @@ static void F(max_2x2)(int64_t n, void *out, const void *row, const void *next)
 
 static void F(max_2x2_dx)(int64_t n, void *drow, void *dnext, const void *row, const void *next, const void *grad)
 {
-    T       *restrict dp = drow, *restrict dq = dnext;
-    const T *restrict p = row, *restrict q = next, *restrict g = grad;
-    INDEPENDENT for (int64_t k = 0; k < n; k++) {
-        const T a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1], v = g[k];
-        const T m = BEATS(b, a) ? b : a, e = BEATS(c, m) ? c : m;
-        const T vd = BEATS(d, e) ? v : 0, not_d = BEATS(d, e) ? 0 : v;
-        const T vc = BEATS(c, m) ? not_d : 0, not_c = BEATS(c, m) ? 0 : not_d;
-        dp[2 * k] = BEATS(b, a) ? 0 : not_c;
-        dp[2 * k + 1] = BEATS(b, a) ? not_c : 0;
-        dq[2 * k] = vc;
-        dq[2 * k + 1] = vd;
+    T       *dp = drow, *dq = dnext;
+    const T *p = row, *q = next, *g = grad;
+#if MOST_LANES(T_SIZE) >= 16
+    if (n >= 16) {
+        F(max_2x2_dx_16)(n, dp, dq, p, q, g);
+        return;
+    }
+#endif
+#if MOST_LANES(T_SIZE) >= 8
+    if (n >= 8) {
+        F(max_2x2_dx_8)(n, dp, dq, p, q, g);
+        return;
+    }
+#endif
+#if MOST_LANES(T_SIZE) >= 4
+    if (n >= 4) {
+        F(max_2x2_dx_4)(n, dp, dq, p, q, g);
+        return;
+    }
+#endif
+    for (int64_t k = 0; k < n; k++) {
+        const T    a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1];
+        const bool is_b = BEATS(b, a), is_c = BEATS(c, is_b ? b : a), is_d = BEATS(d, is_c ? c : is_b ? b : a);
+        dp[2 * k] = dp[2 * k + 1] = dq[2 * k] = dq[2 * k + 1] = 0;
+        (is_d ? dq : is_c ? dq : dp)[2 * k + (is_d || (!is_c && is_b))] = g[k];
     }
 }
 
 #undef T
 #undef F
+#undef INT
+#undef T_SIZE

@@ -115,9 +115,9 @@ static char *rooms(tg_call *c, const geometry *g, int n, int64_t other, size_t *
     return tg_scratch(c, bytes);
 }
 
-static room room_of(const geometry *g, char *rooms, size_t step)
+static room room_of(const geometry *g, char *memory, size_t step)
 {
-    room r = {.planes = rooms + step * (size_t)omp_get_thread_num()};
+    room r = {.planes = memory + step * (size_t)omp_get_thread_num()};
     r.panel = at(g, r.planes, elements(g, g->block, g->padded[0], g->padded[1]));
     r.other = at(g, r.panel, elements(g, g->block, g->taps, g->pitch));
     return r;
@@ -272,13 +272,13 @@ static tg_status conv2d_run(tg_call *c)
     const int64_t  pieces = g.images * g.groups;
     const int      threads = tg_threads_for(c, pieces, work(&g));
     size_t         step;
-    char          *room = rooms(c, &g, threads, 0, &step);
+    char          *memory = rooms(c, &g, threads, 0, &step);
     const void    *bias = c->n_in > 2 ? c->x[2].data : NULL;
-    if (!room) return TG_ERR_MEMORY;
+    if (!memory) return TG_ERR_MEMORY;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t k = 0; k < pieces; k++) {
-        const struct room m = room_of(&g, room, step);
-        const int64_t     group = k % g.groups;
+        const room    m = room_of(&g, memory, step);
+        const int64_t group = k % g.groups;
         forward(&g, &m, at(&g, c->x[0].data, k * x_size(&g)), at(&g, c->x[1].data, group * w_size(&g)),
                 bias ? at(&g, bias, group * g.out) : NULL, at(&g, c->y.data, k * y_size(&g)));
     }
@@ -292,11 +292,11 @@ static tg_status conv2d_dx_run(tg_call *c)
     const int64_t  pieces = g.images * g.groups;
     const int      threads = tg_threads_for(c, pieces, work(&g));
     size_t         step;
-    char          *room = rooms(c, &g, threads, elements(&g, g.out, g.pitch, 1), &step);
-    if (!room) return TG_ERR_MEMORY;
+    char          *memory = rooms(c, &g, threads, elements(&g, g.out, g.pitch, 1), &step);
+    if (!memory) return TG_ERR_MEMORY;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t k = 0; k < pieces; k++) {
-        const struct room m = room_of(&g, room, step);
+        const room    m = room_of(&g, memory, step);
         backward(&g, &m, at(&g, c->x[0].data, k * y_size(&g)), at(&g, c->x[1].data, k % g.groups * w_size(&g)),
                  at(&g, c->y.data, k * x_size(&g)));
     }
@@ -326,12 +326,12 @@ static tg_status conv2d_dw_run(tg_call *c)
     const int64_t  group_sum = g.depth * g.out_pitch, sum = whole(g.groups * group_sum, 64), chunks = chunks_of(&g, sum);
     const int      threads = tg_threads_for(c, chunks, work(&g));
     size_t         step;
-    char          *room = rooms(c, &g, threads, elements(&g, g.pitch, g.out_pitch, 1), &step);
-    char          *sums = room ? tg_scratch(c, (size_t)(chunks * sum) * g.item) : NULL;
+    char          *memory = rooms(c, &g, threads, elements(&g, g.pitch, g.out_pitch, 1), &step);
+    char          *sums = memory ? tg_scratch(c, (size_t)(chunks * sum) * g.item) : NULL;
     if (!sums) return TG_ERR_MEMORY;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
     for (int64_t k = 0; k < chunks; k++) {
-        const struct room m = room_of(&g, room, step);
+        const room    m = room_of(&g, memory, step);
         memset(at(&g, sums, k * sum), 0, (size_t)sum * g.item);
         for (int64_t p = g.images * k / chunks * g.groups; p < g.images * (k + 1) / chunks * g.groups; p++)
             weigh(&g, &m, at(&g, c->x[0].data, p * y_size(&g)), at(&g, c->x[1].data, p * x_size(&g)),

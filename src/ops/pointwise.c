@@ -223,6 +223,8 @@ tg_tensor *tg_pow_s(tg_tensor *a, double s)
     return tg_pow(a, tg_number_like(a, s, "tg_pow_s"));
 }
 
+tg_tensor *tg_silu(tg_tensor *x) { return tg_mul(x, tg_sigmoid(x)); }
+
 tg_tensor *tg_leaky_relu(tg_tensor *x, double slope)
 {
     tg_tensor *s = tg_number_like(x, slope, "tg_leaky_relu");

@@ -65,24 +65,24 @@ static void *align_up(void *p, size_t align) { return (char *)p + (-(uintptr_t)p
 enum { FIRST_CHUNK = 64 << 10, LARGEST_CHUNK = 16 << 20 };
 
 /* A chunk's one allocation: header, the gap to the first aligned byte, data. */
-static size_t chunk_bytes(size_t capacity) { return sizeof(tg_chunk) + TG_ALIGN + capacity; }
+static size_t chunk_bytes(size_t capacity) { return sizeof(tg_arena_chunk) + TG_ALIGN + capacity; }
 
 void tg_arena_init(tg_arena *a, tg_heap *heap) { *a = (tg_arena){.heap = heap}; }
 
-static void chunk_free(tg_arena *a, tg_chunk *c)
+static void chunk_free(tg_arena *a, tg_arena_chunk *c)
 {
     TG_UNPOISON(c->data, c->capacity);
     tg_heap_free(a->heap, c, chunk_bytes(c->capacity));
 }
 
-static tg_chunk *chunk_new(tg_arena *a, size_t at_least)
+static tg_arena_chunk *chunk_new(tg_arena *a, size_t at_least)
 {
     size_t capacity = FIRST_CHUNK;
     if (a->current) capacity = a->current->capacity < LARGEST_CHUNK / 2 ? 2 * a->current->capacity : LARGEST_CHUNK;
     if (capacity < at_least) capacity = at_least;
     capacity -= chunk_bytes(0); /* whole pages altogether */
     if (capacity < at_least) capacity = at_least;
-    tg_chunk *c = tg_heap_alloc(a->heap, chunk_bytes(capacity));
+    tg_arena_chunk *c = tg_heap_alloc(a->heap, chunk_bytes(capacity));
     if (!c) return NULL;
     c->next     = NULL;
     c->data     = align_up(c + 1, TG_ALIGN);
@@ -97,9 +97,9 @@ static tg_chunk *chunk_new(tg_arena *a, size_t at_least)
 void *tg_arena_alloc_slow(tg_arena *a, size_t size, size_t align)
 {
     if (size > PTRDIFF_MAX - chunk_bytes(0)) return NULL;
-    tg_chunk **link = a->current ? &a->current->next : &a->first;
+    tg_arena_chunk **link = a->current ? &a->current->next : &a->first;
     if (!*link || (*link)->capacity < size) {
-        tg_chunk *c = chunk_new(a, size);
+        tg_arena_chunk *c = chunk_new(a, size);
         if (!c) return NULL;
         if (*link) {
             c->next = (*link)->next;
@@ -114,7 +114,7 @@ void *tg_arena_alloc_slow(tg_arena *a, size_t size, size_t align)
 
 void tg_arena_reset(tg_arena *a)
 {
-    for (tg_chunk *c = a->first; c; c = c->next) TG_POISON(c->data, c->capacity);
+    for (tg_arena_chunk *c = a->first; c; c = c->next) TG_POISON(c->data, c->capacity);
     a->current = a->first;
     a->used    = 0;
 }
@@ -130,7 +130,7 @@ void tg_arena_seek(tg_arena *a, tg_arena_mark m)
 
 void tg_arena_free(tg_arena *a)
 {
-    for (tg_chunk *c = a->first, *next; c; c = next) {
+    for (tg_arena_chunk *c = a->first, *next; c; c = next) {
         next = c->next;
         chunk_free(a, c);
     }

@@ -34,18 +34,18 @@ void  tg_heap_free(tg_heap *h, void *p, size_t size);                    /* p ma
 enum { TG_ALIGN = 64 }; /* of arena pieces and pool blocks: a cache line, an AVX-512 register */
 
 /* A bump arena: pieces are never freed one by one; reset keeps the chunks for the next round. */
-typedef struct tg_chunk {
-    struct tg_chunk *next;
+typedef struct tg_arena_chunk {
+    struct tg_arena_chunk *next;
     unsigned char   *data; /* TG_ALIGN-aligned */
     size_t           capacity;
-} tg_chunk;
+} tg_arena_chunk;
 typedef struct tg_arena {
     tg_heap  *heap;
-    tg_chunk *first, *current;
+    tg_arena_chunk *first, *current;
     size_t    used; /* of the current chunk */
 } tg_arena;
 typedef struct tg_arena_mark {
-    tg_chunk *chunk;
+    tg_arena_chunk *chunk;
     size_t    used;
 } tg_arena_mark;
 
@@ -62,7 +62,7 @@ void *tg_arena_alloc_slow(tg_arena *a, size_t size, size_t align);
 /* align: a power of two <= TG_ALIGN. NULL: out of memory. */
 static inline void *tg_arena_alloc(tg_arena *a, size_t size, size_t align)
 {
-    const tg_chunk *c  = a->current;
+    const tg_arena_chunk *c  = a->current;
     const size_t    at = (a->used + align - 1) & ~(align - 1);
     if (!c || at > c->capacity || size > c->capacity - at) return tg_arena_alloc_slow(a, size, align);
     a->used = at + size;

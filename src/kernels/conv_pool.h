@@ -1,0 +1,43 @@
+/* conv_pool.h - windows of 2 x 2 for one dtype and vectors of LANE lanes: included by conv_tile.h, which defines T, INT (integers of T's
+ * size), LANE and W. A last vector that is not full begins earlier and computes some results again: n >= LANE. */
+
+typedef T   W(pooled) __attribute__((vector_size(LANE * sizeof(T))));
+typedef INT W(mask) __attribute__((vector_size(LANE * sizeof(T))));
+
+INLINE W(pooled) W(load)(const T *p)
+{
+    W(pooled) v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE W(pooled) W(pick)(W(mask) m, W(pooled) a, W(pooled) b) { return (W(pooled))((m & (W(mask))a) | (~m & (W(mask))b)); }
+
+static void W(max_2x2)(int64_t n, T *y, const T *p, const T *q)
+{
+    for (int64_t k = 0; k < n; k = k + 2 * LANE <= n || k + LANE == n ? k + LANE : n - LANE) {
+        const W(pooled) p0 = W(load)(p + 2 * k), p1 = W(load)(p + 2 * k + LANE);
+        const W(pooled) q0 = W(load)(q + 2 * k), q1 = W(load)(q + 2 * k + LANE);
+        const W(pooled) a = EVEN(LANE, p0, p1), b = ODD(LANE, p0, p1), c = EVEN(LANE, q0, q1), d = ODD(LANE, q0, q1);
+        const W(pooled) m = W(pick)(BEATS(b, a), b, a), e = W(pick)(BEATS(c, m), c, m), f = W(pick)(BEATS(d, e), d, e);
+        memcpy(y + k, &f, sizeof f);
+    }
+}
+
+static void W(max_2x2_dx)(int64_t n, T *dp, T *dq, const T *p, const T *q, const T *g)
+{
+    for (int64_t k = 0; k < n; k = k + 2 * LANE <= n || k + LANE == n ? k + LANE : n - LANE) {
+        const W(pooled) p0 = W(load)(p + 2 * k), p1 = W(load)(p + 2 * k + LANE);
+        const W(pooled) q0 = W(load)(q + 2 * k), q1 = W(load)(q + 2 * k + LANE);
+        const W(pooled) a = EVEN(LANE, p0, p1), b = ODD(LANE, p0, p1), c = EVEN(LANE, q0, q1), d = ODD(LANE, q0, q1);
+        const W(mask)   is_b = BEATS(b, a);
+        const W(pooled) m = W(pick)(is_b, b, a);
+        const W(mask)   is_c = BEATS(c, m);
+        const W(pooled) e = W(pick)(is_c, c, m);
+        const W(mask)   is_d = BEATS(d, e), v = (W(mask))W(load)(g + k), not_d = v & ~is_d, not_cd = not_d & ~is_c;
+        const W(mask)   va = not_cd & ~is_b, vb = not_cd & is_b, vc = not_d & is_c, vd = v & is_d;
+        const W(mask)   r[4] = {LOW(LANE, va, vb), HIGH(LANE, va, vb), LOW(LANE, vc, vd), HIGH(LANE, vc, vd)};
+        memcpy(dp + 2 * k, r, 2 * sizeof *r);
+        memcpy(dq + 2 * k, r + 2, 2 * sizeof *r);
+    }
+}

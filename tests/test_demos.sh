@@ -1,0 +1,76 @@
+#!/bin/sh
+# test_demos.sh - compiles every demo and runs it in quick mode under each evaluator: exit status 0, last line
+# "result: {…}" of valid JSON, and that demos fail when they should. make check sets BUILD, CC, FLAGS, LIBS, EVALUATORS.
+# With TAPEGRAD_DATA also MNIST, briefly.
+set -eu
+dir=$BUILD/tests/demos
+rm -rf "$dir"
+mkdir -p "$dir"
+touch "$dir/file"
+
+die() {
+    echo "$*"
+    exit 1
+}
+
+number='-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?'
+field="\"[a-z_]+\": (\"[0-9a-z_]*\"|true|false|null|$number)"
+
+# The last line has the form of a JSON object, names the demo, and says whether it went well: result NAME true|false
+result() {
+    tail -n 1 "$dir/log" | grep -Eq "^result: \{$field(, $field)*\}\$" || die "$1: the last line is no result"
+    tail -n 1 "$dir/log" | grep -q "^result: {\"demo\": \"$1\", .*\"ok\": $2, " || die "$1: not \"ok\": $2"
+}
+
+# run STATUS NAME OPTIONS…: in $dir, which is where the output directory goes; stdout to the log
+run() {
+    want=$1
+    name=$2
+    shift 2
+    status=0
+    (cd "$dir" && "./$name" "$@") >"$dir/log" || status=$?
+    [ "$status" -eq "$want" ] || {
+        cat "$dir/log"
+        die "$name $*: exit status $status instead of $want"
+    }
+}
+
+count=0
+for c in demos/[0-9]*.c; do
+    name=$(basename "$c" .c)
+    # shellcheck disable=SC2086
+    "$CC" $FLAGS -Werror -o "$dir/$name" "$c" "$BUILD/libtapegrad.a" $LIBS
+    for e in ${EVALUATORS:-reference fused}; do
+        export TAPEGRAD_EVAL="$e"
+        run 0 "$name" --quick
+        result "$name" true
+        tail -n 1 "$dir/log"
+    done
+    run 0 "$name" --help
+    grep -q '^usage: ' "$dir/log" || die "$name --help: no usage"
+    run 2 "$name" --no-such-option
+    count=$((count + 1))
+done
+[ "$count" -ge 5 ] || die "only $count demos"
+
+# What does not learn says so.
+run 1 03_xor --quick --epochs 2
+result 03_xor false
+run 1 04_mnist_mlp --quick --lr 1e-9
+result 04_mnist_mlp false
+
+# Where nothing can be written, nothing is begun.
+for name in 02_linear_regression 03_xor 04_mnist_mlp; do
+    for out in file file/below; do
+        run 1 "$name" --quick --out "$out"
+        [ ! -s "$dir/log" ] || die "$name --out $out: began all the same"
+    done
+done
+run 1 04_mnist_mlp --data file
+[ -s "$dir/out/mnist_mlp.safetensors" ] || die "no network was saved"
+
+if [ -n "${TAPEGRAD_DATA:-}" ]; then
+    case $TAPEGRAD_DATA in /*) data=$TAPEGRAD_DATA ;; *) data=$PWD/$TAPEGRAD_DATA ;; esac
+    run 0 04_mnist_mlp --data "$data" --epochs 1 --require 0.95
+    tail -n 1 "$dir/log"
+fi
