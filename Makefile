@@ -49,7 +49,7 @@ TEST_X   := $(patsubst %,$B/tests/%,$(filter-out %.sh,$(TESTS)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check demo demos bench benches asan tsan valgrind install format clean
+.PHONY: all lib check demo demos bench benches asan tsan valgrind ops-table install format clean
 .SECONDARY:
 
 all: lib
@@ -74,6 +74,8 @@ LINK = $(CC) $(CFLAGS) -fopenmp -o $@ $^ $(LIBS) $(LDFLAGS)
 $B/tests/test_%: $B/tests/test_%.o $(HELPER_O) $B/libtapegrad.a
 	$(LINK) -lcmocka
 $B/demos/%: $B/demos/%.o $B/libtapegrad.a
+	$(LINK)
+$B/tools/%: $B/tools/%.o $B/libtapegrad.a
 	$(LINK)
 $B/bench/tg-bench: $(BENCH_O) $B/libtapegrad.a
 	$(LINK) -lmvec
@@ -108,6 +110,10 @@ valgrind:
 	OMP_NUM_THREADS=1 RUN='valgrind -q --leak-check=full --errors-for-leak-kinds=definite,indirect --error-exitcode=99' $(MAKE) --no-print-directory check
 
 # ---- the rest ----
+
+# The table of all ops; tests/test_docs.sh says when it is out of date.
+ops-table: $B/tools/list-ops
+	$< >docs/ops.md
 
 define PC
 prefix=$(PREFIX)

@@ -19,7 +19,7 @@ TG_POINTWISE_UNARY(snake, x + sin(x) * sin(x), snake_vjp)
 
 static tg_tensor *snake(tg_tensor *x) { return tg_record(&tg_op_snake, &x, 1, NULL, 0); }
 
-/* ---- a kernel op: leaky_sum(x, a)[…,i] = y_i with y_i = x_i + a y_{i-1}, y_{-1} = 0 ------------------------------ */
+/* ---- a kernel op: leaky_sum(x, a)[…,i] = y_i with y_i = x_i + a y_{i-1}, y_{-1} = 0 --------------------------- */
 
 static tg_tensor *leaky_sum(tg_tensor *x, tg_tensor *a);
 

@@ -15,8 +15,8 @@
  * is an error with a message, not a crash.
  *
  * Values on demand. An op call checks shapes and dtypes at once and computes nothing. Values are computed when somebody
- * needs them: tg_backward, tg_eval, tg_item, tg_data, printing, saving. What such a call did not ask for is not held:
- * asking for it later computes it again. Reading a value that a changed parameter has invalidated is an error.
+ * needs them: tg_backward, tg_eval, tg_item, tg_data, tg_keep, printing, saving. What such a call did not ask for is not
+ * held: asking for it later computes it again. Reading a value that a changed parameter has invalidated is an error.
  *
  * Errors. Nothing here aborts. A wrong call composes one sentence, stores it as the tape's first error (tg_error), hands
  * it to the tape's error handler (by default one line on stderr) and returns NULL or a status. Every op takes NULL and
@@ -122,12 +122,12 @@ typedef void (*tg_error_fn)(void *ctx, tg_status s, const char *sentence);
 typedef struct tg_tape_options {
     uint64_t     seed;      /* of the tape's random numbers */
     tg_dtype     dtype;     /* of what tg_zeros, tg_randn … create: TG_F32 (usual) or TG_F64 */
-    int          threads;   /* most threads to use; 0: as OpenMP says */
+    int          threads;   /* most threads to use; 0: as OpenMP says when the tape is made */
     bool         silent;    /* no error handler at all */
     tg_error_fn  on_error;  /* NULL: one line on stderr */
     void        *error_ctx; /* handed to on_error */
     tg_allocator allocator; /* zero: realloc and free */
-    const char  *evaluator; /* "fused" or "reference"; NULL: the environment's TAPEGRAD_EVAL, else the default */
+    const char  *evaluator; /* "fused" or "reference"; NULL: the environment's TAPEGRAD_EVAL, else "fused". Another name is refused */
 } tg_tape_options;
 
 /* A new empty tape, or NULL when memory ran out or an option is out of its range. */
@@ -136,7 +136,7 @@ TG_API tg_tape *tg_tape_new(const tg_tape_options *options) TG_MUST_USE;
 /* Frees the tape, its tensors, its optimizers and loaders. NULL is allowed. */
 TG_API void tg_tape_free(tg_tape *tape);
 
-/* Drops everything recorded except parameters and kept tensors, and their gradients. Their handles become stale. */
+/* Drops everything recorded but parameters, kept tensors and their gradients. The handles of what went become stale. */
 TG_API tg_status tg_reset(tg_tape *tape);
 
 /* The first error's sentence since the tape was made or tg_clear_error was called, or NULL. */
@@ -148,7 +148,8 @@ TG_API void        tg_set_error_handler(tg_tape *tape, tg_error_fn fn, void *ctx
 /* Turns recording of gradients on or off and returns how it was. Off, results need no gradient (evaluation, updates). */
 TG_API bool tg_set_grad_enabled(tg_tape *tape, bool on);
 
-/* Restarts the tape's random number stream from a seed. */
+/* Restarts the tape's random number stream from a seed, from which also draws what was recorded before and has no value yet: call it
+ * between recordings. */
 TG_API tg_status tg_seed(tg_tape *tape, uint64_t seed);
 
 /* Figures about a tape, for tests and for curiosity. */
@@ -157,7 +158,7 @@ typedef struct tg_tape_stats {
     int64_t     allocations;     /* calls to the allocator that asked for memory, since the tape was made */
     size_t      bytes_reserved;  /* held from the allocator now */
     int64_t     evaluated_nodes; /* ops computed since the tape was made */
-    int64_t     plans_made;      /* planning passes since the tape was made */
+    int64_t     plans_made;      /* plans made since the tape was made; "fused" makes none where one from before fits */
     const char *evaluator;       /* "reference" or "fused" */
 } tg_tape_stats;
 TG_API tg_tape_stats tg_stats(const tg_tape *tape);
@@ -168,7 +169,8 @@ TG_API tg_tape_stats tg_stats(const tg_tape *tape);
  * non-empty, at most 200 bytes of printable UTF-8 and unused on this tape. init must be f32 or f64. */
 TG_API tg_tensor *tg_param(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
 
-/* A copy of t's value that survives tg_reset, without history: h = tg_keep(h). What is kept already comes back as it is. */
+/* A copy of t's value that survives tg_reset, without history: h = tg_keep(h). What is kept already comes back as it is; that includes a
+ * parameter's gradient, which the next tg_backward overwrites. */
 TG_API tg_tensor *tg_keep(tg_tensor *t) TG_MUST_USE;
 
 /* Lets go of what tg_keep or tg_param kept: its handle becomes stale at once. An error while something recorded since the
@@ -227,8 +229,8 @@ TG_API bool            tg_requires_grad(const tg_tensor *t);
 /* Computes the values of n tensors as one plan and holds them until tg_reset. */
 TG_API tg_status tg_eval(tg_tensor *const *t, int n);
 
-/* Marks t as wanted: the next tg_backward or tg_eval on its tape computes and holds its value too, in the same plan.
- * Say it of logits, of metrics, before tg_backward. Returns t. */
+/* Marks t as wanted: the next evaluation on its tape, by tg_backward, tg_eval or reading, computes and holds its value too, in the same
+ * plan. Say it of logits, of metrics, before tg_backward. Returns t. */
 TG_API tg_tensor *tg_want(tg_tensor *t);
 
 /* The value of a one-element tensor; NaN after an error. */
@@ -244,8 +246,8 @@ TG_API const int64_t *tg_data_i64(tg_tensor *t);
 /* Copies the values out, row-major. bytes must be exactly the tensor's size in bytes. */
 TG_API tg_status tg_copy_to(tg_tensor *t, void *dst, size_t bytes);
 
-/* Overwrites a kept tensor's or parameter's values in place. bytes must be exactly its size in bytes. What was recorded
- * before and has no value yet becomes invalid. */
+/* Overwrites a kept tensor's or parameter's values in place. bytes must be exactly its size in bytes. What was recorded from it before
+ * and has no value yet becomes invalid, and so do views of it. */
 TG_API tg_status tg_copy_from(tg_tensor *t, const void *src, size_t bytes);
 
 /* Writes the tensor as a person reads it (large ones with … in the middle) into buf, always terminated, and returns the
@@ -255,26 +257,29 @@ TG_API tg_status tg_print(const char *label, tg_tensor *t); /* to stdout, with a
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
-/* Makes a tensor without history one that gradients are computed for (a leaf). f32 and f64 only. Returns t. */
+/* Makes a tensor that does not require grad one that gradients are computed for: a leaf, where gradients end. Say it before t is used.
+ * f32 and f64 only. Returns t; one that requires grad already stays as it is. */
 TG_API tg_tensor *tg_require_grad(tg_tensor *t);
 
-/* Computes loss and d loss / d leaf for every leaf it depends on, adding to gradients that are already there.
- * loss has one element. TG_ERR_GRAD when no leaf requires grad. */
+/* Computes loss and d loss / d leaf for every leaf it depends on, adding to gradients that are already there. loss has one element and
+ * its value is held. TG_ERR_GRAD when it depends on nothing that requires grad. */
 TG_API tg_status tg_backward(tg_tensor *loss);
 
-/* The same for any output y, with the seed v of y's shape and dtype: adds v^T dy/dleaf. */
+/* The same for any output y, with the seed v of y's shape and dtype: adds v^T dy/dleaf. y's own value is held only if it was wanted. */
 TG_API tg_status tg_backward_seed(tg_tensor *y, tg_tensor *seed);
 
 /* The gradient of a leaf, of the leaf's shape and dtype; NULL (no error) when there is none.
- * Gradients of kept tensors survive tg_reset. tg_step uses gradients up: they stay readable, and the next backward starts anew. */
+ * Gradients of parameters and kept tensors survive tg_reset, and the next backward changes them in place; those of other leaves go with
+ * them. tg_step uses gradients up: they stay readable, and the next backward starts anew. */
 TG_API tg_tensor *tg_grad_of(const tg_tensor *leaf);
 
-/* Forgets the gradients of all parameters and kept tensors of the tape. */
+/* Forgets the gradients of all parameters and kept tensors of the tape; their handles become stale. */
 TG_API tg_status tg_zero_grad(tg_tape *tape);
 
 /* grads[k] = sum_j d(seeds[j]^T outputs[j]) / d inputs[k], as new tensors, without touching anyone's gradient.
  * seeds NULL, or seeds[j] NULL: ones, for one-element outputs. inputs may be leaves or intermediate results that require grad.
- * An input that no output depends on gets zeros. create_graph: the results can be differentiated again. */
+ * An input that no output depends on gets zeros; TG_ERR_GRAD when no output requires grad. create_graph: the results can be differentiated
+ * again. They are recorded, and computed on demand like everything else. */
 TG_API tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outputs, tg_tensor *const *inputs,
                          int n_inputs, bool create_graph, tg_tensor **grads);
 
@@ -339,19 +344,19 @@ TG_API tg_tensor *tg_logical_not(tg_tensor *x); /* of a bool */
 /* cond ? a : b, cond of bool. Gives no gradient to the side not taken, whatever that side holds. */
 TG_API tg_tensor *tg_where(tg_tensor *cond, tg_tensor *a, tg_tensor *b);
 
-/* Converts the dtype: to bool x != 0; from float to integer towards zero, saturating, NaN to 0. Gradients flow between floats. */
+/* Converts the dtype: to bool x != 0; to an integer towards zero, saturating, NaN to 0. Gradients flow between floats. */
 TG_API tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype);
 
 /* ---- reductions ---------------------------------------------------------------------------------------------------
- * axes: TG_AXES(…) or TG_ALL_AXES. keepdim leaves the reduced axes with size 1. Sums of f32 are accumulated in f64 where that is cheap, always in
- * a fixed order. */
+ * axes: TG_AXES(…) or TG_ALL_AXES. keepdim leaves the reduced axes with size 1. Long sums of f32 run in f64 or in many lanes, in an order that
+ * does not depend on the number of threads. */
 
-TG_API tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim);       /* of bool and integers: i64 */
-TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* f32, f64; NaN over nothing */
+TG_API tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim);       /* of bool and integers: i64; 0 over nothing */
+TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* sum / n; f32, f64; NaN over nothing */
 TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* ties share the gradient; an error over nothing */
 TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim);               /* i64, the first of equals; NaN counts as largest; no gradient */
-TG_API tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim); /* ln sum e^x; all -inf gives -inf with gradient 0 */
+TG_API tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim); /* ln sum e^x; -inf over nothing, and of -inf alone, there with gradient 0 */
 TG_API tg_tensor *tg_softmax(tg_tensor *x, int axis);     /* e^x / sum e^x; a row of all -inf gives zeros */
 TG_API tg_tensor *tg_log_softmax(tg_tensor *x, int axis); /* x - logsumexp x; a row of all -inf stays -inf */
 
@@ -362,7 +367,7 @@ TG_API tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias); /* x w + bias: x […,in], w [in,out], bias [out] or NULL for none */
 
 /* ---- shapes -------------------------------------------------------------------------------------------------------
- * All but tg_cat are views: they cost a node and no copy, unless a reshape cannot be expressed by strides. */
+ * All but tg_cat, tg_stack and tg_contiguous are views: they cost a node and no copy, unless a reshape cannot be expressed by strides. */
 
 TG_API tg_tensor *tg_reshape(tg_tensor *x, const tg_shape *shape); /* one size may be -1: it follows from the others */
 TG_API tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes);   /* result axis i is x's axis axes[i] */
@@ -462,7 +467,7 @@ typedef struct tg_sgd_options {
     double            dampening;
     double            weight_decay; /* adds weight_decay w to the gradient */
     bool              nesterov;     /* needs momentum > 0 and no dampening */
-    tg_tensor *const *params;       /* NULL: all of the tape, also those made later */
+    tg_tensor *const *params;       /* parameters, or kept tensors that require grad; NULL: all parameters of the tape, also those made later */
     int               n_params;
 } tg_sgd_options;
 
@@ -489,8 +494,8 @@ TG_API tg_status tg_set_lr(tg_optim *opt, double lr);
 TG_API double    tg_lr(const tg_optim *opt);        /* NaN for NULL */
 TG_API void      tg_optim_free(tg_optim *opt);      /* before the tape's end, where wished; NULL is allowed */
 
-/* Scales all gradients of the tape so that their joint 2-norm is at most max_norm > 0; *norm (may be NULL) gets the norm before.
- * TG_ERR_ARG when the norm is not finite; the gradients stay as they were then. */
+/* Scales the gradients of all parameters and kept leaves of the tape, but for those that tg_step used up, so that their joint 2-norm is at
+ * most max_norm > 0; *norm (may be NULL) gets the norm before. TG_ERR_ARG when the norm is not finite; the gradients stay as they were then. */
 TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm);
 
 /* ---- files: named tensors in the safetensors format --------------------------------------------------------------- */
@@ -498,7 +503,8 @@ TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm)
 /* Writes all parameters of the tape. The file is complete or the old one stays: temporary file, fsync, rename. */
 TG_API tg_status tg_save(tg_tape *tape, const char *path);
 
-/* Reads a file into the tape's parameters. Names, dtypes and shapes must agree exactly, or nothing is changed. */
+/* Reads a file into the tape's parameters. The names on both sides, dtypes and shapes must agree exactly, or nothing is changed. What was
+ * recorded from them becomes invalid, as after tg_copy_from; gradients and optimizers stay as they are. */
 TG_API tg_status tg_load(tg_tape *tape, const char *path);
 
 /* The same for any tensors under any names; reading gives new tensors, in the order of the file's data. */

@@ -43,16 +43,16 @@ typedef struct tg_array {
     int64_t         stride[TG_MAX_RANK]; /* in elements */
 } tg_array;
 
-/* One call of an op, in each of its three lives. */
+/* One call of an op, in each of its lives: infer, view, run, vjp. */
 struct tg_call {
     const tg_op        *op;
     tg_tape            *tape;
     int                 n_in;
-    tg_tensor *const   *in;        /* infer, vjp: the inputs */
+    tg_tensor *const   *in;        /* infer, view, vjp: the inputs; NULL in run */
     tg_tensor          *out;       /* vjp: the result */
     const void         *attr;      /* the op's attributes, as given to tg_record; NULL when none */
     size_t              attr_size;
-    tg_shape            shape;     /* infer writes the result's shape and dtype here */
+    tg_shape            shape;     /* infer writes the result's shape and dtype here, where the others find them */
     tg_dtype            dtype;
     const tg_array     *x;         /* run: the inputs' values */
     tg_array            y;         /* run: where the result goes, always contiguous */
@@ -81,20 +81,23 @@ enum {
     TG_OP_SELECT    = 16, /* pointwise: the first input is bool, a condition; the others share their dtype */
 };
 
-/* A pointwise op's loop over n contiguous elements: out[k] = f(in[0][k], in[1][k], …). attr as in tg_call. */
+/* A pointwise op's loop over n contiguous elements: out[k] = f(in[0][k], in[1][k], …), with k of no influence on f. It is called for pieces
+ * of a tensor, by several threads, and more than once for the same elements. out may be the memory of one of the inputs. attr as in tg_call. */
 typedef void (*tg_loop)(size_t n, void *out, const void *const *in, const void *attr);
 
 enum { TG_ANY_ARITY = -1 };
 
+/* Nodes and plans point at their ops: a tg_op stays where it is, unchanged, until the last tape that used it is freed. */
 struct tg_op {
     const char *name;
     tg_op_kind  kind;
-    int         arity;   /* number of inputs, or TG_ANY_ARITY: one or more */
-    unsigned    nondiff; /* bit i: input i never receives a gradient (indices, masks, saved values) */
+    int         arity;   /* number of inputs, or TG_ANY_ARITY: one or more. Pointwise ops have at most 3, views at most 4 */
+    unsigned    nondiff; /* bit i: input i, i < 32, never receives a gradient (indices, masks, saved values) */
     unsigned    flags;   /* TG_OP_… */
 
-    /* Checks inputs and attributes, and sets c->shape and c->dtype. Says what is wrong with tg_fail. NULL for pointwise ops: broadcast
-     * of the inputs; dtypes equal (but for the condition of a TG_OP_SELECT op), result of that dtype or bool. */
+    /* Checks inputs and attributes, and sets c->shape and c->dtype. Says what is wrong with tg_fail. Pointwise ops may leave it NULL:
+     * broadcast of the inputs; dtypes equal (but for the condition of a TG_OP_SELECT op), result of that dtype or bool. It is not called
+     * when a recording repeats the last one, so it decides by the inputs' shapes and dtypes and by the attributes alone. */
     tg_status (*infer)(tg_call *c);
 
     /* Kernel and reduce ops, matmul: computes c->y from c->x. Every size may be 0. */
@@ -124,8 +127,8 @@ typedef struct tg_reduce_attr {
     uint32_t keepdim; /* 0 or 1 */
 } tg_reduce_attr;
 
-/* Records a call: the one function that checks the handles, calls infer and appends to the tape. attr is copied. Returns NULL after an
- * error, and at once where an input is NULL. */
+/* Records a call: the one function that checks the handles, calls infer and appends to the tape. attr is copied, and compared byte by byte
+ * with that of the last recording: it holds no padding, or zeros there. Returns NULL after an error, and at once where an input is NULL. */
 TG_API tg_tensor *tg_record(const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size);
 
 /* The same for ops without inputs, which have no tensor to know the tape from. */
@@ -151,7 +154,8 @@ enum { TG_SHAPE_TEXT = 180 };
 /* Normalises an axis from -rank … rank-1 to 0 … rank-1; -1 when it is outside. */
 TG_API int       tg_axis(const tg_shape *s, int axis);
 
-/* Scratch memory for run, released by itself when run returns. NULL when memory ran out (return TG_ERR_MEMORY). */
+/* Scratch memory for run, released by itself when run returns. Not from inside a parallel region. NULL when memory ran out (return
+ * TG_ERR_MEMORY). */
 TG_API void *tg_scratch(tg_call *c, size_t bytes);
 
 /* A fresh layout: row-major for this shape. */

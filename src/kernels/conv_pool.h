@@ -36,8 +36,10 @@ static void W(max_2x2_dx)(int64_t n, T *dp, T *dq, const T *p, const T *q, const
         const W(pooled) e = W(pick)(is_c, c, m);
         const W(mask)   is_d = BEATS(d, e), v = (W(mask))W(load)(g + k), not_d = v & ~is_d, not_cd = not_d & ~is_c;
         const W(mask)   va = not_cd & ~is_b, vb = not_cd & is_b, vc = not_d & is_c, vd = v & is_d;
-        const W(mask)   r[4] = {LOW(LANE, va, vb), HIGH(LANE, va, vb), LOW(LANE, vc, vd), HIGH(LANE, vc, vd)};
-        memcpy(dp + 2 * k, r, 2 * sizeof *r);
-        memcpy(dq + 2 * k, r + 2, 2 * sizeof *r);
+        const W(mask)   r0 = LOW(LANE, va, vb), r1 = HIGH(LANE, va, vb), r2 = LOW(LANE, vc, vd), r3 = HIGH(LANE, vc, vd);
+        memcpy(dp + 2 * k, &r0, sizeof r0);
+        memcpy(dp + 2 * k + LANE, &r1, sizeof r1);
+        memcpy(dq + 2 * k, &r2, sizeof r2);
+        memcpy(dq + 2 * k + LANE, &r3, sizeof r3);
     }
 }

@@ -94,16 +94,19 @@ static void F(product)(const tg_conv_product *d)
 
 /* ---- rows of planes ------------------------------------------------------------------------------------------------ */
 
-/* Whole vectors: what is written behind a row's end is overwritten by the next one. */
+/* Whole vectors and halves: what is written behind a row's end is overwritten by the next one. */
 static void F(take_rows)(const tg_conv_rows *d)
 {
     const T *from = d->plane;
     T       *to = d->flat;
     for (int64_t r = 0; r < d->rows; r++, from += d->pitch, to += d->cols) {
-        if (d->step == 1)
-            for (int64_t k = 0; k < d->cols; k += F(LANES)) memcpy(to + k, from + k, VECTOR_SIZE);
-        else
-            for (int64_t k = 0; k < d->cols; k++) to[k] = from[k * d->step];
+        int64_t k = 0;
+        if (d->step == 1) {
+            for (; k + F(LANES) / 2 < d->cols; k += F(LANES)) memcpy(to + k, from + k, VECTOR_SIZE);
+            if (k < d->cols) memcpy(to + k, from + k, VECTOR_SIZE / 2);
+        } else {
+            for (; k < d->cols; k++) to[k] = from[k * d->step];
+        }
     }
 }
 

@@ -220,8 +220,8 @@ static void backward(const geometry *g, const room *m, const void *grad, const v
 
 /* to [n, to_pitch] = from [rows, from_pitch]^T, for n columns. */
 #define TURN(T) \
-    for (int64_t r = 0; r < rows; r++) \
-        for (int64_t k = 0; k < n; k++) ((T *)to)[k * to_pitch + r] = ((const T *)from)[r * from_pitch + k]
+    for (int64_t k = 0; k < n; k++) \
+        for (int64_t r = 0; r < rows; r++) ((T *)to)[k * to_pitch + r] = ((const T *)from)[r * from_pitch + k]
 
 static void turn(const geometry *g, void *to, int64_t to_pitch, const void *from, int64_t from_pitch, int64_t rows, int64_t n)
 {
@@ -447,9 +447,17 @@ static tg_tensor *dw_of(const tg_call *c, tg_tensor *g, tg_tensor *x)
     return tg_record(&tg_op_conv2d_dw, (tg_tensor *[]){g, x}, 2, c->attr, c->attr_size);
 }
 
+/* The sum over all but the channels: first over each plane, which lies in one piece. */
+static tg_tensor *sum_planes(tg_tensor *g)
+{
+    const tg_shape *s = tg_shape_of(g);
+    tg_tensor      *planes = s ? tg_reshape(g, TG_SHAPE(s->dim[0], s->dim[1], s->dim[2] * s->dim[3])) : NULL;
+    return tg_sum(tg_sum(planes, TG_AXES(2), false), TG_AXES(0), false);
+}
+
 static tg_tensor *conv2d_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    if (i == 2) return tg_sum(g, TG_AXES(0, 2, 3), false);
+    if (i == 2) return sum_planes(g);
     return i == 0 ? dx_of(c, g, c->in[1]) : dw_of(c, g, c->in[0]);
 }
 
