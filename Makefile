@@ -32,7 +32,8 @@ ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
 %_avx512.o: SPECIAL := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 endif
 # A yardstick for this machine, in no library. Compiled so and not linked so: that would flush the whole program's subnormals to zero.
-%bench/limits.o: SPECIAL := -O3 -march=native -mprefer-vector-width=512 -ffast-math $(if $(CLANG),-fveclib=libmvec)
+# (clang 14 leaves exp scalar there: a limit with exp in it is a limit with gcc only.)
+%bench/limits.o: SPECIAL := -O3 -march=native -mprefer-vector-width=512 -ffast-math $(if $(CLANG),-fveclib=libmvec -Wno-pass-failed)
 
 # ---- what there is ----
 

@@ -60,6 +60,7 @@ tg_tensor *sample_leaf(tg_tape *t, const sample *s, int i, const tg_shape *shape
 void samples_add(sample_list *l, const sample *s);
 void samples_pointwise(sample_list *l); /* samples_pointwise.c */
 void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products, losses */
+void samples_window(sample_list *l);    /* samples_window.c: convolution, pooling, normalisation, layers, parts */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
 
 /* Initialisers: SHAPE(2, 3), FLOATS(2, 3) in -2 … 2 … */

@@ -198,28 +198,34 @@ static tg_status check_asked(tg_tape *t, tg_tensor *const *inputs, int n)
     return TG_OK;
 }
 
-tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outputs, tg_tensor *const *inputs, int n_inputs,
-                  bool create_graph, tg_tensor **grads)
+static tg_status gradients(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outputs, tg_tensor *const *inputs, int n_inputs,
+                           bool create_graph, tg_tensor **grads)
 {
-    for (int k = 0; grads && k < n_inputs; k++) grads[k] = NULL;
     if (!outputs || n_outputs < 1) return outputs ? TG_ERR_ARG : TG_ERR_NULL; /* no tensor, no tape to tell it to */
     const tg_node *y = tg_check(outputs[0], "tg_grad");
     if (!y) return outputs[0] ? TG_ERR_STALE : TG_ERR_NULL;
-    tg_tape  *t = y->tape;
+    tg_tape *t = y->tape;
     if (!inputs || !grads) return tg_fail_on(t, TG_ERR_NULL, "tg_grad", "%s is NULL", inputs ? "grads" : "inputs");
     if (n_inputs < 0) return tg_fail_on(t, TG_ERR_ARG, "tg_grad", "the number of inputs is %d", n_inputs);
     tg_status s = check_asked(t, inputs, n_inputs);
     if (s != TG_OK) return s;
     bool was = tg_set_grad_enabled(t, create_graph && t->grad_enabled);
     s = differentiate(t, outputs, seeds, n_outputs, "tg_grad");
-    for (int k = 0; k < n_inputs && s == TG_OK; k++) {
+    for (int k = 0; k < n_inputs && s == TG_OK; k++) { /* from here on grads may overwrite outputs and inputs: they may be one array */
         const tg_node *x = tg_node_of(inputs[k]);
         grads[k] = x->mark ? t->adjoints[x->mark - 1].grad : tg_zeros_like(inputs[k]);
         if (!grads[k]) s = TG_ERR_MEMORY;
     }
     forget_adjoints(t);
     tg_set_grad_enabled(t, was);
-    for (int k = 0; k < n_inputs && s != TG_OK; k++) grads[k] = NULL;
+    return s;
+}
+
+tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outputs, tg_tensor *const *inputs, int n_inputs,
+                  bool create_graph, tg_tensor **grads)
+{
+    tg_status s = gradients(outputs, seeds, n_outputs, inputs, n_inputs, create_graph, grads);
+    for (int k = 0; s != TG_OK && grads && k < n_inputs; k++) grads[k] = NULL;
     return s;
 }
 

@@ -376,44 +376,68 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number)
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
-enum { BINS = 512 };
-
-/* Free pieces of the program's memory by size class, as linked lists over values' numbers. */
+/* The program's memory while it is being laid out: what is free of it, in order, no two pieces touching. */
+typedef struct span {
+    size_t from, bytes;
+} span;
 typedef struct memory {
-    size_t  used;
-    int32_t bin[BINS];
+    size_t used;
+    span  *free;
+    size_t n_free;
 } memory;
 
-static int bin_of(size_t bytes, size_t *rounded)
+static size_t round_up(size_t bytes) { return (bytes + TG_ALIGN - 1) & ~(size_t)(TG_ALIGN - 1); }
+
+static void drop_span(memory *m, size_t i)
 {
-    if (bytes < TG_ALIGN) bytes = TG_ALIGN;
-    int    octave = 63 - __builtin_clzll(bytes);
-    size_t unit = (size_t)1 << (octave > 9 ? octave - 3 : 6);
-    *rounded = (bytes + unit - 1) & ~(unit - 1);
-    octave = 63 - __builtin_clzll(*rounded);
-    return octave * 8 + (int)((*rounded >> (octave > 3 ? octave - 3 : 0)) & 7);
+    memmove(&m->free[i], &m->free[i + 1], (m->n_free - i - 1) * sizeof *m->free);
+    m->n_free--;
 }
 
-static size_t take_memory(memory *m, size_t bytes, program *p, const int32_t *next)
+/* The smallest piece that is large enough; else the end, with what is free before it. */
+static size_t take_memory(memory *m, size_t bytes)
 {
-    size_t  rounded;
-    int     bin = bin_of(bytes, &rounded);
-    int32_t v = m->bin[bin];
-    if (v >= 0) {
-        m->bin[bin] = next[v];
-        return p->values[v].offset;
+    size_t best = m->n_free;
+    bytes = round_up(bytes ? bytes : 1);
+    for (size_t i = 0; i < m->n_free; i++)
+        if (m->free[i].bytes >= bytes && (best == m->n_free || m->free[i].bytes < m->free[best].bytes)) best = i;
+    if (best == m->n_free) {
+        size_t from = m->used;
+        if (m->n_free && m->free[m->n_free - 1].from + m->free[m->n_free - 1].bytes == m->used) from = m->free[--m->n_free].from;
+        m->used = from + bytes;
+        return from;
     }
-    size_t offset = m->used;
-    m->used += rounded;
-    return offset;
+    size_t from = m->free[best].from;
+    m->free[best].from += bytes;
+    m->free[best].bytes -= bytes;
+    if (!m->free[best].bytes) drop_span(m, best);
+    return from;
 }
 
-static void give_memory(memory *m, size_t bytes, int32_t v, int32_t *next)
+static void give_memory(memory *m, size_t from, size_t bytes)
 {
-    size_t rounded;
-    int    bin = bin_of(bytes, &rounded);
-    next[v] = m->bin[bin];
-    m->bin[bin] = v;
+    size_t lo = 0, hi = m->n_free;
+    bytes = round_up(bytes ? bytes : 1);
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (m->free[mid].from < from) lo = mid + 1;
+        else hi = mid;
+    }
+    bool after = lo > 0 && m->free[lo - 1].from + m->free[lo - 1].bytes == from;
+    bool before = lo < m->n_free && from + bytes == m->free[lo].from;
+    if (after && before) {
+        m->free[lo - 1].bytes += bytes + m->free[lo].bytes;
+        drop_span(m, lo);
+    } else if (after) {
+        m->free[lo - 1].bytes += bytes;
+    } else if (before) {
+        m->free[lo].from = from;
+        m->free[lo].bytes += bytes;
+    } else {
+        memmove(&m->free[lo + 1], &m->free[lo], (m->n_free - lo) * sizeof *m->free);
+        m->free[lo] = (span){from, bytes};
+        m->n_free++;
+    }
 }
 
 static bool has_memory(const value *v) { return v->kind == V_REAL && v->stored && !v->placed && v->dest < 0; }
@@ -438,11 +462,10 @@ static size_t place_partials(program *p, size_t used)
 static tg_status lay_out(tg_tape *t, program *p)
 {
     size_t   n = p->n_values;
-    int32_t *links = tg_arena_alloc(&t->values, (2 * p->n_steps + 3 * n + 1) * sizeof *links, 8);
-    if (!links) return tg_out_of_memory(t, "tapegrad");
-    int32_t *born = links, *dies = born + p->n_steps, *next_born = dies + p->n_steps, *next_dies = next_born + n, *next_free = next_dies + n;
-    memory   m = {0};
-    for (int b = 0; b < BINS; b++) m.bin[b] = -1;
+    int32_t *links = tg_arena_alloc(&t->values, (2 * p->n_steps + 2 * n + 1) * sizeof *links, 8);
+    memory   m = {.free = tg_arena_alloc(&t->values, (n + 1) * sizeof *m.free, 8)};
+    if (!links || !m.free) return tg_out_of_memory(t, "tapegrad");
+    int32_t *born = links, *dies = born + p->n_steps, *next_born = dies + p->n_steps, *next_dies = next_born + n;
     for (size_t s = 0; s < p->n_steps; s++) born[s] = dies[s] = -1;
     for (size_t i = 0; i < n; i++) {
         value *v = &p->values[i];
@@ -458,11 +481,11 @@ static tg_status lay_out(tg_tape *t, program *p)
         next_dies[i] = dies[last];
         dies[last] = (int32_t)i;
     }
-    m.used = (m.used + TG_ALIGN - 1) & ~(size_t)(TG_ALIGN - 1);
+    m.used = round_up(m.used);
     for (size_t s = 0; s < p->n_steps; s++) {
         for (int32_t i = born[s]; i >= 0; i = next_born[i])
-            p->values[i].offset = take_memory(&m, bytes_of(&p->values[i]), p, next_free);
-        for (int32_t i = dies[s]; i >= 0; i = next_dies[i]) give_memory(&m, bytes_of(&p->values[i]), i, next_free);
+            p->values[i].offset = take_memory(&m, bytes_of(&p->values[i]));
+        for (int32_t i = dies[s]; i >= 0; i = next_dies[i]) give_memory(&m, p->values[i].offset, bytes_of(&p->values[i]));
     }
     p->bytes = place_partials(p, m.used);
     return TG_OK;

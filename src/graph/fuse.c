@@ -397,6 +397,7 @@ static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role 
         p->groups[g].cols = r->cols;
         p->groups[g].soft = r->soft;
     }
+    if (cls == C_COLUMN) p->groups[g].soft = false;
     inst_class out = r->reduce ? (r->rows || r->all ? C_LATE : C_COLUMN) : cls;
     for (int32_t k = 0; k < v->n_in; k++) {
         tg_status s = supply(t, p, p->operands[v->in + k], g, cls, shape);

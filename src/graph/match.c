@@ -39,7 +39,7 @@ static bool meet(matcher *m, tg_node *n, value_kind kind)
     return true;
 }
 
-static bool same_layout(const program *p, const value *v, const tg_node *n)
+bool tg_same_layout(const program *p, const value *v, const tg_node *n)
 {
     if (v->layout < 0 || !n->layout) {
         tg_layout plain = tg_layout_contiguous(n->shape), l = n->layout ? *n->layout : plain;
@@ -55,7 +55,7 @@ static bool same_layout(const program *p, const value *v, const tg_node *n)
 static int32_t input_of(matcher *m, tg_node *n)
 {
     if (n->mark) return (int32_t)n->mark - 1;
-    if (!meet(m, n, V_INPUT) || !same_layout(m->p, &m->p->values[m->next - 1], n)) return -1;
+    if (!meet(m, n, V_INPUT) || !tg_same_layout(m->p, &m->p->values[m->next - 1], n)) return -1;
     return (int32_t)m->next - 1;
 }
 

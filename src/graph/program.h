@@ -185,6 +185,8 @@ void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, t
 /* Is the plan the one that this program was made for, but for addresses? Then its values are bound to the plan's nodes. */
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p);
 uint64_t tg_plan_hash(const tg_plan *plan);
+/* Does the input still lie as it did? (Reading a value makes it contiguous.) */
+bool tg_same_layout(const program *p, const value *v, const tg_node *n);
 
 /* products.c */
 tg_status tg_plan_product(tg_tape *t, program *p, step *st); /* leaves st->product at -1 when BLAS can't read the operands in place */

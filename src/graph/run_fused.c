@@ -516,7 +516,7 @@ static bool inputs_valid(const program *p)
 {
     for (size_t i = 0; i < p->n_bound; i++) {
         const value *v = &p->values[p->bound[i]];
-        if (v->kind == V_INPUT && !tg_value_valid(v->node, v->reader)) return false;
+        if (v->kind == V_INPUT && (!tg_value_valid(v->node, v->reader) || !tg_same_layout(p, v, v->node))) return false;
     }
     return true;
 }

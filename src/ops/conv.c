@@ -15,12 +15,6 @@
 
 #include "../kernels/conv.h"
 
-typedef struct conv_attr {
-    tg_window window;   /* size: set by dw only, elsewhere it is the weight's */
-    int64_t   groups;
-    int64_t   plane[2]; /* dx: the sizes of x's last two axes */
-} conv_attr;
-
 /* ---- geometry ----------------------------------------------------------------------------------------------------- */
 
 enum { PANEL = 16384, WIDEST = 512, DEEPEST = 256 }; /* elements of a panel, of a tile's row; rows that a panel should not fall short of */
@@ -44,7 +38,7 @@ static int64_t whole(int64_t n, int64_t lanes) { return (n + lanes - 1) / lanes 
 
 /* x [N, groups in, h, w], w [groups out, in, kh, kw], y [N, groups out, count]. Their sizes are checked and there is something of y, dx
  * or dw to compute. */
-static geometry geometry_of(tg_dtype dtype, const conv_attr *a, const tg_shape *x, const tg_shape *w, const tg_shape *y)
+static geometry geometry_of(tg_dtype dtype, const tg_conv_attr *a, const tg_shape *x, const tg_shape *w, const tg_shape *y)
 {
     geometry g = {.loops = tg_fast_conv(dtype), .item = tg_dtype_size(dtype), .w = a->window, .images = x->dim[0],
                   .groups = a->groups, .in = w->dim[1], .out = w->dim[0] / a->groups, .taps = w->dim[2] * w->dim[3]};
@@ -369,7 +363,7 @@ static tg_status check_weight(const tg_call *c, const tg_shape *w, int64_t chann
 /* The result's last two axes for x and w. */
 static tg_status count_of(const tg_call *c, const tg_shape *x, const tg_shape *w, int64_t count[2])
 {
-    const conv_attr *a = c->attr;
+    const tg_conv_attr *a = c->attr;
     tg_window        window = a->window;
     memcpy(window.size, w->dim + 2, sizeof window.size);
     const tg_status s = check_weight(c, w, x->dim[1], a->groups);
@@ -378,7 +372,7 @@ static tg_status count_of(const tg_call *c, const tg_shape *x, const tg_shape *w
 
 static tg_status inputs_ok(tg_call *c)
 {
-    const conv_attr *a = c->attr;
+    const tg_conv_attr *a = c->attr;
     if (c->attr_size != sizeof *a || !tg_window_is_valid(&a->window) || a->groups < 1)
         return tg_fail(c, TG_ERR_ARG, "the attributes are none of a convolution");
     for (int i = 0; i < 2; i++) {
@@ -414,7 +408,7 @@ static tg_status conv2d_dx_infer(tg_call *c) /* {g, w} */
 {
     tg_status s = inputs_ok(c);
     if (s != TG_OK) return s;
-    const conv_attr *a = c->attr;
+    const tg_conv_attr *a = c->attr;
     const tg_shape  *g = tg_in_shape(c, 0), *w = tg_in_shape(c, 1);
     c->shape = (tg_shape){4, {g->dim[0], w->dim[1] * a->groups, a->plane[0], a->plane[1]}};
     return fits(c, g, &c->shape, w);
@@ -424,7 +418,7 @@ static tg_status conv2d_dw_infer(tg_call *c) /* {g, x} */
 {
     tg_status s = inputs_ok(c);
     if (s != TG_OK) return s;
-    const conv_attr *a = c->attr;
+    const tg_conv_attr *a = c->attr;
     const tg_shape  *g = tg_in_shape(c, 0), *x = tg_in_shape(c, 1);
     c->shape = (tg_shape){4, {g->dim[1], x->dim[1] / a->groups, a->window.size[0], a->window.size[1]}};
     return fits(c, g, x, &c->shape);
@@ -481,7 +475,7 @@ tg_tensor *tg_conv2d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv_
     static const int64_t         one[2] = {1, 1};
     const tg_node               *n = tg_check(x, "tg_conv2d"), *k = tg_check(w, "tg_conv2d");
     const tg_conv_options       *o = options ? options : &usual;
-    conv_attr                    a = {.groups = o->groups ? o->groups : 1};
+    tg_conv_attr                    a = {.groups = o->groups ? o->groups : 1};
     if (!n || !k) return NULL;
     if (!tg_window_option(n->tape, "tg_conv2d", "stride", o->stride, one, a.window.stride) ||
         !tg_window_padding(n->tape, "tg_conv2d", o->padding, a.window.padding) ||

@@ -10,22 +10,16 @@
 
 #include "../kernels/conv.h"
 
-typedef struct pool_attr {
-    tg_window window;
-    int64_t   plane[2];        /* the last two sizes of what is pooled */
-    int64_t   exclude_padding; /* avg: padding does not count */
-} pool_attr;
-
 /* The planes of a call and of its windows. */
 typedef struct planes {
-    const pool_attr *a;
+    const tg_pool_attr *a;
     int64_t          n, plane[2], count[2];
     int64_t          plane_size, count_size;
 } planes;
 
 static planes planes_of(const tg_call *c, const tg_shape *pooled)
 {
-    const pool_attr *a = c->attr;
+    const tg_pool_attr *a = c->attr;
     planes           p = {.a = a, .n = pooled->dim[0] * pooled->dim[1]};
     for (int k = 0; k < 2; k++) {
         p.plane[k] = a->plane[k];
@@ -125,7 +119,7 @@ POOL(f64, double)
 
 static tg_status attr_ok(const tg_call *c)
 {
-    const pool_attr *a = c->attr;
+    const tg_pool_attr *a = c->attr;
     bool             ok = c->attr_size == sizeof *a && tg_window_is_valid(&a->window);
     for (int k = 0; ok && k < 2; k++)
         ok = a->window.size[k] > 0 && a->window.padding[k] <= a->window.size[k] / 2 && a->window.dilation[k] == 1 && a->plane[k] >= 0;
@@ -135,7 +129,7 @@ static tg_status attr_ok(const tg_call *c)
 /* pooled: the call's result is the pooled planes, else the planes; input `i` are the others. */
 static tg_status pool_shape(tg_call *c, int i, bool pooled)
 {
-    const pool_attr *a = c->attr;
+    const tg_pool_attr *a = c->attr;
     tg_status        s = tg_window_input(c, i);
     if (s != TG_OK) return s;
     if (a->plane[0] == 0 || a->plane[1] == 0) return tg_fail(c, TG_ERR_SHAPE, "there is nothing to pool in planes of size 0");
@@ -303,7 +297,7 @@ const tg_op tg_op_avg_pool2d_dx = {
 
 /* ---- the public functions ----------------------------------------------------------------------------------------- */
 
-static bool attr_from(tg_tensor *x, const tg_pool_options *options, const char *function, pool_attr *a)
+static bool attr_from(tg_tensor *x, const tg_pool_options *options, const char *function, tg_pool_attr *a)
 {
     static const tg_pool_options usual = {.exclude_padding = false};
     static const int64_t         two[2] = {2, 2};
@@ -327,12 +321,12 @@ static bool attr_from(tg_tensor *x, const tg_pool_options *options, const char *
 
 tg_tensor *tg_max_pool2d(tg_tensor *x, const tg_pool_options *options)
 {
-    pool_attr a;
+    tg_pool_attr a;
     return attr_from(x, options, "tg_max_pool2d", &a) ? tg_record(&tg_op_max_pool2d, (tg_tensor *[]){x, x}, 2, &a, sizeof a) : NULL;
 }
 
 tg_tensor *tg_avg_pool2d(tg_tensor *x, const tg_pool_options *options)
 {
-    pool_attr a;
+    tg_pool_attr a;
     return attr_from(x, options, "tg_avg_pool2d", &a) ? tg_record(&tg_op_avg_pool2d, &x, 1, &a, sizeof a) : NULL;
 }

@@ -9,6 +9,18 @@ typedef struct tg_window {
     int64_t size[2], stride[2], padding[2], dilation[2];
 } tg_window;
 
+typedef struct tg_conv_attr {
+    tg_window window;   /* size: that of dw's result; elsewhere it is the weight's */
+    int64_t   groups;
+    int64_t   plane[2]; /* the last two sizes of dx's result */
+} tg_conv_attr;
+
+typedef struct tg_pool_attr {
+    tg_window window;
+    int64_t   plane[2];        /* the last two sizes of what is pooled */
+    int64_t   exclude_padding; /* avg: padding does not count */
+} tg_pool_attr;
+
 /* A pair of options `what`: positive, or both 0 and then the usual one. false after a sentence about `function`. */
 bool tg_window_option(tg_tape *tape, const char *function, const char *what, const int64_t given[2], const int64_t usual[2],
                       int64_t out[2]);
