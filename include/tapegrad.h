@@ -128,6 +128,8 @@ typedef struct tg_tape_options {
     void        *error_ctx; /* handed to on_error */
     tg_allocator allocator; /* zero: realloc and free */
     const char  *evaluator; /* "fused" or "reference"; NULL: the environment's TAPEGRAD_EVAL, else "fused". Another name is refused */
+    const char  *profile;   /* a file for a Chrome trace of what the tape runs; NULL: as TAPEGRAD_PROFILE says, "": none. docs/profiling.md */
+    bool         profile_summary; /* a table of it on stderr at tg_tape_free; also by TAPEGRAD_PROFILE_SUMMARY=1 */
 } tg_tape_options;
 
 /* A new empty tape, or NULL when memory ran out or an option is out of its range. */

@@ -52,8 +52,8 @@ struct tg_call {
     tg_tensor          *out;       /* vjp: the result */
     const void         *attr;      /* the op's attributes, as given to tg_record; NULL when none */
     size_t              attr_size;
-    tg_shape            shape;     /* infer writes the result's shape and dtype here, where the others find them */
-    tg_dtype            dtype;
+    tg_shape            shape;     /* infer writes the result's shape here; view and run find it. vjp: see tg_shape_of(c->out) */
+    tg_dtype            dtype;     /* of the result: infer writes it, all others find it */
     const tg_array     *x;         /* run: the inputs' values */
     tg_array            y;         /* run: where the result goes, always contiguous */
     bool                accumulate; /* run of a TG_MATMUL op: add the product to what y holds instead of overwriting it */

@@ -1,4 +1,5 @@
-/* samples_window.c - samples of what layers are made of: convolution, pooling, normalisation, embedding, masks, parts. */
+/* samples_window.c - samples of what layers are made of: convolution, pooling, normalisation, embedding, masks, parts.
+ */
 #include "samples.h"
 
 #include "../src/ops/window.h"
@@ -70,16 +71,25 @@ static tg_tensor *f_embedding(void *ctx, tg_tensor *const *in)
     (void)ctx;
     return tg_embedding(in[0], in[1]);
 }
-static tg_tensor *f_linear(void *ctx, tg_tensor *const *in) { return tg_linear(in[0], in[1], sample_inputs(ctx) > 2 ? in[2] : NULL); }
+static tg_tensor *f_linear(void *ctx, tg_tensor *const *in)
+{
+    return tg_linear(in[0], in[1], sample_inputs(ctx) > 2 ? in[2] : NULL);
+}
 static tg_tensor *f_silu(void *ctx, tg_tensor *const *in)
 {
     (void)ctx;
     return tg_silu(in[0]);
 }
-static tg_tensor *f_masked_fill(void *ctx, tg_tensor *const *in) { return tg_masked_fill(in[0], in[1], ((const sample *)ctx)->number); }
+static tg_tensor *f_masked_fill(void *ctx, tg_tensor *const *in)
+{
+    return tg_masked_fill(in[0], in[1], ((const sample *)ctx)->number);
+}
 static tg_tensor *f_tril(void *ctx, tg_tensor *const *in) { return tg_tril(in[0], ((const sample *)ctx)->start); }
 static tg_tensor *f_triu(void *ctx, tg_tensor *const *in) { return tg_triu(in[0], ((const sample *)ctx)->start); }
-static tg_tensor *f_stack(void *ctx, tg_tensor *const *in) { return tg_stack(in, sample_inputs(ctx), ((const sample *)ctx)->axis); }
+static tg_tensor *f_stack(void *ctx, tg_tensor *const *in)
+{
+    return tg_stack(in, sample_inputs(ctx), ((const sample *)ctx)->axis);
+}
 static tg_tensor *f_flatten(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
@@ -94,9 +104,9 @@ static tg_tensor *f_split(void *ctx, tg_tensor *const *in) /* sizes 1, 0 and 2; 
 
 /* ---- rows ---- */
 
-#define OPTIONS(...) \
-    {                \
-        7, { __VA_ARGS__ } \
+#define OPTIONS(...)                                                                                                   \
+    {                                                                                                                  \
+        7, { __VA_ARGS__ }                                                                                             \
     }
 #define CONV(X, W_, ...)                                                                                               \
     {                                                                                                                  \
@@ -122,17 +132,20 @@ static tg_tensor *f_split(void *ctx, tg_tensor *const *in) /* sizes 1, 0 and 2; 
         .shape = OPTIONS(__VA_ARGS__)                                                                                  \
     }
 /* Pooling x [N,C,XH,XW] to [N,C,YH,YW]. */
-#define POOL(N, C, XH, XW, YH, YW, EXCLUDE, ...)                                                             \
+#define POOL(N, C, XH, XW, YH, YW, EXCLUDE, ...)                                                                       \
     {.name = "max_pool2d", .f = f_max_pool, .in = {FLOATS(N, C, XH, XW)}, .shape = OPTIONS(__VA_ARGS__)},              \
-    {.name  = "max_pool2d_dx",                                                                                         \
-     .f     = f_pool_gradient,                                                                                         \
-     .op    = &tg_op_max_pool2d_dx,                                                                                    \
-     .in    = {{S_FIXED, SHAPE(N, C, XH, XW), -2, 2}, FLOATS(N, C, YH, YW)},                                           \
-     .start = XH,                                                                                                      \
-     .stop  = XW,                                                                                                      \
-     .shape = OPTIONS(__VA_ARGS__)},                                                                                   \
-    {.name = "avg_pool2d", .f = f_avg_pool, .in = {FLOATS(N, C, XH, XW)}, .axis = EXCLUDE,                             \
-     .shape = OPTIONS(__VA_ARGS__)},                                                                                   \
+        {.name  = "max_pool2d_dx",                                                                                     \
+         .f     = f_pool_gradient,                                                                                     \
+         .op    = &tg_op_max_pool2d_dx,                                                                                \
+         .in    = {{S_FIXED, SHAPE(N, C, XH, XW), -2, 2}, FLOATS(N, C, YH, YW)},                                       \
+         .start = XH,                                                                                                  \
+         .stop  = XW,                                                                                                  \
+         .shape = OPTIONS(__VA_ARGS__)},                                                                               \
+        {.name  = "avg_pool2d",                                                                                        \
+         .f     = f_avg_pool,                                                                                          \
+         .in    = {FLOATS(N, C, XH, XW)},                                                                              \
+         .axis  = EXCLUDE,                                                                                             \
+         .shape = OPTIONS(__VA_ARGS__)},                                                                               \
     {                                                                                                                  \
         .name = "avg_pool2d_dx", .f = f_pool_gradient, .op = &tg_op_avg_pool2d_dx, .in = {FLOATS(N, C, YH, YW)},       \
         .start = XH, .stop = XW, .axis = EXCLUDE, .shape = OPTIONS(__VA_ARGS__)                                        \
@@ -148,7 +161,7 @@ static tg_tensor *f_split(void *ctx, tg_tensor *const *in) /* sizes 1, 0 and 2; 
     }
 #define PLAIN_ROW(NAME, ...)                                                                                           \
     {                                                                                                                  \
-        .name = #NAME, .f = f_##NAME, .in = {__VA_ARGS__}                                                              \
+        .name = #NAME, .f = f_##NAME, .in = { __VA_ARGS__ }                                                            \
     }
 #define WITH(NAME, FIELD, VALUE, ...)                                                                                  \
     {                                                                                                                  \
@@ -171,7 +184,11 @@ static const sample rows[] = {
     CONV_BIAS(FLOATS(2, 1, 3, 3), FLOATS(2, 1, 2, 2), FLOATS(2), 0),
     CONV_BIAS(FLOATS(1, 2, 3, 4), FLOATS(4, 1, 3, 2), FLOATS(4), 2, 2, 1, 1, 1, 1, 2),
     CONV_BIAS(FLOATS(0, 1, 3, 3), FLOATS(2, 1, 2, 2), FLOATS(2), 0),
-    {.name = "conv2d", .f = f_conv, .in = {FLOATS(2, 3, 5, 7), FLOATS(5, 3, 3, 3), FLOATS(5)}, .shape = OPTIONS(1, 1, 1, 1), .large = true},
+    {.name  = "conv2d",
+     .f     = f_conv,
+     .in    = {FLOATS(2, 3, 5, 7), FLOATS(5, 3, 3, 3), FLOATS(5)},
+     .shape = OPTIONS(1, 1, 1, 1),
+     .large = true},
 
     CONV_GRADIENTS(1, 1, 3, 3, 1, 1, 2, 2, 2, 2, 1, 1, 0, 0, 1, 1, 1),
     CONV_GRADIENTS(2, 2, 3, 4, 3, 2, 2, 2, 2, 3, 1, 1, 0, 0, 1, 1, 1),
@@ -204,7 +221,12 @@ static const sample rows[] = {
     NORM(1, FLOATS(3, 1)),
     NORM(1, FLOATS(0, 3), FLOATS(3)),
     NORM(1, FLOATS(2, 0), FLOATS(0), FLOATS(0)),
-    {.name = "layer_norm", .f = f_layer_norm, .in = {FLOATS(31, 3), FLOATS(3), FLOATS(3)}, .axis = 1, .number = 0.2, .large = true},
+    {.name   = "layer_norm",
+     .f      = f_layer_norm,
+     .in     = {FLOATS(31, 3), FLOATS(3), FLOATS(3)},
+     .axis   = 1,
+     .number = 0.2,
+     .large  = true},
     RMS(1, FLOATS(2, 3)),
     RMS(1, FLOATS(4), FLOATS(4)),
     RMS(2, FLOATS(2, 2, 3), FLOATS(2, 3)),

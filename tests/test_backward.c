@@ -222,7 +222,7 @@ static void test_grad_misuse(void **state)
     assert_int_equal(tg_grad(NULL, NULL, 1, &x, 1, false, &g), TG_ERR_NULL);
     assert_int_equal(tg_grad(&y, NULL, 1, NULL, 1, false, &g), TG_ERR_NULL);
     assert_int_equal(tg_grad(&y, NULL, 1, &x, 1, false, NULL), TG_ERR_NULL);
-    assert_int_equal(tg_grad(&y, NULL, 0, &x, 1, false, &g), TG_ERR_NULL);
+    assert_int_equal(tg_grad(&y, NULL, 0, &x, 1, false, &g), TG_ERR_ARG);
     assert_int_equal(tg_grad(&null, NULL, 1, &x, 1, false, &g), TG_ERR_NULL);
     assert_int_equal(tg_grad(&y, NULL, 1, &null, 1, false, &g), TG_ERR_NULL);
     assert_null(g);

@@ -1,6 +1,7 @@
-/* test_conv.c - tg_conv2d and its gradients against naive loops: strides, paddings, dilations, groups, channels and planes that fill
- * several tiles, strided inputs, sizes of 0, numbers of threads; what it refuses; the loops underneath for each instruction set.
- * Inputs are multiples of 1/8, so that all sums are exact and have to agree to the last bit. */
+/* test_conv.c - tg_conv2d and its gradients against naive loops: strides, paddings, dilations, groups, channels and
+ * planes that fill several tiles, strided inputs, sizes of 0, numbers of threads; what it refuses; the loops underneath
+ * for each instruction set. Inputs are multiples of 1/8, so that all sums are exact and have to agree to the last bit.
+ */
 #include "op_test.h"
 
 #include "../src/kernels/conv.h"
@@ -34,7 +35,7 @@ static void fill(double *v, const tg_shape *s, uint64_t *seed)
 /* All by definition: y, and what the gradient g of y makes of x, w and the bias. */
 static void naive(const conv_case *k, values *v)
 {
-    const tg_conv_options *o = &k->options;
+    const tg_conv_options *o      = &k->options;
     const int64_t          groups = one_if_0(o->groups), in = k->c / groups, out = k->o / groups;
     for (int64_t i = 0; i < count_of(&v->x); i++) v->dx[i] = 0;
     for (int64_t i = 0; i < count_of(&v->w); i++) v->dw[i] = 0;
@@ -61,15 +62,17 @@ static void naive(const conv_case *k, values *v)
 
 static values *values_of(const conv_case *k)
 {
-    const tg_conv_options *o = &k->options;
-    values                *v = malloc(sizeof *v);
+    const tg_conv_options *o    = &k->options;
+    values                *v    = malloc(sizeof *v);
     uint64_t               seed = 11;
     assert_non_null(v);
     v->x = (tg_shape){4, {k->n, k->c, k->h, k->w}};
     v->w = (tg_shape){4, {k->o, k->c / one_if_0(o->groups), k->kh, k->kw}};
     v->b = (tg_shape){1, {k->o}};
-    v->y = (tg_shape){4, {k->n, k->o, out_size(k->h, k->kh, one_if_0(o->stride[0]), o->padding[0], one_if_0(o->dilation[0])),
-                          out_size(k->w, k->kw, one_if_0(o->stride[1]), o->padding[1], one_if_0(o->dilation[1]))}};
+    v->y =
+        (tg_shape){4,
+                   {k->n, k->o, out_size(k->h, k->kh, one_if_0(o->stride[0]), o->padding[0], one_if_0(o->dilation[0])),
+                    out_size(k->w, k->kw, one_if_0(o->stride[1]), o->padding[1], one_if_0(o->dilation[1]))}};
     fill(v->vx, &v->x, &seed);
     fill(v->vw, &v->w, &seed);
     fill(v->vb, &v->b, &seed);
@@ -112,19 +115,19 @@ static const conv_case cases[] = {
     {1, 2, 9, 9, 2, 3, 3, {{1, 1}, {2, 2}, {2, 2}, 0}},
     {2, 2, 10, 7, 2, 2, 3, {{2, 1}, {1, 3}, {3, 2}, 0}},
     {2, 4, 6, 5, 6, 3, 3, {{1, 1}, {1, 1}, {0}, 2}},
-    {2, 6, 5, 5, 6, 3, 3, {{1, 1}, {1, 1}, {0}, 6}},   /* each channel for itself */
+    {2, 6, 5, 5, 6, 3, 3, {{1, 1}, {1, 1}, {0}, 6}}, /* each channel for itself */
     {1, 3, 5, 5, 12, 2, 2, {{0}, {0}, {0}, 3}},
-    {1, 1, 3, 3, 2, 3, 3, {{0}, {0}, {0}, 0}},         /* one window */
-    {1, 1, 2, 2, 2, 5, 4, {{0}, {2, 1}, {0}, 0}},      /* a kernel larger than the input without its padding */
+    {1, 1, 3, 3, 2, 3, 3, {{0}, {0}, {0}, 0}},    /* one window */
+    {1, 1, 2, 2, 2, 5, 4, {{0}, {2, 1}, {0}, 0}}, /* a kernel larger than the input without its padding */
     {1, 2, 3, 3, 2, 1, 1, {{4, 4}, {0}, {0}, 0}},
-    {1, 2, 4, 4, 2, 1, 1, {{1, 1}, {3, 3}, {0}, 0}},   /* windows of nothing but padding */
+    {1, 2, 4, 4, 2, 1, 1, {{1, 1}, {3, 3}, {0}, 0}}, /* windows of nothing but padding */
     {3, 1, 28, 28, 8, 5, 5, {{0}, {0}, {0}, 0}},
     {3, 8, 12, 12, 16, 5, 5, {{0}, {0}, {0}, 0}},
     {2, 40, 9, 9, 17, 3, 3, {{1, 1}, {1, 1}, {0}, 0}}, /* more channels than a panel holds */
     {1, 3, 3, 1100, 2, 2, 3, {{1, 2}, {0, 1}, {0}, 0}},
-    {1, 2, 2, 1200, 3, 1, 2, {{0}, {0}, {0}, 0}},      /* rows longer than a tile */
+    {1, 2, 2, 1200, 3, 1, 2, {{0}, {0}, {0}, 0}}, /* rows longer than a tile */
     {1, 16, 32, 32, 3, 1, 1, {{0}, {0}, {0}, 0}},
-    {9, 2, 6, 6, 3, 3, 3, {{0}, {0}, {0}, 0}},         /* more images than chunks */
+    {9, 2, 6, 6, 3, 3, 3, {{0}, {0}, {0}, 0}}, /* more images than chunks */
     {1, 1, 40, 3, 1, 3, 3, {{0}, {0}, {0}, 0}},
 };
 
@@ -148,17 +151,22 @@ static void test_threads(void **state)
     (void)state;
     for (int threads = 1; threads <= 4; threads++) {
         tg_tape   *t = tg_tape_new(&(tg_tape_options){.seed = 5, .threads = threads});
-        tg_tensor *x = tg_param(t, "x", tg_randn(t, xs)), *w = tg_param(t, "w", tg_randn(t, ws)), *b = tg_param(t, "b", tg_randn(t, TG_SHAPE(9)));
+        tg_tensor *x = tg_param(t, "x", tg_randn(t, xs)), *w = tg_param(t, "w", tg_randn(t, ws)),
+                  *b = tg_param(t, "b", tg_randn(t, TG_SHAPE(9)));
         tg_tensor *y = tg_want(tg_conv2d(x, w, b, &(tg_conv_options){.padding = {1, 1}}));
         assert_int_equal(tg_backward(tg_sum(tg_square(y), TG_ALL_AXES, false)), TG_OK);
         tg_tensor   *all[] = {y, tg_grad_of(x), tg_grad_of(w), tg_grad_of(b)};
-        const size_t bytes = (size_t)(tg_numel(all[0]) + tg_numel(all[1]) + tg_numel(all[2]) + tg_numel(all[3])) * sizeof(float);
-        float       *got = malloc(bytes), *at = got;
+        const size_t bytes =
+            (size_t)(tg_numel(all[0]) + tg_numel(all[1]) + tg_numel(all[2]) + tg_numel(all[3])) * sizeof(float);
+        float *got = malloc(bytes), *at = got;
         assert_non_null(got);
-        for (int i = 0; i < 4; at += tg_numel(all[i++])) assert_int_equal(tg_copy_to(all[i], at, (size_t)tg_numel(all[i]) * sizeof *at), TG_OK);
+        for (int i = 0; i < 4; at += tg_numel(all[i++]))
+            assert_int_equal(tg_copy_to(all[i], at, (size_t)tg_numel(all[i]) * sizeof *at), TG_OK);
         if (first) assert_memory_equal(got, first, bytes);
-        if (first) free(got);
-        else first = got;
+        if (first)
+            free(got);
+        else
+            first = got;
         tg_tape_free(t);
     }
     free(first);
@@ -169,15 +177,17 @@ static void test_nothing(void **state)
     static const double zero[64];
     tg_tape            *t = quiet(TG_F32);
     (void)state;
-    tg_tensor *w = tg_require_grad(tg_ones(t, TG_SHAPE(2, 1, 2, 2))), *b = tg_require_grad(tensor(t, TG_F32, TG_SHAPE(2), (double[]){1, 2}));
+    tg_tensor *w = tg_require_grad(tg_ones(t, TG_SHAPE(2, 1, 2, 2))),
+              *b = tg_require_grad(tensor(t, TG_F32, TG_SHAPE(2), (double[]){1, 2}));
     tg_tensor *y = tg_conv2d(tg_zeros(t, TG_SHAPE(0, 1, 4, 4)), w, b, NULL), *got[2];
     assert_values(y, TG_F32, TG_SHAPE(0, 2, 3, 3), NULL, 0);
     assert_int_equal(tg_backward(tg_sum(y, TG_ALL_AXES, false)), TG_OK); /* no image: no gradient but zeros */
     assert_values(tg_grad_of(w), TG_F32, TG_SHAPE(2, 1, 2, 2), zero, 0);
     assert_values(tg_grad_of(b), TG_F32, TG_SHAPE(2), zero, 0);
 
-    tg_tensor *x = tg_require_grad(tg_zeros(t, TG_SHAPE(1, 0, 2, 2))), *none = tg_require_grad(tg_zeros(t, TG_SHAPE(2, 0, 1, 1)));
-    y = tg_conv2d(x, none, b, NULL); /* no channel: the bias */
+    tg_tensor *x    = tg_require_grad(tg_zeros(t, TG_SHAPE(1, 0, 2, 2))),
+              *none = tg_require_grad(tg_zeros(t, TG_SHAPE(2, 0, 1, 1)));
+    y               = tg_conv2d(x, none, b, NULL); /* no channel: the bias */
     assert_values(y, TG_F32, TG_SHAPE(1, 2, 2, 2), (double[]){1, 1, 1, 1, 2, 2, 2, 2}, 0);
     tg_tensor *seed = tg_ones_like(y);
     assert_int_equal(tg_grad(&y, &seed, 1, (tg_tensor *[]){x, none}, 2, false, got), TG_OK);
@@ -197,63 +207,88 @@ static void test_nothing(void **state)
 static void test_refused(void **state)
 {
     tg_tape   *t = quiet(TG_F32);
-    tg_tensor *x = tg_zeros(t, TG_SHAPE(1, 4, 5, 6)), *w = tg_zeros(t, TG_SHAPE(6, 4, 3, 3)), *b = tg_zeros(t, TG_SHAPE(6));
+    tg_tensor *x = tg_zeros(t, TG_SHAPE(1, 4, 5, 6)), *w = tg_zeros(t, TG_SHAPE(6, 4, 3, 3)),
+              *b = tg_zeros(t, TG_SHAPE(6));
     (void)state;
 #define CONV(...) tg_conv2d(x, w, b, &(tg_conv_options){__VA_ARGS__})
-    assert_error(t, CONV(.stride = {0, 1}), TG_ERR_ARG, "tg_conv2d: the stride is [0,1]; both are positive, or both 0 for the usual one");
-    assert_error(t, CONV(.stride = {-1, -1}), TG_ERR_ARG, "tg_conv2d: the stride is [-1,-1]; both are positive, or both 0 for the usual one");
-    assert_error(t, CONV(.dilation = {2, 0}), TG_ERR_ARG, "tg_conv2d: the dilation is [2,0]; both are positive, or both 0 for the usual one");
+    assert_error(t, CONV(.stride = {0, 1}), TG_ERR_ARG,
+                 "tg_conv2d: the stride is [0,1]; both are positive, or both 0 for the usual one");
+    assert_error(t, CONV(.stride = {-1, -1}), TG_ERR_ARG,
+                 "tg_conv2d: the stride is [-1,-1]; both are positive, or both 0 for the usual one");
+    assert_error(t, CONV(.dilation = {2, 0}), TG_ERR_ARG,
+                 "tg_conv2d: the dilation is [2,0]; both are positive, or both 0 for the usual one");
     assert_error(t, CONV(.padding = {0, -1}), TG_ERR_ARG, "tg_conv2d: the padding is [0,-1]; it can't be negative");
     assert_error(t, CONV(.groups = -2), TG_ERR_ARG, "tg_conv2d: the number of groups is -2");
     const char *inputs = "(inputs [1,4,5,6] float32, [6,4,3,3] float32, [6] float32)";
     char        text[300];
 #define SAYS(S) (snprintf(text, sizeof text, "tg_conv2d: %s %s", S, inputs), text)
     assert_error(t, CONV(.groups = 4), TG_ERR_ARG, SAYS("4 groups do not divide the weight's 6 output channels"));
-    assert_error(t, CONV(.groups = 2), TG_ERR_SHAPE, SAYS("the weight takes 4 channels in each of 2 groups, the input has 4"));
-    assert_error(t, CONV(.dilation = {3, 1}), TG_ERR_SHAPE, SAYS("the window of 7 does not fit into the height of 5 with its padding"));
-    assert_error(t, CONV(.dilation = {1, 3}), TG_ERR_SHAPE, SAYS("the window of 7 does not fit into the width of 6 with its padding"));
+    assert_error(t, CONV(.groups = 2), TG_ERR_SHAPE,
+                 SAYS("the weight takes 4 channels in each of 2 groups, the input has 4"));
+    assert_error(t, CONV(.dilation = {3, 1}), TG_ERR_SHAPE,
+                 SAYS("the window of 7 does not fit into the height of 5 with its padding"));
+    assert_error(t, CONV(.dilation = {1, 3}), TG_ERR_SHAPE,
+                 SAYS("the window of 7 does not fit into the width of 6 with its padding"));
     assert_error(t, CONV(.dilation = {INT64_MAX, 1}), TG_ERR_ARG, SAYS("padding or dilation are too large"));
     assert_error(t, CONV(.padding = {INT64_MAX / 2 + 1, 1}), TG_ERR_ARG, SAYS("padding or dilation are too large"));
     inputs = "(inputs [4,5,6] float32, [6,4,3,3] float32)";
-    assert_error(t, tg_conv2d(tg_zeros(t, TG_SHAPE(4, 5, 6)), w, NULL, NULL), TG_ERR_SHAPE, SAYS("takes 4 dimensions, [batch, channels, height, width]"));
+    assert_error(t, tg_conv2d(tg_zeros(t, TG_SHAPE(4, 5, 6)), w, NULL, NULL), TG_ERR_SHAPE,
+                 SAYS("takes 4 dimensions, [batch, channels, height, width]"));
     inputs = "(inputs [1,4,5,6] float32, [6] float32)";
-    assert_error(t, tg_conv2d(x, b, NULL, NULL), TG_ERR_SHAPE, SAYS("takes 4 dimensions, [batch, channels, height, width]"));
+    assert_error(t, tg_conv2d(x, b, NULL, NULL), TG_ERR_SHAPE,
+                 SAYS("takes 4 dimensions, [batch, channels, height, width]"));
     inputs = "(inputs [1,4,5,6] float32, [6,4,3,3] float32, [1] float32)";
-    assert_error(t, tg_conv2d(x, w, tg_zeros(t, TG_SHAPE(1)), NULL), TG_ERR_SHAPE, SAYS("the bias has one element for each of 6 output channels"));
+    assert_error(t, tg_conv2d(x, w, tg_zeros(t, TG_SHAPE(1)), NULL), TG_ERR_SHAPE,
+                 SAYS("the bias has one element for each of 6 output channels"));
     inputs = "(inputs [1,4,5,6] float32, [6,4,3,3] float64)";
-    assert_error(t, tg_conv2d(x, tg_to(w, TG_F64), NULL, NULL), TG_ERR_DTYPE, SAYS("the dtypes differ; convert one with tg_to"));
+    assert_error(t, tg_conv2d(x, tg_to(w, TG_F64), NULL, NULL), TG_ERR_DTYPE,
+                 SAYS("the dtypes differ; convert one with tg_to"));
     inputs = "(inputs [1,4,5,6] uint8, [6,4,3,3] float32)";
-    assert_error(t, tg_conv2d(tg_to(x, TG_U8), w, NULL, NULL), TG_ERR_DTYPE, SAYS("takes float32 and float64, not uint8"));
+    assert_error(t, tg_conv2d(tg_to(x, TG_U8), w, NULL, NULL), TG_ERR_DTYPE,
+                 SAYS("takes float32 or float64, got uint8; tg_to(x, TG_F32) converts"));
     inputs = "(inputs [1,4,5,6] float32, [6,4,0,3] float32)";
-    assert_error(t, tg_conv2d(x, tg_zeros(t, TG_SHAPE(6, 4, 0, 3)), NULL, NULL), TG_ERR_SHAPE, SAYS("the kernel has size 0"));
+    assert_error(t, tg_conv2d(x, tg_zeros(t, TG_SHAPE(6, 4, 0, 3)), NULL, NULL), TG_ERR_SHAPE,
+                 SAYS("the kernel has size 0"));
     assert_null(tg_conv2d(NULL, w, b, NULL));
     assert_null(tg_conv2d(x, NULL, b, NULL));
     assert_null(tg_error(t));
     tg_tape_free(t);
 }
 
-/* ---- the loops underneath ----------------------------------------------------------------------------------------- */
+/* ---- the loops underneath -----------------------------------------------------------------------------------------
+ */
 
 static void check_product(const tg_conv_loops *l, tg_dtype d, int64_t m, int64_t n, int64_t k, bool turned, int start)
 {
     enum { ROOM = 8192 };
     static double a[ROOM], p[ROOM], s[64], buffer[4][ROOM]; /* room for either dtype */
-    uint64_t      seed = (uint64_t)(m * 100 + n * 10 + k);
+    uint64_t      seed  = (uint64_t)(m * 100 + n * 10 + k);
     const int64_t p_row = n + l->lanes, c_row = n + 2;
     for (int64_t i = 0; i < m * k; i++) put(buffer[0], d, i, a[i] = (double)draw(&seed, 17) - 8);
-    for (int64_t i = 0; i < k * p_row; i++) put(buffer[1], d, i, p[i] = i % p_row < n ? (double)draw(&seed, 17) - 8 : NAN);
+    for (int64_t i = 0; i < k * p_row; i++)
+        put(buffer[1], d, i, p[i] = i % p_row < n ? (double)draw(&seed, 17) - 8 : NAN);
     for (int64_t i = 0; i < m; i++) put(buffer[3], d, i, s[i] = (double)i);
     for (int64_t i = 0; i < m * c_row; i++) put(buffer[2], d, i, 1000 + (double)i);
-    l->product(&(tg_conv_product){.m = m, .n = n, .k = k, .a = buffer[0], .a_row = turned ? 1 : k, .a_step = turned ? m : 1, .p = buffer[1],
-                                  .p_row = p_row, .c = buffer[2], .c_row = c_row, .start = start == 1 ? buffer[3] : NULL, .add = start == 2});
+    l->product(&(tg_conv_product){.m      = m,
+                                  .n      = n,
+                                  .k      = k,
+                                  .a      = buffer[0],
+                                  .a_row  = turned ? 1 : k,
+                                  .a_step = turned ? m : 1,
+                                  .p      = buffer[1],
+                                  .p_row  = p_row,
+                                  .c      = buffer[2],
+                                  .c_row  = c_row,
+                                  .start  = start == 1 ? buffer[3] : NULL,
+                                  .add    = start == 2});
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < c_row; j++) {
             const double before = 1000 + (double)(i * c_row + j);
-            double       want = j >= n || start == 2 ? before : start == 1 ? s[i] : 0;
+            double       want   = j >= n || start == 2 ? before : start == 1 ? s[i] : 0;
             for (int64_t q = 0; j < n && q < k; q++) want += (turned ? a[q * m + i] : a[i * k + q]) * p[q * p_row + j];
             if (get(buffer[2], d, i * c_row + j) != want)
-                fail_msg("%lld x %lld x %lld: [%lld,%lld] is %g, not %g", (long long)m, (long long)n, (long long)k, (long long)i, (long long)j,
-                         get(buffer[2], d, i * c_row + j), want);
+                fail_msg("%lld x %lld x %lld: [%lld,%lld] is %g, not %g", (long long)m, (long long)n, (long long)k,
+                         (long long)i, (long long)j, get(buffer[2], d, i * c_row + j), want);
         }
 }
 
@@ -279,7 +314,8 @@ static void check_rows(const tg_conv_loops *l, tg_dtype d, int64_t cols, int64_t
     for (int64_t i = 0; i < ROOM; i++) put(flat, d, i, -1);
     const tg_conv_rows r = {.plane = plane, .pitch = pitch, .step = step, .flat = flat, .rows = ROWS, .cols = cols};
     l->take_rows(&r);
-    for (int64_t i = 0; i < ROWS * cols; i++) assert_true(get(flat, d, i) == (double)(i / cols * pitch + i % cols * step));
+    for (int64_t i = 0; i < ROWS * cols; i++)
+        assert_true(get(flat, d, i) == (double)(i / cols * pitch + i % cols * step));
     l->add_rows(&r);
     for (int64_t i = 0; i < ROOM; i++) { /* what was taken is there twice */
         const bool taken = i / pitch < ROWS && i % pitch % step == 0 && i % pitch / step < cols;

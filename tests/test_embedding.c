@@ -1,5 +1,5 @@
-/* test_embedding.c - embedding, linear, masked_fill, tril, triu, split, stack, flatten: values and gradients by hand and against plain
- * loops, and what they refuse. */
+/* test_embedding.c - embedding, linear, masked_fill, tril, triu, split, stack, flatten: values and gradients by hand
+ * and against plain loops, and what they refuse. */
 #include "op_test.h"
 
 static void test_embedding(void **state)
@@ -13,23 +13,26 @@ static void test_embedding(void **state)
     for (int i = 0; i < PICKS; i++) index[i] = (double)draw(&seed, ROWS);
     for (int i = 0; i < PICKS * WIDTH; i++) {
         const int from = (int)index[i / WIDTH] * WIDTH + i % WIDTH;
-        want[i] = w[from];
+        want[i]        = w[from];
         slope[from] += g[i];
     }
     for (tg_dtype d = TG_F32; d <= TG_F64; d++)
         for (tg_dtype id = TG_I64; id <= TG_I32; id++)
             for (layout l = PLAIN; l < N_LAYOUTS; l++) {
-                tg_tape   *t = quiet(TG_F32);
-                tg_tensor *weight = tg_keep(laid(t, d, TG_SHAPE(ROWS, WIDTH), w, l)), *i = laid(t, id, TG_SHAPE(3, 4), index, l);
-                tg_tensor *y = tg_embedding(tg_require_grad(weight), i), *seeds = laid(t, d, TG_SHAPE(3, 4, WIDTH), g, l), *dw;
+                tg_tape   *t      = quiet(TG_F32);
+                tg_tensor *weight = tg_keep(laid(t, d, TG_SHAPE(ROWS, WIDTH), w, l)),
+                          *i      = laid(t, id, TG_SHAPE(3, 4), index, l);
+                tg_tensor *y      = tg_embedding(tg_require_grad(weight), i),
+                          *seeds  = laid(t, d, TG_SHAPE(3, 4, WIDTH), g, l), *dw;
                 assert_values(y, d, TG_SHAPE(3, 4, WIDTH), want, 0);
                 assert_int_equal(tg_grad(&y, &seeds, 1, &weight, 1, false, &dw), TG_OK);
                 assert_values(dw, d, TG_SHAPE(ROWS, WIDTH), slope, 0);
                 tg_tape_free(t);
             }
 
-    tg_tape   *t = quiet(TG_F32);
-    tg_tensor *weight = tensor(t, TG_F32, TG_SHAPE(2, 2), (double[]){1, 2, 3, 4}), *one = tensor(t, TG_I64, TG_SCALAR_SHAPE, (double[]){1});
+    tg_tape   *t      = quiet(TG_F32);
+    tg_tensor *weight = tensor(t, TG_F32, TG_SHAPE(2, 2), (double[]){1, 2, 3, 4}),
+              *one    = tensor(t, TG_I64, TG_SCALAR_SHAPE, (double[]){1});
     assert_values(tg_embedding(weight, one), TG_F32, TG_SHAPE(2), (double[]){3, 4}, 0);
     assert_values(tg_embedding(weight, tg_full(t, TG_I64, TG_SHAPE(0, 2), 0)), TG_F32, TG_SHAPE(0, 2, 2), NULL, 0);
     assert_error_when_read(t, tg_embedding(weight, tg_full(t, TG_I64, TG_SHAPE(2), 2)), TG_ERR_INDEX,
@@ -70,12 +73,13 @@ static void test_linear(void **state)
 
 static void test_masked_fill(void **state)
 {
-    tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){1, NAN, 3, 4, INFINITY, 6}));
+    tg_tape   *t    = quiet(TG_F64);
+    tg_tensor *x    = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){1, NAN, 3, 4, INFINITY, 6}));
     tg_tensor *mask = tensor(t, TG_BOOL, TG_SHAPE(3), (double[]){0, 1, 0}), *y = tg_masked_fill(x, mask, -INFINITY);
     (void)state;
     assert_f64(y, TG_SHAPE(2, 3), 1, -INFINITY, 3, 4, -INFINITY, 6);
-    assert_f64(gradient(y, tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){1, 2, 3, 4, 5, 6}), x), TG_SHAPE(2, 3), 1, 0, 3, 4, 0, 6);
+    assert_f64(gradient(y, tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){1, 2, 3, 4, 5, 6}), x), TG_SHAPE(2, 3), 1, 0, 3,
+               4, 0, 6);
     assert_values(tg_masked_fill(tg_arange(t, TG_I32, 3), mask, 7), TG_I32, TG_SHAPE(3), (double[]){0, 7, 2}, 0);
     assert_null(tg_masked_fill(x, tg_arange(t, TG_I64, 3), 0));
     assert_int_equal(tg_error_status(t), TG_ERR_DTYPE);
@@ -88,7 +92,8 @@ static void test_masked_fill(void **state)
 
 static void test_triangles(void **state)
 {
-    static const tg_shape of[] = {{2, {4, 4}}, {2, {3, 5}}, {2, {5, 2}}, {3, {2, 3, 3}}, {2, {1, 1}}, {2, {0, 3}}, {2, {3, 0}}};
+    static const tg_shape of[] = {{2, {4, 4}}, {2, {3, 5}}, {2, {5, 2}}, {3, {2, 3, 3}},
+                                  {2, {1, 1}}, {2, {0, 3}}, {2, {3, 0}}};
     static double         x[MOST], lower[MOST], upper[MOST];
     tg_tape              *t = quiet(TG_F32);
     (void)state;
@@ -99,7 +104,7 @@ static void test_triangles(void **state)
                 const int64_t k = diagonal == 7 ? INT64_MAX : diagonal == -7 ? INT64_MIN : diagonal;
                 for (int64_t e = 0; e < count_of(&of[i]); e++) {
                     const int64_t row = e / cols % rows, col = e % cols;
-                    x[e] = e == 0 ? NAN : (double)e; /* what is not kept is 0, not 0 times it */
+                    x[e]     = e == 0 ? NAN : (double)e; /* what is not kept is 0, not 0 times it */
                     lower[e] = col - row <= k ? x[e] : 0;
                     upper[e] = col - row >= k ? x[e] : 0;
                 }
@@ -107,7 +112,8 @@ static void test_triangles(void **state)
                 assert_values(tg_triu(laid(t, TG_F32, &of[i], x, l), k), TG_F32, &of[i], upper, 0);
                 tg_reset(t);
             }
-    assert_values(tg_tril(tg_full(t, TG_BOOL, TG_SHAPE(2, 2), 1), 0), TG_BOOL, TG_SHAPE(2, 2), (double[]){1, 0, 1, 1}, 0);
+    assert_values(tg_tril(tg_full(t, TG_BOOL, TG_SHAPE(2, 2), 1), 0), TG_BOOL, TG_SHAPE(2, 2), (double[]){1, 0, 1, 1},
+                  0);
     assert_error(t, tg_tril(tg_zeros(t, TG_SHAPE(3)), 0), TG_ERR_SHAPE, "tg_tril: takes at least 2 dimensions, not 1");
     assert_error(t, tg_triu(tg_scalar(t, 1), 0), TG_ERR_SHAPE, "tg_triu: takes at least 2 dimensions, not 0");
     assert_null(tg_tril(NULL, 0));
@@ -127,7 +133,8 @@ static void test_split(void **state)
     assert_values(part[2], TG_I64, TG_SHAPE(2, 3), (double[]){1, 2, 3, 7, 8, 9}, 0);
     assert_values(part[3], TG_I64, TG_SHAPE(2, 2), (double[]){4, 5, 10, 11}, 0);
     assert_int_equal(tg_split(x, 1, NULL, 3, part), TG_OK);
-    for (int i = 0; i < 3; i++) assert_values(part[i], TG_I64, TG_SHAPE(2, 2), (double[]){2 * i, 2 * i + 1, 2 * i + 6, 2 * i + 7}, 0);
+    for (int i = 0; i < 3; i++)
+        assert_values(part[i], TG_I64, TG_SHAPE(2, 2), (double[]){2 * i, 2 * i + 1, 2 * i + 6, 2 * i + 7}, 0);
     assert_int_equal(tg_split(x, 0, NULL, 1, part), TG_OK);
     assert_int_equal(tg_numel(part[0]), 12);
 
@@ -138,7 +145,8 @@ static void test_split(void **state)
         assert_error(t, part[0], STATUS, SENTENCE);                                                                    \
     } while (0)
     REFUSED(TG_ERR_SHAPE, "tg_split: 4 equal parts do not make up the 6 of axis 1", x, 1, NULL, 4);
-    REFUSED(TG_ERR_SHAPE, "tg_split: the sizes of the parts do not add up to the 6 of axis 1", x, 1, ((int64_t[]){2, 3}), 2);
+    REFUSED(TG_ERR_SHAPE, "tg_split: the sizes of the parts do not add up to the 6 of axis 1", x, 1,
+            ((int64_t[]){2, 3}), 2);
     REFUSED(TG_ERR_SHAPE, "tg_split: the sizes of the parts do not add up to the 6 of axis 1", x, 1,
             ((int64_t[]){INT64_MAX, INT64_MAX, 8}), 3);
     REFUSED(TG_ERR_SHAPE, "tg_split: the size of part 1 is -1", x, 1, ((int64_t[]){7, -1}), 2);
@@ -159,9 +167,12 @@ static void test_stack_and_flatten(void **state)
     tg_tape   *t = quiet(TG_F32);
     tg_tensor *a = tensor(t, TG_F32, TG_SHAPE(2, 3), (double[]){1, 2, 3, 4, 5, 6}), *b = tg_neg(a), *x;
     (void)state;
-    assert_values(tg_stack((tg_tensor *[]){a, b}, 2, 0), TG_F32, TG_SHAPE(2, 2, 3), (double[]){1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6}, 0);
-    assert_values(tg_stack((tg_tensor *[]){a, b}, 2, 1), TG_F32, TG_SHAPE(2, 2, 3), (double[]){1, 2, 3, -1, -2, -3, 4, 5, 6, -4, -5, -6}, 0);
-    assert_values(tg_stack((tg_tensor *[]){a, b}, 2, -1), TG_F32, TG_SHAPE(2, 3, 2), (double[]){1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6}, 0);
+    assert_values(tg_stack((tg_tensor *[]){a, b}, 2, 0), TG_F32, TG_SHAPE(2, 2, 3),
+                  (double[]){1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6}, 0);
+    assert_values(tg_stack((tg_tensor *[]){a, b}, 2, 1), TG_F32, TG_SHAPE(2, 2, 3),
+                  (double[]){1, 2, 3, -1, -2, -3, 4, 5, 6, -4, -5, -6}, 0);
+    assert_values(tg_stack((tg_tensor *[]){a, b}, 2, -1), TG_F32, TG_SHAPE(2, 3, 2),
+                  (double[]){1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6}, 0);
     assert_values(tg_stack(&a, 1, 0), TG_F32, TG_SHAPE(1, 2, 3), (double[]){1, 2, 3, 4, 5, 6}, 0);
     assert_null(tg_stack((tg_tensor *[]){a, NULL}, 2, 0));
     assert_null(tg_stack(NULL, 2, 0));
@@ -182,7 +193,8 @@ static void test_stack_and_flatten(void **state)
     assert_true(tg_shape_equal(tg_shape_of(tg_flatten(tg_scalar(t, 1), 0, -1)), TG_SHAPE(1)));
     assert_values(tg_flatten(a, 0, 1), TG_F32, TG_SHAPE(6), (double[]){1, 2, 3, 4, 5, 6}, 0);
     assert_error(t, tg_flatten(x, 2, 1), TG_ERR_SHAPE, "tg_flatten: axis 2 comes after axis 1");
-    assert_error(t, tg_flatten(x, 0, 4), TG_ERR_SHAPE, "tg_flatten: axis 4 is outside the 4 axes of the input [2,3,1,4]");
+    assert_error(t, tg_flatten(x, 0, 4), TG_ERR_SHAPE,
+                 "tg_flatten: axis 4 is outside the 4 axes of the input [2,3,1,4]");
     assert_null(tg_flatten(NULL, 0, 1));
     assert_null(tg_error(t));
     tg_tape_free(t);

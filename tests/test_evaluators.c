@@ -17,7 +17,7 @@
 
 #include "random_graph.h"
 
-enum { SCENARIOS = 1500, GRAPHS = 6, STEPS = 6, FUSED = 0, REFERENCE = 1, DRY = 2, SIDES = 3 };
+enum { SCENARIOS = 8000, GRAPHS = 6, STEPS = 6, FUSED = 0, REFERENCE = 1, DRY = 2, SIDES = 3 };
 
 /* A scenario, and how much of it is run. */
 typedef struct scenario {
@@ -101,6 +101,7 @@ static void compare(scenario *s, tg_tensor *a, tg_tensor *b, const char *what, i
     const void *x = tg_data(a), *y = tg_data(b);
     if (!x != !y) disagree(s, "%s %d: value %s (%s)", what, which, x ? "is there" : "is missing",
                            tg_error(s->side[x ? REFERENCE : FUSED].tape));
+    if (!x || !y) compare_errors(s, TG_OK, TG_OK, what);
     if (x && y && !s->failed) compare_numbers(s, x, y, tg_dtype_of(a), tg_numel(a), what, which);
 }
 
@@ -163,7 +164,7 @@ static void record(scenario *s, const rg_graph *g)
 {
     s->current = g;
     s->single = s->single || g->single; /* gradients last from step to step */
-    s->tolerance = s->single ? 1e-5 : s->size < 2 ? 1e-12 : 1e-11; /* plain sums of 40,000 numbers round more */
+    s->tolerance = s->single ? 1e-4 : s->size < 2 ? 1e-12 : 1e-11; /* plain sums of 40,000 numbers round more */
     memset(s->value, 0, sizeof s->value);
     for (int i = 0; i < g->n && !s->failed; i++) {
         for (int side = 0; side <= REFERENCE; side++) s->value[side][i] = rg_record(g, i, &s->side[side], s->value[side], s->now);
@@ -261,7 +262,9 @@ static void differentiate(scenario *s, const rg_graph *g)
         status[side] = loss[side] ? tg_grad(&loss[side], NULL, 1, s->side[side].param, n, false, grads[side]) : TG_OK;
     }
     compare_errors(s, status[FUSED], status[REFERENCE], "tg_grad");
-    s->nan = s->nan || (loss[REFERENCE] && isnan(tg_item(loss[REFERENCE])));
+    if (loss[FUSED]) compare(s, loss[FUSED], loss[REFERENCE], "loss", 0);
+    if (loss[REFERENCE]) s->nan = s->nan || isnan(tg_item(loss[REFERENCE]));
+    tg_clear_error(s->side[REFERENCE].tape);
     for (int k = 0; k < n; k++) compare(s, grads[FUSED][k], grads[REFERENCE][k], "tg_grad of parameter", k);
 }
 
@@ -345,6 +348,33 @@ static int64_t number_from(const char *name, int64_t otherwise)
     return text && *text ? strtoll(text, NULL, 10) : otherwise;
 }
 
+static void run_scenario(scenario *s, uint64_t seed, int *bad)
+{
+    *s = (scenario){.seed = seed, .steps = 1 + (int)(seed % STEPS)};
+    if (agrees(s)) return;
+    ++*bad;
+    fprintf(stderr, "scenario %llu: %s\n", (unsigned long long)s->seed, s->why);
+    reduce(s);
+}
+
+/* Scenarios in which the evaluators once disagreed. */
+static void test_found_before(void **state)
+{
+    static const uint64_t seeds[] = {
+        874, 2385, 2691, /* a gradient read, and so made contiguous, between two backwards of a program that is replayed */
+        1151,            /* a reduction changed the columns of a group in which columns were computed */
+        16207,           /* a slice of what is computed again in the same group */
+        106227,          /* a gradient of few rows added in place, once for each piece of long rows */
+    };
+    int       bad = 0;
+    scenario *s = calloc(1, sizeof *s);
+    (void)state;
+    assert_non_null(s);
+    for (size_t k = 0; k < sizeof seeds / sizeof *seeds; k++) run_scenario(s, seeds[k], &bad);
+    free(s);
+    assert_int_equal(bad, 0);
+}
+
 static void test_random_graphs(void **state)
 {
     const int64_t n = number_from("TAPEGRAD_FUZZ", SCENARIOS), first = number_from("TAPEGRAD_FUZZ_SEED", 1);
@@ -352,13 +382,7 @@ static void test_random_graphs(void **state)
     scenario     *s = calloc(1, sizeof *s);
     (void)state;
     assert_non_null(s);
-    for (int64_t k = 0; k < n && bad < 5; k++) {
-        *s = (scenario){.seed = (uint64_t)(first + k), .steps = 1 + (int)((first + k) % STEPS)};
-        if (agrees(s)) continue;
-        bad++;
-        fprintf(stderr, "scenario %llu: %s\n", (unsigned long long)s->seed, s->why);
-        reduce(s);
-    }
+    for (int64_t k = 0; k < n && bad < 5; k++) run_scenario(s, (uint64_t)(first + k), &bad);
     free(s);
     assert_int_equal(bad, 0);
 }
@@ -366,6 +390,7 @@ static void test_random_graphs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found_before),
         cmocka_unit_test(test_random_graphs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

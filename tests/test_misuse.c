@@ -405,8 +405,7 @@ static void test_files(void **state)
     STAT(NULL, tg_save_tensors(ABSENT, &none, &e->m23, 1));
     NONE(tg_save_tensors(ABSENT, &a, NULL, 1) == TG_ERR_NULL);
     NONE(tg_save_tensors(ABSENT, &a, (tg_tensor *[]){NULL}, 1) == TG_ERR_NULL);
-    NONE(tg_save_tensors(ABSENT, &a, &e->m23, -1) != TG_OK || true);
-    tg_clear_error(e->t);
+    NONE(tg_save_tensors(ABSENT, &a, &e->m23, -1) == TG_ERR_ARG);
     STAT(STALE, tg_save_tensors(ABSENT, &a, &e->stale, 1));
     STAT(ARG, tg_save_tensors(ABSENT, twice, both, 2));
     STAT(TAPE, tg_save_tensors(ABSENT, names, mixed, 2));
@@ -479,13 +478,12 @@ static void test_gradcheck(void **state)
     NONE(tg_gradcheck(nothing, NULL, (tg_tensor *[]){NULL}, 1, NULL, NULL) == TG_ERR_NULL);
     STAT(NULL, tg_gradcheck(NULL, NULL, &x, 1, NULL, NULL));
     STAT(STALE, tg_gradcheck(nothing, NULL, &e->stale, 1, NULL, NULL));
-    COND(DTYPE, tg_gradcheck(nothing, NULL, &f, 1, NULL, NULL));
+    STAT(ARG, tg_gradcheck(nothing, NULL, &f, 1, NULL, NULL)); /* nothing of f64 to vary */
     STAT(ARG, tg_gradcheck(nothing, NULL, &x, 1, &(tg_gradcheck_options){.order = 3}, NULL));
     STAT(ARG, tg_gradcheck(nothing, NULL, &x, 1, &(tg_gradcheck_options){.eps = -1}, NULL));
     STAT(ARG, tg_gradcheck(nothing, NULL, &x, 1, &(tg_gradcheck_options){.directions = 65}, NULL));
     STAT(ARG, tg_gradcheck(nothing, NULL, &x, 1, &(tg_gradcheck_options){.rtol = NAN}, NULL));
-    NONE(tg_gradcheck(nothing, NULL, &x, 1, NULL, NULL) != TG_OK || !tg_error(e->t));
-    tg_clear_error(e->t);
+    STAT(NULL, tg_gradcheck(nothing, NULL, &x, 1, NULL, NULL));
     STAT(TAPE, tg_gradcheck(elsewhere, e->other, &x, 1, NULL, NULL));
     STAT(STALE, tg_gradcheck(elsewhere, e->stale, &x, 1, NULL, NULL));
     STAT(TAPE, tg_gradcheck(nothing, NULL, (tg_tensor *[]){x, e->other}, 2, NULL, NULL));

@@ -1,8 +1,9 @@
-/* test_norm_ops.c - tg_layer_norm and tg_rms_norm against loops in long double, first and second derivatives against those of the same
- * formula written out; rows without spread; what they refuse. */
+/* test_norm_ops.c - tg_layer_norm and tg_rms_norm against loops in long double, first and second derivatives against
+ * those of the same formula written out; rows without spread; what they refuse. */
 #include "op_test.h"
 
-static void model(bool centred, int64_t rows, int64_t n, const double *x, const double *w, const double *b, double eps, double *y)
+static void model(bool centred, int64_t rows, int64_t n, const double *x, const double *w, const double *b, double eps,
+                  double *y)
 {
     for (int64_t r = 0; r < rows; r++) {
         long double mean = 0, square = 0;
@@ -16,23 +17,24 @@ static void model(bool centred, int64_t rows, int64_t n, const double *x, const 
 static const struct {
     tg_shape x;
     int      axes;
-} shapes[] = {{{1, {5}}, 1}, {{2, {3, 4}}, 1}, {{2, {3, 4}}, 2}, {{3, {2, 3, 100}}, 1}, {{3, {2, 3, 10}}, 2}, {{4, {2, 2, 3, 7}}, 3},
-              {{2, {40, 33}}, 1}, {{2, {5, 1}}, 1}, {{2, {0, 4}}, 1}, {{2, {4, 0}}, 1}};
+} shapes[] = {{{1, {5}}, 1},          {{2, {3, 4}}, 1},   {{2, {3, 4}}, 2}, {{3, {2, 3, 100}}, 1}, {{3, {2, 3, 10}}, 2},
+              {{4, {2, 2, 3, 7}}, 3}, {{2, {40, 33}}, 1}, {{2, {5, 1}}, 1}, {{2, {0, 4}}, 1},      {{2, {4, 0}}, 1}};
 
 static void check_values(tg_dtype d, const tg_shape *xs, int axes, const double *x, const double *w, const double *b)
 {
     static double want[MOST];
     const double  tolerance = d == TG_F32 ? 2e-5 : 1e-12;
-    tg_shape      last = {.rank = axes};
+    tg_shape      last      = {.rank = axes};
     for (int k = 0; k < axes; k++) last.dim[k] = xs->dim[xs->rank - axes + k];
     const int64_t n = count_of(&last), rows = n ? count_of(xs) / n : 0;
     for (layout l = PLAIN; l < N_LAYOUTS; l++)
         for (int form = 0; form < 4; form++) {
-            tg_tape   *t = quiet(TG_F32);
+            tg_tape   *t  = quiet(TG_F32);
             tg_tensor *in = laid(t, d, xs, x, l), *weight = form > 0 ? laid(t, d, &last, w, l) : NULL;
             tg_tensor *bias = form > 1 ? laid(t, d, &last, b, l) : NULL;
             model(form < 3, rows, n, x, weight ? w : NULL, form == 2 ? b : NULL, 1e-5, want);
-            assert_values(form < 3 ? tg_layer_norm(in, axes, weight, bias, 1e-5) : tg_rms_norm(in, axes, weight, 1e-5), d, xs, want, tolerance);
+            assert_values(form < 3 ? tg_layer_norm(in, axes, weight, bias, 1e-5) : tg_rms_norm(in, axes, weight, 1e-5),
+                          d, xs, want, tolerance);
             tg_tape_free(t);
         }
 }
@@ -63,14 +65,16 @@ static void test_derivatives(void **state)
 {
     (void)state;
     for (int centred = 0; centred < 2; centred++) {
-        tg_tape   *t = quiet(TG_F64);
-        tg_tensor *x = tg_require_grad(tg_randn(t, TG_SHAPE(3, 5))), *seed = tg_require_grad(tg_randn(t, TG_SHAPE(3, 5)));
-        tg_tensor *u = tg_randn(t, TG_SHAPE(3, 5)), *y[2], *dx[2];
-        y[0] = written_out(x, centred, 0.01);
-        y[1] = centred ? tg_layer_norm(x, 1, NULL, NULL, 0.01) : tg_rms_norm(x, 1, NULL, 0.01);
+        tg_tape   *t    = quiet(TG_F64);
+        tg_tensor *x    = tg_require_grad(tg_randn(t, TG_SHAPE(3, 5))),
+                  *seed = tg_require_grad(tg_randn(t, TG_SHAPE(3, 5)));
+        tg_tensor *u    = tg_randn(t, TG_SHAPE(3, 5)), *y[2], *dx[2];
+        y[0]            = written_out(x, centred, 0.01);
+        y[1]            = centred ? tg_layer_norm(x, 1, NULL, NULL, 0.01) : tg_rms_norm(x, 1, NULL, 0.01);
         for (int i = 0; i < 2; i++) dx[i] = gradient(y[i], seed, x);
         assert_values(dx[1], TG_F64, TG_SHAPE(3, 5), tg_data_f64(dx[0]), 1e-12);
-        tg_tensor *again[2] = {gradient(dx[0], u, x), gradient(dx[1], u, x)}, *by_seed[2] = {gradient(dx[0], u, seed), gradient(dx[1], u, seed)};
+        tg_tensor *again[2]   = {gradient(dx[0], u, x), gradient(dx[1], u, x)},
+                  *by_seed[2] = {gradient(dx[0], u, seed), gradient(dx[1], u, seed)};
         assert_values(again[1], TG_F64, TG_SHAPE(3, 5), tg_data_f64(again[0]), 1e-11);
         assert_values(by_seed[1], TG_F64, TG_SHAPE(3, 5), tg_data_f64(by_seed[0]), 1e-12);
         tg_tensor *third[2] = {gradient(again[0], u, x), gradient(again[1], u, x)};
@@ -79,18 +83,18 @@ static void test_derivatives(void **state)
     }
 }
 
-/* A row of one number has no spread: the value is 0 and the gradient finite, as long as eps > 0. A row that no gradient comes to gives
- * none, even where the slope is infinite. */
+/* A row of one number has no spread: the value is 0 and the gradient finite, as long as eps > 0. A row that no gradient
+ * comes to gives none, even where the slope is infinite. */
 static void test_no_spread(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
     tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){4, 4, 4, 1, 2, 3})), *dx;
     (void)state;
     tg_tensor *y = tg_layer_norm(x, 1, NULL, NULL, 0.25);
-    dx = gradient(y, tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){3, 0, 0, 0, 0, 0}), x);
+    dx           = gradient(y, tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){3, 0, 0, 0, 0, 0}), x);
     assert_f64(tg_slice(y, 0, 0, 1, 1), TG_SHAPE(1, 3), 0, 0, 0);
     assert_f64(dx, TG_SHAPE(2, 3), 4, -2, -2, 0, 0, 0); /* (g - mean g) / sqrt(0.25) */
-    y = tg_layer_norm(x, 1, NULL, NULL, 0);
+    y  = tg_layer_norm(x, 1, NULL, NULL, 0);
     dx = gradient(y, tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){0, 0, 0, 0, 0, 0}), x);
     assert_f64(dx, TG_SHAPE(2, 3), 0, 0, 0, 0, 0, 0);
     tg_tape_free(t);
@@ -101,14 +105,21 @@ static void test_refused(void **state)
     tg_tape   *t = quiet(TG_F32);
     tg_tensor *x = tg_zeros(t, TG_SHAPE(2, 3)), *w = tg_zeros(t, TG_SHAPE(3)), *wrong = tg_zeros(t, TG_SHAPE(2));
     (void)state;
-    assert_error(t, tg_layer_norm(x, 0, w, w, 1e-5), TG_ERR_SHAPE, "tg_layer_norm: can't normalise over 0 axes of the input [2,3]");
-    assert_error(t, tg_rms_norm(x, 3, w, 1e-5), TG_ERR_SHAPE, "tg_rms_norm: can't normalise over 3 axes of the input [2,3]");
-    assert_error(t, tg_layer_norm(x, 1, wrong, w, 1e-5), TG_ERR_SHAPE, "tg_layer_norm: the weight is [2], the normalised axes are [3]");
-    assert_error(t, tg_layer_norm(x, 1, w, wrong, 1e-5), TG_ERR_SHAPE, "tg_layer_norm: the bias is [2], the normalised axes are [3]");
-    assert_error(t, tg_layer_norm(x, 2, w, NULL, 1e-5), TG_ERR_SHAPE, "tg_layer_norm: the weight is [3], the normalised axes are [2,3]");
-    assert_error(t, tg_layer_norm(x, 1, w, w, -1), TG_ERR_ARG, "tg_layer_norm: eps is -1; it is finite and not negative");
+    assert_error(t, tg_layer_norm(x, 0, w, w, 1e-5), TG_ERR_SHAPE,
+                 "tg_layer_norm: can't normalise over 0 axes of the input [2,3]");
+    assert_error(t, tg_rms_norm(x, 3, w, 1e-5), TG_ERR_SHAPE,
+                 "tg_rms_norm: can't normalise over 3 axes of the input [2,3]");
+    assert_error(t, tg_layer_norm(x, 1, wrong, w, 1e-5), TG_ERR_SHAPE,
+                 "tg_layer_norm: the weight is [2], the normalised axes are [3]");
+    assert_error(t, tg_layer_norm(x, 1, w, wrong, 1e-5), TG_ERR_SHAPE,
+                 "tg_layer_norm: the bias is [2], the normalised axes are [3]");
+    assert_error(t, tg_layer_norm(x, 2, w, NULL, 1e-5), TG_ERR_SHAPE,
+                 "tg_layer_norm: the weight is [3], the normalised axes are [2,3]");
+    assert_error(t, tg_layer_norm(x, 1, w, w, -1), TG_ERR_ARG,
+                 "tg_layer_norm: eps is -1; it is finite and not negative");
     assert_error(t, tg_rms_norm(x, 1, w, NAN), TG_ERR_ARG, "tg_rms_norm: eps is nan; it is finite and not negative");
-    assert_error(t, tg_rms_norm(tg_to(x, TG_I64), 1, w, 1e-5), TG_ERR_DTYPE, "tg_rms_norm: takes float32 and float64, not int64");
+    assert_error(t, tg_rms_norm(tg_to(x, TG_I64), 1, w, 1e-5), TG_ERR_DTYPE,
+                 "tg_rms_norm: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     assert_null(tg_layer_norm(x, 1, tg_to(w, TG_F64), NULL, 1e-5));
     assert_int_equal(tg_error_status(t), TG_ERR_DTYPE);
     tg_clear_error(t);

@@ -1,5 +1,6 @@
-/* test_pool.c - tg_max_pool2d and tg_avg_pool2d and their gradients against naive loops: kernels, strides, paddings, odd sizes, ties, NaN
- * and infinities, strided inputs, numbers of threads; what they refuse; the 2 x 2 loops of each instruction set. */
+/* test_pool.c - tg_max_pool2d and tg_avg_pool2d and their gradients against naive loops: kernels, strides, paddings,
+ * odd sizes, ties, NaN and infinities, strided inputs, numbers of threads; what they refuse; the 2 x 2 loops of each
+ * instruction set. */
 #include "op_test.h"
 
 #include "../src/kernels/conv.h"
@@ -24,7 +25,7 @@ static void option(const int64_t given[2], const int64_t usual[2], int64_t out[2
 static void naive(const pool_case *c, values *v)
 {
     const tg_shape *xs = &c->x;
-    const int64_t  *p = c->options.padding;
+    const int64_t  *p  = c->options.padding;
     int64_t         kernel[2], stride[2];
     option(c->options.kernel, (int64_t[]){2, 2}, kernel);
     option(c->options.stride, kernel, stride);
@@ -40,12 +41,12 @@ static void naive(const pool_case *c, values *v)
                 const int64_t row = at[2] * stride[0] - p[0] + a, col = at[3] * stride[1] - p[1] + b;
                 if (row < 0 || row >= xs->dim[2] || col < 0 || col >= xs->dim[3]) continue;
                 const int64_t k = position(xs, (int64_t[]){at[0], at[1], row, col});
-                inside[n++] = k;
+                inside[n++]     = k;
                 sum += v->x[k];
                 if (best < 0 || v->x[k] > v->x[best] || (isnan(v->x[k]) && !isnan(v->x[best]))) best = k;
             }
         const double share = c->options.exclude_padding ? (double)n : (double)(kernel[0] * kernel[1]);
-        v->max[i] = v->x[best];
+        v->max[i]          = v->x[best];
         v->max_dx[best] += v->g[i];
         v->avg[i] = sum / share;
         for (int64_t k = 0; k < n; k++) v->avg_dx[inside[k]] += v->g[i] / share;
@@ -54,7 +55,7 @@ static void naive(const pool_case *c, values *v)
 
 static void check_pool(const pool_case *c, const values *v, tg_dtype d, layout l, bool largest)
 {
-    tg_tape     *t = quiet(TG_F32);
+    tg_tape     *t         = quiet(TG_F32);
     const double tolerance = largest ? 0 : d == TG_F32 ? 1e-5 : 1e-13;
     tg_tensor   *x = laid(t, d, &c->x, v->x, l), *g = laid(t, d, &v->y, v->g, l), *dx;
     if (l == PLAIN) x = tg_require_grad(x);
@@ -69,23 +70,15 @@ static void check_pool(const pool_case *c, const values *v, tg_dtype d, layout l
 }
 
 static const pool_case cases[] = {
-    {{4, {2, 3, 4, 6}}, {{0}, {0}, {0}, false}},
-    {{4, {1, 1, 2, 2}}, {{0}, {0}, {0}, false}},
+    {{4, {2, 3, 4, 6}}, {{0}, {0}, {0}, false}},          {{4, {1, 1, 2, 2}}, {{0}, {0}, {0}, false}},
     {{4, {1, 2, 5, 7}}, {{0}, {0}, {0}, false}}, /* a row and a column are left over */
-    {{4, {2, 2, 8, 24}}, {{2, 2}, {2, 2}, {0}, false}},
-    {{4, {1, 2, 4, 62}}, {{2, 2}, {0}, {0}, false}},
-    {{4, {1, 2, 3, 66}}, {{2, 2}, {0}, {0}, false}},
-    {{4, {2, 1, 6, 6}}, {{3, 3}, {1, 1}, {0}, false}},
-    {{4, {2, 1, 6, 6}}, {{3, 3}, {2, 2}, {1, 1}, false}},
-    {{4, {2, 1, 6, 6}}, {{3, 3}, {2, 2}, {1, 1}, true}},
-    {{4, {1, 2, 5, 4}}, {{2, 3}, {1, 2}, {1, 0}, true}},
-    {{4, {1, 2, 5, 4}}, {{2, 2}, {2, 2}, {1, 1}, false}},
-    {{4, {1, 1, 9, 9}}, {{2, 2}, {4, 3}, {0}, false}},
-    {{4, {3, 2, 4, 5}}, {{1, 1}, {0}, {0}, false}},
-    {{4, {1, 1, 4, 5}}, {{4, 5}, {0}, {0}, false}},
-    {{4, {1, 1, 1, 1}}, {{7, 7}, {1, 1}, {3, 3}, true}},
-    {{4, {0, 2, 4, 4}}, {{0}, {0}, {0}, false}},
-    {{4, {2, 0, 4, 4}}, {{0}, {0}, {0}, false}},
+    {{4, {2, 2, 8, 24}}, {{2, 2}, {2, 2}, {0}, false}},   {{4, {1, 2, 4, 62}}, {{2, 2}, {0}, {0}, false}},
+    {{4, {1, 2, 3, 66}}, {{2, 2}, {0}, {0}, false}},      {{4, {2, 1, 6, 6}}, {{3, 3}, {1, 1}, {0}, false}},
+    {{4, {2, 1, 6, 6}}, {{3, 3}, {2, 2}, {1, 1}, false}}, {{4, {2, 1, 6, 6}}, {{3, 3}, {2, 2}, {1, 1}, true}},
+    {{4, {1, 2, 5, 4}}, {{2, 3}, {1, 2}, {1, 0}, true}},  {{4, {1, 2, 5, 4}}, {{2, 2}, {2, 2}, {1, 1}, false}},
+    {{4, {1, 1, 9, 9}}, {{2, 2}, {4, 3}, {0}, false}},    {{4, {3, 2, 4, 5}}, {{1, 1}, {0}, {0}, false}},
+    {{4, {1, 1, 4, 5}}, {{4, 5}, {0}, {0}, false}},       {{4, {1, 1, 1, 1}}, {{7, 7}, {1, 1}, {3, 3}, true}},
+    {{4, {0, 2, 4, 4}}, {{0}, {0}, {0}, false}},          {{4, {2, 0, 4, 4}}, {{0}, {0}, {0}, false}},
 };
 
 /* kinds: 0 distinct enough, 1 many ties, 2 with NaN and infinities (the means of which are not compared). */
@@ -115,16 +108,17 @@ static void test_values(void **state)
 static void test_by_hand(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 2, 4), (double[]){-INFINITY, -INFINITY, 3, NAN, -INFINITY, -INFINITY, NAN, 5}));
+    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 2, 4),
+                                          (double[]){-INFINITY, -INFINITY, 3, NAN, -INFINITY, -INFINITY, NAN, 5}));
     tg_tensor *y = tg_max_pool2d(x, NULL), *g = tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 2), (double[]){2, 7}), *dx, *ddx;
     (void)state;
     assert_f64(y, TG_SHAPE(1, 1, 1, 2), -INFINITY, NAN);
     assert_int_equal(tg_grad(&y, &g, 1, &x, 1, false, &dx), TG_OK);
     assert_f64(dx, TG_SHAPE(1, 1, 2, 4), 2, 0, 0, 7, 0, 0, 0, 0);
-    x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 3), (double[]){1, 4, 2}));
+    x                       = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 3), (double[]){1, 4, 2}));
     const tg_pool_options o = {.kernel = {1, 2}, .stride = {1, 1}};
-    y = tg_square(tg_max_pool2d(x, &o)); /* both windows see the 4: y' = 2 (4 + 4), y'' = 4 */
-    dx = gradient(y, tg_ones_like(y), x);
+    y                       = tg_square(tg_max_pool2d(x, &o)); /* both windows see the 4: y' = 2 (4 + 4), y'' = 4 */
+    dx                      = gradient(y, tg_ones_like(y), x);
     assert_f64(dx, TG_SHAPE(1, 1, 1, 3), 0, 16, 0);
     ddx = gradient(dx, tg_ones_like(dx), x);
     assert_f64(ddx, TG_SHAPE(1, 1, 1, 3), 0, 4, 0);
@@ -145,8 +139,10 @@ static void test_threads(void **state)
         assert_non_null(got);
         assert_int_equal(tg_copy_to(tg_grad_of(x), got, N * sizeof *got), TG_OK);
         if (first) assert_memory_equal(got, first, N * sizeof *got);
-        if (first) free(got);
-        else first = got;
+        if (first)
+            free(got);
+        else
+            first = got;
         tg_tape_free(t);
     }
     free(first);
@@ -158,21 +154,26 @@ static void test_refused(void **state)
     tg_tensor *x = tg_zeros(t, TG_SHAPE(1, 2, 3, 4));
     (void)state;
 #define POOL(...) tg_max_pool2d(x, &(tg_pool_options){__VA_ARGS__})
-    assert_error(t, POOL(.kernel = {2, 0}), TG_ERR_ARG, "tg_max_pool2d: the kernel is [2,0]; both are positive, or both 0 for the usual one");
-    assert_error(t, POOL(.stride = {0, 1}), TG_ERR_ARG, "tg_max_pool2d: the stride is [0,1]; both are positive, or both 0 for the usual one");
+    assert_error(t, POOL(.kernel = {2, 0}), TG_ERR_ARG,
+                 "tg_max_pool2d: the kernel is [2,0]; both are positive, or both 0 for the usual one");
+    assert_error(t, POOL(.stride = {0, 1}), TG_ERR_ARG,
+                 "tg_max_pool2d: the stride is [0,1]; both are positive, or both 0 for the usual one");
     assert_error(t, POOL(.padding = {-1, 0}), TG_ERR_ARG, "tg_max_pool2d: the padding is [-1,0]; it can't be negative");
     assert_error(t, POOL(.padding = {1, 2}), TG_ERR_ARG,
                  "tg_max_pool2d: the padding of 2 is more than half the kernel of 2: a window could see nothing");
     assert_error(t, POOL(.kernel = {4, 2}), TG_ERR_SHAPE,
-                 "tg_max_pool2d: the window of 4 does not fit into the height of 3 with its padding (inputs [1,2,3,4] float32, [1,2,3,4] float32)");
-    assert_error(t, tg_avg_pool2d(x, &(tg_pool_options){.kernel = {2, 9}}), TG_ERR_SHAPE,
-                 "tg_avg_pool2d: the window of 9 does not fit into the width of 4 with its padding (input [1,2,3,4] float32)");
+                 "tg_max_pool2d: the window of 4 does not fit into the height of 3 with its padding (inputs [1,2,3,4] "
+                 "float32, [1,2,3,4] float32)");
+    assert_error(
+        t, tg_avg_pool2d(x, &(tg_pool_options){.kernel = {2, 9}}), TG_ERR_SHAPE,
+        "tg_avg_pool2d: the window of 9 does not fit into the width of 4 with its padding (input [1,2,3,4] float32)");
     assert_error(t, tg_avg_pool2d(tg_zeros(t, TG_SHAPE(2, 3)), NULL), TG_ERR_SHAPE,
                  "tg_avg_pool2d: takes 4 dimensions, [batch, channels, height, width] (input [2,3] float32)");
-    assert_error(t, tg_avg_pool2d(tg_to(x, TG_I64), NULL), TG_ERR_DTYPE,
-                 "tg_avg_pool2d: takes float32 and float64, not int64 (input [1,2,3,4] int64)");
-    assert_error(t, tg_avg_pool2d(tg_zeros(t, TG_SHAPE(1, 1, 0, 3)), &(tg_pool_options){.padding = {1, 0}}), TG_ERR_SHAPE,
-                 "tg_avg_pool2d: there is nothing to pool in planes of size 0 (input [1,1,0,3] float32)");
+    assert_error(
+        t, tg_avg_pool2d(tg_to(x, TG_I64), NULL), TG_ERR_DTYPE,
+        "tg_avg_pool2d: takes float32 or float64, got int64; tg_to(x, TG_F32) converts (input [1,2,3,4] int64)");
+    assert_error(t, tg_avg_pool2d(tg_zeros(t, TG_SHAPE(1, 1, 0, 3)), &(tg_pool_options){.padding = {1, 0}}),
+                 TG_ERR_SHAPE, "tg_avg_pool2d: there is nothing to pool in planes of size 0 (input [1,1,0,3] float32)");
     assert_null(tg_max_pool2d(NULL, NULL));
     assert_null(tg_avg_pool2d(NULL, NULL));
     assert_null(tg_error(t));
@@ -196,7 +197,8 @@ static void check_2x2(const tg_conv_loops *l, tg_dtype d, int64_t n, uint64_t *s
         for (int i = 1; i < 4; i++)
             if (w[i] > w[best] || (isnan(w[i]) && !isnan(w[best]))) best = i;
         assert_true(near(get(bytes[2], d, k), w[best], 0));
-        for (int i = 0; i < 4; i++) assert_true(get(bytes[4 + i / 2], d, 2 * k + i % 2) == (i == best ? 1 + (double)k : 0));
+        for (int i = 0; i < 4; i++)
+            assert_true(get(bytes[4 + i / 2], d, 2 * k + i % 2) == (i == best ? 1 + (double)k : 0));
     }
     assert_true(get(bytes[2], d, n) == -5 && get(bytes[4], d, 2 * n) == -5 && get(bytes[5], d, 2 * n) == -5);
 }

@@ -1,6 +1,6 @@
 /* backward.c - the reversed walk: each node's rule turns the gradient of its result into gradients of its inputs, which are added up
  * and summed over broadcast axes here and nowhere else. Rules call ops, so gradients are recorded like everything else. */
-#include "graph.h"
+#include "profile.h"
 
 /* ---- adjoints: what has arrived at a node so far ------------------------------------------------------------------ */
 
@@ -101,25 +101,29 @@ static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
     return tg_sum_to(g, in->shape);
 }
 
-static tg_status step_node(tg_tape *t, tg_node *n, tg_tensor *g, size_t *pending)
+static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, size_t *pending)
 {
     enum { FEW = 8 };
+    tg_tape   *t = c->tape;
     tg_tensor *few[FEW], **in = few;
-    size_t     bytes = n->n_in * sizeof *in;
-    if (n->n_in > FEW && !(in = tg_tape_alloc(t, bytes))) return TG_ERR_MEMORY;
+    if (n->n_in > FEW && !(in = tg_value_room(t, n->n_in * sizeof *in))) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < n->n_in; i++) in[i] = tg_handle(tg_inputs(n)[i]);
-    tg_call   c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .in = in, .out = tg_handle(n), .attr = tg_attr(n),
-                   .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
-    tg_status s = TG_OK;
-    for (int i = 0; i < c.n_in && s == TG_OK; i++) {
+    c->op = n->op;
+    c->n_in = (int)n->n_in;
+    c->in = in;
+    c->out = tg_handle(n);
+    c->attr = tg_attr(n);
+    c->attr_size = n->attr_size;
+    c->dtype = (tg_dtype)n->dtype;
+    for (int i = 0; i < c->n_in; i++) {
         tg_node *to = tg_node_of(in[i]);
         if (!(to->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
         t->latest = TG_OK;
-        tg_tensor *gi = fit(&c, i, n->op->vjp(&c, i, g));
-        s = gi ? contribute(t, to, gi, pending) : failure(t, TG_ERR_GRAD);
+        tg_tensor *gi = fit(c, i, n->op->vjp(c, i, g));
+        tg_status  s = gi ? contribute(t, to, gi, pending) : failure(t, TG_ERR_GRAD);
+        if (s != TG_OK) return s;
     }
-    if (in != few) tg_tape_free_bytes(t, in, bytes);
-    return s;
+    return TG_OK;
 }
 
 /* ---- the walk ----------------------------------------------------------------------------------------------------- */
@@ -127,13 +131,14 @@ static tg_status step_node(tg_tape *t, tg_node *n, tg_tensor *g, size_t *pending
 /* From the outputs' seeds (already contributed) down to the leaves. */
 static tg_status walk(tg_tape *t, uint32_t from, size_t pending)
 {
+    tg_call c = {.tape = t};
     for (uint32_t id = from + 1; pending && id-- > 0;) {
         tg_node *n = tg_slot(t, id);
         if (!n->mark || ends_here(n)) continue;
         pending--;
         size_t    at = n->mark - 1;
         tg_status s = settle(t, &t->adjoints[at]);
-        if (s == TG_OK) s = step_node(t, n, t->adjoints[at].grad, &pending);
+        if (s == TG_OK) s = step_node(&c, n, t->adjoints[at].grad, &pending);
         if (s != TG_OK) return s;
     }
     for (size_t i = 0; i < t->n_adjoints; i++) {
@@ -160,6 +165,7 @@ static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor 
     uint32_t from = 0;
     size_t   pending = 0;
     bool     path = false;
+    const double begin = t->profile ? tg_profile_now() : 0;
     for (int j = 0; j < n; j++) {
         tg_node   *y = tg_check(outputs[j], function);
         tg_tensor *v = seeds ? seeds[j] : NULL;
@@ -182,7 +188,10 @@ static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor 
     if (!path)
         return tg_fail_on(t, TG_ERR_GRAD, function,
                           "no gradient path: the output depends on nothing that requires grad (tg_param, tg_require_grad)");
-    return walk(t, from, pending);
+    tg_status s = walk(t, from, pending);
+    if (t->profile)
+        tg_profile_event(t->profile, "backward", function, begin, NULL, &(tg_figure){"nodes reached", (int64_t)t->n_adjoints}, 1);
+    return s;
 }
 
 /* ---- tg_grad ------------------------------------------------------------------------------------------------------ */

@@ -128,13 +128,36 @@ static void find_alias(program *p, size_t at)
     }
 }
 
+/* May a kernel fail on its indices after other steps have run? Those that read inputs alone run first. */
+static bool late_indices(const program *p)
+{
+    for (size_t i = 0; i < p->n_values; i++) {
+        const value *v = &p->values[i];
+        bool         index = false, computed = false;
+        if (v->kind != V_REAL || !v->op || v->op->kind != TG_KERNEL) continue;
+        for (int32_t k = 0; k < v->n_in; k++) {
+            const value *b = &p->values[p->values[p->operands[v->in + k]].base];
+            index = index || b->dtype == TG_I64 || b->dtype == TG_I32;
+            computed = computed || b->kind == V_REAL;
+        }
+        if (index && computed) return true;
+    }
+    return false;
+}
+
 static void check_places(program *p)
 {
     size_t gradients = 0;
+    bool   risky = late_indices(p);
     for (size_t i = 0; i < p->n_values; i++) gradients += p->values[i].kind == V_INPUT && (p->values[i].node->flags & TG_N_GRADIENT);
     for (size_t i = 0; gradients && i < p->n_values; i++) {
         value *v = &p->values[i];
         if (!v->placed) continue;
+        if (risky && v->alias >= 0) { /* what is there must survive a failure */
+            v->placed = false;
+            v->copied = true;
+            continue;
+        }
         for (size_t j = 0; j < p->n_values; j++) {
             const value *x = &p->values[j];
             if (x->kind != V_INPUT || x->node->data != v->node->data || (v->alias == (int32_t)j && x->uses == 1)) continue;
@@ -452,10 +475,19 @@ static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
 static tg_status alone(tg_tape *t, program *p, int32_t at)
 {
     value *v = &p->values[at];
-    for (int32_t k = 0; k < v->n_in; k++) p->values[p->values[p->operands[v->in + k]].base].stored = true;
+    bool   early = v->n_in > 0 && v->op && v->op->kind == TG_KERNEL && !v->placed;
+    for (int32_t k = 0; k < v->n_in; k++) {
+        value *b = &p->values[p->values[p->operands[v->in + k]].base];
+        b->stored = true;
+        early = early && b->step < 0;
+    }
     v->stored = true;
-    v->step = v->born = (int32_t)p->n_steps;
-    return new_step(t, p, -1, at);
+    v->step = (int32_t)p->n_steps;
+    v->born = early ? 0 : v->step;
+    tg_status s = new_step(t, p, -1, at);
+    if (s == TG_OK) p->steps[p->n_steps - 1].early = early;
+    p->any_early = p->any_early || early;
+    return s;
 }
 
 static role pointwise_role(const program *p, const value *v)

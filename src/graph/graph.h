@@ -141,6 +141,7 @@ struct tg_tape {
     const tg_evaluator *evaluator;
     void               *engine; /* the evaluator's own state */
     tg_owned           *owned;
+    struct tg_profile  *profile; /* NULL: nobody asked for one */
 
     tg_error_fn on_error;
     void       *error_ctx;

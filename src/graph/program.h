@@ -133,6 +133,7 @@ typedef struct step {
     int32_t group; /* -1: one node of its own */
     int32_t value;
     int32_t product; /* number in program.products; -1: its op's kernel runs it */
+    bool    early;   /* reads inputs alone: runs before everything else, so that a bad index is found before anything is written */
 } step;
 
 typedef struct program program;
@@ -161,6 +162,7 @@ struct program {
     int32_t *consts;   size_t n_consts, cap_consts;
     tg_arena own;
     size_t   n_order; /* nodes of the plan */
+    bool     any_early;
 
     size_t   bytes;      /* of memory for a run */
     size_t   tile_bytes; /* of tile registers per thread */

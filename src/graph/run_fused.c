@@ -1,4 +1,5 @@
 /* run_fused.c - the fused evaluator: finds or makes the program for a plan, and runs it step by step, tile by tile. */
+#include "profile.h"
 #include "program.h"
 
 #include <math.h>
@@ -303,14 +304,10 @@ static tg_status run_alone(tg_tape *t, const program *p, const value *v)
 {
     enum { FEW = 8 };
     tg_array few[FEW], *x = few;
-    size_t   bytes = (size_t)v->n_in * sizeof *x;
-    if (v->op && v->op->kind == TG_POINTWISE) return TG_OK; /* of no elements */
-    if (!v->op) return TG_OK;
-    if (v->n_in > FEW && !(x = tg_tape_alloc(t, bytes))) return TG_ERR_MEMORY;
+    if (!v->op || v->op->kind == TG_POINTWISE) return TG_OK; /* of no elements */
+    if (v->n_in > FEW && !(x = tg_value_room(t, (size_t)v->n_in * sizeof *x))) return TG_ERR_MEMORY;
     for (int32_t k = 0; k < v->n_in; k++) x[k] = array_of(p, &p->values[p->operands[v->in + k]]);
-    tg_status s = tg_run_kernel(t, v->node, x, v->address, v->adds);
-    if (x != few) tg_tape_free_bytes(t, x, bytes);
-    return s;
+    return tg_run_kernel(t, v->node, x, v->address, v->adds);
 }
 
 /* ---- programs ----------------------------------------------------------------------------------------------------- */
@@ -371,6 +368,7 @@ static program *empty_program(tg_tape *t)
     last->n_values = last->n_layouts = last->n_operands = last->n_steps = last->n_groups = last->n_insts = last->n_codes = 0;
     last->n_products = last->n_gathers = last->n_lates = last->n_fills = last->n_roots = last->n_asked = last->n_bound = last->n_consts = 0;
     last->tile_bytes = 0;
+    last->any_early = false;
     last->memory = NULL;
     return last;
 }
@@ -391,18 +389,27 @@ static program *make_program(tg_tape *t, const tg_plan *plan, uint64_t hash)
     return p;
 }
 
+static program *tell_planning(tg_tape *t, const char *what, program *p, double begin)
+{
+    if (p && t->profile)
+        tg_profile_event(t->profile, "plan", what, begin, NULL,
+                         (tg_figure[]){{"nodes", (int64_t)p->n_order}, {"steps", (int64_t)p->n_steps}, {"groups", (int64_t)p->n_groups}}, 3);
+    return p;
+}
+
 static program *find_program(tg_tape *t, const tg_plan *plan)
 {
-    engine  *e = t->engine;
-    uint64_t hash = tg_plan_hash(plan);
+    engine      *e = t->engine;
+    const double begin = t->profile ? tg_profile_now() : 0;
+    uint64_t     hash = tg_plan_hash(plan);
     for (program *p = e->programs; p; p = p->next) {
         if (p->hash != hash || !tg_matches(t, plan, p)) continue;
         p->memory = NULL;
         unlink_program(e, p);
         to_front(e, p);
-        return p;
+        return tell_planning(t, "find program", p, begin);
     }
-    return make_program(t, plan, hash);
+    return tell_planning(t, "make program", make_program(t, plan, hash), begin);
 }
 
 /* Tile registers for every thread, shared by all programs. */
@@ -468,22 +475,31 @@ static tg_status hand_over(tg_tape *t, const program *p)
     return TG_OK;
 }
 
-static tg_status run_steps(tg_tape *t, program *p)
+static tg_status run_step(tg_tape *t, const program *p, const step *st)
 {
     const engine *e = t->engine;
+    const double  begin = t->profile ? tg_profile_now() : 0;
     tg_status     s = TG_OK;
+    if (st->group >= 0) run_group(e, p, &p->groups[st->group]);
+    else if (st->product >= 0) tg_run_product(p, &p->products[st->product], &p->values[st->value], e->threads);
+    else s = run_alone(t, p, &p->values[st->value]);
+    if (t->profile) tg_profile_step(t->profile, p, st, begin);
+    return s;
+}
+
+static tg_status run_steps(tg_tape *t, program *p)
+{
+    tg_status s = TG_OK;
     for (size_t i = 0; i < p->n_consts && s == TG_OK; i++) {
         const value *v = &p->values[p->consts[i]];
         if (v->dtype == TG_F32) *(float *)(void *)v->address = (float)v->node->attr.number;
         else if (v->dtype == TG_F64) *(double *)(void *)v->address = v->node->attr.number;
         else s = tg_run_kernel(t, v->node, NULL, v->address, false);
     }
-    for (size_t i = 0; i < p->n_steps && s == TG_OK; i++) {
-        const step *st = &p->steps[i];
-        if (st->group >= 0) run_group(e, p, &p->groups[st->group]);
-        else if (st->product >= 0) tg_run_product(p, &p->products[st->product], &p->values[st->value], e->threads);
-        else s = run_alone(t, p, &p->values[st->value]);
-    }
+    for (size_t i = 0; p->any_early && i < p->n_steps && s == TG_OK; i++)
+        if (p->steps[i].early) s = run_step(t, p, &p->steps[i]);
+    for (size_t i = 0; i < p->n_steps && s == TG_OK; i++)
+        if (!p->steps[i].early) s = run_step(t, p, &p->steps[i]);
     return s;
 }
 

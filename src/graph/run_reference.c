@@ -1,6 +1,6 @@
 /* run_reference.c - the reference evaluator: node by node in tape order, plain strided loops, obviously right. It is the oracle for
  * the fused evaluator, which also falls back on it, node by node, for kernel ops. */
-#include "graph.h"
+#include "profile.h"
 
 enum { GATHER = 256 }; /* elements gathered at a time from a strided operand */
 
@@ -176,12 +176,9 @@ static tg_status run_kernel(tg_tape *t, const tg_node *n, void *out)
 {
     enum { FEW = 4 };
     tg_array  few[FEW], *x = few;
-    size_t    bytes = n->n_in * sizeof *x;
-    if (n->n_in > FEW && !(x = tg_tape_alloc(t, bytes))) return TG_ERR_MEMORY;
+    if (n->n_in > FEW && !(x = tg_value_room(t, n->n_in * sizeof *x))) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < n->n_in; i++) x[i] = tg_array_of(tg_inputs(n)[i]);
-    tg_status s = tg_run_kernel(t, n, x, out, false);
-    if (x != few) tg_tape_free_bytes(t, x, bytes);
-    return s;
+    return tg_run_kernel(t, n, x, out, false);
 }
 
 static bool same_strides(const tg_shape *s, const tg_layout *a, const tg_layout *b)
@@ -236,7 +233,8 @@ static tg_status run_view(tg_tape *t, tg_node *n)
 
 tg_status tg_run_node(tg_tape *t, tg_node *n)
 {
-    tg_status s;
+    tg_status    s;
+    const double begin = t->profile ? tg_profile_now() : 0;
     if (n->op->kind == TG_VIEW) {
         s = run_view(t, n);
     } else {
@@ -249,6 +247,7 @@ tg_status tg_run_node(tg_tape *t, tg_node *n)
         n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
         t->evaluated++;
     }
+    if (t->profile) tg_profile_node(t->profile, n, begin);
     return s;
 }
 

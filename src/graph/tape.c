@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../kernels/blas.h"
+#include "profile.h"
 
 /* ---- errors ------------------------------------------------------------------------------------------------------- */
 
@@ -174,6 +175,7 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
         tg_tape_free(t);
         return NULL;
     }
+    t->profile = tg_profile_open(t, o->profile, o->profile_summary);
     return t;
 }
 
@@ -204,6 +206,8 @@ tg_status tg_reset(tg_tape *t)
 void tg_tape_free(tg_tape *t)
 {
     if (!t) return;
+    tg_profile_close(t->profile);
+    t->profile = NULL;
     while (t->owned) {
         tg_owned *o = t->owned;
         tg_disown(t, o);

@@ -1,5 +1,5 @@
 /* values.c - from handles to values: evaluating on demand, reading, keeping, overwriting. */
-#include "graph.h"
+#include "profile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +25,10 @@ tg_status tg_evaluate(tg_tape *t, tg_node *const *roots, size_t n)
     tg_plan   plan;
     tg_status s = join_wanted(t, &roots, &n);
     if (s == TG_OK && t->evaluator->replay && t->evaluator->replay(t, roots, n, &s)) return s;
+    const double begin = t->profile ? tg_profile_now() : 0;
     if (s == TG_OK) s = tg_plan_make(t, roots, n, &plan);
+    if (s == TG_OK && plan.n && t->profile)
+        tg_profile_event(t->profile, "plan", "order nodes", begin, NULL, &(tg_figure){"nodes", (int64_t)plan.n}, 1);
     if (s == TG_OK && plan.n) s = t->evaluator->run(t, &plan);
     return s;
 }

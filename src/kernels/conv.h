@@ -1,14 +1,14 @@
 /* conv.h - the inner loops of convolution and pooling, for the vector units of the CPU at hand.
  *
- * Compiled once for each instruction set (conv_base.c, conv_avx2.c, conv_avx512.c) from conv_loops.h. T stands for the dtype, f32 or f64;
- * pitches and steps count elements. */
+ * Compiled once for each instruction set (conv_base.c, conv_avx2.c, conv_avx512.c) from conv_loops.h. T stands for the
+ * dtype, f32 or f64; pitches and steps count elements. */
 #ifndef TG_CONV_H
 #define TG_CONV_H
 
 #include "kernels.h"
 
-/* C[m,n] = start + A[m,k] P[k,n]. Row r of A begins at a + r a_row, its elements are a_step apart. P and C are row-major. P is readable up
- * to the next multiple of `lanes` behind n; of C exactly n columns are written. */
+/* C[m,n] = start + A[m,k] P[k,n]. Row r of A begins at a + r a_row, its elements are a_step apart. P and C are
+ * row-major. P is readable up to the next multiple of `lanes` behind n; of C exactly n columns are written. */
 typedef struct tg_conv_product {
     int64_t     m, n, k;
     const void *a;
@@ -21,7 +21,8 @@ typedef struct tg_conv_product {
     bool        add;   /* onto what is in C instead */
 } tg_conv_product;
 
-/* Some rows of a plane, `pitch` apart, of which every element `step` apart is taken, and the same elements one after the other. */
+/* Some rows of a plane, `pitch` apart, of which every element `step` apart is taken, and the same elements one after
+ * the other. */
 typedef struct tg_conv_rows {
     void   *plane;
     int64_t pitch, step;
@@ -30,13 +31,17 @@ typedef struct tg_conv_rows {
 } tg_conv_rows;
 
 typedef struct tg_conv_loops {
-    int64_t lanes; /* of a vector; behind plane and flat there have to be as many elements that take_rows may read and overwrite */
+    int64_t lanes; /* of a vector; behind plane and flat there have to be as many elements that take_rows may read and
+                      overwrite */
     void (*product)(const tg_conv_product *p);
     void (*take_rows)(const tg_conv_rows *r); /* flat = plane */
     void (*add_rows)(const tg_conv_rows *r);  /* plane += flat */
 
-    /* Windows of 2 x 2, side by side, in two rows p and q of 2n elements: the largest of each (the first NaN, if there is one), and
-     * dp, dq = g at the place of the first largest, else 0. */
+    /* to [cols,rows] = from [rows,cols] transposed. */
+    void (*turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, const void *from, int64_t from_pitch);
+
+    /* Windows of 2 x 2, side by side, in two rows p and q of 2n elements: the largest of each (the first NaN, if there
+     * is one), and dp, dq = g at the place of the first largest, else 0. */
     void (*max_2x2)(int64_t n, void *out, const void *p, const void *q);
     void (*max_2x2_dx)(int64_t n, void *dp, void *dq, const void *p, const void *q, const void *g);
 } tg_conv_loops;

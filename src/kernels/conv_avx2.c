@@ -1,6 +1,7 @@
-/* conv_avx2.c - the loops of convolution for CPUs with AVX2 and FMA. Compiled with -mavx2 -mfma; an empty table elsewhere. */
+/* conv_avx2.c - the loops of convolution for CPUs with AVX2 and FMA. Compiled with -mavx2 -mfma; an empty table
+ * elsewhere. */
 #if defined(__AVX2__) && defined(__FMA__)
-#define CONV_TABLE  tg_conv_avx2
+#define CONV_TABLE tg_conv_avx2
 #define VECTOR_SIZE 32
 #include "conv_loops.h"
 #else

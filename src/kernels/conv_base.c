@@ -1,5 +1,5 @@
 /* conv_base.c - the loops of convolution for any CPU; on x86-64 that is SSE2. And which ones this CPU gets. */
-#define CONV_TABLE  tg_conv_base
+#define CONV_TABLE tg_conv_base
 #define VECTOR_SIZE 16
 #include "conv_loops.h"
 

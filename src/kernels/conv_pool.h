@@ -1,5 +1,6 @@
-/* conv_pool.h - windows of 2 x 2 for one dtype and vectors of LANE lanes: included by conv_tile.h, which defines T, INT (integers of T's
- * size), LANE and W. A last vector that is not full begins earlier and computes some results again: n >= LANE. */
+/* conv_pool.h - windows of 2 x 2 for one dtype and vectors of LANE lanes: included by conv_tile.h, which defines T, INT
+ * (integers of T's size), LANE and W. A last vector that is not full begins earlier and computes some results again: n
+ * >= LANE. */
 
 typedef T   W(pooled) __attribute__((vector_size(LANE * sizeof(T))));
 typedef INT W(mask) __attribute__((vector_size(LANE * sizeof(T))));
@@ -11,7 +12,10 @@ INLINE W(pooled) W(load)(const T *p)
     return v;
 }
 
-INLINE W(pooled) W(pick)(W(mask) m, W(pooled) a, W(pooled) b) { return (W(pooled))((m & (W(mask))a) | (~m & (W(mask))b)); }
+INLINE W(pooled) W(pick)(W(mask) m, W(pooled) a, W(pooled) b)
+{
+    return (W(pooled))((m & (W(mask))a) | (~m & (W(mask))b));
+}
 
 static void W(max_2x2)(int64_t n, T *y, const T *p, const T *q)
 {
@@ -30,13 +34,13 @@ static void W(max_2x2_dx)(int64_t n, T *dp, T *dq, const T *p, const T *q, const
         const W(pooled) p0 = W(load)(p + 2 * k), p1 = W(load)(p + 2 * k + LANE);
         const W(pooled) q0 = W(load)(q + 2 * k), q1 = W(load)(q + 2 * k + LANE);
         const W(pooled) a = EVEN(LANE, p0, p1), b = ODD(LANE, p0, p1), c = EVEN(LANE, q0, q1), d = ODD(LANE, q0, q1);
-        const W(mask)   is_b = BEATS(b, a);
-        const W(pooled) m = W(pick)(is_b, b, a);
-        const W(mask)   is_c = BEATS(c, m);
-        const W(pooled) e = W(pick)(is_c, c, m);
-        const W(mask)   is_d = BEATS(d, e), v = (W(mask))W(load)(g + k), not_d = v & ~is_d, not_cd = not_d & ~is_c;
-        const W(mask)   va = not_cd & ~is_b, vb = not_cd & is_b, vc = not_d & is_c, vd = v & is_d;
-        const W(mask)   r0 = LOW(LANE, va, vb), r1 = HIGH(LANE, va, vb), r2 = LOW(LANE, vc, vd), r3 = HIGH(LANE, vc, vd);
+        const W(mask) is_b = BEATS(b, a);
+        const W(pooled) m  = W(pick)(is_b, b, a);
+        const W(mask) is_c = BEATS(c, m);
+        const W(pooled) e  = W(pick)(is_c, c, m);
+        const W(mask) is_d = BEATS(d, e), v = (W(mask))W(load)(g + k), not_d = v & ~is_d, not_cd = not_d & ~is_c;
+        const W(mask) va = not_cd & ~is_b, vb = not_cd & is_b, vc = not_d & is_c, vd = v & is_d;
+        const W(mask) r0 = LOW(LANE, va, vb), r1 = HIGH(LANE, va, vb), r2 = LOW(LANE, vc, vd), r3 = HIGH(LANE, vc, vd);
         memcpy(dp + 2 * k, &r0, sizeof r0);
         memcpy(dp + 2 * k + LANE, &r1, sizeof r1);
         memcpy(dq + 2 * k, &r2, sizeof r2);

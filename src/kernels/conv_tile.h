@@ -22,11 +22,14 @@ INLINE F(vec) F(load_some)(const T *p, int64_t n)
 
 INLINE void F(store_some)(T *p, F(vec) v, int64_t n)
 {
-    if (n == F(LANES)) memcpy(p, &v, sizeof v);
-    else memcpy(p, &v, (size_t)n * sizeof *p);
+    if (n == F(LANES))
+        memcpy(p, &v, sizeof v);
+    else
+        memcpy(p, &v, (size_t)n * sizeof *p);
 }
 
-/* ---- product ------------------------------------------------------------------------------------------------------- */
+/* ---- product -------------------------------------------------------------------------------------------------------
+ */
 
 /* `rows` rows × `vecs` vectors of C, both known when compiling, the last vector with `last` lanes. */
 INLINE void F(tile)(const int rows, const int vecs, const tg_conv_product *d, int64_t row, int64_t col, int64_t last)
@@ -34,22 +37,24 @@ INLINE void F(tile)(const int rows, const int vecs, const tg_conv_product *d, in
     const T *a = (const T *)d->a + row * d->a_row, *p = (const T *)d->p + col, *start = d->start;
     T       *c = (T *)d->c + row * d->c_row + col;
     F(vec) acc[12][3];
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vecs; v++) {
-            if (d->add) acc[r][v] = F(load_some)(c + r * d->c_row + v * F(LANES), v == vecs - 1 ? last : F(LANES));
-            else acc[r][v] = F(SPLAT)(start ? start[row + r] : 0);
-        }
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++)
+    {
+        if (d->add)
+            acc[r][v] = F(load_some)(c + r * d->c_row + v * F(LANES), v == vecs - 1 ? last : F(LANES));
+        else
+            acc[r][v] = F(SPLAT)(start ? start[row + r] : 0);
+    }
     for (int64_t s = 0; s < d->k; s++, a += d->a_step, p += d->p_row) {
         F(vec) x[3];
         UNROLL for (int v = 0; v < vecs; v++) x[v] = F(load)(p + v * F(LANES));
-        UNROLL for (int r = 0; r < rows; r++) {
-            const F(vec) w = F(SPLAT)(a[r * d->a_row]);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            const F(vec) w                                  = F(SPLAT)(a[r * d->a_row]);
             UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = F(MUL_ADD)(w, x[v], acc[r][v]);
         }
     }
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vecs; v++)
-            F(store_some)(c + r * d->c_row + v * F(LANES), acc[r][v], v == vecs - 1 ? last : F(LANES));
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++)
+        F(store_some)(c + r * d->c_row + v * F(LANES), acc[r][v], v == vecs - 1 ? last : F(LANES));
 }
 
 /* All rows of some vectors of C, in tiles of about the same height. */
@@ -86,42 +91,61 @@ static void F(product)(const tg_conv_product *d)
 {
     for (int64_t col = 0, left; col < d->n; col += 3 * F(LANES)) {
         left = d->n - col;
-        if (left > 2 * F(LANES)) F(strip)(3, d, col, left < 3 * F(LANES) ? left - 2 * F(LANES) : F(LANES));
-        else if (left > F(LANES)) F(strip)(2, d, col, left - F(LANES));
-        else F(strip)(1, d, col, left);
+        if (left > 2 * F(LANES))
+            F(strip)(3, d, col, left < 3 * F(LANES) ? left - 2 * F(LANES) : F(LANES));
+        else if (left > F(LANES))
+            F(strip)(2, d, col, left - F(LANES));
+        else
+            F(strip)(1, d, col, left);
     }
 }
 
-/* ---- rows of planes ------------------------------------------------------------------------------------------------ */
+/* ---- rows of planes ------------------------------------------------------------------------------------------------
+ */
 
-/* Whole vectors and halves: what is written behind a row's end is overwritten by the next one. */
+/* Whole vectors and halves: what is written behind a row's end is overwritten by the next one. The number of whole ones
+ * is known when compiling for narrow planes. */
+INLINE void F(take_vectors)(const tg_conv_rows *d, int64_t whole, bool half)
+{
+    const int64_t rows = d->rows, pitch = d->pitch, cols = d->cols;
+    const T      *from = d->plane;
+    T            *to   = d->flat;
+    for (int64_t r = 0; r < rows; r++, from += pitch, to += cols) {
+        for (int64_t k = 0; k < whole; k++) memcpy(to + k * F(LANES), from + k * F(LANES), VECTOR_SIZE);
+        if (half) memcpy(to + whole * F(LANES), from + whole * F(LANES), VECTOR_SIZE / 2);
+    }
+}
+
 static void F(take_rows)(const tg_conv_rows *d)
 {
-    const T *from = d->plane;
-    T       *to = d->flat;
-    for (int64_t r = 0; r < d->rows; r++, from += d->pitch, to += d->cols) {
-        int64_t k = 0;
-        if (d->step == 1) {
-            for (; k + F(LANES) / 2 < d->cols; k += F(LANES)) memcpy(to + k, from + k, VECTOR_SIZE);
-            if (k < d->cols) memcpy(to + k, from + k, VECTOR_SIZE / 2);
-        } else {
-            for (; k < d->cols; k++) to[k] = from[k * d->step];
+    const int64_t halves = (d->cols + F(LANES) / 2 - 1) / (F(LANES) / 2);
+    const T      *from   = d->plane;
+    T            *to     = d->flat;
+    if (d->step == 1) {
+        switch (halves) {
+        case 1: F(take_vectors)(d, 0, true); return;
+        case 2: F(take_vectors)(d, 1, false); return;
+        case 3: F(take_vectors)(d, 1, true); return;
+        default: F(take_vectors)(d, halves / 2, halves % 2); return;
         }
     }
+    for (int64_t r = 0; r < d->rows; r++, from += d->pitch, to += d->cols)
+        for (int64_t k = 0; k < d->cols; k++) to[k] = from[k * d->step];
 }
 
 static void F(add_rows)(const tg_conv_rows *d)
 {
-    T       *to = d->plane;
-    const T *from = d->flat;
-    for (int64_t r = 0; r < d->rows; r++, from += d->cols, to += d->pitch) {
+    const int64_t rows = d->rows, pitch = d->pitch, cols = d->cols, step = d->step;
+    T            *to   = d->plane;
+    const T      *from = d->flat;
+    for (int64_t r = 0; r < rows; r++, from += cols, to += pitch) {
         int64_t k = 0;
-        if (d->step == 1) {
-            for (; k + F(LANES) <= d->cols; k += F(LANES)) {
+        if (step == 1) {
+            for (; k + F(LANES) <= cols; k += F(LANES)) {
                 const F(vec) v = F(load)(to + k) + F(load)(from + k);
                 memcpy(to + k, &v, sizeof v);
             }
-            if (k + F(LANES) / 2 <= d->cols) {
+            if (k + F(LANES) / 2 <= cols) {
                 F(half) v, x;
                 memcpy(&v, to + k, sizeof v);
                 memcpy(&x, from + k, sizeof x);
@@ -130,28 +154,60 @@ static void F(add_rows)(const tg_conv_rows *d)
                 k += F(LANES) / 2;
             }
         }
-        for (; k < d->cols; k++) to[k * d->step] += from[k];
+        for (; k < cols; k++) to[k * step] += from[k];
     }
 }
 
-/* ---- pooling ------------------------------------------------------------------------------------------------------- */
+/* ---- transpose -----------------------------------------------------------------------------------------------------
+ */
+
+static void F(turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, const void *from, int64_t from_pitch)
+{
+    T       *y = to;
+    const T *x = from;
+    int64_t  r = 0;
+#if MOST_LANES(T_SIZE) >= 4
+    typedef T quad __attribute__((vector_size(4 * sizeof(T))));
+    for (; r + 4 <= rows; r += 4) {
+        const T *p = x + r * from_pitch;
+        int64_t  k = 0;
+        for (; k + 4 <= cols; k += 4, p += 4) {
+            quad a, b, c, d;
+            memcpy(&a, p, sizeof a);
+            memcpy(&b, p + from_pitch, sizeof b);
+            memcpy(&c, p + 2 * from_pitch, sizeof c);
+            memcpy(&d, p + 3 * from_pitch, sizeof d);
+            const quad ac = LOW(4, a, c), bd = LOW(4, b, d), ac2 = HIGH(4, a, c), bd2 = HIGH(4, b, d);
+            const quad out[4] = {LOW(4, ac, bd), HIGH(4, ac, bd), LOW(4, ac2, bd2), HIGH(4, ac2, bd2)};
+            for (int q = 0; q < 4; q++) memcpy(y + (k + q) * to_pitch + r, &out[q], sizeof out[q]);
+        }
+        for (; k < cols; k++, p++)
+            for (int q = 0; q < 4; q++) y[k * to_pitch + r + q] = p[q * from_pitch];
+    }
+#endif
+    for (; r < rows; r++)
+        for (int64_t k = 0; k < cols; k++) y[k * to_pitch + r] = x[r * from_pitch + k];
+}
+
+/* ---- pooling -------------------------------------------------------------------------------------------------------
+ */
 
 #if MOST_LANES(T_SIZE) >= 16
-#define LANE    16
+#define LANE 16
 #define W(NAME) F(NAME##_16)
 #include "conv_pool.h"
 #undef LANE
 #undef W
 #endif
 #if MOST_LANES(T_SIZE) >= 8
-#define LANE    8
+#define LANE 8
 #define W(NAME) F(NAME##_8)
 #include "conv_pool.h"
 #undef LANE
 #undef W
 #endif
 #if MOST_LANES(T_SIZE) >= 4
-#define LANE    4
+#define LANE 4
 #define W(NAME) F(NAME##_4)
 #include "conv_pool.h"
 #undef LANE
@@ -212,7 +268,7 @@ static void F(max_2x2_dx)(int64_t n, void *drow, void *dnext, const void *row, c
     for (int64_t k = 0; k < n; k++) {
         const T    a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1];
         const bool is_b = BEATS(b, a), is_c = BEATS(c, is_b ? b : a), is_d = BEATS(d, is_c ? c : is_b ? b : a);
-        dp[2 * k] = dp[2 * k + 1] = dq[2 * k] = dq[2 * k + 1] = 0;
+        dp[2 * k] = dp[2 * k + 1] = dq[2 * k] = dq[2 * k + 1]           = 0;
         (is_d ? dq : is_c ? dq : dp)[2 * k + (is_d || (!is_c && is_b))] = g[k];
     }
 }

@@ -1,9 +1,9 @@
 /* norm.c - layer_norm and rms_norm.
  *
- * The normalised value z = (x - mean) r, r = 1/sqrt(mean (x - mean)^2 + eps), is made of primitives, which the fused evaluator runs as
- * one pass over a row; rms_norm leaves the mean out. An alias op on top carries the gradient in its short form
- *     dx = r (g - mean g - z mean(g z))        (rms_norm: without mean g)
- * in terms of r and z, both of them functions of x again, so that second derivatives follow by themselves. */
+ * The normalised value z = (x - mean) r, r = 1/sqrt(mean (x - mean)^2 + eps), is made of primitives, which the fused
+ * evaluator runs as one pass over a row; rms_norm leaves the mean out. An alias op on top carries the gradient in its
+ * short form dx = r (g - mean g - z mean(g z))        (rms_norm: without mean g) in terms of r and z, both of them
+ * functions of x again, so that second derivatives follow by themselves. */
 #include "ops.h"
 
 #include <math.h>
@@ -23,7 +23,8 @@ static tg_status normalize_infer(tg_call *c)
 {
     const normalize_attr *a = c->attr;
     const tg_shape       *x = tg_in_shape(c, 0), *z = tg_in_shape(c, 2);
-    if (c->attr_size != sizeof *a || a->axes >> x->rank) return tg_fail(c, TG_ERR_ARG, "the attributes are none of a normalisation");
+    if (c->attr_size != sizeof *a || a->axes >> x->rank)
+        return tg_fail(c, TG_ERR_ARG, "the attributes are none of a normalisation");
     if (!tg_shape_equal(x, z)) return tg_fail(c, TG_ERR_SHAPE, "the normalised value does not have the input's shape");
     return tg_alias_infer(c);
 }
@@ -32,9 +33,9 @@ static tg_status normalize_infer(tg_call *c)
 static tg_tensor *normalize_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    const normalize_attr *a = c->attr;
+    const normalize_attr *a     = c->attr;
     tg_tensor            *along = tg_mul_zero(mean_of(tg_mul_zero(g, c->out), a->axes), c->out);
-    tg_tensor            *rest = a->centred ? tg_sub(g, mean_of(g, a->axes)) : g;
+    tg_tensor            *rest  = a->centred ? tg_sub(g, mean_of(g, a->axes)) : g;
     return tg_mul_zero(tg_sub(rest, along), c->in[1]);
 }
 
@@ -50,26 +51,29 @@ const tg_op tg_op_normalize = {.name       = "normalize",
 /* r is recorded with gradients on: only second derivatives go that way. */
 static tg_tensor *normalize(tg_tensor *x, uint32_t axes, bool centred, double eps)
 {
-    const normalize_attr a = {.axes = axes, .centred = centred};
+    const normalize_attr a         = {.axes = axes, .centred = centred};
     tg_tensor           *from_mean = centred ? tg_sub(x, mean_of(x, axes)) : x;
-    tg_tensor           *r = tg_reciprocal(tg_sqrt(tg_add_s(mean_of(tg_square(from_mean), axes), eps)));
+    tg_tensor           *r         = tg_reciprocal(tg_sqrt(tg_add_s(mean_of(tg_square(from_mean), axes), eps)));
     if (!r) return NULL;
     const bool was = tg_set_grad_enabled(tg_tape_of(x), false);
-    tg_tensor *z = tg_mul(from_mean, r);
+    tg_tensor *z   = tg_mul(from_mean, r);
     tg_set_grad_enabled(tg_tape_of(x), was);
     return tg_record(&tg_op_normalize, (tg_tensor *[]){x, r, z}, 3, &a, sizeof a);
 }
 
 /* Do x, the number of axes, eps and an optional factor or summand of theirs go together? */
-static bool checked(tg_tensor *x, int n_axes, tg_tensor *const *optional, int n_optional, double eps, const char *function)
+static bool checked(tg_tensor *x, int n_axes, tg_tensor *const *optional, int n_optional, double eps,
+                    const char *function)
 {
     if (!tg_needs_float(x, function)) return false;
     const tg_node *n = tg_node_of(x);
     char           have[TG_SHAPE_TEXT], want[TG_SHAPE_TEXT];
     if (n_axes < 1 || n_axes > n->shape->rank)
         return tg_fail_on(n->tape, TG_ERR_SHAPE, function, "can't normalise over %d axes of the input %s", n_axes,
-                          tg_shape_text(n->shape, have, sizeof have)), false;
-    if (!isfinite(eps) || eps < 0) return tg_fail_on(n->tape, TG_ERR_ARG, function, "eps is %g; it is finite and not negative", eps), false;
+                          tg_shape_text(n->shape, have, sizeof have)),
+               false;
+    if (!isfinite(eps) || eps < 0)
+        return tg_fail_on(n->tape, TG_ERR_ARG, function, "eps is %g; it is finite and not negative", eps), false;
     tg_shape last = {.rank = n_axes};
     for (int k = 0; k < n_axes; k++) last.dim[k] = n->shape->dim[n->shape->rank - n_axes + k];
     for (int i = 0; i < n_optional; i++) {
@@ -77,8 +81,9 @@ static bool checked(tg_tensor *x, int n_axes, tg_tensor *const *optional, int n_
         const tg_node *o = tg_check(optional[i], function);
         if (!o) return false;
         if (tg_shape_equal(o->shape, &last)) continue;
-        tg_fail_on(n->tape, TG_ERR_SHAPE, function, "the %s is %s, the normalised axes are %s", i == 0 ? "weight" : "bias",
-                   tg_shape_text(o->shape, have, sizeof have), tg_shape_text(&last, want, sizeof want));
+        tg_fail_on(n->tape, TG_ERR_SHAPE, function, "the %s is %s, the normalised axes are %s",
+                   i == 0 ? "weight" : "bias", tg_shape_text(o->shape, have, sizeof have),
+                   tg_shape_text(&last, want, sizeof want));
         return false;
     }
     return true;

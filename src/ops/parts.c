@@ -1,8 +1,9 @@
-/* parts.c - taking tensors apart, putting them together and hiding parts of them, all made of other ops: split, stack, flatten,
- * embedding, masked_fill, tril, triu, linear. */
+/* parts.c - taking tensors apart, putting them together and hiding parts of them, all made of other ops: split, stack,
+ * flatten, embedding, masked_fill, tril, triu, linear. */
 #include "ops.h"
 
-/* ---- parts -------------------------------------------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------------------------------------------------
+ */
 
 /* Are these the sizes of n parts of an axis of x? */
 static tg_status check_sizes(const tg_node *x, int axis, const int64_t *sizes, int n)
@@ -10,13 +11,16 @@ static tg_status check_sizes(const tg_node *x, int axis, const int64_t *sizes, i
     const int64_t whole = x->shape->dim[axis];
     int64_t       total = 0;
     if (!sizes && whole % n)
-        return tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_split", "%d equal parts do not make up the %lld of axis %d", n, (long long)whole, axis);
+        return tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_split", "%d equal parts do not make up the %lld of axis %d", n,
+                          (long long)whole, axis);
     for (int i = 0; sizes && i < n; i++) {
-        if (sizes[i] < 0) return tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_split", "the size of part %d is %lld", i, (long long)sizes[i]);
+        if (sizes[i] < 0)
+            return tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_split", "the size of part %d is %lld", i, (long long)sizes[i]);
         if (__builtin_add_overflow(total, sizes[i], &total)) total = INT64_MAX; /* no axis is as long as that */
     }
     if (!sizes || total == whole) return TG_OK;
-    return tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_split", "the sizes of the parts do not add up to the %lld of axis %d", (long long)whole, axis);
+    return tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_split", "the sizes of the parts do not add up to the %lld of axis %d",
+                      (long long)whole, axis);
 }
 
 tg_status tg_split(tg_tensor *x, int axis, const int64_t *sizes, int n, tg_tensor **parts)
@@ -26,12 +30,12 @@ tg_status tg_split(tg_tensor *x, int axis, const int64_t *sizes, int n, tg_tenso
     if (!node) return x ? TG_ERR_STALE : TG_ERR_NULL;
     if (!parts) return tg_fail_on(node->tape, TG_ERR_NULL, "tg_split", "there is no room for the parts: NULL");
     if (n < 1) return tg_fail_on(node->tape, TG_ERR_ARG, "tg_split", "the number of parts is %d", n);
-    const int k = tg_checked_axis(node, "tg_split", axis);
-    tg_status s = k < 0 ? TG_ERR_SHAPE : check_sizes(node, k, sizes, n);
+    const int k  = tg_checked_axis(node, "tg_split", axis);
+    tg_status s  = k < 0 ? TG_ERR_SHAPE : check_sizes(node, k, sizes, n);
     int64_t   at = 0;
     for (int i = 0; i < n && s == TG_OK; i++) {
         const int64_t size = sizes ? sizes[i] : node->shape->dim[k] / n;
-        parts[i] = tg_slice(x, k, at, at + size, 1);
+        parts[i]           = tg_slice(x, k, at, at + size, 1);
         if (!parts[i]) s = TG_ERR_MEMORY; /* all else is checked */
         at += size;
     }
@@ -45,7 +49,7 @@ tg_tensor *tg_stack(tg_tensor *const *x, int n, int axis)
     const tg_node *first = tg_check(x[0], "tg_stack");
     if (!first) return NULL;
     const size_t bytes = (size_t)n * sizeof(tg_tensor *);
-    tg_tape     *tape = first->tape;
+    tg_tape     *tape  = first->tape;
     tg_tensor  **row = tg_tape_alloc(tape, bytes), *y = NULL;
     bool         there = row != NULL;
     for (int i = 0; there && i < n; i++) there = (row[i] = tg_unsqueeze(x[i], axis)) != NULL;
@@ -59,7 +63,8 @@ tg_tensor *tg_flatten(tg_tensor *x, int from, int to)
     const tg_node *n = tg_check(x, "tg_flatten");
     if (!n) return NULL;
     if (n->shape->rank == 0 && (from == 0 || from == -1) && (to == 0 || to == -1)) return tg_reshape(x, TG_SHAPE(1));
-    const int first = tg_checked_axis(n, "tg_flatten", from), last = first < 0 ? -1 : tg_checked_axis(n, "tg_flatten", to);
+    const int first = tg_checked_axis(n, "tg_flatten", from),
+              last  = first < 0 ? -1 : tg_checked_axis(n, "tg_flatten", to);
     if (first < 0 || last < 0) return NULL;
     if (first > last) {
         tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_flatten", "axis %d comes after axis %d", first, last);
@@ -71,7 +76,8 @@ tg_tensor *tg_flatten(tg_tensor *x, int from, int to)
     return tg_reshape(x, &s);
 }
 
-/* ---- layers ------------------------------------------------------------------------------------------------------- */
+/* ---- layers -------------------------------------------------------------------------------------------------------
+ */
 
 tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias)
 {
@@ -86,7 +92,8 @@ tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
     char           text[TG_SHAPE_TEXT];
     if (!w || !i) return NULL;
     if (w->shape->rank != 2) {
-        tg_fail_on(w->tape, TG_ERR_SHAPE, "tg_embedding", "the weight is %s; it has one row for each index, [rows, width]",
+        tg_fail_on(w->tape, TG_ERR_SHAPE, "tg_embedding",
+                   "the weight is %s; it has one row for each index, [rows, width]",
                    tg_shape_text(w->shape, text, sizeof text));
         return NULL;
     }
@@ -99,7 +106,8 @@ tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
     return tg_reshape(tg_index_select(weight, 0, tg_reshape(index, TG_SHAPE(-1))), &s);
 }
 
-/* ---- masks -------------------------------------------------------------------------------------------------------- */
+/* ---- masks --------------------------------------------------------------------------------------------------------
+ */
 
 tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value)
 {
@@ -116,7 +124,7 @@ static tg_tensor *triangle(tg_tensor *x, int64_t diagonal, bool lower, const cha
         return NULL;
     }
     const int64_t rows = n->shape->dim[n->shape->rank - 2], cols = n->shape->dim[n->shape->rank - 1];
-    const int64_t k = diagonal < -rows ? -rows : diagonal > cols ? cols : diagonal; /* beyond, nothing changes */
+    const int64_t k   = diagonal < -rows ? -rows : diagonal > cols ? cols : diagonal; /* beyond, nothing changes */
     tg_tensor    *row = tg_add_s(tg_reshape(tg_arange(n->tape, TG_I64, rows), TG_SHAPE(rows, 1)), (double)k);
     tg_tensor    *col = tg_arange(n->tape, TG_I64, cols);
     return tg_where(lower ? tg_le(col, row) : tg_ge(col, row), x, tg_number_like(x, 0, function));

@@ -3,14 +3,14 @@
 
 #include <omp.h>
 
-bool tg_window_option(tg_tape *tape, const char *function, const char *what, const int64_t given[2], const int64_t usual[2],
-                      int64_t out[2])
+bool tg_window_option(tg_tape *tape, const char *function, const char *what, const int64_t given[2],
+                      const int64_t usual[2], int64_t out[2])
 {
     const bool none = given[0] == 0 && given[1] == 0;
     for (int k = 0; k < 2; k++) out[k] = none ? usual[k] : given[k];
     if (out[0] > 0 && out[1] > 0) return true;
-    tg_fail_on(tape, TG_ERR_ARG, function, "the %s is [%lld,%lld]; both are positive, or both 0 for the usual one", what,
-               (long long)given[0], (long long)given[1]);
+    tg_fail_on(tape, TG_ERR_ARG, function, "the %s is [%lld,%lld]; both are positive, or both 0 for the usual one",
+               what, (long long)given[0], (long long)given[1]);
     return false;
 }
 
@@ -26,7 +26,8 @@ bool tg_window_padding(tg_tape *tape, const char *function, const int64_t given[
 bool tg_window_is_valid(const tg_window *w)
 {
     bool valid = true;
-    for (int k = 0; k < 2; k++) valid = valid && w->size[k] >= 0 && w->stride[k] > 0 && w->padding[k] >= 0 && w->dilation[k] > 0;
+    for (int k = 0; k < 2; k++)
+        valid = valid && w->size[k] >= 0 && w->stride[k] > 0 && w->padding[k] >= 0 && w->dilation[k] > 0;
     return valid;
 }
 
@@ -48,7 +49,9 @@ tg_status tg_window_count(const tg_call *c, const tg_window *w, const int64_t pl
 tg_status tg_window_input(tg_call *c, int i)
 {
     c->dtype = tg_dtype_of(c->in[i]);
-    if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "takes float32 and float64, not %s", tg_dtype_name(c->dtype));
+    if (!tg_dtype_is_float(c->dtype))
+        return tg_fail(c, TG_ERR_DTYPE, "takes float32 or float64, got %s; tg_to(x, TG_F32) converts",
+                       tg_dtype_name(c->dtype));
     if (tg_in_shape(c, i)->rank != 4)
         return tg_fail(c, TG_ERR_SHAPE, "takes 4 dimensions, [batch, channels, height, width]");
     return TG_OK;

@@ -10,7 +10,7 @@ typedef struct tg_window {
 } tg_window;
 
 typedef struct tg_conv_attr {
-    tg_window window;   /* size: that of dw's result; elsewhere it is the weight's */
+    tg_window window; /* size: that of dw's result; elsewhere it is the weight's */
     int64_t   groups;
     int64_t   plane[2]; /* the last two sizes of dx's result */
 } tg_conv_attr;
@@ -22,21 +22,22 @@ typedef struct tg_pool_attr {
 } tg_pool_attr;
 
 /* A pair of options `what`: positive, or both 0 and then the usual one. false after a sentence about `function`. */
-bool tg_window_option(tg_tape *tape, const char *function, const char *what, const int64_t given[2], const int64_t usual[2],
-                      int64_t out[2]);
+bool tg_window_option(tg_tape *tape, const char *function, const char *what, const int64_t given[2],
+                      const int64_t usual[2], int64_t out[2]);
 bool tg_window_padding(tg_tape *tape, const char *function, const int64_t given[2], int64_t out[2]);
 
 /* Do attributes that came from outside hold a window that one can count with? A size may be 0. */
 bool tg_window_is_valid(const tg_window *w);
 
-/* How many windows there are along each axis of a [h,w] plane: (size + 2 padding - dilation (window - 1) - 1) / stride + 1. Says what is
- * wrong: no window fits, the padded plane is too large. */
+/* How many windows there are along each axis of a [h,w] plane: (size + 2 padding - dilation (window - 1) - 1) / stride
+ * + 1. Says what is wrong: no window fits, the padded plane is too large. */
 tg_status tg_window_count(const tg_call *c, const tg_window *w, const int64_t plane[2], int64_t count[2]);
 
 /* Is input i of a call [N,C,H,W] of f32 or f64? Sets c->dtype. */
 tg_status tg_window_input(tg_call *c, int i);
 
-/* How many threads share `pieces` pieces of work, in all `work` multiplications or elements: 1 where more do not pay. */
+/* How many threads share `pieces` pieces of work, in all `work` multiplications or elements: 1 where more do not pay.
+ */
 int tg_threads_for(const tg_call *c, int64_t pieces, double work);
 
 #endif

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <omp.h>
 
+#include "../graph/profile.h"
+
 /* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
 enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
 
@@ -186,9 +188,27 @@ static void update_all(const tg_optim *o)
         update_chunks(o, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS);
 }
 
+/* Every rule reads w, g and its buffers, and writes w and its buffers. */
+static void tell_profile(const tg_optim *o, double begin)
+{
+    const int64_t buffers = (int64_t)o->rule->n_buffers;
+    tg_work       w = {0};
+    tg_figure     tensors = {"tensors", 0};
+    for (size_t i = 0; i < o->n_states; i++) {
+        if (!o->states[i].g) continue;
+        const int64_t bytes = (int64_t)tg_value_bytes(o->states[i].node);
+        w.elements += tg_node_numel(o->states[i].node);
+        w.read += (2 + buffers) * bytes;
+        w.written += (1 + buffers) * bytes;
+        tensors.value++;
+    }
+    tg_profile_event(o->tape->profile, "optimizer", o->rule->name, begin, &w, &tensors, 1);
+}
+
 tg_status tg_step(tg_optim *o)
 {
     if (!o) return TG_ERR_NULL;
+    const double begin = o->tape->profile ? tg_profile_now() : 0;
     if (!follow(o)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < o->n_states; i++)
         if (!prepare(o, &o->states[i])) return TG_ERR_MEMORY; /* nothing was updated yet, and new buffers are zeros */
@@ -200,6 +220,7 @@ tg_status tg_step(tg_optim *o)
         n->grad->flags |= TG_N_USED;
         tg_mark_written(n);
     }
+    if (o->tape->profile) tell_profile(o, begin);
     return TG_OK;
 }
 
