@@ -25,7 +25,7 @@ static tg_tensor *f_conv_gradient(void *ctx, tg_tensor *const *in)
     return tg_record(s->op, in, 2, &a, sizeof a);
 }
 
-/* ---- pooling: shape holds {kernel, kernel, stride, stride, padding, padding}, axis: padding does not count ---- */
+/* ---- pooling: shape holds {kernel, kernel, stride, stride, padding, padding}, axis: padding does not count ------- */
 
 static tg_pool_options pool_options(const sample *s)
 {

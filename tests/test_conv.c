@@ -255,8 +255,7 @@ static void test_refused(void **state)
     tg_tape_free(t);
 }
 
-/* ---- the loops underneath -----------------------------------------------------------------------------------------
- */
+/* ---- the loops underneath ---------------------------------------------------------------------------------------- */
 
 static void check_product(const tg_conv_loops *l, tg_dtype d, int64_t m, int64_t n, int64_t k, bool turned, int start)
 {
@@ -334,11 +333,33 @@ static void test_rows(void **state)
         }
 }
 
+static void check_turn(const tg_conv_loops *l, tg_dtype d, int64_t rows, int64_t cols)
+{
+    static double from[512], to[512];
+    for (int64_t i = 0; i < 512; i++) put(from, d, i, (double)i);
+    for (int64_t i = 0; i < 512; i++) put(to, d, i, -1);
+    l->turn(rows, cols, to, rows + 2, from, cols + 1);
+    for (int64_t i = 0; i < 512; i++) {
+        const int64_t k = i / (rows + 2), r = i % (rows + 2);
+        assert_true(get(to, d, i) == (k < cols && r < rows ? (double)(r * (cols + 1) + k) : -1));
+    }
+}
+
+static void test_turn(void **state)
+{
+    (void)state;
+    for (tg_isa isa = TG_ISA_BASE; isa < TG_NISAS; isa++)
+        for (tg_dtype d = TG_F32; d <= TG_F64; d++)
+            for (int64_t rows = 0; tg_isa_conv(isa, d) && rows <= 13; rows++)
+                for (int64_t cols = 0; cols <= 13; cols++) check_turn(tg_isa_conv(isa, d), d, rows, cols);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_threads), cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_product), cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

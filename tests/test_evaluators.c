@@ -17,7 +17,7 @@
 
 #include "random_graph.h"
 
-enum { SCENARIOS = 8000, GRAPHS = 6, STEPS = 6, FUSED = 0, REFERENCE = 1, DRY = 2, SIDES = 3 };
+enum { SCENARIOS = 5000, GRAPHS = 6, STEPS = 6, FUSED = 0, REFERENCE = 1, DRY = 2, SIDES = 3 };
 
 /* A scenario, and how much of it is run. */
 typedef struct scenario {

@@ -7,7 +7,7 @@
 
 /* ---- tile registers ----------------------------------------------------------------------------------------------- */
 
-enum { MOST_FREE = 256 };
+enum { MOST_FREE = 256, AHEAD_LEAST = 1 << 20 /* bytes of an operand that does not stay in the L2 cache */ };
 
 /* Registers of a group while it is being emitted: those free for reuse, by size. */
 typedef struct registers {
@@ -189,6 +189,16 @@ static operand expanded(emitter *e, temps *tmp, tg_dtype dtype, operand from, pl
     return reg;
 }
 
+/* A tile is about a page, where the prefetchers of the CPU stop: what comes from far is asked for a tile ahead. */
+static void fetch_ahead(emitter *e, int32_t base, int64_t bytes, inst_class cls)
+{
+    group *g = e->g;
+    if (cls != C_FULL || bytes < AHEAD_LEAST || g->n_ahead >= MOST_AHEAD) return;
+    for (int32_t i = 0; i < g->n_ahead; i++)
+        if (g->ahead[i] == base) return;
+    g->ahead[g->n_ahead++] = base;
+}
+
 /* Operand x of an instance of class cls over `shape`, wherever it is. */
 static operand operand_for(emitter *e, temps *tmp, int32_t x, inst_class cls, const tg_shape *shape)
 {
@@ -198,18 +208,21 @@ static operand operand_for(emitter *e, temps *tmp, int32_t x, inst_class cls, co
     place        *pl = place_of(e, base);
     tg_dtype      dtype = (tg_dtype)v->dtype;
     const int64_t item = (int64_t)item_of(v), cols = cols_of(e->g);
-    if (pl && pl->cls == C_FULL) return pl->out;
+    pattern       pt = tg_pattern(p, v, shape);
+    int64_t       from = v->layout >= 0 ? p->layouts[v->layout].offset * item : 0;
+    bool          whole = pt.kind == P_FULL && !from && p->values[base].numel == e->g->n; /* else a view of something computed again */
+    if (pl && pl->cls == C_FULL && whole) return pl->out;
     if (pl && pl->cls == C_COLUMN) return cls == C_COLUMN ? pl->out : expanded(e, tmp, dtype, pl->out, pl);
-    pattern   pt = tg_pattern(p, v, shape);
-    int64_t   from = v->layout >= 0 ? p->layouts[v->layout].offset * item : 0;
     bool      near = from >= 0 && from <= UINT32_MAX;
     bool      whole_rows = e->g->tile_cols == cols;
     if (pt.kind == P_SCALAR && near) {
         if (e->g->n == 1) return in_memory(e, base, (size_t)from, 0, 0);
         return filled(e, base, (uint32_t)from, dtype, false);
     }
-    if (pt.kind == P_FULL && near)
+    if (pt.kind == P_FULL && near) {
+        fetch_ahead(e, base, v->numel * item, cls);
         return cls == C_COLUMN ? in_memory(e, base, (size_t)from, item, 0) : in_memory(e, base, (size_t)from, cols * item, item);
+    }
     if (cls == C_FULL && e->g->cols && pt.cols == e->g->cols && near) {
         if (pt.kind == P_ROW && e->g->rows_per_tile == 1) return in_memory(e, base, (size_t)from, 0, item);
         if (pt.kind == P_ROW && whole_rows) return filled(e, base, (uint32_t)from, dtype, true);
@@ -316,6 +329,7 @@ static void emit_instance(emitter *e, int32_t at)
     inst_class  reads = reduce ? C_FULL : (inst_class)pl->cls;
     size_t      item = item_of(v);
     const tg_shape *shape = space_shape(p, v);
+    bool        stream = false;
     const bool  own = v->inst >= 0 && p->steps[v->step].group == e->number; /* not a second computation */
     for (int32_t k = 0; k < v->n_in && k < 3; k++) in[k] = operand_for(e, &tmp, p->operands[v->in + k], reads, shape);
     v = &p->values[pl->value];
@@ -324,7 +338,8 @@ static void emit_instance(emitter *e, int32_t at)
         emit_late(e, pl, v, pl->all, in[0], in_dtype);
     } else {
         uint32_t bytes = pl->cls == C_FULL ? full_bytes(e, item) : column_bytes(e, item);
-        if (v->stored && own) {
+        stream = v->stored && own && pl->cls == C_FULL && v->numel * (int64_t)item >= STREAM_LEAST && item >= 4;
+        if (v->stored && own && !stream) {
             pl->out = pl->cls == C_FULL ? in_memory(e, pl->value, 0, cols_of(e->g) * (int64_t)item, (int64_t)item)
                                         : in_memory(e, pl->value, 0, (int64_t)item, 0);
         } else {
@@ -337,6 +352,10 @@ static void emit_instance(emitter *e, int32_t at)
             if (reduce) c->reduce = (uint8_t)v->op->reduce;
             else if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;
             else c->kind = K_COPY;
+        }
+        if (stream) {
+            operand from = pl->out, to = in_memory(e, pl->value, 0, cols_of(e->g) * (int64_t)item, (int64_t)item);
+            if ((c = add_code(e, K_STREAM, to, &from, 1))) c->dtype = v->dtype;
         }
     }
     for (int i = 0; i < tmp.n; i++) give_register(&e->regs, tmp.reg[i].offset, tmp.reg[i].bytes);

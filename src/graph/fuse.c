@@ -325,6 +325,7 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
         if (r->cols && g->cols && r->cols != g->cols && !r->soft && !g->soft) return false;
     } else {
         if (r->reduce || !v->op || !g->cols || g->n != r->n * g->cols || r->cols) return false;
+        if (g->cols > LONGEST_ROW) return false; /* a row comes in pieces: what adds in place would do so once a piece */
         *cls = C_COLUMN;
     }
     for (int32_t k = 0; k < v->n_in; k++) {
@@ -364,7 +365,7 @@ static int clone_cost(const program *p, const value *v, const group *g, int budg
         pattern      pt = tg_pattern(p, x, v->shape);
         if ((pt.kind == P_ROW || pt.kind == P_COLUMN) && g->cols && pt.cols != g->cols) return budget + 1;
         if (pt.kind == P_OTHER || (pt.kind == P_ROW && !b->stored)) return budget + 1;
-        if (b->stored || inst_in(p, b, (int32_t)(g - p->groups))) continue;
+        if (b->stored || in_tile(p, g, x, C_FULL, v->shape)) continue;
         if (pt.kind != P_FULL) return budget + 1;
         cost += clone_cost(p, b, g, budget - cost);
     }
@@ -381,7 +382,7 @@ static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g)
             p->groups[g].cols = pt.cols;
             p->groups[g].soft = pt.kind == P_ROW;
         }
-        if (p->values[x->base].stored || inst_in(p, &p->values[x->base], g)) continue;
+        if (p->values[x->base].stored || in_tile(p, &p->groups[g], x, C_FULL, p->values[v].shape)) continue;
         tg_status s = clone_into(t, p, x->base, g);
         if (s != TG_OK) return s;
     }
@@ -392,7 +393,7 @@ static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g)
 static tg_status supply(tg_tape *t, program *p, int32_t x, int32_t g, inst_class cls, const tg_shape *shape)
 {
     value *v = &p->values[x], *b = &p->values[v->base];
-    if (b->step == p->groups[g].step || inst_in(p, b, g)) return TG_OK;
+    if (b->step == p->groups[g].step || in_tile(p, &p->groups[g], v, cls, shape)) return TG_OK;
     if (b->stored) {
         b->read_in = g;
         return TG_OK;

@@ -15,6 +15,8 @@ enum {
     TILE       = 1024,    /* elements of a tile */
     LONGEST_ROW = 8192,   /* rows up to this length are taken whole, so that what is reduced over them can be used in the same pass */
     CHUNKS     = 16,      /* pieces a group is cut into for threads and for partial sums: a constant, so results never depend on threads */
+    STREAM_LEAST = 8 << 20, /* bytes of a result that would only pass through the caches: it is written around them */
+    MOST_AHEAD = 4,       /* operands that are fetched a tile ahead */
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
 };
 
@@ -71,10 +73,11 @@ typedef struct group {
     int32_t fills, n_fills;     /* scalars and rows spread over a tile once: program.fills[fills …] */
     int64_t rows_per_tile, tile_cols, tiles;
     int32_t chunks;
+    int32_t n_ahead, ahead[MOST_AHEAD]; /* values that are read as they lie: the next tile's piece is fetched early */
     uint32_t registers;         /* bytes of tile memory */
 } group;
 
-typedef enum code_kind { K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_REDUCE_COLS, K_REDUCE_ROWS, K_REDUCE_ALL } code_kind;
+typedef enum code_kind { K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_REDUCE_COLS, K_REDUCE_ROWS, K_REDUCE_ALL, K_STREAM } code_kind;
 
 /* An operand's address is base + row a + column b, in bytes; tile registers are each thread's own. */
 typedef struct operand {

@@ -20,16 +20,23 @@ static tg_status join_wanted(tg_tape *t, tg_node *const **roots, size_t *n)
     return TG_OK;
 }
 
-tg_status tg_evaluate(tg_tape *t, tg_node *const *roots, size_t n)
+static tg_status evaluate(tg_tape *t, tg_node *const *roots, size_t n)
 {
     tg_plan   plan;
-    tg_status s = join_wanted(t, &roots, &n);
-    if (s == TG_OK && t->evaluator->replay && t->evaluator->replay(t, roots, n, &s)) return s;
+    tg_status s = TG_OK;
+    if (t->evaluator->replay && t->evaluator->replay(t, roots, n, &s)) return s;
     const double begin = t->profile ? tg_profile_now() : 0;
-    if (s == TG_OK) s = tg_plan_make(t, roots, n, &plan);
+    s = tg_plan_make(t, roots, n, &plan);
     if (s == TG_OK && plan.n && t->profile)
         tg_profile_event(t->profile, "plan", "order nodes", begin, NULL, &(tg_figure){"nodes", (int64_t)plan.n}, 1);
-    if (s == TG_OK && plan.n) s = t->evaluator->run(t, &plan);
+    return s == TG_OK && plan.n ? t->evaluator->run(t, &plan) : s;
+}
+
+tg_status tg_evaluate(tg_tape *t, tg_node *const *roots, size_t n)
+{
+    tg_status s = join_wanted(t, &roots, &n);
+    if (s == TG_OK) s = evaluate(t, roots, n);
+    for (size_t i = 0; i < n && s != TG_OK; i++) roots[i]->flags &= (uint16_t)~TG_N_WANTED; /* so that it can be wanted again */
     return s;
 }
 

@@ -28,34 +28,33 @@ INLINE void F(store_some)(T *p, F(vec) v, int64_t n)
         memcpy(p, &v, (size_t)n * sizeof *p);
 }
 
-/* ---- product -------------------------------------------------------------------------------------------------------
- */
+/* ---- product ----------------------------------------------------------------------------------------------------- */
 
+/* clang-format off */
 /* `rows` rows × `vecs` vectors of C, both known when compiling, the last vector with `last` lanes. */
 INLINE void F(tile)(const int rows, const int vecs, const tg_conv_product *d, int64_t row, int64_t col, int64_t last)
 {
     const T *a = (const T *)d->a + row * d->a_row, *p = (const T *)d->p + col, *start = d->start;
     T       *c = (T *)d->c + row * d->c_row + col;
-    F(vec) acc[12][3];
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++)
-    {
-        if (d->add)
-            acc[r][v] = F(load_some)(c + r * d->c_row + v * F(LANES), v == vecs - 1 ? last : F(LANES));
-        else
-            acc[r][v] = F(SPLAT)(start ? start[row + r] : 0);
-    }
+    F(vec)   acc[12][3];
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vecs; v++) {
+            if (d->add) acc[r][v] = F(load_some)(c + r * d->c_row + v * F(LANES), v == vecs - 1 ? last : F(LANES));
+            else acc[r][v] = F(SPLAT)(start ? start[row + r] : 0);
+        }
     for (int64_t s = 0; s < d->k; s++, a += d->a_step, p += d->p_row) {
         F(vec) x[3];
         UNROLL for (int v = 0; v < vecs; v++) x[v] = F(load)(p + v * F(LANES));
-        UNROLL for (int r = 0; r < rows; r++)
-        {
-            const F(vec) w                                  = F(SPLAT)(a[r * d->a_row]);
+        UNROLL for (int r = 0; r < rows; r++) {
+            const F(vec) w = F(SPLAT)(a[r * d->a_row]);
             UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = F(MUL_ADD)(w, x[v], acc[r][v]);
         }
     }
-    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++)
-        F(store_some)(c + r * d->c_row + v * F(LANES), acc[r][v], v == vecs - 1 ? last : F(LANES));
+    UNROLL for (int r = 0; r < rows; r++)
+        UNROLL for (int v = 0; v < vecs; v++)
+            F(store_some)(c + r * d->c_row + v * F(LANES), acc[r][v], v == vecs - 1 ? last : F(LANES));
 }
+/* clang-format on */
 
 /* All rows of some vectors of C, in tiles of about the same height. */
 #define TILE_CASE(R)                                                                                                   \
@@ -69,18 +68,8 @@ INLINE void F(strip)(const int vecs, const tg_conv_product *d, int64_t col, int6
     for (int64_t row = 0, rows; row < d->m; row += rows, tiles--) {
         rows = (d->m - row + tiles - 1) / tiles;
         switch (rows) {
-            TILE_CASE(1)
-            TILE_CASE(2)
-            TILE_CASE(3)
-            TILE_CASE(4)
-            TILE_CASE(5)
-            TILE_CASE(6)
-            TILE_CASE(7)
-            TILE_CASE(8)
-            TILE_CASE(9)
-            TILE_CASE(10)
-            TILE_CASE(11)
-            TILE_CASE(12)
+            TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
+            TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
         default: break;
         }
     }
@@ -100,8 +89,7 @@ static void F(product)(const tg_conv_product *d)
     }
 }
 
-/* ---- rows of planes ------------------------------------------------------------------------------------------------
- */
+/* ---- rows of planes ---------------------------------------------------------------------------------------------- */
 
 /* Whole vectors and halves: what is written behind a row's end is overwritten by the next one. The number of whole ones
  * is known when compiling for narrow planes. */
@@ -158,8 +146,7 @@ static void F(add_rows)(const tg_conv_rows *d)
     }
 }
 
-/* ---- transpose -----------------------------------------------------------------------------------------------------
- */
+/* ---- transpose --------------------------------------------------------------------------------------------------- */
 
 static void F(turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, const void *from, int64_t from_pitch)
 {
@@ -189,8 +176,7 @@ static void F(turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, cons
         for (int64_t k = 0; k < cols; k++) y[k * to_pitch + r] = x[r * from_pitch + k];
 }
 
-/* ---- pooling -------------------------------------------------------------------------------------------------------
- */
+/* ---- pooling ----------------------------------------------------------------------------------------------------- */
 
 #if MOST_LANES(T_SIZE) >= 16
 #define LANE 16

@@ -38,6 +38,9 @@ const char *tg_isa_name(tg_isa isa);
 tg_loop tg_fast_loop(const tg_op *op, tg_dtype dtype);
 tg_loop tg_isa_loop(tg_isa isa, const tg_op *op, tg_dtype dtype); /* NULL where that instruction set has none */
 
+/* Copies bytes to memory that is not read again soon, without filling the caches with it. */
+void tg_stream(void *to, const void *from, size_t bytes);
+
 const tg_tile_loops *tg_fast_tile(tg_dtype dtype); /* NULL for other dtypes than f32, f64 */
 const tg_tile_loops *tg_isa_tile(tg_isa isa, tg_dtype dtype);
 

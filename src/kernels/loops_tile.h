@@ -12,12 +12,29 @@ enum {
 
 typedef float   v_f32 __attribute__((vector_size(VECTOR_SIZE)));
 typedef double  v_f64 __attribute__((vector_size(VECTOR_SIZE)));
+typedef float   half_f32 __attribute__((vector_size(VECTOR_SIZE / 2)));
 typedef int32_t m_f32 __attribute__((vector_size(VECTOR_SIZE)));
 typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
 
 /* A NaN stays, whichever side it is on. */
 #define LARGER(X, M)  (((X) > (M)) | ((X) != (X)))
 #define SMALLER(X, M) (((X) < (M)) | ((X) != (X)))
+
+INLINE void add_onto_f64(double *acc, v_f64 s)
+{
+    v_f64 a;
+    memcpy(&a, acc, sizeof a);
+    a += s;
+    memcpy(acc, &a, sizeof a);
+}
+INLINE void add_onto_f32(double *acc, v_f32 s)
+{
+    for (size_t q = 0; q < 2; q++) {
+        half_f32 h;
+        memcpy(&h, (const char *)&s + q * sizeof h, sizeof h);
+        add_onto_f64(acc + q * (VECTOR_SIZE / sizeof(double)), __builtin_convertvector(h, v_f64));
+    }
+}
 
 #define TILE_SUM(S, TYPE)                                                                                              \
     static TYPE row_sum_##S(size_t n, const TYPE *x)                                                                  \
@@ -60,20 +77,56 @@ typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
         }                                                                                                             \
         for (; r < rows_; r++, x += cols) o[r] = row_sum_##S(cols, x);                                                \
     }                                                                                                                 \
-    /* Eight rows are added pairwise, then onto the double. */                                                        \
-    static void sum_rows_##S(size_t rows_, size_t cols, double *acc, const void *values)                              \
-    {                                                                                                                 \
-        const TYPE *x = values;                                                                                       \
-        for (; rows_ >= 8; rows_ -= 8, x += 8 * cols) {                                                               \
-            const TYPE *y = x + 4 * cols;                                                                             \
-            INDEPENDENT for (size_t c = 0; c < cols; c++)                                                             \
-                acc[c] += (double)(((x[c] + x[cols + c]) + (x[2 * cols + c] + x[3 * cols + c])) +                     \
-                                   ((y[c] + y[cols + c]) + (y[2 * cols + c] + y[3 * cols + c])));                     \
-        }                                                                                                             \
-        for (; rows_ >= 2; rows_ -= 2, x += 2 * cols)                                                                 \
-            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)(x[c] + x[cols + c]);                     \
-        if (rows_)                                                                                                    \
-            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)x[c];                                     \
+    /* Sixteen rows are added pairwise, the last ones four by four, then all goes onto the double. Here for V columns from the skip-th. */\
+    INLINE v_##S four_rows_##S(const TYPE *x, size_t cols)                                                             \
+    {                                                                                                                  \
+        v_##S a, b, c, d;                                                                                              \
+        memcpy(&a, x, sizeof a), memcpy(&b, x + cols, sizeof b);                                                       \
+        memcpy(&c, x + 2 * cols, sizeof c), memcpy(&d, x + 3 * cols, sizeof d);                                        \
+        return (a + b) + (c + d);                                                                                      \
+    }                                                                                                                  \
+    INLINE void sum_rows_block_##S(size_t rows_, size_t cols, size_t skip, double *acc, const TYPE *x)                 \
+    {                                                                                                                  \
+        enum { V = VECTOR_SIZE / sizeof(TYPE) };                                                                       \
+        while (rows_ > 0) {                                                                                            \
+            v_##S sum = {0}, one;                                                                                      \
+            if (rows_ >= 16) {                                                                                         \
+                sum = (four_rows_##S(x, cols) + four_rows_##S(x + 4 * cols, cols)) +                                   \
+                      (four_rows_##S(x + 8 * cols, cols) + four_rows_##S(x + 12 * cols, cols));                        \
+                rows_ -= 16, x += 16 * cols;                                                                           \
+            } else {                                                                                                   \
+                for (; rows_ >= 4; rows_ -= 4, x += 4 * cols) sum += four_rows_##S(x, cols);                           \
+                for (; rows_ > 0; rows_--, x += cols) memcpy(&one, x, sizeof one), sum += one;                         \
+            }                                                                                                          \
+            if (skip == 0) {                                                                                           \
+                add_onto_##S(acc, sum);                                                                                \
+                continue;                                                                                              \
+            }                                                                                                          \
+            double part[V] = {0};                                                                                      \
+            add_onto_##S(part, sum);                                                                                   \
+            for (size_t k = skip; k < V; k++) acc[k] += part[k];                                                       \
+        }                                                                                                              \
+    }                                                                                                                  \
+    /* The last block begins earlier and skips what is done. Where there is less than one, it is filled up. */         \
+    static void sum_rows_##S(size_t rows_, size_t cols, double *acc, const void *values)                               \
+    {                                                                                                                  \
+        enum { V = VECTOR_SIZE / sizeof(TYPE) };                                                                       \
+        const TYPE *x = values;                                                                                        \
+        size_t      c = 0;                                                                                             \
+        for (; c + V <= cols; c += V) sum_rows_block_##S(rows_, cols, 0, acc + c, x + c);                              \
+        if (c == cols) return;                                                                                         \
+        if (cols > V) {                                                                                                \
+            sum_rows_block_##S(rows_, cols, c + V - cols, acc + cols - V, x + cols - V);                               \
+            return;                                                                                                    \
+        }                                                                                                              \
+        for (; rows_ > 0; rows_ -= rows_ < 16 ? rows_ : 16, x += 16 * cols) {                                          \
+            TYPE part[16 * V] = {0};                                                                                   \
+            const size_t n = rows_ < 16 ? rows_ : 16;                                                                  \
+            double       sum[V] = {0};                                                                                 \
+            for (size_t r = 0; r < n; r++) memcpy(part + r * V, x + r * cols, cols * sizeof(TYPE));                    \
+            sum_rows_block_##S(n, V, 0, sum, part);                                                                    \
+            for (size_t k = 0; k < cols; k++) acc[k] += sum[k];                                                        \
+        }                                                                                                              \
     }
 
 #define TILE_EXTREME(NAME, S, TYPE, BETTER)                                                                            \

@@ -63,10 +63,10 @@ INLINE float tail_q_f32(float a)
 {
     return FMA(a, FMA(a, FMA(a, FMA(a, FMA(a, 9.0461168e-3f, 0.0934099814f), 0.443269381f), 1.16154645f), 1.64799991f), 1.0f);
 }
-/* x Phi(x) = max(x, 0) - a Phi(-a), a = |x|. 0.72… = log2(e)/2. P and Q in double: in float their roundings add up to 5 ULP. */
+/* x Phi(x) = max(x, 0) - a Phi(-a), a = |x|. From a = 14.6 on the second is 0, as it is for a = 0. 0.72… = log2(e)/2. P and Q in double: in float their roundings add up to 5 ULP. */
 INLINE float gelu_f32(float x)
 {
-    const float  b = magnitude_f32(x), a = b > 14.6f ? 14.6f : b;
+    const float  b = magnitude_f32(x), a = b > 14.6f ? 0 : b;
     const double d = (double)a;
     const double p = FMA(d, FMA(d, FMA(d, FMA(d, 0.00360896051, 0.037261117), 0.173316847), 0.425057645), 0.5);
     const double q = FMA(d, FMA(d, FMA(d, FMA(d, FMA(d, 0.0090461168, 0.0934099814), 0.443269381), 1.16154645), 1.64799991), 1.0);
@@ -81,10 +81,10 @@ INLINE float phi_slope_f32(float x)
 }
 
 /* x sigmoid(v), v = k x (1 + a x^2): with e = e^-|v| it is x/(1+e) on the right and x e/(1+e) on the left. k log2(e) = 2.30… Where e is
- * subnormal and imprecise, 1+e does not care. */
+ * subnormal and imprecise, 1+e does not care. Far out, a stands in: 0 on the left, where the result is 0, and 10 on the right. */
 INLINE float gelu_tanh_f32(float x)
 {
-    const float  b = magnitude_f32(x), a = b > 11 ? 11 : b;
+    const float  b = magnitude_f32(x), far = x < 0 ? 0 : 10, a = b > 11 ? far : b;
     const double d = (double)a, w = d * FMA(d * d, -0.10294323958002349, -2.3022081981443249);
     const float  e = scaled_exp2_f32(1, w), left = scaled_exp2_f32(-a, w);
     return (x < 0 ? left : x) / (1 + e);

@@ -14,8 +14,7 @@
 
 #include "../kernels/conv.h"
 
-/* ---- geometry -----------------------------------------------------------------------------------------------------
- */
+/* ---- geometry ---------------------------------------------------------------------------------------------------- */
 
 enum {
     PANEL   = 16384,
@@ -102,8 +101,7 @@ static bool next_tile(const geometry *g, tile *t)
     return t->rows > 0;
 }
 
-/* ---- scratch ------------------------------------------------------------------------------------------------------
- */
+/* ---- scratch ----------------------------------------------------------------------------------------------------- */
 
 /* A thread's own room: some padded channels, the panel, and y or g of the tile. */
 typedef struct room {
@@ -141,8 +139,7 @@ static room room_of(const geometry *g, char *memory, size_t step)
     return r;
 }
 
-/* ---- panels -------------------------------------------------------------------------------------------------------
- */
+/* ---- panels ------------------------------------------------------------------------------------------------------ */
 
 /* n channels of x, with zeros around. */
 static void pad(const geometry *g, void *planes, const void *x, int64_t n)
@@ -202,8 +199,7 @@ static void spread(const geometry *g, const room *m, const tile *t, int64_t n)
             }
 }
 
-/* ---- one image of one group ---------------------------------------------------------------------------------------
- */
+/* ---- one image of one group -------------------------------------------------------------------------------------- */
 
 /* y [out, positions] of x [in, plane]. */
 static void forward(const geometry *g, const room *m, const void *x, const void *w, const void *bias, void *y)
@@ -281,8 +277,7 @@ static void weigh(const geometry *g, const room *m, const void *grad, const void
     }
 }
 
-/* ---- all images ---------------------------------------------------------------------------------------------------
- */
+/* ---- all images -------------------------------------------------------------------------------------------------- */
 
 static bool is_empty(const tg_shape *s)
 {
@@ -383,8 +378,7 @@ static tg_status conv2d_dw_run(tg_call *c)
     return TG_OK;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------
- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 static bool same_dtype(const tg_call *c)
 {
@@ -473,8 +467,7 @@ static tg_status conv2d_dw_infer(tg_call *c) /* {g, x} */
     return fits(c, g, x, &c->shape);
 }
 
-/* ---- gradients ----------------------------------------------------------------------------------------------------
- */
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 static tg_tensor *conv_of(const tg_call *c, tg_tensor *x, tg_tensor *w)
 {

@@ -2,8 +2,7 @@
  * flatten, embedding, masked_fill, tril, triu, linear. */
 #include "ops.h"
 
-/* ---- parts --------------------------------------------------------------------------------------------------------
- */
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
 
 /* Are these the sizes of n parts of an axis of x? */
 static tg_status check_sizes(const tg_node *x, int axis, const int64_t *sizes, int n)
@@ -76,8 +75,7 @@ tg_tensor *tg_flatten(tg_tensor *x, int from, int to)
     return tg_reshape(x, &s);
 }
 
-/* ---- layers -------------------------------------------------------------------------------------------------------
- */
+/* ---- layers ------------------------------------------------------------------------------------------------------ */
 
 tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias)
 {
@@ -106,8 +104,7 @@ tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
     return tg_reshape(tg_index_select(weight, 0, tg_reshape(index, TG_SHAPE(-1))), &s);
 }
 
-/* ---- masks --------------------------------------------------------------------------------------------------------
- */
+/* ---- masks ------------------------------------------------------------------------------------------------------- */
 
 tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value)
 {

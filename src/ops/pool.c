@@ -65,8 +65,7 @@ static double weight(const planes *p, const piece *w)
     return p->a->exclude_padding ? (double)((w->bottom - w->top) * (w->right - w->left)) : (double)s[0] * (double)s[1];
 }
 
-/* ---- the loops over one plane, for float and double ---------------------------------------------------------------
- */
+/* ---- the loops over one plane, for float and double -------------------------------------------------------------- */
 
 #define POOL(SUFFIX, T)                                                                                                \
     /* The first of the largest elements, NaN being larger than all. */                                                \
@@ -121,8 +120,7 @@ static double weight(const planes *p, const piece *w)
 POOL(f32, float)
 POOL(f64, double)
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------
- */
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 static tg_status attr_ok(const tg_call *c)
 {
@@ -183,8 +181,7 @@ static tg_status avg_pool2d_dx_infer(tg_call *c)
     return s == TG_OK ? pool_shape(c, 0, false) : s;
 }
 
-/* ---- run ----------------------------------------------------------------------------------------------------------
- */
+/* ---- run --------------------------------------------------------------------------------------------------------- */
 
 /* Plane number k of planes with `size` elements. */
 static void *plane(const tg_array *a, int64_t k, int64_t size)
@@ -285,8 +282,7 @@ static tg_status avg_pool2d_dx_run(tg_call *c)
     return TG_OK;
 }
 
-/* ---- gradients ----------------------------------------------------------------------------------------------------
- */
+/* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 static tg_tensor *max_pool2d_vjp(const tg_call *c, int i, tg_tensor *g)
 {
@@ -332,8 +328,7 @@ const tg_op tg_op_avg_pool2d_dx = {.name  = "avg_pool2d_dx",
                                    .run   = avg_pool2d_dx_run,
                                    .vjp   = avg_pool2d_dx_vjp};
 
-/* ---- the public functions -----------------------------------------------------------------------------------------
- */
+/* ---- the public functions ---------------------------------------------------------------------------------------- */
 
 static bool attr_from(tg_tensor *x, const tg_pool_options *options, const char *function, tg_pool_attr *a)
 {
