@@ -7,7 +7,7 @@
 
 /* ---- tile registers ----------------------------------------------------------------------------------------------- */
 
-enum { MOST_FREE = 256, AHEAD_LEAST = 1 << 20 /* bytes of an operand that does not stay in the L2 cache */ };
+enum { MOST_FREE = 256 };
 
 /* Registers of a group while it is being emitted: those free for reuse, by size. */
 typedef struct registers {
@@ -189,16 +189,6 @@ static operand expanded(emitter *e, temps *tmp, tg_dtype dtype, operand from, pl
     return reg;
 }
 
-/* A tile is about a page, where the prefetchers of the CPU stop: what comes from far is asked for a tile ahead. */
-static void fetch_ahead(emitter *e, int32_t base, int64_t bytes, inst_class cls)
-{
-    group *g = e->g;
-    if (cls != C_FULL || bytes < AHEAD_LEAST || g->n_ahead >= MOST_AHEAD) return;
-    for (int32_t i = 0; i < g->n_ahead; i++)
-        if (g->ahead[i] == base) return;
-    g->ahead[g->n_ahead++] = base;
-}
-
 /* Operand x of an instance of class cls over `shape`, wherever it is. */
 static operand operand_for(emitter *e, temps *tmp, int32_t x, inst_class cls, const tg_shape *shape)
 {
@@ -219,10 +209,8 @@ static operand operand_for(emitter *e, temps *tmp, int32_t x, inst_class cls, co
         if (e->g->n == 1) return in_memory(e, base, (size_t)from, 0, 0);
         return filled(e, base, (uint32_t)from, dtype, false);
     }
-    if (pt.kind == P_FULL && near) {
-        fetch_ahead(e, base, v->numel * item, cls);
+    if (pt.kind == P_FULL && near)
         return cls == C_COLUMN ? in_memory(e, base, (size_t)from, item, 0) : in_memory(e, base, (size_t)from, cols * item, item);
-    }
     if (cls == C_FULL && e->g->cols && pt.cols == e->g->cols && near) {
         if (pt.kind == P_ROW && e->g->rows_per_tile == 1) return in_memory(e, base, (size_t)from, 0, item);
         if (pt.kind == P_ROW && whole_rows) return filled(e, base, (uint32_t)from, dtype, true);
@@ -338,7 +326,8 @@ static void emit_instance(emitter *e, int32_t at)
         emit_late(e, pl, v, pl->all, in[0], in_dtype);
     } else {
         uint32_t bytes = pl->cls == C_FULL ? full_bytes(e, item) : column_bytes(e, item);
-        stream = v->stored && own && pl->cls == C_FULL && v->numel * (int64_t)item >= STREAM_LEAST && item >= 4;
+        stream = v->stored && own && pl->cls == C_FULL && item >= 4 &&
+                 v->numel * (int64_t)item >= (e->n < STREAM_WORK ? STREAM_LEAST : STREAM_BUSY);
         if (v->stored && own && !stream) {
             pl->out = pl->cls == C_FULL ? in_memory(e, pl->value, 0, cols_of(e->g) * (int64_t)item, (int64_t)item)
                                         : in_memory(e, pl->value, 0, (int64_t)item, 0);

@@ -213,7 +213,7 @@ static tg_status node_value(tg_tape *t, program *p, tg_node *n)
         if (s == TG_OK) find_alias(p, self);
         if (s == TG_OK && n->op->kind == TG_POINTWISE && !p->values[self].placed) be_twin(p, self);
     }
-    n->mark = (uint32_t)p->n_values;
+    if (s == TG_OK) n->mark = (uint32_t)p->n_values;
     return s;
 }
 

@@ -15,8 +15,8 @@ enum {
     TILE       = 1024,    /* elements of a tile */
     LONGEST_ROW = 8192,   /* rows up to this length are taken whole, so that what is reduced over them can be used in the same pass */
     CHUNKS     = 16,      /* pieces a group is cut into for threads and for partial sums: a constant, so results never depend on threads */
-    STREAM_LEAST = 8 << 20, /* bytes of a result that would only pass through the caches: it is written around them */
-    MOST_AHEAD = 4,       /* operands that are fetched a tile ahead */
+    STREAM_LEAST = 32 << 20, /* bytes of a result that would only pass through the caches: it is written around them, … */
+    STREAM_BUSY = 8 << 20, STREAM_WORK = 14, /* … as it is from here on by groups of so many ops, whose arithmetic hides the writing */
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
 };
 
@@ -73,7 +73,6 @@ typedef struct group {
     int32_t fills, n_fills;     /* scalars and rows spread over a tile once: program.fills[fills …] */
     int64_t rows_per_tile, tile_cols, tiles;
     int32_t chunks;
-    int32_t n_ahead, ahead[MOST_AHEAD]; /* values that are read as they lie: the next tile's piece is fetched early */
     uint32_t registers;         /* bytes of tile memory */
 } group;
 

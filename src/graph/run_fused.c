@@ -228,19 +228,6 @@ static void finish_late(const program *p, const group *g, const late *l)
     }
 }
 
-/* Asks for the pieces of far operands that the tile after this one reads. */
-static inline void fetch_next(const program *p, const group *g, int64_t first, int64_t n)
-{
-    if (first + n >= g->n) return;
-    if (first + 2 * n > g->n) n = g->n - first - n;
-    for (int32_t i = 0; i < g->n_ahead; i++) {
-        const value *v = &p->values[g->ahead[i]];
-        const size_t item = tg_dtype_size((tg_dtype)v->dtype);
-        const char  *from = v->address + (size_t)(first + n) * item;
-        for (size_t k = 0; k < (size_t)n * item; k += 64) __builtin_prefetch(from + k, 0, 2);
-    }
-}
-
 static void run_chunk(const program *p, const group *g, int32_t chunk, int thread)
 {
     const int64_t cols = g->cols ? g->cols : g->n, rows = g->n / cols;
@@ -254,7 +241,6 @@ static void run_chunk(const program *p, const group *g, int32_t chunk, int threa
                      .thread = thread, .chunk = chunk};
         if (w.row + w.rows > rows) w.rows = rows - w.row;
         if (w.col + w.cols > cols) w.cols = cols - w.col;
-        if (g->n_ahead) fetch_next(p, g, w.row * cols + w.col, w.rows * w.cols);
         run_tile(p, g, &w);
     }
 }

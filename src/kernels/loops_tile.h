@@ -7,12 +7,12 @@ enum {
     LANE_BYTES = 64,
     REGISTERS  = LANE_BYTES / VECTOR_SIZE,
     SEQUENTIAL = 32, /* rows shorter than this are reduced one element after the other, several rows side by side */
+    SHORT = 16, /* the same for maxima */
     SIDE_BY_SIDE = 8,
 };
 
 typedef float   v_f32 __attribute__((vector_size(VECTOR_SIZE)));
 typedef double  v_f64 __attribute__((vector_size(VECTOR_SIZE)));
-typedef float   half_f32 __attribute__((vector_size(VECTOR_SIZE / 2)));
 typedef int32_t m_f32 __attribute__((vector_size(VECTOR_SIZE)));
 typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
 
@@ -20,21 +20,49 @@ typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
 #define LARGER(X, M)  (((X) > (M)) | ((X) != (X)))
 #define SMALLER(X, M) (((X) < (M)) | ((X) != (X)))
 
-INLINE void add_onto_f64(double *acc, v_f64 s)
-{
-    v_f64 a;
-    memcpy(&a, acc, sizeof a);
-    a += s;
-    memcpy(acc, &a, sizeof a);
-}
-INLINE void add_onto_f32(double *acc, v_f32 s)
-{
-    for (size_t q = 0; q < 2; q++) {
-        half_f32 h;
-        memcpy(&h, (const char *)&s + q * sizeof h, sizeof h);
-        add_onto_f64(acc + q * (VECTOR_SIZE / sizeof(double)), __builtin_convertvector(h, v_f64));
+/* ---- as many rows at a time as a register has lanes: each row becomes one register, and the registers' lanes are folded, halves onto
+ * halves, into one register with the results ---- */
+
+/* Where lane I of the folded halves of two registers is: G lanes belong to a row now; O = 0 for the lower halves, G / 2 for the upper. */
+#define FOLD_AT(I, G, O)  ((I) / ((G) / 2) * (G) + (I) % ((G) / 2) + (O))
+#define FOLD_2(I, G, O)   FOLD_AT(I, G, O), FOLD_AT(I + 1, G, O)
+#define FOLD_4(I, G, O)   FOLD_2(I, G, O), FOLD_2(I + 2, G, O)
+#define FOLD_8(I, G, O)   FOLD_4(I, G, O), FOLD_4(I + 4, G, O)
+#define FOLD_16(I, G, O)  FOLD_8(I, G, O), FOLD_8(I + 8, G, O)
+#if VECTOR_SIZE == 64
+#define FOLD_f32 FOLD_16
+#define FOLD_f64 FOLD_8
+#elif VECTOR_SIZE == 32
+#define FOLD_f32 FOLD_8
+#define FOLD_f64 FOLD_4
+#else
+#define FOLD_f32 FOLD_4
+#define FOLD_f64 FOLD_2
+#endif
+#if defined(__clang__)
+#define SHUFFLE(S, A, B, ...) __builtin_shufflevector(A, B, __VA_ARGS__)
+#else
+#define SHUFFLE(S, A, B, ...) __builtin_shuffle(A, B, (m_##S){__VA_ARGS__})
+#endif
+#define FOLD_STEP(NAME, S, G, N)                                                                                       \
+    for (int k = 0; k < (N); k++)                                                                                      \
+        a[k] = join_##NAME##_##S(SHUFFLE(S, a[2 * k], a[2 * k + 1], FOLD_##S(0, G, 0)),                                \
+                                 SHUFFLE(S, a[2 * k], a[2 * k + 1], FOLD_##S(0, G, (G) / 2)));
+#define AT_LEAST_2(N) ((N) < 2 ? 2 : (N))
+#define TILE_FOLD(NAME, S)                                                                                             \
+    INLINE v_##S fold_##NAME##_##S(v_##S *a)                                                                           \
+    {                                                                                                                  \
+        enum { V = sizeof *a / sizeof(*a)[0] };                                                                        \
+        FOLD_STEP(NAME, S, V, V / 2)                                                                                   \
+        FOLD_STEP(NAME, S, AT_LEAST_2(V / 2), V / 4)                                                                   \
+        FOLD_STEP(NAME, S, AT_LEAST_2(V / 4), V / 8)                                                                   \
+        FOLD_STEP(NAME, S, AT_LEAST_2(V / 8), V / 16)                                                                  \
+        return a[0];                                                                                                   \
     }
-}
+
+/* -1 in the last n of L lanes: from take + n */
+static const int32_t take_f32[32] = {[16] = -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
 
 #define TILE_SUM(S, TYPE)                                                                                              \
     static TYPE row_sum_##S(size_t n, const TYPE *x)                                                                  \
@@ -56,11 +84,35 @@ INLINE void add_onto_f32(double *acc, v_f32 s)
             b = (a[q] + a[REGISTERS + q]) + (a[2 * REGISTERS + q] + a[3 * REGISTERS + q]);                             \
             memcpy(lane + q * L / REGISTERS, &b, sizeof b);                                                            \
         }                                                                                                              \
-        for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k];                                                       \
+        for (; i < n; i++) lane[L - (n - i)] += x[i];                                                                  \
         for (size_t h = L / 2; h > 0; h /= 2)                                                                         \
             for (size_t k = 0; k < h; k++) lane[k] += lane[k + h];                                                    \
         return lane[0];                                                                                               \
     }                                                                                                                 \
+    INLINE v_##S join_sum_##S(v_##S a, v_##S b) { return a + b; }                                                      \
+    TILE_FOLD(sum, S)                                                                                                  \
+    /* The lanes of a row, folded down to one register: as row_sum does it. */                                         \
+    INLINE v_##S row_lanes_sum_##S(size_t n, const TYPE *x)                                                            \
+    {                                                                                                                  \
+        enum { L = LANE_BYTES / sizeof(TYPE) };                                                                        \
+        v_##S  a[4 * REGISTERS] = {{0}}, b[REGISTERS];                                                                 \
+        size_t i = 0;                                                                                                  \
+        for (; i + 4 * L <= n; i += 4 * L)                                                                             \
+            for (size_t q = 0; q < 4 * REGISTERS; q++) memcpy(b, x + i + q * L / REGISTERS, sizeof *b), a[q] += b[0];  \
+        for (; i + L <= n; i += L)                                                                                     \
+            for (size_t q = 0; q < REGISTERS; q++) memcpy(b, x + i + q * L / REGISTERS, sizeof *b), a[q] += b[0];      \
+        for (size_t q = 0; q < REGISTERS; q++) a[q] = (a[q] + a[REGISTERS + q]) + (a[2 * REGISTERS + q] + a[3 * REGISTERS + q]);\
+        if (i < n) {                                                                                                   \
+            for (size_t q = 0; q < REGISTERS; q++) {                                                                   \
+                m_##S mask;                                                                                            \
+                memcpy(b, x + n - L + q * L / REGISTERS, sizeof *b), memcpy(&mask, take_##S + (n - i) + q * L / REGISTERS, sizeof mask);                                    \
+                a[q] += (v_##S)((m_##S)b[0] & mask);                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (size_t h = REGISTERS / 2; h > 0; h /= 2)                                                                  \
+            for (size_t q = 0; q < h; q++) a[q] += a[q + h];                                                           \
+        return a[0];                                                                                                   \
+    }                                                                                                                  \
     static double sum_##S(size_t n, const void *x) { return (double)row_sum_##S(n, x); }                              \
     static void   sum_columns_##S(size_t rows_, size_t cols, void *out, const void *values)                           \
     {                                                                                                                 \
@@ -75,91 +127,63 @@ INLINE void add_onto_f32(double *acc, v_f32 s)
                 o[r] = s0, o[r + 1] = s1, o[r + 2] = s2, o[r + 3] = s3;                                               \
             }                                                                                                         \
         }                                                                                                             \
+        enum { V = VECTOR_SIZE / sizeof(TYPE) };                                                                      \
+        for (; cols >= SEQUENTIAL && r + V <= rows_; r += V, x += V * cols) {                                                       \
+            v_##S a[V];                                                                                               \
+            for (size_t k = 0; k < V; k++) a[k] = row_lanes_sum_##S(cols, x + k * cols);                              \
+            a[0] = fold_sum_##S(a);                                                                                   \
+            memcpy(o + r, a, sizeof *a);                                                                              \
+        }                                                                                                             \
         for (; r < rows_; r++, x += cols) o[r] = row_sum_##S(cols, x);                                                \
     }                                                                                                                 \
-    /* Sixteen rows are added pairwise, the last ones four by four, then all goes onto the double. Here for V columns from the skip-th. */\
-    INLINE v_##S four_rows_##S(const TYPE *x, size_t cols)                                                             \
+    /* Eight rows are added pairwise, then onto the double. */                                                        \
+    static void sum_rows_##S(size_t rows_, size_t cols, double *acc, const void *values)                              \
+    {                                                                                                                 \
+        const TYPE *x = values;                                                                                       \
+        for (; rows_ >= 8; rows_ -= 8, x += 8 * cols) {                                                               \
+            const TYPE *y = x + 4 * cols;                                                                             \
+            INDEPENDENT for (size_t c = 0; c < cols; c++)                                                             \
+                acc[c] += (double)(((x[c] + x[cols + c]) + (x[2 * cols + c] + x[3 * cols + c])) +                     \
+                                   ((y[c] + y[cols + c]) + (y[2 * cols + c] + y[3 * cols + c])));                     \
+        }                                                                                                             \
+        for (; rows_ >= 2; rows_ -= 2, x += 2 * cols)                                                                 \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)(x[c] + x[cols + c]);                     \
+        if (rows_)                                                                                                    \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)x[c];                                     \
+    }
+
+#define TILE_EXTREME(NAME, S, TYPE, BETTER, WORST)                                                                            \
+    INLINE v_##S join_##NAME##_##S(v_##S m, v_##S b)                                                                   \
     {                                                                                                                  \
-        v_##S a, b, c, d;                                                                                              \
-        memcpy(&a, x, sizeof a), memcpy(&b, x + cols, sizeof b);                                                       \
-        memcpy(&c, x + 2 * cols, sizeof c), memcpy(&d, x + 3 * cols, sizeof d);                                        \
-        return (a + b) + (c + d);                                                                                      \
+        const m_##S better = BETTER(b, m);                                                                             \
+        return (v_##S)(((m_##S)b & better) | ((m_##S)m & ~better));                                                    \
     }                                                                                                                  \
-    INLINE void sum_rows_block_##S(size_t rows_, size_t cols, size_t skip, double *acc, const TYPE *x)                 \
+    TILE_FOLD(NAME, S)                                                                                                 \
+    INLINE v_##S row_lanes_##NAME##_##S(size_t n, const TYPE *x)                                                       \
     {                                                                                                                  \
-        enum { V = VECTOR_SIZE / sizeof(TYPE) };                                                                       \
-        while (rows_ > 0) {                                                                                            \
-            v_##S sum = {0}, one;                                                                                      \
-            if (rows_ >= 16) {                                                                                         \
-                sum = (four_rows_##S(x, cols) + four_rows_##S(x + 4 * cols, cols)) +                                   \
-                      (four_rows_##S(x + 8 * cols, cols) + four_rows_##S(x + 12 * cols, cols));                        \
-                rows_ -= 16, x += 16 * cols;                                                                           \
-            } else {                                                                                                   \
-                for (; rows_ >= 4; rows_ -= 4, x += 4 * cols) sum += four_rows_##S(x, cols);                           \
-                for (; rows_ > 0; rows_--, x += cols) memcpy(&one, x, sizeof one), sum += one;                         \
-            }                                                                                                          \
-            if (skip == 0) {                                                                                           \
-                add_onto_##S(acc, sum);                                                                                \
-                continue;                                                                                              \
-            }                                                                                                          \
-            double part[V] = {0};                                                                                      \
-            add_onto_##S(part, sum);                                                                                   \
-            for (size_t k = skip; k < V; k++) acc[k] += part[k];                                                       \
+        enum { L = LANE_BYTES / sizeof(TYPE) };                                                                        \
+        v_##S m[2 * REGISTERS], b[REGISTERS];                                                                          \
+        for (size_t q = 0; q < 2 * REGISTERS; q++) m[q] = (v_##S){0} + (WORST);                                        \
+        size_t i = 0;                                                                                                  \
+        for (; i + 2 * L <= n; i += 2 * L)                                                                             \
+            for (size_t q = 0; q < 2 * REGISTERS; q++) memcpy(b, x + i + q * L / REGISTERS, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);\
+        for (; i + L <= n; i += L)                                                                                     \
+            for (size_t q = 0; q < REGISTERS; q++) memcpy(b, x + i + q * L / REGISTERS, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);\
+        if (i < n) {                                                                                                   \
+            for (size_t q = 0; q < REGISTERS; q++) memcpy(b + q, x + n - L + q * L / REGISTERS, sizeof *b); /* some again */       \
+            for (size_t q = 0; q < REGISTERS; q++) m[q] = join_##NAME##_##S(m[q], b[q]);                               \
         }                                                                                                              \
+        for (size_t h = REGISTERS; h > 0; h /= 2)                                                                      \
+            for (size_t q = 0; q < h; q++) m[q] = join_##NAME##_##S(m[q], m[q + h]);                                   \
+        return m[0];                                                                                                   \
     }                                                                                                                  \
-    /* The last block begins earlier and skips what is done. Where there is less than one, it is filled up. */         \
-    static void sum_rows_##S(size_t rows_, size_t cols, double *acc, const void *values)                               \
+    static void NAME##_columns_##S(size_t rows_, size_t cols, void *out, const void *values)                           \
     {                                                                                                                  \
         enum { V = VECTOR_SIZE / sizeof(TYPE) };                                                                       \
         const TYPE *x = values;                                                                                        \
-        size_t      c = 0;                                                                                             \
-        for (; c + V <= cols; c += V) sum_rows_block_##S(rows_, cols, 0, acc + c, x + c);                              \
-        if (c == cols) return;                                                                                         \
-        if (cols > V) {                                                                                                \
-            sum_rows_block_##S(rows_, cols, c + V - cols, acc + cols - V, x + cols - V);                               \
-            return;                                                                                                    \
-        }                                                                                                              \
-        for (; rows_ > 0; rows_ -= rows_ < 16 ? rows_ : 16, x += 16 * cols) {                                          \
-            TYPE part[16 * V] = {0};                                                                                   \
-            const size_t n = rows_ < 16 ? rows_ : 16;                                                                  \
-            double       sum[V] = {0};                                                                                 \
-            for (size_t r = 0; r < n; r++) memcpy(part + r * V, x + r * cols, cols * sizeof(TYPE));                    \
-            sum_rows_block_##S(n, V, 0, sum, part);                                                                    \
-            for (size_t k = 0; k < cols; k++) acc[k] += sum[k];                                                        \
-        }                                                                                                              \
-    }
-
-#define TILE_EXTREME(NAME, S, TYPE, BETTER)                                                                            \
-    static TYPE row_##NAME##_##S(size_t n, const TYPE *x)                                                             \
-    {                                                                                                                 \
-        enum { L = LANE_BYTES / sizeof(TYPE) };                                                                       \
-        if (n < SEQUENTIAL) {                                                                                         \
-            TYPE m = x[0];                                                                                            \
-            for (size_t i = 1; i < n; i++) m = BETTER(x[i], m) ? x[i] : m;                                            \
-            return m;                                                                                                 \
-        }                                                                                                             \
-        v_##S  m[2 * REGISTERS], b; /* SEQUENTIAL >= 2 L */                                                            \
-        size_t i = 2 * L;                                                                                              \
-        memcpy(m, x, sizeof m);                                                                                        \
-        for (; i + 2 * L <= n; i += 2 * L)                                                                             \
-            for (size_t q = 0; q < 2 * REGISTERS; q++) {                                                               \
-                memcpy(&b, x + i + q * L / REGISTERS, sizeof b);                                                       \
-                const m_##S better = BETTER(b, m[q]);                                                                  \
-                m[q] = (v_##S)(((m_##S)b & better) | ((m_##S)m[q] & ~better));                                         \
-            }                                                                                                          \
-        TYPE lane[2 * L];                                                                                              \
-        memcpy(lane, m, sizeof m);                                                                                     \
-        for (size_t k = 0; i + k < n; k++) lane[k] = BETTER(x[i + k], lane[k]) ? x[i + k] : lane[k];                  \
-        for (size_t h = L; h > 0; h /= 2)                                                                             \
-            for (size_t k = 0; k < h; k++) lane[k] = BETTER(lane[k + h], lane[k]) ? lane[k + h] : lane[k];            \
-        return lane[0];                                                                                               \
-    }                                                                                                                 \
-    static void NAME##_columns_##S(size_t rows_, size_t cols, void *out, const void *values)                          \
-    {                                                                                                                 \
-        const TYPE *x = values;                                                                                       \
-        TYPE       *o = out;                                                                                          \
-        size_t      r = 0;                                                                                             \
-        if (cols < SEQUENTIAL)                                                                                         \
+        TYPE       *o = out;                                                                                           \
+        if (cols < SHORT) {                                                                                            \
+            size_t r = 0;                                                                                              \
             for (; r + SIDE_BY_SIDE <= rows_; r += SIDE_BY_SIDE, x += SIDE_BY_SIDE * cols) {                           \
                 TYPE m[SIDE_BY_SIDE];                                                                                  \
                 for (size_t k = 0; k < SIDE_BY_SIDE; k++) m[k] = x[k * cols];                                          \
@@ -170,8 +194,26 @@ INLINE void add_onto_f32(double *acc, v_f32 s)
                     }                                                                                                  \
                 for (size_t k = 0; k < SIDE_BY_SIDE; k++) o[r + k] = m[k];                                             \
             }                                                                                                          \
-        for (; r < rows_; r++, x += cols) o[r] = row_##NAME##_##S(cols, x);                                            \
-    }                                                                                                                 \
+            for (; r < rows_; r++, x += cols) {                                                                        \
+                TYPE m = x[0];                                                                                         \
+                for (size_t c = 1; c < cols; c++) m = BETTER(x[c], m) ? x[c] : m;                                      \
+                o[r] = m;                                                                                              \
+            }                                                                                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
+        for (; rows_ > 0; rows_ -= rows_ < V ? rows_ : V, x += V * cols, o += V) {                                     \
+            v_##S  a[V];                                                                                               \
+            size_t n = rows_ < V ? rows_ : V;                                                                          \
+            if (n == V) {                                                                                              \
+                for (size_t k = 0; k < V; k++) a[k] = row_lanes_##NAME##_##S(cols, x + k * cols);                      \
+            } else {                                                                                                   \
+                memset(a, 0, sizeof a);                                                                                \
+                for (size_t k = 0; k < n; k++) a[k] = row_lanes_##NAME##_##S(cols, x + k * cols);                      \
+            }                                                                                                          \
+            a[0] = fold_##NAME##_##S(a);                                                                               \
+            memcpy(o, a, n * sizeof(TYPE));                                                                            \
+        }                                                                                                              \
+    }                                                                                                                  \
     static void NAME##_rows_##S(size_t rows_, size_t cols, void *out, const void *values)                             \
     {                                                                                                                 \
         const TYPE *x   = values;                                                                                     \
@@ -209,8 +251,8 @@ INLINE void add_onto_f32(double *acc, v_f32 s)
 
 #define TILE(S, TYPE)                    \
     TILE_SUM(S, TYPE)                    \
-    TILE_EXTREME(max, S, TYPE, LARGER)   \
-    TILE_EXTREME(min, S, TYPE, SMALLER)  \
+    TILE_EXTREME(max, S, TYPE, LARGER, -(TYPE)INFINITY)   \
+    TILE_EXTREME(min, S, TYPE, SMALLER, (TYPE)INFINITY)  \
     TILE_SPREAD(S, TYPE)
 TILE(f32, float)
 TILE(f64, double)

@@ -1,5 +1,6 @@
 /* join.c - ops that move values between places: copy, cat, and unslice, which puts pieces into zeros. */
 #include "ops.h"
+#include "window.h"
 
 #include <string.h>
 
@@ -7,23 +8,25 @@
 
 typedef void (*row_fn)(int64_t n, void *y, int64_t ys, const void *x, int64_t xs);
 
-#define ROW(NAME, T, OP)                                                                                               \
+#define ROW(NAME, T, OP, SOLID)                                                                                        \
     static void NAME(int64_t n, void *y, int64_t ys, const void *x, int64_t xs)                                        \
     {                                                                                                                  \
         T       *o = y;                                                                                                \
         const T *a = x;                                                                                                \
         if (ys == 1 && xs == 1)                                                                                        \
-            for (int64_t k = 0; k < n; k++) o[k] OP a[k];                                                              \
+            SOLID;                                                                                                     \
         else                                                                                                           \
             for (int64_t k = 0; k < n; k++) o[k * ys] OP a[k * xs];                                                    \
     }
-ROW(put_f32, float, =)
-ROW(put_f64, double, =)
-ROW(put_i64, int64_t, =)
-ROW(put_i32, int32_t, =)
-ROW(put_u8, uint8_t, =)
-ROW(add_f32, float, +=)
-ROW(add_f64, double, +=)
+#define PUT(NAME, T) ROW(NAME, T, =, memcpy(o, a, (size_t)n * sizeof(T)))
+#define ADD(NAME, T) ROW(NAME, T, +=, for (int64_t k = 0; k < n; k++) o[k] += a[k])
+PUT(put_f32, float)
+PUT(put_f64, double)
+PUT(put_i64, int64_t)
+PUT(put_i32, int32_t)
+PUT(put_u8, uint8_t)
+ADD(add_f32, float)
+ADD(add_f64, double)
 
 static const row_fn put_rows[TG_NDTYPES] = {[TG_F32] = put_f32, [TG_F64] = put_f64, [TG_I64] = put_i64,
                                             [TG_I32] = put_i32, [TG_U8] = put_u8,   [TG_BOOL] = put_u8};
@@ -73,18 +76,37 @@ static void walk(const pair *p, int axis, char *y, const char *x)
         walk(p, axis + 1, y + k * p->ys[axis] * size, x + k * p->xs[axis] * size);
 }
 
-/* Puts x where y's part with strides ys begins at element `first`, or adds it there. */
-static void move(const tg_array *y, int64_t first, const int64_t *ys, const tg_array *x, const row_fn *rows)
+/* Rows [from, to) of the first axis. */
+static void walk_part(const pair *p, int64_t from, int64_t to, char *y, const char *x)
 {
-    pair p = {.row = rows[y->dtype], .size = tg_dtype_size(y->dtype), .rank = x->shape->rank};
+    pair part   = *p;
+    part.dim[0] = to - from;
+    walk(&part, 0, y + from * p->ys[0] * (int64_t)p->size, x + from * p->xs[0] * (int64_t)p->size);
+}
+
+/* Puts x where y's part with strides ys begins at element `first`, or adds it there. */
+static void move(const tg_call *c, int64_t first, const int64_t *ys, const tg_array *x, const row_fn *rows)
+{
+    pair   p = {.row = rows[c->y.dtype], .size = tg_dtype_size(c->y.dtype), .rank = x->shape->rank};
+    double elements = 1;
     for (int k = 0; k < p.rank; k++) {
         if (x->shape->dim[k] == 0) return;
         p.dim[k] = x->shape->dim[k];
         p.ys[k]  = ys[k];
         p.xs[k]  = x->stride[k];
+        elements *= (double)p.dim[k];
     }
     simplify(&p);
-    walk(&p, 0, (char *)y->data + first * (int64_t)p.size, x->data);
+    char          *to = (char *)c->y.data + first * (int64_t)p.size;
+    const int64_t  n = p.rank ? p.dim[0] : 1;
+    const int      threads = tg_threads_for(c, n, elements);
+    if (threads == 1) {
+        walk(&p, 0, to, x->data);
+        return;
+    }
+    const int64_t each = (n + threads - 1) / threads;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t from = 0; from < n; from += each) walk_part(&p, from, n - from < each ? n : from + each, to, x->data);
 }
 
 /* ---- copy -------------------------------------------------------------------------------------------------------- */
@@ -98,7 +120,7 @@ static tg_status copy_infer(tg_call *c)
 
 static tg_status copy_run(tg_call *c)
 {
-    move(&c->y, 0, tg_layout_contiguous(c->y.shape).stride, &c->x[0], put_rows);
+    move(c, 0, tg_layout_contiguous(c->y.shape).stride, &c->x[0], put_rows);
     return TG_OK;
 }
 
@@ -122,7 +144,7 @@ tg_tensor *tg_contiguous(tg_tensor *x)
     return n->op->kind == TG_VIEW ? tg_copy(x) : x;
 }
 
-/* ---- cat: attr is the axis, as int64_t --------------------------------------------------------------------------- */
+/* ---- cat: attr is a list of int64_t, the axis and where along it each input begins -------------------------------- */
 
 static tg_status cat_infer(tg_call *c)
 {
@@ -145,21 +167,15 @@ static tg_status cat_infer(tg_call *c)
 
 static tg_status cat_run(tg_call *c)
 {
-    const int64_t   axis  = *(const int64_t *)c->attr;
-    const tg_layout y     = tg_layout_contiguous(c->y.shape);
-    int64_t         first = 0;
-    for (int i = 0; i < c->n_in; i++) {
-        move(&c->y, first, y.stride, &c->x[i], put_rows);
-        first += c->x[i].shape->dim[axis] * y.stride[axis];
-    }
+    const int64_t  *attr = c->attr, axis = attr[0];
+    const tg_layout y    = tg_layout_contiguous(c->y.shape);
+    for (int i = 0; i < c->n_in; i++) move(c, attr[1 + i] * y.stride[axis], y.stride, &c->x[i], put_rows);
     return TG_OK;
 }
 
 static tg_tensor *cat_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const int64_t axis  = *(const int64_t *)c->attr;
-    int64_t       first = 0;
-    for (int k = 0; k < i; k++) first += tg_shape_of(c->in[k])->dim[axis];
+    const int64_t *attr = c->attr, axis = attr[0], first = attr[1 + i];
     return tg_slice(g, (int)axis, first, first + tg_shape_of(c->in[i])->dim[axis], 1);
 }
 
@@ -172,7 +188,20 @@ tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
     const tg_node *first = tg_check(x[0], "tg_cat");
     const int64_t  k     = first ? tg_checked_axis(first, "tg_cat", axis) : -1;
     if (k < 0) return NULL;
-    return n == 1 ? x[0] : tg_record(&tg_op_cat, x, n, &k, sizeof k);
+    if (n == 1) return x[0];
+    enum { FEW = 15 };
+    int64_t      few[1 + FEW], first_of = 0;
+    const size_t bytes = (1 + (size_t)n) * sizeof *few;
+    int64_t     *attr  = n <= FEW ? few : tg_value_room(first->tape, bytes);
+    if (!attr) return NULL;
+    attr[0] = k;
+    for (int i = 0; i < n; i++) {
+        const tg_node *one = tg_check(x[i], "tg_cat");
+        if (!one) return NULL;
+        attr[1 + i] = first_of; /* inputs that do not fit are found by infer */
+        if (k < one->shape->rank && __builtin_add_overflow(first_of, one->shape->dim[k], &first_of)) first_of = INT64_MAX;
+    }
+    return tg_record(&tg_op_cat, x, n, attr, bytes);
 }
 
 /* ---- unslice: zeros, with each input added at its place ------------------------------------------------------------
@@ -203,17 +232,32 @@ static tg_status unslice_infer(tg_call *c)
     return TG_OK;
 }
 
+/* Do the pieces lie side by side, forwards or backwards, from one end of an axis to the other? */
+static bool covers(const tg_call *c)
+{
+    const int64_t axis = piece_of(c->attr, 0)[0], whole = c->y.shape->dim[axis];
+    const bool    forwards = piece_of(c->attr, 0)[1] == 0 && (c->n_in == 1 || piece_of(c->attr, c->n_in - 1)[1] != 0);
+    int64_t       at = forwards ? 0 : whole;
+    for (int i = 0; i < c->n_in; i++) {
+        const int64_t *p = piece_of(c->attr, i), count = c->x[i].shape->dim[axis];
+        if (p[0] != axis || p[2] != 1 || p[1] != (forwards ? at : at - count)) return false;
+        at += forwards ? count : -count;
+    }
+    return at == (forwards ? whole : 0);
+}
+
 static tg_status unslice_run(tg_call *c)
 {
     const tg_layout whole = tg_layout_contiguous(c->y.shape);
+    const bool      full  = covers(c);
     size_t          bytes = 0;
     tg_shape_size(c->y.shape, c->y.dtype, NULL, &bytes);
-    if (bytes) memset(c->y.data, 0, bytes);
+    if (bytes && !full) memset(c->y.data, 0, bytes);
     for (int i = 0; i < c->n_in; i++) {
         const int64_t *p = piece_of(c->attr, i);
         tg_layout      y = whole;
         y.stride[p[0]] *= p[2];
-        move(&c->y, p[1] * whole.stride[p[0]], y.stride, &c->x[i], add_rows);
+        move(c, p[1] * whole.stride[p[0]], y.stride, &c->x[i], full ? put_rows : add_rows);
     }
     return TG_OK;
 }

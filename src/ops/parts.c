@@ -47,14 +47,10 @@ tg_tensor *tg_stack(tg_tensor *const *x, int n, int axis)
     if (!x || n < 1) return NULL;
     const tg_node *first = tg_check(x[0], "tg_stack");
     if (!first) return NULL;
-    const size_t bytes = (size_t)n * sizeof(tg_tensor *);
-    tg_tape     *tape  = first->tape;
-    tg_tensor  **row = tg_tape_alloc(tape, bytes), *y = NULL;
-    bool         there = row != NULL;
-    for (int i = 0; there && i < n; i++) there = (row[i] = tg_unsqueeze(x[i], axis)) != NULL;
-    if (there) y = tg_cat(row, n, axis);
-    if (row) tg_tape_free_bytes(tape, row, bytes);
-    return y;
+    tg_tensor **row = tg_value_room(first->tape, (size_t)n * sizeof *row);
+    for (int i = 0; row && i < n; i++)
+        if (!(row[i] = tg_unsqueeze(x[i], axis))) return NULL;
+    return row ? tg_cat(row, n, axis) : NULL;
 }
 
 tg_tensor *tg_flatten(tg_tensor *x, int from, int to)

@@ -1,0 +1,545 @@
+/* test_memory.c - out of memory anywhere: every allocation of a scenario fails in turn, once and from there on. Each time there is an
+ * error and no crash, parameters keep their bits, the tape goes on after a reset as if nothing had been, and no byte is lost. */
+#define _GNU_SOURCE
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "samples.h"
+
+enum { WEIGHTS = 6, MOST_CALLS = 20000 };
+
+typedef struct world {
+    tg_tape      *t;
+    int64_t       calls, fail_from, fail_to; /* allocations with a number in [from, to) fail */
+    bool          hit;
+    size_t        held;
+    uint64_t      digest; /* of all that the step computed */
+    int           which;  /* the scenario's variant */
+    const sample *s;
+    tg_tensor    *in[SAMPLE_INPUTS], *w[WEIGHTS];
+    tg_optim     *opt;
+    char          dir[64], path[80];
+} world;
+
+/* prepare always has memory; step is what runs out of it, and tells whether it went well. */
+typedef struct scenario {
+    const char *name;
+    bool (*prepare)(world *w);
+    bool (*step)(world *w);
+    int           which;
+    const sample *s;
+} scenario;
+
+/* ---- the allocator ------------------------------------------------------------------------------------------------ */
+
+static void *resize(void *ctx, void *p, size_t old_size, size_t size)
+{
+    world *w = ctx;
+    if (size == 0) {
+        w->held -= old_size;
+        free(p);
+        return NULL;
+    }
+    const int64_t call = w->calls++;
+    if (call >= w->fail_from && call < w->fail_to) {
+        w->hit = true;
+        return NULL;
+    }
+    void *q = realloc(p, size);
+    assert_non_null(q);
+    w->held = w->held - old_size + size;
+    return q;
+}
+
+static void arm(world *w, int64_t from, int64_t to)
+{
+    w->calls = 0;
+    w->hit = false;
+    w->fail_from = from;
+    w->fail_to = to;
+}
+
+static void disarm(world *w) { arm(w, 0, 0); }
+
+static tg_tape *new_tape(world *w)
+{
+    return tg_tape_new(&(tg_tape_options){.silent = true, .threads = 1, .seed = 5, .profile = "", .allocator = {resize, w}});
+}
+
+/* ---- what a step computed ----------------------------------------------------------------------------------------- */
+
+static uint64_t hash(uint64_t h, const void *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) h = (h ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
+    return h;
+}
+
+static bool take(world *w, tg_tensor *x)
+{
+    const void *p = tg_data(x);
+    if (!p) return false;
+    w->digest = hash(w->digest, p, (size_t)tg_numel(x) * tg_dtype_size(tg_dtype_of(x)));
+    return true;
+}
+
+static uint64_t params_digest(const tg_tape *t)
+{
+    uint64_t h = 1;
+    for (int i = 0; i < tg_param_count(t); i++) {
+        tg_tensor *p = tg_param_at(t, i);
+        h = hash(h, tg_data(p), (size_t)tg_numel(p) * tg_dtype_size(tg_dtype_of(p)));
+    }
+    return h;
+}
+
+/* ---- the driver --------------------------------------------------------------------------------------------------- */
+
+static void start(world *w, const scenario *s)
+{
+    *w = (world){.which = s->which, .s = s->s};
+    w->t = new_tape(w);
+    assert_non_null(w->t);
+    if (!s->prepare(w)) fail_msg("%s: prepare: %s", s->name, tg_error(w->t) ? tg_error(w->t) : "no error");
+    assert_int_equal(tg_reset(w->t), TG_OK);
+}
+
+static void finish(world *w, const scenario *s)
+{
+    tg_tape_free(w->t);
+    if (w->held) fail_msg("%s: %zu bytes lost", s->name, w->held);
+    if (!*w->dir) return;
+    unlink(w->path);
+    if (rmdir(w->dir)) fail_msg("%s: a file was left in %s", s->name, w->dir);
+}
+
+static bool one_step(world *w, const scenario *s)
+{
+    w->digest = 0xcbf29ce484222325u;
+    assert_int_equal(tg_seed(w->t, 11), TG_OK);
+    return s->step(w);
+}
+
+static void good_step(world *w, const scenario *s, int64_t k, uint64_t want)
+{
+    if (!one_step(w, s)) fail_msg("%s, call %lld: the step after: %s", s->name, (long long)k, tg_error(w->t) ? tg_error(w->t) : "no error");
+    if (tg_error(w->t)) fail_msg("%s, call %lld: went well, and yet: %s", s->name, (long long)k, tg_error(w->t));
+    if (w->digest != want) fail_msg("%s, call %lld: the step after gives other numbers", s->name, (long long)k);
+    assert_int_equal(tg_reset(w->t), TG_OK);
+}
+
+/* One run in which allocations k … to-1 of the first step fail. Some failures may be made good for: then all is as if they had not been.
+ * Returns whether there was such an allocation. */
+static bool disturbed(const scenario *s, int64_t k, int64_t to, const uint64_t want[2], int *errors)
+{
+    world w;
+    start(&w, s);
+    const uint64_t before = params_digest(w.t);
+    arm(&w, k, to);
+    const bool good = one_step(&w, s), hit = w.hit;
+    disarm(&w);
+    if (good) {
+        if (tg_error(w.t)) fail_msg("%s, call %lld: went well, and yet: %s", s->name, (long long)k, tg_error(w.t));
+        if (w.digest != want[0]) fail_msg("%s, call %lld: no error, and other numbers", s->name, (long long)k);
+    } else {
+        ++*errors;
+        if (tg_error_status(w.t) != TG_ERR_MEMORY)
+            fail_msg("%s, call %lld: failed with: %s", s->name, (long long)k, tg_error(w.t) ? tg_error(w.t) : "no error");
+        if (params_digest(w.t) != before) fail_msg("%s, call %lld: a parameter changed", s->name, (long long)k);
+        tg_clear_error(w.t);
+        assert_int_equal(tg_zero_grad(w.t), TG_OK);
+    }
+    assert_int_equal(tg_reset(w.t), TG_OK);
+    if (!good) good_step(&w, s, k, want[0]);
+    good_step(&w, s, k, want[1]);
+    finish(&w, s);
+    return hit;
+}
+
+/* Returns how many allocations the step has. */
+static int64_t every_allocation(const scenario *s)
+{
+    uint64_t want[2];
+    world    w;
+    int      errors = 0;
+    int64_t  n = 0;
+    start(&w, s);
+    for (int i = 0; i < 2; i++) {
+        if (!one_step(&w, s)) fail_msg("%s: %s", s->name, tg_error(w.t) ? tg_error(w.t) : "no error");
+        want[i] = w.digest;
+        assert_int_equal(tg_reset(w.t), TG_OK);
+    }
+    finish(&w, s);
+    while (disturbed(s, n, n + 1, want, &errors))
+        if (++n > MOST_CALLS) fail_msg("%s does not end", s->name);
+    for (int64_t k = 0; disturbed(s, k, INT64_MAX, want, &errors); k++)
+        if (k > MOST_CALLS) fail_msg("%s does not end", s->name);
+    if (n && !errors) fail_msg("%s: no failure was noticed", s->name);
+    return n;
+}
+
+/* ---- every op, forward and backward: the samples ------------------------------------------------------------------ */
+
+static bool sample_prepare(world *w)
+{
+    for (int i = 0; i < sample_inputs(w->s); i++) {
+        char              name[2] = {(char)('a' + i), 0};
+        const sample_input *in = &w->s->in[i];
+        tg_tensor        *x = sample_leaf(w->t, w->s, i, &in->shape, 3);
+        w->in[i] = sample_is_float(in) && in->kind != S_FIXED ? tg_param(w->t, name, x) : tg_keep(x);
+        if (!w->in[i]) return false;
+    }
+    return true;
+}
+
+static tg_tensor *sample_output(const world *w)
+{
+    tg_tensor *in[SAMPLE_INPUTS];
+    memcpy(in, w->in, sizeof in);
+    if (w->s->same) in[1] = in[0];
+    return w->s->f((void *)(uintptr_t)w->s, in);
+}
+
+static bool sample_backward(world *w)
+{
+    tg_tensor *y = sample_output(w);
+    if (!y) return false;
+    if (tg_requires_grad(y) && tg_backward_seed(tg_want(y), tg_ones_like(y)) != TG_OK) return false;
+    if (!take(w, y)) return false;
+    for (int i = 0; i < tg_param_count(w->t); i++) {
+        tg_tensor *g = tg_grad_of(tg_param_at(w->t, i));
+        if (g && !take(w, g)) return false;
+    }
+    return tg_zero_grad(w->t) == TG_OK;
+}
+
+/* First and second derivatives as new tensors. */
+static bool sample_graph(world *w)
+{
+    tg_tensor *y = sample_output(w), *g[SAMPLE_INPUTS], *p[SAMPLE_INPUTS], *seed;
+    int        n = tg_param_count(w->t);
+    if (!y) return false;
+    if (!tg_requires_grad(y) || n > SAMPLE_INPUTS) return take(w, y);
+    for (int i = 0; i < n; i++) p[i] = tg_param_at(w->t, i);
+    seed = tg_ones_like(y);
+    if (!seed || tg_grad(&y, &seed, 1, p, n, true, g) != TG_OK) return false;
+    for (int i = 0; i < n; i++)
+        if (!take(w, g[i])) return false;
+    if (!tg_requires_grad(g[0])) return true;
+    tg_tensor *loss = tg_sum(tg_square(g[0]), TG_ALL_AXES, false);
+    if (!loss || tg_grad(&loss, NULL, 1, p, n, false, g) != TG_OK) return false;
+    return tg_eval(g, n) == TG_OK && take(w, g[0]);
+}
+
+static void each_sample(bool (*step)(world *))
+{
+    sample_list list = samples_all();
+    int64_t     hits = 0;
+    assert_true(list.n > 100);
+    for (int i = 0; i < list.n; i++)
+        hits += every_allocation(&(scenario){list.row[i].name, sample_prepare, step, 0, &list.row[i]});
+    assert_true(hits > 2 * list.n);
+    free(list.row);
+}
+
+static void test_ops_backward(void **state)
+{
+    (void)state;
+    each_sample(sample_backward);
+}
+
+static void test_ops_create_graph(void **state)
+{
+    (void)state;
+    each_sample(sample_graph);
+}
+
+/* ---- training ----------------------------------------------------------------------------------------------------- */
+
+enum { SGD, MOMENTUM, ADAM, ADAMW, OPTIMIZERS };
+
+static tg_optim *make_optimizer(tg_tape *t, int which)
+{
+    switch (which) {
+    case SGD: return tg_sgd(t, &(tg_sgd_options){.lr = 0.1});
+    case MOMENTUM: return tg_sgd(t, &(tg_sgd_options){.lr = 0.1, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01});
+    case ADAM: return tg_adam(t, NULL);
+    default: return tg_adamw(t, &(tg_adam_options){.lr = 0.01});
+    }
+}
+
+static bool mlp_weights(world *w)
+{
+    static const int64_t size[] = {24, 16, 12, 5};
+    static const char   *names[WEIGHTS] = {"w1", "b1", "w2", "b2", "w3", "b3"};
+    for (int k = 0; k < WEIGHTS; k++) {
+        const int64_t in = size[k / 2], out = size[k / 2 + 1];
+        w->w[k] = tg_param(w->t, names[k], k % 2 ? tg_zeros(w->t, TG_SHAPE(out)) : tg_glorot(w->t, TG_SHAPE(in, out)));
+        if (!w->w[k]) return false;
+    }
+    return true;
+}
+
+/* The step's only writing call comes last: whatever fails before leaves the parameters alone. */
+static bool mlp_rows(world *w, int64_t rows, tg_optim *opt)
+{
+    int64_t    label[64];
+    double     norm = 0;
+    tg_tensor *h = tg_randn(w->t, TG_SHAPE(rows, 24));
+    for (int64_t i = 0; i < rows; i++) label[i] = i * 3 % 5;
+    tg_tensor *y = tg_from_i64(w->t, TG_SHAPE(rows), label);
+    for (int k = 0; k < 3; k++) {
+        h = tg_linear(h, w->w[2 * k], w->w[2 * k + 1]);
+        if (k < 2) h = tg_dropout(tg_relu(h), 0.2);
+    }
+    tg_tensor *loss = tg_cross_entropy(h, y), *accuracy = tg_want(tg_accuracy(h, y));
+    if (!loss || !accuracy || tg_backward(loss) != TG_OK || !take(w, loss) || !take(w, accuracy)) return false;
+    if (tg_clip_grad_norm(w->t, 0.5, &norm) != TG_OK) return false;
+    w->digest = hash(w->digest, &norm, sizeof norm);
+    return opt && tg_step(opt) == TG_OK;
+}
+
+static bool mlp_prepare(world *w) { return mlp_weights(w) && (w->opt = make_optimizer(w->t, w->which)) != NULL; }
+static bool mlp_step(world *w) { return mlp_rows(w, 8, w->opt); }
+
+/* The tape is warm, and what comes is larger. */
+static bool warm_prepare(world *w)
+{
+    if (!mlp_prepare(w)) return false;
+    for (int k = 0; k < 3; k++)
+        if (!mlp_step(w) || tg_reset(w->t) != TG_OK) return false;
+    return true;
+}
+static bool larger_step(world *w) { return mlp_rows(w, 64, w->opt); }
+
+/* The optimizer too is made without memory. */
+static bool fresh_step(world *w)
+{
+    tg_optim  *opt = make_optimizer(w->t, w->which);
+    const bool good = opt && mlp_rows(w, 8, opt);
+    tg_optim_free(opt);
+    return good;
+}
+
+static void test_training(void **state)
+{
+    (void)state;
+    int64_t hits = 0;
+    for (int k = 0; k < OPTIMIZERS; k++) {
+        hits += every_allocation(&(scenario){"training", mlp_prepare, mlp_step, k, NULL});
+        hits += every_allocation(&(scenario){"a larger step", warm_prepare, larger_step, k, NULL});
+        hits += every_allocation(&(scenario){"a new optimizer", mlp_weights, fresh_step, k, NULL});
+    }
+    assert_true(hits > 100);
+}
+
+/* ---- lifetimes, wide nodes, text ---------------------------------------------------------------------------------- */
+
+static bool keep_step(world *w)
+{
+    bool       good = false;
+    tg_tensor *k = tg_keep(tg_tanh(w->w[0])), *p = tg_param(w->t, "new", tg_exp(w->w[1])), *big = NULL;
+    tg_tensor *loss = tg_sum(tg_mul(tg_require_grad(k), tg_add(w->w[0], p)), TG_ALL_AXES, false);
+    if (loss && tg_backward(loss) == TG_OK && take(w, loss) && take(w, tg_grad_of(k)) && take(w, tg_grad_of(p))) {
+        big = tg_keep(tg_zeros(w->t, TG_SHAPE(300, 40)));
+        good = big && take(w, big);
+    }
+    if (tg_release(k) != (k ? TG_OK : TG_ERR_NULL) || tg_release(p) != (p ? TG_OK : TG_ERR_NULL)) return false;
+    if (big && tg_release(big) != TG_OK) return false;
+    return tg_zero_grad(w->t) == TG_OK && good;
+}
+
+enum { WIDE = 300 };
+
+static bool wide_step(world *w)
+{
+    tg_tensor *x[WIDE], *half[2];
+    for (int i = 0; i < WIDE; i++) x[i] = tg_mul_s(w->w[0], i);
+    tg_tensor *all = tg_stack(x, WIDE, 0), *row = tg_cat(x, WIDE, 1);
+    if (tg_split(row, 1, NULL, 2, half) != TG_OK) return false;
+    tg_tensor *loss = tg_add(tg_mean(tg_square(all), TG_ALL_AXES, false), tg_sum(tg_tanh(half[1]), TG_ALL_AXES, false));
+    return loss && tg_backward(loss) == TG_OK && take(w, loss) && take(w, tg_grad_of(w->w[0])) && tg_zero_grad(w->t) == TG_OK;
+}
+
+/* Several results in one evaluation, some of them views, some kept inputs. */
+static bool eval_step(world *w)
+{
+    tg_tensor *x = tg_exp(w->w[0]), *r[] = {tg_transpose(x, 0, 1), w->w[1], tg_argmax(x, 1, false), tg_cos(x), tg_randn(w->t, TG_SHAPE(50, 70))};
+    const int  n = (int)(sizeof r / sizeof *r);
+    if (tg_want(x) == NULL) return false;
+    for (int i = 0; i < n; i++)
+        if (!r[i]) return false;
+    if (tg_eval(r, n) != TG_OK) return false;
+    for (int i = 0; i < n; i++)
+        if (!take(w, r[i])) return false;
+    return take(w, x);
+}
+
+static bool text_step(world *w)
+{
+    char       text[16000];
+    tg_tensor *x = tg_transpose(tg_sin(w->w[0]), 0, 1);
+    const int  length = tg_format(x, text, sizeof text);
+    if (length < 0 || length >= (int)sizeof text) return false;
+    w->digest = hash(w->digest, text, (size_t)length);
+    fflush(stdout);
+    const int out = dup(1), none = open("/dev/null", O_WRONLY);
+    assert_true(out >= 0 && none >= 0 && dup2(none, 1) == 1);
+    const tg_status s = tg_print("x", tg_add_s(x, 1));
+    fflush(stdout);
+    assert_int_equal(dup2(out, 1), 1);
+    close(out);
+    close(none);
+    return s == TG_OK;
+}
+
+/* ---- data --------------------------------------------------------------------------------------------------------- */
+
+static bool no_prepare(world *w) { return w->t != NULL; }
+
+static tg_dataset *make_dataset(tg_tape *t, int which)
+{
+    static float   x[40 * 6];
+    static int64_t label[40];
+    if (which == 0) return tg_synthetic_digits(t, 12, 3);
+    for (int i = 0; i < 40 * 6; i++) x[i] = (float)i / 8;
+    for (int i = 0; i < 40; i++) label[i] = i % 4;
+    return tg_array_dataset(t, TG_F32, TG_SHAPE(40, 2, 3), x, label);
+}
+
+static bool data_step(world *w)
+{
+    tg_tensor  *x, *y;
+    tg_dataset *d = make_dataset(w->t, w->which);
+    tg_loader  *l = d ? tg_loader_new(d, &(tg_loader_options){.batch = 5, .shuffle = true, .flatten = true, .seed = 9}) : NULL;
+    bool        good = l != NULL;
+    for (int epoch = 0; epoch < 2 && good; epoch++) {
+        while (good && tg_next(l, &x, &y)) good = take(w, x) && take(w, y);
+        good = good && !tg_error(w->t);
+    }
+    tg_loader_free(l);
+    tg_dataset_free(d);
+    return good;
+}
+
+/* ---- files -------------------------------------------------------------------------------------------------------- */
+
+static bool file_prepare(world *w)
+{
+    strcpy(w->dir, "/tmp/tapegrad_memory_XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->path, sizeof w->path, "%s/w", w->dir);
+    return mlp_weights(w) && tg_save(w->t, w->path) == TG_OK;
+}
+
+static bool other_weights(world *w)
+{
+    double zero[24 * 16] = {0};
+    if (!file_prepare(w)) return false;
+    for (int k = 0; k < WEIGHTS; k++)
+        if (tg_copy_from(w->w[k], zero, (size_t)tg_numel(w->w[k]) * sizeof(float)) != TG_OK) return false;
+    return true;
+}
+
+static int files_in(const char *dir)
+{
+    int  n = 0;
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (const struct dirent *e; (e = readdir(d));) n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+static bool save_step(world *w)
+{
+    tg_tensor  *x[] = {tg_transpose(w->w[0], 0, 1), tg_exp(w->w[2])};
+    const char *names[] = {"x", "y"};
+    bool        good = tg_save(w->t, w->path) == TG_OK;
+    good = good && tg_save_tensors(w->path, names, x, 2) == TG_OK;
+    good = tg_save(w->t, w->path) == TG_OK && good;
+    assert_int_equal(files_in(w->dir), 1); /* the old file or a new one, and nothing beside it */
+    return good;
+}
+
+static bool load_step(world *w)
+{
+    if (tg_load(w->t, w->path) != TG_OK) return false;
+    for (int k = 0; k < WEIGHTS; k++)
+        if (!take(w, w->w[k])) return false;
+    return true;
+}
+
+static bool archive_step(world *w)
+{
+    tg_archive *a = tg_archive_open(w->t, w->path);
+    bool        good = a != NULL;
+    for (int i = 0; i < tg_archive_count(a) && good; i++) good = take(w, tg_archive_read(a, tg_archive_name(a, i)));
+    tg_archive_close(a);
+    return good;
+}
+
+/* ---- scenarios ---------------------------------------------------------------------------------------------------- */
+
+static void test_lifetimes(void **state)
+{
+    (void)state;
+    every_allocation(&(scenario){"keep and release", mlp_weights, keep_step, 0, NULL});
+    every_allocation(&(scenario){"keep and release, warm", warm_prepare, keep_step, 0, NULL});
+    every_allocation(&(scenario){"wide nodes", mlp_weights, wide_step, 0, NULL});
+    every_allocation(&(scenario){"many results", mlp_weights, eval_step, 0, NULL});
+    every_allocation(&(scenario){"text", mlp_weights, text_step, 0, NULL});
+}
+
+static void test_data(void **state)
+{
+    (void)state;
+    assert_true(every_allocation(&(scenario){"digits", no_prepare, data_step, 0, NULL}) > 3);
+    assert_true(every_allocation(&(scenario){"arrays", no_prepare, data_step, 1, NULL}) > 3);
+}
+
+static void test_files(void **state)
+{
+    (void)state;
+    assert_true(every_allocation(&(scenario){"save", file_prepare, save_step, 0, NULL}) > 0);
+    assert_true(every_allocation(&(scenario){"load", other_weights, load_step, 0, NULL}) > 0);
+    assert_true(every_allocation(&(scenario){"archive", file_prepare, archive_step, 0, NULL}) > 0);
+}
+
+static void test_new_tape(void **state)
+{
+    (void)state;
+    int64_t n[2] = {0};
+    for (int onward = 0; onward < 2; onward++)
+        for (bool hit = true; hit; n[onward] += hit) {
+            world w = {0};
+            arm(&w, n[onward], onward ? INT64_MAX : n[onward] + 1);
+            w.t = new_tape(&w);
+            hit = w.hit;
+            assert_true(hit == !w.t);
+            tg_tape_free(w.t);
+            assert_int_equal(w.held, 0);
+        }
+    assert_true(n[0] >= 1 && n[0] == n[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_new_tape), cmocka_unit_test(test_training),     cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_data),     cmocka_unit_test(test_files),        cmocka_unit_test(test_ops_backward),
+        cmocka_unit_test(test_ops_create_graph),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
