@@ -75,29 +75,28 @@ static tg_status settle(tg_tape *t, tg_adjoint *a)
 /* ---- one node ----------------------------------------------------------------------------------------------------- */
 
 /* The rule's answer, checked, and summed to the input's shape where the op broadcast it. */
-static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
+static __attribute__((cold, noinline)) tg_tensor *unfit(tg_call *c, int i, tg_tensor *g)
 {
-    const tg_node *in = tg_node_of(c->in[i]);
-    tg_shape       both;
-    char           got[TG_SHAPE_TEXT];
+    char got[TG_SHAPE_TEXT];
     if (!g) {
         if (c->tape->latest == TG_OK) tg_fail(c, TG_ERR_GRAD, "its vjp gave no gradient for input %d", i);
-        return NULL;
-    }
-    if (!tg_is_live(g) || tg_node_of(g)->tape != c->tape) {
+    } else if (!tg_is_live(g) || tg_node_of(g)->tape != c->tape) {
         tg_fail(c, TG_ERR_GRAD, "its vjp gave a stale tensor or one of another tape for input %d", i);
-        return NULL;
+    } else {
+        const tg_node *n = tg_node_of(g);
+        tg_fail(c, TG_ERR_GRAD, "its vjp gave a %s gradient of shape %s for input %d", tg_dtype_name((tg_dtype)n->dtype),
+                tg_shape_text(n->shape, got, sizeof got), i);
     }
-    const tg_node *n = tg_node_of(g);
-    if (n->dtype != in->dtype) {
-        tg_fail(c, TG_ERR_GRAD, "its vjp gave a %s gradient for input %d", tg_dtype_name((tg_dtype)n->dtype), i);
-        return NULL;
-    }
+    return NULL;
+}
+
+static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
+{
+    const tg_node *in = tg_node_of(c->in[i]), *n = tg_node_of(g);
+    tg_shape       both;
+    if (!g || !tg_is_live(g) || n->tape != c->tape || n->dtype != in->dtype) return unfit(c, i, g);
     if (n->shape == in->shape || tg_shape_equal(n->shape, in->shape)) return g;
-    if (tg_shape_broadcast(n->shape, in->shape, &both) != TG_OK || !tg_shape_equal(&both, n->shape)) {
-        tg_fail(c, TG_ERR_GRAD, "its vjp gave a gradient of shape %s for input %d", tg_shape_text(n->shape, got, sizeof got), i);
-        return NULL;
-    }
+    if (tg_shape_broadcast(n->shape, in->shape, &both) != TG_OK || !tg_shape_equal(&both, n->shape)) return unfit(c, i, g);
     return tg_sum_to(g, in->shape);
 }
 

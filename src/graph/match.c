@@ -41,14 +41,13 @@ static bool meet(matcher *m, tg_node *n, value_kind kind)
 
 bool tg_same_layout(const program *p, const value *v, const tg_node *n)
 {
-    if (v->layout < 0 || !n->layout) {
-        tg_layout plain = tg_layout_contiguous(n->shape), l = n->layout ? *n->layout : plain;
-        if (v->layout >= 0) return false;
-        for (int k = 0; k < n->shape->rank; k++)
-            if (n->shape->dim[k] != 1 && l.stride[k] != plain.stride[k] && v->numel) return false;
-        return true;
-    }
-    return !memcmp(p->layouts[v->layout].stride, n->layout->stride, (size_t)n->shape->rank * sizeof(int64_t));
+    if (v->layout < 0 && !n->layout) return true;
+    if (v->layout >= 0)
+        return n->layout && !memcmp(p->layouts[v->layout].stride, n->layout->stride, (size_t)n->shape->rank * sizeof(int64_t));
+    const tg_layout plain = tg_layout_contiguous(n->shape);
+    for (int k = 0; k < n->shape->rank; k++)
+        if (n->shape->dim[k] != 1 && n->layout->stride[k] != plain.stride[k] && v->numel) return false;
+    return true;
 }
 
 /* The input's value number; an input that is met for the first time has to be the program's next input. */

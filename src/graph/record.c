@@ -181,7 +181,7 @@ static bool write_node(tg_tape *t, tg_node *n, const tg_call *c, bool grad)
     return true;
 }
 
-static tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
+static __attribute__((noinline)) tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
 {
     t->valid = t->count; /* from here on the slots are overwritten */
     t->epoch++;
@@ -208,22 +208,28 @@ static tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
     return tg_handle(n);
 }
 
+/* Says what is wrong with input i: kept out of the way of the calls in which nothing is. */
+static __attribute__((cold, noinline)) void refuse_input(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, int i)
+{
+    if (tg_is_live(in[i])) {
+        tg_call c = {.op = op, .tape = t, .n_in = n_in, .in = in};
+        tg_fail(&c, TG_ERR_TAPE, "the tensors belong to different tapes");
+    } else {
+        char name[80];
+        snprintf(name, sizeof name, "tg_%s", op->name);
+        say_stale(in[i], name);
+    }
+}
+
 /* Are the inputs live tensors of this tape? Sets *grad when one of them brings a gradient path. */
-static bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, bool *grad)
+static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, bool *grad)
 {
     bool found = false;
     for (int i = 0; i < n_in; i++) {
         if (!in[i]) return false;
         const tg_node *n = tg_node_of(in[i]);
-        if (!tg_is_live(in[i])) {
-            char name[80];
-            snprintf(name, sizeof name, "tg_%s", op->name);
-            say_stale(in[i], name);
-            return false;
-        }
-        if (n->tape != t) {
-            tg_call c = {.op = op, .tape = t, .n_in = n_in, .in = in};
-            tg_fail(&c, TG_ERR_TAPE, "the tensors belong to different tapes");
+        if (!tg_is_live(in[i]) || n->tape != t) {
+            refuse_input(t, op, in, n_in, i);
             return false;
         }
         found |= (n->flags & TG_N_GRAD) && !(i < 32 && (op->nondiff >> i & 1));
