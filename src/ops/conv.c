@@ -307,7 +307,7 @@ static tg_status conv2d_run(tg_call *c)
     char          *memory = rooms(c, &g, threads, 0, &step);
     const void    *bias   = c->n_in > 2 ? c->x[2].data : NULL;
     if (!memory) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < pieces; k++) {
         const room    m     = room_of(&g, memory, step);
         const int64_t group = k % g.groups;
@@ -326,7 +326,7 @@ static tg_status conv2d_dx_run(tg_call *c)
     size_t         step;
     char          *memory = rooms(c, &g, threads, elements(&g, g.out, g.pitch, 1), &step);
     if (!memory) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < pieces; k++) {
         const room m = room_of(&g, memory, step);
         backward(&g, &m, at(&g, c->x[0].data, k * y_size(&g)), at(&g, c->x[1].data, k % g.groups * w_size(&g)),
@@ -363,7 +363,7 @@ static tg_status conv2d_dw_run(tg_call *c)
     char         *memory = rooms(c, &g, threads, elements(&g, g.pitch, g.out_pitch, 1), &step);
     char         *sums   = memory ? tg_scratch(c, (size_t)(chunks * sum) * g.item) : NULL;
     if (!sums) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < chunks; k++) {
         const room m = room_of(&g, memory, step);
         memset(at(&g, sums, k * sum), 0, (size_t)sum * g.item);

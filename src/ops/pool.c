@@ -221,7 +221,7 @@ static tg_status max_pool2d_run(tg_call *c)
     const planes p       = planes_of(c, c->y.shape);
     const int    threads = threads_of(c, &p);
     const bool   fast = is_2x2(&p) && c->x[0].data == c->x[1].data, single = c->y.dtype == TG_F32;
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < p.n; k++) {
         const void *x = plane(&c->x[0], k, p.plane_size), *v = plane(&c->x[1], k, p.plane_size);
         void       *y = plane(&c->y, k, p.count_size);
@@ -240,7 +240,7 @@ static tg_status max_pool2d_dx_run(tg_call *c)
     const planes p       = planes_of(c, c->x[1].shape);
     const int    threads = threads_of(c, &p);
     const bool   fast = is_2x2(&p), single = c->y.dtype == TG_F32;
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < p.n; k++) {
         const void *x = plane(&c->x[0], k, p.plane_size), *g = plane(&c->x[1], k, p.count_size);
         void       *dx = plane(&c->y, k, p.plane_size);
@@ -258,7 +258,7 @@ static tg_status avg_pool2d_run(tg_call *c)
 {
     const planes p       = planes_of(c, c->y.shape);
     const int    threads = threads_of(c, &p);
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < p.n; k++) {
         if (c->y.dtype == TG_F32)
             avg_f32(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
@@ -272,7 +272,7 @@ static tg_status avg_pool2d_dx_run(tg_call *c)
 {
     const planes p       = planes_of(c, c->x[0].shape);
     const int    threads = threads_of(c, &p);
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+#pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < p.n; k++) {
         if (c->y.dtype == TG_F32)
             avg_dx_f32(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
