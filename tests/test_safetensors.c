@@ -264,6 +264,7 @@ static void wrong_arguments(void **state)
     expect_error(t, TG_ERR_NULL, "path");
     assert_int_equal(tg_save_tensors(path, names, x0, 2), TG_ERR_NULL);
     assert_int_equal(tg_save_tensors(path, NULL, xx, 2), TG_ERR_NULL);
+    expect_error(t, TG_ERR_NULL, "the names are NULL");
     assert_int_equal(tg_save_tensors(path, names, NULL, 2), TG_ERR_NULL);
     assert_int_equal(tg_save_tensors(path, names, xx, 0), TG_ERR_ARG);
     assert_int_equal(tg_save_tensors(path, names, xx, -1), TG_ERR_ARG);
