@@ -96,6 +96,13 @@ check: lib benches $(TEST_X)
 demo: $B/demos/04_mnist_mlp
 	$< $(if $(TAPEGRAD_DATA),--data '$(TAPEGRAD_DATA)')
 
+# Every op's values and gradients against PyTorch's in f64; says so and passes where PyTorch is not installed (python3-torch).
+$B/tests/oracle/driver: $B/tests/oracle/driver.o $(HELPER_O) $B/libtapegrad.a
+	$(LINK)
+oracle: $B/tests/oracle/driver
+	@for e in $(EVALUATORS); do TAPEGRAD_EVAL=$$e $< >$B/oracle.json && \
+	    /usr/bin/python3 tests/oracle/compare.py <$B/oracle.json || exit 1; done
+
 # BENCH="--threads 1 W1_mlp_small" and the like are options of bench/compare.
 bench: benches $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
 	@BUILD='$B' bench/compare $(BENCH)
