@@ -11,40 +11,7 @@
 #include <string.h>
 #include <tapegrad_op.h>
 
-static tg_tape *quiet(tg_dtype dtype)
-{
-    tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = dtype});
-    assert_non_null(t);
-    return t;
-}
-
-/* The expression has to fail with this status and exactly this sentence. */
-static void assert_error(tg_tape *t, const void *result, tg_status status, const char *sentence)
-{
-    assert_null(result);
-    assert_int_equal(tg_error_status(t), status);
-    assert_string_equal(tg_error(t), sentence);
-    tg_clear_error(t);
-}
-
-static void assert_shape(tg_tensor *y, const tg_shape *want)
-{
-    char got_text[TG_SHAPE_TEXT], want_text[TG_SHAPE_TEXT];
-    assert_non_null(y);
-    tg_shape_text(tg_shape_of(y), got_text, sizeof got_text);
-    tg_shape_text(want, want_text, sizeof want_text);
-    assert_string_equal(got_text, want_text);
-}
-
-#define assert_i64(Y, SHAPE, ...)                                                                                      \
-    do {                                                                                                               \
-        const int64_t want_[] = {__VA_ARGS__};                                                                         \
-        assert_shape(Y, SHAPE);                                                                                        \
-        const int64_t *got_ = tg_data_i64(Y);                                                                          \
-        assert_non_null(got_);                                                                                         \
-        assert_int_equal(tg_numel(Y), sizeof want_ / sizeof *want_);                                                   \
-        assert_memory_equal(got_, want_, sizeof want_);                                                                \
-    } while (0)
+#include "exact_test.h"
 
 static void test_full(void **state)
 {

@@ -429,7 +429,6 @@ static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role 
     }
     tg_status s = add_inst(t, p, g, at, out, false);
     if (s != TG_OK) return s;
-    p->insts[p->n_insts - 1].reduce_rows = r->rows;
     p->insts[p->n_insts - 1].reduce_all = r->all;
     if (out == C_LATE) p->values[at].stored = true;
     return TG_OK;

@@ -61,7 +61,7 @@ typedef enum inst_class { C_FULL, C_COLUMN, C_LATE } inst_class;
 typedef struct inst {
     int32_t value, next;
     uint8_t cls;
-    uint8_t reduce_rows, reduce_all; /* late ones: over rows, over everything */
+    uint8_t reduce_all; /* late ones: over everything, not over rows */
 } inst;
 
 typedef struct group {
