@@ -1,0 +1,95 @@
+/* recipes.c - the ops that can be part of a segment, in instructions. Each recipe does what the op's row in pointwise.def says, in the same
+ * order, so that its results are the same to the last bit. x, y, z are its inputs. */
+#include "segment.h"
+
+#include "../graph/graph.h"
+#include "../ops/ops.h"
+
+#define OP(MICRO, A, B)       tg_micro_op(s, M_##MICRO, A, B, -1)
+#define COMPARE(HOW, A, B)    tg_micro_compare(s, HOW, A, B)
+#define PICK(C, A, B)         tg_micro_op(s, M_PICK, A, B, C)
+#define WHERE(C, B)           tg_micro_op(s, M_PASS, -1, B, C) /* 0 elsewhere */
+#define NUMBER(V)             tg_micro_number(s, V)
+#define NEGATIVE(A)           OP(XOR, A, tg_micro_sign(s))
+#define RECIPE(NAME, RESULT)                                   \
+    static int make_##NAME(tg_segment *s, const int *in)       \
+    {                                                          \
+        const int x = in[0], y = in[1], z = in[2];             \
+        (void)x, (void)y, (void)z;                             \
+        return RESULT;                                         \
+    }
+
+/* g s and g / s, but 0 where g is 0 */
+static int zero_mul(tg_segment *s, int g, int slope) { return tg_micro_op(s, M_MUL, g, slope, COMPARE(NOT_EQUAL, g, NUMBER(0))); }
+static int zero_div(tg_segment *s, int g, int slope) { return tg_micro_op(s, M_DIV, g, slope, COMPARE(NOT_EQUAL, g, NUMBER(0))); }
+
+/* The CPU's max and min give the second operand when either is NaN: right for a NaN in y; one in x is put back. */
+static int keep_nan(tg_segment *s, int x, int result) { return PICK(COMPARE(IS_UNORDERED, x, x), x, result); }
+
+RECIPE(add, OP(ADD, x, y))
+RECIPE(sub, OP(SUB, x, y))
+RECIPE(mul, OP(MUL, x, y))
+RECIPE(div, OP(DIV, x, y))
+RECIPE(maximum, keep_nan(s, x, OP(MAX, x, y)))
+RECIPE(minimum, keep_nan(s, x, OP(MIN, x, y)))
+RECIPE(neg, NEGATIVE(x))
+RECIPE(square, OP(MUL, x, x))
+RECIPE(abs, OP(ANDN, tg_micro_sign(s), x))
+RECIPE(sign, PICK(COMPARE(IS_GREATER, x, NUMBER(0)), NUMBER(1),
+                  PICK(COMPARE(IS_LESS, x, NUMBER(0)), NUMBER(-1), WHERE(COMPARE(NOT_EQUAL, x, NUMBER(0)), x))))
+RECIPE(reciprocal, OP(DIV, NUMBER(1), x))
+RECIPE(sqrt, OP(SQRT, -1, x))
+
+RECIPE(relu, WHERE(COMPARE(NOT_AT_MOST, x, NUMBER(0)), x))
+RECIPE(leaky_relu, PICK(COMPARE(IS_GREATER, x, NUMBER(0)), x, OP(MUL, y, x)))
+
+RECIPE(eq, COMPARE(IS_EQUAL, x, y))
+RECIPE(ne, COMPARE(NOT_EQUAL, x, y))
+RECIPE(lt, COMPARE(IS_LESS, x, y))
+RECIPE(le, COMPARE(IS_AT_MOST, x, y))
+RECIPE(gt, COMPARE(IS_GREATER, x, y))
+RECIPE(ge, COMPARE(IS_AT_LEAST, x, y))
+RECIPE(isfinite, COMPARE(IS_EQUAL, OP(SUB, x, x), NUMBER(0)))
+RECIPE(where, PICK(x, y, z))
+
+RECIPE(mul_zero, zero_mul(s, x, y))
+RECIPE(div_zero, zero_div(s, x, y))
+RECIPE(square_grad, zero_mul(s, OP(MUL, NUMBER(2), x), y))
+RECIPE(reciprocal_grad, NEGATIVE(zero_mul(s, x, OP(MUL, y, y))))
+RECIPE(sqrt_grad, zero_div(s, OP(MUL, NUMBER(0.5), x), y))
+RECIPE(log1p_grad, zero_div(s, x, OP(ADD, NUMBER(1), y)))
+RECIPE(tanh_grad, zero_mul(s, x, OP(MUL, OP(SUB, NUMBER(1), y), OP(ADD, NUMBER(1), y))))
+RECIPE(sigmoid_grad, zero_mul(s, x, OP(MUL, y, OP(SUB, NUMBER(1), y))))
+RECIPE(relu_grad, WHERE(COMPARE(NOT_AT_MOST, y, NUMBER(0)), x))
+RECIPE(abs_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, WHERE(COMPARE(NOT_EQUAL, y, NUMBER(0)), NEGATIVE(x))))
+RECIPE(leaky_relu_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, OP(MUL, z, x)))
+RECIPE(greater_grad, PICK(COMPARE(IS_GREATER, y, z), x, WHERE(COMPARE(IS_EQUAL, y, z), OP(MUL, NUMBER(0.5), x))))
+
+typedef struct recipe {
+    const tg_op *op;
+    int (*make)(tg_segment *s, const int *in);
+} recipe;
+
+#define ROW(NAME) {&tg_op_##NAME, make_##NAME},
+static const recipe recipes[] = {
+    ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(maximum) ROW(minimum) ROW(neg) ROW(square) ROW(abs) ROW(sign) ROW(reciprocal) ROW(sqrt)
+    ROW(relu) ROW(leaky_relu) ROW(eq) ROW(ne) ROW(lt) ROW(le) ROW(gt) ROW(ge) ROW(isfinite) ROW(where) ROW(mul_zero) ROW(div_zero)
+    ROW(square_grad) ROW(reciprocal_grad) ROW(sqrt_grad) ROW(log1p_grad) ROW(tanh_grad) ROW(sigmoid_grad) ROW(relu_grad) ROW(abs_grad)
+    ROW(leaky_relu_grad) ROW(greater_grad)
+};
+
+static const recipe *recipe_of(const tg_op *op)
+{
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++)
+        if (recipes[i].op == op) return &recipes[i];
+    return NULL;
+}
+
+bool tg_segment_knows(const tg_op *op) { return op && recipe_of(op); }
+
+int tg_segment_op(tg_segment *s, const tg_op *op, const int *in)
+{
+    int inputs[3] = {-1, -1, -1};
+    for (int i = 0; i < op->arity && i < 3; i++) inputs[i] = in[i];
+    return recipe_of(op)->make(s, inputs);
+}

@@ -1,0 +1,103 @@
+/* segment.h - several pointwise ops over the same elements as one machine-code loop, whose intermediate results stay in vector registers.
+ *
+ * A segment is described op by op and then compiled:
+ *
+ *     tg_segment_begin(&s, &bytes, isa, dtype);
+ *     int x = tg_segment_input(&s, …), y = tg_segment_op(&s, &tg_op_mul, (int[]){x, x});
+ *     tg_segment_store(&s, y, …);
+ *     if (tg_segment_compile(&s, &at)) …          machine code stands in bytes, from `at` on
+ *
+ * Only ops of a few instructions have a recipe here (recipes.c); exp, tanh and their like remain loops of their own, which keep their
+ * constants in registers. A recipe computes bit for bit what the op's loop does.
+ *
+ * The code is a tg_segment_fn. It goes over rows × cols elements, row by row; operands lie in tile registers (offsets from `tiles`) or in
+ * memory (numbers of `pointers`), and are full (one element for each point, contiguous), a column (one for each row) or a scalar. */
+#ifndef TG_SEGMENT_H
+#define TG_SEGMENT_H
+
+#include <tapegrad_op.h>
+
+#include "../kernels/kernels.h"
+#include "assembler.h"
+
+typedef void (*tg_segment_fn)(char *tiles, void *const *pointers, size_t rows, size_t cols);
+
+typedef enum tg_reach { TG_FULL, TG_COLUMN, TG_SCALAR } tg_reach;
+
+/* Where an operand or a result is. Conditions (bool) are bytes, and only in tile registers, full. Tile registers have room for 64 bytes
+ * behind their last element. */
+typedef struct tg_place {
+    bool     tile;
+    uint32_t at; /* an offset in bytes, or the number of a pointer */
+    tg_reach reach;
+} tg_place;
+
+enum { TG_SEGMENT_MOST = 512, TG_SEGMENT_POINTERS = 48 };
+
+typedef struct tg_micro_step { /* a micro-op: value = op(a, b) where the condition holds, else 0; or a store */
+    uint8_t op, predicate;
+    int16_t value, a, b, condition; /* -1: none */
+    tg_place to;
+} tg_micro_step;
+
+typedef struct tg_micro_value {
+    uint8_t  kind;      /* computed, input, constant */
+    bool     condition; /* each lane true or false */
+    int16_t  uses, left; /* in all steps, and in those that are not yet emitted */
+    int16_t  next;      /* the step that uses it next, while code is emitted */
+    int8_t   where;     /* its register; -1: in none */
+    tg_place from;      /* inputs */
+    uint64_t bits;     /* constants: an element, in the low bytes */
+} tg_micro_value;
+
+typedef struct tg_segment {
+    tg_assembler code;
+    tg_isa       isa;
+    tg_dtype     dtype;
+    int16_t      n_values, n_steps;
+    tg_micro_value values[TG_SEGMENT_MOST];
+    tg_micro_step      steps[TG_SEGMENT_MOST];
+    int          pointers; /* how many */
+    bool         full;     /* more values or steps than there is room for */
+} tg_segment;
+
+/* Is there machine code for ops of this dtype on this CPU? */
+bool tg_segment_can(tg_isa isa, tg_dtype dtype);
+
+/* Has the op a recipe? Its result is then of the segment's dtype, or a condition when the op has TG_OP_BOOL. */
+bool tg_segment_knows(const tg_op *op);
+
+void tg_segment_begin(tg_segment *s, tg_bytes *out, tg_isa isa, tg_dtype dtype);
+int  tg_segment_input(tg_segment *s, tg_place from, bool condition); /* the number of a value */
+int  tg_segment_op(tg_segment *s, const tg_op *op, const int *in);
+void tg_segment_store(tg_segment *s, int value, tg_place to);
+
+typedef enum tg_segment_result { TG_SEGMENT_OK, TG_SEGMENT_CROWDED, TG_SEGMENT_MEMORY } tg_segment_result;
+
+/* CROWDED: it takes more registers than there are. Nothing is left in the bytes then. */
+tg_segment_result tg_segment_compile(tg_segment *s, size_t *at);
+
+/* Code that may be run, from bytes; NULL when the system does not allow that. */
+void *tg_code_map(const tg_bytes *b);
+void  tg_code_unmap(void *code, size_t bytes);
+
+/* ---- between segment.c and recipes.c ---- */
+
+typedef enum tg_micro {
+    M_ADD, M_SUB, M_MUL, M_DIV, M_MIN, M_MAX, M_AND, M_ANDN, M_OR, M_XOR, /* of lanes, the logical ones of their bits; ANDN: ~a & b */
+    M_SQRT, /* of b */
+    M_PASS, /* b, where the condition holds */
+    M_PICK, /* the condition ? a : b */
+    M_COMPARE, /* a condition */
+    M_STORE
+} tg_micro;
+
+enum { IS_EQUAL = 0x00, IS_UNORDERED = 0x03, NOT_EQUAL = 0x04, IS_LESS = 0x11, IS_AT_MOST = 0x12, NOT_AT_MOST = 0x16,
+       IS_AT_LEAST = 0x1d, IS_GREATER = 0x1e };
+
+int tg_micro_op(tg_segment *s, tg_micro op, int a, int b, int condition); /* condition -1: everywhere */
+int tg_micro_compare(tg_segment *s, int predicate, int a, int b);
+int tg_micro_number(tg_segment *s, double number);
+int tg_micro_sign(tg_segment *s); /* the sign bit alone */
+
+#endif

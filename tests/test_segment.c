@@ -1,0 +1,332 @@
+/* test_segment.c - machine code for runs of pointwise ops against the ops' own loops, bit for bit: every recipe, every instruction set
+ * this CPU has, special values, all kinds of operands, sizes around a vector's, random programs up to and beyond what the registers hold. Operands
+ * in memory end where the page that follows may not be touched. */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../src/jit/segment.h"
+#include "../src/ops/ops.h"
+
+enum { MOST = 2048, AREAS = 8, SLOT = MOST * 8 + 64, SLOTS = 40 };
+
+static uint64_t state = 1;
+static uint64_t random_bits(void) /* splitmix64 */
+{
+    uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+static int random_below(int n) { return (int)(random_bits() % (uint64_t)n); }
+
+static double random_number(void)
+{
+    static const double special[] = {0, -0.0, 1, -1, 2, 0.5, INFINITY, -INFINITY, NAN, 1e-40, -1e-40, 3e38, -3e38, 1e-300, 1e300};
+    if (random_below(4) == 0) return special[random_below((int)(sizeof special / sizeof *special))];
+    return ((double)(random_bits() >> 11) * 0x1p-53 - 0.5) * 6;
+}
+
+/* ---- memory: areas that end at a page which must not be touched, and tile registers ---------------------------------- */
+
+static char *area[AREAS], *tiles, *expected;
+static size_t area_bytes;
+
+static int make_memory(void **unused)
+{
+    (void)unused;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    area_bytes = (MOST * 8 + page - 1) / page * page;
+    for (int i = 0; i < AREAS; i++) {
+        area[i] = mmap(NULL, area_bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (area[i] == MAP_FAILED || mprotect(area[i] + area_bytes, page, PROT_NONE)) return -1;
+    }
+    tiles = aligned_alloc(64, (size_t)SLOT * SLOTS);
+    expected = aligned_alloc(64, (size_t)SLOT * SLOTS);
+    return tiles && expected ? 0 : -1;
+}
+static int free_memory(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < AREAS; i++) munmap(area[i], area_bytes + (size_t)sysconf(_SC_PAGESIZE));
+    free(tiles);
+    free(expected);
+    return 0;
+}
+
+static void fill(void *to, size_t n, tg_dtype dtype, bool condition)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (condition) ((uint8_t *)to)[i] = (uint8_t)random_below(2);
+        else if (dtype == TG_F32) ((float *)to)[i] = (float)random_number();
+        else ((double *)to)[i] = random_number();
+    }
+}
+
+/* Equal, or both NaN: which of two NaNs an operation passes on is nobody's business. */
+static bool same(const void *a, const void *b, size_t n, tg_dtype dtype, bool condition)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (condition) {
+            if (((const uint8_t *)a)[i] != ((const uint8_t *)b)[i]) return false;
+        } else if (dtype == TG_F32) {
+            const float x = ((const float *)a)[i], y = ((const float *)b)[i];
+            if (memcmp(&x, &y, sizeof x) && !(isnan(x) && isnan(y))) return false;
+        } else {
+            const double x = ((const double *)a)[i], y = ((const double *)b)[i];
+            if (memcmp(&x, &y, sizeof x) && !(isnan(x) && isnan(y))) return false;
+        }
+    }
+    return true;
+}
+
+/* ---- one program on a segment and by loops --------------------------------------------------------------------------- */
+
+/* Its values: operands first, then results of ops on earlier ones. Each has a slot in `expected`, where the loops compute it, full. */
+typedef struct trial {
+    tg_isa     isa;
+    tg_dtype   dtype;
+    size_t     rows, cols, item;
+    tg_segment s;
+    int        n, number[SLOTS]; /* in the segment */
+    bool       condition[SLOTS];
+    tg_place   place[SLOTS];     /* of operands and of stored results */
+    bool       stored[SLOTS];
+    void      *pointers[AREAS];
+    int        n_pointers;
+} trial;
+
+static char *slot(const trial *t, int v) { return expected + (size_t)v * SLOT + 0 * t->item; }
+
+static void spread(const trial *t, int v, const char *from, tg_reach reach)
+{
+    const size_t item = t->condition[v] ? 1 : t->item;
+    for (size_t r = 0; r < t->rows; r++)
+        for (size_t c = 0; c < t->cols; c++) {
+            const size_t at = reach == TG_FULL ? r * t->cols + c : reach == TG_COLUMN ? r : 0;
+            memcpy(slot(t, v) + (r * t->cols + c) * item, from + at * item, item);
+        }
+}
+
+static size_t reach_size(const trial *t, tg_reach reach) { return reach == TG_FULL ? t->rows * t->cols : reach == TG_COLUMN ? t->rows : 1; }
+
+static void add_operand(trial *t, bool tile, tg_reach reach, bool condition)
+{
+    const int    v = t->n++;
+    const size_t n = reach_size(t, reach), item = condition ? 1 : t->item;
+    t->condition[v] = condition;
+    if (tile || condition || t->n_pointers == AREAS) {
+        t->place[v] = (tg_place){.tile = true, .at = (uint32_t)v * SLOT, .reach = condition ? TG_FULL : reach};
+        fill(tiles + t->place[v].at, condition ? t->rows * t->cols : n, t->dtype, condition);
+        spread(t, v, tiles + t->place[v].at, t->place[v].reach);
+    } else {
+        t->place[v] = (tg_place){.at = (uint32_t)t->n_pointers, .reach = reach};
+        t->pointers[t->n_pointers] = area[t->n_pointers] + area_bytes - n * item;
+        fill(t->pointers[t->n_pointers], n, t->dtype, false);
+        spread(t, v, t->pointers[t->n_pointers++], reach);
+    }
+    t->number[v] = tg_segment_input(&t->s, t->place[v], condition);
+}
+
+static int any_value(const trial *t, bool condition)
+{
+    for (int tries = 0; tries < 200; tries++) {
+        const int v = random_below(t->n);
+        if (t->condition[v] == condition) return v;
+    }
+    return -1;
+}
+
+static void add_op(trial *t, const tg_op *op)
+{
+    int         numbers[3];
+    const void *in[3] = {NULL};
+    for (int i = 0; i < op->arity; i++) {
+        const int v = any_value(t, op->flags & TG_OP_SELECT && i == 0);
+        if (v < 0) return;
+        numbers[i] = t->number[v];
+        in[i] = slot(t, v);
+    }
+    const int v = t->n++;
+    t->number[v] = tg_segment_op(&t->s, op, numbers);
+    t->condition[v] = op->flags & TG_OP_BOOL;
+    tg_isa_loop(t->isa, op, t->dtype)(t->rows * t->cols, slot(t, v), in, NULL);
+}
+
+static void store_value(trial *t, int v)
+{
+    const bool memory = !t->condition[v] && t->n_pointers < AREAS && random_below(2);
+    t->stored[v] = true;
+    if (memory) {
+        t->place[v] = (tg_place){.at = (uint32_t)t->n_pointers, .reach = TG_FULL};
+        t->pointers[t->n_pointers] = area[t->n_pointers] + area_bytes - t->rows * t->cols * t->item;
+        t->n_pointers++;
+    } else {
+        t->place[v] = (tg_place){.tile = true, .at = (uint32_t)v * SLOT, .reach = TG_FULL};
+    }
+    tg_segment_store(&t->s, t->number[v], t->place[v]);
+}
+
+/* false: the registers did not suffice. */
+static bool run_trial(trial *t, tg_bytes *bytes)
+{
+    size_t                  at;
+    const tg_segment_result result = tg_segment_compile(&t->s, &at);
+    if (result == TG_SEGMENT_CROWDED) return false;
+    assert_int_equal(result, TG_SEGMENT_OK);
+    char *code = tg_code_map(bytes);
+    assert_non_null(code);
+    ((tg_segment_fn)(uintptr_t)(code + at))(tiles, t->pointers, t->rows, t->cols);
+    tg_code_unmap(code, bytes->n);
+    for (int v = 0; v < t->n; v++) {
+        if (!t->stored[v]) continue;
+        const char *got = t->place[v].tile ? tiles + t->place[v].at : t->pointers[t->place[v].at];
+        assert_true(same(got, slot(t, v), t->rows * t->cols, t->dtype, t->condition[v]));
+    }
+    return true;
+}
+
+static void begin_trial(trial *t, tg_bytes *bytes, tg_isa isa, tg_dtype dtype, size_t rows, size_t cols)
+{
+    t->isa = isa;
+    t->dtype = dtype;
+    t->rows = rows;
+    t->cols = cols;
+    t->item = tg_dtype_size(dtype);
+    t->n = t->n_pointers = 0;
+    memset(t->stored, 0, sizeof t->stored);
+    tg_segment_begin(&t->s, bytes, isa, dtype);
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------------ */
+
+static tg_heap heap;
+static trial   t;
+static const size_t sizes[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100};
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+#define FOR_ALL_ISAS(ISA, DTYPE)                                     \
+    for (tg_isa ISA = TG_ISA_AVX2; ISA < TG_NISAS; ISA++)            \
+        for (tg_dtype DTYPE = TG_F32; DTYPE <= TG_F64; DTYPE++)      \
+            if (tg_segment_can(ISA, DTYPE))
+
+static void test_every_recipe(void **unused)
+{
+    (void)unused;
+    int known = 0;
+    FOR_ALL_ISAS(isa, dtype)
+    {
+        for (int i = 0; i < tg_op_count(); i++) {
+            const tg_op *op = tg_op_at(i);
+            if (!tg_segment_knows(op)) continue;
+            known++;
+            for (int k = 0; k < SIZES; k++) {
+                tg_bytes bytes = {.heap = &heap};
+                begin_trial(&t, &bytes, isa, dtype, 1 + (size_t)random_below(3), sizes[k]);
+                if (op->flags & TG_OP_SELECT) add_operand(&t, true, TG_FULL, true);
+                for (int j = 0; j < 3; j++) add_operand(&t, random_below(2), (tg_reach)random_below(3), false);
+                add_op(&t, op);
+                store_value(&t, t.n - 1);
+                assert_true(run_trial(&t, &bytes));
+                tg_bytes_free(&bytes);
+            }
+        }
+    }
+    if (tg_segment_can(TG_ISA_AVX2, TG_F32)) assert_true(known >= 2 * 30);
+}
+
+static void test_random_programs(void **unused)
+{
+    (void)unused;
+    const tg_op *ops[64];
+    int          n = 0, crowded = 0, ran = 0;
+    for (int i = 0; i < tg_op_count(); i++)
+        if (tg_segment_knows(tg_op_at(i))) ops[n++] = tg_op_at(i);
+    FOR_ALL_ISAS(isa, dtype)
+    {
+        for (int k = 0; k < 1500; k++) {
+            tg_bytes  bytes = {.heap = &heap};
+            const int operands = 1 + random_below(12), count = 1 + random_below(SLOTS - 14);
+            begin_trial(&t, &bytes, isa, dtype, 1 + (size_t)random_below(5), 1 + (size_t)random_below(70));
+            for (int i = 0; i < operands; i++) add_operand(&t, random_below(2), (tg_reach)random_below(3), i > 0 && random_below(6) == 0);
+            for (int i = 0; i < count; i++) add_op(&t, ops[random_below(n)]);
+            for (int v = operands; v < t.n; v++)
+                if (v == t.n - 1 || random_below(3) == 0) store_value(&t, v);
+            if (run_trial(&t, &bytes)) ran++;
+            else crowded++;
+            tg_bytes_free(&bytes);
+        }
+    }
+    if (tg_segment_can(TG_ISA_AVX2, TG_F32)) assert_true(ran > crowded && crowded > 0);
+}
+
+/* More results in use at once than there are registers. */
+static void test_crowded(void **unused)
+{
+    (void)unused;
+    FOR_ALL_ISAS(isa, dtype)
+    {
+        tg_bytes bytes = {.heap = &heap};
+        size_t   at;
+        int      v[TG_SEGMENT_MOST];
+        tg_segment_begin(&t.s, &bytes, isa, dtype);
+        v[0] = tg_segment_input(&t.s, (tg_place){.tile = true}, false);
+        for (int i = 1; i < 60; i++) v[i] = tg_segment_op(&t.s, &tg_op_add, (int[]){v[i - 1], v[0]});
+        for (int i = 59; i > 0; i--) v[i - 1] = tg_segment_op(&t.s, &tg_op_mul, (int[]){v[i], v[i - 1]});
+        tg_segment_store(&t.s, v[0], (tg_place){.tile = true});
+        assert_int_equal(tg_segment_compile(&t.s, &at), TG_SEGMENT_CROWDED);
+        assert_int_equal(bytes.n, 0);
+
+        tg_segment_begin(&t.s, &bytes, isa, dtype); /* more steps than there is room for */
+        v[0] = tg_segment_input(&t.s, (tg_place){.tile = true}, false);
+        for (int i = 0; i < 2 * TG_SEGMENT_MOST; i++) v[0] = tg_segment_op(&t.s, &tg_op_add, (int[]){v[0], v[0]});
+        assert_int_equal(tg_segment_compile(&t.s, &at), TG_SEGMENT_CROWDED);
+        tg_bytes_free(&bytes);
+    }
+}
+
+/* More inputs than registers: they are loaded again. */
+static void test_many_inputs(void **unused)
+{
+    (void)unused;
+    FOR_ALL_ISAS(isa, dtype)
+    {
+        tg_bytes bytes = {.heap = &heap};
+        begin_trial(&t, &bytes, isa, dtype, 2, 37);
+        for (int i = 0; i < SLOTS - 4; i++) add_operand(&t, true, TG_FULL, false);
+        const int inputs = t.n;
+        for (int round = 0; round < 2; round++) {
+            int sum = t.number[0];
+            for (int i = 1; i < inputs; i++) sum = tg_segment_op(&t.s, &tg_op_add, (int[]){sum, t.number[i]});
+            const int v = t.n++;
+            t.number[v] = sum;
+            t.condition[v] = false;
+            memcpy(slot(&t, v), slot(&t, 0), SLOT);
+            for (int i = 1; i < inputs; i++)
+                tg_isa_loop(isa, &tg_op_add, dtype)(2 * 37, slot(&t, v), (const void *[]){slot(&t, v), slot(&t, i)}, NULL);
+            store_value(&t, v);
+        }
+        assert_true(run_trial(&t, &bytes));
+        tg_bytes_free(&bytes);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_recipe),
+        cmocka_unit_test(test_random_programs),
+        cmocka_unit_test(test_crowded),
+        cmocka_unit_test(test_many_inputs),
+    };
+    tg_heap_init(&heap, NULL);
+    return cmocka_run_group_tests(tests, make_memory, free_memory);
+}
