@@ -128,6 +128,9 @@ typedef struct tg_tape_options {
     void        *error_ctx; /* handed to on_error */
     tg_allocator allocator; /* zero: realloc and free */
     const char  *evaluator; /* "fused" or "reference"; NULL: the environment's TAPEGRAD_EVAL, else "fused". Another name is refused */
+    const char  *compile;   /* when "fused" makes machine code of a plan's loops: "soon" (the third time it runs), "at once", "never"; NULL:
+                               as the environment's TAPEGRAD_COMPILE says, else "soon". Elsewhere than on x86-64 with AVX2, and where a
+                               program may not make memory executable, there is none. Results are the same to the last bit */
     const char  *profile;   /* a file for a Chrome trace of what the tape runs; NULL: as TAPEGRAD_PROFILE says, "": none. docs/profiling.md */
     bool         profile_summary; /* a table of it on stderr at tg_tape_free; also by TAPEGRAD_PROFILE_SUMMARY=1 */
 } tg_tape_options;

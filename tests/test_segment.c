@@ -203,7 +203,7 @@ static void begin_trial(trial *t, tg_bytes *bytes, tg_isa isa, tg_dtype dtype, s
     t->item = tg_dtype_size(dtype);
     t->n = t->n_pointers = 0;
     memset(t->stored, 0, sizeof t->stored);
-    tg_segment_begin(&t->s, bytes, isa, dtype);
+    tg_segment_begin(&t->s, bytes, NULL, isa, dtype);
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------------ */
@@ -277,7 +277,7 @@ static void test_crowded(void **unused)
         tg_bytes bytes = {.heap = &heap};
         size_t   at;
         int      v[TG_SEGMENT_MOST];
-        tg_segment_begin(&t.s, &bytes, isa, dtype);
+        tg_segment_begin(&t.s, &bytes, NULL, isa, dtype);
         v[0] = tg_segment_input(&t.s, (tg_place){.tile = true}, false);
         for (int i = 1; i < 60; i++) v[i] = tg_segment_op(&t.s, &tg_op_add, (int[]){v[i - 1], v[0]});
         for (int i = 59; i > 0; i--) v[i - 1] = tg_segment_op(&t.s, &tg_op_mul, (int[]){v[i], v[i - 1]});
@@ -285,7 +285,7 @@ static void test_crowded(void **unused)
         assert_int_equal(tg_segment_compile(&t.s, &at), TG_SEGMENT_CROWDED);
         assert_int_equal(bytes.n, 0);
 
-        tg_segment_begin(&t.s, &bytes, isa, dtype); /* more steps than there is room for */
+        tg_segment_begin(&t.s, &bytes, NULL, isa, dtype); /* more steps than there is room for */
         v[0] = tg_segment_input(&t.s, (tg_place){.tile = true}, false);
         for (int i = 0; i < 2 * TG_SEGMENT_MOST; i++) v[0] = tg_segment_op(&t.s, &tg_op_add, (int[]){v[0], v[0]});
         assert_int_equal(tg_segment_compile(&t.s, &at), TG_SEGMENT_CROWDED);

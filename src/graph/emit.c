@@ -1,94 +1,44 @@
-/* emit.c - from groups to instructions: tile shapes, registers, operands, and where each stored value lies in the program's memory. */
-#include "program.h"
+/* emit.c - from groups to instructions: tile shapes, operands, and where each stored value lies in the program's memory. */
+#include "emit.h"
 
 #include <stdlib.h>
 
 #include "../kernels/kernels.h"
 
-/* ---- tile registers ----------------------------------------------------------------------------------------------- */
-
-enum { MOST_FREE = 256 };
-
-/* Registers of a group while it is being emitted: those free for reuse, by size. */
-typedef struct registers {
-    uint32_t used;
-    int      n_free;
-    struct {
-        uint32_t offset, bytes;
-    } free[MOST_FREE];
-} registers;
-
-static uint32_t take_register(registers *r, uint32_t bytes)
-{
-    bytes = (bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1);
-    for (int i = r->n_free; i-- > 0;) {
-        if (r->free[i].bytes != bytes) continue;
-        uint32_t offset = r->free[i].offset;
-        r->free[i] = r->free[--r->n_free];
-        return offset;
-    }
-    uint32_t offset = r->used;
-    r->used += bytes;
-    return offset;
-}
-
-static void give_register(registers *r, uint32_t offset, uint32_t bytes)
-{
-    bytes = (bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1);
-    if (r->n_free < MOST_FREE) {
-        r->free[r->n_free].offset = offset;
-        r->free[r->n_free++].bytes = bytes;
-    }
-}
-
-/* ---- one group under way ------------------------------------------------------------------------------------------ */
-
-/* What is known of an instance while its group is emitted. */
-typedef struct place {
-    int32_t value;
-    uint8_t cls;
-    operand out;      /* where it is */
-    bool    reg;      /* in a register of its own, … */
-    bool    all;      /* late: over everything */
-    int32_t expanded; /* offset of the register that holds the column spread over the tile; -1 */
-    int32_t last;     /* instance that reads it last (its number in the group) */
-} place;
-
-typedef struct emitter {
-    tg_tape  *t;
-    program  *p;
-    group    *g;
-    int32_t   number;   /* the group's */
-    place    *places;
-    int32_t   n;
-    registers regs;
-    tg_status status;
-} emitter;
-
 static size_t item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
-static uint32_t full_bytes(const emitter *e, size_t item)
-{
-    return (uint32_t)((size_t)(e->g->rows_per_tile * e->g->tile_cols) * item);
-}
-static uint32_t column_bytes(const emitter *e, size_t item) { return (uint32_t)((size_t)e->g->rows_per_tile * item); }
 static int64_t cols_of(const group *g) { return g->cols ? g->cols : g->n; }
+static uint32_t full_bytes(const emitter *e, size_t item) { return (uint32_t)((size_t)(e->g->rows_per_tile * e->g->tile_cols) * item); }
+static uint32_t column_bytes(const emitter *e, size_t item) { return (uint32_t)((size_t)e->g->rows_per_tile * item); }
 
-static place *place_of(const emitter *e, int32_t v)
-{
-    int32_t at = e->p->values[v].spot;
-    return at >= 0 && at < e->n && e->places[at].value == v ? &e->places[at] : NULL;
-}
+/* ---- operands ----------------------------------------------------------------------------------------------------- */
 
-static operand in_register(uint32_t offset) { return (operand){.value = -1, .offset = offset}; }
-
-static operand in_memory(emitter *e, int32_t v, size_t byte_offset, int64_t a, int64_t b)
+operand tg_in_memory(emitter *e, int32_t v, size_t byte_offset, int64_t a, int64_t b)
 {
     value *base = &e->p->values[v];
     if (base->last < e->g->step) base->last = e->g->step;
     return (operand){.value = v, .offset = (uint32_t)byte_offset, .a = a, .b = b};
 }
 
-static code *add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in)
+operand tg_new_register(emitter *e, uint32_t bytes)
+{
+    if (!TG_GROW(e->t, e->t->registers, e->t->cap_registers, e->n_registers + 1)) {
+        e->status = TG_ERR_MEMORY;
+        return (operand){.value = IN_REGISTER};
+    }
+    e->t->registers[e->n_registers] = (tile_register){.bytes = bytes, .first = -1};
+    return (operand){.value = IN_REGISTER, .offset = (uint32_t)e->n_registers++};
+}
+
+void tg_use_register(emitter *e, const operand *o)
+{
+    if (o->value != IN_REGISTER || e->status != TG_OK) return;
+    tile_register *r = &e->t->registers[o->offset];
+    const int32_t  at = (int32_t)e->p->n_codes - e->g->code;
+    if (r->first < 0) r->first = at;
+    if (r->last < at) r->last = at;
+}
+
+code *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in)
 {
     program *p = e->p;
     if (e->status != TG_OK) return NULL;
@@ -98,54 +48,88 @@ static code *add_code(emitter *e, code_kind kind, operand out, const operand *in
     }
     code_operands *where = &p->where[p->n_codes];
     where->out = out;
-    for (int k = 0; k < n_in; k++) where->in[k] = in[k];
+    tg_use_register(e, &out);
+    for (int k = 0; k < n_in; k++) {
+        where->in[k] = in[k];
+        tg_use_register(e, &in[k]);
+    }
     p->codes[p->n_codes] = (code){.kind = (uint8_t)kind, .n_in = (uint8_t)n_in};
     return &p->codes[p->n_codes++];
 }
 
-/* A register holding a scalar or a row spread over the whole tile, filled once before the first tile. */
-static operand filled(emitter *e, int32_t base, uint32_t from, tg_dtype dtype, bool row)
+static const place *place_of(const emitter *e, int32_t v)
 {
-    program *p = e->p;
-    in_memory(e, base, 0, 0, 0); /* notes the reading */
+    int32_t at = e->p->values[v].spot;
+    return at >= 0 && at < e->n && e->places[at].value == v ? &e->places[at] : NULL;
+}
+
+const tg_shape *tg_space_shape(const program *p, const value *v)
+{
+    bool reduce = v->op && v->op->kind == TG_REDUCE;
+    return reduce ? p->values[p->operands[v->in]].shape : v->shape;
+}
+
+source tg_source_of(const emitter *e, const place *reader, int32_t k)
+{
+    const program *p = e->p;
+    const group   *g = e->g;
+    const value   *r = &p->values[reader->value];
+    const int32_t  x = p->operands[r->in + k];
+    const value   *v = &p->values[x];
+    const place   *pl = place_of(e, v->base);
+    const bool     column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
+    const int64_t  item = (int64_t)item_of(v), cols = cols_of(g), from = v->layout >= 0 ? p->layouts[v->layout].offset * item : 0;
+    const pattern  pt = tg_pattern(p, v, tg_space_shape(p, r));
+    source         s = {.dtype = (tg_dtype)v->dtype, .value = x, .base = v->base, .from = (uint32_t)from, .a = cols * item, .b = item};
+    if (pl) s.place = (int32_t)(pl - e->places);
+    const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
+    if (pl && pl->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
+    if (pl && pl->cls == C_COLUMN) return s.kind = FROM_COLUMN, s;
+    s.kind = FROM_STRIDES;
+    if (from < 0 || from > UINT32_MAX) return s;
+    if (pt.kind == P_SCALAR) s.kind = FROM_SCALAR;
+    if (pt.kind == P_FULL) {
+        s.kind = FROM_MEMORY;
+        if (column) s.a = item, s.b = 0;
+    }
+    if (column || !g->cols || pt.cols != g->cols) return s;
+    if (pt.kind == P_ROW && g->rows_per_tile == 1) s.kind = FROM_MEMORY, s.a = 0;
+    else if (pt.kind == P_ROW && g->tile_cols == cols) s.kind = FROM_ROW;
+    if (pt.kind == P_COLUMN) s.kind = FROM_MEMORY_COLUMN, s.a = item, s.b = 0;
+    return s;
+}
+
+/* A register holding a scalar or a row spread over the whole tile, filled once before the first tile. */
+static operand filled(emitter *e, const source *s)
+{
+    program   *p = e->p;
+    const bool row = s->kind == FROM_ROW;
+    tg_in_memory(e, s->base, 0, 0, 0); /* notes the reading */
     for (int32_t i = 0; i < e->g->n_fills; i++) {
         const fill *f = &p->fills[e->g->fills + i];
-        if (f->value == base && f->from == from && f->row == row) return in_register(f->offset);
+        if (f->value == s->base && f->from == s->from && f->row == row) return (operand){.value = IN_REGISTER, .offset = f->offset};
     }
-    if (!TG_GROW(e->t, p->fills, p->cap_fills, p->n_fills + 1)) {
+    operand reg = tg_new_register(e, full_bytes(e, tg_dtype_size(s->dtype)));
+    if (e->status != TG_OK || !TG_GROW(e->t, p->fills, p->cap_fills, p->n_fills + 1)) {
         e->status = TG_ERR_MEMORY;
-        return in_register(0);
+        return reg;
     }
-    uint32_t bytes = full_bytes(e, tg_dtype_size(dtype)), offset = e->regs.used;
-    e->regs.used += (bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1);
-    p->fills[p->n_fills++] = (fill){.value = base, .from = from, .offset = offset, .dtype = (uint8_t)dtype, .row = row};
+    e->t->registers[reg.offset].first = 0;
+    e->t->registers[reg.offset].last = INT32_MAX;
+    p->fills[p->n_fills++] = (fill){.value = s->base, .from = s->from, .offset = reg.offset, .dtype = (uint8_t)s->dtype, .row = row};
     e->g->n_fills++;
-    return in_register(offset);
+    return reg;
 }
 
-/* Registers that last for one instruction are collected here. */
-typedef struct temps {
-    int n;
-    struct {
-        uint32_t offset, bytes;
-    } reg[3];
-} temps;
-
-static operand temporary(emitter *e, temps *tmp, uint32_t bytes)
+static operand gathered(emitter *e, const source *s, const tg_shape *shape)
 {
-    uint32_t offset = take_register(&e->regs, bytes);
-    tmp->reg[tmp->n].offset = offset;
-    tmp->reg[tmp->n++].bytes = bytes;
-    return in_register(offset);
-}
-
-static operand gathered(emitter *e, temps *tmp, const value *v, int32_t base, const tg_shape *shape)
-{
-    program *p = e->p;
-    size_t   item = item_of(v);
-    if (!TG_GROW(e->t, p->gathers, p->cap_gathers, p->n_gathers + 1)) {
+    program     *p = e->p;
+    const value *v = &p->values[s->value];
+    size_t       item = item_of(v);
+    operand      reg = tg_new_register(e, full_bytes(e, item));
+    if (e->status != TG_OK || !TG_GROW(e->t, p->gathers, p->cap_gathers, p->n_gathers + 1)) {
         e->status = TG_ERR_MEMORY;
-        return in_register(0);
+        return reg;
     }
     tg_layout l;
     tg_broadcast_layout(p, v, shape, &l);
@@ -164,59 +148,41 @@ static operand gathered(emitter *e, temps *tmp, const value *v, int32_t base, co
             ga->shape.rank++;
         }
     }
-    operand reg = temporary(e, tmp, full_bytes(e, item));
-    operand from = in_memory(e, base, 0, 0, 0);
-    code   *c = add_code(e, K_GATHER, reg, &from, 1);
+    operand from = tg_in_memory(e, s->base, 0, 0, 0);
+    code   *c = tg_add_code(e, K_GATHER, reg, &from, 1);
     if (!c) return reg;
     c->extra = (int32_t)p->n_gathers++;
     c->dtype = v->dtype;
     return reg;
 }
 
-static operand expanded(emitter *e, temps *tmp, tg_dtype dtype, operand from, place *cache)
+/* A column spread over the tile; that of a column computed here is kept for further readers. */
+static operand expanded(emitter *e, const source *s)
 {
-    uint32_t bytes = full_bytes(e, tg_dtype_size(dtype));
-    if (cache && cache->expanded >= 0) return in_register((uint32_t)cache->expanded);
-    operand reg;
-    if (cache) {
-        reg = in_register(take_register(&e->regs, bytes));
-        cache->expanded = (int32_t)reg.offset;
-    } else {
-        reg = temporary(e, tmp, bytes);
-    }
-    code *c = add_code(e, K_EXPAND, reg, &from, 1);
-    if (c) c->dtype = (uint8_t)dtype;
+    place  *pl = s->kind == FROM_COLUMN ? &e->places[s->place] : NULL;
+    operand from = pl ? pl->out : tg_in_memory(e, s->base, s->from, s->a, 0);
+    if (pl && pl->expanded >= 0) return (operand){.value = IN_REGISTER, .offset = (uint32_t)pl->expanded};
+    operand reg = tg_new_register(e, full_bytes(e, tg_dtype_size(s->dtype)));
+    code   *c = tg_add_code(e, K_EXPAND, reg, &from, 1);
+    if (c) c->dtype = (uint8_t)s->dtype;
+    if (c && pl) pl->expanded = (int32_t)reg.offset;
     return reg;
 }
 
-/* Operand x of an instance of class cls over `shape`, wherever it is. */
-static operand operand_for(emitter *e, temps *tmp, int32_t x, inst_class cls, const tg_shape *shape)
+operand tg_at_hand(emitter *e, const source *s, const place *reader)
 {
-    program      *p = e->p;
-    const value  *v = &p->values[x];
-    const int32_t base = v->base;
-    place        *pl = place_of(e, base);
-    tg_dtype      dtype = (tg_dtype)v->dtype;
-    const int64_t item = (int64_t)item_of(v), cols = cols_of(e->g);
-    pattern       pt = tg_pattern(p, v, shape);
-    int64_t       from = v->layout >= 0 ? p->layouts[v->layout].offset * item : 0;
-    bool          whole = pt.kind == P_FULL && !from && p->values[base].numel == e->g->n; /* else a view of something computed again */
-    if (pl && pl->cls == C_FULL && whole) return pl->out;
-    if (pl && pl->cls == C_COLUMN) return cls == C_COLUMN ? pl->out : expanded(e, tmp, dtype, pl->out, pl);
-    bool      near = from >= 0 && from <= UINT32_MAX;
-    bool      whole_rows = e->g->tile_cols == cols;
-    if (pt.kind == P_SCALAR && near) {
-        if (e->g->n == 1) return in_memory(e, base, (size_t)from, 0, 0);
-        return filled(e, base, (uint32_t)from, dtype, false);
+    const value *r = &e->p->values[reader->value];
+    const bool   column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
+    switch (s->kind) {
+    case FROM_TILE: return e->places[s->place].out;
+    case FROM_COLUMN: return column ? e->places[s->place].out : expanded(e, s);
+    case FROM_MEMORY: return tg_in_memory(e, s->base, s->from, s->a, s->b);
+    case FROM_MEMORY_COLUMN: return expanded(e, s);
+    case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, 0, 0) : filled(e, s);
+    case FROM_ROW: return filled(e, s);
+    case FROM_STRIDES: break;
     }
-    if (pt.kind == P_FULL && near)
-        return cls == C_COLUMN ? in_memory(e, base, (size_t)from, item, 0) : in_memory(e, base, (size_t)from, cols * item, item);
-    if (cls == C_FULL && e->g->cols && pt.cols == e->g->cols && near) {
-        if (pt.kind == P_ROW && e->g->rows_per_tile == 1) return in_memory(e, base, (size_t)from, 0, item);
-        if (pt.kind == P_ROW && whole_rows) return filled(e, base, (uint32_t)from, dtype, true);
-        if (pt.kind == P_COLUMN) return expanded(e, tmp, dtype, in_memory(e, base, (size_t)from, item, 0), NULL);
-    }
-    return gathered(e, tmp, v, base, shape);
+    return gathered(e, s, tg_space_shape(e->p, r));
 }
 
 /* ---- tiles -------------------------------------------------------------------------------------------------------- */
@@ -250,7 +216,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The group's instances in order, and which instance reads each last. */
+/* The group's instances in the order of their values. */
 static bool list_instances(emitter *e)
 {
     program *p = e->p;
@@ -260,125 +226,110 @@ static bool list_instances(emitter *e)
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return false;
     }
-    int32_t n = 0;
-    for (int32_t i = e->g->first; i >= 0; i = p->insts[i].next)
-        e->places[n++] = (place){.value = p->insts[i].value, .cls = p->insts[i].cls, .all = p->insts[i].reduce_all, .expanded = -1,
-                                 .last = -1};
+    int32_t n = e->n;
+    for (int32_t i = e->g->first; i >= 0; i = p->insts[i].next) { /* newest first */
+        const value *v = &p->values[p->insts[i].value];
+        e->places[--n] = (place){.value = p->insts[i].value, .cls = p->insts[i].cls, .all = p->insts[i].reduce_all, .expanded = -1,
+                                 .own = v->inst >= 0 && p->steps[v->step].group == e->number};
+    }
     bool sorted = true;
-    for (int32_t i = 0, j = n - 1; i < j; i++, j--) { /* newest first: mostly in reverse order */
-        place swap = e->places[i];
-        e->places[i] = e->places[j];
-        e->places[j] = swap;
-    }
-    for (int32_t i = 1; i < n; i++) sorted = sorted && e->places[i - 1].value < e->places[i].value;
-    if (!sorted) qsort(e->places, (size_t)n, sizeof *e->places, by_value);
-    for (int32_t i = 0; i < n; i++) p->values[e->places[i].value].spot = i;
-    for (int32_t i = 0; i < n; i++) {
-        const value *v = &p->values[e->places[i].value];
-        for (int32_t k = 0; k < v->n_in; k++) {
-            place *r = place_of(e, p->values[p->operands[v->in + k]].base);
-            if (r && r->cls != C_LATE) r->last = i;
-        }
-    }
+    for (int32_t i = 1; i < e->n; i++) sorted = sorted && e->places[i - 1].value < e->places[i].value;
+    if (!sorted) qsort(e->places, (size_t)e->n, sizeof *e->places, by_value);
+    for (int32_t i = 0; i < e->n; i++) p->values[e->places[i].value].spot = i;
     return true;
 }
 
-static void emit_late(emitter *e, const place *pl, const value *v, bool all, operand in, tg_dtype dtype)
+static void emit_late(emitter *e, const place *pl, operand in, tg_dtype dtype)
 {
-    program *p = e->p;
+    program     *p = e->p;
+    const value *v = &p->values[pl->value];
     if (!TG_GROW(e->t, p->lates, p->cap_lates, p->n_lates + 1)) {
         e->status = TG_ERR_MEMORY;
         return;
     }
-    code *c = add_code(e, all ? K_REDUCE_ALL : K_REDUCE_ROWS, in_register(0), &in, 1);
+    code *c = tg_add_code(e, pl->all ? K_REDUCE_ALL : K_REDUCE_ROWS, (operand){.value = NOWHERE}, &in, 1);
     if (!c) return;
     c->dtype = (uint8_t)dtype;
     c->reduce = (uint8_t)v->op->reduce;
     c->extra = (int32_t)p->n_lates;
-    p->lates[p->n_lates++] = (late){.value = pl->value, .reduce = c->reduce, .all = all, .dtype = (uint8_t)dtype,
-                                    .width = all ? 1 : cols_of(e->g)};
+    p->lates[p->n_lates++] = (late){.value = pl->value, .reduce = c->reduce, .all = pl->all, .dtype = (uint8_t)dtype,
+                                    .width = pl->all ? 1 : cols_of(e->g)};
     e->g->n_late++;
 }
 
-static const tg_shape *space_shape(const program *p, const value *v)
+bool tg_is_streamed(const emitter *e, const place *pl)
 {
-    bool reduce = v->op && v->op->kind == TG_REDUCE;
-    return reduce ? p->values[p->operands[v->in]].shape : v->shape;
+    const value *v = &e->p->values[pl->value];
+    const size_t item = item_of(v);
+    return v->stored && pl->own && pl->cls == C_FULL && item >= 4 &&
+           v->numel * (int64_t)item >= (e->n < STREAM_WORK ? STREAM_LEAST : STREAM_BUSY);
 }
 
-static void emit_instance(emitter *e, int32_t at)
+operand tg_result_of(emitter *e, place *pl)
 {
-    program    *p = e->p;
-    place      *pl = &e->places[at];
-    value      *v = &p->values[pl->value];
-    temps       tmp = {0};
-    operand     in[3] = {{0}};
-    const bool  reduce = v->op && v->op->kind == TG_REDUCE;
-    inst_class  reads = reduce ? C_FULL : (inst_class)pl->cls;
-    size_t      item = item_of(v);
-    const tg_shape *shape = space_shape(p, v);
-    bool        stream = false;
-    const bool  own = v->inst >= 0 && p->steps[v->step].group == e->number; /* not a second computation */
-    for (int32_t k = 0; k < v->n_in && k < 3; k++) in[k] = operand_for(e, &tmp, p->operands[v->in + k], reads, shape);
-    v = &p->values[pl->value];
-    tg_dtype in_dtype = (tg_dtype)p->values[p->operands[v->in + v->n_in - 1]].dtype;
+    const value  *v = &e->p->values[pl->value];
+    const int64_t item = (int64_t)item_of(v);
+    const bool    full = pl->cls == C_FULL;
+    if (v->stored && pl->own && !tg_is_streamed(e, pl)) pl->out = tg_in_memory(e, pl->value, 0, full ? cols_of(e->g) * item : item, full ? item : 0);
+    else pl->out = tg_new_register(e, full ? full_bytes(e, (size_t)item) : column_bytes(e, (size_t)item));
+    return pl->out;
+}
+
+/* What goes around the caches is computed in a register. */
+void tg_stream_result(emitter *e, const place *pl)
+{
+    const value  *v = &e->p->values[pl->value];
+    const int64_t item = (int64_t)item_of(v);
+    operand       to = tg_in_memory(e, pl->value, 0, cols_of(e->g) * item, item);
+    code         *c = tg_add_code(e, K_STREAM, to, &pl->out, 1);
+    if (c) c->dtype = v->dtype;
+}
+
+void tg_emit_instance(emitter *e, place *pl)
+{
+    program      *p = e->p;
+    const value  *v = &p->values[pl->value];
+    operand       in[3] = {{0}};
+    const bool    reduce = v->op && v->op->kind == TG_REDUCE;
+    tg_dtype      in_dtype = TG_F32;
+    for (int32_t k = 0; k < v->n_in && k < 3; k++) {
+        const source s = tg_source_of(e, pl, k);
+        in[k] = tg_at_hand(e, &s, pl);
+        in_dtype = s.dtype;
+    }
     if (pl->cls == C_LATE) {
-        emit_late(e, pl, v, pl->all, in[0], in_dtype);
-    } else {
-        uint32_t bytes = pl->cls == C_FULL ? full_bytes(e, item) : column_bytes(e, item);
-        stream = v->stored && own && pl->cls == C_FULL && item >= 4 &&
-                 v->numel * (int64_t)item >= (e->n < STREAM_WORK ? STREAM_LEAST : STREAM_BUSY);
-        if (v->stored && own && !stream) {
-            pl->out = pl->cls == C_FULL ? in_memory(e, pl->value, 0, cols_of(e->g) * (int64_t)item, (int64_t)item)
-                                        : in_memory(e, pl->value, 0, (int64_t)item, 0);
-        } else {
-            pl->out = in_register(take_register(&e->regs, bytes));
-            pl->reg = true;
-        }
-        code *c = add_code(e, reduce ? K_REDUCE_COLS : pl->cls == C_FULL ? K_LOOP : K_COLUMN, pl->out, in, v->n_in);
-        if (c) {
-            c->dtype = (uint8_t)in_dtype;
-            if (reduce) c->reduce = (uint8_t)v->op->reduce;
-            else if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;
-            else c->kind = K_COPY;
-        }
-        if (stream) {
-            operand from = pl->out, to = in_memory(e, pl->value, 0, cols_of(e->g) * (int64_t)item, (int64_t)item);
-            if ((c = add_code(e, K_STREAM, to, &from, 1))) c->dtype = v->dtype;
-        }
+        emit_late(e, pl, in[0], in_dtype);
+        return;
     }
-    for (int i = 0; i < tmp.n; i++) give_register(&e->regs, tmp.reg[i].offset, tmp.reg[i].bytes);
+    code *c = tg_add_code(e, reduce ? K_REDUCE_COLS : pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, v->n_in);
+    if (c) {
+        c->dtype = (uint8_t)in_dtype;
+        if (reduce) c->reduce = (uint8_t)v->op->reduce;
+        else if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;
+        else c->kind = K_COPY;
+    }
+    if (tg_is_streamed(e, pl)) tg_stream_result(e, pl);
 }
 
-/* Registers whose last reader was instance `at` are free again. */
-static void release_after(emitter *e, int32_t at)
-{
-    const value *v = &e->p->values[e->places[at].value];
-    for (int32_t k = -1; k < v->n_in; k++) {
-        place *r = k < 0 ? &e->places[at] : place_of(e, e->p->values[e->p->operands[v->in + k]].base);
-        if (!r || r->cls == C_LATE || r->last > at || r->last == INT32_MIN) continue;
-        size_t item = item_of(&e->p->values[r->value]);
-        if (r->reg) give_register(&e->regs, r->out.offset, r->cls == C_FULL ? full_bytes(e, item) : column_bytes(e, item));
-        if (r->expanded >= 0) give_register(&e->regs, (uint32_t)r->expanded, full_bytes(e, item));
-        r->last = INT32_MIN; /* once */
-    }
-}
+enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order */
 
 static tg_status emit_group(tg_tape *t, program *p, int32_t number)
 {
-    emitter e = {.t = t, .p = p, .g = &p->groups[number], .number = number};
+    emitter      e = {.t = t, .p = p, .g = &p->groups[number], .number = number};
+    const size_t first_use = p->register_uses.n;
     e.g->code = (int32_t)p->n_codes;
     e.g->late = (int32_t)p->n_lates;
     e.g->fills = (int32_t)p->n_fills;
+    e.g->n_late = e.g->n_fills = 0;
     if (!list_instances(&e)) return e.status;
     choose_tiles(&e);
-    for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) {
-        emit_instance(&e, i);
-        release_after(&e, i);
+    if (p->joins && e.g->n > 1 && e.n > 1 && e.n <= JOIN_MOST) {
+        tg_emit_joined(&e);
+    } else {
+        for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) tg_emit_instance(&e, &e.places[i]);
     }
     e.g->n_code = (int32_t)p->n_codes - e.g->code;
-    e.g->registers = e.regs.used;
-    if (e.regs.used > p->tile_bytes) p->tile_bytes = e.regs.used;
+    if (e.status == TG_OK) tg_place_registers(&e, first_use);
     return e.status;
 }
 
@@ -452,9 +403,10 @@ static bool has_memory(const value *v) { return v->kind == V_REAL && v->stored &
 static size_t bytes_of(const value *v) { return (size_t)v->numel * item_of(v); }
 
 /* Where partial results of a step's late values go: behind everything, shared by all steps. */
-static size_t place_partials(program *p, size_t used)
+static void place_partials(program *p)
 {
-    size_t most = 0;
+    const size_t used = p->partials;
+    size_t       most = 0;
     for (size_t g = 0; g < p->n_groups; g++) {
         size_t here = 0;
         for (int32_t k = 0; k < p->groups[g].n_late; k++) {
@@ -464,7 +416,7 @@ static size_t place_partials(program *p, size_t used)
         }
         most = here > most ? here : most;
     }
-    return used + most;
+    p->bytes = used + most;
 }
 
 static tg_status lay_out(tg_tape *t, program *p)
@@ -495,7 +447,8 @@ static tg_status lay_out(tg_tape *t, program *p)
             p->values[i].offset = take_memory(&m, bytes_of(&p->values[i]));
         for (int32_t i = dies[s]; i >= 0; i = next_dies[i]) give_memory(&m, p->values[i].offset, bytes_of(&p->values[i]));
     }
-    p->bytes = place_partials(p, m.used);
+    p->partials = m.used;
+    place_partials(p);
     return TG_OK;
 }
 
@@ -512,11 +465,34 @@ static void note_readers(program *p)
     }
 }
 
-tg_status tg_emit(tg_tape *t, program *p)
+static tg_status emit_groups(tg_tape *t, program *p)
 {
     tg_status s = TG_OK;
-    note_readers(p);
+    p->n_codes = p->n_gathers = p->n_lates = p->n_fills = p->n_segments = p->n_pointers = 0;
+    p->tile_bytes = 0;
+    p->machine.n = p->register_uses.n = 0;
     for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g);
+    return s;
+}
+
+tg_status tg_compile(tg_tape *t, program *p)
+{
+    p->joins = true;
+    tg_status s = emit_groups(t, p);
+    if (s == TG_OK && p->n_segments && !(p->executable = tg_code_map(&p->machine))) { /* not allowed here: as it was */
+        p->joins = false;
+        s = emit_groups(t, p);
+    }
+    if (s == TG_OK) place_partials(p);
+    p->memory = NULL; /* resolve anew */
+    return s;
+}
+
+tg_status tg_emit(tg_tape *t, program *p)
+{
+    tg_status s;
+    note_readers(p);
+    s = emit_groups(t, p);
     for (size_t i = 0; i < p->n_steps && s == TG_OK; i++)
         if (p->steps[i].group < 0) s = tg_plan_product(t, p, &p->steps[i]);
     if (s == TG_OK) s = lay_out(t, p);
@@ -546,4 +522,5 @@ void tg_resolve(program *p)
         p->codes[i].out = resolve_operand(p, &p->where[i].out);
         for (int k = 0; k < p->codes[i].n_in; k++) p->codes[i].in[k] = resolve_operand(p, &p->where[i].in[k]);
     }
+    for (size_t i = 0; i < p->n_pointers; i++) p->resolved[i] = resolve_operand(p, &p->pointers[i]);
 }

@@ -129,6 +129,8 @@ struct tg_tape {
     size_t    cap_order;
     tg_node **stack;
     size_t    cap_stack;
+    struct tile_register *registers; /* of the group under way */
+    size_t    cap_registers;
     tg_block *scratch; /* of the kernel under way */
     uint64_t  epoch;   /* counts the nodes that were recorded anew: unchanged, the recording is the same */
     bool      forget;  /* a kept slot changed shape: the next recording confirms nothing */
@@ -136,6 +138,7 @@ struct tg_tape {
     uint64_t seed, counter;
     tg_dtype dtype;
     int      threads;
+    int      compile_after; /* runs of a program before its loops become machine code; INT_MAX: never */
     bool     grad_enabled;
 
     const tg_evaluator *evaluator;
@@ -270,6 +273,12 @@ typedef struct tg_piece {
     tg_tensor *grad;
     size_t     next; /* as tg_adjoint.pieces */
 } tg_piece;
+
+/* ---- registers.c: a tile register of the fused evaluator, while its group's instructions are written --------------- */
+typedef struct tile_register {
+    uint32_t bytes, offset;
+    int32_t  first, last; /* instructions of the group that use it first and last; first -1: none */
+} tile_register;
 
 /* ---- src/ops/ ----------------------------------------------------------------------------------------------------- */
 tg_tensor *tg_copy(tg_tensor *x); /* a node of its own with the same values; gradient passes */

@@ -9,6 +9,7 @@
 #ifndef TG_PROGRAM_H
 #define TG_PROGRAM_H
 
+#include "../jit/segment.h"
 #include "graph.h"
 
 enum {
@@ -76,13 +77,18 @@ typedef struct group {
     uint32_t registers;         /* bytes of tile memory */
 } group;
 
-typedef enum code_kind { K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_REDUCE_COLS, K_REDUCE_ROWS, K_REDUCE_ALL, K_STREAM } code_kind;
+typedef enum code_kind {
+    K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_REDUCE_COLS, K_REDUCE_ROWS, K_REDUCE_ALL, K_STREAM,
+    K_SEGMENT, /* several loops as machine code */
+} code_kind;
+
+enum { IN_REGISTER = -1, NOWHERE = -2 };
 
 /* An operand's address is base + row a + column b, in bytes; tile registers are each thread's own. */
 typedef struct operand {
     char   *base;
     int64_t a, b;
-    int32_t value; /* -1: a register, at `offset` */
+    int32_t value; /* IN_REGISTER: a tile register, at `offset`; NOWHERE */
     uint32_t offset;
 } operand;
 
@@ -93,8 +99,16 @@ typedef struct code {
     const void *in[3]; /* addresses in the first tile */
     char       *out;
     uint8_t     kind, n_in, dtype, reduce;
-    int32_t     extra; /* gather: number in program.gathers; late: number in program.lates */
+    int32_t     extra; /* gather: number in program.gathers; late: number in program.lates; segment: number in program.segments */
 } code;
+
+/* Machine code for a run of loops; what it reads and writes outside of tile registers is program.pointers[pointers …]. */
+typedef struct segment {
+    size_t  at;     /* in program.machine */
+    int32_t pointers, n_pointers;
+    bool    flat;   /* no operand differs from row to row: the tile is one row to it */
+    bool    column; /* over the tile's rows instead of its elements */
+} segment;
 
 typedef struct code_operands {
     operand out, in[3];
@@ -158,6 +172,14 @@ struct program {
     gather  *gathers;  size_t n_gathers, cap_gathers;
     late    *lates;    size_t n_lates, cap_lates;
     fill    *fills;    size_t n_fills, cap_fills;
+    segment *segments; size_t n_segments, cap_segments;
+    operand *pointers; size_t n_pointers, cap_pointers;
+    void   **resolved; size_t cap_resolved; /* the pointers' addresses in the first tile */
+    tg_bytes machine;      /* the segments' code, with numbers of registers while it is made, and where these stand */
+    tg_bytes register_uses;
+    char    *executable;   /* the same, mapped; NULL: the program is not compiled */
+    int      runs;         /* before it was compiled */
+    bool     joins;        /* runs of loops become segments */
     int32_t *roots;    size_t n_roots, cap_roots;   /* values to hand over */
     tg_node **asked;   size_t n_asked, cap_asked;   /* the roots as they were given */
     int32_t *bound;    size_t n_bound, cap_bound;   /* inputs and placed results: what can move */
@@ -166,7 +188,8 @@ struct program {
     size_t   n_order; /* nodes of the plan */
     bool     any_early;
 
-    size_t   bytes;      /* of memory for a run */
+    size_t   bytes;      /* of memory for a run; from `partials` on it holds partial results */
+    size_t   partials;
     size_t   tile_bytes; /* of tile registers per thread */
     char    *memory;     /* that the addresses were resolved for */
     char    *tiles;
@@ -198,6 +221,8 @@ void      tg_run_product(const program *p, const product *d, const value *v, int
 
 /* emit.c */
 tg_status tg_emit(tg_tape *t, program *p);
+/* Emits the program's groups once more, with runs of loops as machine code. Where the system gives no memory to execute, nothing changes. */
+tg_status tg_compile(tg_tape *t, program *p);
 /* Turns operands into addresses, after the memory or an input moved. */
 void tg_resolve(program *p);
 

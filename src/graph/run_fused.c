@@ -136,6 +136,22 @@ static void run_reduce_rows(const code *c, const tile *w, char *acc, const char 
     else l->min_rows(rows, cols, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
 }
 
+static void call_segment(const program *p, const segment *s, void *const *pointers, int thread, int64_t rows, int64_t cols)
+{
+    const tg_segment_fn run = (tg_segment_fn)(uintptr_t)(p->executable + s->at);
+    char               *tiles = p->tiles + (size_t)thread * p->tile_bytes;
+    if (s->column) run(tiles, pointers, 1, (size_t)rows);
+    else if (s->flat) run(tiles, pointers, 1, (size_t)(rows * cols));
+    else run(tiles, pointers, (size_t)rows, (size_t)cols);
+}
+
+static void run_segment(const program *p, const segment *s, const tile *w)
+{
+    void *pointers[TG_SEGMENT_POINTERS];
+    for (int32_t k = 0; k < s->n_pointers; k++) pointers[k] = at(p, &p->pointers[s->pointers + k], w);
+    call_segment(p, s, pointers, w->thread, w->rows, w->cols);
+}
+
 static void run_tile(const program *p, const group *g, const tile *w)
 {
     const int64_t n = w->rows * w->cols;
@@ -163,6 +179,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
                        tg_dtype_size((tg_dtype)c->dtype));
             break;
         case K_STREAM: tg_stream(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
+        case K_SEGMENT: run_segment(p, &p->segments[c->extra], w); break;
         case K_REDUCE_COLS: run_reduce_columns(c, w, out, in[0]); break;
         case K_REDUCE_ROWS:
         case K_REDUCE_ALL: {
@@ -231,13 +248,13 @@ static void finish_late(const program *p, const group *g, const late *l)
 static void run_chunk(const program *p, const group *g, int32_t chunk, int thread)
 {
     const int64_t cols = g->cols ? g->cols : g->n, rows = g->n / cols;
-    const int64_t segments = (cols + g->tile_cols - 1) / g->tile_cols, blocks = g->tiles / segments;
+    const int64_t pieces = (cols + g->tile_cols - 1) / g->tile_cols, blocks = g->tiles / pieces;
     /* chunks end at whole rows where there are rows enough, else at tiles */
-    const int64_t units = blocks >= g->chunks ? blocks : g->tiles, per = blocks >= g->chunks ? segments : 1;
+    const int64_t units = blocks >= g->chunks ? blocks : g->tiles, per = blocks >= g->chunks ? pieces : 1;
     const int64_t from = units * chunk / g->chunks * per, to = units * (chunk + 1) / g->chunks * per;
     for (int64_t i = from; i < to; i++) {
-        int64_t block = i / segments, segment = i % segments;
-        tile    w = {.row = block * g->rows_per_tile, .rows = g->rows_per_tile, .col = segment * g->tile_cols, .cols = g->tile_cols,
+        int64_t block = i / pieces, piece = i % pieces;
+        tile    w = {.row = block * g->rows_per_tile, .rows = g->rows_per_tile, .col = piece * g->tile_cols, .cols = g->tile_cols,
                      .thread = thread, .chunk = chunk};
         if (w.row + w.rows > rows) w.rows = rows - w.row;
         if (w.col + w.cols > cols) w.cols = cols - w.col;
@@ -251,7 +268,12 @@ static void run_single(const program *p, const group *g)
     const int64_t n = g->n, cols = g->cols ? g->cols : g->n;
     const code   *c = &p->codes[g->code], *end = c + g->n_code;
     const tile    w = {.rows = n / cols, .cols = cols};
-    for (; c < end && c->kind == K_LOOP; c++) c->loop((size_t)n, c->out, c->in, c->attr);
+    for (; c < end; c++) {
+        const segment *s = &p->segments[c->extra];
+        if (c->kind == K_LOOP) c->loop((size_t)n, c->out, c->in, c->attr);
+        else if (c->kind == K_SEGMENT) call_segment(p, s, &p->resolved[s->pointers], 0, w.rows, w.cols);
+        else break;
+    }
     if (c < end) {
         group rest = *g;
         rest.code = (int32_t)(c - p->codes);
@@ -263,7 +285,7 @@ static void run_single(const program *p, const group *g)
 static void run_group(const engine *e, const program *p, const group *g)
 {
     int team = g->chunks < e->threads ? g->chunks : e->threads;
-    if (g->n * g->n_code < PARALLEL_LEAST) team = 1;
+    if (g->n * g->count < PARALLEL_LEAST) team = 1;
     if (!g->n_code) return;
     start_lates(p, g);
     if (g->tiles == 1) {
@@ -329,11 +351,17 @@ static void free_program(tg_tape *t, program *p)
     FREE(gathers, cap_gathers);
     FREE(lates, cap_lates);
     FREE(fills, cap_fills);
+    FREE(segments, cap_segments);
+    FREE(pointers, cap_pointers);
+    FREE(resolved, cap_resolved);
     FREE(roots, cap_roots);
     FREE(asked, cap_asked);
     FREE(bound, cap_bound);
     FREE(consts, cap_consts);
 #undef FREE
+    tg_code_unmap(p->executable, p->machine.n);
+    tg_bytes_free(&p->machine);
+    tg_bytes_free(&p->register_uses);
     tg_arena_free(&p->own);
     tg_heap_free(h, p, sizeof *p);
 }
@@ -361,7 +389,10 @@ static program *empty_program(tg_tape *t)
     program *last = NULL, *p;
     for (p = e->programs; p; last = p, p = p->next) values += p->n_values;
     if (e->n_programs < 2 || (e->n_programs < MOST_PROGRAMS && values < MOST_VALUES)) {
-        if ((p = tg_tape_alloc(t, sizeof *p))) tg_arena_init(&p->own, &t->heap);
+        if ((p = tg_tape_alloc(t, sizeof *p))) {
+            tg_arena_init(&p->own, &t->heap);
+            p->machine.heap = p->register_uses.heap = &t->heap;
+        }
         return p;
     }
     unlink_program(e, last);
@@ -369,7 +400,10 @@ static program *empty_program(tg_tape *t)
     last->n_values = last->n_layouts = last->n_operands = last->n_steps = last->n_groups = last->n_insts = last->n_codes = 0;
     last->n_products = last->n_gathers = last->n_lates = last->n_fills = last->n_roots = last->n_asked = last->n_bound = last->n_consts = 0;
     last->tile_bytes = 0;
-    last->any_early = false;
+    last->any_early = last->joins = false;
+    tg_code_unmap(last->executable, last->machine.n);
+    last->executable = NULL;
+    last->runs = 0;
     last->memory = NULL;
     return last;
 }
@@ -504,11 +538,29 @@ static tg_status run_steps(tg_tape *t, program *p)
     return s;
 }
 
+/* A program that has run before is likely to run again. */
+static tg_status compile_soon(tg_tape *t, engine *e, program *p)
+{
+    if (p->joins || p->runs > t->compile_after) return TG_OK;
+    if (p->runs++ < t->compile_after) return TG_OK;
+    const double begin = t->profile ? tg_profile_now() : 0;
+    tg_status    s = tg_compile(t, p);
+    if (s != TG_OK) { /* what there is of it is good for nothing */
+        unlink_program(e, p);
+        free_program(t, p);
+    } else if (t->profile) {
+        tg_profile_event(t->profile, "plan", "compile program", begin, NULL, &(tg_figure){"segments", (int64_t)p->n_segments}, 1);
+    }
+    return s;
+}
+
 static tg_status run_program(tg_tape *t, program *p)
 {
     engine   *e = t->engine;
     int       host = omp_get_max_threads();
-    tg_status s = bind(t, e, p);
+    tg_status s = compile_soon(t, e, p);
+    if (s != TG_OK) return s;
+    s = bind(t, e, p);
     if (host != e->threads) omp_set_num_threads(e->threads); /* what BLAS goes by outside of our own teams */
     if (s == TG_OK) s = run_steps(t, p);
     if (host != e->threads) omp_set_num_threads(host);

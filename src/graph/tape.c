@@ -1,6 +1,7 @@
 /* tape.c - the life of a tape: making, resetting, freeing it, its errors and its memory. */
 #include "graph.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,12 +147,21 @@ static const tg_evaluator *find_evaluator(const char *name)
     return NULL;
 }
 
+/* Runs before a program is compiled; -1: there is no such setting. */
+static int find_compile_after(const char *when)
+{
+    if (!when) when = getenv("TAPEGRAD_COMPILE");
+    if (!when || !*when || !strcmp(when, "soon")) return 2;
+    return !strcmp(when, "at once") ? 0 : !strcmp(when, "never") ? INT_MAX : -1;
+}
+
 tg_tape *tg_tape_new(const tg_tape_options *options)
 {
     static const tg_tape_options usual = {0};
     const tg_tape_options       *o = options ? options : &usual;
     const tg_evaluator          *evaluator = find_evaluator(o->evaluator);
-    if (!evaluator || (o->dtype != TG_F32 && o->dtype != TG_F64) || o->threads < 0) return NULL;
+    const int                    compile_after = find_compile_after(o->compile);
+    if (!evaluator || compile_after < 0 || (o->dtype != TG_F32 && o->dtype != TG_F64) || o->threads < 0) return NULL;
 
     tg_heap  heap;
     tg_heap_init(&heap, &o->allocator);
@@ -163,6 +173,7 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     t->seed = o->seed;
     t->dtype = o->dtype;
     t->threads = o->threads;
+    t->compile_after = compile_after;
     t->grad_enabled = true;
     t->on_error = o->silent ? NULL : o->on_error ? o->on_error : print_error;
     t->error_ctx = o->error_ctx;
@@ -228,6 +239,7 @@ void tg_tape_free(tg_tape *t)
     tg_heap_free(&t->heap, t->pieces, t->cap_pieces * sizeof *t->pieces);
     tg_heap_free(&t->heap, t->order, t->cap_order * sizeof *t->order);
     tg_heap_free(&t->heap, t->stack, t->cap_stack * sizeof *t->stack);
+    tg_heap_free(&t->heap, t->registers, t->cap_registers * sizeof *t->registers);
     tg_arena_free(&t->record);
     tg_arena_free(&t->values);
     tg_pool_free(&t->pool);

@@ -65,6 +65,7 @@ static void memory_operand(tg_assembler *a, int reg, const tg_address *m, int ta
     const int scale = m->scale == 8 ? 3 : m->scale == 4 ? 2 : m->scale == 2 ? 1 : 0;
     byte(a, modrm(2, reg, 4));
     byte(a, scale << 6 | ((m->index == NO_REGISTER ? RSP : m->index) & 7) << 3 | (m->base & 7));
+    if (a->uses && m->base == a->tiles_base) tg_bytes_put(a->uses, &a->out->n, sizeof a->out->n);
     word32(a, m->offset);
 }
 

@@ -30,9 +30,11 @@ bool tg_segment_can(tg_isa isa, tg_dtype dtype)
 #endif
 }
 
-void tg_segment_begin(tg_segment *s, tg_bytes *out, tg_isa isa, tg_dtype dtype)
+void tg_segment_begin(tg_segment *s, tg_bytes *out, tg_bytes *uses, tg_isa isa, tg_dtype dtype)
 {
     s->code.out = out;
+    s->code.uses = uses;
+    s->code.tiles_base = RDI;
     s->isa = isa;
     s->dtype = dtype;
     s->n_values = s->n_steps = 0;
@@ -488,10 +490,12 @@ tg_segment_result tg_segment_compile(tg_segment *s, size_t *at)
     c->failed = false;
     if (s->full) return TG_SEGMENT_CROWDED;
     begin_code(s);
-    const bool fits = emit_loops(s);
+    const size_t uses = c->uses ? c->uses->n : 0;
+    const bool   fits = emit_loops(s);
     for (int i = pointer_count(s); i-- > 0;) tg_assemble_pop(c, pointer_registers[i]);
     tg_assemble_return(c);
-    if (fits && tg_assemble_pool(c)) return TG_SEGMENT_OK;
+    if (fits && tg_assemble_pool(c) && !(c->uses && c->uses->failed)) return TG_SEGMENT_OK;
     c->out->n = c->start;
-    return c->out->failed ? TG_SEGMENT_MEMORY : TG_SEGMENT_CROWDED;
+    if (c->uses) c->uses->n = uses;
+    return c->out->failed || (c->uses && c->uses->failed) ? TG_SEGMENT_MEMORY : TG_SEGMENT_CROWDED;
 }

@@ -2,7 +2,7 @@
  *
  * A segment is described op by op and then compiled:
  *
- *     tg_segment_begin(&s, &bytes, isa, dtype);
+ *     tg_segment_begin(&s, &bytes, NULL, isa, dtype);
  *     int x = tg_segment_input(&s, …), y = tg_segment_op(&s, &tg_op_mul, (int[]){x, x});
  *     tg_segment_store(&s, y, …);
  *     if (tg_segment_compile(&s, &at)) …          machine code stands in bytes, from `at` on
@@ -67,7 +67,8 @@ bool tg_segment_can(tg_isa isa, tg_dtype dtype);
 /* Has the op a recipe? Its result is then of the segment's dtype, or a condition when the op has TG_OP_BOOL. */
 bool tg_segment_knows(const tg_op *op);
 
-void tg_segment_begin(tg_segment *s, tg_bytes *out, tg_isa isa, tg_dtype dtype);
+/* uses: NULL, or where the places (size_t, in out) of the 4 byte offsets of tile registers are noted, which may be changed later. */
+void tg_segment_begin(tg_segment *s, tg_bytes *out, tg_bytes *uses, tg_isa isa, tg_dtype dtype);
 int  tg_segment_input(tg_segment *s, tg_place from, bool condition); /* the number of a value */
 int  tg_segment_op(tg_segment *s, const tg_op *op, const int *in);
 void tg_segment_store(tg_segment *s, int value, tg_place to);

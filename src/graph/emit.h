@@ -1,0 +1,75 @@
+/* emit.h - a group while its instructions are written, for emit.c, join.c and registers.c.
+ *
+ * Instructions name tile registers by numbers first. When the group is complete, registers.c gives each register its place, so that those
+ * whose uses don't overlap share one. */
+#ifndef TG_EMIT_H
+#define TG_EMIT_H
+
+#include "program.h"
+
+/* What is known of an instance of the group. */
+typedef struct place {
+    int32_t value;
+    uint8_t cls;
+    bool    own;      /* computed here first: a value that is stored is stored here */
+    bool    all;      /* late: over everything */
+    operand out;      /* where it is, once it is emitted */
+    int32_t expanded; /* register that holds the column spread over the tile; -1 */
+} place;
+
+typedef struct emitter {
+    tg_tape       *t;
+    program       *p;
+    group         *g;
+    int32_t        number; /* the group's */
+    place         *places;
+    int32_t        n;
+    size_t         n_registers; /* in tape.registers */
+    tg_status      status;
+} emitter;
+
+/* ---- emit.c ---- */
+
+/* Where an operand comes from. */
+typedef enum source_kind {
+    FROM_TILE,          /* computed here, full */
+    FROM_COLUMN,        /* computed here, one for each row */
+    FROM_MEMORY,        /* full, or a row where tiles are pieces of rows */
+    FROM_MEMORY_COLUMN,
+    FROM_SCALAR,
+    FROM_ROW,           /* the same row for all rows of a tile */
+    FROM_STRIDES,
+} source_kind;
+
+typedef struct source {
+    source_kind kind;
+    tg_dtype    dtype;
+    int32_t     place;  /* computed here: its number */
+    int32_t     value;  /* as it is read; base: whose memory it is */
+    int32_t     base;
+    uint32_t    from;   /* bytes into it */
+    int64_t     a, b;   /* from memory: bytes from row to row, from column to column */
+} source;
+
+const tg_shape *tg_space_shape(const program *p, const value *v); /* what the value's op goes over */
+source   tg_source_of(const emitter *e, const place *reader, int32_t k); /* the reader's operand k */
+operand  tg_at_hand(emitter *e, const source *s, const place *reader);   /* the operand, spread or gathered into a register if need be */
+operand  tg_in_memory(emitter *e, int32_t v, size_t byte_offset, int64_t a, int64_t b);
+operand  tg_new_register(emitter *e, uint32_t bytes);
+void     tg_use_register(emitter *e, const operand *o); /* by the instruction to be added next */
+code    *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in);
+operand  tg_result_of(emitter *e, place *pl);  /* chooses where the instance's value goes */
+void     tg_stream_result(emitter *e, const place *pl);
+void     tg_emit_instance(emitter *e, place *pl);
+bool     tg_is_streamed(const emitter *e, const place *pl);
+
+/* ---- join.c ---- */
+
+/* Emits all instances, in an order that brings loops together, runs of them as segments. */
+void tg_emit_joined(emitter *e);
+
+/* ---- registers.c ---- */
+
+void tg_place_registers(emitter *e, size_t first_use);
+
+#endif
