@@ -145,7 +145,7 @@ static bool late_indices(const program *p)
     return false;
 }
 
-static void check_places(program *p)
+void tg_check_places(program *p)
 {
     size_t gradients = 0;
     bool   risky = late_indices(p);
@@ -581,13 +581,22 @@ static tg_status place_value(tg_tape *t, program *p, int32_t at)
     return alone(t, p, at);
 }
 
-static void unmark(program *p)
+tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p)
+{
+    tg_status s = TG_OK;
+    p->n_order = plan->n;
+    if (!TG_GROW(t, p->values, p->cap_values, plan->n + plan->n / 8) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < plan->n && s == TG_OK; i++) s = node_value(t, p, plan->order[i]);
+    return s;
+}
+
+void tg_forget_marks(program *p)
 {
     for (size_t i = 0; i < p->n_values; i++)
         if (p->values[i].node) p->values[i].node->mark = 0;
 }
 
-static tg_status mark_roots(tg_tape *t, program *p, const tg_plan *plan)
+tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p)
 {
     if (!TG_GROW(t, p->roots, p->cap_roots, plan->n_roots + 1)) return TG_ERR_MEMORY;
     if (!TG_GROW(t, p->asked, p->cap_asked, plan->n_roots + 1)) return TG_ERR_MEMORY;
@@ -604,7 +613,7 @@ static tg_status mark_roots(tg_tape *t, program *p, const tg_plan *plan)
     return TG_OK;
 }
 
-static tg_status list_bound(tg_tape *t, program *p)
+tg_status tg_list_bound(tg_tape *t, program *p)
 {
     for (size_t i = 0; i < p->n_values; i++) {
         const value *v = &p->values[i];
@@ -619,17 +628,20 @@ static tg_status list_bound(tg_tape *t, program *p)
     return TG_OK;
 }
 
+tg_status tg_make_groups(tg_tape *t, program *p)
+{
+    tg_status s = new_group(t, p, 1) ? TG_OK : TG_ERR_MEMORY; /* for what depends on numbers only */
+    for (size_t i = 0; i < p->n_values && s == TG_OK; i++) s = place_value(t, p, (int32_t)i);
+    return s;
+}
+
 tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
 {
-    tg_status s = TG_OK;
-    p->n_order = plan->n;
-    if (!TG_GROW(t, p->values, p->cap_values, plan->n + plan->n / 8) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
-    for (size_t i = 0; i < plan->n && s == TG_OK; i++) s = node_value(t, p, plan->order[i]);
-    if (s == TG_OK) check_places(p);
-    if (s == TG_OK) s = mark_roots(t, p, plan);
-    if (s == TG_OK) s = list_bound(t, p);
-    if (s == TG_OK && !new_group(t, p, 1)) s = TG_ERR_MEMORY; /* for what depends on numbers only */
-    for (size_t i = 0; i < p->n_values && s == TG_OK; i++) s = place_value(t, p, (int32_t)i);
-    unmark(p);
+    tg_status s = tg_make_values(t, plan, p);
+    if (s == TG_OK) tg_check_places(p);
+    if (s == TG_OK) s = tg_mark_roots(t, plan, p);
+    tg_forget_marks(p);
+    if (s == TG_OK) s = tg_list_bound(t, p);
+    if (s == TG_OK) s = tg_make_groups(t, p);
     return s;
 }

@@ -173,7 +173,33 @@ struct program {
     int      threads;
 };
 
+/* ---- from nodes to instructions: the passes, in order -------------------------------------------------------------
+ *
+ *   pass              needs                            leaves
+ *   tg_plan_make      roots                            the nodes without value that they need, in tape order; nothing else
+ *   tg_make_values    a plan, an empty program         a value for each node and for each input, operands before what reads them; views
+ *                                                      resolved to a base and a layout; twins made views; the nodes' marks are their values
+ *   tg_check_places   values                           placed only where nobody else reads what lies there; else copied
+ *   tg_mark_roots     values, the nodes' marks         roots, stored; after it the marks are cleared (tg_forget_marks)
+ *   tg_list_bound     values, places                   the lists of constants and of what can move
+ *   tg_make_groups    values, places, roots            each computed value in a step that is not before any that computes what it reads: a
+ *                                                      group or a step of its own; stored is every value that is read outside its group
+ *   tg_emit           groups                           instructions, tile shapes, the step that reads each stored value last
+ *   tg_plan_product   a step of its own                how BLAS takes it, if it does
+ *   tg_lay_out        steps in which values are born   offsets such that no two values alive at once overlap, and the bytes of it all
+ *                     and read last
+ *   tg_resolve        memory and tiles of a run        addresses
+ *
+ * tg_fuse is those from values to groups, tg_emit calls the two after it. None runs anything, and a pass that fails leaves a program that is
+ * good only for tg_free_program. */
+
 /* fuse.c */
+tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
+void      tg_check_places(program *p);
+tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p);
+void      tg_forget_marks(program *p); /* also after a pass that failed */
+tg_status tg_list_bound(tg_tape *t, program *p);
+tg_status tg_make_groups(tg_tape *t, program *p);
 tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
 const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);
 
@@ -198,7 +224,14 @@ void      tg_run_product(const program *p, const product *d, const value *v, int
 
 /* emit.c */
 tg_status tg_emit(tg_tape *t, program *p);
+tg_status tg_lay_out(tg_tape *t, program *p);
+/* Does the value have memory in the program's, and not in a gradient or in another value's? */
+static inline bool tg_has_memory(const value *v) { return v->kind == V_REAL && v->stored && !v->placed && v->dest < 0; }
 /* Turns operands into addresses, after the memory or an input moved. */
 void tg_resolve(program *p);
+
+/* run_fused.c */
+program *tg_new_program(tg_tape *t); /* an empty one, in no cache; NULL after an error */
+void     tg_free_program(tg_tape *t, program *p);
 
 #endif
