@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../tensor/text.h"
+
 /* ---- texts -------------------------------------------------------------------------------------------------------- */
 
 /* A text that ends in "…" where it is full. */
@@ -32,14 +34,10 @@ static void append(label *l, const char *piece)
     l->used += n;
 }
 
-/* An op's name comes from anywhere: a piece of it, in ASCII. */
 static void append_op(label *l, const char *between, const tg_op *op)
 {
-    char        piece[48];
-    const char *name = op ? op->name : "copy";
-    size_t      n = (size_t)snprintf(piece, sizeof piece, "%s", l->used ? between : "");
-    for (; name && *name && n < sizeof piece - 1; name++) piece[n++] = *name >= ' ' && *name <= '~' ? *name : '?';
-    piece[n] = 0;
+    char name[TG_OP_TEXT], piece[TG_OP_TEXT + 8];
+    snprintf(piece, sizeof piece, "%s%s", l->used ? between : "", tg_op_text(name, op));
     append(l, piece);
 }
 
