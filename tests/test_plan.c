@@ -478,7 +478,8 @@ static void test_products(void **state)
 static void test_batches(void **state)
 {
     env       *e = *state;
-    tg_tensor *a = tg_reshape(e->x, TG_SHAPE(2, 8, 8, 64)), *b = tg_reshape(e->w, TG_SHAPE(2, 8, 64, 4)), *c = tg_reshape(e->w, TG_SHAPE(8, 64, 8));
+    tg_tensor *a = tg_reshape(e->x, TG_SHAPE(2, 8, 8, 64)), *b = tg_reshape(e->w, TG_SHAPE(2, 8, 64, 4));
+    tg_tensor *c = tg_reshape(e->w, TG_SHAPE(8, 64, 8));
     tg_tensor *tall = tg_matmul(a, e->w), *pairs = tg_matmul(a, b), *crossed = tg_matmul(a, c);
     make_all(e, ROOTS(tall, pairs, crossed));
     const product *d = product_of(e, tall); /* one B under many As: one tall product */
@@ -597,7 +598,8 @@ static void check_memory(const program *p)
     for (size_t g = 0; g < p->n_groups; g++)
         for (int32_t k = 0; k < p->groups[g].n_late; k++) {
             const late *l = &p->lates[p->groups[g].late + k];
-            lives[n++] = (life){l->partial, l->partial + (size_t)l->width * 8 * (size_t)p->groups[g].chunks, p->groups[g].step, p->groups[g].step};
+            const size_t bytes = (size_t)l->width * 8 * (size_t)p->groups[g].chunks;
+            lives[n++] = (life){l->partial, l->partial + bytes, p->groups[g].step, p->groups[g].step};
         }
     for (size_t i = 0; i < n; i++) {
         if (lives[i].end > p->bytes) fail_msg("[%zu,%zu) is beyond %zu bytes", lives[i].from, lives[i].end, p->bytes);

@@ -171,7 +171,8 @@ static void copy_loop(size_t n, void *out, const void *const *in, const void *at
 
 static void test_odd_names(void **state)
 {
-    static const tg_op odd = {.name = "a\n%s\xff", .kind = TG_POINTWISE, .arity = 1, .flags = TG_OP_ZERO_GRAD, .loop = {[TG_F32] = copy_loop}};
+    static const tg_op odd = {.name = "a\n%s\xff", .kind = TG_POINTWISE, .arity = 1, .flags = TG_OP_ZERO_GRAD,
+                               .loop = {[TG_F32] = copy_loop}};
     env               *e = *state;
     tg_tensor         *p = tg_param(e->t, "100 %d π", e->b);
     assert_non_null(p);
