@@ -1,5 +1,6 @@
 /* program.h - what the fused evaluator compiles a plan into: a list of steps over values, and for each fused group the tile
- * instructions. fuse.c decides what fuses with what, emit.c lays out memory and writes the instructions, run_fused.c runs them.
+ * instructions. program_values.c makes values of nodes, fuse.c decides what fuses with what, emit.c lays out memory and writes the
+ * instructions, run_fused.c runs them.
  *
  * A group is one pass over an iteration space of n elements, seen as rows of `cols` elements. Inside a group a value is
  *   full     one element per point; lives in a tile (a piece of about TILE elements that stays in L1)
@@ -190,17 +191,15 @@ struct program {
  *                     and read last
  *   tg_resolve        memory and tiles of a run        addresses
  *
- * tg_fuse is those from values to groups, tg_emit calls the two after it. None runs anything, and a pass that fails leaves a program that is
- * good only for tg_free_program. */
+ * tg_fuse is those from values to groups, tg_emit calls the two after it. None runs anything, and a pass that fails leaves a program
+ * that is good only for tg_free_program. */
 
-/* fuse.c */
+/* program_values.c */
 tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_check_places(program *p);
 tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_forget_marks(program *p); /* also after a pass that failed */
 tg_status tg_list_bound(tg_tape *t, program *p);
-tg_status tg_make_groups(tg_tape *t, program *p);
-tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
 const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);
 
 typedef struct pattern {
@@ -211,6 +210,10 @@ typedef struct pattern {
 pattern tg_pattern(const program *p, const value *v, const tg_shape *to);
 /* The strides of v broadcast to a shape, in elements, and its offset. */
 void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, tg_layout *out);
+
+/* fuse.c */
+tg_status tg_make_groups(tg_tape *t, program *p);
+tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
 
 /* Is the plan the one that this program was made for, but for addresses? Then its values are bound to the plan's nodes. */
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p);
