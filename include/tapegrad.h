@@ -260,6 +260,13 @@ TG_API tg_status tg_copy_from(tg_tensor *t, const void *src, size_t bytes);
 TG_API int tg_format(tg_tensor *t, char *buf, size_t size);
 TG_API tg_status tg_print(const char *label, tg_tensor *t); /* to stdout, with a label or NULL */
 
+/* Writes a plan as text: what tg_eval would run for these n tensors; n = 0: what ran last since tg_reset, such as the forward pass and
+ * the gradients of a tg_backward. Step by step: what is fused with what, what is read and how, where results lie and for how long.
+ * docs/profiling.md explains it. Nothing is computed, and nothing changes. Buffer, result and stdout as above. TG_ERR_ARG when nothing
+ * ran, TG_ERR_UNSUPPORTED under the reference evaluator, which makes no plans. */
+TG_API int       tg_plan_format(tg_tape *tape, tg_tensor *const *t, int n, char *buf, size_t size);
+TG_API tg_status tg_plan_print(tg_tape *tape, tg_tensor *const *t, int n);
+
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
 /* Makes a tensor that does not require grad one that gradients are computed for: a leaf, where gradients end. Say it before t is used.

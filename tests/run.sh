@@ -3,6 +3,7 @@
 # once. Goes on after failures. The last line is "N passed, N failed"; the exit status is 1 when anything failed.
 # $BUILD: the variant's directory. $RUN: a command to run the programs under, such as valgrind. $TEST_TIMEOUT: seconds for each.
 set -u
+export TAPEGRAD_COMPILE="${TAPEGRAD_COMPILE:-at once}" # tests run most programs once
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" # spinning teams on a busy machine cost more than they gain
 here=$(dirname "$0")
 log=$BUILD/tests/log

@@ -211,13 +211,18 @@ static void locale(void **state)
 {
     (void)state;
     const bool comma = comma_locale();
-    char       number[20];
+    char       number[TG_NUMBER_TEXT];
     snprintf(number, sizeof number, "%.1f", 1.5);
     if (comma) assert_string_equal(number, "1,5");
     assert_string_equal(formatted(TG_F32, TG_SHAPE(3), F32(0.5f, -2.25f, NAN)), "float32 [3]\n[ 0.50, -2.25,   nan]");
     assert_string_equal(formatted(TG_F32, TG_SHAPE(2), F32(-1e-9f, INFINITY)),
                         "float32 [2]\n[-1.0000e-09,         inf]");
     assert_string_equal(formatted(TG_F32, TG_SHAPE(1), F32(2)), "float32 [1]\n[2.]");
+    assert_string_equal(tg_number_text(number, 0.25), "0.25");
+    assert_string_equal(tg_number_text(number, -1.5e-9), "-1.5e-09");
+    assert_string_equal(tg_number_text(number, 64), "64");
+    assert_string_equal(tg_number_text(number, -NAN), "nan");
+    assert_string_equal(tg_number_text(number, -INFINITY), "-inf");
     setlocale(LC_NUMERIC, "C");
     if (!comma) skip();
 }

@@ -433,6 +433,24 @@ static bool text_step(world *w)
     return s == TG_OK;
 }
 
+static bool plan_step(world *w)
+{
+    char       text[16000];
+    tg_tensor *h = tg_linear(tg_randn(w->t, TG_SHAPE(300, 24)), w->w[0], w->w[1]), *x[] = {tg_softmax(h, 1), tg_sum(tg_tanh(h), TG_AXES(0), false)};
+    if (!x[0] || !x[1] || !tg_want(h)) return false;
+    int length = tg_plan_format(w->t, x, 2, text, sizeof text);
+    if (!strcmp(tg_stats(w->t).evaluator, "fused")) {
+        if (length < 0 || length >= (int)sizeof text) return false;
+        w->digest = hash(w->digest, text, (size_t)length);
+        if (!take(w, x[1]) || (length = tg_plan_format(w->t, NULL, 0, text, sizeof text)) < 0) return false;
+        w->digest = hash(w->digest, text, (size_t)length);
+    } else {
+        assert_int_equal(length, -1);
+        tg_clear_error(w->t);
+    }
+    return take(w, x[0]) && take(w, h);
+}
+
 /* ---- data --------------------------------------------------------------------------------------------------------- */
 
 static bool no_prepare(world *w) { return w->t != NULL; }
@@ -529,6 +547,7 @@ static void test_lifetimes(void **state)
     every_allocation(&(scenario){"wide nodes", mlp_weights, wide_step, 0, NULL});
     every_allocation(&(scenario){"many results", mlp_weights, eval_step, 0, NULL});
     every_allocation(&(scenario){"text", mlp_weights, text_step, 0, NULL});
+    every_allocation(&(scenario){"plans", mlp_weights, plan_step, 0, NULL});
 }
 
 static void test_data(void **state)

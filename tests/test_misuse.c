@@ -307,6 +307,30 @@ static void test_reading(void **state)
     STAT(STALE, tg_print("x", e->stale));
 }
 
+static void test_plans(void **state)
+{
+    env *e = *state;
+    char text[8];
+    NONE(tg_plan_format(NULL, &e->m23, 1, text, sizeof text) == -1 && !*text && tg_plan_print(NULL, &e->m23, 1) == TG_ERR_NULL);
+    STAT(ARG, tg_plan_print(e->t, &e->m23, -1));
+    STAT(ARG, tg_plan_print(e->t, NULL, INT_MIN));
+    if (strcmp(tg_stats(e->t).evaluator, "fused")) {
+        STAT(UNSUPPORTED, tg_plan_print(e->t, &e->m23, 1));
+        STAT(UNSUPPORTED, tg_plan_print(e->t, NULL, 0));
+        COND(UNSUPPORTED, tg_plan_format(e->t, &e->m23, 1, text, sizeof text) == -1 && !*text);
+        return;
+    }
+    STAT(ARG, tg_plan_print(e->t, NULL, 0)); /* nothing ran yet */
+    STAT(NULL, tg_plan_print(e->t, NULL, 1));
+    NONE(tg_plan_print(e->t, (tg_tensor *[]){e->m23, NULL}, 2) == TG_ERR_NULL);
+    STAT(STALE, tg_plan_print(e->t, (tg_tensor *[]){e->m23, e->stale}, 2));
+    STAT(STALE, tg_plan_print(e->t, &e->released, 1));
+    STAT(TAPE, tg_plan_print(e->t, &e->other, 1));
+    COND(STALE, tg_plan_format(e->t, &e->stale, 1, text, sizeof text) == -1 && !*text);
+    NONE(tg_plan_format(e->t, &e->m23, 1, NULL, 0) > 8 && tg_plan_format(e->t, &e->m23, 1, NULL, 9) > 8);
+    NONE(tg_plan_format(e->t, &e->m23, 1, text, sizeof text) > 8 && !strcmp(text, "plan: 0"));
+}
+
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
 static tg_tensor *loss_of(env *e) { return tg_mean(tg_matmul(e->m23, e->w), TG_ALL_AXES, false); }
@@ -631,7 +655,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_types),     TEST(test_tape),   TEST(test_lifetimes), TEST(test_shapes),        TEST(test_making),
-        TEST(test_telling),   TEST(test_reading), TEST(test_gradients), TEST(test_optimizers),    TEST(test_files),
+        TEST(test_telling),   TEST(test_reading), TEST(test_plans), TEST(test_gradients), TEST(test_optimizers),    TEST(test_files),
         TEST(test_data),      TEST(test_gradcheck), TEST(test_recording), TEST(test_shapes_of_ops), TEST(test_showing),
         TEST(test_generations),
     };

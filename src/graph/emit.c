@@ -399,7 +399,6 @@ static void give_memory(memory *m, size_t from, size_t bytes)
     }
 }
 
-static bool has_memory(const value *v) { return v->kind == V_REAL && v->stored && !v->placed && v->dest < 0; }
 static size_t bytes_of(const value *v) { return (size_t)v->numel * item_of(v); }
 
 /* Where partial results of a step's late values go: behind everything, shared by all steps. */
@@ -419,7 +418,7 @@ static void place_partials(program *p)
     p->bytes = used + most;
 }
 
-static tg_status lay_out(tg_tape *t, program *p)
+tg_status tg_lay_out(tg_tape *t, program *p)
 {
     size_t   n = p->n_values;
     int32_t *links = tg_arena_alloc(&t->values, (2 * p->n_steps + 2 * n + 1) * sizeof *links, 8);
@@ -433,7 +432,7 @@ static tg_status lay_out(tg_tape *t, program *p)
             v->offset = m.used;
             m.used += 8;
         }
-        if (!has_memory(v) || v->step < 0) continue;
+        if (!tg_has_memory(v) || v->step < 0) continue;
         int32_t last = v->last < v->step ? v->step : v->last;
         next_born[i] = born[v->born];
         born[v->born] = (int32_t)i;
@@ -495,7 +494,7 @@ tg_status tg_emit(tg_tape *t, program *p)
     s = emit_groups(t, p);
     for (size_t i = 0; i < p->n_steps && s == TG_OK; i++)
         if (p->steps[i].group < 0) s = tg_plan_product(t, p, &p->steps[i]);
-    if (s == TG_OK) s = lay_out(t, p);
+    if (s == TG_OK) s = tg_lay_out(t, p);
     return s;
 }
 

@@ -241,6 +241,8 @@ struct tg_evaluator {
     tg_status (*run)(tg_tape *t, const tg_plan *plan);
     /* Runs what it ran before for these roots, when the recording is still the same; false: it can't tell. May be NULL. */
     bool (*replay)(tg_tape *t, tg_node *const *roots, size_t n, tg_status *s);
+    /* The program that ran last since tg_reset; NULL: none. May be NULL: it makes no programs. */
+    const struct program *(*last)(tg_tape *t);
     void (*reset)(tg_tape *t);      /* at tg_reset; may be NULL */
     void (*close)(tg_tape *t);      /* may be NULL */
 };

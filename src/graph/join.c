@@ -20,6 +20,7 @@ typedef struct joiner {
     int16_t *number;   /* in the segment under way, -1 */
     tg_segment *segment;
     int32_t  first_pointer;
+    uint64_t written;  /* bit k: pointer k is a result's */
     operand  used[TG_SEGMENT_MOST]; /* registers that the segment reads and writes */
     int      n_used;
 } joiner;
@@ -159,6 +160,7 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
     emitter       *e = j->e;
     const tg_dtype dtype = k == TILES_F32 || k == COLUMNS_F32 ? TG_F32 : TG_F64;
     j->first_pointer = (int32_t)e->p->n_pointers;
+    j->written = 0;
     j->n_used = 0;
     tg_segment_begin(j->segment, &e->p->machine, &e->p->register_uses, tg_isa_best(), dtype);
     for (int32_t m = first; m < first + n && e->status == TG_OK; m++) {
@@ -169,8 +171,10 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
         for (int32_t o = 0; o < v->n_in; o++) in[o] = operand_of(j, i, o);
         j->number[i] = (int16_t)tg_segment_op(j->segment, v->op, in);
         if ((v->stored && pl->own) || read_outside(j, i, first, n)) {
-            const operand out = tg_result_of(e, pl);
-            tg_segment_store(j->segment, j->number[i], place_of(j, &out, TG_FULL));
+            const operand  out = tg_result_of(e, pl);
+            const tg_place to = place_of(j, &out, TG_FULL);
+            tg_segment_store(j->segment, j->number[i], to);
+            if (!to.tile && to.at < TG_SEGMENT_POINTERS) j->written |= UINT64_C(1) << to.at;
         }
     }
     for (int32_t m = first; m < first + n; m++) j->number[j->order[m]] = -1;
@@ -202,7 +206,7 @@ static void add_segment(joiner *j, size_t at, kind k)
     for (int i = 0; i < j->n_used; i++) tg_use_register(e, &j->used[i]);
     p->n_codes++;
     p->segments[p->n_segments++] = (segment){.at = at, .pointers = j->first_pointer, .n_pointers = (int32_t)p->n_pointers - j->first_pointer,
-                                             .flat = !goes_by_columns(j), .column = k == COLUMNS_F32 || k == COLUMNS_F64};
+                                             .written = j->written, .flat = !goes_by_columns(j), .column = k == COLUMNS_F32 || k == COLUMNS_F64};
 }
 
 /* A run of n members of one kind: as few segments as the registers allow, and what stands by itself as a loop. */

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../tensor/text.h"
+
 /* ---- texts -------------------------------------------------------------------------------------------------------- */
 
 /* A text that ends in "…" where it is full. */
@@ -32,14 +34,10 @@ static void append(label *l, const char *piece)
     l->used += n;
 }
 
-/* An op's name comes from anywhere: a piece of it, in ASCII. */
 static void append_op(label *l, const char *between, const tg_op *op)
 {
-    char        piece[48];
-    const char *name = op ? op->name : "copy";
-    size_t      n = (size_t)snprintf(piece, sizeof piece, "%s", l->used ? between : "");
-    for (; name && *name && n < sizeof piece - 1; name++) piece[n++] = *name >= ' ' && *name <= '~' ? *name : '?';
-    piece[n] = 0;
+    char name[TG_OP_TEXT], piece[TG_OP_TEXT + 8];
+    snprintf(piece, sizeof piece, "%s%s", l->used ? between : "", tg_op_text(name, op));
     append(l, piece);
 }
 
@@ -210,6 +208,14 @@ static int64_t gather_bytes(const program *p, const gather *ga, int32_t v)
     return n;
 }
 
+static void add_segment_work(const program *p, const group *g, const segment *s, places *seen, tg_work *w)
+{
+    for (int32_t k = 0; k < s->n_pointers; k++) {
+        const operand *o = &p->pointers[s->pointers + k];
+        if (is_new(seen, o->value, o->offset)) *(s->written >> k & 1 ? &w->written : &w->read) += operand_bytes(p, g, o);
+    }
+}
+
 static tg_work group_work(const program *p, const group *g)
 {
     tg_work w = {.elements = g->n};
@@ -221,6 +227,7 @@ static tg_work group_work(const program *p, const group *g)
     for (int32_t i = g->code; i < g->code + g->n_code; i++) {
         const code    *c = &p->codes[i];
         const operand *in = p->where[i].in, *out = &p->where[i].out;
+        if (c->kind == K_SEGMENT) add_segment_work(p, g, &p->segments[c->extra], &seen, &w);
         if (c->kind == K_GATHER) {
             const gather *ga = &p->gathers[c->extra];
             if (is_new(&seen, in[0].value, ga->offset)) w.read += gather_bytes(p, ga, in[0].value);

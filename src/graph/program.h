@@ -1,5 +1,6 @@
 /* program.h - what the fused evaluator compiles a plan into: a list of steps over values, and for each fused group the tile
- * instructions. fuse.c decides what fuses with what, emit.c lays out memory and writes the instructions, run_fused.c runs them.
+ * instructions. program_values.c makes values of nodes, fuse.c decides what fuses with what, emit.c lays out memory and writes the
+ * instructions, run_fused.c runs them.
  *
  * A group is one pass over an iteration space of n elements, seen as rows of `cols` elements. Inside a group a value is
  *   full     one element per point; lives in a tile (a piece of about TILE elements that stays in L1)
@@ -105,7 +106,8 @@ typedef struct code {
 /* Machine code for a run of loops; what it reads and writes outside of tile registers is program.pointers[pointers …]. */
 typedef struct segment {
     size_t  at;     /* in program.machine */
-    int32_t pointers, n_pointers;
+    int32_t  pointers, n_pointers;
+    uint64_t written; /* bit k: pointer k is a result's */
     bool    flat;   /* no operand differs from row to row: the tile is one row to it */
     bool    column; /* over the tile's rows instead of its elements */
 } segment;
@@ -196,8 +198,32 @@ struct program {
     int      threads;
 };
 
-/* fuse.c */
-tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
+/* ---- from nodes to instructions: the passes, in order -------------------------------------------------------------
+ *
+ *   pass              needs                            leaves
+ *   tg_plan_make      roots                            the nodes without value that they need, in tape order; nothing else
+ *   tg_make_values    a plan, an empty program         a value for each node and for each input, operands before what reads them; views
+ *                                                      resolved to a base and a layout; twins made views; the nodes' marks are their values
+ *   tg_check_places   values                           placed only where nobody else reads what lies there; else copied
+ *   tg_mark_roots     values, the nodes' marks         roots, stored; after it the marks are cleared (tg_forget_marks)
+ *   tg_list_bound     values, places                   the lists of constants and of what can move
+ *   tg_make_groups    values, places, roots            each computed value in a step that is not before any that computes what it reads: a
+ *                                                      group or a step of its own; stored is every value that is read outside its group
+ *   tg_emit           groups                           instructions, tile shapes, the step that reads each stored value last
+ *   tg_plan_product   a step of its own                how BLAS takes it, if it does
+ *   tg_lay_out        steps in which values are born   offsets such that no two values alive at once overlap, and the bytes of it all
+ *                     and read last
+ *   tg_resolve        memory and tiles of a run        addresses
+ *
+ * tg_fuse is those from values to groups, tg_emit calls the two after it. None runs anything, and a pass that fails leaves a program
+ * that is good only for tg_free_program. */
+
+/* program_values.c */
+tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
+void      tg_check_places(program *p);
+tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p);
+void      tg_forget_marks(program *p); /* also after a pass that failed */
+tg_status tg_list_bound(tg_tape *t, program *p);
 const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);
 
 typedef struct pattern {
@@ -208,6 +234,10 @@ typedef struct pattern {
 pattern tg_pattern(const program *p, const value *v, const tg_shape *to);
 /* The strides of v broadcast to a shape, in elements, and its offset. */
 void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, tg_layout *out);
+
+/* fuse.c */
+tg_status tg_make_groups(tg_tape *t, program *p);
+tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
 
 /* Is the plan the one that this program was made for, but for addresses? Then its values are bound to the plan's nodes. */
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p);
@@ -223,7 +253,14 @@ void      tg_run_product(const program *p, const product *d, const value *v, int
 tg_status tg_emit(tg_tape *t, program *p);
 /* Emits the program's groups once more, with runs of loops as machine code. Where the system gives no memory to execute, nothing changes. */
 tg_status tg_compile(tg_tape *t, program *p);
+tg_status tg_lay_out(tg_tape *t, program *p);
+/* Does the value have memory in the program's, and not in a gradient or in another value's? */
+static inline bool tg_has_memory(const value *v) { return v->kind == V_REAL && v->stored && !v->placed && v->dest < 0; }
 /* Turns operands into addresses, after the memory or an input moved. */
 void tg_resolve(program *p);
+
+/* run_fused.c */
+program *tg_new_program(tg_tape *t); /* an empty one, in no cache; NULL after an error */
+void     tg_free_program(tg_tape *t, program *p);
 
 #endif

@@ -335,7 +335,7 @@ static tg_status run_alone(tg_tape *t, const program *p, const value *v)
 
 /* ---- programs ----------------------------------------------------------------------------------------------------- */
 
-static void free_program(tg_tape *t, program *p)
+void tg_free_program(tg_tape *t, program *p)
 {
     tg_heap *h = &t->heap;
 #define FREE(array, cap) tg_heap_free(h, p->array, p->cap * sizeof *p->array)
@@ -366,6 +366,15 @@ static void free_program(tg_tape *t, program *p)
     tg_heap_free(h, p, sizeof *p);
 }
 
+program *tg_new_program(tg_tape *t)
+{
+    program *p = tg_tape_alloc(t, sizeof *p);
+    if (!p) return NULL;
+    tg_arena_init(&p->own, &t->heap);
+    p->machine.heap = p->register_uses.heap = &t->heap;
+    return p;
+}
+
 static void unlink_program(engine *e, program *p)
 {
     program **link = &e->programs;
@@ -386,15 +395,9 @@ static program *empty_program(tg_tape *t)
 {
     engine *e = t->engine;
     size_t  values = 0;
-    program *last = NULL, *p;
-    for (p = e->programs; p; last = p, p = p->next) values += p->n_values;
-    if (e->n_programs < 2 || (e->n_programs < MOST_PROGRAMS && values < MOST_VALUES)) {
-        if ((p = tg_tape_alloc(t, sizeof *p))) {
-            tg_arena_init(&p->own, &t->heap);
-            p->machine.heap = p->register_uses.heap = &t->heap;
-        }
-        return p;
-    }
+    program *last = NULL;
+    for (program *p = e->programs; p; last = p, p = p->next) values += p->n_values;
+    if (e->n_programs < 2 || (e->n_programs < MOST_PROGRAMS && values < MOST_VALUES)) return tg_new_program(t);
     unlink_program(e, last);
     tg_arena_reset(&last->own);
     last->n_values = last->n_layouts = last->n_operands = last->n_steps = last->n_groups = last->n_insts = last->n_codes = 0;
@@ -417,7 +420,7 @@ static program *make_program(tg_tape *t, const tg_plan *plan, uint64_t hash)
     p->number = ++e->made;
     t->plans++;
     if (tg_fuse(t, plan, p) != TG_OK || tg_emit(t, p) != TG_OK) {
-        free_program(t, p);
+        tg_free_program(t, p);
         return NULL;
     }
     to_front(e, p);
@@ -611,6 +614,14 @@ static tg_status open_engine(tg_tape *t)
     return TG_OK;
 }
 
+static const program *last_program(tg_tape *t)
+{
+    const engine  *e = t->engine;
+    const program *p = e->programs;
+    while (p && p->number != e->trail) p = p->next;
+    return p;
+}
+
 static void reset_engine(tg_tape *t) { ((engine *)t->engine)->trail = 0; }
 
 static void close_engine(tg_tape *t)
@@ -620,11 +631,11 @@ static void close_engine(tg_tape *t)
     while (e->programs) {
         program *p = e->programs;
         unlink_program(e, p);
-        free_program(t, p);
+        tg_free_program(t, p);
     }
     tg_heap_free(&t->heap, e->raw, e->raw_bytes);
     tg_heap_free(&t->heap, e, sizeof *e);
 }
 
-const tg_evaluator tg_evaluator_fused = {.name = "fused", .open = open_engine, .run = run_plan, .replay = replay, .reset = reset_engine,
-                                         .close = close_engine};
+const tg_evaluator tg_evaluator_fused = {.name = "fused", .open = open_engine, .run = run_plan, .replay = replay, .last = last_program,
+                                         .reset = reset_engine, .close = close_engine};

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_SHOWN = 1000, MOST_EDGE = 3, LINE = 110, NUMBER_TEXT = 40 };
+enum { MOST_SHOWN = 1000, MOST_EDGE = 3, LINE = 110 };
 
 typedef struct printer {
     const tg_array *a;
@@ -55,27 +55,35 @@ static void point_from_locale(char *text)
     memmove(c + 1, fraction, strlen(fraction) + 1);
 }
 
-static void number_text(const printer *p, const void *at, char text[NUMBER_TEXT])
+static void number_text(const printer *p, const void *at, char text[TG_NUMBER_TEXT])
 {
     switch (p->a->dtype) {
-    case TG_I64: snprintf(text, NUMBER_TEXT, "%lld", (long long)*(const int64_t *)at); return;
-    case TG_I32: snprintf(text, NUMBER_TEXT, "%ld", (long)*(const int32_t *)at); return;
-    case TG_U8: snprintf(text, NUMBER_TEXT, "%u", *(const uint8_t *)at); return;
-    case TG_BOOL: snprintf(text, NUMBER_TEXT, "%s", *(const uint8_t *)at ? "true" : "false"); return;
+    case TG_I64: snprintf(text, TG_NUMBER_TEXT, "%lld", (long long)*(const int64_t *)at); return;
+    case TG_I32: snprintf(text, TG_NUMBER_TEXT, "%ld", (long)*(const int32_t *)at); return;
+    case TG_U8: snprintf(text, TG_NUMBER_TEXT, "%u", *(const uint8_t *)at); return;
+    case TG_BOOL: snprintf(text, TG_NUMBER_TEXT, "%s", *(const uint8_t *)at ? "true" : "false"); return;
     default: break;
     }
     const double v = as_double(p, at);
     if (isnan(v))
-        snprintf(text, NUMBER_TEXT, "nan"); /* some print the sign, which means nothing */
+        snprintf(text, TG_NUMBER_TEXT, "nan"); /* some print the sign, which means nothing */
     else if (isinf(v))
-        snprintf(text, NUMBER_TEXT, v < 0 ? "-inf" : "inf");
+        snprintf(text, TG_NUMBER_TEXT, v < 0 ? "-inf" : "inf");
     else if (p->exponent)
-        snprintf(text, NUMBER_TEXT, "%.*e", p->decimals, v);
+        snprintf(text, TG_NUMBER_TEXT, "%.*e", p->decimals, v);
     else if (p->decimals == 0)
-        snprintf(text, NUMBER_TEXT, "%.0f.", v);
+        snprintf(text, TG_NUMBER_TEXT, "%.0f.", v);
     else
-        snprintf(text, NUMBER_TEXT, "%.*f", p->decimals, v);
+        snprintf(text, TG_NUMBER_TEXT, "%.*f", p->decimals, v);
     point_from_locale(text);
+}
+
+const char *tg_number_text(char text[TG_NUMBER_TEXT], double v)
+{
+    snprintf(text, TG_NUMBER_TEXT, "%.6g", v);
+    if (isnan(v)) snprintf(text, TG_NUMBER_TEXT, "nan");
+    point_from_locale(text);
+    return text;
 }
 
 /* How many decimals, at most 4, show v to its dtype's precision: 0.25 takes 2, 3.00001 takes 4. */
@@ -104,7 +112,7 @@ static void note_number(printer *p, const void *at)
 
 static void note_width(printer *p, const void *at)
 {
-    char text[NUMBER_TEXT];
+    char text[TG_NUMBER_TEXT];
     number_text(p, at, text);
     const int n = (int)strlen(text);
     if (n > p->width) p->width = n;
@@ -118,7 +126,7 @@ typedef void (*visit_fn)(printer *p, const void *at);
 
 static void put_number(printer *p, const void *at)
 {
-    char text[NUMBER_TEXT];
+    char text[TG_NUMBER_TEXT];
     number_text(p, at, text);
     put_spaces(p, p->width - (int)strlen(text));
     put(p, text);

@@ -15,4 +15,8 @@
  * locale has no influence. */
 int tg_format_array(const tg_array *a, char *buf, size_t size);
 
+enum { TG_NUMBER_TEXT = 40 };
+/* A number by itself, with up to 6 digits, whatever the locale. Returns text. */
+const char *tg_number_text(char text[TG_NUMBER_TEXT], double v);
+
 #endif

@@ -1,0 +1,294 @@
+/* program_values.c - from a plan's nodes to a program's values: inputs, constants, views resolved to a base and a layout, repeated nodes
+ * found, results that go to a gradient's memory checked, roots marked. */
+#include "program.h"
+
+/* ---- values ------------------------------------------------------------------------------------------------------- */
+
+/* A shape of the program's own: a node's goes when its slot is recorded anew. */
+static const tg_shape *own_shape(tg_tape *t, program *p, const tg_shape *shape)
+{
+    tg_shape *own;
+    if (p->n_values && tg_shape_equal(p->values[p->n_values - 1].shape, shape)) return p->values[p->n_values - 1].shape;
+    if (!(own = tg_arena_alloc(&p->own, sizeof *own, 8))) tg_out_of_memory(t, "tapegrad");
+    else *own = *shape;
+    return own;
+}
+
+static value *add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype)
+{
+    if (!TG_GROW(t, p->values, p->cap_values, p->n_values + 1)) return NULL;
+    value *v = &p->values[p->n_values];
+    *v = (value){.node = n, .op = n ? n->op : NULL, .shape = own_shape(t, p, shape), .kind = (uint8_t)kind, .dtype = (uint8_t)dtype,
+                 .numel = 1, .base = (int32_t)p->n_values, .layout = -1, .in = (int32_t)p->n_operands, .of = -1, .alias = -1, .reader = UINT32_MAX,
+                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .read_in = -1, .spot = -1};
+    if (!v->shape) return NULL;
+    for (int k = 0; k < shape->rank; k++) v->numel *= shape->dim[k];
+    v->stored = kind == V_INPUT || kind == V_CONST;
+    if (n && kind != V_INPUT && kind != V_CONST && n->attr_size) {
+        void *attr = tg_arena_alloc(&p->own, n->attr_size, 8);
+        if (!attr) return tg_out_of_memory(t, "tapegrad"), NULL;
+        memcpy(attr, tg_attr(n), n->attr_size);
+        v->attr = attr;
+        v->attr_size = n->attr_size;
+    }
+    p->n_values++;
+    return v;
+}
+
+static tg_status set_layout(tg_tape *t, program *p, value *v, const tg_layout *l)
+{
+    tg_layout plain = tg_layout_contiguous(v->shape);
+    bool      same = l->offset == 0;
+    for (int k = 0; k < v->shape->rank; k++) same = same && (v->shape->dim[k] == 1 || l->stride[k] == plain.stride[k]);
+    if (same || v->numel == 0) return TG_OK;
+    if (!TG_GROW(t, p->layouts, p->cap_layouts, p->n_layouts + 1)) return TG_ERR_MEMORY;
+    p->layouts[p->n_layouts] = *l;
+    v->layout = (int32_t)p->n_layouts++;
+    return TG_OK;
+}
+
+const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain)
+{
+    if (v->layout >= 0) return &p->layouts[v->layout];
+    *plain = tg_layout_contiguous(v->shape);
+    return plain;
+}
+
+/* The number of the value for an input node: its own when it is in the plan, else a new V_INPUT. */
+static int32_t input_value(tg_tape *t, program *p, tg_node *n)
+{
+    if (n->mark) return (int32_t)n->mark - 1;
+    value *v = add_value(t, p, V_INPUT, n, n->shape, (tg_dtype)n->dtype);
+    if (!v || (n->layout && set_layout(t, p, v, n->layout) != TG_OK)) return -1;
+    n->mark = (uint32_t)p->n_values;
+    return (int32_t)p->n_values - 1;
+}
+
+static void note_reader(program *p, int32_t of, const tg_node *n)
+{
+    if (of >= 0 && p->values[of].reader > n->id) p->values[of].reader = n->id;
+}
+
+static tg_status add_operand(tg_tape *t, program *p, int32_t of)
+{
+    if (of < 0 || !TG_GROW(t, p->operands, p->cap_operands, p->n_operands + 1)) return TG_ERR_MEMORY;
+    p->operands[p->n_operands++] = of;
+    p->values[p->values[of].base].uses++;
+    return TG_OK;
+}
+
+/* A contiguous copy of a strided value, for a view that strides can't express. */
+static int32_t copy_value(tg_tape *t, program *p, int32_t of)
+{
+    value *v = add_value(t, p, V_REAL, NULL, p->values[of].shape, (tg_dtype)p->values[of].dtype);
+    if (!v || add_operand(t, p, of) != TG_OK) return -1;
+    p->values[p->n_values - 1].n_in = 1;
+    return (int32_t)p->n_values - 1;
+}
+
+static tg_status view_value(tg_tape *t, program *p, tg_node *n)
+{
+    tg_tensor *handle[4] = {0};
+    tg_layout  from, plain, to = {0};
+    for (uint32_t i = 0; i < n->n_in && i < 4; i++) handle[i] = tg_handle(tg_inputs(n)[i]);
+    tg_call c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .in = handle, .out = tg_handle(n), .attr = tg_attr(n),
+                 .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
+    int32_t of = input_value(t, p, tg_inputs(n)[n->op->view_input]);
+    if (of < 0) return TG_ERR_MEMORY;
+    note_reader(p, of, n);
+    from = *tg_value_layout(p, &p->values[of], &plain);
+    tg_status s = n->op->view(&c, &from, &to);
+    if (s == TG_ERR_UNSUPPORTED) {
+        of = copy_value(t, p, of);
+        if (of < 0) return TG_ERR_MEMORY;
+        from = tg_layout_contiguous(p->values[of].shape);
+        s = n->op->view(&c, &from, &to);
+    }
+    if (s != TG_OK) return s;
+    value *v = add_value(t, p, V_VIEW, n, n->shape, (tg_dtype)n->dtype);
+    if (!v) return TG_ERR_MEMORY;
+    v->base = p->values[of].base;
+    v->of = of;
+    return set_layout(t, p, v, &to);
+}
+
+/* Where a placed result goes there may lie an input: the gradient so far. Nodes' own input is the only one that is met in time; when
+ * others read it as well, or it is another gradient's old value, the result is computed elsewhere and copied at the end. */
+static void find_alias(program *p, size_t at)
+{
+    value *v = &p->values[at];
+    for (int32_t k = 0; v->placed && k < v->n_in; k++) {
+        const value *x = &p->values[p->operands[v->in + k]];
+        if (x->kind == V_INPUT && x->node->data == v->node->data) v->alias = p->operands[v->in + k];
+    }
+}
+
+/* May a kernel fail on its indices after other steps have run? Those that read inputs alone run first. */
+static bool late_indices(const program *p)
+{
+    for (size_t i = 0; i < p->n_values; i++) {
+        const value *v = &p->values[i];
+        bool         index = false, computed = false;
+        if (v->kind != V_REAL || !v->op || v->op->kind != TG_KERNEL) continue;
+        for (int32_t k = 0; k < v->n_in; k++) {
+            const value *b = &p->values[p->values[p->operands[v->in + k]].base];
+            index = index || b->dtype == TG_I64 || b->dtype == TG_I32;
+            computed = computed || b->kind == V_REAL;
+        }
+        if (index && computed) return true;
+    }
+    return false;
+}
+
+void tg_check_places(program *p)
+{
+    size_t gradients = 0;
+    bool   risky = late_indices(p);
+    for (size_t i = 0; i < p->n_values; i++) gradients += p->values[i].kind == V_INPUT && (p->values[i].node->flags & TG_N_GRADIENT);
+    for (size_t i = 0; gradients && i < p->n_values; i++) {
+        value *v = &p->values[i];
+        if (!v->placed) continue;
+        if (risky && v->alias >= 0) { /* what is there must survive a failure */
+            v->placed = false;
+            v->copied = true;
+            continue;
+        }
+        for (size_t j = 0; j < p->n_values; j++) {
+            const value *x = &p->values[j];
+            if (x->kind != V_INPUT || x->node->data != v->node->data || (v->alias == (int32_t)j && x->uses == 1)) continue;
+            v->placed = false;
+            v->copied = true;
+        }
+    }
+}
+
+/* The value that is the same op of the same operands as v, among those just before it; -1. Gradients of x*x and the like. */
+static int32_t twin_of(const program *p, const value *v)
+{
+    enum { NEAR = 12 };
+    for (const value *w = v; w-- > p->values && v - w <= NEAR;) {
+        if (w->kind != V_REAL || w->op != v->op || w->n_in != v->n_in || w->attr_size != v->attr_size || w->placed) continue;
+        if (v->attr_size && memcmp(w->attr, v->attr, v->attr_size)) continue;
+        if (!memcmp(&p->operands[w->in], &p->operands[v->in], (size_t)v->n_in * sizeof *p->operands)) return (int32_t)(w - p->values);
+    }
+    return -1;
+}
+
+/* Computes it once: the second is a view of the first. */
+static void be_twin(program *p, size_t at)
+{
+    value  *v = &p->values[at];
+    int32_t twin = twin_of(p, v);
+    if (twin < 0) return;
+    v->kind = V_VIEW;
+    v->of = v->base = twin;
+    for (int32_t k = 0; k < v->n_in; k++) p->values[p->values[p->operands[v->in + k]].base].uses--;
+}
+
+static tg_status node_value(tg_tape *t, program *p, tg_node *n)
+{
+    tg_status s = TG_OK;
+    if (n->op->kind == TG_VIEW) {
+        s = view_value(t, p, n);
+    } else {
+        int32_t few[4], *in = few; /* inputs first: they may add values of their own */
+        if (n->n_in > 4) {
+            size_t bytes = n->n_in * sizeof *in;
+            if (!(in = tg_arena_alloc(&t->values, bytes, 8))) return tg_out_of_memory(t, n->op->name);
+        }
+        for (uint32_t i = 0; i < n->n_in; i++)
+            if ((in[i] = input_value(t, p, tg_inputs(n)[i])) < 0) return TG_ERR_MEMORY;
+        for (uint32_t i = 0; i < n->n_in; i++) note_reader(p, in[i], n);
+        value *v = add_value(t, p, n->op->kind == TG_CONST ? V_CONST : V_REAL, n, n->shape, (tg_dtype)n->dtype);
+        if (!v) return TG_ERR_MEMORY;
+        size_t self = p->n_values - 1;
+        for (uint32_t i = 0; i < n->n_in && s == TG_OK; i++) s = add_operand(t, p, in[i]);
+        p->values[self].n_in = (int32_t)n->n_in;
+        p->values[self].placed = n->flags & TG_N_PLACED;
+        if (s == TG_OK) find_alias(p, self);
+        if (s == TG_OK && n->op->kind == TG_POINTWISE && !p->values[self].placed) be_twin(p, self);
+    }
+    if (s == TG_OK) n->mark = (uint32_t)p->n_values;
+    return s;
+}
+
+/* ---- patterns ----------------------------------------------------------------------------------------------------- */
+
+void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, tg_layout *out)
+{
+    tg_layout        plain;
+    const tg_layout *l = tg_value_layout(p, v, &plain);
+    int              lead = to->rank - v->shape->rank;
+    *out = (tg_layout){.offset = l->offset};
+    for (int k = 0; k < v->shape->rank; k++) out->stride[lead + k] = v->shape->dim[k] == 1 ? 0 : l->stride[k];
+}
+
+pattern tg_pattern(const program *p, const value *v, const tg_shape *to)
+{
+    if (v->layout < 0 && (v->shape == to || tg_shape_equal(v->shape, to))) return (pattern){P_FULL, 0};
+    if (v->layout < 0 && v->numel == 1) return (pattern){P_SCALAR, 0};
+    tg_layout l;
+    int64_t   inner = 1, zeros = 1, want = 1;
+    int       k = to->rank - 1;
+    tg_broadcast_layout(p, v, to, &l);
+#define NEXT_AXIS(condition) while (k >= 0 && (to->dim[k] == 1 || (condition)))
+    NEXT_AXIS(l.stride[k] == 0) zeros *= to->dim[k--];
+    NEXT_AXIS(l.stride[k] == want) inner *= to->dim[k], want *= to->dim[k--];
+    if (zeros > 1) { /* ends in zero strides: a column, when the rest is dense */
+        if (k >= 0) return (pattern){P_OTHER, 0};
+        return inner == 1 ? (pattern){P_SCALAR, 0} : (pattern){P_COLUMN, zeros};
+    }
+    if (k < 0) return (pattern){P_FULL, 0};
+    NEXT_AXIS(l.stride[k] == 0) k--;
+#undef NEXT_AXIS
+    return k < 0 ? (pattern){P_ROW, inner} : (pattern){P_OTHER, 0};
+}
+
+/* ---- the passes --------------------------------------------------------------------------------------------------- */
+
+tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p)
+{
+    tg_status s = TG_OK;
+    p->n_order = plan->n;
+    if (!TG_GROW(t, p->values, p->cap_values, plan->n + plan->n / 8) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < plan->n && s == TG_OK; i++) s = node_value(t, p, plan->order[i]);
+    return s;
+}
+
+void tg_forget_marks(program *p)
+{
+    for (size_t i = 0; i < p->n_values; i++)
+        if (p->values[i].node) p->values[i].node->mark = 0;
+}
+
+tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p)
+{
+    if (!TG_GROW(t, p->roots, p->cap_roots, plan->n_roots + 1)) return TG_ERR_MEMORY;
+    if (!TG_GROW(t, p->asked, p->cap_asked, plan->n_roots + 1)) return TG_ERR_MEMORY;
+    memcpy(p->asked, plan->roots, plan->n_roots * sizeof *p->asked);
+    p->n_asked = plan->n_roots;
+    for (size_t i = 0; i < plan->n_roots; i++) {
+        if (plan->roots[i]->flags & TG_N_VALUE) continue;
+        value *v = &p->values[plan->roots[i]->mark - 1];
+        p->roots[p->n_roots++] = (int32_t)(v - p->values);
+        v->root = true;
+        p->values[v->base].root = true;
+        p->values[v->base].stored = true;
+    }
+    return TG_OK;
+}
+
+tg_status tg_list_bound(tg_tape *t, program *p)
+{
+    for (size_t i = 0; i < p->n_values; i++) {
+        const value *v = &p->values[i];
+        if (v->kind == V_CONST) {
+            if (!TG_GROW(t, p->consts, p->cap_consts, p->n_consts + 1)) return TG_ERR_MEMORY;
+            p->consts[p->n_consts++] = (int32_t)i;
+        } else if (v->kind == V_INPUT || v->placed) {
+            if (!TG_GROW(t, p->bound, p->cap_bound, p->n_bound + 1)) return TG_ERR_MEMORY;
+            p->bound[p->n_bound++] = (int32_t)i;
+        }
+    }
+    return TG_OK;
+}
