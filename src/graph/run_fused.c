@@ -550,7 +550,7 @@ static tg_status compile_soon(tg_tape *t, engine *e, program *p)
     tg_status    s = tg_compile(t, p);
     if (s != TG_OK) { /* what there is of it is good for nothing */
         unlink_program(e, p);
-        free_program(t, p);
+        tg_free_program(t, p);
     } else if (t->profile) {
         tg_profile_event(t->profile, "plan", "compile program", begin, NULL, &(tg_figure){"segments", (int64_t)p->n_segments}, 1);
     }
