@@ -239,22 +239,33 @@ static bool list_instances(emitter *e)
     return true;
 }
 
-static void emit_late(emitter *e, const place *pl, operand in, tg_dtype dtype)
+bool tg_is_staged(const emitter *e, const place *pl)
+{
+    const value *v = &e->p->values[pl->value];
+    return pl->cls == C_LATE && !pl->all && v->op->reduce == TG_REDUCE_SUM && v->dtype == TG_F32 && e->g->rows_per_tile == 1 && e->g->tiles > 1;
+}
+
+int32_t tg_add_late(emitter *e, const place *pl, tg_dtype dtype)
 {
     program     *p = e->p;
     const value *v = &p->values[pl->value];
     if (!TG_GROW(e->t, p->lates, p->cap_lates, p->n_lates + 1)) {
         e->status = TG_ERR_MEMORY;
-        return;
+        return 0;
     }
+    p->lates[p->n_lates] = (late){.value = pl->value, .reduce = (uint8_t)v->op->reduce, .all = pl->all, .dtype = (uint8_t)dtype,
+                                  .staged = tg_is_staged(e, pl), .width = pl->all ? 1 : cols_of(e->g)};
+    e->g->n_late++;
+    return (int32_t)p->n_lates++;
+}
+
+static void emit_late(emitter *e, const place *pl, operand in, tg_dtype dtype)
+{
     code *c = tg_add_code(e, pl->all ? K_REDUCE_ALL : K_REDUCE_ROWS, (operand){.value = NOWHERE}, &in, 1);
     if (!c) return;
     c->dtype = (uint8_t)dtype;
-    c->reduce = (uint8_t)v->op->reduce;
-    c->extra = (int32_t)p->n_lates;
-    p->lates[p->n_lates++] = (late){.value = pl->value, .reduce = c->reduce, .all = pl->all, .dtype = (uint8_t)dtype,
-                                    .width = pl->all ? 1 : cols_of(e->g)};
-    e->g->n_late++;
+    c->reduce = (uint8_t)e->p->values[pl->value].op->reduce;
+    c->extra = tg_add_late(e, pl, dtype);
 }
 
 bool tg_is_streamed(const emitter *e, const place *pl)
@@ -411,7 +422,9 @@ static void place_partials(program *p)
         for (int32_t k = 0; k < p->groups[g].n_late; k++) {
             late *l = &p->lates[p->groups[g].late + k];
             l->partial = used + here;
-            here += ((size_t)l->width * 8 * (size_t)p->groups[g].chunks + TG_ALIGN - 1) & ~(size_t)(TG_ALIGN - 1);
+            here += round_up((size_t)l->width * 8 * (size_t)p->groups[g].chunks);
+            l->staging = used + here;
+            if (l->staged) here += round_up((size_t)l->width * sizeof(float) * (size_t)p->groups[g].chunks);
         }
         most = here > most ? here : most;
     }

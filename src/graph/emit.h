@@ -13,6 +13,7 @@ typedef struct place {
     uint8_t cls;
     bool    own;      /* computed here first: a value that is stored is stored here */
     bool    all;      /* late: over everything */
+    bool    around;   /* its segment writes it around the caches */
     operand out;      /* where it is, once it is emitted */
     int32_t expanded; /* register that holds the column spread over the tile; -1 */
 } place;
@@ -60,6 +61,8 @@ void     tg_use_register(emitter *e, const operand *o); /* by the instruction to
 code    *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in);
 operand  tg_result_of(emitter *e, place *pl);  /* chooses where the instance's value goes */
 void     tg_stream_result(emitter *e, const place *pl);
+int32_t  tg_add_late(emitter *e, const place *pl, tg_dtype dtype); /* the late result's number */
+bool     tg_is_staged(const emitter *e, const place *pl);
 void     tg_emit_instance(emitter *e, place *pl);
 bool     tg_is_streamed(const emitter *e, const place *pl);
 

@@ -92,7 +92,7 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
             pattern pt = tg_pattern(p, x, shape);
             if (pt.kind != P_FULL && pt.kind != P_SCALAR) return false;
         }
-        if (b->step > g->step) return false;
+        if (b->step > g->step && !p->steps[b->step].early) return false;
         if (b->step == g->step) {
             if (!in_tile(p, g, x, *cls, shape)) return false;
             *shares = true;
@@ -233,7 +233,7 @@ static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
 static tg_status alone(tg_tape *t, program *p, int32_t at)
 {
     value *v = &p->values[at];
-    bool   early = v->n_in > 0 && v->op && v->op->kind == TG_KERNEL && !v->placed;
+    bool   early = v->op && v->op->kind == TG_KERNEL && !v->placed && (v->n_in || !(v->op->flags & TG_OP_RANDOM));
     for (int32_t k = 0; k < v->n_in; k++) {
         value *b = &p->values[p->values[p->operands[v->in + k]].base];
         b->stored = true;

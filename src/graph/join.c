@@ -3,6 +3,7 @@
  * Ops with a recipe (src/jit) that stand next to each other become one segment, in which what only they need never leaves the vector
  * registers. So the order brings them together: from the last instance backwards, everything of one kind that may come last goes there
  * before another kind gets its turn, and segments get theirs when nothing else can go. What is computed late needs few registers, too. */
+#include "../ops/ops.h"
 #include "emit.h"
 
 enum { SHORTEST_ROW = 32 }; /* elements from which a column's element is repeated in the loop over the row; else it is spread first */
@@ -42,6 +43,7 @@ static kind kind_of(const emitter *e, const place *pl)
 {
     const value *v = &e->p->values[pl->value];
     tg_dtype     dtype = TG_BOOL;
+    if (tg_is_staged(e, pl)) return tg_segment_can(tg_isa_best(), TG_F32) ? TILES_F32 : ALONE; /* x added to what is there */
     if (!v->op || v->op->kind != TG_POINTWISE || pl->cls == C_LATE || !tg_segment_knows(v->op)) return ALONE;
     for (int32_t k = 0; k < v->n_in; k++) {
         const source s = tg_source_of(e, pl, k);
@@ -154,11 +156,30 @@ static bool read_outside(const joiner *j, int32_t i, int32_t first, int32_t n)
     return inside < j->readers[i];
 }
 
+static int64_t item_of(const value *v) { return (int64_t)tg_dtype_size((tg_dtype)v->dtype); }
+static int64_t row_bytes(const emitter *e, const value *v) { return (e->g->cols ? e->g->cols : e->g->n) * item_of(v); }
+
+/* Is the value one to write around the caches, in whole cache lines? */
+static bool goes_around(const emitter *e, const place *pl)
+{
+    return tg_is_streamed(e, pl) && (!e->g->cols || row_bytes(e, &e->p->values[pl->value]) % TG_ALIGN == 0);
+}
+
+/* A sum over rows, row by row: onto what is there. */
+static void add_up(joiner *j, const place *pl, int x)
+{
+    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_late(j->e, pl, TG_F32), .b = sizeof(float)};
+    const tg_place there = place_of(j, &sum, TG_FULL);
+    const int      before = tg_segment_input(j->segment, there, false);
+    tg_segment_store(j->segment, tg_segment_op(j->segment, &tg_op_add, (int[]){before, x}), there);
+}
+
 /* Describes members first … first + n - 1 of the order and compiles them. */
 static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, size_t *at)
 {
     emitter       *e = j->e;
     const tg_dtype dtype = k == TILES_F32 || k == COLUMNS_F32 ? TG_F32 : TG_F64;
+    const size_t   lates = e->p->n_lates;
     j->first_pointer = (int32_t)e->p->n_pointers;
     j->written = 0;
     j->n_used = 0;
@@ -169,10 +190,16 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
         const value  *v = &e->p->values[pl->value];
         int           in[3] = {0};
         for (int32_t o = 0; o < v->n_in; o++) in[o] = operand_of(j, i, o);
+        if (pl->cls == C_LATE) {
+            add_up(j, pl, in[0]);
+            continue;
+        }
         j->number[i] = (int16_t)tg_segment_op(j->segment, v->op, in);
         if ((v->stored && pl->own) || read_outside(j, i, first, n)) {
-            const operand  out = tg_result_of(e, pl);
-            const tg_place to = place_of(j, &out, TG_FULL);
+            pl->around = goes_around(e, pl) && !read_outside(j, i, first, n);
+            const operand out = pl->around ? tg_in_memory(e, pl->value, 0, row_bytes(e, v), item_of(v)) : tg_result_of(e, pl);
+            tg_place      to = place_of(j, &out, TG_FULL);
+            to.around = pl->around;
             tg_segment_store(j->segment, j->number[i], to);
             if (!to.tile && to.at < TG_SEGMENT_POINTERS) j->written |= UINT64_C(1) << to.at;
         }
@@ -181,7 +208,11 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
     if (e->status != TG_OK) return TG_SEGMENT_MEMORY;
     const bool many = e->p->n_pointers - (size_t)j->first_pointer > TG_SEGMENT_POINTERS || j->n_used == TG_SEGMENT_MOST;
     const tg_segment_result r = many ? TG_SEGMENT_CROWDED : tg_segment_compile(j->segment, at);
-    if (r != TG_SEGMENT_OK) e->p->n_pointers = (size_t)j->first_pointer;
+    if (r != TG_SEGMENT_OK) { /* nothing of it stays */
+        e->p->n_pointers = (size_t)j->first_pointer;
+        e->p->n_lates = lates;
+        e->g->n_late = (int32_t)lates - e->g->late;
+    }
     return r;
 }
 
@@ -222,7 +253,7 @@ static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
         if (r == TG_SEGMENT_OK) add_segment(j, at, k);
         else if (e->status == TG_OK) tg_emit_instance(e, &e->places[j->order[first]]);
         for (int32_t m = first; r == TG_SEGMENT_OK && m < first + take; m++)
-            if (tg_is_streamed(e, &e->places[j->order[m]])) tg_stream_result(e, &e->places[j->order[m]]);
+            if (tg_is_streamed(e, &e->places[j->order[m]]) && !e->places[j->order[m]].around) tg_stream_result(e, &e->places[j->order[m]]);
         if (r != TG_SEGMENT_OK) take = 1;
         first += take;
         n -= take;

@@ -147,6 +147,7 @@ static void put_segment_readings(printer *x, const segment *s, int32_t number)
 {
     for (int32_t k = 0; k < s->n_pointers; k++) {
         const operand *o = &x->p->pointers[s->pointers + k];
+        if (o->value < 0) continue;
         if (s->written >> k & 1) is_new(x, o->value, number, WRITTEN);
         else put_reading(x, o->value, number, o->a ? o->b || s->column ? BY_FULL : BY_COLUMN : o->b ? BY_ROW : BY_SCALAR);
     }

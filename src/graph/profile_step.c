@@ -212,7 +212,7 @@ static void add_segment_work(const program *p, const group *g, const segment *s,
 {
     for (int32_t k = 0; k < s->n_pointers; k++) {
         const operand *o = &p->pointers[s->pointers + k];
-        if (is_new(seen, o->value, o->offset)) *(s->written >> k & 1 ? &w->written : &w->read) += operand_bytes(p, g, o);
+        if (o->value >= 0 && is_new(seen, o->value, o->offset)) *(s->written >> k & 1 ? &w->written : &w->read) += operand_bytes(p, g, o);
     }
 }
 

@@ -19,6 +19,7 @@ enum {
     CHUNKS     = 16,      /* pieces a group is cut into for threads and for partial sums: a constant, so results never depend on threads */
     STREAM_LEAST = 32 << 20, /* bytes of a result that would only pass through the caches: it is written around them, … */
     STREAM_BUSY = 8 << 20, STREAM_WORK = 14, /* … as it is from here on by groups of so many ops, whose arithmetic hides the writing */
+    STAGED     = 16,      /* rows */
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
 };
 
@@ -83,13 +84,13 @@ typedef enum code_kind {
     K_SEGMENT, /* several loops as machine code */
 } code_kind;
 
-enum { IN_REGISTER = -1, NOWHERE = -2 };
+enum { IN_REGISTER = -1, NOWHERE = -2, IN_STAGING = -3 };
 
 /* An operand's address is base + row a + column b, in bytes; tile registers are each thread's own. */
 typedef struct operand {
     char   *base;
     int64_t a, b;
-    int32_t value; /* IN_REGISTER: a tile register, at `offset`; NOWHERE */
+    int32_t value; /* IN_REGISTER: a tile register, at `offset`; IN_STAGING: that of late result number `offset`; NOWHERE */
     uint32_t offset;
 } operand;
 
@@ -126,8 +127,10 @@ typedef struct gather {
 typedef struct late {
     int32_t value;
     uint8_t reduce, all, dtype;
+    bool    staged;  /* rows that are tiles of their own are added up in float first; every STAGED rows go to the partial results */
     int64_t width;   /* elements of the result */
     size_t  partial; /* offset of the chunks' partial results in program memory */
+    size_t  staging; /* likewise */
 } late;
 
 typedef struct fill {

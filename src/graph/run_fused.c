@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "../kernels/kernels.h"
+#include "../ops/ops.h"
 
 enum { MOST_PROGRAMS = 64, MOST_VALUES = 1 << 16 /* in all programs */, PARALLEL_LEAST = 1 << 16 /* instructions times elements that are worth a team of threads */ };
 
@@ -145,11 +146,40 @@ static void call_segment(const program *p, const segment *s, void *const *pointe
     else run(tiles, pointers, (size_t)rows, (size_t)cols);
 }
 
+/* The chunk's row of float sums. */
+static float *staging_of(const program *p, const late *l, int32_t chunk)
+{
+    return (float *)(void *)(p->memory + l->staging) + (size_t)chunk * (size_t)l->width;
+}
+
 static void run_segment(const program *p, const segment *s, const tile *w)
 {
     void *pointers[TG_SEGMENT_POINTERS];
-    for (int32_t k = 0; k < s->n_pointers; k++) pointers[k] = at(p, &p->pointers[s->pointers + k], w);
+    for (int32_t k = 0; k < s->n_pointers; k++) {
+        const operand *o = &p->pointers[s->pointers + k];
+        if (o->value == IN_STAGING) pointers[k] = staging_of(p, &p->lates[o->offset], w->chunk) + w->col;
+        else pointers[k] = at(p, o, w);
+    }
     call_segment(p, s, pointers, w->thread, w->rows, w->cols);
+}
+
+static void stage_row(const program *p, const late *l, const tile *w, const float *x)
+{
+    float *sum = staging_of(p, l, w->chunk) + w->col;
+    tg_fast_loop(&tg_op_add, TG_F32)((size_t)w->cols, sum, (const void *[]){sum, x}, NULL);
+}
+
+/* Rows that were added up in float go to the chunk's partial results. */
+static void empty_staging(const program *p, const group *g, int32_t chunk)
+{
+    for (int32_t i = 0; i < g->n_late; i++) {
+        const late  *l = &p->lates[g->late + i];
+        const size_t width = (size_t)l->width;
+        if (!l->staged) continue;
+        float *sum = staging_of(p, l, chunk);
+        tg_fast_tile(TG_F32)->sum_rows(1, width, (double *)(void *)(p->memory + l->partial) + (size_t)chunk * width, sum);
+        memset(sum, 0, width * sizeof *sum);
+    }
 }
 
 static void run_tile(const program *p, const group *g, const tile *w)
@@ -186,6 +216,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
             const late *l = &p->lates[c->extra];
             char       *acc = p->memory + l->partial + (size_t)w->chunk * (size_t)l->width * 8;
             if (c->kind == K_REDUCE_ALL) run_reduce_all(c, n, acc, in[0]);
+            else if (l->staged) stage_row(p, l, w, in[0]);
             else run_reduce_rows(c, w, acc, in[0]);
             break;
         }
@@ -218,6 +249,7 @@ static void start_lates(const program *p, const group *g)
         size_t      n = (size_t)l->width * (size_t)g->chunks;
         char       *acc = p->memory + l->partial;
         double      from = l->reduce == TG_REDUCE_SUM ? 0 : l->reduce == TG_REDUCE_MAX ? -INFINITY : INFINITY;
+        if (l->staged) memset(p->memory + l->staging, 0, n * sizeof(float));
         if (l->reduce == TG_REDUCE_SUM) memset(acc, 0, n * 8);
         else if (l->all || l->dtype == TG_F64)
             for (size_t k = 0; k < n; k++) ((double *)(void *)acc)[k] = from;
@@ -259,6 +291,7 @@ static void run_chunk(const program *p, const group *g, int32_t chunk, int threa
         if (w.row + w.rows > rows) w.rows = rows - w.row;
         if (w.col + w.cols > cols) w.cols = cols - w.col;
         run_tile(p, g, &w);
+        if (i + 1 == to || (piece + 1 == pieces && (i + 1 - from) / pieces % STAGED == 0)) empty_staging(p, g, chunk);
     }
 }
 

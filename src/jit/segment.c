@@ -252,17 +252,23 @@ static void load_condition(body *y, int value)
     }
 }
 
+/* Where an input or a constant is. */
+static tg_address source_address(body *y, int value)
+{
+    const tg_micro_value *v = &y->s->values[value];
+    const int             item = item_size(y->s);
+    if (v->kind == CONSTANT) return (tg_address){.pool = true, .offset = tg_assemble_constant(&y->s->code, &v->bits, (size_t)item)};
+    return address_of(y, &v->from, item);
+}
+
 static void load(body *y, int value)
 {
     const tg_micro_value *v = &y->s->values[value];
-    tg_address            m;
     if (v->condition) {
         load_condition(y, value);
         return;
     }
-    if (v->kind == CONSTANT)
-        m = (tg_address){.pool = true, .offset = tg_assemble_constant(&y->s->code, &v->bits, (size_t)item_size(y->s))};
-    else m = address_of(y, &v->from, item_size(y->s));
+    const tg_address m = source_address(y, value);
     tg_vector_instruction get = instruction(y, packed(y, 0x10), take(y, value), 0, 0);
     get.memory = &m;
     if (v->kind == CONSTANT || v->from.reach != TG_FULL) { /* VBROADCASTSS, VBROADCASTSD */
@@ -319,7 +325,9 @@ static void store(body *y, int reg, const tg_place *to)
     const tg_address      m = address_of(y, to, item_size(y->s));
     tg_vector_instruction set = instruction(y, packed(y, 0x11), reg, 0, 0);
     set.memory = &m;
-    if (y->tail && !to->tile && y->wide) {
+    if (to->around && !y->tail) { /* VMOVNTPS, VMOVNTPD */
+        set.code = packed(y, 0x2b);
+    } else if (y->tail && !to->tile && y->wide) {
         set.mask = TAIL;
     } else if (y->tail && !to->tile) {
         set.code = packed38(y, 0x2e, 0x2f);
@@ -347,8 +355,26 @@ static void pick(body *y, int to, int a, int b, int c)
     }
 }
 
+/* Can b stay in memory? It is used here for the last time, and the instruction takes it as it lies: full, or with AVX-512 one element for all. */
+static bool stays_in_memory(const body *y, const tg_micro_step *step)
+{
+    if (step->b < 0 || step->op == M_PASS || step->op == M_PICK || step->op == M_STORE) return false;
+    const tg_micro_value *v = &y->s->values[step->b];
+    if (v->kind == COMPUTED || v->condition || v->where >= 0 || v->left != 1 || (v->kind == CONSTANT && v->bits == 0)) return false;
+    if (v->kind == CONSTANT || v->from.reach != TG_FULL) return y->wide;
+    return !y->tail || v->from.tile;
+}
+
+/* Gives the instruction its second operand. */
+static void set_second(body *y, tg_vector_instruction *v, int value, const tg_address *memory)
+{
+    const tg_micro_value *b = value >= 0 ? &y->s->values[value] : NULL;
+    v->memory = memory;
+    v->broadcast = memory && (b->kind == CONSTANT || b->from.reach != TG_FULL);
+}
+
 /* Where a condition does not hold the result is 0. */
-static void compute(body *y, const tg_micro_step *step, int to, int a, int b, int c)
+static void compute(body *y, const tg_micro_step *step, int to, int a, int b, int c, const tg_address *memory)
 {
     const bool masked = step->condition >= 0;
     if (step->op == M_PASS && !y->wide) {
@@ -357,6 +383,7 @@ static void compute(body *y, const tg_micro_step *step, int to, int a, int b, in
         return;
     }
     tg_vector_instruction go = instruction(y, packed(y, opcodes[step->op]), to, step->a >= 0 ? a : 0, b);
+    set_second(y, &go, step->b, memory);
     if (masked && y->wide) {
         go.mask = c;
         go.zeroing = true;
@@ -371,7 +398,10 @@ static void compute(body *y, const tg_micro_step *step, int to, int a, int b, in
 static void emit_step(body *y)
 {
     const tg_micro_step *step = &y->s->steps[y->step];
-    const int            a = need(y, step->a), b = need(y, step->b), c = need(y, step->condition);
+    const bool           far = stays_in_memory(y, step);
+    const int            a = need(y, step->a), b = far ? 0 : need(y, step->b), c = need(y, step->condition);
+    tg_address           memory;
+    if (far) memory = source_address(y, step->b);
     if (step->op == M_STORE) {
         if (y->s->values[step->a].condition) store_condition(y, a, &step->to);
         else store(y, a, &step->to);
@@ -387,11 +417,12 @@ static void emit_step(body *y)
     if (step->op == M_COMPARE) {
         tg_vector_instruction compare = instruction(y, packed(y, 0xc2), to, a, b);
         compare.immediate = step->predicate;
+        set_second(y, &compare, step->b, far ? &memory : NULL);
         put(y, &compare);
     } else if (step->op == M_PICK) {
         pick(y, to, a, b, c);
     } else {
-        compute(y, step, to, a, b, c);
+        compute(y, step, to, a, b, c, far ? &memory : NULL);
     }
     if (y->s->values[step->value].left == 0) { /* nobody wants it */
         y->s->values[step->value].left = 1;
@@ -479,6 +510,9 @@ static bool emit_loops(tg_segment *s)
     tg_assemble_lea(c, R8, R8, 1);
     tg_assemble_alu(c, ALU_CMP, R8, RDX);
     tg_assemble_jump_back(c, IF_BELOW, row);
+    bool around = false;
+    for (int i = 0; i < s->n_steps; i++) around = around || (s->steps[i].op == M_STORE && s->steps[i].to.around);
+    if (around) tg_assemble_fence(c);
     return true;
 }
 

@@ -28,6 +28,7 @@ typedef enum tg_reach { TG_FULL, TG_COLUMN, TG_SCALAR } tg_reach;
  * behind their last element. */
 typedef struct tg_place {
     bool     tile;
+    bool     around; /* results in memory: written around the caches; pointer and rows end at multiples of 64 bytes */
     uint32_t at; /* an offset in bytes, or the number of a pointer */
     tg_reach reach;
 } tg_place;
