@@ -164,6 +164,7 @@ typedef struct tg_tape_stats {
     size_t      bytes_reserved;  /* held from the allocator now */
     int64_t     evaluated_nodes; /* ops computed since the tape was made */
     int64_t     plans_made;      /* plans made since the tape was made; "fused" makes none where one from before fits */
+    int64_t     segments_made;   /* runs of loops made into machine code since the tape was made */
     const char *evaluator;       /* "reference" or "fused" */
 } tg_tape_stats;
 TG_API tg_tape_stats tg_stats(const tg_tape *tape);

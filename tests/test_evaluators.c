@@ -138,13 +138,15 @@ static void make_graphs(scenario *s, uint64_t seed)
 
 static void set_up(scenario *s)
 {
+    static const char *const compile[] = {"at once", "soon", "never"};
     uint64_t  z = s->seed * 77;
     const int percent = (int)rg_below(&z, 100);
     s->size = percent < 62 ? 0 : percent < 78 ? 1 : percent < 84 ? 2 : percent < 88 ? 3 : percent < 92 ? 4 : 5;
     for (int side = 0; side < SIDES; side++) {
         s->side[side] = (rg_world){.dry = side == DRY};
         s->side[side].tape = tg_tape_new(&(tg_tape_options){.silent = true, .seed = s->seed, .dtype = dtype_of(s),
-                                                             .evaluator = side == FUSED ? "fused" : "reference"});
+                                                             .evaluator = side == FUSED ? "fused" : "reference",
+                                                             .compile = compile[s->seed % 3]});
         assert_non_null(s->side[side].tape);
         const double momentum = s->seed % 3 ? 0 : 0.5;
         s->opt[side] = tg_sgd(s->side[side].tape, &(tg_sgd_options){.lr = 0.01, .momentum = momentum});

@@ -496,6 +496,7 @@ tg_status tg_compile(tg_tape *t, program *p)
         s = emit_groups(t, p);
     }
     if (s == TG_OK) place_partials(p);
+    t->segments += (int64_t)p->n_segments;
     p->memory = NULL; /* resolve anew */
     return s;
 }

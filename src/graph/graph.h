@@ -150,7 +150,7 @@ struct tg_tape {
     void       *error_ctx;
     tg_status   error, latest; /* the first one, which tg_error tells; the latest one */
     char        sentence[1024];
-    int64_t     evaluated, plans;
+    int64_t     evaluated, plans, segments;
 };
 
 /* ---- nodes and handles -------------------------------------------------------------------------------------------- */

@@ -273,5 +273,6 @@ tg_tape_stats tg_stats(const tg_tape *t)
                            .bytes_reserved = t->heap.reserved,
                            .evaluated_nodes = t->evaluated,
                            .plans_made = t->plans,
+                           .segments_made = t->segments,
                            .evaluator = t->evaluator->name};
 }

@@ -1,0 +1,159 @@
+/* test_compiled.c - machine code for loops changes nothing but the time: the same bits in values, gradients and trained parameters whether
+ * a program is compiled at once, when it has run a few times, or never, on one thread or two; at sizes that make tiles of many rows, of
+ * one row, of pieces of rows, and results that are written around the caches. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tapegrad_op.h>
+
+typedef struct model {
+    const char *name;
+    tg_dtype    dtype;
+    int64_t     rows, cols;
+    tg_tensor *(*loss)(tg_tensor *x, tg_tensor *row, tg_tensor *column);
+} model;
+
+/* ---- graphs --------------------------------------------------------------------------------------------------------- */
+
+static tg_tensor *total(tg_tensor *y) { return tg_mean(tg_mul(y, tg_sin(y)), TG_ALL_AXES, false); }
+
+static tg_tensor *layer_norm(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    return total(tg_add(tg_layer_norm(x, 1, row, row, 1e-5), column));
+}
+static tg_tensor *softmax(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    return total(tg_mul(tg_softmax(tg_add(x, row), -1), column));
+}
+static tg_tensor *chain(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *y = tg_tanh(tg_add(tg_mul(x, row), column));
+    return total(tg_sub(tg_mul(y, tg_sigmoid(x)), tg_exp(tg_neg(tg_square(x)))));
+}
+static tg_tensor *selected(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *y = tg_where(tg_gt(x, row), tg_mul(x, column), tg_maximum(tg_abs(x), row));
+    y = tg_add(tg_where(tg_lt(y, column), tg_relu(y), tg_leaky_relu(x, 0.1)), tg_minimum(x, column));
+    return total(tg_div(y, tg_add_s(tg_square(row), 1)));
+}
+/* Long, so that large results go around the caches, and wide, so that the registers do not suffice for all of it. */
+static tg_tensor *crowd(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *part[24], *y = tg_mul(x, row);
+    for (int i = 0; i < 24; i++) part[i] = tg_mul(i % 3 ? x : y, tg_add_s(i % 2 ? row : column, i));
+    for (int i = 0; i < 24; i++) y = tg_add(tg_mul(y, tg_sub(part[i], part[23 - i])), tg_mul_s(x, 0.5));
+    return total(tg_tanh(y));
+}
+
+static const model models[] = {
+    {"layer_norm, short rows", TG_F32, 300, 40, layer_norm},  {"layer_norm, a row a tile", TG_F32, 61, 1024, layer_norm},
+    {"layer_norm, ragged", TG_F32, 70, 777, layer_norm},      {"layer_norm, f64", TG_F64, 45, 600, layer_norm},
+    {"softmax, tiny rows", TG_F32, 500, 3, softmax},          {"softmax", TG_F32, 65, 1000, softmax},
+    {"softmax, long rows", TG_F32, 5, 7001, softmax},         {"softmax, f64", TG_F64, 33, 100, softmax},
+    {"chain", TG_F32, 50, 130, chain},                        {"chain, pieces of rows", TG_F32, 9, 9001, chain},
+    {"chain, around the caches", TG_F32, 2200, 1024, chain},  {"chain, around, unaligned", TG_F32, 2200, 1001, chain},
+    {"chain, f64", TG_F64, 20, 130, chain},                   {"selected", TG_F32, 40, 200, selected},
+    {"selected, f64", TG_F64, 40, 200, selected},             {"selected, one column", TG_F32, 4000, 1, selected},
+    {"crowd", TG_F32, 30, 300, crowd},                        {"crowd, f64", TG_F64, 30, 300, crowd},
+};
+
+/* ---- runs ------------------------------------------------------------------------------------------------------------ */
+
+enum { STEPS = 4 };
+
+/* What came of it: losses, then parameters and their gradients. */
+typedef struct outcome {
+    char   *bytes;
+    size_t  n;
+    int64_t segments;
+} outcome;
+
+static void add_bytes(outcome *o, tg_tensor *t)
+{
+    const size_t n = (size_t)tg_numel(t) * tg_dtype_size(tg_dtype_of(t));
+    o->bytes = realloc(o->bytes, o->n + n);
+    assert_non_null(o->bytes);
+    assert_int_equal(tg_copy_to(t, o->bytes + o->n, n), TG_OK);
+    o->n += n;
+}
+
+static outcome run(const model *m, const char *compile, int threads)
+{
+    outcome    o = {0};
+    tg_tape   *t = tg_tape_new(&(tg_tape_options){.seed = 5, .dtype = m->dtype, .compile = compile, .threads = threads});
+    tg_tensor *x = tg_param(t, "x", tg_randn(t, TG_SHAPE(m->rows, m->cols)));
+    tg_tensor *row = tg_param(t, "row", tg_randn(t, TG_SHAPE(m->cols)));
+    tg_tensor *column = tg_param(t, "column", tg_randn(t, TG_SHAPE(m->rows, 1)));
+    tg_optim  *sgd = tg_sgd(t, &(tg_sgd_options){.lr = 0.01});
+    assert_false(tg_reset(t));
+    for (int step = 0; step < STEPS; step++) {
+        tg_tensor *loss = m->loss(x, row, column);
+        if (tg_backward(loss)) fail_msg("%s: %s", m->name, tg_error(t));
+        add_bytes(&o, loss);
+        add_bytes(&o, tg_grad_of(x));
+        assert_false(tg_step(sgd));
+        assert_false(tg_reset(t));
+    }
+    add_bytes(&o, row);
+    add_bytes(&o, column);
+    o.segments = tg_stats(t).segments_made;
+    tg_tape_free(t);
+    return o;
+}
+
+static void test_same_bits(void **state)
+{
+    static const char *const ways[] = {"never", "at once", "soon"};
+    (void)state;
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        const model *m = &models[i];
+        outcome      first = run(m, "never", 1);
+        assert_int_equal(first.segments, 0);
+        for (int way = 0; way < 3; way++)
+            for (int threads = 1; threads <= 2; threads++) {
+                outcome o = run(m, ways[way], threads);
+                if (o.n != first.n || memcmp(o.bytes, first.bytes, o.n)) fail_msg("%s: other bits, compiled %s, %d threads", m->name, ways[way], threads);
+                if (way == 0) assert_int_equal(o.segments, 0);
+                free(o.bytes);
+            }
+        free(first.bytes);
+    }
+}
+
+/* "soon" is the third time; a program that is compiled is not compiled again. */
+static void test_when(void **state)
+{
+    (void)state;
+    const outcome at_once = run(&models[0], "at once", 1), soon = run(&models[0], "soon", 1);
+    assert_int_equal(at_once.segments > 0, soon.segments > 0);
+    free(at_once.bytes);
+    free(soon.bytes);
+    tg_tape   *t = tg_tape_new(&(tg_tape_options){.compile = "soon"});
+    tg_tensor *x = tg_keep(tg_rand(t, TG_SHAPE(100)));
+    assert_false(tg_reset(t));
+    for (int step = 0; step < 6; step++) {
+        assert_true(tg_item(tg_sum(tg_relu(tg_add_s(tg_square(x), 1)), TG_ALL_AXES, false)) > 100);
+        assert_int_equal(tg_stats(t).segments_made > 0, step >= 2 && at_once.segments > 0);
+        assert_true(tg_stats(t).segments_made <= 1);
+        assert_false(tg_reset(t));
+    }
+    tg_tape_free(t);
+    assert_null(tg_tape_new(&(tg_tape_options){.compile = "later"}));
+}
+
+int main(void)
+{
+    const char *evaluator = getenv("TAPEGRAD_EVAL");
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits), cmocka_unit_test(test_when)};
+    if (evaluator && strcmp(evaluator, "fused")) { /* compiles nothing */
+        puts("[==========] 0 test(s) run.");
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
