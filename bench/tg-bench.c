@@ -263,7 +263,7 @@ static bool run_steady(const workload *w, int64_t n)
         getrusage(RUSAGE_SELF, &after);
         const tg_tape_stats is = tg_stats(b.t);
         if (good)
-            printf("{\"peer\": \"tapegrad\", \"workload\": \"%s\", \"steps\": %" PRId64 ", \"allocations\": %" PRId64
+            printf("{\"peer\": \"tapegrad\", \"workload\": \"%s\", \"threads\": 1, \"steps\": %" PRId64 ", \"allocations\": %" PRId64
                    ", \"page_faults\": %ld, \"plans\": %" PRId64 ", \"bytes_reserved\": %zu}\n",
                    w->name, n, is.allocations - was.allocations, after.ru_minflt - before.ru_minflt + after.ru_majflt - before.ru_majflt,
                    is.plans_made - was.plans_made, is.bytes_reserved);
