@@ -108,7 +108,8 @@ bench: benches $B/demos/04_mnist_mlp $(if $(wildcard $(TORCH)),$B/bench/peer_tor
 	@BUILD='$B' CC='$(CC)' bench/compare $(COMPARE) $(BENCH)
 
 # All figures of docs/performance.md, measured anew: most of an hour. With MNIST's epoch where TAPEGRAD_DATA says where the files are.
-performance: COMPARE := --threads '1 2' --rounds 5 --seconds 0.3 --repeats 4 --chains --steady --page docs/performance.md --plot docs/performance.png
+performance: COMPARE := --threads '1 2' --rounds 5 --seconds 0.3 --repeats 4 --chains --steady --page docs/performance.md \
+    --plot docs/performance.png
 performance: bench
 
 # Allocations and page faults in 1,000 steps of each workload.

@@ -47,8 +47,8 @@ static void lower(double *shortest, double taken)
     if (taken < *shortest) *shortest = taken;
 }
 
-/* Runs the chain again and again for about that many seconds; *bytes: what the tape then holds. As long again with chains that are new to the
- * tape, each a little longer than the last; *planned: what the shortest of those takes more, per node. */
+/* Runs the chain again and again for about that many seconds; *bytes: what the tape then holds. As long again with chains that are new to
+ * the tape, each a little longer than the last; *planned: what the shortest of those takes more, per node. */
 static bool run_chain(const chain *c, int64_t ops, double seconds, times *shortest, size_t *bytes, double *planned)
 {
     times        taken;

@@ -1,5 +1,6 @@
-# collect.awk - lines of JSON from tg-bench and the peers as a table: workload,threads,peer,figure,value. Of several rounds' values it takes the
-# smallest, and of medians the one in the middle. The limit becomes a peer of its own. FS='[{},] *' makes each field "name": value.
+# collect.awk - lines of JSON from tg-bench and the peers as a table: workload,threads,peer,figure,value. Of several rounds' values it
+# takes the smallest, and of medians the one in the middle. The limit becomes a peer of its own. FS='[{},] *' makes each field
+# "name": value.
 
 function add(workload, threads, peer, figure, value,    key)
 {

@@ -271,7 +271,8 @@ def run(name, threads, tuned):
     faults = page_faults()
     us = sorted(take(n) / n * 1e6 for _ in range(repeats))
     faults = page_faults() - faults
-    print(json.dumps({"peer": "torch-tuned" if tuned else "torch-python", "workload": name, "threads": threads, "us_per_step_min": round(us[0], 3),
+    print(json.dumps({"peer": "torch-tuned" if tuned else "torch-python", "workload": name, "threads": threads,
+                      "us_per_step_min": round(us[0], 3),
                       "us_per_step_median": round(us[repeats // 2], 3), "peak_rss_mb": round(peak_mb(), 1),
                       "base_rss_mb": round(base, 1), "steps": n, "page_faults_per_step": round(faults / (n * repeats), 1),
                       "version": torch.__version__}))

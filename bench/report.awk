@@ -37,8 +37,8 @@ function times_table(    i, row, part, own)
         row = order[i]
         split(row, part, ",")
         own = part[1] == "W7a_lstm" ? "W7b_cell," part[2] : row # the built-in LSTM against the written-out one
-        printf "| %s | %s | %s | %s | %s | %s | %s ", part[1], part[2], time(own, "tapegrad"), time(row, "limit"), time(row, "torch-python"),
-            time(row, "torch-tuned"), time(row, "torch-c++")
+        printf "| %s | %s | %s | %s | %s | %s | %s ", part[1], part[2], time(own, "tapegrad"), time(row, "limit"),
+            time(row, "torch-python"), time(row, "torch-tuned"), time(row, "torch-c++")
         printf "| %s | %s | %s | %s | %s | %s |\n", ratio(row, "tapegrad", row, "limit"), ratio(row, "torch-python", own, "tapegrad"),
             ratio(row, "torch-tuned", own, "tapegrad"), ratio(row, "torch-c++", own, "tapegrad"), memory(own, "tapegrad"),
             memory(row, "torch-python")

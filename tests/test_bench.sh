@@ -1,7 +1,7 @@
 #!/bin/sh
-# test_bench.sh - every benchmark workload gives the same results under both evaluators in its first steps, and takes no memory once warm; and
-# what bench/compare makes of measurements is right. make check sets BUILD. Sanitizers make the large workloads slow: there only the small
-# ones run.
+# test_bench.sh - every benchmark workload gives the same results under both evaluators in its first steps, and takes no memory once warm;
+# and what bench/compare makes of measurements is right. make check sets BUILD. Sanitizers make the large workloads slow: there only the
+# small ones run.
 set -eu
 bench=$BUILD/bench/tg-bench
 dir=$BUILD/tests/bench
@@ -24,10 +24,10 @@ for name in $names; do "$bench" --check "$name" || status=1; done
 
 # Steps that take no memory; without a sanitizer's own, less than a page fault in each.
 steady() {
-    line=$("$bench" --steady "$1" "$2")
-    echo "$line"
-    case $line in *'"allocations": 0,'*'"plans": 0,'*) ;; *) status=1 ;; esac
-    faults=$(echo "$line" | sed 's/.*"page_faults": \([0-9]*\).*/\1/')
+    found=$("$bench" --steady "$1" "$2")
+    echo "$found"
+    case $found in *'"allocations": 0,'*'"plans": 0,'*) ;; *) status=1 ;; esac
+    faults=$(echo "$found" | sed 's/.*"page_faults": \([0-9]*\).*/\1/')
     [ -n "$sanitized" ] || [ "$faults" -lt "$2" ] || wrong "$1: $faults page faults"
 }
 for name in $names; do
@@ -43,17 +43,22 @@ grep -q 'no_such_workload' "$dir/refused" || status=1
 
 # ---- measurements, tables and verdicts -------------------------------------------------------------------------------
 
+# line PEER WORKLOAD THREADS FIGURES: as tg-bench and the peers print it
+line() { echo "{\"peer\": \"$1\", \"workload\": \"$2\", \"threads\": $3, $4}"; }
+# figures SHORTEST MEDIAN PEAK BASE
+figures() { echo "\"us_per_step_min\": $1, \"us_per_step_median\": $2, \"peak_rss_mb\": $3, \"base_rss_mb\": $4"; }
+
 # Two rounds: of times the shortest counts, of medians the one in the middle.
-cat >"$dir/lines" <<'LINES'
-{"peer": "tapegrad", "workload": "A_x", "threads": 1, "us_per_step_min": 110.0, "us_per_step_median": 130.0, "peak_rss_mb": 30.0, "base_rss_mb": 10.0, "limit_us_min": 100.0, "limit_us_median": 100.0}
-{"peer": "tapegrad", "workload": "A_x", "threads": 1, "us_per_step_min": 105.0, "us_per_step_median": 120.0, "peak_rss_mb": 31.0, "base_rss_mb": 10.0, "limit_us_min": 101.0, "limit_us_median": 102.0}
-{"peer": "torch-python", "workload": "A_x", "threads": 1, "us_per_step_min": 199.0, "us_per_step_median": 200.0, "peak_rss_mb": 250.0, "base_rss_mb": 225.0}
-{"peer": "tapegrad", "workload": "A_x", "threads": 2, "us_per_step_min": 70.0, "us_per_step_median": 71.0, "peak_rss_mb": 30.0, "base_rss_mb": 10.0}
-{"peer": "tapegrad", "workload": "A_x", "threads": 1, "steps": 1000, "allocations": 0, "page_faults": 0}
-{"peer": "tapegrad", "workload": "B_y", "threads": 1, "steps": 1000, "allocations": 0, "page_faults": 7}
-{"peer": "tapegrad", "workload": "chain_10", "threads": 1, "record_ns_per_op": 8.0, "forward_ns_per_op": 10.0}
-{"peer": "tapegrad", "workload": "chain_100", "threads": 1, "record_ns_per_op": 9.0, "forward_ns_per_op": 14.0}
-LINES
+{
+    line tapegrad A_x 1 "$(figures 110.0 130.0 30.0 10.0), \"limit_us_min\": 100.0, \"limit_us_median\": 100.0"
+    line tapegrad A_x 1 "$(figures 105.0 120.0 31.0 10.0), \"limit_us_min\": 101.0, \"limit_us_median\": 102.0"
+    line torch-python A_x 1 "$(figures 199.0 200.0 250.0 225.0)"
+    line tapegrad A_x 2 "$(figures 70.0 71.0 30.0 10.0)"
+    line tapegrad A_x 1 '"steps": 1000, "allocations": 0, "page_faults": 0'
+    line tapegrad B_y 1 '"steps": 1000, "allocations": 0, "page_faults": 7'
+    line tapegrad chain_10 1 '"record_ns_per_op": 8.0, "forward_ns_per_op": 10.0'
+    line tapegrad chain_100 1 '"record_ns_per_op": 9.0, "forward_ns_per_op": 14.0'
+} >"$dir/lines"
 cat >"$dir/promises.csv" <<'PROMISES'
 # workload,threads,figure,against,at most
 A_x,1,us_min,limit,1.05
