@@ -6,6 +6,7 @@ set -u
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" # spinning teams on a busy machine cost more than they gain
 here=$(dirname "$0")
 log=$BUILD/tests/log
+mkdir -p "$BUILD/tests"
 passed=0
 failed=0
 
