@@ -50,7 +50,7 @@ TEST_X   := $(patsubst %,$B/tests/%,$(filter-out %.sh,$(TESTS)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check demo demos bench benches asan tsan valgrind ops-table install format clean
+.PHONY: all lib check demo demos bench benches performance steady oracle asan tsan valgrind ops-table install format clean
 .SECONDARY:
 
 all: lib
@@ -104,8 +104,17 @@ oracle: $B/tests/oracle/driver
 	    /usr/bin/python3 tests/oracle/compare.py <$B/oracle.json || exit 1; done
 
 # BENCH="--threads 1 W1_mlp_small" and the like are options of bench/compare.
-bench: benches $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
-	@BUILD='$B' bench/compare $(BENCH)
+bench: benches $B/demos/04_mnist_mlp $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
+	@BUILD='$B' CC='$(CC)' bench/compare $(COMPARE) $(BENCH)
+
+# All figures of docs/performance.md, measured anew: most of an hour. With MNIST's epoch where TAPEGRAD_DATA says where the files are.
+performance: COMPARE := --threads '1 2' --rounds 5 --seconds 0.3 --repeats 4 --chains --steady --page docs/performance.md \
+    --plot docs/performance.png
+performance: bench
+
+# Allocations and page faults in 1,000 steps of each workload.
+steady: COMPARE := --rounds 0 --steady
+steady: bench
 
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan

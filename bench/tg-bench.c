@@ -187,14 +187,16 @@ static bool measure(timed *what, int count, int repeats, double seconds)
 
 static void print_times(const bench *b, int threads, const timed *what, bool has_limit, int repeats, double base, double peak)
 {
-    const double best = what[0].us[0], least = what[1].us[0];
+    const timed *bare = &what[1];
+    const double best = what->us[0];
     printf("{\"peer\": \"tapegrad\", \"workload\": \"%s\", \"threads\": %d, \"us_per_step_min\": %.3f, \"us_per_step_median\": %.3f, "
            "\"peak_rss_mb\": %.1f, \"base_rss_mb\": %.1f, ",
-           b->w->name, threads, best, what[0].us[repeats / 2], peak, base);
-    if (has_limit) printf("\"limit_us\": %.3f, \"ratio\": %.4f, ", least, best / least);
-    else printf("\"limit_us\": null, \"ratio\": null, ");
+           b->w->name, threads, best, what->us[repeats / 2], peak, base);
+    if (has_limit)
+        printf("\"limit_us_min\": %.3f, \"limit_us_median\": %.3f, \"ratio\": %.4f, ", bare->us[0], bare->us[repeats / 2],
+               best / bare->us[0]);
     if (b->w->ops) printf("\"ns_per_op_min\": %.2f, ", 1e3 * best / b->w->ops);
-    printf("\"steps\": %" PRId64 ", \"evaluator\": \"%s\", \"version\": \"%s\"}\n", what[0].n, tg_stats(b->t).evaluator, TG_VERSION);
+    printf("\"steps\": %" PRId64 ", \"evaluator\": \"%s\", \"version\": \"%s\"}\n", what->n, tg_stats(b->t).evaluator, TG_VERSION);
 }
 
 static bool run_timed(const workload *w, int threads)
@@ -261,7 +263,7 @@ static bool run_steady(const workload *w, int64_t n)
         getrusage(RUSAGE_SELF, &after);
         const tg_tape_stats is = tg_stats(b.t);
         if (good)
-            printf("{\"peer\": \"tapegrad\", \"workload\": \"%s\", \"steps\": %" PRId64 ", \"allocations\": %" PRId64
+            printf("{\"peer\": \"tapegrad\", \"workload\": \"%s\", \"threads\": 1, \"steps\": %" PRId64 ", \"allocations\": %" PRId64
                    ", \"page_faults\": %ld, \"plans\": %" PRId64 ", \"bytes_reserved\": %zu}\n",
                    w->name, n, is.allocations - was.allocations, after.ru_minflt - before.ru_minflt + after.ru_majflt - before.ru_majflt,
                    is.plans_made - was.plans_made, is.bytes_reserved);

@@ -69,7 +69,7 @@ static bool train_epoch(tg_tape *t, const mlp *m, tg_optim *opt, tg_loader *data
     }
     tg_progress_finish(&bar);
     *s = (score){bar.loss, bar.accuracy};
-    *seconds += bar.seconds;
+    *seconds = bar.seconds;
     return tg_error(t) == NULL;
 }
 
@@ -105,7 +105,7 @@ static double learning_rate(const options *o, int64_t epoch)
 
 typedef struct history {
     double train_loss[MOST_EPOCHS], train_accuracy[MOST_EPOCHS], loss[MOST_EPOCHS], accuracy[MOST_EPOCHS];
-    double seconds; /* of training alone */
+    double seconds, shortest; /* of training alone: all epochs', and an epoch's */
 } history;
 
 static bool train(tg_tape *t, const mlp *m, tg_dataset *d, const options *o, history *h)
@@ -122,13 +122,16 @@ static bool train(tg_tape *t, const mlp *m, tg_dataset *d, const options *o, his
            for_validation, o->batch, o->plain ? "plain SGD" : "SGD with momentum");
     printf("%5s %10s %14s %14s %14s %14s\n", "epoch", "lr", "loss", "accuracy", "validation", "accuracy");
     for (int64_t e = 0; e < o->epochs; e++) {
-        char  label[32];
-        score on_training, on_validation;
+        char   label[32];
+        score  on_training, on_validation;
+        double seconds;
         snprintf(label, sizeof label, "epoch %" PRId64 "/%" PRId64, e + 1, o->epochs);
         fflush(stdout);
         if (tg_set_lr(opt, learning_rate(o, e))) return false;
-        if (!train_epoch(t, m, opt, training, label, &on_training, &h->seconds)) return false;
+        if (!train_epoch(t, m, opt, training, label, &on_training, &seconds)) return false;
         if (!evaluate(t, m, validation, &on_validation, NULL)) return false;
+        h->seconds += seconds;
+        if (e == 0 || seconds < h->shortest) h->shortest = seconds;
         h->train_loss[e] = on_training.loss, h->train_accuracy[e] = 100 * on_training.accuracy;
         h->loss[e] = on_validation.loss, h->accuracy[e] = 100 * on_validation.accuracy;
         printf("%5" PRId64 " %10.5f %14.4f %12.2f %% %14.4f %12.2f %%\n", e + 1, tg_lr(opt), h->train_loss[e],
@@ -310,6 +313,7 @@ int main(int argc, char **argv)
     if (ok && !learned) printf("It did not learn: the test accuracy should be at least %g %%.\n", 100 * o.require);
     const demo_field fields[] = {{"seconds", demo_clock() - started},
                                  {"training_seconds", h ? h->seconds : NAN},
+                                 {"epoch_seconds", ok ? h->shortest : NAN}, /* the shortest epoch's */
                                  {"epochs", (double)o.epochs},
                                  {"train_loss", ok ? h->train_loss[o.epochs - 1] : NAN},
                                  {"validation_accuracy", ok ? h->accuracy[o.epochs - 1] / 100 : NAN},

@@ -7,6 +7,7 @@ export TAPEGRAD_COMPILE="${TAPEGRAD_COMPILE:-at once}" # tests run most programs
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" # spinning teams on a busy machine cost more than they gain
 here=$(dirname "$0")
 log=$BUILD/tests/log
+mkdir -p "$BUILD/tests"
 passed=0
 failed=0
 
