@@ -25,7 +25,7 @@ static value *add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, con
     value *v = &p->values[p->n_values];
     *v = (value){.node = n, .op = n ? n->op : NULL, .shape = own_shape(t, p, shape), .kind = (uint8_t)kind, .dtype = (uint8_t)dtype,
                  .numel = 1, .base = (int32_t)p->n_values, .layout = -1, .in = (int32_t)p->n_operands, .of = -1, .alias = -1, .reader = UINT32_MAX,
-                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .read_in = -1, .spot = -1};
+                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .over = -1, .read_in = -1, .spot = -1};
     if (!v->shape) return NULL;
     for (int k = 0; k < shape->rank; k++) v->numel *= shape->dim[k];
     v->stored = kind == V_INPUT || kind == V_CONST;

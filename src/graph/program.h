@@ -1,5 +1,5 @@
 /* program.h - what the fused evaluator compiles a plan into: a list of steps over values, and for each fused group the tile
- * instructions. fuse.c decides what fuses with what, emit.c lays out memory and writes the instructions, run_fused.c runs them.
+ * instructions. fuse.c decides what fuses with what, emit.c writes the instructions, lay_out.c divides the memory, run_fused.c runs them.
  *
  * A group is one pass over an iteration space of n elements, seen as rows of `cols` elements. Inside a group a value is
  *   full     one element per point; lives in a tile (a piece of about TILE elements that stays in L1)
@@ -51,6 +51,8 @@ typedef struct value {
     int32_t         spot;   /* its number in the group that is being emitted, if that has it */
     int32_t         clone_group, clone; /* its instance in the last other group that computes it again */
     int32_t         dest;   /* value whose memory it is computed in; -1: its own */
+    int32_t         over;   /* value that dies in its step and whose memory it takes over, element for element; -1 */
+    bool            handed; /* its memory was taken over */
     size_t          offset; /* in the program's memory */
     char           *address;
 } value;
@@ -195,6 +197,9 @@ bool tg_same_layout(const program *p, const value *v, const tg_node *n);
 /* products.c */
 tg_status tg_plan_product(tg_tape *t, program *p, step *st); /* leaves st->product at -1 when BLAS can't read the operands in place */
 void      tg_run_product(const program *p, const product *d, const value *v, int threads);
+
+/* lay_out.c */
+tg_status tg_lay_out(tg_tape *t, program *p); /* where each value lies in the program's memory */
 
 /* emit.c */
 tg_status tg_emit(tg_tape *t, program *p);
