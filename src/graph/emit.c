@@ -391,7 +391,7 @@ static void note_readers(program *p)
         if (p->steps[s].group >= 0) continue;
         const value *v = &p->values[p->steps[s].value];
         for (int32_t k = 0; k < v->n_in; k++) {
-            value *b = &p->values[p->values[p->operands[v->in + k]].base];
+            value *b = &p->values[tg_memory_in(p, &p->values[p->operands[v->in + k]], (int32_t)s)];
             if (b->last < (int32_t)s) b->last = (int32_t)s;
         }
     }

@@ -18,12 +18,15 @@ enum {
     STREAM_LEAST = 32 << 20, /* bytes of a result that would only pass through the caches: it is written around them, … */
     STREAM_BUSY = 8 << 20, STREAM_WORK = 14, /* … as it is from here on by groups of so many ops, whose arithmetic hides the writing */
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
+    SMALL_SPACE = 4096,   /* elements up to which a value is stored without a thought */
+    LARGEST_GROUP = 96,   /* ops in a group of a larger space */
+    RECOMPUTE_DEAR = 8,   /* what a dear op costs to compute again, counted in cheap ones */
 };
 
 typedef enum value_kind { V_INPUT, V_CONST, V_REAL, V_VIEW } value_kind;
 
 typedef struct value {
-    tg_node        *node;   /* NULL: a contiguous copy that a view needed */
+    tg_node        *node;   /* NULL: a contiguous copy that a view needed, or a second computation */
     const tg_op    *op;     /* of nodes of the plan */
     const tg_shape *shape;  /* this and attr: the program's own copies */
     const void     *attr;
@@ -50,6 +53,7 @@ typedef struct value {
     int32_t         inst;   /* its instance in its own group */
     int32_t         spot;   /* its number in the group that is being emitted, if that has it */
     int32_t         clone_group, clone; /* its instance in the last other group that computes it again */
+    int32_t         again;  /* value that computes it a second time and whose memory is read from then on; -1 */
     int32_t         dest;   /* value whose memory it is computed in; -1: its own */
     int32_t         over;   /* value that dies in its step and whose memory it takes over, element for element; -1 */
     bool            handed; /* its memory was taken over */
@@ -166,6 +170,7 @@ struct program {
     int32_t *consts;   size_t n_consts, cap_consts;
     tg_arena own;
     size_t   n_order; /* nodes of the plan */
+    size_t   n_met;   /* values that stand for these and their inputs; those behind are second computations */
     bool     any_early;
 
     size_t   bytes;      /* of memory for a run */
@@ -178,6 +183,19 @@ struct program {
 /* fuse.c */
 tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
 const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);
+/* How many cheap ops it takes to have v again in group g from what is in memory anyway; more than `budget`: too many. */
+int tg_recompute_cost(const program *p, const value *v, const group *g, int budget);
+/* Computes v in group g once more, with memory of its own. */
+tg_status tg_store_again(tg_tape *t, program *p, int32_t v, int32_t g);
+
+/* again.c */
+tg_status tg_compute_again(tg_tape *t, program *p); /* what need not be kept from the forward to the backward pass */
+/* The value in whose memory v's base lies for those who read it in this step. */
+static inline int32_t tg_memory_in(const program *p, const value *v, int32_t now)
+{
+    const int32_t again = p->values[v->base].again;
+    return again >= 0 && now > p->values[again].step ? again : v->base;
+}
 
 typedef struct pattern {
     enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_OTHER } kind;
