@@ -219,6 +219,9 @@ void      tg_run_product(const program *p, const product *d, const value *v, int
 /* lay_out.c */
 tg_status tg_lay_out(tg_tape *t, program *p); /* where each value lies in the program's memory */
 
+/* run_fused.c */
+const program *tg_latest_program(const tg_tape *t); /* the one that ran last on a tape with this evaluator; NULL: none did */
+
 /* emit.c */
 tg_status tg_emit(tg_tape *t, program *p);
 /* Turns operands into addresses, after the memory or an input moved. */

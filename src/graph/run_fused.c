@@ -559,6 +559,8 @@ static tg_status open_engine(tg_tape *t)
     return TG_OK;
 }
 
+const program *tg_latest_program(const tg_tape *t) { return ((const engine *)t->engine)->programs; }
+
 static void reset_engine(tg_tape *t) { ((engine *)t->engine)->trail = 0; }
 
 static void close_engine(tg_tape *t)
