@@ -146,6 +146,19 @@ static void check_partials(const checker *c, const group *g)
     }
 }
 
+/* No group computes a value twice. */
+static void check_groups(const program *p)
+{
+    int32_t *in = calloc(p->n_values + 1, sizeof *in); /* by value: 1 + the last group that computes it */
+    assert_non_null(in);
+    for (size_t g = 0; g < p->n_groups; g++)
+        for (int32_t i = p->groups[g].first; i >= 0; i = p->insts[i].next) {
+            assert_int_not_equal(in[p->insts[i].value], g + 1);
+            in[p->insts[i].value] = (int32_t)g + 1;
+        }
+    free(in);
+}
+
 /* How many results of the program take over an operand's place. */
 static int check_program(const program *p)
 {
@@ -166,19 +179,6 @@ static int check_program(const program *p)
     free(c.uses);
     check_groups(p);
     return c.taken_over;
-}
-
-/* No group computes a value twice. */
-static void check_groups(const program *p)
-{
-    int32_t *in = calloc(p->n_values + 1, sizeof *in); /* by value: 1 + the last group that computes it */
-    assert_non_null(in);
-    for (size_t g = 0; g < p->n_groups; g++)
-        for (int32_t i = p->groups[g].first; i >= 0; i = p->insts[i].next) {
-            assert_int_not_equal(in[p->insts[i].value], g + 1);
-            in[p->insts[i].value] = (int32_t)g + 1;
-        }
-    free(in);
 }
 
 static int computed_again(const program *p)
