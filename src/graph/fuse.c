@@ -5,7 +5,7 @@
  * pass and the backward pass over the same elements become one group wherever nothing in between needs the whole of something. */
 #include "program.h"
 
-enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2, SMALL_SPACE = 4096, LARGEST_GROUP = 96 };
+enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2 };
 
 /* ---- groups ------------------------------------------------------------------------------------------------------- */
 
@@ -104,20 +104,27 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
 
 /* ---- computing again instead of storing --------------------------------------------------------------------------- */
 
-static bool cheap_op(const tg_op *op)
+static bool is_one_of(const tg_op *op, const char *const *names, size_t n)
 {
-    static const char *const cheap[] = {"add", "sub", "mul", "neg", "square", "relu", "maximum", "minimum", "where", "mul_zero", "abs",
-                                        "eq", "lt", "le", "gt", "ge", "leaky_relu", "relu_grad"};
-    for (size_t i = 0; i < sizeof cheap / sizeof *cheap; i++)
-        if (!strcmp(op->name, cheap[i])) return true;
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(op->name, names[i])) return true;
     return false;
 }
 
-/* How many ops it takes to have v again in group g from what is in memory anyway; more than `budget`: too many. */
-static int clone_cost(const program *p, const value *v, const group *g, int budget)
+/* What an op costs to compute again, in cheap ones; 0: it is not to be. */
+static int price_of(const tg_op *op)
 {
-    int cost = 1;
-    if (!v->op || v->op->kind != TG_POINTWISE || v->numel != g->n || !cheap_op(v->node->op)) return budget + 1;
+    static const char *const cheap[] = {"add", "sub", "mul", "neg", "square", "relu", "maximum", "minimum", "where", "mul_zero", "abs",
+                                        "eq", "lt", "le", "gt", "ge", "leaky_relu", "relu_grad"};
+    static const char *const dear[] = {"gelu", "gelu_tanh"};
+    if (is_one_of(op, cheap, sizeof cheap / sizeof *cheap)) return 1;
+    return is_one_of(op, dear, sizeof dear / sizeof *dear) ? RECOMPUTE_DEAR : 0;
+}
+
+int tg_recompute_cost(const program *p, const value *v, const group *g, int budget)
+{
+    int cost;
+    if (!v->op || v->op->kind != TG_POINTWISE || v->numel != g->n || !(cost = price_of(v->op))) return budget + 1;
     for (int32_t k = 0; k < v->n_in && cost <= budget; k++) {
         const value *x = &p->values[p->operands[v->in + k]], *b = &p->values[x->base];
         pattern      pt = tg_pattern(p, x, v->shape);
@@ -125,12 +132,15 @@ static int clone_cost(const program *p, const value *v, const group *g, int budg
         if (pt.kind == P_OTHER || (pt.kind == P_ROW && !b->stored)) return budget + 1;
         if (b->stored || in_tile(p, g, x, C_FULL, v->shape)) continue;
         if (pt.kind != P_FULL) return budget + 1;
-        cost += clone_cost(p, b, g, budget - cost);
+        cost += tg_recompute_cost(p, b, g, budget - cost);
     }
     return cost;
 }
 
-static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g)
+static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g);
+
+/* What a value computed again in group g reads: from memory, from the tiles, or computed again itself. */
+static tg_status clone_operands(tg_tape *t, program *p, int32_t v, int32_t g)
 {
     const int32_t in = p->values[v].in, n_in = p->values[v].n_in;
     for (int32_t k = 0; k < n_in; k++) {
@@ -144,7 +154,29 @@ static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g)
         tg_status s = clone_into(t, p, x->base, g);
         if (s != TG_OK) return s;
     }
-    return add_inst(t, p, g, v, C_FULL, true);
+    return TG_OK;
+}
+
+static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g)
+{
+    tg_status s = clone_operands(t, p, v, g);
+    return s == TG_OK ? add_inst(t, p, g, v, C_FULL, true) : s;
+}
+
+tg_status tg_store_again(tg_tape *t, program *p, int32_t v, int32_t g)
+{
+    const int32_t again = (int32_t)p->n_values;
+    value        *w = tg_add_value(t, p, V_REAL, NULL, p->values[v].shape, (tg_dtype)p->values[v].dtype);
+    if (!w) return TG_ERR_MEMORY;
+    w->op = p->values[v].op;
+    w->attr = p->values[v].attr;
+    w->attr_size = p->values[v].attr_size;
+    w->in = p->values[v].in;
+    w->n_in = p->values[v].n_in;
+    w->stored = true;
+    p->values[v].again = again;
+    tg_status s = clone_operands(t, p, again, g);
+    return s == TG_OK ? add_inst(t, p, g, again, C_FULL, false) : s;
 }
 
 /* Makes sure that operand x of a node in group g is at hand: in the tiles, in memory, or computed again. */
@@ -157,7 +189,7 @@ static tg_status supply(tg_tape *t, program *p, int32_t x, int32_t g, inst_class
         return TG_OK;
     }
     if (cls == C_FULL && b->numel > SMALL_SPACE && tg_pattern(p, v, shape).kind == P_FULL &&
-        clone_cost(p, b, &p->groups[g], RECOMPUTE_MOST) <= RECOMPUTE_MOST)
+        tg_recompute_cost(p, b, &p->groups[g], RECOMPUTE_MOST) <= RECOMPUTE_MOST)
         return clone_into(t, p, v->base, g);
     b->stored = true;
     return TG_OK;
@@ -342,7 +374,9 @@ static tg_status place_value(tg_tape *t, program *p, int32_t at)
 tg_status tg_make_groups(tg_tape *t, program *p)
 {
     tg_status s = new_group(t, p, 1) ? TG_OK : TG_ERR_MEMORY; /* for what depends on numbers only */
-    for (size_t i = 0; i < p->n_values && s == TG_OK; i++) s = place_value(t, p, (int32_t)i);
+    p->n_met = p->n_values;
+    for (size_t i = 0; i < p->n_met && s == TG_OK; i++) s = place_value(t, p, (int32_t)i);
+    if (s == TG_OK) s = tg_compute_again(t, p);
     return s;
 }
 

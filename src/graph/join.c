@@ -68,6 +68,18 @@ static void count_readers(joiner *j, int32_t i, int by)
     }
 }
 
+/* A result in the place of an operand that dies here has to wait for everybody who reads that. */
+static void count_waiting(joiner *j, int32_t i, int by)
+{
+    const emitter *e = j->e;
+    const int32_t  over = e->places[i].own ? e->p->values[e->places[i].value].over : -1;
+    for (int32_t r = 0; over >= 0 && r < e->n; r++) {
+        const value *v = &e->p->values[e->places[r].value];
+        for (int32_t k = 0; k < v->n_in && r != i; k++)
+            if (e->p->values[e->p->operands[v->in + k]].base == over) j->left[r] += by;
+    }
+}
+
 /* The last place of this kind whose readers are all in order; -1. */
 static int32_t last_ready(const joiner *j, const bool *done, kind k)
 {
@@ -86,6 +98,7 @@ static void find_order(joiner *j, bool *done)
                 done[i] = true;
                 j->order[--at] = i;
                 count_readers(j, i, -1);
+                count_waiting(j, i, -1);
             }
             if (at != had) break; /* the kinds before have their turn again */
         }
@@ -284,6 +297,7 @@ static bool begin(joiner *j, bool **done)
         count_readers(j, i, 1);
     }
     memcpy(j->readers, j->left, n * sizeof *j->readers);
+    for (int32_t i = 0; i < j->e->n; i++) count_waiting(j, i, 1);
     return true;
 }
 

@@ -31,7 +31,7 @@ typedef struct matcher {
 
 static bool meet(matcher *m, tg_node *n, value_kind kind)
 {
-    if (m->next >= m->p->n_values) return false;
+    if (m->next >= m->p->n_met) return false;
     const value *v = &m->p->values[m->next];
     if (v->kind != (uint8_t)kind || v->dtype != n->dtype || v->op != n->op || !tg_shape_equal(v->shape, n->shape)) return false;
     m->nodes[m->next++] = n;
@@ -67,7 +67,7 @@ static bool match_view(matcher *m, tg_node *n)
 {
     program *p = m->p;
     int32_t  of = input_of(m, tg_inputs(n)[n->op->view_input]);
-    if (of < 0 || m->next >= p->n_values) return false;
+    if (of < 0 || m->next >= p->n_met) return false;
     const value *copy = &p->values[m->next];
     if (copy->kind == V_REAL && !copy->op) { /* the copy that the view needed */
         if (p->operands[copy->in] != of) return false;
@@ -85,7 +85,7 @@ static bool match_node(matcher *m, tg_node *n)
     if (n->op->kind == TG_VIEW) return match_view(m, n);
     for (uint32_t i = 0; i < n->n_in; i++)
         if (input_of(m, tg_inputs(n)[i]) < 0) return false;
-    bool twin = m->next < p->n_values && p->values[m->next].kind == V_VIEW; /* the same as an earlier one */
+    bool twin = m->next < p->n_met && p->values[m->next].kind == V_VIEW; /* the same as an earlier one */
     if (!meet(m, n, n->op->kind == TG_CONST ? V_CONST : twin ? V_VIEW : V_REAL)) return false;
     const value *v = &p->values[m->next - 1];
     if (n->op->kind == TG_CONST) return true;
@@ -112,18 +112,18 @@ static bool match_roots(const matcher *m, const tg_plan *plan)
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
 {
     if (p->n_order != plan->n) return false;
-    matcher m = {.p = p, .nodes = tg_arena_alloc(&t->values, (p->n_values + 1) * sizeof *m.nodes, 8)};
+    matcher m = {.p = p, .nodes = tg_arena_alloc(&t->values, (p->n_met + 1) * sizeof *m.nodes, 8)};
     if (!m.nodes) return false;
     bool same = true;
     for (size_t i = 0; i < plan->n && same; i++) same = match_node(&m, plan->order[i]);
-    same = same && m.next == p->n_values && match_roots(&m, plan);
+    same = same && m.next == p->n_met && match_roots(&m, plan);
     for (size_t i = 0; i < m.next; i++)
         if (m.nodes[i]) m.nodes[i]->mark = 0;
     if (!same) return false;
     if (!TG_GROW(t, p->asked, p->cap_asked, plan->n_roots + 1)) return false;
     memcpy(p->asked, plan->roots, plan->n_roots * sizeof *p->asked);
     p->n_asked = plan->n_roots;
-    for (size_t i = 0; i < p->n_values; i++) {
+    for (size_t i = 0; i < p->n_met; i++) {
         p->values[i].node = m.nodes[i];
         if (p->values[i].kind == V_INPUT) p->values[i].reader = 0; /* the strictest; known exactly when it was made */
     }

@@ -54,7 +54,7 @@ tg_status tg_plan_product(tg_tape *t, program *p, step *st)
     const tg_shape *out = v->shape;
     const int64_t  item = (int64_t)tg_dtype_size((tg_dtype)v->dtype);
     product        d = {.m = out->dim[out->rank - 2], .n = out->dim[out->rank - 1], .k = a->shape->dim[a->shape->rank - 1],
-                        .a = a->base, .b = b->base, .batch = 1};
+                        .a = tg_memory_in(p, a, v->step), .b = tg_memory_in(p, b, v->step), .batch = 1};
     int64_t        step_a[TG_MAX_RANK], step_b[TG_MAX_RANK];
     if (!plan_operand(p, a, out, &d.ta, &d.lda, step_a, &d.from_a) || !plan_operand(p, b, out, &d.tb, &d.ldb, step_b, &d.from_b))
         return TG_OK;

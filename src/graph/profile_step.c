@@ -266,7 +266,10 @@ static void write_group(tg_profile *f, const program *p, const group *g, double 
     int64_t       again = 0;
     if (!g->n_code) return;
     name_group(p, g, &name);
-    for (int32_t i = g->first; i >= 0; i = p->insts[i].next) again += p->values[p->insts[i].value].step != g->step;
+    for (int32_t i = g->first; i >= 0; i = p->insts[i].next) {
+        const value *v = &p->values[p->insts[i].value];
+        again += v->step != g->step || (v->op && !v->node);
+    }
     const tg_work w = group_work(p, g);
     if (tg_event_begin(&e, f, "fused", name.text, begin)) {
         tg_event_integer(&e, "ops", g->count);

@@ -1,6 +1,6 @@
 /* program.h - what the fused evaluator compiles a plan into: a list of steps over values, and for each fused group the tile
- * instructions. program_values.c makes values of nodes, fuse.c decides what fuses with what, emit.c lays out memory and writes the
- * instructions, run_fused.c runs them.
+ * instructions. program_values.c makes values of nodes, fuse.c decides what fuses with what, emit.c writes the instructions, lay_out.c
+ * divides the memory, run_fused.c runs them.
  *
  * A group is one pass over an iteration space of n elements, seen as rows of `cols` elements. Inside a group a value is
  *   full     one element per point; lives in a tile (a piece of about TILE elements that stays in L1)
@@ -21,12 +21,15 @@ enum {
     STREAM_BUSY = 8 << 20, STREAM_WORK = 14, /* … as it is from here on by groups of so many ops, whose arithmetic hides the writing */
     STAGED     = 16,      /* rows */
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
+    SMALL_SPACE = 4096,   /* elements up to which a value is stored without a thought */
+    LARGEST_GROUP = 96,   /* ops in a group of a larger space */
+    RECOMPUTE_DEAR = 8,   /* what a dear op costs to compute again, counted in cheap ones */
 };
 
 typedef enum value_kind { V_INPUT, V_CONST, V_REAL, V_VIEW } value_kind;
 
 typedef struct value {
-    tg_node        *node;   /* NULL: a contiguous copy that a view needed */
+    tg_node        *node;   /* NULL: a contiguous copy that a view needed, or a second computation */
     const tg_op    *op;     /* of nodes of the plan */
     const tg_shape *shape;  /* this and attr: the program's own copies */
     const void     *attr;
@@ -53,7 +56,10 @@ typedef struct value {
     int32_t         inst;   /* its instance in its own group */
     int32_t         spot;   /* its number in the group that is being emitted, if that has it */
     int32_t         clone_group, clone; /* its instance in the last other group that computes it again */
+    int32_t         again;  /* value that computes it a second time and whose memory is read from then on; -1 */
     int32_t         dest;   /* value whose memory it is computed in; -1: its own */
+    int32_t         over;   /* value that dies in its step and whose memory it takes over, element for element; -1 */
+    bool            handed; /* its memory was taken over */
     size_t          offset; /* in the program's memory */
     char           *address;
 } value;
@@ -73,6 +79,7 @@ typedef struct group {
     int32_t step, first, count; /* instances: a list, newest first, until they are sorted */
     int32_t code, n_code;       /* instructions */
     int32_t n_late, late;       /* late results: program.lates[late …] */
+    size_t  partials;           /* where their partial results lie in the program's memory */
     int32_t fills, n_fills;     /* scalars and rows spread over a tile once: program.fills[fills …] */
     int64_t rows_per_tile, tile_cols, tiles;
     int32_t chunks;
@@ -191,10 +198,10 @@ struct program {
     int32_t *consts;   size_t n_consts, cap_consts;
     tg_arena own;
     size_t   n_order; /* nodes of the plan */
+    size_t   n_met;   /* values that stand for these and their inputs; those behind are second computations */
     bool     any_early;
 
-    size_t   bytes;      /* of memory for a run; from `partials` on it holds partial results */
-    size_t   partials;
+    size_t   bytes;      /* of memory for a run */
     size_t   tile_bytes; /* of tile registers per thread */
     char    *memory;     /* that the addresses were resolved for */
     char    *tiles;
@@ -222,12 +229,26 @@ struct program {
  * that is good only for tg_free_program. */
 
 /* program_values.c */
+value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype);
 tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_check_places(program *p);
 tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_forget_marks(program *p); /* also after a pass that failed */
 tg_status tg_list_bound(tg_tape *t, program *p);
 const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);
+/* How many cheap ops it takes to have v again in group g from what is in memory anyway; more than `budget`: too many. */
+int tg_recompute_cost(const program *p, const value *v, const group *g, int budget);
+/* Computes v in group g once more, with memory of its own. */
+tg_status tg_store_again(tg_tape *t, program *p, int32_t v, int32_t g);
+
+/* again.c */
+tg_status tg_compute_again(tg_tape *t, program *p); /* what need not be kept from the forward to the backward pass */
+/* The value in whose memory v's base lies for those who read it in this step. */
+static inline int32_t tg_memory_in(const program *p, const value *v, int32_t now)
+{
+    const int32_t again = p->values[v->base].again;
+    return again >= 0 && now > p->values[again].step ? again : v->base;
+}
 
 typedef struct pattern {
     enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_OTHER } kind;
@@ -252,13 +273,19 @@ bool tg_same_layout(const program *p, const value *v, const tg_node *n);
 tg_status tg_plan_product(tg_tape *t, program *p, step *st); /* leaves st->product at -1 when BLAS can't read the operands in place */
 void      tg_run_product(const program *p, const product *d, const value *v, int threads);
 
+/* lay_out.c */
+tg_status tg_lay_out(tg_tape *t, program *p); /* where each value lies in the program's memory */
+size_t    tg_place_partials(program *p, group *g); /* the group's partial results, one behind the other from g->partials on; their bytes */
+/* Does the value have memory in the program's, and not in a gradient or in another value's? */
+static inline bool tg_has_memory(const value *v) { return v->kind == V_REAL && v->stored && !v->placed && v->dest < 0 && v->step >= 0; }
+
+/* run_fused.c */
+const program *tg_latest_program(const tg_tape *t); /* the one that ran last on a tape with this evaluator; NULL: none did */
+
 /* emit.c */
 tg_status tg_emit(tg_tape *t, program *p);
 /* Emits the program's groups once more, with runs of loops as machine code. Where the system gives no memory to execute, nothing changes. */
 tg_status tg_compile(tg_tape *t, program *p);
-tg_status tg_lay_out(tg_tape *t, program *p);
-/* Does the value have memory in the program's, and not in a gradient or in another value's? */
-static inline bool tg_has_memory(const value *v) { return v->kind == V_REAL && v->stored && !v->placed && v->dest < 0; }
 /* Turns operands into addresses, after the memory or an input moved. */
 void tg_resolve(program *p);
 

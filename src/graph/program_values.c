@@ -14,13 +14,13 @@ static const tg_shape *own_shape(tg_tape *t, program *p, const tg_shape *shape)
     return own;
 }
 
-static value *add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype)
+value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype)
 {
     if (!TG_GROW(t, p->values, p->cap_values, p->n_values + 1)) return NULL;
     value *v = &p->values[p->n_values];
     *v = (value){.node = n, .op = n ? n->op : NULL, .shape = own_shape(t, p, shape), .kind = (uint8_t)kind, .dtype = (uint8_t)dtype,
                  .numel = 1, .base = (int32_t)p->n_values, .layout = -1, .in = (int32_t)p->n_operands, .of = -1, .alias = -1, .reader = UINT32_MAX,
-                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .read_in = -1, .spot = -1};
+                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .over = -1, .again = -1, .read_in = -1, .spot = -1};
     if (!v->shape) return NULL;
     for (int k = 0; k < shape->rank; k++) v->numel *= shape->dim[k];
     v->stored = kind == V_INPUT || kind == V_CONST;
@@ -58,7 +58,7 @@ const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *pl
 static int32_t input_value(tg_tape *t, program *p, tg_node *n)
 {
     if (n->mark) return (int32_t)n->mark - 1;
-    value *v = add_value(t, p, V_INPUT, n, n->shape, (tg_dtype)n->dtype);
+    value *v = tg_add_value(t, p, V_INPUT, n, n->shape, (tg_dtype)n->dtype);
     if (!v || (n->layout && set_layout(t, p, v, n->layout) != TG_OK)) return -1;
     n->mark = (uint32_t)p->n_values;
     return (int32_t)p->n_values - 1;
@@ -80,7 +80,7 @@ static tg_status add_operand(tg_tape *t, program *p, int32_t of)
 /* A contiguous copy of a strided value, for a view that strides can't express. */
 static int32_t copy_value(tg_tape *t, program *p, int32_t of)
 {
-    value *v = add_value(t, p, V_REAL, NULL, p->values[of].shape, (tg_dtype)p->values[of].dtype);
+    value *v = tg_add_value(t, p, V_REAL, NULL, p->values[of].shape, (tg_dtype)p->values[of].dtype);
     if (!v || add_operand(t, p, of) != TG_OK) return -1;
     p->values[p->n_values - 1].n_in = 1;
     return (int32_t)p->n_values - 1;
@@ -105,7 +105,7 @@ static tg_status view_value(tg_tape *t, program *p, tg_node *n)
         s = n->op->view(&c, &from, &to);
     }
     if (s != TG_OK) return s;
-    value *v = add_value(t, p, V_VIEW, n, n->shape, (tg_dtype)n->dtype);
+    value *v = tg_add_value(t, p, V_VIEW, n, n->shape, (tg_dtype)n->dtype);
     if (!v) return TG_ERR_MEMORY;
     v->base = p->values[of].base;
     v->of = of;
@@ -199,7 +199,7 @@ static tg_status node_value(tg_tape *t, program *p, tg_node *n)
         for (uint32_t i = 0; i < n->n_in; i++)
             if ((in[i] = input_value(t, p, tg_inputs(n)[i])) < 0) return TG_ERR_MEMORY;
         for (uint32_t i = 0; i < n->n_in; i++) note_reader(p, in[i], n);
-        value *v = add_value(t, p, n->op->kind == TG_CONST ? V_CONST : V_REAL, n, n->shape, (tg_dtype)n->dtype);
+        value *v = tg_add_value(t, p, n->op->kind == TG_CONST ? V_CONST : V_REAL, n, n->shape, (tg_dtype)n->dtype);
         if (!v) return TG_ERR_MEMORY;
         size_t self = p->n_values - 1;
         for (uint32_t i = 0; i < n->n_in && s == TG_OK; i++) s = add_operand(t, p, in[i]);

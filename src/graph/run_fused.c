@@ -340,11 +340,11 @@ static void run_group(const engine *e, const program *p, const group *g)
 
 /* ---- nodes of their own ------------------------------------------------------------------------------------------- */
 
-static tg_array array_of(const program *p, const value *v)
+static tg_array array_of(const program *p, const value *v, int32_t now)
 {
     tg_layout        plain;
     const tg_layout *l = tg_value_layout(p, v, &plain);
-    tg_array         a = {.data = p->values[v->base].address + l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype),
+    tg_array         a = {.data = p->values[tg_memory_in(p, v, now)].address + l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype),
                           .shape = v->shape, .dtype = (tg_dtype)v->dtype, .contiguous = v->layout < 0};
     memcpy(a.stride, l->stride, sizeof a.stride);
     if (!a.contiguous) { /* a contiguous piece further on */
@@ -362,7 +362,7 @@ static tg_status run_alone(tg_tape *t, const program *p, const value *v)
     tg_array few[FEW], *x = few;
     if (!v->op || v->op->kind == TG_POINTWISE) return TG_OK; /* of no elements */
     if (v->n_in > FEW && !(x = tg_value_room(t, (size_t)v->n_in * sizeof *x))) return TG_ERR_MEMORY;
-    for (int32_t k = 0; k < v->n_in; k++) x[k] = array_of(p, &p->values[p->operands[v->in + k]]);
+    for (int32_t k = 0; k < v->n_in; k++) x[k] = array_of(p, &p->values[p->operands[v->in + k]], v->step);
     return tg_run_kernel(t, v->node, x, v->address, v->adds);
 }
 
@@ -646,6 +646,8 @@ static tg_status open_engine(tg_tape *t)
     t->engine = e;
     return TG_OK;
 }
+
+const program *tg_latest_program(const tg_tape *t) { return ((const engine *)t->engine)->programs; }
 
 static const program *last_program(tg_tape *t)
 {

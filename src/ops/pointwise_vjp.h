@@ -140,7 +140,12 @@ static tg_tensor *erf_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 /* ---- activations */
-static tg_tensor *relu_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_relu_grad(g, c->in[i]); }
+/* relu(x) > 0 where x > 0 and NaN where x is: by the result, so that nobody has to keep x */
+static tg_tensor *relu_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_relu_grad(g, c->out);
+}
 static tg_tensor *relu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;

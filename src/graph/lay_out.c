@@ -1,0 +1,233 @@
+/* lay_out.c - where each stored value lies in the program's memory. A value is born with the first step that writes it and dies with
+ * the last that reads it; what is free in between goes to others, also within a step where element follows element. */
+#include "program.h"
+
+/* ---- free memory -------------------------------------------------------------------------------------------------- */
+
+/* The program's memory while it is being laid out: what is free of it, in order, no two pieces touching. */
+typedef struct span {
+    size_t from, bytes;
+} span;
+typedef struct memory {
+    size_t used;
+    span  *free;
+    size_t n_free;
+} memory;
+
+static size_t round_up(size_t bytes) { return (bytes + TG_ALIGN - 1) & ~(size_t)(TG_ALIGN - 1); }
+
+static void drop_span(memory *m, size_t i)
+{
+    memmove(&m->free[i], &m->free[i + 1], (m->n_free - i - 1) * sizeof *m->free);
+    m->n_free--;
+}
+
+/* The smallest piece that is large enough; else the end, with what is free before it. */
+static size_t take_memory(memory *m, size_t bytes)
+{
+    size_t best = m->n_free;
+    bytes = round_up(bytes ? bytes : 1);
+    for (size_t i = 0; i < m->n_free; i++)
+        if (m->free[i].bytes >= bytes && (best == m->n_free || m->free[i].bytes < m->free[best].bytes)) best = i;
+    if (best == m->n_free) {
+        size_t from = m->used;
+        if (m->n_free && m->free[m->n_free - 1].from + m->free[m->n_free - 1].bytes == m->used) from = m->free[--m->n_free].from;
+        m->used = from + bytes;
+        return from;
+    }
+    size_t from = m->free[best].from;
+    m->free[best].from += bytes;
+    m->free[best].bytes -= bytes;
+    if (!m->free[best].bytes) drop_span(m, best);
+    return from;
+}
+
+static void give_memory(memory *m, size_t from, size_t bytes)
+{
+    size_t lo = 0, hi = m->n_free;
+    bytes = round_up(bytes ? bytes : 1);
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (m->free[mid].from < from) lo = mid + 1;
+        else hi = mid;
+    }
+    bool after = lo > 0 && m->free[lo - 1].from + m->free[lo - 1].bytes == from;
+    bool before = lo < m->n_free && from + bytes == m->free[lo].from;
+    if (after && before) {
+        m->free[lo - 1].bytes += bytes + m->free[lo].bytes;
+        drop_span(m, lo);
+    } else if (after) {
+        m->free[lo - 1].bytes += bytes;
+    } else if (before) {
+        m->free[lo].from = from;
+        m->free[lo].bytes += bytes;
+    } else {
+        memmove(&m->free[lo + 1], &m->free[lo], (m->n_free - lo) * sizeof *m->free);
+        m->free[lo] = (span){from, bytes};
+        m->n_free++;
+    }
+}
+
+static size_t item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
+static size_t bytes_of(const value *v) { return (size_t)v->numel * item_of(v); }
+static int32_t death_of(const value *v) { return v->last < v->step ? v->step : v->last; }
+
+/* ---- results in the place of operands ----------------------------------------------------------------------------- */
+
+enum { MOST_DYING = 16 };
+
+/* The values that die in a group, whose memory its results may take over: those read tile by tile, each element where it lies. */
+typedef struct dying {
+    int n;
+    struct {
+        int32_t value, last; /* the last instruction that reads it */
+        bool    aligned;
+    } list[MOST_DYING];
+} dying;
+
+static bool dies_in(const value *v, int32_t now)
+{
+    return tg_has_memory(v) && !v->root && !v->handed && v->born < now && death_of(v) == now;
+}
+
+static bool is_aligned(const group *g, const operand *o, size_t item)
+{
+    return o->offset == 0 && o->a == (g->cols ? g->cols : g->n) * (int64_t)item && o->b == (int64_t)item;
+}
+
+static void note_reading(dying *d, int32_t x, int32_t at, bool aligned)
+{
+    int i = 0;
+    while (i < d->n && d->list[i].value != x) i++;
+    if (i == MOST_DYING) return;
+    if (i == d->n) {
+        d->list[d->n++].aligned = true;
+        d->list[i].value = x;
+    }
+    d->list[i].last = at;
+    d->list[i].aligned = d->list[i].aligned && aligned;
+}
+
+static void find_dying(const program *p, const group *g, dying *d)
+{
+    for (int32_t i = g->code; i < g->code + g->n_code; i++) {
+        for (int k = 0; k < p->codes[i].n_in; k++) {
+            const operand *o = &p->where[i].in[k];
+            if (o->value < 0 || !dies_in(&p->values[o->value], g->step)) continue;
+            note_reading(d, o->value, i, is_aligned(g, o, item_of(&p->values[o->value])));
+        }
+    }
+    for (int32_t i = 0; i < g->n_fills; i++)
+        for (int k = 0; k < d->n; k++)
+            if (d->list[k].value == p->fills[g->fills + i].value) d->list[k].aligned = false;
+}
+
+/* Of the dying values with as many bytes that no instruction behind this one reads, the one that is read last. */
+static int32_t take_over(const program *p, dying *d, int32_t at, const value *v)
+{
+    int best = -1;
+    for (int k = 0; k < d->n; k++) {
+        const value *x = &p->values[d->list[k].value];
+        if (x->handed || !d->list[k].aligned || d->list[k].last > at || item_of(x) != item_of(v) || x->numel != v->numel) continue;
+        if (p->codes[at].kind != K_LOOP && d->list[k].last == at) continue; /* loops may write where they read, memcpy may not */
+        if (best < 0 || d->list[k].last > d->list[best].last) best = k;
+    }
+    return best < 0 ? -1 : d->list[best].value;
+}
+
+/* Tiles are cut from the iteration space, and whoever works on one touches only its elements: a result that is written where the last
+ * instruction to read an operand has been, or behind it, may lie where the operand does. */
+static void share_memory(program *p, const group *g)
+{
+    dying d = {0};
+    find_dying(p, g, &d);
+    for (int32_t i = g->code; d.n && i < g->code + g->n_code; i++) {
+        const operand *o = &p->where[i].out;
+        if (o->value < 0) continue;
+        value *v = &p->values[o->value];
+        if (!tg_has_memory(v) || v->born != g->step || v->over >= 0 || !is_aligned(g, o, item_of(v))) continue;
+        v->over = take_over(p, &d, i, v);
+        if (v->over >= 0) p->values[v->over].handed = true;
+    }
+}
+
+/* ---- lives -------------------------------------------------------------------------------------------------------- */
+
+/* Lists of values by the step in which they are born, and in which they die. */
+typedef struct lives {
+    int32_t *born, *dies, *next_born, *next_dies;
+} lives;
+
+static bool list_lives(tg_tape *t, const program *p, lives *l)
+{
+    const size_t n = p->n_values, steps = p->n_steps;
+    if (!(l->born = tg_arena_alloc(&t->values, (2 * steps + 2 * n + 1) * sizeof *l->born, 8))) return false;
+    l->dies = l->born + steps;
+    l->next_born = l->dies + steps;
+    l->next_dies = l->next_born + n;
+    for (size_t s = 0; s < steps; s++) l->born[s] = l->dies[s] = -1;
+    for (size_t i = 0; i < n; i++) {
+        const value *v = &p->values[i];
+        if (!tg_has_memory(v)) continue;
+        l->next_born[i] = l->born[v->born];
+        l->born[v->born] = (int32_t)i;
+        if (v->root || v->handed) continue;
+        l->next_dies[i] = l->dies[death_of(v)];
+        l->dies[death_of(v)] = (int32_t)i;
+    }
+    return true;
+}
+
+size_t tg_place_partials(program *p, group *g)
+{
+    size_t at = g->partials;
+    for (int32_t k = 0; k < g->n_late; k++) {
+        late        *l = &p->lates[g->late + k];
+        const size_t n = (size_t)l->width * (size_t)g->chunks;
+        l->partial = at;
+        at += round_up(n * 8);
+        l->staging = at;
+        if (l->staged) at += round_up(n * sizeof(float));
+    }
+    return at - g->partials;
+}
+
+/* The chunks' partial results last as long as the step. */
+static void place_step_partials(program *p, const step *st, memory *m)
+{
+    if (st->group < 0) return;
+    group *g = &p->groups[st->group];
+    g->partials = 0;
+    const size_t bytes = tg_place_partials(p, g);
+    if (!bytes) return;
+    g->partials = take_memory(m, bytes);
+    tg_place_partials(p, g);
+    give_memory(m, g->partials, bytes);
+}
+
+static void place_step(program *p, const lives *l, size_t s, memory *m)
+{
+    for (int32_t i = l->born[s]; i >= 0; i = l->next_born[i]) {
+        value *v = &p->values[i];
+        v->offset = v->over >= 0 ? p->values[v->over].offset : take_memory(m, bytes_of(v));
+    }
+    place_step_partials(p, &p->steps[s], m);
+    for (int32_t i = l->dies[s]; i >= 0; i = l->next_dies[i]) give_memory(m, p->values[i].offset, bytes_of(&p->values[i]));
+}
+
+tg_status tg_lay_out(tg_tape *t, program *p)
+{
+    /* at most as many free pieces as there are values, and the one behind a step's partial results */
+    memory m = {.free = tg_arena_alloc(&t->values, (p->n_values + 2) * sizeof *m.free, 8)};
+    lives  l;
+    for (size_t g = 0; g < p->n_groups; g++) share_memory(p, &p->groups[g]);
+    if (!m.free || !list_lives(t, p, &l)) return tg_out_of_memory(t, "tapegrad");
+    for (size_t i = 0; i < p->n_consts; i++) {
+        p->values[p->consts[i]].offset = m.used;
+        m.used += 8;
+    }
+    m.used = round_up(m.used);
+    for (size_t s = 0; s < p->n_steps; s++) place_step(p, &l, s, &m);
+    p->bytes = m.used;
+    return TG_OK;
+}
