@@ -96,6 +96,7 @@ tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tens
     if (!o) return NULL;
     o->tape = t;
     o->rule = rule;
+    o->loops = tg_fast_update(rule->kind);
     o->lr = lr;
     o->owned.free = free_optim;
     if ((params || n_params) && !take_list(o, params, n_params)) {
@@ -138,22 +139,46 @@ double tg_lr(const tg_optim *o) { return o ? o->lr : (double)NAN; }
 static bool prepare(const tg_optim *o, tg_optim_state *s)
 {
     const tg_node *g = tg_fresh_grad(s->node);
-    s->g = NULL;
+    s->u.g = NULL;
     if (!g) return true;
-    size_t one = (tg_value_bytes(s->node) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN, n = o->rule->n_buffers;
+    const size_t bytes = tg_value_bytes(s->node), one = (bytes + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN, n = o->loops->n_means;
     if (n && !s->buffers) {
         s->bytes = n * one;
         s->buffers = tg_tape_alloc(o->tape, s->bytes);
         if (!s->buffers) return false;
     }
-    s->w = s->node->data;
-    s->m = s->buffers;
-    s->v = n > 1 ? (char *)s->buffers + one : NULL;
-    s->g = g->data;
+    s->n = bytes / tg_dtype_size((tg_dtype)s->node->dtype);
+    s->u.w = s->node->data;
+    s->u.m = s->buffers;
+    s->u.v = n > 1 ? (char *)s->buffers + one : NULL;
+    s->u.g = g->data;
     return true;
 }
 
-static size_t chunks(const tg_optim_state *s) { return s->g ? ((size_t)tg_node_numel(s->node) + CHUNK - 1) / CHUNK : 0; }
+/* Counts the step of every tensor that has one, and gives it the formula's numbers. The elements to update. */
+static size_t count_step(tg_optim *o)
+{
+    tg_update numbers = {0};
+    uint64_t  of = 0; /* steps; most tensors have made as many */
+    size_t    elements = 0;
+    for (size_t i = 0; i < o->n_states; i++) {
+        tg_optim_state *s = &o->states[i];
+        if (!s->u.g) continue;
+        if (++s->steps != of) o->rule->numbers(o, of = s->steps, &numbers);
+        numbers.w = s->u.w, numbers.m = s->u.m, numbers.v = s->u.v, numbers.g = s->u.g;
+        s->u = numbers;
+        elements += s->n;
+    }
+    return elements;
+}
+
+static void update(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to)
+{
+    if (s->node->dtype == TG_F32) o->loops->f32(&s->u, from, to);
+    else o->loops->f64(&s->u, from, to);
+}
+
+static size_t chunks(const tg_optim_state *s) { return s->u.g ? (s->n + CHUNK - 1) / CHUNK : 0; }
 
 /* Updates chunks first … last-1, counted through all tensors of this step. */
 static void update_chunks(const tg_optim *o, size_t first, size_t last)
@@ -162,27 +187,21 @@ static void update_chunks(const tg_optim *o, size_t first, size_t last)
     for (size_t i = 0; i < o->n_states && before < last; i++) {
         const tg_optim_state *s = &o->states[i];
         size_t                n = chunks(s), k = first > before ? first - before : 0, end = last - before < n ? last - before : n;
-        if (k < end) {
-            size_t size = (size_t)tg_node_numel(s->node), to = end * CHUNK < size ? end * CHUNK : size;
-            if (s->node->dtype == TG_F32) o->rule->update_f32(o, s, k * CHUNK, to);
-            else o->rule->update_f64(o, s, k * CHUNK, to);
-        }
+        if (k < end) update(o, s, k * CHUNK, end * CHUNK < s->n ? end * CHUNK : s->n);
         before += n;
     }
 }
 
-static void update_all(const tg_optim *o)
+static void update_all(const tg_optim *o, size_t elements)
 {
-    size_t total = 0, elements = 0;
-    for (size_t i = 0; i < o->n_states; i++) {
-        total += chunks(&o->states[i]);
-        if (o->states[i].g) elements += (size_t)tg_node_numel(o->states[i].node);
-    }
-    int threads = o->tape->threads ? o->tape->threads : omp_get_max_threads();
+    const int threads = o->tape->threads ? o->tape->threads : omp_get_max_threads();
+    size_t    total = 0;
     if (elements < SMALL || threads < 2) {
-        update_chunks(o, 0, total);
+        for (size_t i = 0; i < o->n_states; i++)
+            if (o->states[i].u.g) update(o, &o->states[i], 0, o->states[i].n);
         return;
     }
+    for (size_t i = 0; i < o->n_states; i++) total += chunks(&o->states[i]);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int part = 0; part < PARTS; part++)
         update_chunks(o, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS);
@@ -191,13 +210,13 @@ static void update_all(const tg_optim *o)
 /* Every rule reads w, g and its buffers, and writes w and its buffers. */
 static void tell_profile(const tg_optim *o, double begin)
 {
-    const int64_t buffers = (int64_t)o->rule->n_buffers;
+    const int64_t buffers = (int64_t)o->loops->n_means;
     tg_work       w = {0};
     tg_figure     tensors = {"tensors", 0};
     for (size_t i = 0; i < o->n_states; i++) {
-        if (!o->states[i].g) continue;
+        if (!o->states[i].u.g) continue;
         const int64_t bytes = (int64_t)tg_value_bytes(o->states[i].node);
-        w.elements += tg_node_numel(o->states[i].node);
+        w.elements += (int64_t)o->states[i].n;
         w.read += (2 + buffers) * bytes;
         w.written += (1 + buffers) * bytes;
         tensors.value++;
@@ -212,11 +231,10 @@ tg_status tg_step(tg_optim *o)
     if (!follow(o)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < o->n_states; i++)
         if (!prepare(o, &o->states[i])) return TG_ERR_MEMORY; /* nothing was updated yet, and new buffers are zeros */
-    for (size_t i = 0; i < o->n_states; i++) o->states[i].steps += o->states[i].g != NULL;
-    update_all(o);
+    update_all(o, count_step(o));
     for (size_t i = 0; i < o->n_states; i++) {
         tg_node *n = o->states[i].node;
-        if (!o->states[i].g) continue;
+        if (!o->states[i].u.g) continue;
         n->grad->flags |= TG_N_USED;
         tg_mark_written(n);
     }
