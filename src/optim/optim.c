@@ -9,14 +9,78 @@
 /* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
 enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
 
+/* ---- room for running means ---------------------------------------------------------------------------------------- */
+
+/* One allocation. Small tensors that come to their first step together share one: a few large pages are read faster than many small. */
+typedef struct tg_optim_room {
+    size_t bytes, users;
+} tg_optim_room;
+
+enum { LARGE_ROOM = 4 << 20, PAGE = 2 << 20 }; /* from so many bytes on the heap asks for large pages; such a tensor has a room of its own */
+
+static size_t mean_bytes(const tg_optim_state *s) { return (tg_value_bytes(s->node) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN; }
+
+static bool needs_means(const tg_optim *o, const tg_optim_state *s) { return s->u.g && !s->means && o->loops->n_means; }
+
+static size_t room_align(size_t bytes) { return bytes < LARGE_ROOM ? TG_ALIGN : PAGE; }
+
+static tg_optim_room *new_room(const tg_optim *o, size_t bytes, size_t users)
+{
+    const size_t   all = sizeof(tg_optim_room) + room_align(bytes) + bytes;
+    tg_optim_room *r = tg_tape_alloc(o->tape, all);
+    if (r) *r = (tg_optim_room){.bytes = all, .users = users};
+    return r;
+}
+
+static char *room_data(tg_optim_room *r, size_t bytes)
+{
+    char *p = (char *)(r + 1);
+    return p + (-(uintptr_t)p & (room_align(bytes) - 1));
+}
+
+static void leave_room(const tg_optim *o, tg_optim_state *s)
+{
+    if (s->room && --s->room->users == 0) tg_tape_free_bytes(o->tape, s->room, s->room->bytes);
+    s->room = NULL;
+    s->means = NULL;
+}
+
+/* Room for the means of all tensors that have their first step now. */
+static bool find_room(const tg_optim *o)
+{
+    size_t shared = 0, users = 0;
+    for (size_t i = 0; i < o->n_states; i++) {
+        tg_optim_state *s = &o->states[i];
+        if (!needs_means(o, s)) continue;
+        const size_t bytes = o->loops->n_means * mean_bytes(s);
+        if (bytes < LARGE_ROOM) {
+            shared += bytes;
+            users++;
+        } else {
+            if (!(s->room = new_room(o, bytes, 1))) return false;
+            s->means = room_data(s->room, bytes);
+        }
+    }
+    if (!users) return true;
+    tg_optim_room *room = new_room(o, shared, users);
+    char          *at = room ? room_data(room, shared) : NULL;
+    for (size_t i = 0; room && i < o->n_states; i++) {
+        tg_optim_state *s = &o->states[i];
+        if (!needs_means(o, s)) continue;
+        s->room = room;
+        s->means = at;
+        at += o->loops->n_means * mean_bytes(s);
+    }
+    return room != NULL;
+}
+
 /* ---- which tensors ------------------------------------------------------------------------------------------------ */
 
 static bool is_live(const tg_optim_state *s) { return s->node->gen == s->gen && (s->node->flags & TG_N_KEPT); }
 
-static void free_buffers(const tg_optim *o, tg_optim_state *s)
+static tg_optim_state state_of(tg_node *n)
 {
-    if (s->buffers) tg_tape_free_bytes(o->tape, s->buffers, s->bytes);
-    s->buffers = NULL;
+    return (tg_optim_state){.node = n, .gen = n->gen, .n = (size_t)tg_node_numel(n)};
 }
 
 /* Leaves out what was released and takes in parameters made since. The tape keeps its parameters in the order they were made, so what
@@ -27,14 +91,14 @@ static bool follow(tg_optim *o)
     size_t   n = 0;
     for (size_t i = 0; i < o->n_states; i++) {
         if (is_live(&o->states[i])) o->states[n++] = o->states[i];
-        else free_buffers(o, &o->states[i]);
+        else leave_room(o, &o->states[i]);
     }
     o->n_states = n;
     if (o->listed) return true;
     if (!TG_GROW(t, o->states, o->cap_states, t->n_params)) return false;
     for (; o->n_states < t->n_params; o->n_states++) {
         tg_node *p = t->params[o->n_states];
-        o->states[o->n_states] = (tg_optim_state){.node = p, .gen = p->gen};
+        o->states[o->n_states] = state_of(p);
     }
     return true;
 }
@@ -75,7 +139,7 @@ static bool take_list(tg_optim *o, tg_tensor *const *params, int n)
                 tg_fail_on(o->tape, TG_ERR_ARG, o->rule->name, "params[%d] and params[%d] are the same tensor", k, i);
                 return false;
             }
-        o->states[o->n_states++] = (tg_optim_state){.node = node, .gen = node->gen};
+        o->states[o->n_states++] = state_of(node);
     }
     return true;
 }
@@ -85,7 +149,7 @@ static bool take_list(tg_optim *o, tg_tensor *const *params, int n)
 static void free_optim(tg_owned *owned)
 {
     tg_optim *o = (tg_optim *)owned;
-    for (size_t i = 0; i < o->n_states; i++) free_buffers(o, &o->states[i]);
+    for (size_t i = 0; i < o->n_states; i++) leave_room(o, &o->states[i]);
     tg_heap_free(&o->tape->heap, o->states, o->cap_states * sizeof *o->states);
     tg_tape_free_bytes(o->tape, o, sizeof *o);
 }
@@ -135,24 +199,17 @@ double tg_lr(const tg_optim *o) { return o ? o->lr : (double)NAN; }
 
 /* ---- a step ------------------------------------------------------------------------------------------------------- */
 
-/* Points the state at its memory for a step, making room for its buffers the first time. */
-static bool prepare(const tg_optim *o, tg_optim_state *s)
+/* Points the tensors that have a gradient at it, and makes room for their means. */
+static bool prepare(const tg_optim *o)
 {
-    const tg_node *g = tg_fresh_grad(s->node);
-    s->u.g = NULL;
-    if (!g) return true;
-    const size_t bytes = tg_value_bytes(s->node), one = (bytes + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN, n = o->loops->n_means;
-    if (n && !s->buffers) {
-        s->bytes = n * one;
-        s->buffers = tg_tape_alloc(o->tape, s->bytes);
-        if (!s->buffers) return false;
+    bool need = false;
+    for (size_t i = 0; i < o->n_states; i++) {
+        tg_optim_state *s = &o->states[i];
+        const tg_node  *g = tg_fresh_grad(s->node);
+        s->u.g = g ? g->data : NULL;
+        need = need || needs_means(o, s);
     }
-    s->n = bytes / tg_dtype_size((tg_dtype)s->node->dtype);
-    s->u.w = s->node->data;
-    s->u.m = s->buffers;
-    s->u.v = n > 1 ? (char *)s->buffers + one : NULL;
-    s->u.g = g->data;
-    return true;
+    return !need || find_room(o);
 }
 
 /* Counts the step of every tensor that has one, and gives it the formula's numbers. The elements to update. */
@@ -165,8 +222,12 @@ static size_t count_step(tg_optim *o)
         tg_optim_state *s = &o->states[i];
         if (!s->u.g) continue;
         if (++s->steps != of) o->rule->numbers(o, of = s->steps, &numbers);
-        numbers.w = s->u.w, numbers.m = s->u.m, numbers.v = s->u.v, numbers.g = s->u.g;
+        const void *g = s->u.g;
         s->u = numbers;
+        s->u.g = g;
+        s->u.w = s->node->data;
+        s->u.m = s->means;
+        s->u.v = o->loops->n_means > 1 ? s->means + mean_bytes(s) : NULL;
         elements += s->n;
     }
     return elements;
@@ -228,9 +289,7 @@ tg_status tg_step(tg_optim *o)
 {
     if (!o) return TG_ERR_NULL;
     const double begin = o->tape->profile ? tg_profile_now() : 0;
-    if (!follow(o)) return TG_ERR_MEMORY;
-    for (size_t i = 0; i < o->n_states; i++)
-        if (!prepare(o, &o->states[i])) return TG_ERR_MEMORY; /* nothing was updated yet, and new buffers are zeros */
+    if (!follow(o) || !prepare(o)) return TG_ERR_MEMORY; /* nothing was updated yet, and new means are zeros */
     update_all(o, count_step(o));
     for (size_t i = 0; i < o->n_states; i++) {
         tg_node *n = o->states[i].node;

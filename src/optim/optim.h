@@ -10,9 +10,9 @@ typedef struct tg_optim_state {
     tg_node  *node;
     uint32_t  gen;
     uint64_t  steps;   /* updates so far; during one, it counts already */
-    void     *buffers; /* the rule's running means, one behind the other; zeros before the first update; NULL: not needed yet */
-    size_t    bytes;   /* of all of them */
     size_t    n;       /* elements */
+    char     *means;   /* m, and one behind the other v; zeros before the first update; NULL: not needed yet */
+    struct tg_optim_room *room; /* they are in */
     tg_update u;       /* of a step; g NULL: not updated in this one */
 } tg_optim_state;
 
