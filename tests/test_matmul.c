@@ -3,6 +3,7 @@
 #include "op_test.h"
 
 #include "../src/kernels/blas.h"
+#include "../src/kernels/kernels.h"
 
 /* ---- the model ---------------------------------------------------------------------------------------------------- */
 
@@ -147,6 +148,34 @@ static void test_nan_is_kept(void **state)
         for (int64_t i = 0; i < n * n; i++) assert_true(isnan(p[i]) && isnan(q[i]));
     }
     tg_tape_free(t);
+}
+
+/* Large enough to be cut over threads: by rows, by columns, by matrices of a batch. BLAS, which a CPU without AVX2 asks, may differ. */
+static void test_threads_do_not_matter(void **state)
+{
+    static const tg_shape pairs[][2] = {
+        {{2, {160, 170}}, {2, {170, 150}}}, {{2, {1000, 200}}, {2, {200, 21}}}, {{2, {21, 200}}, {2, {200, 1000}}}, {{3, {6, 64, 33}}, {3, {6, 33, 64}}}};
+    (void)state;
+    if (tg_isa_best() == TG_ISA_BASE) skip();
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char  *one = NULL;
+        size_t bytes = 0;
+        for (int threads = 1; threads <= 3; threads++) {
+            tg_tape   *t = tg_tape_new(&(tg_tape_options){.threads = threads, .seed = 1});
+            tg_tensor *c = tg_matmul(tg_randn(t, &pairs[i][0]), tg_randn(t, &pairs[i][1]));
+            const void *x = tg_data(c);
+            assert_non_null(x);
+            if (!one) {
+                bytes = (size_t)tg_numel(c) * sizeof(float);
+                one = malloc(bytes);
+                assert_non_null(one);
+                memcpy(one, x, bytes);
+            }
+            assert_memory_equal(x, one, bytes);
+            tg_tape_free(t);
+        }
+        free(one);
+    }
 }
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
@@ -332,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_odd_views),
         cmocka_unit_test(test_slices_of_a_wide_matrix),
         cmocka_unit_test(test_nan_is_kept),
+        cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_same_tensor_twice),
         cmocka_unit_test(test_gemm),

@@ -526,6 +526,38 @@ static void test_release_gives_memory_back(void **state)
     assert_true(b.live == 0);
 }
 
+/* Small tensors share their room; it goes with the last of them, and a large one's with itself. */
+static void test_shared_room(void **state)
+{
+    enum { HUGE = 600000 };
+    (void)state;
+    budget     b = {.calls = -1};
+    tg_tape   *t = budget_tape(&b);
+    tg_tensor *p = param(t, "p", 1), *q = tg_param(t, "q", tg_ones(t, TG_SHAPE(1000))), *r = tg_param(t, "r", tg_ones(t, TG_SHAPE(HUGE)));
+    tg_optim  *o = tg_adam(t, &(tg_adam_options){.lr = 0.1});
+    double     want = 1;
+    for (int step = 0; step < 4; step++) {
+        give_grad(p, 1);
+        if (step < 3) give_grad(q, 1);
+        if (step < 2) give_grad(r, 1);
+        if (step == 2) assert_int_equal(tg_release(r), TG_OK);
+        if (step == 3) assert_int_equal(tg_release(q), TG_OK);
+        const int64_t before = b.live;
+        assert_int_equal(tg_step(o), TG_OK);
+        want -= 0.1 / (1 + 1e-8);
+        assert_values(p, want);
+        if (step < 3) assert_values(q, want);
+        if (step == 2) assert_true(before - b.live >= 2 * HUGE * (int64_t)sizeof(double));
+        tg_reset(t);
+    }
+    assert_int_equal(tg_release(p), TG_OK);
+    const int64_t before = b.live;
+    assert_int_equal(tg_step(o), TG_OK);
+    assert_true(before - b.live >= 2 * 1003 * (int64_t)sizeof(double));
+    tg_tape_free(t);
+    assert_true(b.live == 0);
+}
+
 /* A step that fails for want of memory changes nothing, and the next one does all. */
 static void test_out_of_memory(void **state)
 {
@@ -582,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_lifetimes),
         cmocka_unit_test(test_release_gives_memory_back),
+        cmocka_unit_test(test_shared_room),
         cmocka_unit_test(test_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* products.c - matrix products inside programs: operands described once, when the program is made, and work spread over threads by
- * us: OpenBLAS inside a parallel region stays on its thread, and small products threaded by it only get slower. */
+ * us: our own loops know none, OpenBLAS inside a parallel region stays on its thread. */
 #include "program.h"
 
 #include <omp.h>
@@ -81,7 +81,7 @@ static void run_piece(const product *d, tg_dtype dtype, const char *a, const cha
     tg_gemm(dtype, d->ta, d->tb, i1 - i0, j1 - j0, d->k, 1, a, d->lda, b, d->ldb, add ? 1 : 0, c, d->n);
 }
 
-/* Pieces end at multiples of the micro-kernels' widths. */
+/* Pieces end at whole vectors. */
 static int64_t cut(int64_t size, int part, int parts)
 {
     int64_t at = size * part / parts;

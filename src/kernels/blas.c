@@ -1,12 +1,17 @@
-/* blas.c - the only file that knows cblas.h. Tiny products are loops of our own, products with a vector are GEMVs (four times as fast
- * at 1024 x 1024), the rest are GEMMs. */
+/* blas.c - the only file that knows cblas.h. Most products are ours (gemm.h); long vectors, and what is too large for this CPU's loops,
+ * go to BLAS. */
 #include "blas.h"
 
 #include <cblas.h>
 #include <limits.h>
+#include <math.h>
 
-/* Below this many multiplications a call costs more than the loop: measured 16 ns (AVX-512) to 40 ns (AVX2) for the call. */
-enum { OWN_LOOP = 16 };
+#include "gemm.h"
+
+/* The most multiplications for which our loops are as fast as the best of OpenBLAS's kernels or faster: 1.1 to 2.5 times as fast up to
+ * 64 x 64 x 64, on a par from 256 x 256 x 256 on. With a vector there is nothing to keep in registers. */
+static const double own_most[TG_NISAS] = {[TG_ISA_BASE] = 1 << 13, [TG_ISA_AVX2] = 1 << 27, [TG_ISA_AVX512] = HUGE_VAL};
+enum { OWN_VECTOR = 1 << 10 };
 
 typedef struct product {
     bool        ta, tb;
@@ -26,8 +31,26 @@ void tg_blas_warm_up(void)
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, DEPTH, 1, zeros, DEPTH, zeros, SIDE, 0, c, SIDE);
 }
 
-/* C = beta C, C being unreadable when beta = 0; then C += alpha op(A) op(B) for few elements. */
-#define PRODUCT(SUFFIX, T, GEMM, GEMV)                                                                                 \
+/* A column C = A b is done as the row C^T = b^T A^T, along which vectors lie. */
+static void run_own(const tg_gemm_loops *l, tg_dtype dtype, const product *p)
+{
+    tg_gemm_call d = {.m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->ta ? 1 : p->lda, .a_col = p->ta ? p->lda : 1, .b = p->b,
+                      .ldb = p->ldb, .tb = p->tb, .c = p->c, .ldc = p->ldc, .alpha = p->alpha, .beta = p->beta};
+    if (p->n == 1 && p->ldc == 1) {
+        d.m = 1, d.n = p->m;
+        d.a = p->b, d.a_row = 0, d.a_col = p->tb ? 1 : p->ldb;
+        d.b = p->a, d.ldb = p->lda, d.tb = !p->ta;
+    }
+    if (p->k == 0) { /* there may be no A and no B */
+        d.a = d.b = p->c;
+        d.a_row = d.a_col = d.ldb = 0;
+    }
+    (dtype == TG_F32 ? l->f32 : l->f64)(&d);
+}
+
+/* With a vector: C = beta C, C being unreadable when beta = 0, then C += alpha op(A) op(B). GEMVs are four times as fast as GEMMs at
+ * 1024 x 1024. */
+#define BLAS(SUFFIX, T, GEMM, GEMV)                                                                                    \
     static void scale_##SUFFIX(const product *p)                                                                      \
     {                                                                                                                  \
         T *c = p->c, beta = (T)p->beta;                                                                                \
@@ -37,27 +60,12 @@ void tg_blas_warm_up(void)
                 *at = p->beta == 0 ? 0 : *at * beta;                                                                   \
             }                                                                                                          \
     }                                                                                                                  \
-    static void loop_##SUFFIX(const product *p)                                                                       \
-    {                                                                                                                  \
-        const T        *a = p->a, *b = p->b, alpha = (T)p->alpha;                                                      \
-        const ptrdiff_t ai = p->ta ? 1 : p->lda, ak = p->ta ? p->lda : 1;                                              \
-        const ptrdiff_t bk = p->tb ? 1 : p->ldb, bj = p->tb ? p->ldb : 1;                                              \
-        for (int i = 0; i < p->m; i++)                                                                                 \
-            for (int j = 0; j < p->n; j++) {                                                                           \
-                T sum = 0;                                                                                             \
-                for (int k = 0; k < p->k; k++) sum += a[i * ai + k * ak] * b[k * bk + j * bj];                         \
-                ((T *)p->c)[(ptrdiff_t)i * p->ldc + j] += alpha * sum;                                                 \
-            }                                                                                                          \
-    }                                                                                                                  \
-    static void run_##SUFFIX(const product *p)                                                                        \
+    static void blas_##SUFFIX(const product *p)                                                                       \
     {                                                                                                                  \
         const CBLAS_TRANSPOSE ta = p->ta ? CblasTrans : CblasNoTrans, tb = p->tb ? CblasTrans : CblasNoTrans;          \
         const T               alpha = (T)p->alpha, beta = (T)p->beta;                                                  \
-        const bool            loop = p->k == 0 || (int64_t)p->m * p->n <= OWN_LOOP / p->k;                             \
-        if (loop || p->n == 1 || p->m == 1) scale_##SUFFIX(p);                                                         \
-        if (loop)                                                                                                      \
-            loop_##SUFFIX(p);                                                                                          \
-        else if (p->n == 1) /* c = op(A) b */                                                                          \
+        if (p->n == 1 || p->m == 1) scale_##SUFFIX(p);                                                                 \
+        if (p->n == 1) /* c = op(A) b */                                                                               \
             GEMV(CblasRowMajor, ta, p->ta ? p->k : p->m, p->ta ? p->m : p->k, alpha, p->a, p->lda, p->b,               \
                  p->tb ? 1 : p->ldb, 1, p->c, p->ldc);                                                                 \
         else if (p->m == 1) /* c^T = op(B)^T a^T */                                                                    \
@@ -66,8 +74,8 @@ void tg_blas_warm_up(void)
         else                                                                                                           \
             GEMM(CblasRowMajor, ta, tb, p->m, p->n, p->k, alpha, p->a, p->lda, p->b, p->ldb, beta, p->c, p->ldc);      \
     }
-PRODUCT(f32, float, cblas_sgemm, cblas_sgemv)
-PRODUCT(f64, double, cblas_dgemm, cblas_dgemv)
+BLAS(f32, float, cblas_sgemm, cblas_sgemv)
+BLAS(f64, double, cblas_dgemm, cblas_dgemv)
 
 static bool fits(int64_t size) { return size >= 0 && size <= INT_MAX; }
 static bool is_leading(int64_t ld, int64_t row) { return ld >= 1 && ld >= row && ld <= INT_MAX; }
@@ -82,8 +90,11 @@ tg_status tg_gemm(tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m,
     if (!c || (k > 0 && (!a || !b))) return TG_ERR_NULL;
     const product p = {.ta = transpose_a, .tb = transpose_b, .m = (int)m, .n = (int)n, .k = (int)k, .alpha = alpha, .beta = beta,
                        .a = a, .b = b, .c = c, .lda = (int)lda, .ldb = (int)ldb, .ldc = (int)ldc};
-    if (dtype == TG_F32) run_f32(&p);
-    else run_f64(&p);
+    const tg_isa isa = tg_isa_best();
+    const double work = (double)m * (double)n * (double)k;
+    if (work <= (m == 1 || n == 1 ? OWN_VECTOR : own_most[isa])) run_own(tg_isa_gemm(isa), dtype, &p);
+    else if (dtype == TG_F32) blas_f32(&p);
+    else blas_f64(&p);
     return TG_OK;
 }
 

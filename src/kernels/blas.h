@@ -1,4 +1,4 @@
-/* blas.h - the one door to BLAS: matrix products with every argument checked, since BLAS itself only prints what is wrong. */
+/* blas.h - the one door to matrix products, our own and BLAS's, with every argument checked: BLAS itself only prints what is wrong. */
 #ifndef TG_BLAS_H
 #define TG_BLAS_H
 

@@ -9,14 +9,78 @@
 /* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
 enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
 
+/* ---- room for running means ---------------------------------------------------------------------------------------- */
+
+/* One allocation. Small tensors that come to their first step together share one: a few large pages are read faster than many small. */
+typedef struct tg_optim_room {
+    size_t bytes, users;
+} tg_optim_room;
+
+enum { LARGE_ROOM = 4 << 20, PAGE = 2 << 20 }; /* from so many bytes on the heap asks for large pages; such a tensor has a room of its own */
+
+static size_t mean_bytes(const tg_optim_state *s) { return (tg_value_bytes(s->node) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN; }
+
+static bool needs_means(const tg_optim *o, const tg_optim_state *s) { return s->u.g && !s->means && o->loops->n_means; }
+
+static size_t room_align(size_t bytes) { return bytes < LARGE_ROOM ? TG_ALIGN : PAGE; }
+
+static tg_optim_room *new_room(const tg_optim *o, size_t bytes, size_t users)
+{
+    const size_t   all = sizeof(tg_optim_room) + room_align(bytes) + bytes;
+    tg_optim_room *r = tg_tape_alloc(o->tape, all);
+    if (r) *r = (tg_optim_room){.bytes = all, .users = users};
+    return r;
+}
+
+static char *room_data(tg_optim_room *r, size_t bytes)
+{
+    char *p = (char *)(r + 1);
+    return p + (-(uintptr_t)p & (room_align(bytes) - 1));
+}
+
+static void leave_room(const tg_optim *o, tg_optim_state *s)
+{
+    if (s->room && --s->room->users == 0) tg_tape_free_bytes(o->tape, s->room, s->room->bytes);
+    s->room = NULL;
+    s->means = NULL;
+}
+
+/* Room for the means of all tensors that have their first step now. */
+static bool find_room(const tg_optim *o)
+{
+    size_t shared = 0, users = 0;
+    for (size_t i = 0; i < o->n_states; i++) {
+        tg_optim_state *s = &o->states[i];
+        if (!needs_means(o, s)) continue;
+        const size_t bytes = o->loops->n_means * mean_bytes(s);
+        if (bytes < LARGE_ROOM) {
+            shared += bytes;
+            users++;
+        } else {
+            if (!(s->room = new_room(o, bytes, 1))) return false;
+            s->means = room_data(s->room, bytes);
+        }
+    }
+    if (!users) return true;
+    tg_optim_room *room = new_room(o, shared, users);
+    char          *at = room ? room_data(room, shared) : NULL;
+    for (size_t i = 0; room && i < o->n_states; i++) {
+        tg_optim_state *s = &o->states[i];
+        if (!needs_means(o, s)) continue;
+        s->room = room;
+        s->means = at;
+        at += o->loops->n_means * mean_bytes(s);
+    }
+    return room != NULL;
+}
+
 /* ---- which tensors ------------------------------------------------------------------------------------------------ */
 
 static bool is_live(const tg_optim_state *s) { return s->node->gen == s->gen && (s->node->flags & TG_N_KEPT); }
 
-static void free_buffers(const tg_optim *o, tg_optim_state *s)
+static tg_optim_state state_of(tg_node *n)
 {
-    if (s->buffers) tg_tape_free_bytes(o->tape, s->buffers, s->bytes);
-    s->buffers = NULL;
+    return (tg_optim_state){.node = n, .gen = n->gen, .n = (size_t)tg_node_numel(n)};
 }
 
 /* Leaves out what was released and takes in parameters made since. The tape keeps its parameters in the order they were made, so what
@@ -27,14 +91,14 @@ static bool follow(tg_optim *o)
     size_t   n = 0;
     for (size_t i = 0; i < o->n_states; i++) {
         if (is_live(&o->states[i])) o->states[n++] = o->states[i];
-        else free_buffers(o, &o->states[i]);
+        else leave_room(o, &o->states[i]);
     }
     o->n_states = n;
     if (o->listed) return true;
     if (!TG_GROW(t, o->states, o->cap_states, t->n_params)) return false;
     for (; o->n_states < t->n_params; o->n_states++) {
         tg_node *p = t->params[o->n_states];
-        o->states[o->n_states] = (tg_optim_state){.node = p, .gen = p->gen};
+        o->states[o->n_states] = state_of(p);
     }
     return true;
 }
@@ -75,7 +139,7 @@ static bool take_list(tg_optim *o, tg_tensor *const *params, int n)
                 tg_fail_on(o->tape, TG_ERR_ARG, o->rule->name, "params[%d] and params[%d] are the same tensor", k, i);
                 return false;
             }
-        o->states[o->n_states++] = (tg_optim_state){.node = node, .gen = node->gen};
+        o->states[o->n_states++] = state_of(node);
     }
     return true;
 }
@@ -85,7 +149,7 @@ static bool take_list(tg_optim *o, tg_tensor *const *params, int n)
 static void free_optim(tg_owned *owned)
 {
     tg_optim *o = (tg_optim *)owned;
-    for (size_t i = 0; i < o->n_states; i++) free_buffers(o, &o->states[i]);
+    for (size_t i = 0; i < o->n_states; i++) leave_room(o, &o->states[i]);
     tg_heap_free(&o->tape->heap, o->states, o->cap_states * sizeof *o->states);
     tg_tape_free_bytes(o->tape, o, sizeof *o);
 }
@@ -96,6 +160,7 @@ tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tens
     if (!o) return NULL;
     o->tape = t;
     o->rule = rule;
+    o->loops = tg_fast_update(rule->kind);
     o->lr = lr;
     o->owned.free = free_optim;
     if ((params || n_params) && !take_list(o, params, n_params)) {
@@ -134,26 +199,47 @@ double tg_lr(const tg_optim *o) { return o ? o->lr : (double)NAN; }
 
 /* ---- a step ------------------------------------------------------------------------------------------------------- */
 
-/* Points the state at its memory for a step, making room for its buffers the first time. */
-static bool prepare(const tg_optim *o, tg_optim_state *s)
+/* Points the tensors that have a gradient at it, and makes room for their means. */
+static bool prepare(const tg_optim *o)
 {
-    const tg_node *g = tg_fresh_grad(s->node);
-    s->g = NULL;
-    if (!g) return true;
-    size_t one = (tg_value_bytes(s->node) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN, n = o->rule->n_buffers;
-    if (n && !s->buffers) {
-        s->bytes = n * one;
-        s->buffers = tg_tape_alloc(o->tape, s->bytes);
-        if (!s->buffers) return false;
+    bool need = false;
+    for (size_t i = 0; i < o->n_states; i++) {
+        tg_optim_state *s = &o->states[i];
+        const tg_node  *g = tg_fresh_grad(s->node);
+        s->u.g = g ? g->data : NULL;
+        need = need || needs_means(o, s);
     }
-    s->w = s->node->data;
-    s->m = s->buffers;
-    s->v = n > 1 ? (char *)s->buffers + one : NULL;
-    s->g = g->data;
-    return true;
+    return !need || find_room(o);
 }
 
-static size_t chunks(const tg_optim_state *s) { return s->g ? ((size_t)tg_node_numel(s->node) + CHUNK - 1) / CHUNK : 0; }
+/* Counts the step of every tensor that has one, and gives it the formula's numbers. The elements to update. */
+static size_t count_step(tg_optim *o)
+{
+    tg_update numbers = {0};
+    uint64_t  of = 0; /* steps; most tensors have made as many */
+    size_t    elements = 0;
+    for (size_t i = 0; i < o->n_states; i++) {
+        tg_optim_state *s = &o->states[i];
+        if (!s->u.g) continue;
+        if (++s->steps != of) o->rule->numbers(o, of = s->steps, &numbers);
+        const void *g = s->u.g;
+        s->u = numbers;
+        s->u.g = g;
+        s->u.w = s->node->data;
+        s->u.m = s->means;
+        s->u.v = o->loops->n_means > 1 ? s->means + mean_bytes(s) : NULL;
+        elements += s->n;
+    }
+    return elements;
+}
+
+static void update(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to)
+{
+    if (s->node->dtype == TG_F32) o->loops->f32(&s->u, from, to);
+    else o->loops->f64(&s->u, from, to);
+}
+
+static size_t chunks(const tg_optim_state *s) { return s->u.g ? (s->n + CHUNK - 1) / CHUNK : 0; }
 
 /* Updates chunks first … last-1, counted through all tensors of this step. */
 static void update_chunks(const tg_optim *o, size_t first, size_t last)
@@ -162,27 +248,21 @@ static void update_chunks(const tg_optim *o, size_t first, size_t last)
     for (size_t i = 0; i < o->n_states && before < last; i++) {
         const tg_optim_state *s = &o->states[i];
         size_t                n = chunks(s), k = first > before ? first - before : 0, end = last - before < n ? last - before : n;
-        if (k < end) {
-            size_t size = (size_t)tg_node_numel(s->node), to = end * CHUNK < size ? end * CHUNK : size;
-            if (s->node->dtype == TG_F32) o->rule->update_f32(o, s, k * CHUNK, to);
-            else o->rule->update_f64(o, s, k * CHUNK, to);
-        }
+        if (k < end) update(o, s, k * CHUNK, end * CHUNK < s->n ? end * CHUNK : s->n);
         before += n;
     }
 }
 
-static void update_all(const tg_optim *o)
+static void update_all(const tg_optim *o, size_t elements)
 {
-    size_t total = 0, elements = 0;
-    for (size_t i = 0; i < o->n_states; i++) {
-        total += chunks(&o->states[i]);
-        if (o->states[i].g) elements += (size_t)tg_node_numel(o->states[i].node);
-    }
-    int threads = o->tape->threads ? o->tape->threads : omp_get_max_threads();
+    const int threads = o->tape->threads ? o->tape->threads : omp_get_max_threads();
+    size_t    total = 0;
     if (elements < SMALL || threads < 2) {
-        update_chunks(o, 0, total);
+        for (size_t i = 0; i < o->n_states; i++)
+            if (o->states[i].u.g) update(o, &o->states[i], 0, o->states[i].n);
         return;
     }
+    for (size_t i = 0; i < o->n_states; i++) total += chunks(&o->states[i]);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int part = 0; part < PARTS; part++)
         update_chunks(o, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS);
@@ -191,13 +271,13 @@ static void update_all(const tg_optim *o)
 /* Every rule reads w, g and its buffers, and writes w and its buffers. */
 static void tell_profile(const tg_optim *o, double begin)
 {
-    const int64_t buffers = (int64_t)o->rule->n_buffers;
+    const int64_t buffers = (int64_t)o->loops->n_means;
     tg_work       w = {0};
     tg_figure     tensors = {"tensors", 0};
     for (size_t i = 0; i < o->n_states; i++) {
-        if (!o->states[i].g) continue;
+        if (!o->states[i].u.g) continue;
         const int64_t bytes = (int64_t)tg_value_bytes(o->states[i].node);
-        w.elements += tg_node_numel(o->states[i].node);
+        w.elements += (int64_t)o->states[i].n;
         w.read += (2 + buffers) * bytes;
         w.written += (1 + buffers) * bytes;
         tensors.value++;
@@ -209,14 +289,11 @@ tg_status tg_step(tg_optim *o)
 {
     if (!o) return TG_ERR_NULL;
     const double begin = o->tape->profile ? tg_profile_now() : 0;
-    if (!follow(o)) return TG_ERR_MEMORY;
-    for (size_t i = 0; i < o->n_states; i++)
-        if (!prepare(o, &o->states[i])) return TG_ERR_MEMORY; /* nothing was updated yet, and new buffers are zeros */
-    for (size_t i = 0; i < o->n_states; i++) o->states[i].steps += o->states[i].g != NULL;
-    update_all(o);
+    if (!follow(o) || !prepare(o)) return TG_ERR_MEMORY; /* nothing was updated yet, and new means are zeros */
+    update_all(o, count_step(o));
     for (size_t i = 0; i < o->n_states; i++) {
         tg_node *n = o->states[i].node;
-        if (!o->states[i].g) continue;
+        if (!o->states[i].u.g) continue;
         n->grad->flags |= TG_N_USED;
         tg_mark_written(n);
     }

@@ -3,31 +3,32 @@
 #define TG_OPTIM_H
 
 #include "../graph/graph.h"
+#include "../kernels/update.h"
 
 /* One tensor under an optimizer. Node and generation together name it: a released tensor's slot may hold another one by now. */
 typedef struct tg_optim_state {
-    tg_node *node;
-    uint32_t gen;
-    uint64_t steps;   /* updates so far; during one, it counts already */
-    void    *buffers; /* the rule's running means, one behind the other; zeros before the first update; NULL: not needed yet */
-    size_t   bytes;   /* of all of them */
-    void    *w, *m, *v;
-    const void *g; /* during a step; NULL: not updated in this one */
+    tg_node  *node;
+    uint32_t  gen;
+    uint64_t  steps;   /* updates so far; during one, it counts already */
+    size_t    n;       /* elements */
+    char     *means;   /* m, and one behind the other v; zeros before the first update; NULL: not needed yet */
+    struct tg_optim_room *room; /* they are in */
+    tg_update u;       /* of a step; g NULL: not updated in this one */
 } tg_optim_state;
 
-/* How one kind of optimizer updates elements from … to-1 of w, given g and its m and v. */
+/* A kind of optimizer: a formula of updates.def, and the numbers that are in it at a tensor's step number `steps`, counted from 1. */
 typedef struct tg_optim_rule {
-    const char *name;      /* of the public function that makes it */
-    size_t      n_buffers; /* 0, m, or m and v */
-    void (*update_f32)(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to);
-    void (*update_f64)(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to);
+    const char    *name; /* of the public function that makes it */
+    tg_update_kind kind;
+    void (*numbers)(const tg_optim *o, uint64_t steps, tg_update *u);
 } tg_optim_rule;
 
 struct tg_optim {
-    tg_owned             owned; /* first: the tape frees its optimizers through it */
-    tg_tape             *tape;
-    const tg_optim_rule *rule;
-    double               lr;
+    tg_owned               owned; /* first: the tape frees its optimizers through it */
+    tg_tape               *tape;
+    const tg_optim_rule   *rule;
+    const tg_update_loops *loops; /* of the rule, for this CPU */
+    double                 lr;
     union {
         tg_sgd_options  sgd;
         tg_adam_options adam;

@@ -3,51 +3,19 @@
 
 #include <math.h>
 
-/* d = g + weight_decay w */
-#define DECAYED(i) (decay ? g[i] + wd * w[i] : g[i])
+/* The first step of a tensor takes all of its gradient. */
+static void sgd_numbers(const tg_optim *o, uint64_t steps, tg_update *u)
+{
+    const tg_sgd_options *s = &o->with.sgd;
+    u->lr = o->lr;
+    u->decay = s->weight_decay;
+    u->keep = s->momentum;
+    u->take = steps == 1 ? 1 : 1 - s->dampening;
+}
 
-/* w -= lr d */
-#define DEFINE_PLAIN(T, NAME)                                                              \
-    static void NAME(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to)   \
-    {                                                                                      \
-        T *restrict       w = s->w;                                                        \
-        const T *restrict g = s->g;                                                        \
-        const T           lr = (T)o->lr, wd = (T)o->with.sgd.weight_decay;                 \
-        const bool        decay = o->with.sgd.weight_decay != 0;                           \
-        for (size_t i = from; i < to; i++) w[i] -= lr * DECAYED(i);                        \
-    }
-
-/* m = keep m + take d, where the first step takes all of d; w -= lr m, or lr (d + momentum m) */
-#define DEFINE_MOMENTUM(T, NAME)                                                           \
-    static void NAME(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to)   \
-    {                                                                                      \
-        T *restrict       w = s->w, *restrict m = s->m;                                    \
-        const T *restrict g = s->g;                                                        \
-        const T           lr = (T)o->lr, wd = (T)o->with.sgd.weight_decay;                 \
-        const T           keep = (T)o->with.sgd.momentum;                                  \
-        const T           take = s->steps == 1 ? (T)1 : (T)(1 - o->with.sgd.dampening);    \
-        const bool        decay = o->with.sgd.weight_decay != 0;                           \
-        if (o->with.sgd.nesterov)                                                          \
-            for (size_t i = from; i < to; i++) {                                           \
-                const T d = DECAYED(i);                                                    \
-                m[i] = keep * m[i] + take * d;                                             \
-                w[i] -= lr * (d + keep * m[i]);                                            \
-            }                                                                              \
-        else                                                                               \
-            for (size_t i = from; i < to; i++) {                                           \
-                m[i] = keep * m[i] + take * DECAYED(i);                                    \
-                w[i] -= lr * m[i];                                                         \
-            }                                                                              \
-    }
-
-DEFINE_PLAIN(float, plain_f32)
-DEFINE_PLAIN(double, plain_f64)
-DEFINE_MOMENTUM(float, momentum_f32)
-DEFINE_MOMENTUM(double, momentum_f64)
-
-static const tg_optim_rule plain = {.name = "tg_sgd", .update_f32 = plain_f32, .update_f64 = plain_f64};
-static const tg_optim_rule with_momentum = {
-    .name = "tg_sgd", .n_buffers = 1, .update_f32 = momentum_f32, .update_f64 = momentum_f64};
+static const tg_optim_rule plain = {.name = "tg_sgd", .kind = TG_UPDATE_sgd, .numbers = sgd_numbers};
+static const tg_optim_rule momentum = {.name = "tg_sgd", .kind = TG_UPDATE_momentum, .numbers = sgd_numbers};
+static const tg_optim_rule nesterov = {.name = "tg_sgd", .kind = TG_UPDATE_nesterov, .numbers = sgd_numbers};
 
 static bool check(tg_tape *t, const tg_sgd_options *o)
 {
@@ -69,7 +37,8 @@ tg_optim *tg_sgd(tg_tape *t, const tg_sgd_options *options)
     if (!t) return NULL;
     if (o.lr == 0) o.lr = 0.01;
     if (!check(t, &o)) return NULL;
-    tg_optim *opt = tg_optim_new(t, o.momentum > 0 ? &with_momentum : &plain, o.lr, o.params, o.n_params);
+    const tg_optim_rule *rule = o.nesterov ? &nesterov : o.momentum > 0 ? &momentum : &plain;
+    tg_optim            *opt = tg_optim_new(t, rule, o.lr, o.params, o.n_params);
     if (opt) opt->with.sgd = o;
     return opt;
 }

@@ -1,0 +1,99 @@
+/* gemm_loops.h - the products of one instruction set: included by gemm_base.c, gemm_avx2.c and gemm_avx512.c, which define GEMM_TABLE (the
+ * table to make) and VECTOR_SIZE (bytes). gemm_tile.h has them for one dtype. */
+#include "gemm.h"
+
+#include <string.h>
+
+#if VECTOR_SIZE > 16
+#include <immintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* Tiles of C of TILE_ROWS rows and up to TILE_VECS vectors stay in registers. Of k so many elements at a time that a panel of B stays in the
+ * first cache and what A has beside it, in TALL rows, in the second. */
+#if VECTOR_SIZE == 64
+#define TILE_ROWS(VECS) ((VECS) == 1 ? 12 : 8)
+#define TILE_VECS       3
+#else
+#define TILE_ROWS(VECS) ((VECS) == 1 ? 10 : 6)
+#define TILE_VECS       2
+#endif
+enum { DEEP = 256, TALL = 512, PACK_LEAST = 32 /* rows of C for which it pays to copy B */ };
+
+/* A vector of zeros but for the first n lanes, and back; n in 1 … lanes. */
+#if VECTOR_SIZE == 64
+#define SOME(N, LANES)              ((uint16_t)((1u << (N)) - 1))
+#define LOAD_SOME_f32(P, N)         _mm512_maskz_loadu_ps(SOME(N, 16), P)
+#define LOAD_SOME_f64(P, N)         _mm512_maskz_loadu_pd((__mmask8)SOME(N, 8), P)
+#define STORE_SOME_f32(P, V, N)     _mm512_mask_storeu_ps(P, SOME(N, 16), V)
+#define STORE_SOME_f64(P, V, N)     _mm512_mask_storeu_pd(P, (__mmask8)SOME(N, 8), V)
+#define SPLAT_f32                   _mm512_set1_ps
+#define SPLAT_f64                   _mm512_set1_pd
+#define MUL_ADD_f32                 _mm512_fmadd_ps
+#define MUL_ADD_f64                 _mm512_fmadd_pd
+#elif VECTOR_SIZE == 32
+static const int32_t some[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+#define SOME(N, LANES)              _mm256_loadu_si256((const __m256i *)(const void *)(some + 8 - (N) * (8 / (LANES))))
+#define LOAD_SOME_f32(P, N)         _mm256_maskload_ps(P, SOME(N, 8))
+#define LOAD_SOME_f64(P, N)         _mm256_maskload_pd(P, SOME(N, 4))
+#define STORE_SOME_f32(P, V, N)     _mm256_maskstore_ps(P, SOME(N, 8), V)
+#define STORE_SOME_f64(P, V, N)     _mm256_maskstore_pd(P, SOME(N, 4), V)
+#define SPLAT_f32                   _mm256_set1_ps
+#define SPLAT_f64                   _mm256_set1_pd
+#define MUL_ADD_f32                 _mm256_fmadd_ps
+#define MUL_ADD_f64                 _mm256_fmadd_pd
+#else
+#define SPLAT_f32(X)                ((vec_f32){(X), (X), (X), (X)})
+#define SPLAT_f64(X)                ((vec_f64){(X), (X)})
+#define MUL_ADD_f32(A, B, D)        ((A) * (B) + (D))
+#define MUL_ADD_f64(A, B, D)        ((A) * (B) + (D))
+#endif
+
+#define SPLAT      F(SPLAT)
+#define MUL_ADD    F(MUL_ADD)
+#define LOAD_SOME  F(LOAD_SOME)
+#define STORE_SOME F(STORE_SOME)
+
+/* The lanes of two vectors in turns, of their lower and their upper halves. */
+#define JOIN(A, B)      JOIN_(A, B)
+#define JOIN_(A, B)     A##B
+#define LOW(N, X, Y)    __builtin_shufflevector(X, Y, JOIN(LOW_, N))
+#define HIGH(N, X, Y)   __builtin_shufflevector(X, Y, JOIN(HIGH_, N))
+#define LOW_2           0, 2
+#define HIGH_2          1, 3
+#define LOW_4           0, 4, 1, 5
+#define HIGH_4          2, 6, 3, 7
+#define LOW_8           0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH_8          4, 12, 5, 13, 6, 14, 7, 15
+#define LOW_16          0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH_16         8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+
+#if VECTOR_SIZE == 64
+#define N_f32 16
+#define N_f64 8
+#elif VECTOR_SIZE == 32
+#define N_f32 8
+#define N_f64 4
+#else
+#define N_f32 4
+#define N_f64 2
+#endif
+
+#define T       float
+#define LANES   N_f32
+#define F(NAME) JOIN(NAME, _f32)
+#include "gemm_tile.h"
+
+#define T       double
+#define LANES   N_f64
+#define F(NAME) JOIN(NAME, _f64)
+#include "gemm_tile.h"
+
+const tg_gemm_loops GEMM_TABLE = {.f32 = gemm_f32, .f64 = gemm_f64};
