@@ -154,7 +154,11 @@ static void test_nan_is_kept(void **state)
 static void test_threads_do_not_matter(void **state)
 {
     static const tg_shape pairs[][2] = {
-        {{2, {160, 170}}, {2, {170, 150}}}, {{2, {1000, 200}}, {2, {200, 21}}}, {{2, {21, 200}}, {2, {200, 1000}}}, {{3, {6, 64, 33}}, {3, {6, 33, 64}}}};
+        {{2, {160, 170}}, {2, {170, 150}}},
+        {{2, {1000, 200}}, {2, {200, 21}}},
+        {{2, {21, 200}}, {2, {200, 1000}}},
+        {{3, {6, 64, 33}}, {3, {6, 33, 64}}},
+    };
     (void)state;
     if (tg_isa_best() == TG_ISA_BASE) skip();
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {

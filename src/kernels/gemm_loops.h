@@ -16,8 +16,8 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* Tiles of C of TILE_ROWS rows and up to TILE_VECS vectors stay in registers. Of k so many elements at a time that a panel of B stays in the
- * first cache and what A has beside it, in TALL rows, in the second. */
+/* Tiles of C of TILE_ROWS rows and up to TILE_VECS vectors stay in registers. Of k so many elements at a time that a panel of B stays in
+ * the first cache and what A has beside it, in TALL rows, in the second. */
 #if VECTOR_SIZE == 64
 #define TILE_ROWS(VECS) ((VECS) == 1 ? 12 : 8)
 #define TILE_VECS       3

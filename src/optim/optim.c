@@ -16,7 +16,8 @@ typedef struct tg_optim_room {
     size_t bytes, users;
 } tg_optim_room;
 
-enum { LARGE_ROOM = 4 << 20, PAGE = 2 << 20 }; /* from so many bytes on the heap asks for large pages; such a tensor has a room of its own */
+/* From so many bytes on the heap asks for large pages; a tensor with such means has a room of its own. */
+enum { LARGE_ROOM = 4 << 20, PAGE = 2 << 20 };
 
 static size_t mean_bytes(const tg_optim_state *s) { return (tg_value_bytes(s->node) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN; }
 
