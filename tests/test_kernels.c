@@ -327,7 +327,7 @@ static void accuracy_f64(void **state)
     if (more == one) skip(); /* valgrind computes long double as double */
     const int n = thoroughness();
     for (size_t k = 0; k < COUNT(functions); k++) {
-        const worst w = worst_f64(&functions[k], n ? 100000 / (uint64_t)n + 1 : 30);
+        const worst w = worst_f64(&functions[k], n ? 20000 / (uint64_t)n + 1 : 30);
         if (n) print_row(&functions[k], "f64", &w);
         check_row(&functions[k], &w, functions[k].limit64 + (n ? 1 : 0));
     }
@@ -353,7 +353,7 @@ static void accuracy_pow(void **state)
     static double x[BLOCK], y[BLOCK], z[BLOCK];
     const volatile long double one = 1, more = one + LDBL_EPSILON;
     const bool                 f64 = more != one; /* as in accuracy_f64 */
-    const int                  n = thoroughness(), blocks = n ? 100000 / n + 1 : 100;
+    const int                  n = thoroughness(), blocks = n ? 20000 / n + 1 : 100;
     uint64_t                   seed = 7;
     worst                      w32 = {{0}, {0}}, w64 = {{0}, {0}};
     const function             row = {&tg_op_pow, NULL, NULL, 0.6, 2, NULL, NULL};
@@ -650,8 +650,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choice),       cmocka_unit_test(special_values),  cmocka_unit_test(exact_values), cmocka_unit_test(places),
-        cmocka_unit_test(trig_neighbours), cmocka_unit_test(tiles),        cmocka_unit_test(accuracy_pow), cmocka_unit_test(accuracy_f64),
-        cmocka_unit_test(accuracy_f32),
+        cmocka_unit_test(trig_neighbours), cmocka_unit_test(tiles),        cmocka_unit_test(accuracy_pow), cmocka_unit_test(accuracy_f32),
+        cmocka_unit_test(accuracy_f64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

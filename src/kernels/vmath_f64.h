@@ -125,7 +125,7 @@ INLINE double pow_f64(double x, double y)
     double         dl;
     const double   l = log_pair_f64(ax, &dl), ln = ax < INFINITY ? l : ax, v = y * (ax == 0 ? -INFINITY : ln);
     const double   dv = magnitude_f64(v) < 750 ? FMA(y, dl, rest_f64(y, l, v)) : 0, top = v > 750 ? 750 : v;
-    const double   p = exp_of_f64(top < -750 ? -750 : top, dv);
+    const double   p = exp_of_f64(top < -750 ? -750 : top, -dv);
     const double   d = ay > 0x1p54 ? 0x1p54 : ay, half = 0.5 * d; /* all above 2^53 are even */
     const int      whole = (d >= 0x1p52) | (d + 0x1p52 - 0x1p52 == d), odd = whole & (half + 0x1p52 - 0x1p52 != half);
     const uint64_t sign = odd ? bits_f64(x) & bits_f64(-0.0) : 0;
