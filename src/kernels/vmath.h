@@ -90,7 +90,7 @@ INLINE T F(log)(T x)
     const U   u    = F(bits)(xs) - SQRT_HALF_BITS;
     const T   e    = F(exponent)(u) - (tiny ? C(MANTISSA) : 0);
     const T   y    = F(log_of)(F(fraction)(u) - 1, e), end = x * C(INFINITY) + C(INFINITY);
-    const T   z    = (x >= 0) & (x < C(INFINITY)) ? y : end;
+    const T   z    = ((x >= 0) & (x < C(INFINITY))) ? y : end;
     return x == 0 ? C(-INFINITY) : z;
 }
 
@@ -103,7 +103,7 @@ INLINE T F(log1p)(T x)
     const T s = F(number)(((U)BIAS << MANTISSA) - (u & ~(((U)1 << MANTISSA) - 1)));
     const T m = F(fraction)(u) - 1, near = FMA(x, s, s - 1), f = e > MANTISSA + 1 ? m : near;
     const T y = F(log_of)(f, e), end = v * C(INFINITY) + C(INFINITY);
-    const T z = (v >= 0) & (v < C(INFINITY)) ? y : end;
+    const T z = ((v >= 0) & (v < C(INFINITY))) ? y : end;
     return v == 0 ? C(-INFINITY) : z;
 }
 
