@@ -109,7 +109,7 @@ oracle: $B/tests/oracle/driver
 bench: benches $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
 	@BUILD='$B' bench/compare $(BENCH)
 
-# The table of docs/accuracy.md: every float, and many doubles. Some ten minutes of two processors.
+# The table of docs/accuracy.md: every float, and many doubles. About half an hour of one processor.
 ulp: $B/tests/test_kernels
 	TAPEGRAD_ULP=1 $<
 
