@@ -31,6 +31,8 @@ ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
 %_avx2.o:   SPECIAL := -mavx2 -mfma
 %_avx512.o: SPECIAL := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 endif
+# Unrolls the loops of a few instructions alone, which would else wait for their own counting.
+%loops_base.o %loops_avx2.o %loops_avx512.o: SPECIAL += $(if $(CLANG),,-funroll-loops --param max-unrolled-insns=48)
 # A yardstick for this machine, in no library. Compiled so and not linked so: that would flush the whole program's subnormals to zero.
 # (clang 14 leaves exp scalar there: a limit with exp in it is a limit with gcc only.)
 %bench/limits.o: SPECIAL := -O3 -march=native -mprefer-vector-width=512 -ffast-math $(if $(CLANG),-fveclib=libmvec -Wno-pass-failed)
@@ -50,7 +52,7 @@ TEST_X   := $(patsubst %,$B/tests/%,$(filter-out %.sh,$(TESTS)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check demo demos bench benches performance steady oracle asan tsan valgrind ops-table install format clean
+.PHONY: all lib check demo demos bench benches ulp performance steady oracle asan tsan valgrind ops-table install format clean
 .SECONDARY:
 
 all: lib
@@ -115,6 +117,10 @@ performance: bench
 # Allocations and page faults in 1,000 steps of each workload.
 steady: COMPARE := --rounds 0 --steady
 steady: bench
+
+# The table of docs/accuracy.md: every float, and many doubles. About half an hour of one processor.
+ulp: $B/tests/test_kernels
+	TAPEGRAD_ULP=1 $<
 
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan

@@ -42,6 +42,11 @@ double bench_digest(tg_tensor *t);
 /* Prints what recording, computing and differentiating costs per op, for chains of 1,000 to 1,000,000 ops. false after an error. */
 bool bench_chains(int threads, double seconds);
 
+/* ---- vector loops (functions.c) ----------------------------------------------------------------------------------- */
+
+/* Prints nanoseconds an element for all vector loops, or those of one op, timed for so many seconds 25 times. false: there is no such op. */
+bool bench_functions(const char *name, double seconds);
+
 /* ---- the clock and the machine (tg-bench.c) ----------------------------------------------------------------------- */
 
 double bench_now(void); /* seconds: BENCH_CLOCK=cpu: of this process' CPU time; else of the wall */

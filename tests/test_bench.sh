@@ -37,6 +37,12 @@ for name in $names; do
     esac
 done
 
+# The cost of vector loops: a row for each dtype.
+BENCH_SECONDS=0.001 "$bench" --functions exp | tee "$BUILD/bench/functions"
+[ "$(grep -c '^exp  *f[36][24]  *[0-9]' "$BUILD/bench/functions")" = 2 ] || status=1
+if "$bench" --functions no_such_op 2>"$BUILD/bench/refused"; then status=1; fi
+grep -q 'no_such_op' "$BUILD/bench/refused" || status=1
+
 # A wrong command line is refused, with the names of what there is.
 if "$bench" no_such_workload 2>"$dir/refused"; then status=1; fi
 grep -q 'no_such_workload' "$dir/refused" || status=1

@@ -5,7 +5,7 @@
  * Without the right to speculate (nobody reads exception flags here) gcc keeps most selects as branches and the loops scalar. This is
  * no -ffast-math: NaN, infinities, signed zeros and the order of operations stay. */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-trapping-math", "no-math-errno")
+#pragma GCC optimize("no-trapping-math", "no-math-errno", "no-thread-jumps", "no-split-paths", "no-tree-pre")
 #elif defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* the few loops that call libm stay scalar; has to stand before the first include */
 #endif
@@ -48,6 +48,8 @@
 
 #define C(V) ((T)(V))
 
+enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argument, element by element */
+
 #define T              double
 #define U              uint64_t
 #define F(NAME)        NAME##_f64
@@ -56,10 +58,20 @@
 #define SMALLEST       DBL_MIN
 #define EXP_MAX        710
 #define EXP_MIN        (-746)
+#define UP             512
+#define DOWN           0x1p-512
 #define LN2_HI         0x1.62e42fee00000p-1
 #define LN2_LO         0x1.a39ef35793c76p-33
 #define SQRT_HALF_BITS UINT64_C(0x3fe6a09e667f3bcd)
 #define TANH_MAX       20
+#define MILLS          6.8
+#define MILLS_T        0.875
+#define GELU_END       38.8
+#define GELU_TANH_END  22
+#define GELU_K         0x1.9884533d43660p+0
+#define GELU_K_LO      (-3.430362161966579e-15)
+#define GELU_KA        0.07135481627260025
+#define GELU_KA_LO     (-6.175149918155315e-19)
 #include "vmath.h"
 #include "vmath_f64.h"
 #include "vmath_undef.h"
@@ -72,10 +84,20 @@
 #define SMALLEST       FLT_MIN
 #define EXP_MAX        89
 #define EXP_MIN        (-104)
+#define UP             64
+#define DOWN           0x1p-64
 #define LN2_HI         0.693359375
 #define LN2_LO         (-2.12194440054690583e-4)
 #define SQRT_HALF_BITS UINT32_C(0x3f3504f3)
 #define TANH_MAX       10
+#define MILLS          3.5
+#define MILLS_T        0.5
+#define GELU_END       14.6
+#define GELU_TANH_END  11
+#define GELU_K         1.595768928527832
+#define GELU_K_LO      1.930778950054446e-7
+#define GELU_KA        0.07135481387376785
+#define GELU_KA_LO     2.3988324659995897e-9
 #include "vmath.h"
 #include "vmath_f32.h"
 #include "vmath_undef.h"

@@ -185,31 +185,29 @@ LOOP3(where, f64, double, u8, uint8_t, x ? y : z)
 
 /* ---- sin and cos: beyond TRIG_LIMIT libm has to do the argument reduction, element by element ------------------------- */
 
-static bool within_trig_limit(size_t n, const float *x)
-{
-    uint32_t beyond = 0;
-    for (size_t i = 0; i < n; i++) beyond |= fabsf(x[i]) <= TRIG_LIMIT ? 0u : 1u; /* NaN too */
-    return beyond == 0;
-}
-#define TRIG(NAME, LIBM)                                                                                               \
-    static void any_##NAME##_f32(size_t n, void *out, const void *const *in, const void *attr)                        \
+#define TRIG(NAME, SUFFIX, TYPE, LIBM)                                                                                 \
+    static void any_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                   \
     {                                                                                                                 \
-        const float *x = in[0];                                                                                       \
-        float       *o = out;                                                                                         \
-        if (within_trig_limit(n, x)) {                                                                                \
-            loop_##NAME##_f32(n, out, in, attr);                                                                      \
+        const TYPE *x      = in[0];                                                                                   \
+        TYPE       *o      = out;                                                                                     \
+        int         beyond = 0;                                                                                       \
+        for (size_t i = 0; i < n; i++) beyond |= ABS(x[i]) <= TRIG_LIMIT ? 0 : 1; /* NaN too */                       \
+        if (!beyond) {                                                                                                \
+            loop_##NAME##_##SUFFIX(n, out, in, attr);                                                                 \
             return;                                                                                                   \
         }                                                                                                             \
-        for (size_t i = 0; i < n; i++) o[i] = fabsf(x[i]) <= TRIG_LIMIT ? one_##NAME##_f32(x[i]) : LIBM(x[i]);        \
+        for (size_t i = 0; i < n; i++) o[i] = ABS(x[i]) <= TRIG_LIMIT ? one_##NAME##_##SUFFIX(x[i]) : LIBM(x[i]);     \
     }
-TRIG(sin, sinf)
-TRIG(cos, cosf)
+TRIG(sin, f32, float, sinf)
+TRIG(cos, f32, float, cosf)
+TRIG(sin, f64, double, sin)
+TRIG(cos, f64, double, cos)
 
 /* ---- the table: the first row of an op counts -------------------------------------------------------------------------- */
 
 static const tg_loop_row rows[] = {
-    {&tg_op_sin, any_sin_f32, loop_sin_f64},
-    {&tg_op_cos, any_cos_f32, loop_cos_f64},
+    {&tg_op_sin, any_sin_f32, any_sin_f64},
+    {&tg_op_cos, any_cos_f32, any_cos_f64},
     {&tg_op_where, loop_where_f32, loop_where_f64},
 #define ROW(NAME, ...) {&tg_op_##NAME, loop_##NAME##_f32, loop_##NAME##_f64},
 #define UNARY          ROW

@@ -1,12 +1,14 @@
 /* vmath.h - exp, log, tanh and their kin for one float type, as straight code that compilers turn into vectors: no branches, no calls, no
  * tables, only selects. Included twice by loops.h, with T, U (the unsigned of T's size), F(name), C(number), FMA and, as numbers:
- * MANTISSA (its bits), BIAS, SMALLEST (normal), EXP_MAX (e^EXP_MAX overflows), EXP_MIN (e^EXP_MIN is 0), LN2_HI (n LN2_HI is exact for
- * every exponent n), LN2_LO, SQRT_HALF_BITS, TANH_MAX (tanh is 1 beyond). Type by type, further down: F(exp_q)(r), which is
- * (e^r - 1 - r)/r^2; F(log_of)(f, e) = ln(1 + f) + e ln 2; F(exponent)(u), u's upper bits as a signed number. */
+ * MANTISSA (its bits), BIAS, SMALLEST (normal), EXP_MAX (e^EXP_MAX overflows), EXP_MIN (e^EXP_MIN is 0), UP, DOWN = 2^-UP, LN2_HI (n LN2_HI is exact for
+ * every exponent n), LN2_LO, SQRT_HALF_BITS, TANH_MAX (tanh is 1 beyond), and for the normal distribution what stands below. Type by
+ * type, further down: F(exp_q)(r), which is (e^r - 1 - r)/r^2; F(log_of)(f, e) = ln(1 + f) + e ln 2; F(exponent)(u), u's upper bits as a
+ * signed number; F(mills)(t). */
 
 INLINE T F(exp_q)(T r);
 INLINE T F(log_of)(T f, T e);
 INLINE T F(exponent)(U u);
+INLINE T F(mills)(T t);
 
 INLINE U F(bits)(T x)
 {
@@ -21,39 +23,66 @@ INLINE T F(number)(U u)
     return x;
 }
 
+/* a b - s for an s near a b: the rounding error of the product s = a b, or of s = a b + d with s - d for s where that is exact. Without
+ * fused multiply-add it comes from the products of halves, which are exact. */
+INLINE T F(rest)(T a, T b, T s)
+{
+#ifdef __FMA__
+    return FMA(a, b, -s);
+#else
+    const U upper = ~(((U)1 << (MANTISSA / 2 + 1)) - 1);
+    const T p = a * b, ah = F(number)(F(bits)(a) & upper), al = a - ah, bh = F(number)(F(bits)(b) & upper), bl = b - bh;
+    return (p - s) + (((ah * bh - p) + ah * bl + al * bh) + al * bl);
+#endif
+}
+
 /* 1.5 2^MANTISSA: adding it rounds to an integer, which then stands in the low bits */
 #define ROUNDER ((T)(3 * ((U)1 << (MANTISSA - 1))))
 
-/* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2. 2^n is applied in two halves, so that results may overflow or be subnormal.
- * The 2 BIAS in the low bits makes both halves exponents as they stand. Where the result is 0 it is selected and not computed: an
- * underflow is a microcode assist, ten times as slow. */
-INLINE T F(exp_below)(T x) /* x <= EXP_MAX */
+/* e^(hi - less), less being a correction: subtracted, for compilers leave out - 0 but not + 0. It is 2^n e^r, n = round(hi / ln 2),
+ * |r| <= ln 2 / 2. 2^n is applied in two halves, so that results may overflow or be subnormal; the 2 BIAS in the low bits makes both
+ * halves exponents as they stand. */
+INLINE T F(exp_of)(T hi, T less)
 {
-    const int none  = x < C(EXP_MIN);
-    const T   c     = none ? 0 : x;
-    const T   magic = ROUNDER + 2 * BIAS;
-    const T   t     = FMA(c, C(1.4426950408889634), magic);
-    const T   n     = t - magic;
-    const T   r     = FMA(n, C(-LN2_LO), FMA(n, C(-LN2_HI), c));
-    const T   p     = FMA(r, FMA(r, F(exp_q)(r), 1), 1);
-    const U   b     = F(bits)(t), half = b >> 1;
-    const T   y     = p * F(number)(half << MANTISSA) * F(number)((b - half) << MANTISSA);
-    return none ? 0 : y;
+    const T magic = ROUNDER + 2 * BIAS;
+    const T t     = FMA(hi, C(1.4426950408889634), magic);
+    const T n     = t - magic;
+    const T r     = FMA(n, C(-LN2_LO), FMA(n, C(-LN2_HI), hi) - less);
+    const U b     = F(bits)(t), half = b >> 1;
+    return FMA(r, FMA(r, F(exp_q)(r), 1), 1) * F(number)(half << MANTISSA) * F(number)((b - half) << MANTISSA);
 }
+/* Where the result is 0 it is selected and not computed: an underflow is a microcode assist, ten times as slow. */
 INLINE T F(exp)(T x)
 {
-    const T y = F(exp_below)(x);
-    return x > C(EXP_MAX) ? C(INFINITY) : y;
+    const int none = x < C(EXP_MIN);
+    const T   y = F(exp_of)(none ? 0 : x, 0), z = none ? 0 : y;
+    return x > C(EXP_MAX) ? C(INFINITY) : z;
 }
 
-/* |x| and -|x| by the sign bit, which leaves nothing for a compiler to branch on */
+/* m e^-(hi + lo), -2 < hi < 1.4 BIAS, is DOWN times this, which is never subnormal: it is rounded once. */
+INLINE T F(raised)(T m, T hi, T lo)
+{
+    const T magic = ROUNDER + (BIAS + UP);
+    const T t     = FMA(hi, C(-1.4426950408889634), magic);
+    const T n     = t - magic;
+    const T r     = FMA(n, C(-LN2_LO), FMA(n, C(-LN2_HI), -hi) - lo);
+    return FMA(m * r, FMA(r, F(exp_q)(r), 1), m) * F(number)(F(bits)(t) << MANTISSA);
+}
+/* e^-a, a >= 0 */
+INLINE T F(exp_minus)(T a)
+{
+    const int none = a > C(-EXP_MIN);
+    const T   y    = F(raised)(1, none ? 0 : a, 0) * C(DOWN);
+    return none ? 0 : y;
+}
+
+/* |x| by the sign bit, which leaves nothing for a compiler to branch on */
 INLINE T F(magnitude)(T x) { return F(number)(F(bits)(x) & ~F(bits)(C(-0.0))); }
-INLINE T F(negative)(T x) { return F(number)(F(bits)(x) | F(bits)(C(-0.0))); }
 
 /* u = bits of m 2^e, m in [sqrt(1/2), sqrt 2), less those of sqrt(1/2): the upper bits are e, the lower m's */
 INLINE T F(fraction)(U u) { return F(number)((u & (((U)1 << MANTISSA) - 1)) + SQRT_HALF_BITS); }
 
-/* ln x = e ln 2 + ln m. inf, NaN and all below 0 have the highest bits: x inf + inf is inf, NaN and NaN for them. */
+/* ln x = e ln 2 + ln m. For inf, NaN and all below 0: x inf + inf is inf, NaN and NaN. */
 INLINE T F(log)(T x)
 {
     const int tiny = x < C(SMALLEST);
@@ -61,7 +90,7 @@ INLINE T F(log)(T x)
     const U   u    = F(bits)(xs) - SQRT_HALF_BITS;
     const T   e    = F(exponent)(u) - (tiny ? C(MANTISSA) : 0);
     const T   y    = F(log_of)(F(fraction)(u) - 1, e), end = x * C(INFINITY) + C(INFINITY);
-    const T   z    = F(bits)(x) >= F(bits)(C(INFINITY)) ? end : y;
+    const T   z    = ((x >= 0) & (x < C(INFINITY))) ? y : end;
     return x == 0 ? C(-INFINITY) : z;
 }
 
@@ -74,7 +103,7 @@ INLINE T F(log1p)(T x)
     const T s = F(number)(((U)BIAS << MANTISSA) - (u & ~(((U)1 << MANTISSA) - 1)));
     const T m = F(fraction)(u) - 1, near = FMA(x, s, s - 1), f = e > MANTISSA + 1 ? m : near;
     const T y = F(log_of)(f, e), end = v * C(INFINITY) + C(INFINITY);
-    const T z = F(bits)(v) >= F(bits)(C(INFINITY)) ? end : y;
+    const T z = ((v >= 0) & (v < C(INFINITY))) ? y : end;
     return v == 0 ? C(-INFINITY) : z;
 }
 
@@ -97,23 +126,72 @@ INLINE T F(tanh)(T x)
 /* With e = e^-|x|, which never overflows: 1/(1+e) on the right, e/(1+e) on the left */
 INLINE T F(sigmoid)(T x)
 {
-    const T e = F(exp_below)(F(negative)(x)), top = x < 0 ? e : 1;
+    const T e = F(exp_minus)(F(magnitude)(x)), top = x < 0 ? e : 1;
     return top / (1 + e);
 }
 
-/* max(x, 0) + ln(1 + e^-|x|) */
+/* max(x, 0) + ln(1 + e), e = e^-|x|: 1 + e is 2^k (1 + f) with k = 0 or 1 */
 INLINE T F(softplus)(T x)
 {
-    const T l = F(log1p)(F(exp_below)(F(negative)(x)));
-    return (x > 0 ? x : 0) + l;
+    const T e = F(exp_minus)(F(magnitude)(x)), halved = C(0.5) * e - C(0.5);
+    const T f = e > C(0.41421356) ? halved : e, k = e > C(0.41421356) ? 1 : 0;
+    return (x > 0 ? x : 0) + F(log_of)(f, k);
 }
 
-/* (x sigmoid(v))' = s + x s (1-s) k (1 + 3 a x^2), v = k x (1 + a x^2), k = 2 sqrt(2/pi). Beyond 40 it is as at infinity. */
+/* ---- the normal distribution: Phi(-a) = e^(-a^2/2) M(a), a >= 0. M (Mills' ratio by sqrt(2 pi)) falls smoothly from 1/2 to about 0.4/a:
+ * it is F(mills)(t)/(a + MILLS), a polynomial in t = 2 a/(a + MILLS) - MILLS_T. From GELU_END on, e^(-a^2/2) counts as 0. */
+
+/* m e^(-a^2/2) */
+INLINE T F(bell)(T m, T a)
+{
+    const T z = a * a;
+    return F(raised)(m, C(0.5) * z, C(0.5) * F(rest)(a, a, z)) * C(DOWN);
+}
+/* M(a) + b */
+INLINE T F(mills_plus)(T a, T b)
+{
+    const T u = 1 / (a + C(MILLS));
+    return FMA(u, F(mills)(FMA(a + a, u, C(-MILLS_T))), b);
+}
+/* x Phi(x) = max(x, 0) - a Phi(-a), a = |x|. For a = 0 the second is 0, as it is far out. */
+INLINE T F(gelu)(T x)
+{
+    const T b = F(magnitude)(x), a = b > C(GELU_END) ? 0 : b, s = a / (a + C(MILLS));
+    return (x > 0 ? x : 0) - F(bell)(s * F(mills)(FMA(C(2), s, C(-MILLS_T))), a);
+}
+/* Phi(x) + x phi(x) = w or 1 - w, w = e^(-a^2/2) (M(a) - a / sqrt(2 pi)) */
+INLINE T F(phi_slope)(T x)
+{
+    const T b = F(magnitude)(x), a = b > C(GELU_END) ? 1 : b;
+    const T y = F(bell)(F(mills_plus)(a, C(-0.3989422804014327) * a), a), w = b > C(GELU_END) ? 0 : y;
+    return x < 0 ? w : 1 - w;
+}
+
+/* ---- x sigmoid(v), v = k x (1 + 0.044715 x^2), k = 2 sqrt(2/pi): with e = e^-|v| it is x/(1+e) on the right and x e/(1+e) on the left.
+ * From GELU_TANH_END on, x e counts as 0. */
+
+/* m e / DOWN for a = |x|. |v| = a q, q = k + k 0.044715 a^2, and the rounding errors of both. GELU_K has so few bits that q - GELU_K is
+ * exact. */
+INLINE T F(gelu_raised)(T m, T a)
+{
+    const T z = a * a, q = FMA(z, C(GELU_KA), C(GELU_K)), v = a * q;
+    const T dz = FMA(F(rest)(a, a, z), C(GELU_KA), C(GELU_K_LO));
+    const T dq = F(rest)(z, C(GELU_KA), q - C(GELU_K)) + FMA(z, C(GELU_KA_LO), dz);
+    return F(raised)(m, v, FMA(a, dq, F(rest)(a, q, v)));
+}
+/* Far out, a stands in: 0 on the left, where the result is 0, and something large on the right. */
+INLINE T F(gelu_tanh)(T x)
+{
+    const T b = F(magnitude)(x), far = x < 0 ? 0 : 10, a = b > C(GELU_TANH_END) ? far : b;
+    const T e = F(gelu_raised)(1, a), left = a * e * C(-DOWN);
+    return (x < 0 ? left : x) / FMA(e, C(DOWN), 1);
+}
+/* (x sigmoid(v))' = s + x s (1-s) v', v' = k (1 + 3 0.044715 x^2); at -a that is w = e (1 + e - a v') / (1 + e)^2, at a it is 1 - w */
 INLINE T F(gelu_tanh_slope)(T x)
 {
-    const T b = F(magnitude)(x), a = b > 40 ? 40 : b, z = a * a;
-    const T e = F(exp_below)(C(-1.5957691216057308) * a * FMA(z, C(0.044715), 1)), r = 1 / (1 + e);
-    const T w = e * r * (1 - r * a * C(1.5957691216057308) * FMA(z, C(0.134145), 1)); /* the slope at -a; at a it is 1 - w */
+    const T b = F(magnitude)(x), a = b > C(GELU_TANH_END) ? 1 : b, v1 = FMA(a * a, C(0.21406444881780073), C(1.5957691216057308));
+    const T d = FMA(F(gelu_raised)(1, a), C(DOWN), 1);
+    const T y = F(gelu_raised)(FMA(a, -v1, d) / (d * d), a) * C(DOWN), w = b > C(GELU_TANH_END) ? 0 : y;
     return x < 0 ? w : 1 - w;
 }
 #undef ROUNDER

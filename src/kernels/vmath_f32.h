@@ -45,53 +45,14 @@ INLINE float erf_f32(float x)
     return number_f32(bits_f32(y) | (bits_f32(x) & 0x80000000u));
 }
 
-/* m 2^w, -254 < w <= 0, for a double w whose rounding error a float could not hold: precise also where the result is tiny. */
-INLINE float scaled_exp2_f32(float m, double w)
+/* M(a) (a + 3.5), 0 <= a <= 14.6, error 7.4e-9 */
+INLINE float mills_f32(float t)
 {
-    const double   magic = 6755399441055744.0 + 254, t = w + magic;
-    const float    r = (float)((w - (t - magic)) * 0.69314718055994531), p = FMA(m * r, FMA(r, exp_q_f32(r), 1), m); /* m e^r */
-    const uint32_t b = (uint32_t)bits_f64(t), half = b >> 1;
-    return p * number_f32(half << 23) * number_f32((b - half) << 23);
-}
-
-/* Phi(-a) = e^(-a^2/2) P(a)/Q(a) for 0 <= a <= 14.6 (error 2.6e-8); all coefficients positive, so that nothing cancels */
-INLINE float tail_p_f32(float a)
-{
-    return FMA(a, FMA(a, FMA(a, FMA(a, 3.60896051e-3f, 0.037261117f), 0.173316847f), 0.425057645f), 0.5f);
-}
-INLINE float tail_q_f32(float a)
-{
-    return FMA(a, FMA(a, FMA(a, FMA(a, FMA(a, 9.0461168e-3f, 0.0934099814f), 0.443269381f), 1.16154645f), 1.64799991f), 1.0f);
-}
-/* x Phi(x) = max(x, 0) - a Phi(-a), a = |x|. From a = 14.6 on the second is 0, as it is for a = 0. 0.72… = log2(e)/2. P and Q in double: in float their roundings add up to 5 ULP. */
-INLINE float gelu_f32(float x)
-{
-    const float  b = magnitude_f32(x), a = b > 14.6f ? 0 : b;
-    const double d = (double)a;
-    const double p = FMA(d, FMA(d, FMA(d, FMA(d, 0.00360896051, 0.037261117), 0.173316847), 0.425057645), 0.5);
-    const double q = FMA(d, FMA(d, FMA(d, FMA(d, FMA(d, 0.0090461168, 0.0934099814), 0.443269381), 1.16154645), 1.64799991), 1.0);
-    return (x > 0 ? x : 0) - scaled_exp2_f32((float)(d * p) / (float)q, d * d * -0.72134752044448170);
-}
-/* Phi(x) + x phi(x) = w or 1 - w, w = e^(-a^2/2) (R(a) - a / sqrt(2 pi)) */
-INLINE float phi_slope_f32(float x)
-{
-    const float b = magnitude_f32(x), a = b > 14.6f ? 14.6f : b;
-    const float w = exp_below_f32(-0.5f * a * a) * FMA(a, -0.39894228f, tail_p_f32(a) / tail_q_f32(a));
-    return x < 0 ? w : 1 - w;
-}
-
-/* x sigmoid(v), v = k x (1 + a x^2): with e = e^-|v| it is x/(1+e) on the right and x e/(1+e) on the left. k log2(e) = 2.30… Where e is
- * subnormal and imprecise, 1+e does not care. Far out, a stands in: 0 on the left, where the result is 0, and 10 on the right. */
-INLINE float gelu_tanh_f32(float x)
-{
-    const float  b = magnitude_f32(x), far = x < 0 ? 0 : 10, a = b > 11 ? far : b;
-    const double d = (double)a, w = d * FMA(d * d, -0.10294323958002349, -2.3022081981443249);
-    const float  e = scaled_exp2_f32(1, w), left = scaled_exp2_f32(-a, w);
-    return (x < 0 ? left : x) / (1 + e);
+    const float p = FMA(t, FMA(t, FMA(t, FMA(t, 0.000110276669f, -7.50862528e-05f), -0.00118711207f), 0.000347786292f), 0.0113393953f);
+    return FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, p, -0.00715851644f), -0.128370523f), 0.50499922f), -0.97418189f), 1.12140048f);
 }
 
 /* r = x - n pi/2 in double: n times the 33-bit pieces of pi/2 is exact up to |x| = 2^20; quadrant = n mod 4 */
-enum { TRIG_LIMIT = 1000000 };
 INLINE float trig_f32(float x, int turn)
 {
     const double magic = 6755399441055744.0, d = (double)x;
@@ -111,19 +72,35 @@ INLINE float sin_f32(float x)
 }
 INLINE float cos_f32(float x) { return trig_f32(x, 1); }
 
+/* log2 x in double, for x > 0: as log_f64, but to 4.3e-12 only. A float is never subnormal as a double. */
+INLINE double log2_f32(double x)
+{
+    const uint64_t u = bits_f64(x) - SQRT_HALF_F64;
+    const double   f = fraction_f64(u) - 1, s = f / (2 + f), z = s * s;
+    const double   p = FMA(z, FMA(z, FMA(z, FMA(z, 0.3407297509808422, 0.4116727373220062), 0.577083584676079), 0.9617966733432164),
+                           2.885390081790085);
+    return FMA(s, p, exponent_f64(u));
+}
+/* 2^w, |w| <= 200, error 1.9e-9 */
+INLINE float exp2_f32(double w)
+{
+    const double magic = 6755399441055744.0 + 1023, t = w + magic, r = w - (t - magic);
+    const double p = FMA(r, FMA(r, FMA(r, FMA(r, 1.534575108670214e-4, 1.339993488313248e-3), 9.61848918251005e-3), 0.05550328766410182),
+                         0.2402264688841078);
+    return (float)(FMA(r, FMA(r, p, 0.693147205743986), 1.0000000005556942) * number_f64(bits_f64(t) << 52));
+}
+
 /* |x|^y = 2^(y log2 |x|) in double; then the sign, and what C says of the special cases. */
 INLINE float pow_f32(float x, float y)
 {
     const float    ax = magnitude_f32(x), ay = magnitude_f32(y);
-    const double   dx = (double)ax, magic = 6755399441055744.0;
-    const uint64_t u = bits_f64(dx) - SQRT_HALF_F64; /* as in log_f64; a float is never subnormal as a double */
-    const double   l = log_of_f64(fraction_f64(u) - 1, exponent_f64(u)), zero = ax == 0 ? (double)-INFINITY : l;
-    const double   ln = ax < INFINITY ? zero : dx;
-    const float    p = (float)exp_f64((double)y * ln);
-    const double   d = (double)(ay > 0x1p25f ? 0x1p25f : ay), t = d + magic; /* all above 2^25 are even */
-    const uint32_t whole = t - magic == d ? 1 : 0, odd = whole & (uint32_t)bits_f64(t);
-    const uint32_t sign = bits_f32(x) & (odd << 31);
+    const double   dx = (double)ax, l = log2_f32(dx), ln = ax < INFINITY ? l : dx;
+    const double   w = (double)y * (ax == 0 ? (double)-INFINITY : ln), top = w > 200 ? 200 : w;
+    const float    p = exp2_f32(top < -200 ? -200 : top);
+    const float    d = ay > 0x1p25f ? 0x1p25f : ay, half = 0.5f * d; /* all above 2^24 are even */
+    const int      whole = (d >= 0x1p23f) | (d + 0x1p23f - 0x1p23f == d), odd = whole & (half + 0x1p23f - 0x1p23f != half);
+    const uint32_t sign = odd ? bits_f32(x) & 0x80000000u : 0;
     const float    signed_p = number_f32(bits_f32(p) | sign);
-    const float    z = ((x < 0) & (ax < INFINITY) & (whole == 0)) ? NAN : signed_p;
+    const float    z = ((x < 0) & (ax < INFINITY) & (whole == 0)) ? -NAN : signed_p; /* as log's: x86 makes this one */
     return ((y == 0) | (x == 1) | ((x == -1) & (ay == INFINITY))) ? 1 : z;
 }

@@ -1,4 +1,5 @@
-/* vmath_f64.h - double only: the polynomials of vmath.h (minimax fits), and libm for what is seldom needed in double. */
+/* vmath_f64.h - double only: the polynomials of vmath.h, erf, sin, cos, pow. The coefficients are minimax fits; errors are relative, of exact
+ * arithmetic. */
 
 /* error 3.5e-18 */
 INLINE double exp_q_f64(double r)
@@ -28,6 +29,7 @@ INLINE double exponent_f64(uint64_t u)
 }
 
 static const uint64_t SQRT_HALF_F64 = SQRT_HALF_BITS;
+static const double   LN2_HI_F64 = LN2_HI, LN2_LO_F64 = LN2_LO;
 
 INLINE double zero_mul_f64(double g, double s)
 {
@@ -40,18 +42,98 @@ INLINE double zero_div_f64(double g, double s)
     return g == 0 ? 0 : p;
 }
 
-INLINE double sin_f64(double x) { return sin(x); }
-INLINE double cos_f64(double x) { return cos(x); }
+/* M(a) (a + 6.8), 0 <= a <= 38.8, error 1.4e-17 */
+INLINE double mills_f64(double t)
+{
+    const double p = FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, -9.224056144027362e-09, 2.8556457729305158e-09), 1.1435074672935549e-07),
+                         -1.730034664400043e-07), -7.802956798771713e-07), 3.183598625373494e-06);
+    const double q = FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, p, -2.2660490063695958e-07), -3.0960488789093397e-05), 0.0001024036436541303),
+                         -4.3215252548575645e-05), -0.0009948569422153903);
+    const double r = FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, q, 0.005477100634540796), -0.01867713841190911), 0.04936010429352212),
+                         -0.10872871745622292), 0.20664781778557637);
+    return FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, r, -0.3455381349798508), 0.5144194382796633), -0.6869811333864027),
+               0.8266869498886423), -0.8984644182905952), 0.8822601917911445);
+}
+
+/* r + rl = x - n pi/2, pi/2 in pieces of 33 bits: n times a piece is exact for |x| <= TRIG_LIMIT, so each step's error is known. The nearest
+ * that such an x comes to a multiple is about 2^-58, and the pieces reach down to 2^-156. Then sin and cos of the sum, quadrant = n mod 4. */
+INLINE double trig_f64(double x, int turn)
+{
+    const double magic = 6755399441055744.0, t = FMA(x, 0x1.45f306dc9c883p-1, magic), n = magic - t; /* -n */
+    const double a = FMA(n, 0x1.921fb54400000p+0, x);
+    const double b = FMA(n, 0x1.0b4611a600000p-34, a), db = FMA(n, 0x1.0b4611a600000p-34, a - b);
+    const double c = FMA(n, 0x1.3198a2e000000p-69, b), dc = FMA(n, 0x1.3198a2e000000p-69, b - c);
+    const double low = FMA(n, 0x1.b839a252049c1p-104, db + dc), r = c + low, rl = (c - r) + low;
+    const uint64_t quadrant = bits_f64(t) + (uint64_t)turn;
+
+    const double z = r * r, h = 0.5 * z, w = 1 - h;
+    const double p = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, 1.5917947957586513e-10, -2.5051129068897963e-8), 2.7557316087676817e-6),
+                                       -1.9841269836726034e-4), 8.333333333330924e-3), -0.16666666666666666);
+    const double q = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, -1.138255582879106e-11, 2.0876145100289278e-9), -2.7557317265495212e-7),
+                                       2.4801587298752106e-5), -1.3888888888887387e-3), 0.041666666666666664);
+    const double sine = r + FMA(r * z, p, rl * w), cosine = w + (((1 - w) - h) + FMA(z * z, q, -r * rl));
+    const uint64_t other = 0 - (quadrant & 1); /* a mask: SSE2 has no comparison for this */
+    return number_f64(((bits_f64(cosine) & other) | (bits_f64(sine) & ~other)) ^ ((quadrant & 2) << 62));
+}
+INLINE double sin_f64(double x)
+{
+    const double y = trig_f64(x, 0);
+    return x == 0 ? x : y; /* -0 stays -0 */
+}
+INLINE double cos_f64(double x) { return trig_f64(x, 1); }
+
+#ifdef __FMA__
+/* Up to 1 erf x = x P(x^2) (error 7.3e-18); beyond it 1 - erfc x, erfc x = 2 Phi(-x sqrt 2); from 6 on it is 1 to the last bit. */
+INLINE double erf_f64(double x)
+{
+    const double b = magnitude_f64(x), a = b > 6 ? 6 : b, z = a * a;
+    const double hi = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, -7.779462971761597e-10, 1.371098870419052e-8), -1.620631875296921e-7),
+                                        1.644713269978662e-6), -1.4924712439534814e-5), 1.205529358693695e-4);
+    const double p  = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, hi, -8.548325929766244e-4), 5.223977606130842e-3), -0.026866170643113415),
+                                 0.112837916709442), -0.3761263890318352);
+    const double inner = a * FMA(z, p, 1.1283791670955126);
+    const double outer = 1 - 2 * exp_minus_f64(z) * mills_plus_f64(a * 1.4142135623730951, 0), y = a > 1 ? outer : inner;
+    return number_f64(bits_f64(y) | (bits_f64(x) & bits_f64(-0.0)));
+}
+
+/* ln x for x > 0 to about 2^-67: the result and, in *lo, its rounding error. With s = f / (2 + f) it is 2 s + s^3 (2/3 + s^2 R(s^2)), R to
+ * 4.6e-18; s, s^3 and the bracket are in two parts each. */
+INLINE double log_pair_f64(double x, double *lo)
+{
+    const double   third = 0x1.5555555555555p-1; /* 2/3 */
+    const int      tiny = x < DBL_MIN;
+    const uint64_t u = bits_f64(tiny ? x * 0x1p52 : x) - SQRT_HALF_F64;
+    const double   e = exponent_f64(u) - (tiny ? 52 : 0);
+    const double   f = fraction_f64(u) - 1, d = 2 + f, dd = f - (d - 2), i = 1 / d;
+    const double   s = f * i, ds = -i * FMA(s, dd, rest_f64(s, d, f));
+    const double   z = s * s, dz = FMA(2 * s, ds, rest_f64(s, s, z));
+    const double   r = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, 0.1172339395384121, 0.11706214010533667), 0.13334805603309727),
+                                                    0.15384594954144155), 0.18181818335583094), 0.22222222221654947), 0.2857142857142937), 0.4);
+    const double   w = z * r, q = third + w, dq = (w - (q - third)) + 0x1.5555555555555p-55;
+    const double   c = z * s, dc = FMA(dz, s, FMA(z, ds, rest_f64(z, s, c)));
+    const double   v = c * q, dv = FMA(dc, q, FMA(c, dq, rest_f64(c, q, v)));
+    const double   m = 2 * s + v, dm = (v - (m - 2 * s)) + FMA(2.0, ds, dv);
+    const double   n = e * LN2_HI_F64, y = n + m;
+    *lo = FMA(e, LN2_LO_F64, (m - (y - n)) + dm);
+    return y;
+}
+
+/* |x|^y = e^(y ln |x|); then the sign, and what C says of the special cases. */
+INLINE double pow_f64(double x, double y)
+{
+    const double   ax = magnitude_f64(x), ay = magnitude_f64(y);
+    double         dl;
+    const double   l = log_pair_f64(ax, &dl), ln = ax < INFINITY ? l : ax, v = y * (ax == 0 ? -INFINITY : ln);
+    const double   dv = magnitude_f64(v) < 750 ? FMA(y, dl, rest_f64(y, l, v)) : 0, top = v > 750 ? 750 : v;
+    const double   p = exp_of_f64(top < -750 ? -750 : top, -dv);
+    const double   d = ay > 0x1p54 ? 0x1p54 : ay, half = 0.5 * d; /* all above 2^53 are even */
+    const int      whole = (d >= 0x1p52) | (d + 0x1p52 - 0x1p52 == d), odd = whole & (half + 0x1p52 - 0x1p52 != half);
+    const uint64_t sign = odd ? bits_f64(x) & bits_f64(-0.0) : 0;
+    const double   signed_p = number_f64(bits_f64(p) | sign);
+    const double   z = ((x < 0) & (ax < INFINITY) & (whole == 0)) ? -NAN : signed_p; /* as log's: x86 makes this one */
+    return ((y == 0) | (x == 1) | ((x == -1) & (ay == INFINITY))) ? 1 : z;
+}
+#else /* two vectors of two are no match for libm's tables */
 INLINE double erf_f64(double x) { return erf(x); }
 INLINE double pow_f64(double x, double y) { return pow(x, y); }
-INLINE double phi_f64(double x) { return 0.5 * erfc(-0.70710678118654752 * x); }
-INLINE double gelu_f64(double x) { return x < -40 ? 0 : x * phi_f64(x); }
-INLINE double phi_slope_f64(double x)
-{
-    return phi_f64(x) + (fabs(x) > 40 ? 0 : 0.39894228040143268 * x * exp_f64(-0.5 * x * x));
-}
-INLINE double gelu_tanh_f64(double x)
-{
-    const double c = x < -40 ? -40 : x; /* where it is 0 */
-    return c * sigmoid_f64(1.5957691216057308 * c * FMA(c * c, 0.044715, 1));
-}
+#endif

@@ -11,3 +11,13 @@
 #undef LN2_LO
 #undef SQRT_HALF_BITS
 #undef TANH_MAX
+#undef MILLS
+#undef GELU_END
+#undef GELU_TANH_END
+#undef GELU_K
+#undef GELU_K_LO
+#undef GELU_KA
+#undef GELU_KA_LO
+#undef UP
+#undef DOWN
+#undef MILLS_T
