@@ -18,23 +18,32 @@ typedef struct registers {
     } free[MOST_FREE];
 } registers;
 
+/* Single elements share a cache line, and long programs of them stay in the caches; everything else has lines of its own. */
+static uint32_t register_align(uint32_t bytes) { return bytes <= 8 ? 8 : TG_ALIGN; }
+static uint32_t round_to(uint32_t bytes, uint32_t align) { return (bytes + align - 1) & ~(align - 1); }
+
+static uint32_t new_register(registers *r, uint32_t bytes)
+{
+    const uint32_t align = register_align(bytes), offset = round_to(r->used, align);
+    r->used = offset + round_to(bytes, align);
+    return offset;
+}
+
 static uint32_t take_register(registers *r, uint32_t bytes)
 {
-    bytes = (bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1);
+    bytes = round_to(bytes, register_align(bytes));
     for (int i = r->n_free; i-- > 0;) {
         if (r->free[i].bytes != bytes) continue;
         uint32_t offset = r->free[i].offset;
         r->free[i] = r->free[--r->n_free];
         return offset;
     }
-    uint32_t offset = r->used;
-    r->used += bytes;
-    return offset;
+    return new_register(r, bytes);
 }
 
 static void give_register(registers *r, uint32_t offset, uint32_t bytes)
 {
-    bytes = (bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1);
+    bytes = round_to(bytes, register_align(bytes));
     if (r->n_free < MOST_FREE) {
         r->free[r->n_free].offset = offset;
         r->free[r->n_free++].bytes = bytes;
@@ -116,8 +125,7 @@ static operand filled(emitter *e, int32_t base, uint32_t from, tg_dtype dtype, b
         e->status = TG_ERR_MEMORY;
         return in_register(0);
     }
-    uint32_t bytes = full_bytes(e, tg_dtype_size(dtype)), offset = e->regs.used;
-    e->regs.used += (bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1);
+    const uint32_t offset = new_register(&e->regs, full_bytes(e, tg_dtype_size(dtype)));
     p->fills[p->n_fills++] = (fill){.value = base, .from = from, .offset = offset, .dtype = (uint8_t)dtype, .row = row};
     e->g->n_fills++;
     return in_register(offset);
@@ -377,8 +385,8 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number)
         release_after(&e, i);
     }
     e.g->n_code = (int32_t)p->n_codes - e.g->code;
-    e.g->registers = e.regs.used;
-    if (e.regs.used > p->tile_bytes) p->tile_bytes = e.regs.used;
+    e.g->registers = round_to(e.regs.used, TG_ALIGN); /* each thread's begin at a line */
+    if (e.g->registers > p->tile_bytes) p->tile_bytes = e.g->registers;
     return e.status;
 }
 
