@@ -42,6 +42,11 @@ double bench_digest(tg_tensor *t);
 /* Prints what recording, computing and differentiating costs per op, for chains of 1,000 to 1,000,000 ops. false after an error. */
 bool bench_chains(int threads, double seconds);
 
+/* ---- planning (plan.c) -------------------------------------------------------------------------------------------- */
+
+/* Prints what planning costs per node, in graphs that are planned anew each time. false after an error. */
+bool bench_planning(double seconds);
+
 /* ---- the clock and the machine (tg-bench.c) ----------------------------------------------------------------------- */
 
 double bench_now(void); /* seconds: BENCH_CLOCK=cpu: of this process' CPU time; else of the wall */

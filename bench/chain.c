@@ -47,12 +47,15 @@ static bool run_once(const chain *c, int64_t ops, times *shortest)
     return !tg_reset(c->t);
 }
 
+/* Runs until programs are made, found again and their memory is touched. */
+enum { STEADY = 8 };
+
 static bool run_length(const chain *c, int64_t ops, double seconds)
 {
     times        shortest = {1e9, 1e9, 1e9};
     const size_t before = tg_stats(c->t).bytes_reserved;
     const double start = bench_now();
-    for (int runs = 0; runs < 3 || bench_now() - start < seconds; runs++)
+    for (int runs = 0; runs < STEADY || bench_now() - start < seconds; runs++)
         if (!run_once(c, ops, &shortest)) return false;
     const double ns = 1e9 / (double)ops;
     printf("{\"peer\": \"tapegrad\", \"chain_ops\": %lld, \"record_ns_per_op\": %.1f, \"forward_ns_per_op\": %.1f, "
