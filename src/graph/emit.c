@@ -524,6 +524,8 @@ tg_status tg_emit(tg_tape *t, program *p)
 {
     tg_status s = TG_OK;
     note_readers(p);
+    const size_t about = p->n_insts + p->n_insts / 8; /* instructions; so that the arrays seldom grow on the way */
+    if (!TG_GROW(t, p->codes, p->cap_codes, about) || !TG_GROW(t, p->where, p->cap_where, about)) return TG_ERR_MEMORY;
     for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g);
     for (size_t i = 0; i < p->n_steps && s == TG_OK; i++)
         if (p->steps[i].group < 0) s = tg_plan_product(t, p, &p->steps[i]);

@@ -19,14 +19,22 @@ static const tg_shape *own_shape(tg_tape *t, program *p, const tg_shape *shape)
     return own;
 }
 
+/* A value of which nothing is known yet, to be copied: clearing so large a struct becomes a string instruction, slow to start. */
+static const value no_value = {.numel = 1, .layout = -1, .of = -1, .alias = -1, .reader = UINT32_MAX, .step = -1, .last = -1, .inst = -1,
+                               .clone_group = -1, .dest = -1, .read_in = -1, .spot = -1};
+
 static value *add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype)
 {
     if (!TG_GROW(t, p->values, p->cap_values, p->n_values + 1)) return NULL;
     value *v = &p->values[p->n_values];
-    *v = (value){.node = n, .op = n ? n->op : NULL, .shape = own_shape(t, p, shape), .kind = (uint8_t)kind, .dtype = (uint8_t)dtype,
-                 .numel = 1, .base = (int32_t)p->n_values, .layout = -1, .in = (int32_t)p->n_operands, .of = -1, .alias = -1, .reader = UINT32_MAX,
-                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .read_in = -1, .spot = -1};
-    if (!v->shape) return NULL;
+    memcpy(v, &no_value, sizeof *v);
+    v->node = n;
+    v->op = n ? n->op : NULL;
+    v->kind = (uint8_t)kind;
+    v->dtype = (uint8_t)dtype;
+    v->base = (int32_t)p->n_values;
+    v->in = (int32_t)p->n_operands;
+    if (!(v->shape = own_shape(t, p, shape))) return NULL;
     for (int k = 0; k < shape->rank; k++) v->numel *= shape->dim[k];
     v->stored = kind == V_INPUT || kind == V_CONST;
     if (n && kind != V_INPUT && kind != V_CONST && n->attr_size) {
@@ -172,7 +180,7 @@ static int32_t twin_of(const program *p, const value *v)
 {
     enum { NEAR = 12 };
     for (const value *w = v; w-- > p->values && v - w <= NEAR;) {
-        if (w->kind != V_REAL || w->op != v->op || w->n_in != v->n_in || w->attr_size != v->attr_size || w->placed) continue;
+        if (w->op != v->op || w->kind != V_REAL || w->n_in != v->n_in || w->attr_size != v->attr_size || w->placed) continue;
         if (v->attr_size && memcmp(w->attr, v->attr, v->attr_size)) continue;
         if (!memcmp(&p->operands[w->in], &p->operands[v->in], (size_t)v->n_in * sizeof *p->operands)) return (int32_t)(w - p->values);
     }
@@ -434,6 +442,17 @@ static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role 
     return TG_OK;
 }
 
+/* The step that computes the last of v's operands: groups before it, and all before those, can't be joined. */
+static int32_t newest_operand(const program *p, const value *v)
+{
+    int32_t newest = -1;
+    for (int32_t k = 0; k < v->n_in; k++) {
+        const int32_t at = p->values[p->values[p->operands[v->in + k]].base].step;
+        newest = at > newest ? at : newest;
+    }
+    return newest;
+}
+
 static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
 {
     value          *v = &p->values[at];
@@ -449,7 +468,8 @@ static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
     }
     int32_t    feasible = -1; /* the latest it may join, though it shares nothing with it */
     inst_class feasible_as = r->cls;
-    for (size_t g = p->n_groups; chosen < 0 && g-- > oldest;) {
+    const int32_t newest = newest_operand(p, v);
+    for (size_t g = p->n_groups; chosen < 0 && g-- > oldest && p->groups[g].step >= newest;) {
         if (!can_join(p, &p->groups[g], v, r, shape, &cls, &shares)) continue;
         if (shares) {
             chosen = (int32_t)g;
@@ -623,7 +643,9 @@ tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
 {
     tg_status s = TG_OK;
     p->n_order = plan->n;
-    if (!TG_GROW(t, p->values, p->cap_values, plan->n + plan->n / 8) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
+    const size_t about = plan->n + plan->n / 8; /* values; so that arrays seldom grow on the way */
+    if (!TG_GROW(t, p->values, p->cap_values, about) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
+    if (!TG_GROW(t, p->insts, p->cap_insts, about)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < plan->n && s == TG_OK; i++) s = node_value(t, p, plan->order[i]);
     if (s == TG_OK) check_places(p);
     if (s == TG_OK) s = mark_roots(t, p, plan);
