@@ -47,6 +47,11 @@ bool bench_chains(int threads, double seconds);
 /* Prints nanoseconds an element for all vector loops, or those of one op, timed for so many seconds 25 times. false: there is no such op. */
 bool bench_functions(const char *name, double seconds);
 
+/* ---- planning (plan.c) -------------------------------------------------------------------------------------------- */
+
+/* Prints what planning costs per node, in graphs that are planned anew each time. false after an error. */
+bool bench_planning(double seconds);
+
 /* ---- the clock and the machine (tg-bench.c) ----------------------------------------------------------------------- */
 
 double bench_now(void); /* seconds: BENCH_CLOCK=cpu: of this process' CPU time; else of the wall */

@@ -47,6 +47,9 @@ static void lower(double *shortest, double taken)
     if (taken < *shortest) *shortest = taken;
 }
 
+/* Runs until programs are made, found again and their memory is touched. */
+enum { STEADY = 8 };
+
 /* Runs the chain again and again for about that many seconds; *bytes: what the tape then holds. As long again with chains that are new to
  * the tape, each a little longer than the last; *planned: what the shortest of those takes more, per node. */
 static bool run_chain(const chain *c, int64_t ops, double seconds, times *shortest, size_t *bytes, double *planned)
@@ -56,7 +59,7 @@ static bool run_chain(const chain *c, int64_t ops, double seconds, times *shorte
     double       longer = 1e9;
     double       start = bench_now();
     *shortest = (times){1e9, 1e9, 1e9};
-    for (int runs = 0; runs < 3 || bench_now() - start < seconds; runs++) {
+    for (int runs = 0; runs < STEADY || bench_now() - start < seconds; runs++) {
         if (!run_once(c, ops, &taken, &nodes)) return false;
         lower(&shortest->record, taken.record);
         lower(&shortest->forward, taken.forward);

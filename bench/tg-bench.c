@@ -6,6 +6,7 @@
  *   tg-bench --steady NAME [STEPS]     allocations and page faults in 1,000 steps after the warm-up
  *   tg-bench --chain                   the cost of an op in chains of 1,000 to 1,000,000
  *   tg-bench --functions [OP]          what an element of each vector loop costs, beside libmvec's
+ *   tg-bench --plan                    the cost of planning a node of a graph that changes
  *   tg-bench --blas                    which BLAS is in use
  *
  * Environment: BENCH_SECONDS (1) for a repeat, BENCH_REPEATS (5); workload and limit take turns. BENCH_CLOCK=cpu counts this process' CPU
@@ -277,7 +278,7 @@ static bool run_steady(const workload *w, int64_t n)
 
 static int usage(void)
 {
-    fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --functions [OP] | --blas\n", stderr);
+    fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --plan | --functions [OP] | --blas\n", stderr);
     return 2;
 }
 
@@ -304,6 +305,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(first, "--functions") == 0)
         return bench_functions(argc > 2 ? argv[2] : NULL, 1e-3 * setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;
+    if (strcmp(first, "--plan") == 0) {
+        want_threads(1, argv);
+        return bench_planning(setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;
+    }
     const bool check = strcmp(first, "--check") == 0, steady = strcmp(first, "--steady") == 0, chain = strcmp(first, "--chain") == 0;
     if ((check || steady) && argc < 3) return usage();
     const workload *w = chain ? NULL : find(argv[check || steady ? 2 : 1]);

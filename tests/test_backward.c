@@ -428,6 +428,69 @@ static void test_op_without_derivative(void **state)
     assert_near(tg_item(tg_record(&tg_op_no_rule, &x, 1, NULL, 0)), 3);
 }
 
+/* ---- the same recording again --------------------------------------------------------------------------------- */
+
+/* A call that is in its slot already is refused all the same when its handles are from before the reset. */
+static void test_old_handles_in_the_same_call(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *w = tg_param(t, "w", tg_scalar(t, 3)), *old = tg_square(w);
+    assert_non_null(tg_mul(old, w));
+    tg_reset(t);
+    tg_tensor *now = tg_square(w);
+    assert_null(tg_mul(old, w));
+    assert_error(t, tg_error_status(t), TG_ERR_STALE, "stale");
+    assert_near(tg_item(tg_mul(now, w)), 27);
+    assert_int_equal(tg_backward(tg_mul(now, w)), TG_OK);
+    assert_near(tg_item(tg_grad_of(w)), 27);
+}
+
+/* What a node got after it was recorded, a value, a place in a gradient, a gradient of its own, goes with the recording. */
+static void test_nothing_is_left_from_before(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *w = tg_param(t, "w", tg_scalar(t, 3));
+    for (int k = 1; k <= 4; k++) {
+        assert_int_equal(tg_copy_from(w, &(double){k}, sizeof(double)), TG_OK);
+        tg_tensor *x = tg_scalar(t, k), *h = tg_square(w), *y = tg_mul(h, x);
+        assert_false(tg_requires_grad(x));
+        assert_null(tg_grad_of(x));
+        assert_null(tg_grad_of(h));
+        if (k % 2) tg_require_grad(x); /* in every other recording x is a leaf and h and y have been computed before */
+        if (k % 2) assert_near(tg_item(h), k * k);
+        if (k % 2) assert_near(tg_item(y), k * k * k);
+        assert_int_equal(tg_backward(y), TG_OK);
+        assert_near(tg_item(y), k * k * k);
+        assert_near(tg_item(tg_grad_of(w)), 2 * k * k);
+        if (k % 2) assert_near(tg_item(tg_grad_of(x)), k * k);
+        else assert_null(tg_grad_of(x));
+        tg_zero_grad(t);
+        tg_reset(t);
+    }
+}
+
+/* The walk to the leaves uses what it keeps of a node again for others; tg_grad keeps it for whoever is asked for. */
+static void test_grad_of_all_on_a_chain(void **state)
+{
+    enum { N = 40 };
+    tg_tape   *t = open_tape(state);
+    tg_tensor *w = tg_param(t, "w", tg_scalar(t, 2)), *y[N + 1] = {w}, *g[N + 1];
+    for (int k = 0; k < N; k++) y[k + 1] = k % 3 ? tg_add(y[k], w) : tg_neg(y[k]);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(tg_grad(&y[N], NULL, 1, y, N + 1, round, g), TG_OK);
+        double slope = 1, sum = 0;
+        for (int k = N; k > 0; k--) {
+            assert_near(tg_item(g[k]), slope);
+            if ((k - 1) % 3) sum += slope;
+            else slope = -slope;
+        }
+        assert_near(tg_item(g[0]), slope + sum);
+        tg_zero_grad(t);
+        assert_int_equal(tg_backward(y[N]), TG_OK);
+        assert_near(tg_item(tg_grad_of(w)), slope + sum);
+    }
+}
+
 /* ---- graphs of all forms -------------------------------------------------------------------------------------- */
 
 /* 2^60 paths, 60 nodes. */
@@ -555,6 +618,9 @@ int main(void)
         TEST(test_result_as_leaf),
         TEST(test_bad_rules),
         TEST(test_op_without_derivative),
+        TEST(test_old_handles_in_the_same_call),
+        TEST(test_nothing_is_left_from_before),
+        TEST(test_grad_of_all_on_a_chain),
         TEST(test_stacked_diamonds),
         TEST(test_fan_out_fan_in),
         TEST(test_later_consumer),

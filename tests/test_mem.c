@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "../src/tensor/mem.h"
 
@@ -132,6 +133,28 @@ static void fill_arena(tg_arena *a, int n, size_t factor)
         for (size_t k = 0; k < (size_t)(i * 37 % 301) * factor; k++)
             if (piece[i][k] != (i & 255)) fail_msg("piece %d was overwritten", i);
     free(piece);
+}
+
+/* A large block of the C library's grows by moving its pages, not by copying them into fresh ones. */
+static void heap_moves_pages(void **state)
+{
+    (void)state;
+#ifndef __SANITIZE_ADDRESS__ /* whose realloc copies */
+    const size_t size = (size_t)64 << 20;
+    struct rusage before, after;
+    tg_heap       h;
+    tg_heap_init(&h, NULL);
+    unsigned char *p = tg_heap_alloc(&h, size);
+    assert_non_null(p);
+    memset(p, 7, size);
+    getrusage(RUSAGE_SELF, &before);
+    p = tg_heap_resize(&h, p, size, 2 * size);
+    getrusage(RUSAGE_SELF, &after);
+    assert_non_null(p);
+    assert_true(after.ru_minflt - before.ru_minflt < 8); /* a copy has 32 faults or more, with pages of 2 MiB */
+    for (size_t i = 0; i < size; i += 4096) assert_int_equal(p[i], 7);
+    tg_heap_free(&h, p, 2 * size);
+#endif
 }
 
 static void arena(void **state)
@@ -388,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heap),
         cmocka_unit_test(heap_of_the_c_library),
+        cmocka_unit_test(heap_moves_pages),
         cmocka_unit_test(arena),
         cmocka_unit_test(arena_large_pieces),
         cmocka_unit_test(arena_seek),

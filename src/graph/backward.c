@@ -9,15 +9,35 @@ static tg_status failure(const tg_tape *t, tg_status s) { return t->latest != TG
 
 static bool ends_here(const tg_node *n) { return tg_is_leaf(n) || (n->flags & TG_N_LEAF); }
 
-/* The node's adjoint, a new one at first. Nodes that the walk still has to come by are counted in *pending. */
-static tg_adjoint *adjoint_of(tg_tape *t, tg_node *n, size_t *pending)
+/* How far the walk is: the nodes it still has to come by, and all that a gradient reached. */
+typedef struct progress {
+    size_t pending, reached;
+} progress;
+
+/* The node's adjoint, a new one at first. */
+static tg_adjoint *adjoint_of(tg_tape *t, tg_node *n, progress *w)
 {
+    size_t at = t->free_adjoint;
     if (n->mark) return &t->adjoints[n->mark - 1];
-    if (!TG_GROW(t, t->adjoints, t->cap_adjoints, t->n_adjoints + 1)) return NULL;
-    t->adjoints[t->n_adjoints++] = (tg_adjoint){.node = n};
-    n->mark = (uint32_t)t->n_adjoints;
-    if (!ends_here(n)) ++*pending;
-    return &t->adjoints[n->mark - 1];
+    if (at) {
+        t->free_adjoint = t->adjoints[at - 1].pieces;
+    } else {
+        if (!TG_GROW(t, t->adjoints, t->cap_adjoints, t->n_adjoints + 1)) return NULL;
+        at = ++t->n_adjoints;
+    }
+    t->adjoints[at - 1] = (tg_adjoint){.node = n};
+    n->mark = (uint32_t)at;
+    w->reached++;
+    if (!ends_here(n)) w->pending++;
+    return &t->adjoints[at - 1];
+}
+
+/* The walk has come by the node: the next one takes its adjoint over, so that only those in use pass through the caches. */
+static void drop_adjoint(tg_tape *t, tg_node *n)
+{
+    t->adjoints[n->mark - 1] = (tg_adjoint){.pieces = t->free_adjoint};
+    t->free_adjoint = n->mark;
+    n->mark = 0;
 }
 
 static tg_status add_piece(tg_tape *t, tg_adjoint *a, tg_tensor *g)
@@ -28,9 +48,9 @@ static tg_status add_piece(tg_tape *t, tg_adjoint *a, tg_tensor *g)
     return TG_OK;
 }
 
-static tg_status contribute(tg_tape *t, tg_node *to, tg_tensor *g, size_t *pending)
+static tg_status contribute(tg_tape *t, tg_node *to, tg_tensor *g, progress *w)
 {
-    tg_adjoint *a = adjoint_of(t, to, pending);
+    tg_adjoint *a = adjoint_of(t, to, w);
     if (!a) return TG_ERR_MEMORY;
     if (tg_node_of(g)->op->merge) return add_piece(t, a, g);
     if (a->grad) {
@@ -44,7 +64,7 @@ static tg_status contribute(tg_tape *t, tg_node *to, tg_tensor *g, size_t *pendi
 }
 
 /* Joins pieces of the same op into one node each, and those with the rest. */
-static tg_status settle(tg_tape *t, tg_adjoint *a)
+static tg_status join_pieces(tg_tape *t, tg_adjoint *a)
 {
     size_t at = (size_t)(a - t->adjoints), piece = a->pieces;
     a->pieces = 0;
@@ -71,6 +91,8 @@ static tg_status settle(tg_tape *t, tg_adjoint *a)
     }
     return TG_OK;
 }
+
+static inline tg_status settle(tg_tape *t, tg_adjoint *a) { return a->pieces ? join_pieces(t, a) : TG_OK; }
 
 /* ---- one node ----------------------------------------------------------------------------------------------------- */
 
@@ -100,7 +122,7 @@ static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
     return tg_sum_to(g, in->shape);
 }
 
-static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, size_t *pending)
+static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 {
     enum { FEW = 8 };
     tg_tape   *t = c->tape;
@@ -119,7 +141,7 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, size_t *pending
         if (!(to->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
         t->latest = TG_OK;
         tg_tensor *gi = fit(c, i, n->op->vjp(c, i, g));
-        tg_status  s = gi ? contribute(t, to, gi, pending) : failure(t, TG_ERR_GRAD);
+        tg_status  s = gi ? contribute(t, to, gi, w) : failure(t, TG_ERR_GRAD);
         if (s != TG_OK) return s;
     }
     return TG_OK;
@@ -127,21 +149,23 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, size_t *pending
 
 /* ---- the walk ----------------------------------------------------------------------------------------------------- */
 
-/* From the outputs' seeds (already contributed) down to the leaves. */
-static tg_status walk(tg_tape *t, uint32_t from, size_t pending)
+/* From the outputs' seeds (already contributed) down to the leaves. keep: gradients of the nodes on the way are asked for, too. */
+static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
 {
     tg_call c = {.tape = t};
-    for (uint32_t id = from + 1; pending && id-- > 0;) {
+    for (uint32_t id = from + 1; w->pending && id-- > 0;) {
         tg_node *n = tg_slot(t, id);
         if (!n->mark || ends_here(n)) continue;
-        pending--;
-        size_t    at = n->mark - 1;
-        tg_status s = settle(t, &t->adjoints[at]);
-        if (s == TG_OK) s = step_node(&c, n, t->adjoints[at].grad, &pending);
+        w->pending--;
+        size_t     at = n->mark - 1;
+        tg_status  s = settle(t, &t->adjoints[at]);
+        tg_tensor *g = t->adjoints[at].grad;
+        if (!keep && s == TG_OK) drop_adjoint(t, n);
+        if (s == TG_OK) s = step_node(&c, n, g, w);
         if (s != TG_OK) return s;
     }
     for (size_t i = 0; i < t->n_adjoints; i++) {
-        tg_status s = settle(t, &t->adjoints[i]);
+        tg_status s = t->adjoints[i].node ? settle(t, &t->adjoints[i]) : TG_OK;
         if (s != TG_OK) return s;
     }
     return TG_OK;
@@ -149,20 +173,21 @@ static tg_status walk(tg_tape *t, uint32_t from, size_t pending)
 
 static void unmark(tg_tape *t)
 {
-    for (size_t i = 0; i < t->n_adjoints; i++) t->adjoints[i].node->mark = 0;
+    for (size_t i = 0; i < t->n_adjoints; i++)
+        if (t->adjoints[i].node) t->adjoints[i].node->mark = 0;
 }
 
 static void forget_adjoints(tg_tape *t)
 {
     unmark(t);
-    t->n_adjoints = t->n_pieces = 0;
+    t->n_adjoints = t->n_pieces = t->free_adjoint = 0;
 }
 
-/* Seeds the outputs and walks. Afterwards t->adjoints holds the gradients, until forget_adjoints. */
-static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, const char *function)
+/* Seeds the outputs and walks. Afterwards t->adjoints holds the gradients of the leaves (keep: of all nodes), until forget_adjoints. */
+static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, bool keep, const char *function)
 {
     uint32_t from = 0;
-    size_t   pending = 0;
+    progress w = {0};
     bool     path = false;
     const double begin = t->profile ? tg_profile_now() : 0;
     for (int j = 0; j < n; j++) {
@@ -180,16 +205,16 @@ static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor 
         if (seed->tape != t) return tg_fail_on(t, TG_ERR_TAPE, function, "the tensors belong to different tapes");
         if (seed->dtype != y->dtype || !tg_shape_equal(seed->shape, y->shape))
             return tg_fail_on(t, TG_ERR_SHAPE, function, "a seed has its output's shape and dtype");
-        tg_status s = contribute(t, y, v, &pending);
+        tg_status s = contribute(t, y, v, &w);
         if (s != TG_OK) return s;
         if (!ends_here(y) && y->id > from) from = y->id;
     }
     if (!path)
         return tg_fail_on(t, TG_ERR_GRAD, function,
                           "no gradient path: the output depends on nothing that requires grad (tg_param, tg_require_grad)");
-    tg_status s = walk(t, from, pending);
+    tg_status s = walk(t, from, &w, keep);
     if (t->profile)
-        tg_profile_event(t->profile, "backward", function, begin, NULL, &(tg_figure){"nodes reached", (int64_t)t->n_adjoints}, 1);
+        tg_profile_event(t->profile, "backward", function, begin, NULL, &(tg_figure){"nodes reached", (int64_t)w.reached}, 1);
     return s;
 }
 
@@ -218,7 +243,7 @@ static tg_status gradients(tg_tensor *const *outputs, tg_tensor *const *seeds, i
     tg_status s = check_asked(t, inputs, n_inputs);
     if (s != TG_OK) return s;
     bool was = tg_set_grad_enabled(t, create_graph && t->grad_enabled);
-    s = differentiate(t, outputs, seeds, n_outputs, "tg_grad");
+    s = differentiate(t, outputs, seeds, n_outputs, true, "tg_grad");
     for (int k = 0; k < n_inputs && s == TG_OK; k++) { /* from here on grads may overwrite outputs and inputs: they may be one array */
         const tg_node *x = tg_node_of(inputs[k]);
         grads[k] = x->mark ? t->adjoints[x->mark - 1].grad : tg_zeros_like(inputs[k]);
@@ -281,12 +306,14 @@ static void take_gradient(tg_node *leaf, tg_node *root)
     }
 }
 
+static bool is_leafs(const tg_adjoint *a) { return a->node && ends_here(a->node); }
+
 /* Appends every leaf's gradient root to the wanted nodes, in the order of the adjoints. */
 static tg_status want_gradients(tg_tape *t)
 {
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + t->n_adjoints + 1)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < t->n_adjoints; i++) {
-        if (!ends_here(t->adjoints[i].node)) continue;
+        if (!is_leafs(&t->adjoints[i])) continue;
         tg_node *root = gradient_root(t->adjoints[i].node, t->adjoints[i].grad);
         if (!root) return failure(t, TG_ERR_MEMORY);
         t->wanted[t->n_wanted++] = root;
@@ -297,7 +324,7 @@ static tg_status want_gradients(tg_tape *t)
 static void take_gradients(tg_tape *t, size_t first, size_t end)
 {
     for (size_t i = 0, root = first; i < t->n_adjoints && root < end; i++)
-        if (ends_here(t->adjoints[i].node)) take_gradient(t->adjoints[i].node, t->wanted[root++]);
+        if (is_leafs(&t->adjoints[i])) take_gradient(t->adjoints[i].node, t->wanted[root++]);
 }
 
 static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *function)
@@ -306,7 +333,7 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *functi
     if (!y) return output ? TG_ERR_STALE : TG_ERR_NULL;
     tg_tape  *t = y->tape;
     bool      was = tg_set_grad_enabled(t, false);
-    tg_status s = differentiate(t, &output, &seed, 1, function);
+    tg_status s = differentiate(t, &output, &seed, 1, false, function);
     if (s == TG_OK && !seed && !tg_want(output) && !(y->flags & TG_N_VALUE)) s = TG_ERR_MEMORY;
     size_t first = t->n_wanted, end = first;
     if (s == TG_OK) {

@@ -365,6 +365,8 @@ static tg_status emit_groups(tg_tape *t, program *p)
     p->n_codes = p->n_gathers = p->n_lates = p->n_fills = p->n_segments = p->n_pointers = 0;
     p->tile_bytes = 0;
     p->machine.n = p->register_uses.n = 0;
+    const size_t about = p->n_insts + p->n_insts / 8; /* instructions; so that the arrays seldom grow on the way */
+    if (!TG_GROW(t, p->codes, p->cap_codes, about) || !TG_GROW(t, p->where, p->cap_where, about)) return TG_ERR_MEMORY;
     for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g);
     return s;
 }

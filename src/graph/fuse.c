@@ -72,6 +72,9 @@ static bool in_tile(const program *p, const group *g, const value *v, inst_class
     return pt.kind == P_COLUMN && pt.cols == g->cols && b->numel * g->cols == g->n;
 }
 
+/* The step after which b is there: the one that computes it, or none when that runs before all others. */
+static int32_t known_after(const program *p, const value *b) { return b->step >= 0 && p->steps[b->step].early ? -1 : b->step; }
+
 /* May the node run in this group? Sets how, and whether it reads something from the group's tiles. */
 static bool can_join(const program *p, const group *g, const value *v, const role *r, const tg_shape *shape, inst_class *cls,
                      bool *shares)
@@ -92,7 +95,7 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
             pattern pt = tg_pattern(p, x, shape);
             if (pt.kind != P_FULL && pt.kind != P_SCALAR) return false;
         }
-        if (b->step > g->step && !p->steps[b->step].early) return false;
+        if (known_after(p, b) > g->step) return false;
         if (b->step == g->step) {
             if (!in_tile(p, g, x, *cls, shape)) return false;
             *shares = true;
@@ -224,6 +227,17 @@ static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role 
     return TG_OK;
 }
 
+/* The step that computes the last of v's operands: groups before it, and all before those, can't be joined. */
+static int32_t newest_operand(const program *p, const value *v)
+{
+    int32_t newest = -1;
+    for (int32_t k = 0; k < v->n_in; k++) {
+        const int32_t at = known_after(p, &p->values[p->values[p->operands[v->in + k]].base]);
+        newest = at > newest ? at : newest;
+    }
+    return newest;
+}
+
 static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
 {
     value          *v = &p->values[at];
@@ -239,7 +253,8 @@ static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
     }
     int32_t    feasible = -1; /* the latest it may join, though it shares nothing with it */
     inst_class feasible_as = r->cls;
-    for (size_t g = p->n_groups; chosen < 0 && g-- > oldest;) {
+    const int32_t newest = newest_operand(p, v);
+    for (size_t g = p->n_groups; chosen < 0 && g-- > oldest && p->groups[g].step >= newest;) {
         if (!can_join(p, &p->groups[g], v, r, shape, &cls, &shares)) continue;
         if (shares) {
             chosen = (int32_t)g;
@@ -373,6 +388,8 @@ static tg_status place_value(tg_tape *t, program *p, int32_t at)
 
 tg_status tg_make_groups(tg_tape *t, program *p)
 {
+    const size_t about = p->n_values; /* so that the array seldom grows on the way */
+    if (!TG_GROW(t, p->insts, p->cap_insts, about)) return TG_ERR_MEMORY;
     tg_status s = new_group(t, p, 1) ? TG_OK : TG_ERR_MEMORY; /* for what depends on numbers only */
     p->n_met = p->n_values;
     for (size_t i = 0; i < p->n_met && s == TG_OK; i++) s = place_value(t, p, (int32_t)i);

@@ -41,10 +41,20 @@ typedef struct tg_kept {
     char     *name;                /* of a parameter */
 } tg_kept;
 
+/* Two cache lines. Recording the same node again, and the backward walk over it, touch the first one alone: in long recordings it is
+ * memory, not arithmetic, that takes the time. */
 struct tg_node {
     const tg_op    *op;
     tg_tape        *tape;
     const tg_shape *shape;
+    uint32_t gen;       /* generation it was made in */
+    uint32_t id;        /* slot number in the recording; kept nodes: TG_KEPT_ID */
+    uint32_t n_in;
+    uint32_t attr_size;
+    uint32_t mark;      /* scratch for walks; 0 between them */
+    uint16_t flags;
+    uint8_t  dtype;
+    uint8_t  pad;
     union {
         tg_node  *in[TG_INLINE_INPUTS];
         tg_node **more; /* when n_in > TG_INLINE_INPUTS */
@@ -53,14 +63,6 @@ struct tg_node {
         double      number; /* attr of up to 8 bytes */
         const void *more;
     } attr;
-    uint32_t gen;       /* generation it was made in */
-    uint32_t id;        /* slot number in the recording; kept nodes: TG_KEPT_ID */
-    uint32_t n_in;
-    uint32_t attr_size;
-    uint8_t  dtype;
-    uint8_t  pad;
-    uint16_t flags;
-    uint32_t mark;      /* scratch for walks; 0 between them */
     void            *data;   /* the value: element (0, 0, …) */
     const tg_layout *layout; /* NULL: contiguous */
     tg_node         *grad;   /* leaves: the gradient, once there is one */
@@ -71,6 +73,7 @@ struct tg_node {
     tg_arena_mark recorded; /* end of this node's piece of the record arena */
 };
 _Static_assert(sizeof(tg_node) == TG_NODE_SIZE, "a node is two cache lines");
+_Static_assert(offsetof(tg_node, u) + 2 * sizeof(tg_node *) == TG_NODE_SIZE / 2, "two inputs lie in the first one");
 
 #define TG_KEPT_ID UINT32_MAX
 
@@ -122,7 +125,7 @@ struct tg_tape {
     tg_node **wanted;
     size_t    n_wanted, cap_wanted;
     struct tg_adjoint *adjoints; /* of the backward walk */
-    size_t    n_adjoints, cap_adjoints;
+    size_t    n_adjoints, cap_adjoints, free_adjoint;
     struct tg_piece *pieces;
     size_t    n_pieces, cap_pieces;
     tg_node **order; /* of the plan under way */
@@ -166,11 +169,13 @@ static inline tg_node *tg_node_of(const tg_tensor *t)
     return (tg_node *)((uintptr_t)t & ~(uintptr_t)TG_TAG_MASK);
 }
 
-static inline bool tg_is_live(const tg_tensor *t)
+/* Does the handle, to a node of this tape, mean what is there now? */
+static inline bool tg_is_live_on(const tg_tape *tape, const tg_tensor *t)
 {
     const tg_node *n = tg_node_of(t);
-    return ((uintptr_t)t & TG_TAG_MASK) == (n->gen & TG_TAG_MASK) && ((n->flags & TG_N_KEPT) || n->gen == n->tape->gen);
+    return ((uintptr_t)t & TG_TAG_MASK) == (n->gen & TG_TAG_MASK) && ((n->flags & TG_N_KEPT) || n->gen == tape->gen);
 }
+static inline bool tg_is_live(const tg_tensor *t) { return tg_is_live_on(tg_node_of(t)->tape, t); }
 
 /* The node behind a handle from outside: NULL, after a sentence about `function`, for NULL (no sentence) and stale handles. */
 tg_node *tg_check(const tg_tensor *t, const char *function);
@@ -267,9 +272,9 @@ tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bo
 
 /* ---- backward.c --------------------------------------------------------------------------------------------------- */
 typedef struct tg_adjoint {
-    tg_node   *node;
+    tg_node   *node;   /* NULL: free for another */
     tg_tensor *grad;   /* what has arrived so far */
-    size_t     pieces; /* 1 + the number of the last piece that waits to be merged into it, 0: none */
+    size_t     pieces; /* 1 + the number of the last piece that waits to be merged into it, 0: none; free ones: of the next free one */
 } tg_adjoint;
 typedef struct tg_piece {
     tg_tensor *grad;

@@ -14,14 +14,22 @@ static const tg_shape *own_shape(tg_tape *t, program *p, const tg_shape *shape)
     return own;
 }
 
+/* A value of which nothing is known yet, to be copied: clearing so large a struct becomes a string instruction, slow to start. */
+static const value no_value = {.numel = 1, .layout = -1, .of = -1, .alias = -1, .reader = UINT32_MAX, .step = -1, .last = -1, .inst = -1,
+                               .clone_group = -1, .dest = -1, .over = -1, .again = -1, .read_in = -1, .spot = -1};
+
 value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype)
 {
     if (!TG_GROW(t, p->values, p->cap_values, p->n_values + 1)) return NULL;
     value *v = &p->values[p->n_values];
-    *v = (value){.node = n, .op = n ? n->op : NULL, .shape = own_shape(t, p, shape), .kind = (uint8_t)kind, .dtype = (uint8_t)dtype,
-                 .numel = 1, .base = (int32_t)p->n_values, .layout = -1, .in = (int32_t)p->n_operands, .of = -1, .alias = -1, .reader = UINT32_MAX,
-                 .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1, .over = -1, .again = -1, .read_in = -1, .spot = -1};
-    if (!v->shape) return NULL;
+    memcpy(v, &no_value, sizeof *v);
+    v->node = n;
+    v->op = n ? n->op : NULL;
+    v->kind = (uint8_t)kind;
+    v->dtype = (uint8_t)dtype;
+    v->base = (int32_t)p->n_values;
+    v->in = (int32_t)p->n_operands;
+    if (!(v->shape = own_shape(t, p, shape))) return NULL;
     for (int k = 0; k < shape->rank; k++) v->numel *= shape->dim[k];
     v->stored = kind == V_INPUT || kind == V_CONST;
     if (n && kind != V_INPUT && kind != V_CONST && n->attr_size) {
@@ -167,7 +175,7 @@ static int32_t twin_of(const program *p, const value *v)
 {
     enum { NEAR = 12 };
     for (const value *w = v; w-- > p->values && v - w <= NEAR;) {
-        if (w->kind != V_REAL || w->op != v->op || w->n_in != v->n_in || w->attr_size != v->attr_size || w->placed) continue;
+        if (w->op != v->op || w->kind != V_REAL || w->n_in != v->n_in || w->attr_size != v->attr_size || w->placed) continue;
         if (v->attr_size && memcmp(w->attr, v->attr, v->attr_size)) continue;
         if (!memcmp(&p->operands[w->in], &p->operands[v->in], (size_t)v->n_in * sizeof *p->operands)) return (int32_t)(w - p->values);
     }

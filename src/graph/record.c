@@ -113,13 +113,24 @@ static tg_status infer(tg_call *c)
 
 /* ---- recording ---------------------------------------------------------------------------------------------------- */
 
+/* Asks for a slot further on; past the chunk's end that is somebody else's memory, or none, and does no harm. Processors follow a walk
+ * over all lines by themselves, but not one over every other line. */
+static inline void fetch_ahead(const tg_node *n)
+{
+    enum { AHEAD = 32 };
+    __builtin_prefetch((const void *)((uintptr_t)n + AHEAD * TG_NODE_SIZE), 1);
+}
+
 static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
 {
+    fetch_ahead(n);
+    if (n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF)) { /* else there is nothing in them */
+        n->data = NULL;
+        n->layout = NULL;
+        n->grad = NULL;
+    }
     n->gen = t->gen;
     n->flags = grad ? TG_N_GRAD : 0;
-    n->data = NULL;
-    n->layout = NULL;
-    n->grad = NULL;
     if (n->op->flags & TG_OP_RANDOM) {
         n->w.counter = t->counter;
         t->counter += ((uint64_t)tg_node_numel(n) + 3) / 4;
@@ -127,17 +138,29 @@ static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
     t->count++;
 }
 
-/* Is the call the one that this slot recorded last time? */
-static inline bool repeats(const tg_node *n, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size,
-                           bool grad)
+/* Does the op pass a gradient on to what reads it, when an input brings a gradient path? */
+static inline bool passes_grad(const tg_tape *t, const tg_op *op) { return t->grad_enabled && !(op->flags & TG_OP_ZERO_GRAD); }
+static inline bool brings_grad(const tg_op *op, const tg_node *in, int i)
 {
+    return (in->flags & TG_N_GRAD) && !(i < 32 && (op->nondiff >> i & 1));
+}
+
+/* Is the call the one that this slot recorded last time? Sets *grad when it needs a gradient. Inputs that lie where they lay are
+ * nodes of this tape; that the handles mean those nodes is still to be seen. */
+static inline bool repeats(const tg_tape *t, const tg_node *n, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr,
+                           size_t attr_size, bool *grad)
+{
+    bool found = false;
     if (n->op != op || n->n_in != (uint32_t)n_in || n->attr_size != (uint32_t)attr_size) return false;
     tg_node *const *slots = tg_inputs(n);
-    for (int i = 0; i < n_in; i++)
-        if (slots[i] != tg_node_of(in[i])) return false;
-    if (op->kind == TG_CONST || op->kind == TG_LEAF) return op->kind == TG_CONST || !memcmp(tg_attr(n), attr, attr_size);
-    if (attr_size && memcmp(tg_attr(n), attr, attr_size)) return false;
-    return ((n->flags & (TG_N_GRAD | TG_N_LEAF)) == TG_N_GRAD) == grad;
+    for (int i = 0; i < n_in; i++) {
+        const tg_node *x = slots[i];
+        if (x != tg_node_of(in[i]) || !tg_is_live_on(t, in[i])) return false;
+        found |= brings_grad(op, x, i);
+    }
+    if (attr_size && op->kind != TG_CONST && memcmp(tg_attr(n), attr, attr_size)) return false;
+    *grad = found && passes_grad(t, op) && tg_dtype_is_float((tg_dtype)n->dtype);
+    return ((n->flags & (TG_N_GRAD | TG_N_LEAF)) == TG_N_GRAD) == *grad;
 }
 
 /* A slot input's shape is good until the tape's end of recording; a kept one's can change hands. */
@@ -181,7 +204,7 @@ static bool write_node(tg_tape *t, tg_node *n, const tg_call *c, bool grad)
     return true;
 }
 
-static __attribute__((noinline)) tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
+static tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
 {
     t->valid = t->count; /* from here on the slots are overwritten */
     t->epoch++;
@@ -232,32 +255,43 @@ static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *i
             refuse_input(t, op, in, n_in, i);
             return false;
         }
-        found |= (n->flags & TG_N_GRAD) && !(i < 32 && (op->nondiff >> i & 1));
+        found |= brings_grad(op, n, i);
     }
-    *grad = found && t->grad_enabled && !(op->flags & TG_OP_ZERO_GRAD);
+    *grad = found && passes_grad(t, op);
     return true;
+}
+
+static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in,
+                                                           const void *attr, size_t attr_size)
+{
+    bool grad;
+    if (!check_inputs(t, op, in, n_in, &grad)) return NULL;
+    return record_new(t, &(tg_call){.op = op, .tape = t, .n_in = n_in, .in = in, .attr = attr, .attr_size = attr_size}, grad);
+}
+
+static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
+{
+    if (t->count < t->valid) {
+        bool     grad;
+        tg_node *n = tg_slot(t, t->count);
+        if (repeats(t, n, op, in, n_in, attr, attr_size, &grad)) {
+            if (op->kind == TG_CONST) memcpy(&n->attr, attr, sizeof n->attr);
+            begin_node(t, n, grad);
+            return tg_handle(n);
+        }
+    }
+    return record_checked(t, op, in, n_in, attr, attr_size);
 }
 
 tg_tensor *tg_record_on(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
-    bool grad;
-    if (!t || !op || n_in < 0 || !check_inputs(t, op, in, n_in, &grad)) return NULL;
-    if (t->count < t->valid) {
-        tg_node *n = tg_slot(t, t->count);
-        bool     g = grad && tg_dtype_is_float((tg_dtype)n->dtype);
-        if (repeats(n, op, in, n_in, attr, attr_size, g)) {
-            if (op->kind == TG_CONST) memcpy(&n->attr, attr, sizeof n->attr);
-            begin_node(t, n, g);
-            return tg_handle(n);
-        }
-    }
-    return record_new(t, &(tg_call){.op = op, .tape = t, .n_in = n_in, .in = in, .attr = attr, .attr_size = attr_size}, grad);
+    return t && op && n_in >= 0 ? record(t, op, in, n_in, attr, attr_size) : NULL;
 }
 
 tg_tensor *tg_record(const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
     if (!op || n_in < 1 || !in || !in[0]) return NULL;
-    return tg_record_on(tg_node_of(in[0])->tape, op, in, n_in, attr, attr_size);
+    return record(tg_node_of(in[0])->tape, op, in, n_in, attr, attr_size);
 }
 
 /* ---- leaves ------------------------------------------------------------------------------------------------------- */

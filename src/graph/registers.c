@@ -12,11 +12,16 @@ typedef struct pieces {
     } free[MOST_FREE];
 } pieces;
 
-static uint32_t rounded(uint32_t bytes) { return ((bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1)) + ROOM; }
-
-static void take(pieces *s, tile_register *r)
+/* Single elements of groups that are nothing but such share a cache line: long programs of them stay in the caches. */
+static uint32_t room_for(const emitter *e, uint32_t bytes)
 {
-    const uint32_t bytes = rounded(r->bytes);
+    if (e->g->n == 1 && bytes <= 8) return 8;
+    return ((bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1)) + ROOM;
+}
+
+static void take(const emitter *e, pieces *s, tile_register *r)
+{
+    const uint32_t bytes = room_for(e, r->bytes);
     for (int i = s->n; i-- > 0;) {
         if (s->free[i].bytes != bytes) continue;
         r->offset = s->free[i].offset;
@@ -27,11 +32,11 @@ static void take(pieces *s, tile_register *r)
     s->used += bytes;
 }
 
-static void give(pieces *s, const tile_register *r)
+static void give(const emitter *e, pieces *s, const tile_register *r)
 {
     if (s->n == MOST_FREE) return;
     s->free[s->n].offset = r->offset;
-    s->free[s->n++].bytes = rounded(r->bytes);
+    s->free[s->n++].bytes = room_for(e, r->bytes);
 }
 
 /* Those that hold all through the group first, then the others by instructions: places are taken at the first use and given back after
@@ -47,7 +52,7 @@ static bool place_all(emitter *e, pieces *s)
     for (size_t i = n; i-- > 0;) {
         if (r[i].first < 0) continue;
         if (r[i].last == INT32_MAX) {
-            take(s, &r[i]);
+            take(e, s, &r[i]);
             continue;
         }
         next_begin[i] = begins[r[i].first];
@@ -56,8 +61,8 @@ static bool place_all(emitter *e, pieces *s)
         ends[r[i].last] = (int32_t)i;
     }
     for (size_t c = 0; c < n_code; c++) {
-        for (int32_t i = begins[c]; i >= 0; i = next_begin[i]) take(s, &r[i]);
-        for (int32_t i = ends[c]; i >= 0; i = next_end[i]) give(s, &r[i]);
+        for (int32_t i = begins[c]; i >= 0; i = next_begin[i]) take(e, s, &r[i]);
+        for (int32_t i = ends[c]; i >= 0; i = next_end[i]) give(e, s, &r[i]);
     }
     return true;
 }
@@ -90,6 +95,6 @@ void tg_place_registers(emitter *e, size_t first_use)
         memcpy(&number, p->machine.data + at, sizeof number);
         memcpy(p->machine.data + at, &e->t->registers[number].offset, sizeof number);
     }
-    e->g->registers = s.used;
-    if (s.used > p->tile_bytes) p->tile_bytes = s.used;
+    e->g->registers = (s.used + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1); /* each thread's begin at a line */
+    if (e->g->registers > p->tile_bytes) p->tile_bytes = e->g->registers;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { HUGE_PAGE = 2 << 20, HUGE_BLOCK = 4 << 20 };
 
@@ -21,10 +22,14 @@ static void *libc_resize(void *ctx, void *p, size_t old_size, size_t size)
         return NULL;
     }
     char *q = realloc(p, size);
-    if (q && size >= HUGE_BLOCK) { /* a hint: fewer page faults and TLB misses; if it is not taken, nothing is lost */
-        uintptr_t from = ((uintptr_t)q + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1), to = ((uintptr_t)q + size) & ~(uintptr_t)(HUGE_PAGE - 1);
-        if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+#ifdef MADV_HUGEPAGE
+    /* A hint: fewer page faults and TLB misses. For all pages that the block touches, its first and last one included: they stay one
+     * mapping, which realloc moves to a larger place instead of copying. */
+    if (q && size >= HUGE_BLOCK) {
+        const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)q & ~(page - 1);
+        (void)madvise((void *)from, ((uintptr_t)q + size - from + page - 1) & ~(page - 1), MADV_HUGEPAGE);
     }
+#endif
     return q;
 }
 

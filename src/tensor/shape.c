@@ -30,6 +30,7 @@ tg_status tg_shape_size(const tg_shape *s, tg_dtype dtype, int64_t *elements, si
 
 bool tg_shape_equal(const tg_shape *a, const tg_shape *b)
 {
+    if (a == b) return a && is_rank(a->rank);
     if (!a || !b || a->rank != b->rank || !is_rank(a->rank)) return false;
     for (int i = 0; i < a->rank; i++)
         if (a->dim[i] != b->dim[i]) return false;
