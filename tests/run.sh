@@ -25,8 +25,10 @@ program() {
 }
 
 script() {
-    unset TAPEGRAD_EVAL
-    timeout "${TEST_TIMEOUT:-300}" sh "$here/$1" >"$log" 2>&1
+    ( # as users run things
+        unset TAPEGRAD_EVAL TAPEGRAD_COMPILE
+        exec timeout "${TEST_TIMEOUT:-300}" sh "$here/$1" >"$log" 2>&1
+    )
     status=$?
     if [ $status -eq 0 ]; then good=1 bad=0; else good=0 bad=1; fi
 }

@@ -39,7 +39,7 @@ count=0
 for c in demos/[0-9]*.c; do
     name=$(basename "$c" .c)
     # shellcheck disable=SC2086
-    "$CC" $FLAGS -Werror -o "$dir/$name" "$c" "$BUILD/libtapegrad.a" $LIBS
+    $CC $FLAGS -Werror -o "$dir/$name" "$c" "$BUILD/libtapegrad.a" $LIBS
     for e in ${EVALUATORS:-reference fused}; do
         export TAPEGRAD_EVAL="$e"
         run 0 "$name" --quick

@@ -8,7 +8,7 @@ mkdir -p "$dir"
 status=0
 
 # shellcheck disable=SC2086
-"$CC" $FLAGS -Werror -o "$dir/list-ops" tools/list-ops.c "$BUILD/libtapegrad.a" $LIBS
+$CC $FLAGS -Werror -o "$dir/list-ops" tools/list-ops.c "$BUILD/libtapegrad.a" $LIBS
 "$dir/list-ops" >"$dir/ops.md"
 diff docs/ops.md "$dir/ops.md" || { echo "docs/ops.md is out of date: make ops-table"; status=1; }
 
@@ -26,7 +26,7 @@ for c in "$dir"/*.c; do
     grep -qs 'int main' "$c" || continue
     x=${c%.c}
     # shellcheck disable=SC2086
-    "$CC" $FLAGS -Werror -o "$x" "$c" "$BUILD/libtapegrad.a" $LIBS
+    $CC $FLAGS -Werror -o "$x" "$c" "$BUILD/libtapegrad.a" $LIBS
     "$x" | diff "$x.txt" - || { echo "docs say that $(basename "$c") prints something else"; status=1; }
     programs=$((programs + 1))
 done

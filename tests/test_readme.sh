@@ -16,7 +16,7 @@ for c in "$dir"/*.c; do
     grep -q 'int main' "$c" || continue
     x=${c%.c}
     # shellcheck disable=SC2086
-    "$CC" $FLAGS -Werror -o "$x" "$c" "$BUILD/libtapegrad.a" $LIBS
+    $CC $FLAGS -Werror -o "$x" "$c" "$BUILD/libtapegrad.a" $LIBS
     echo "$c:"
     "$x"
     count=$((count + 1))
