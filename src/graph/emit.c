@@ -334,7 +334,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number)
     e.g->n_late = e.g->n_fills = 0;
     if (!list_instances(&e)) return e.status;
     choose_tiles(&e);
-    if (p->joins && e.g->n > 1 && e.n > 1 && e.n <= JOIN_MOST) {
+    if (p->joins && e.g->n > 1 && e.n <= JOIN_MOST) {
         tg_emit_joined(&e);
     } else {
         for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) tg_emit_instance(&e, &e.places[i]);

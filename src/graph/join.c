@@ -253,6 +253,19 @@ static void add_segment(joiner *j, size_t at, kind k)
                                              .written = j->written, .flat = !goes_by_columns(j), .column = k == COLUMNS_F32 || k == COLUMNS_F64};
 }
 
+/* Is a segment better than the op's loop even for one op? When it saves writing the result twice, or spreading an operand. */
+static bool pays_alone(const joiner *j, int32_t i)
+{
+    const emitter *e = j->e;
+    const place   *pl = &e->places[i];
+    bool           spread = false;
+    for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
+        const source s = tg_source_of(e, pl, k);
+        spread = spread || s.kind == FROM_MEMORY_COLUMN || (s.kind == FROM_COLUMN && pl->cls != C_COLUMN);
+    }
+    return pl->cls == C_LATE || goes_around(e, pl) || (spread && e->g->tile_cols >= SHORTEST_ROW);
+}
+
 /* A run of n members of one kind: as few segments as the registers allow, and what stands by itself as a loop. */
 static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
 {
@@ -262,6 +275,7 @@ static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
         int32_t           take = n;
         tg_segment_result r = TG_SEGMENT_CROWDED;
         while (take > 1 && (r = compile(j, first, take, k, &at)) == TG_SEGMENT_CROWDED) take -= take > 8 ? take / 4 : 1;
+        if (take == 1 && pays_alone(j, j->order[first])) r = compile(j, first, 1, k, &at);
         if (r == TG_SEGMENT_MEMORY) e->status = e->status != TG_OK ? e->status : tg_out_of_memory(e->t, "tapegrad");
         if (r == TG_SEGMENT_OK) add_segment(j, at, k);
         else if (e->status == TG_OK) tg_emit_instance(e, &e->places[j->order[first]]);
