@@ -118,7 +118,8 @@ static void test_same_bits(void **state)
         for (int way = 0; way < 3; way++)
             for (int threads = 1; threads <= 2; threads++) {
                 outcome o = run(m, ways[way], threads);
-                if (o.n != first.n || memcmp(o.bytes, first.bytes, o.n)) fail_msg("%s: other bits, compiled %s, %d threads", m->name, ways[way], threads);
+                if (o.n != first.n || memcmp(o.bytes, first.bytes, o.n))
+                    fail_msg("%s: other bits, compiled %s, %d threads", m->name, ways[way], threads);
                 if (way == 0) assert_int_equal(o.segments, 0);
                 free(o.bytes);
             }

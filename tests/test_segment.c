@@ -1,6 +1,6 @@
 /* test_segment.c - machine code for runs of pointwise ops against the ops' own loops, bit for bit: every recipe, every instruction set
- * this CPU has, special values, all kinds of operands, sizes around a vector's, random programs up to and beyond what the registers hold. Operands
- * in memory end where the page that follows may not be touched. */
+ * this CPU has, special values, all kinds of operands, sizes around a vector's, random programs up to and beyond what the registers hold.
+ * Operands in memory end where the page that follows may not be touched. */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,7 +104,7 @@ typedef struct trial {
     int        n_pointers;
 } trial;
 
-static char *slot(const trial *t, int v) { return expected + (size_t)v * SLOT + 0 * t->item; }
+static char *slot(int v) { return expected + (size_t)v * SLOT; }
 
 static void spread(const trial *t, int v, const char *from, tg_reach reach)
 {
@@ -112,7 +112,7 @@ static void spread(const trial *t, int v, const char *from, tg_reach reach)
     for (size_t r = 0; r < t->rows; r++)
         for (size_t c = 0; c < t->cols; c++) {
             const size_t at = reach == TG_FULL ? r * t->cols + c : reach == TG_COLUMN ? r : 0;
-            memcpy(slot(t, v) + (r * t->cols + c) * item, from + at * item, item);
+            memcpy(slot(v) + (r * t->cols + c) * item, from + at * item, item);
         }
 }
 
@@ -153,12 +153,12 @@ static void add_op(trial *t, const tg_op *op)
         const int v = any_value(t, op->flags & TG_OP_SELECT && i == 0);
         if (v < 0) return;
         numbers[i] = t->number[v];
-        in[i] = slot(t, v);
+        in[i] = slot(v);
     }
     const int v = t->n++;
     t->number[v] = tg_segment_op(&t->s, op, numbers);
     t->condition[v] = op->flags & TG_OP_BOOL;
-    tg_isa_loop(t->isa, op, t->dtype)(t->rows * t->cols, slot(t, v), in, NULL);
+    tg_isa_loop(t->isa, op, t->dtype)(t->rows * t->cols, slot(v), in, NULL);
 }
 
 static void store_value(trial *t, int v)
@@ -189,7 +189,7 @@ static bool run_trial(trial *t, tg_bytes *bytes)
     for (int v = 0; v < t->n; v++) {
         if (!t->stored[v]) continue;
         const char *got = t->place[v].tile ? tiles + t->place[v].at : t->pointers[t->place[v].at];
-        assert_true(same(got, slot(t, v), t->rows * t->cols, t->dtype, t->condition[v]));
+        assert_true(same(got, slot(v), t->rows * t->cols, t->dtype, t->condition[v]));
     }
     return true;
 }
@@ -309,9 +309,9 @@ static void test_many_inputs(void **unused)
             const int v = t.n++;
             t.number[v] = sum;
             t.condition[v] = false;
-            memcpy(slot(&t, v), slot(&t, 0), SLOT);
+            memcpy(slot(v), slot(0), SLOT);
             for (int i = 1; i < inputs; i++)
-                tg_isa_loop(isa, &tg_op_add, dtype)(2 * 37, slot(&t, v), (const void *[]){slot(&t, v), slot(&t, i)}, NULL);
+                tg_isa_loop(isa, &tg_op_add, dtype)(2 * 37, slot(v), (const void *[]){slot(v), slot(i)}, NULL);
             store_value(&t, v);
         }
         assert_true(run_trial(&t, &bytes));

@@ -241,7 +241,8 @@ static void add_segment(joiner *j, size_t at, kind k)
     emitter *e = j->e;
     program *p = e->p;
     code    *c = tg_add_code(e, K_SEGMENT, (operand){.value = NOWHERE}, NULL, 0);
-    if (!c || !TG_GROW(e->t, p->segments, p->cap_segments, p->n_segments + 1) || !TG_GROW(e->t, p->resolved, p->cap_resolved, p->n_pointers)) {
+    if (!c || !TG_GROW(e->t, p->segments, p->cap_segments, p->n_segments + 1) ||
+        !TG_GROW(e->t, p->resolved, p->cap_resolved, p->n_pointers)) {
         e->status = TG_ERR_MEMORY;
         return;
     }
@@ -249,8 +250,12 @@ static void add_segment(joiner *j, size_t at, kind k)
     p->n_codes--; /* the registers are used by this instruction */
     for (int i = 0; i < j->n_used; i++) tg_use_register(e, &j->used[i]);
     p->n_codes++;
-    p->segments[p->n_segments++] = (segment){.at = at, .pointers = j->first_pointer, .n_pointers = (int32_t)p->n_pointers - j->first_pointer,
-                                             .written = j->written, .flat = !goes_by_columns(j), .column = k == COLUMNS_F32 || k == COLUMNS_F64};
+    p->segments[p->n_segments++] = (segment){.at = at,
+                                             .pointers = j->first_pointer,
+                                             .n_pointers = (int32_t)p->n_pointers - j->first_pointer,
+                                             .written = j->written,
+                                             .flat = !goes_by_columns(j),
+                                             .column = k == COLUMNS_F32 || k == COLUMNS_F64};
 }
 
 /* Is a segment better than the op's loop even for one op? When it saves writing the result twice, or spreading an operand. */

@@ -53,7 +53,7 @@ typedef struct tg_vector_instruction {
 enum { TG_POOL_MOST = 512 };
 typedef struct tg_assembler {
     tg_bytes *out;
-    tg_bytes *uses;                 /* NULL, or where places (size_t) of offsets relative to `tiles_base` are noted, for changing them later */
+    tg_bytes *uses;                 /* NULL, or where places (size_t) of offsets relative to `tiles_base` are noted: they change later */
     int       tiles_base;
     size_t    start;                /* of this function in out */
     uint8_t   pool[TG_POOL_MOST];

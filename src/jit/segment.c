@@ -216,8 +216,8 @@ static tg_encoding packed38(const body *y, int f32, int f64)
 
 static tg_vector_instruction instruction(const body *y, tg_encoding code, int reg, int first, int second)
 {
-    return (tg_vector_instruction){.code = code, .width = y->wide ? W512 : W256, .evex = y->wide, .reg = reg, .first = first, .second = second,
-                                   .immediate = -1};
+    return (tg_vector_instruction){.code = code, .width = y->wide ? W512 : W256, .evex = y->wide,
+                                   .reg = reg, .first = first, .second = second, .immediate = -1};
 }
 
 static void put(body *y, const tg_vector_instruction *v) { tg_assemble_vector(&y->s->code, v); }
@@ -302,8 +302,8 @@ static void store_condition(body *y, int reg, const tg_place *to)
     const tg_address m = address_of(y, to, 1);
     const int        t = y->wide ? zero_register(y) - 1 : TAIL_VECTOR - 1;
     if (y->wide) { /* VMOVDQU8: ones where the condition holds, and out */
-        put(y, &(tg_vector_instruction){.code = {3, 1, 0x6f, 0}, .width = W128, .evex = true, .reg = t, .memory = &pool, .mask = reg, .zeroing = true,
-                                        .immediate = -1});
+        put(y, &(tg_vector_instruction){.code = {3, 1, 0x6f, 0}, .width = W128, .evex = true, .reg = t, .memory = &pool, .mask = reg,
+                                        .zeroing = true, .immediate = -1});
         put(y, &(tg_vector_instruction){.code = {3, 1, 0x7f, 0}, .width = W128, .evex = true, .reg = t, .memory = &m, .immediate = -1});
         return;
     }
@@ -355,7 +355,8 @@ static void pick(body *y, int to, int a, int b, int c)
     }
 }
 
-/* Can b stay in memory? It is used here for the last time, and the instruction takes it as it lies: full, or with AVX-512 one element for all. */
+/* Can b stay in memory? It is used here for the last time, and the instruction takes it as it lies: full, or with AVX-512 one element for
+ * all. */
 static bool stays_in_memory(const body *y, const tg_micro_step *step)
 {
     if (step->b < 0 || step->op == M_PASS || step->op == M_PICK || step->op == M_STORE) return false;
