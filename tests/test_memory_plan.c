@@ -64,13 +64,10 @@ static void touch(checker *c, int32_t number, int64_t now, int64_t at, bool alig
     if (u->last < now * STEP + at) u->last = now * STEP + at;
 }
 
-static bool in_place(const group *g, const operand *o, int64_t item)
-{
-    return !o->offset && o->b == item && o->a == (g->cols ? g->cols : g->n) * item;
-}
+static bool in_place(const operand *o, int64_t item) { return !o->offset && o->extent == AT_FULL && o->item == item; }
 
 /* Like a loop it reads each element before it writes it. */
-static void run_segment(checker *c, const group *g, const segment *s, int64_t now, int64_t at)
+static void run_segment(checker *c, const segment *s, int64_t now, int64_t at)
 {
     const program *p = c->p;
     for (int writes = 0; writes < 2; writes++)
@@ -78,7 +75,7 @@ static void run_segment(checker *c, const group *g, const segment *s, int64_t no
             const operand *o = &p->pointers[s->pointers + k];
             if (o->value < 0 || (int)(s->written >> k & 1) != writes) continue;
             const int64_t item = (int64_t)tg_dtype_size((tg_dtype)p->values[o->value].dtype);
-            touch(c, o->value, now, at + writes, in_place(g, o, item), writes);
+            touch(c, o->value, now, at + writes, in_place(o, item), writes);
         }
 }
 
@@ -93,13 +90,13 @@ static void run_group(checker *c, const group *g, int64_t now)
             const operand *o = &where->in[k];
             if (o->value < 0) continue;
             const int64_t item = (int64_t)tg_dtype_size((tg_dtype)p->values[o->value].dtype);
-            touch(c, o->value, now, 2 * i, does->kind != K_GATHER && in_place(g, o, item), false);
+            touch(c, o->value, now, 2 * i, does->kind != K_GATHER && in_place(o, item), false);
         }
-        if (does->kind == K_SEGMENT) run_segment(c, g, &p->segments[does->extra], now, 2 * i);
+        if (does->kind == K_SEGMENT) run_segment(c, &p->segments[does->extra], now, 2 * i);
         if (where->out.value < 0) continue;
         const int64_t item = (int64_t)tg_dtype_size((tg_dtype)p->values[where->out.value].dtype);
         /* a loop reads an element before it writes it; a copy must not find its source at its destination */
-        touch(c, where->out.value, now, does->kind == K_LOOP ? 2 * i + 1 : 2 * i, in_place(g, &where->out, item), true);
+        touch(c, where->out.value, now, does->kind == K_LOOP ? 2 * i + 1 : 2 * i, in_place(&where->out, item), true);
     }
     for (int32_t i = 0; i < g->n_late; i++) touch(c, p->lates[g->late + i].value, now, STEP - 2, false, true);
 }

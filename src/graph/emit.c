@@ -12,11 +12,11 @@ static uint32_t column_bytes(const emitter *e, size_t item) { return (uint32_t)(
 
 /* ---- operands ----------------------------------------------------------------------------------------------------- */
 
-operand tg_in_memory(emitter *e, int32_t v, size_t byte_offset, int64_t a, int64_t b)
+operand tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how)
 {
     value *base = &e->p->values[v];
     if (base->last < e->g->step) base->last = e->g->step;
-    return (operand){.value = v, .offset = (uint32_t)byte_offset, .a = a, .b = b};
+    return (operand){.value = v, .offset = (uint32_t)byte_offset, .extent = (uint8_t)how, .item = (uint8_t)item_of(base)};
 }
 
 operand tg_new_register(emitter *e, uint32_t bytes)
@@ -78,9 +78,9 @@ source tg_source_of(const emitter *e, const place *reader, int32_t k)
     const value   *v = &p->values[x];
     const place   *pl = place_of(e, v->base);
     const bool     column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
-    const int64_t  item = (int64_t)item_of(v), cols = cols_of(g), from = v->layout >= 0 ? p->layouts[v->layout].offset * item : 0;
+    const int64_t  from = v->layout >= 0 ? p->layouts[v->layout].offset * (int64_t)item_of(v) : 0;
     const pattern  pt = tg_pattern(p, v, tg_space_shape(p, r));
-    source         s = {.dtype = (tg_dtype)v->dtype, .value = x, .base = v->base, .from = (uint32_t)from, .a = cols * item, .b = item};
+    source         s = {.dtype = (tg_dtype)v->dtype, .value = x, .base = v->base, .from = (uint32_t)from, .extent = AT_FULL};
     if (pl) s.place = (int32_t)(pl - e->places);
     const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
     if (pl && pl->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
@@ -90,12 +90,12 @@ source tg_source_of(const emitter *e, const place *reader, int32_t k)
     if (pt.kind == P_SCALAR) s.kind = FROM_SCALAR;
     if (pt.kind == P_FULL) {
         s.kind = FROM_MEMORY;
-        if (column) s.a = item, s.b = 0;
+        if (column) s.extent = AT_COLUMN;
     }
     if (column || !g->cols || pt.cols != g->cols) return s;
-    if (pt.kind == P_ROW && g->rows_per_tile == 1) s.kind = FROM_MEMORY, s.a = 0;
-    else if (pt.kind == P_ROW && g->tile_cols == cols) s.kind = FROM_ROW;
-    if (pt.kind == P_COLUMN) s.kind = FROM_MEMORY_COLUMN, s.a = item, s.b = 0;
+    if (pt.kind == P_ROW && g->rows_per_tile == 1) s.kind = FROM_MEMORY, s.extent = AT_ROW;
+    else if (pt.kind == P_ROW && g->tile_cols == cols_of(g)) s.kind = FROM_ROW;
+    if (pt.kind == P_COLUMN) s.kind = FROM_MEMORY_COLUMN, s.extent = AT_COLUMN;
     return s;
 }
 
@@ -104,7 +104,7 @@ static operand filled(emitter *e, const source *s)
 {
     program   *p = e->p;
     const bool row = s->kind == FROM_ROW;
-    tg_in_memory(e, s->base, 0, 0, 0); /* notes the reading */
+    tg_in_memory(e, s->base, 0, AT_POINT); /* notes the reading */
     for (int32_t i = 0; i < e->g->n_fills; i++) {
         const fill *f = &p->fills[e->g->fills + i];
         if (f->value == s->base && f->from == s->from && f->row == row) return (operand){.value = IN_REGISTER, .offset = f->offset};
@@ -148,7 +148,7 @@ static operand gathered(emitter *e, const source *s, const tg_shape *shape)
             ga->shape.rank++;
         }
     }
-    operand from = tg_in_memory(e, s->base, 0, 0, 0);
+    operand from = tg_in_memory(e, s->base, 0, AT_POINT);
     code   *c = tg_add_code(e, K_GATHER, reg, &from, 1);
     if (!c) return reg;
     c->extra = (int32_t)p->n_gathers++;
@@ -160,7 +160,7 @@ static operand gathered(emitter *e, const source *s, const tg_shape *shape)
 static operand expanded(emitter *e, const source *s)
 {
     place  *pl = s->kind == FROM_COLUMN ? &e->places[s->place] : NULL;
-    operand from = pl ? pl->out : tg_in_memory(e, s->base, s->from, s->a, 0);
+    operand from = pl ? pl->out : tg_in_memory(e, s->base, s->from, s->extent);
     if (pl && pl->expanded >= 0) return (operand){.value = IN_REGISTER, .offset = (uint32_t)pl->expanded};
     operand reg = tg_new_register(e, full_bytes(e, tg_dtype_size(s->dtype)));
     code   *c = tg_add_code(e, K_EXPAND, reg, &from, 1);
@@ -176,9 +176,9 @@ operand tg_at_hand(emitter *e, const source *s, const place *reader)
     switch (s->kind) {
     case FROM_TILE: return e->places[s->place].out;
     case FROM_COLUMN: return column ? e->places[s->place].out : expanded(e, s);
-    case FROM_MEMORY: return tg_in_memory(e, s->base, s->from, s->a, s->b);
+    case FROM_MEMORY: return tg_in_memory(e, s->base, s->from, s->extent);
     case FROM_MEMORY_COLUMN: return expanded(e, s);
-    case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, 0, 0) : filled(e, s);
+    case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, AT_POINT) : filled(e, s);
     case FROM_ROW: return filled(e, s);
     case FROM_STRIDES: break;
     }
@@ -279,10 +279,9 @@ bool tg_is_streamed(const emitter *e, const place *pl)
 operand tg_result_of(emitter *e, place *pl)
 {
     const value  *v = &e->p->values[pl->value];
-    const int64_t item = (int64_t)item_of(v);
     const bool    full = pl->cls == C_FULL;
-    if (v->stored && pl->own && !tg_is_streamed(e, pl)) pl->out = tg_in_memory(e, pl->value, 0, full ? cols_of(e->g) * item : item, full ? item : 0);
-    else pl->out = tg_new_register(e, full ? full_bytes(e, (size_t)item) : column_bytes(e, (size_t)item));
+    if (v->stored && pl->own && !tg_is_streamed(e, pl)) pl->out = tg_in_memory(e, pl->value, 0, full ? AT_FULL : AT_COLUMN);
+    else pl->out = tg_new_register(e, full ? full_bytes(e, item_of(v)) : column_bytes(e, item_of(v)));
     return pl->out;
 }
 
@@ -290,10 +289,16 @@ operand tg_result_of(emitter *e, place *pl)
 void tg_stream_result(emitter *e, const place *pl)
 {
     const value  *v = &e->p->values[pl->value];
-    const int64_t item = (int64_t)item_of(v);
-    operand       to = tg_in_memory(e, pl->value, 0, cols_of(e->g) * item, item);
+    operand       to = tg_in_memory(e, pl->value, 0, AT_FULL);
     code         *c = tg_add_code(e, K_STREAM, to, &pl->out, 1);
     if (c) c->dtype = v->dtype;
+}
+
+static tg_loop loop_for(const emitter *e, const tg_op *op, tg_dtype dtype)
+{
+    found_loop *f = &e->loops[((uintptr_t)op / sizeof *op + (size_t)dtype) % FOUND_LOOPS];
+    if (f->op != op || f->dtype != dtype) *f = (found_loop){op, dtype, tg_fast_loop(op, dtype)};
+    return f->loop;
 }
 
 void tg_emit_instance(emitter *e, place *pl)
@@ -316,7 +321,7 @@ void tg_emit_instance(emitter *e, place *pl)
     if (c) {
         c->dtype = (uint8_t)in_dtype;
         if (reduce) c->reduce = (uint8_t)v->op->reduce;
-        else if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;
+        else if (v->op) c->loop = loop_for(e, v->op, in_dtype), c->attr = v->attr;
         else c->kind = K_COPY;
     }
     if (tg_is_streamed(e, pl)) tg_stream_result(e, pl);
@@ -324,9 +329,9 @@ void tg_emit_instance(emitter *e, place *pl)
 
 enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order */
 
-static tg_status emit_group(tg_tape *t, program *p, int32_t number)
+static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *loops)
 {
-    emitter      e = {.t = t, .p = p, .g = &p->groups[number], .number = number};
+    emitter      e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops};
     const size_t first_use = p->register_uses.n;
     e.g->code = (int32_t)p->n_codes;
     e.g->late = (int32_t)p->n_lates;
@@ -361,13 +366,14 @@ static void note_readers(program *p)
 
 static tg_status emit_groups(tg_tape *t, program *p)
 {
-    tg_status s = TG_OK;
+    tg_status  s = TG_OK;
+    found_loop loops[FOUND_LOOPS] = {0};
     p->n_codes = p->n_gathers = p->n_lates = p->n_fills = p->n_segments = p->n_pointers = 0;
     p->tile_bytes = 0;
     p->machine.n = p->register_uses.n = 0;
     const size_t about = p->n_insts + p->n_insts / 8; /* instructions; so that the arrays seldom grow on the way */
     if (!TG_GROW(t, p->codes, p->cap_codes, about) || !TG_GROW(t, p->where, p->cap_where, about)) return TG_ERR_MEMORY;
-    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g);
+    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g, loops);
     return s;
 }
 
@@ -406,10 +412,9 @@ static char *address_of(const program *p, const value *v)
     return p->memory + v->offset;
 }
 
-static char *resolve_operand(const program *p, operand *o)
+static char *resolve_operand(const program *p, const operand *o)
 {
-    o->base = o->value < 0 ? p->tiles + o->offset : p->values[o->value].address + o->offset;
-    return o->base;
+    return o->value < 0 ? p->tiles + o->offset : p->values[o->value].address + o->offset;
 }
 
 void tg_resolve(program *p)

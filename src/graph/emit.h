@@ -18,6 +18,14 @@ typedef struct place {
     int32_t expanded; /* register that holds the column spread over the tile; -1 */
 } place;
 
+/* Loops that were asked for, by a hash of op and type: to find one anew is a search, and a question about the CPU. */
+enum { FOUND_LOOPS = 64 };
+typedef struct found_loop {
+    const tg_op *op;
+    tg_dtype     dtype;
+    tg_loop      loop;
+} found_loop;
+
 typedef struct emitter {
     tg_tape       *t;
     program       *p;
@@ -26,6 +34,7 @@ typedef struct emitter {
     place         *places;
     int32_t        n;
     size_t         n_registers; /* in tape.registers */
+    found_loop    *loops;       /* FOUND_LOOPS of them, of the whole program */
     tg_status      status;
 } emitter;
 
@@ -49,13 +58,13 @@ typedef struct source {
     int32_t     value;  /* as it is read; base: whose memory it is */
     int32_t     base;
     uint32_t    from;   /* bytes into it */
-    int64_t     a, b;   /* from memory: bytes from row to row, from column to column */
+    extent      extent; /* from memory */
 } source;
 
 const tg_shape *tg_space_shape(const program *p, const value *v); /* what the value's op goes over */
 source   tg_source_of(const emitter *e, const place *reader, int32_t k); /* the reader's operand k */
 operand  tg_at_hand(emitter *e, const source *s, const place *reader);   /* the operand, spread or gathered into a register if need be */
-operand  tg_in_memory(emitter *e, int32_t v, size_t byte_offset, int64_t a, int64_t b);
+operand  tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how);
 operand  tg_new_register(emitter *e, uint32_t bytes);
 void     tg_use_register(emitter *e, const operand *o); /* by the instruction to be added next */
 code    *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in);

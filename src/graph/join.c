@@ -120,7 +120,7 @@ static tg_place place_of(joiner *j, const operand *o, tg_reach reach)
     size_t i = (size_t)j->first_pointer;
     for (; i < p->n_pointers; i++) {
         const operand *q = &p->pointers[i];
-        if (q->value == o->value && q->offset == o->offset && q->a == o->a && q->b == o->b) break;
+        if (q->value == o->value && q->offset == o->offset && q->extent == o->extent) break;
     }
     if (i == p->n_pointers) {
         if (!TG_GROW(j->e->t, p->pointers, p->cap_pointers, i + 1)) j->e->status = TG_ERR_MEMORY;
@@ -139,10 +139,10 @@ static int operand_of(joiner *j, int32_t reader, int32_t k)
     tg_reach     reach = TG_FULL;
     if (is_computed(&s) && j->number[s.place] >= 0 && (s.kind == FROM_TILE || column)) return j->number[s.place];
     if (!column && !condition && e->g->tile_cols >= SHORTEST_ROW && (s.kind == FROM_COLUMN || s.kind == FROM_MEMORY_COLUMN)) {
-        o = s.kind == FROM_COLUMN ? e->places[s.place].out : tg_in_memory(e, s.base, s.from, s.a, 0);
+        o = s.kind == FROM_COLUMN ? e->places[s.place].out : tg_in_memory(e, s.base, s.from, AT_COLUMN);
         reach = TG_COLUMN;
     } else if (s.kind == FROM_SCALAR && !condition) {
-        o = tg_in_memory(e, s.base, s.from, 0, 0);
+        o = tg_in_memory(e, s.base, s.from, AT_POINT);
         reach = TG_SCALAR;
     } else if (s.kind == FROM_STRIDES) {
         int32_t *at = &j->gathered[3 * reader + k];
@@ -181,7 +181,7 @@ static bool goes_around(const emitter *e, const place *pl)
 /* A sum over rows, row by row: onto what is there. */
 static void add_up(joiner *j, const place *pl, int x)
 {
-    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_late(j->e, pl, TG_F32), .b = sizeof(float)};
+    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_late(j->e, pl, TG_F32), .extent = AT_ROW, .item = sizeof(float)};
     const tg_place there = place_of(j, &sum, TG_FULL);
     const int      before = tg_segment_input(j->segment, there, false);
     tg_segment_store(j->segment, tg_segment_op(j->segment, &tg_op_add, (int[]){before, x}), there);
@@ -210,7 +210,7 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
         j->number[i] = (int16_t)tg_segment_op(j->segment, v->op, in);
         if ((v->stored && pl->own) || read_outside(j, i, first, n)) {
             pl->around = goes_around(e, pl) && !read_outside(j, i, first, n);
-            const operand out = pl->around ? tg_in_memory(e, pl->value, 0, row_bytes(e, v), item_of(v)) : tg_result_of(e, pl);
+            const operand out = pl->around ? tg_in_memory(e, pl->value, 0, AT_FULL) : tg_result_of(e, pl);
             tg_place      to = place_of(j, &out, TG_FULL);
             to.around = pl->around;
             tg_segment_store(j->segment, j->number[i], to);

@@ -90,10 +90,7 @@ static bool dies_in(const value *v, int32_t now)
     return tg_has_memory(v) && !v->root && !v->handed && v->born < now && death_of(v) == now;
 }
 
-static bool is_aligned(const group *g, const operand *o, size_t item)
-{
-    return o->offset == 0 && o->a == (g->cols ? g->cols : g->n) * (int64_t)item && o->b == (int64_t)item;
-}
+static bool is_aligned(const operand *o) { return o->offset == 0 && o->extent == AT_FULL; }
 
 static void note_reading(dying *d, int32_t x, int32_t at, bool aligned)
 {
@@ -114,7 +111,7 @@ static void find_dying(const program *p, const group *g, dying *d)
         for (int k = 0; k < p->codes[i].n_in; k++) {
             const operand *o = &p->where[i].in[k];
             if (o->value < 0 || !dies_in(&p->values[o->value], g->step)) continue;
-            note_reading(d, o->value, i, is_aligned(g, o, item_of(&p->values[o->value])));
+            note_reading(d, o->value, i, is_aligned(o));
         }
     }
     for (int32_t i = 0; i < g->n_fills; i++)
@@ -145,7 +142,7 @@ static void share_memory(program *p, const group *g)
         const operand *o = &p->where[i].out;
         if (o->value < 0) continue;
         value *v = &p->values[o->value];
-        if (!tg_has_memory(v) || v->born != g->step || v->over >= 0 || !is_aligned(g, o, item_of(v))) continue;
+        if (!tg_has_memory(v) || v->born != g->step || v->over >= 0 || !is_aligned(o)) continue;
         v->over = take_over(p, &d, i, v);
         if (v->over >= 0) p->values[v->over].handed = true;
     }

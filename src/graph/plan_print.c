@@ -143,13 +143,26 @@ static void put_reading(printer *x, int32_t v, int32_t reader, int32_t how)
         how == BY_FULL ? "full" : how == BY_ROW ? "row" : how == BY_COLUMN ? "column" : how == BY_SCALAR ? "scalar" : "gathered");
 }
 
+/* To an instruction over columns, one of the values is all there is. */
+static int32_t how_read(const operand *o, bool over_columns)
+{
+    switch ((extent)o->extent) {
+    case AT_COLUMN: return over_columns ? BY_FULL : BY_COLUMN;
+    case AT_ROW: return BY_ROW;
+    case AT_FULL: return BY_FULL;
+    case AT_POINT:
+    case EXTENTS: break;
+    }
+    return BY_SCALAR;
+}
+
 static void put_segment_readings(printer *x, const segment *s, int32_t number)
 {
     for (int32_t k = 0; k < s->n_pointers; k++) {
         const operand *o = &x->p->pointers[s->pointers + k];
         if (o->value < 0) continue;
         if (s->written >> k & 1) is_new(x, o->value, number, WRITTEN);
-        else put_reading(x, o->value, number, o->a ? o->b || s->column ? BY_FULL : BY_COLUMN : o->b ? BY_ROW : BY_SCALAR);
+        else put_reading(x, o->value, number, how_read(o, s->column));
     }
 }
 
@@ -166,8 +179,7 @@ static void put_readings(printer *x, int32_t number)
         const operand *in = p->where[i].in, *out = &p->where[i].out;
         if (c->kind == K_SEGMENT) put_segment_readings(x, &p->segments[c->extra], number);
         for (int k = 0; k < c->n_in; k++) {
-            const int how = c->kind == K_GATHER ? BY_GATHER : in[k].a ? in[k].b || c->kind == K_COLUMN ? BY_FULL : BY_COLUMN
-                            : in[k].b ? BY_ROW : BY_SCALAR;
+            const int how = c->kind == K_GATHER ? BY_GATHER : how_read(&in[k], c->kind == K_COLUMN);
             if (in[k].value >= 0) put_reading(x, in[k].value, number, how);
         }
         if (out->value >= 0) is_new(x, out->value, number, WRITTEN);

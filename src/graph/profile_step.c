@@ -194,11 +194,11 @@ static bool is_new(places *s, int32_t v, int64_t offset)
 
 static int64_t item_of(const program *p, int32_t v) { return (int64_t)tg_dtype_size((tg_dtype)p->values[v].dtype); }
 
-/* Bytes of an operand in memory that steps by a from row to row and by b from column to column. */
-static int64_t operand_bytes(const program *p, const group *g, const operand *o)
+/* Bytes of an operand in memory. */
+static int64_t operand_bytes(const group *g, const operand *o)
 {
     const int64_t cols = g->cols ? g->cols : g->n;
-    return (o->a ? g->n / cols : 1) * (o->b ? cols : 1) * item_of(p, o->value);
+    return (o->extent & AT_COLUMN ? g->n / cols : 1) * (o->extent & AT_ROW ? cols : 1) * o->item;
 }
 
 static int64_t gather_bytes(const program *p, const gather *ga, int32_t v)
@@ -212,7 +212,7 @@ static void add_segment_work(const program *p, const group *g, const segment *s,
 {
     for (int32_t k = 0; k < s->n_pointers; k++) {
         const operand *o = &p->pointers[s->pointers + k];
-        if (o->value >= 0 && is_new(seen, o->value, o->offset)) *(s->written >> k & 1 ? &w->written : &w->read) += operand_bytes(p, g, o);
+        if (o->value >= 0 && is_new(seen, o->value, o->offset)) *(s->written >> k & 1 ? &w->written : &w->read) += operand_bytes(g, o);
     }
 }
 
@@ -233,8 +233,8 @@ static tg_work group_work(const program *p, const group *g)
             if (is_new(&seen, in[0].value, ga->offset)) w.read += gather_bytes(p, ga, in[0].value);
         }
         for (int k = 0; k < c->n_in && c->kind != K_GATHER; k++) /* results of this group are new no more */
-            if (in[k].value >= 0 && is_new(&seen, in[k].value, in[k].offset)) w.read += operand_bytes(p, g, &in[k]);
-        if (out->value >= 0 && is_new(&seen, out->value, out->offset)) w.written += operand_bytes(p, g, out);
+            if (in[k].value >= 0 && is_new(&seen, in[k].value, in[k].offset)) w.read += operand_bytes(g, &in[k]);
+        if (out->value >= 0 && is_new(&seen, out->value, out->offset)) w.written += operand_bytes(g, out);
     }
     for (int32_t i = 0; i < g->n_late; i++) {
         const late *l = &p->lates[g->late + i];

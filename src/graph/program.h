@@ -33,8 +33,8 @@ typedef struct value {
     const tg_op    *op;     /* of nodes of the plan */
     const tg_shape *shape;  /* this and attr: the program's own copies */
     const void     *attr;
-    uint32_t        attr_size;
     int64_t         numel;
+    uint32_t        attr_size;
     uint8_t         kind, dtype;
     bool            stored; /* lives in memory, not just in tiles */
     bool            root;   /* asked for: its memory is not reused */
@@ -42,6 +42,7 @@ typedef struct value {
     bool            copied; /* placed, but others read what lies there: computed elsewhere and copied at the end */
     bool            adds;   /* a product added to what its memory holds */
     bool            sum;    /* of such products: no step of its own */
+    bool            handed; /* its memory was taken over */
     int32_t         base;   /* views: the value whose memory it is; others: itself */
     int32_t         layout; /* number in program.layouts; -1: contiguous from the start of the base */
     int32_t         in, n_in; /* operands: program.operands[in …]; of views none */
@@ -59,7 +60,6 @@ typedef struct value {
     int32_t         again;  /* value that computes it a second time and whose memory is read from then on; -1 */
     int32_t         dest;   /* value whose memory it is computed in; -1: its own */
     int32_t         over;   /* value that dies in its step and whose memory it takes over, element for element; -1 */
-    bool            handed; /* its memory was taken over */
     size_t          offset; /* in the program's memory */
     char           *address;
 } value;
@@ -93,19 +93,22 @@ typedef enum code_kind {
 
 enum { IN_REGISTER = -1, NOWHERE = -2, IN_STAGING = -3 };
 
-/* An operand's address is base + row a + column b, in bytes; tile registers are each thread's own. */
+/* How an operand moves over the iteration space: not at all, an element from row to row, one from column to column, or both. */
+typedef enum extent { AT_POINT, AT_COLUMN = 1, AT_ROW = 2, AT_FULL = AT_COLUMN | AT_ROW, EXTENTS } extent;
+
+/* Where an operand is. Programs have up to four for each instruction: an operand is small, and what it was resolved to is elsewhere. Tile
+ * registers are each thread's own. */
 typedef struct operand {
-    char   *base;
-    int64_t a, b;
-    int32_t value; /* IN_REGISTER: a tile register, at `offset`; IN_STAGING: that of late result number `offset`; NOWHERE */
+    int32_t  value; /* IN_REGISTER: a tile register, at `offset`; IN_STAGING: that of late result number `offset`; NOWHERE */
     uint32_t offset;
+    uint8_t  extent, item; /* bytes of an element */
 } operand;
 
 /* An instruction. What a group of a single tile needs is here, the operands of tiles that move are in the code_operands beside it. */
 typedef struct code {
     tg_loop     loop;
     const void *attr;
-    const void *in[3]; /* addresses in the first tile */
+    const void *in[3]; /* addresses in the first tile, as out */
     char       *out;
     uint8_t     kind, n_in, dtype, reduce;
     int32_t     extra; /* gather: number in program.gathers; late: number in program.lates; segment: number in program.segments */

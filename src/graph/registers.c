@@ -75,7 +75,9 @@ static void place_operand(const emitter *e, operand *o)
 void tg_place_registers(emitter *e, size_t first_use)
 {
     program *p = e->p;
-    pieces   s = {.used = 0};
+    pieces   s; /* but for the list itself, which is long */
+    s.used = 0;
+    s.n = 0;
     if (!place_all(e, &s)) {
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return;

@@ -25,14 +25,16 @@ typedef struct engine {
 
 typedef struct tile {
     int64_t row, rows, col, cols; /* the piece of the iteration space */
+    int64_t at[EXTENTS];          /* elements from where operands begin to where they are in this tile */
     int     thread;
     char   *partial;              /* of this chunk: program memory, to be used with late.partial */
     int32_t chunk;
 } tile;
 
-static inline char *at(const program *p, const operand *o, const tile *w)
+/* The operand in this tile; in the first one it is at `base`. */
+static inline char *at(const program *p, const operand *o, const void *base, const tile *w)
 {
-    return o->base + w->row * o->a + w->col * o->b + (o->value < 0 ? (size_t)w->thread * p->tile_bytes : 0);
+    return (char *)(uintptr_t)base + w->at[o->extent] * o->item + (o->value < 0 ? (size_t)w->thread * p->tile_bytes : 0);
 }
 
 /* One run of m elements, `step` bytes apart. */
@@ -158,7 +160,7 @@ static void run_segment(const program *p, const segment *s, const tile *w)
     for (int32_t k = 0; k < s->n_pointers; k++) {
         const operand *o = &p->pointers[s->pointers + k];
         if (o->value == IN_STAGING) pointers[k] = staging_of(p, &p->lates[o->offset], w->chunk) + w->col;
-        else pointers[k] = at(p, o, w);
+        else pointers[k] = at(p, o, p->resolved[s->pointers + k], w);
     }
     call_segment(p, s, pointers, w->thread, w->rows, w->cols);
 }
@@ -189,8 +191,8 @@ static void run_tile(const program *p, const group *g, const tile *w)
         const code          *c = &p->codes[i];
         const code_operands *where = &p->where[i];
         const void          *in[3] = {NULL, NULL, NULL};
-        char                *out = at(p, &where->out, w);
-        for (int k = 0; k < c->n_in; k++) in[k] = at(p, &where->in[k], w);
+        char                *out = at(p, &where->out, c->out, w);
+        for (int k = 0; k < c->n_in; k++) in[k] = at(p, &where->in[k], c->in[k], w);
         switch ((code_kind)c->kind) {
         case K_LOOP: c->loop((size_t)n, out, in, c->attr); break;
         case K_COLUMN: c->loop((size_t)w->rows, out, in, c->attr); break;
@@ -290,6 +292,9 @@ static void run_chunk(const program *p, const group *g, int32_t chunk, int threa
                      .thread = thread, .chunk = chunk};
         if (w.row + w.rows > rows) w.rows = rows - w.row;
         if (w.col + w.cols > cols) w.cols = cols - w.col;
+        w.at[AT_COLUMN] = w.row;
+        w.at[AT_ROW] = w.col;
+        w.at[AT_FULL] = w.row * cols + w.col;
         run_tile(p, g, &w);
         if (i + 1 == to || (piece + 1 == pieces && (i + 1 - from) / pieces % STAGED == 0)) empty_staging(p, g, chunk);
     }
