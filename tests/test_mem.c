@@ -1,13 +1,18 @@
 /* test_mem.c - the heap's counts, arenas and the pool, with an allocator that watches and one that refuses. */
+#define _GNU_SOURCE
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "../src/tensor/mem.h"
 
@@ -336,6 +341,44 @@ static void pool_reuses(void **state)
     assert_int_equal(w.blocks, 0);
 }
 
+/* Resident KiB of the pages that hold [p, p + size). */
+static size_t resident(const void *p, size_t size)
+{
+    unsigned char   in[1 << 12];
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p & ~(page - 1),
+                    to = ((uintptr_t)p + size + page - 1) & ~(page - 1);
+    size_t          n = 0;
+    assert_true((to - from) / page <= sizeof in);
+    assert_int_equal(mincore((void *)from, to - from, in), 0);
+    for (size_t i = 0; i < (to - from) / page; i++) n += in[i] & 1;
+    return n * page / 1024;
+}
+
+/* A block takes as much memory as its data, however its allocation lies: neither the gap before it nor what is behind it is touched, by
+ * large pages either. */
+static void blocks_waste_nothing(void **state)
+{
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* the allocator's red zones and shadow */
+#else
+    tg_heap h;
+    tg_heap_init(&h, NULL);
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    for (size_t kib = 4096; kib < 9000; kib += 211) {
+        malloc_trim(0); /* fresh pages for every block */
+        tg_block *b = tg_block_new(&h, kib << 10);
+        assert_non_null(b);
+        memset(b->data, 1, b->capacity);
+        assert_true(resident(b, sizeof *b + ((size_t)2 << 20) + b->capacity) <= kib + 32);
+        tg_block_free(&h, b);
+    }
+    tg_block_free(&h, NULL);
+    assert_null(tg_block_new(&h, SIZE_MAX));
+    assert_int_equal(h.reserved, 0);
+#endif
+}
+
 static void pool_out_of_memory(void **state)
 {
     (void)state;
@@ -418,6 +461,7 @@ int main(void)
         cmocka_unit_test(arena_out_of_memory),
         cmocka_unit_test(pool_capacities),
         cmocka_unit_test(pool_reuses),
+        cmocka_unit_test(blocks_waste_nothing),
         cmocka_unit_test(pool_out_of_memory),
         cmocka_unit_test(poison),
     };

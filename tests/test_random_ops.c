@@ -296,6 +296,29 @@ static void test_arguments(void **state)
     tg_tape_free(t);
 }
 
+/* What is kept of random numbers that nobody asked for is computed in its place: the same numbers, in memory for one of them. */
+static void test_kept_in_place(void **state)
+{
+    (void)state;
+    const int64_t n = 1 << 18;
+    tg_tape      *t = seeded(7, TG_F32);
+    const size_t  before = tg_stats(t).bytes_reserved;
+    tg_tensor    *x = tg_randn(t, TG_SHAPE(n)), *k = tg_keep(x);
+    assert_non_null(k);
+    assert_true(tg_stats(t).bytes_reserved - before < 3 * (size_t)n * sizeof(float) / 2);
+    assert_memory_equal(tg_data_f32(k), tg_data_f32(x), (size_t)n * sizeof(float));
+    assert_true(tg_data_f32(k) != tg_data_f32(x)); /* a copy still */
+
+    /* so it is next to a wish, and the wish comes true with the value of then */
+    tg_tensor *p = tg_param(t, "p", tg_full(t, TG_F32, TG_SHAPE(8), 1)), *twice = tg_want(tg_mul_s(p, 2));
+    tg_tensor *r = tg_keep(tg_rand(t, TG_SHAPE(8)));
+    assert_int_equal(tg_copy_from(p, (const float[8]){0}, 8 * sizeof(float)), TG_OK);
+    assert_non_null(r);
+    assert_true(tg_data_f32(twice)[7] == 2);
+    assert_null(tg_error(t));
+    tg_tape_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_initial_weights),
         cmocka_unit_test(test_same_seed_same_numbers),
         cmocka_unit_test(test_pieces_do_not_overlap),
+        cmocka_unit_test(test_kept_in_place),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_dropout_at_its_ends),
         cmocka_unit_test(test_arguments),

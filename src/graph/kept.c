@@ -3,14 +3,35 @@
 
 enum { LONGEST_NAME = 200 };
 
+/* Does n follow from nothing, such as random numbers, and is not computed yet? Then it can be computed again for whoever asks for it.
+ * What is wanted waits for an evaluation. */
+static bool is_source(const tg_node *n) { return !n->n_in && n->op->kind == TG_KERNEL && !(n->flags & TG_N_VALUE) && !n->tape->n_wanted; }
+
+/* Computes a source where it is to stay and nowhere else: most parameters begin so, and a model then never takes twice its memory. */
+static tg_status compute_into(tg_node *n, tg_node *kept)
+{
+    n->data = kept->data;
+    n->flags |= TG_N_PLACED;
+    const tg_status s = tg_run_node(n->tape, n);
+    n->data = NULL;
+    n->flags = (uint16_t)(n->flags & ~(TG_N_VALUE | TG_N_PLACED));
+    return s;
+}
+
 static tg_node *kept_copy(tg_node *n)
 {
-    tg_tape *t = n->tape;
-    if (tg_evaluate(t, &n, 1) != TG_OK) return NULL;
+    tg_tape   *t = n->tape;
+    const bool source = is_source(n);
+    if (!source && tg_evaluate(t, &n, 1) != TG_OK) return NULL;
     tg_node *k = tg_new_kept(t, (tg_dtype)n->dtype, n->shape);
     if (!k) return NULL;
-    tg_array a = tg_array_of(n);
-    tg_array_copy(&a, k->data);
+    if (!source) {
+        tg_array a = tg_array_of(n);
+        tg_array_copy(&a, k->data);
+    } else if (compute_into(n, k) != TG_OK) {
+        tg_drop_kept(k);
+        return NULL;
+    }
     k->flags |= TG_N_VALUE;
     return k;
 }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <string.h>
 
 #include "../graph/profile.h"
 
@@ -11,37 +12,30 @@ enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
 
 /* ---- room for running means ---------------------------------------------------------------------------------------- */
 
-/* One allocation. Small tensors that come to their first step together share one: a few large pages are read faster than many small. */
-typedef struct tg_optim_room {
-    size_t bytes, users;
-} tg_optim_room;
-
-/* From so many bytes on the heap asks for large pages; a tensor with such means has a room of its own. */
-enum { LARGE_ROOM = 4 << 20, PAGE = 2 << 20 };
+/* A tensor with as many bytes of means has a block of its own. Small ones that come to their first step together share one: a few large
+ * pages are read faster than many small. */
+enum { LARGE_ROOM = 4 << 20 };
 
 static size_t mean_bytes(const tg_optim_state *s) { return (tg_value_bytes(s->node) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN; }
 
 static bool needs_means(const tg_optim *o, const tg_optim_state *s) { return s->u.g && !s->means && o->loops->n_means; }
 
-static size_t room_align(size_t bytes) { return bytes < LARGE_ROOM ? TG_ALIGN : PAGE; }
-
-static tg_optim_room *new_room(const tg_optim *o, size_t bytes, size_t users)
+/* Full of zeros. */
+static tg_block *new_room(const tg_optim *o, size_t bytes, size_t users)
 {
-    const size_t   all = sizeof(tg_optim_room) + room_align(bytes) + bytes;
-    tg_optim_room *r = tg_tape_alloc(o->tape, all);
-    if (r) *r = (tg_optim_room){.bytes = all, .users = users};
-    return r;
-}
-
-static char *room_data(tg_optim_room *r, size_t bytes)
-{
-    char *p = (char *)(r + 1);
-    return p + (-(uintptr_t)p & (room_align(bytes) - 1));
+    tg_block *b = tg_block_new(&o->tape->heap, bytes);
+    if (!b) {
+        tg_out_of_memory(o->tape, o->rule->name);
+        return NULL;
+    }
+    b->users = users;
+    memset(b->data, 0, bytes);
+    return b;
 }
 
 static void leave_room(const tg_optim *o, tg_optim_state *s)
 {
-    if (s->room && --s->room->users == 0) tg_tape_free_bytes(o->tape, s->room, s->room->bytes);
+    if (s->room && --s->room->users == 0) tg_block_free(&o->tape->heap, s->room);
     s->room = NULL;
     s->means = NULL;
 }
@@ -59,12 +53,12 @@ static bool find_room(const tg_optim *o)
             users++;
         } else {
             if (!(s->room = new_room(o, bytes, 1))) return false;
-            s->means = room_data(s->room, bytes);
+            s->means = s->room->data;
         }
     }
     if (!users) return true;
-    tg_optim_room *room = new_room(o, shared, users);
-    char          *at = room ? room_data(room, shared) : NULL;
+    tg_block *room = new_room(o, shared, users);
+    char     *at = room ? room->data : NULL;
     for (size_t i = 0; room && i < o->n_states; i++) {
         tg_optim_state *s = &o->states[i];
         if (!needs_means(o, s)) continue;

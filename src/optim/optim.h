@@ -12,7 +12,7 @@ typedef struct tg_optim_state {
     uint64_t  steps;   /* updates so far; during one, it counts already */
     size_t    n;       /* elements */
     char     *means;   /* m, and one behind the other v; zeros before the first update; NULL: not needed yet */
-    struct tg_optim_room *room; /* they are in */
+    tg_block *room;    /* they are in */
     tg_update u;       /* of a step; g NULL: not updated in this one */
 } tg_optim_state;
 

@@ -142,6 +142,46 @@ void tg_arena_free(tg_arena *a)
     tg_arena_init(a, a->heap);
 }
 
+/* ---- blocks -------------------------------------------------------------------------------------------------------
+ */
+
+static size_t block_align(size_t capacity) { return capacity >= HUGE_BLOCK ? HUGE_PAGE : TG_ALIGN; }
+
+/* A block's one allocation: header, the gap to the first aligned byte, data. */
+static size_t block_bytes(size_t capacity) { return sizeof(tg_block) + block_align(capacity) + capacity; }
+
+/* Hints, whose refusal changes nothing: one page fault for 512 in all large pages that lie in the data. Not so before and behind them,
+ * where a large page would be memory that nobody uses. Whole pages of the allocation only, so no neighbour is touched. */
+static void advise_pages(tg_block *b)
+{
+#if defined MADV_HUGEPAGE && defined MADV_NOHUGEPAGE
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)b + page - 1) & ~(page - 1),
+                    to = ((uintptr_t)b + block_bytes(b->capacity)) & ~(page - 1);
+    (void)madvise((void *)from, to - from, MADV_NOHUGEPAGE);
+    (void)madvise(b->data, b->capacity & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);
+#else
+    (void)b;
+#endif
+}
+
+tg_block *tg_block_new(tg_heap *h, size_t capacity)
+{
+    if (capacity > PTRDIFF_MAX / 2) return NULL;
+    const size_t align = block_align(capacity);
+    tg_block    *b     = tg_heap_alloc(h, block_bytes(capacity));
+    if (!b) return NULL;
+    *b = (tg_block){.data = align_up(b + 1, align), .capacity = capacity};
+    if (align == HUGE_PAGE) advise_pages(b);
+    return b;
+}
+
+void tg_block_free(tg_heap *h, tg_block *b)
+{
+    if (!b) return;
+    TG_UNPOISON(b->data, b->capacity);
+    tg_heap_free(h, b, block_bytes(b->capacity));
+}
+
 /* ---- pool ---------------------------------------------------------------------------------------------------------
  */
 
@@ -162,30 +202,10 @@ static size_t size_class(size_t bytes, size_t *capacity)
     return (octave - LEAST_BLOCK_LOG2) * 8 + eighth + 1;
 }
 
-static size_t block_align(size_t capacity) { return capacity >= HUGE_BLOCK ? HUGE_PAGE : TG_ALIGN; }
-
-/* A block's one allocation: header, the gap to the first aligned byte, data. */
-static size_t block_bytes(size_t capacity) { return sizeof(tg_block) + block_align(capacity) + capacity; }
-
 void tg_pool_init(tg_pool *p, tg_heap *heap)
 {
     memset(p, 0, sizeof *p);
     p->heap = heap;
-}
-
-static tg_block *block_new(tg_pool *p, size_t capacity)
-{
-    const size_t align = block_align(capacity);
-    tg_block    *b     = tg_heap_alloc(p->heap, block_bytes(capacity));
-    if (!b) return NULL;
-    b->data     = align_up(b + 1, align);
-    b->capacity = capacity;
-#ifdef MADV_HUGEPAGE
-    /* A hint: one page fault for 512. Whole pages inside the block only, so no neighbour is touched; refusal changes
-     * nothing. */
-    if (align == HUGE_PAGE) (void)madvise(b->data, capacity & ~(size_t)(HUGE_PAGE - 1), MADV_HUGEPAGE);
-#endif
-    return b;
 }
 
 tg_block *tg_pool_get(tg_pool *p, size_t bytes)
@@ -196,9 +216,9 @@ tg_block *tg_pool_get(tg_pool *p, size_t bytes)
     tg_block  *b    = *link;
     if (b) {
         *link = b->next;
-    } else if (!(b = block_new(p, capacity))) {
+    } else if (!(b = tg_block_new(p->heap, capacity))) {
         tg_pool_free(p); /* blocks of other classes may be what is missing */
-        if (!(b = block_new(p, capacity))) return NULL;
+        if (!(b = tg_block_new(p->heap, capacity))) return NULL;
     }
     b->next = NULL;
     TG_POISON(b->data, b->capacity);
@@ -221,8 +241,7 @@ void tg_pool_free(tg_pool *p)
     for (size_t i = 0; i < TG_POOL_CLASSES; i++) {
         for (tg_block *b = p->free[i], *next; b; b = next) {
             next = b->next;
-            TG_UNPOISON(b->data, b->capacity);
-            tg_heap_free(p->heap, b, block_bytes(b->capacity));
+            tg_block_free(p->heap, b);
         }
         p->free[i] = NULL;
     }

@@ -70,12 +70,19 @@ static inline void *tg_arena_alloc(tg_arena *a, size_t size, size_t align)
     return c->data + at;
 }
 
-/* Large blocks, by size class. A block that was put back is handed out again for the same class. */
+/* Memory for values. */
 typedef struct tg_block {
     struct tg_block *next;
     void            *data;     /* TG_ALIGN-aligned; large ones aligned to and asking for 2 MiB pages */
-    size_t           capacity; /* at most 1/8 more than asked for (at least 1 KiB) */
+    size_t           capacity;
+    size_t           users;    /* for the owner of a block that several share to count them; 0 at first */
 } tg_block;
+
+tg_block *tg_block_new(tg_heap *h, size_t capacity); /* contents undefined; NULL: out of memory */
+void      tg_block_free(tg_heap *h, tg_block *b);    /* b may be NULL */
+
+/* Blocks by size class: with at most 1/8 more than asked for (at least 1 KiB). One that was put back is handed out again for the same
+ * class. */
 enum { TG_POOL_CLASSES = 424 }; /* eight to the octave, from 1 KiB to beyond any address space */
 typedef struct tg_pool {
     tg_heap  *heap;
