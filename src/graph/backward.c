@@ -152,7 +152,10 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 /* From the outputs' seeds (already contributed) down to the leaves. keep: gradients of the nodes on the way are asked for, too. */
 static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
 {
-    tg_call c = {.tape = t};
+    static const tg_call none = {0};
+    tg_call              c; /* copied: clearing so large a struct becomes a string instruction, slow to start */
+    memcpy(&c, &none, sizeof c);
+    c.tape = t;
     for (uint32_t id = from + 1; w->pending && id-- > 0;) {
         tg_node *n = tg_slot(t, id);
         if (!n->mark || ends_here(n)) continue;
