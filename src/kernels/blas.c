@@ -12,7 +12,7 @@
  * fast up to 64 x 64 x 64, 0.95 to 1.25 times beyond; less only for fewer columns of C than half a vector has lanes, and a few shapes whose
  * rows are far apart. With a vector there is nothing to keep in registers. */
 static const double own_most[TG_NISAS] = {[TG_ISA_BASE] = 1 << 13, [TG_ISA_AVX2] = 1 << 27, [TG_ISA_AVX512] = HUGE_VAL};
-enum { OWN_VECTOR = 1 << 10 };
+enum { OWN_VECTOR = 1 << 10, SMALL_A = 64 };
 
 typedef struct product {
     bool        ta, tb;
@@ -38,11 +38,13 @@ static bool is_own(tg_isa isa, const product *p)
     return work <= (p->m == 1 || p->n == 1 ? OWN_VECTOR : own_most[isa]);
 }
 
-/* A column C = A b is done as the row C^T = b^T A^T, along which vectors lie. */
+/* A column C = A b is done as the row C^T = b^T A^T, along which vectors lie; but for a small A that would have to be turned first. */
+static bool is_swapped(const product *p) { return p->n == 1 && p->ldc == 1 && (p->ta || (int64_t)p->m * p->k > SMALL_A); }
+
 static void settle(tg_own_product *o, tg_isa isa, tg_dtype dtype, const product *p)
 {
     const tg_gemm_loops *l = tg_isa_gemm(isa);
-    *o = (tg_own_product){.run = dtype == TG_F32 ? l->f32 : l->f64, .swapped = p->n == 1 && p->ldc == 1};
+    *o = (tg_own_product){.run = dtype == TG_F32 ? l->f32 : l->f64, .swapped = is_swapped(p)};
     tg_gemm_call d = {.m = p->m, .n = p->n, .k = p->k, .a_row = p->ta ? 1 : p->lda, .a_col = p->ta ? p->lda : 1, .ldb = p->ldb, .tb = p->tb,
                       .ldc = p->ldc, .alpha = p->alpha, .beta = p->beta};
     if (o->swapped) {
