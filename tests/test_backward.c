@@ -516,7 +516,7 @@ static void test_sums_in_front(void **state)
     before = (int64_t)tg_stats(t).nodes;
     assert_int_equal(tg_backward(behind), TG_OK);
     assert_int_equal((int64_t)tg_stats(t).nodes - before, 4);
-    for (int k = 0; k < 6; k++) assert_true(tg_data_f32(tg_grad_of(x))[k] == 1);
+    for (int k = 0; k < 6; k++) assert_true(tg_data_f64(tg_grad_of(x))[k] == 1);
 }
 
 /* One tensor that 5000 others read, joined in pairs, in a list and at once. */
