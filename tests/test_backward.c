@@ -504,6 +504,21 @@ static void test_stacked_diamonds(void **state)
     assert_true(tg_stats(t).nodes < 1000);
 }
 
+/* Axes summed in front come back by broadcasting alone: the seed, and one node for each sum. Others need their places back first. */
+static void test_sums_in_front(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *x = tg_require_grad(tg_ones(t, TG_SHAPE(2, 3))), *front = tg_sum(tg_sum(x, TG_AXES(0), false), TG_ALL_AXES, false);
+    int64_t    before = (int64_t)tg_stats(t).nodes;
+    assert_int_equal(tg_backward(front), TG_OK);
+    assert_int_equal((int64_t)tg_stats(t).nodes - before, 3);
+    tg_tensor *behind = tg_sum(tg_sum(tg_require_grad(tg_ones(t, TG_SHAPE(2, 3))), TG_AXES(1), false), TG_ALL_AXES, false);
+    before = (int64_t)tg_stats(t).nodes;
+    assert_int_equal(tg_backward(behind), TG_OK);
+    assert_int_equal((int64_t)tg_stats(t).nodes - before, 4);
+    for (int k = 0; k < 6; k++) assert_true(tg_data_f64(tg_grad_of(x))[k] == 1);
+}
+
 /* One tensor that 5000 others read, joined in pairs, in a list and at once. */
 static void test_fan_out_fan_in(void **state)
 {
@@ -622,6 +637,7 @@ int main(void)
         TEST(test_nothing_is_left_from_before),
         TEST(test_grad_of_all_on_a_chain),
         TEST(test_stacked_diamonds),
+        TEST(test_sums_in_front),
         TEST(test_fan_out_fan_in),
         TEST(test_later_consumer),
         cmocka_unit_test(test_long_chain),

@@ -293,6 +293,47 @@ static void test_gemm(void **state)
             check_gemm(way & 1 ? TG_F32 : TG_F64, way & 2, i & 1, sizes[i % 5], sizes[i / 5 % 5], sizes[i / 25], way / 4 - 1, &seed);
 }
 
+/* A product that was settled once has tg_gemm's bits wherever its matrices lie, columns turned into rows and no A and B included. */
+static void check_own_product(bool ta, bool tb, int m, int n, int k, bool add, uint64_t *seed)
+{
+    static double  x[MOST];
+    static float   a[MOST], b[MOST], c[MOST], want[MOST];
+    const int      lda = ta ? m : k, ldb = tb ? k : n;
+    tg_own_product p;
+    assert_true(tg_own_product_make(&p, TG_F32, ta, tb, m, n, k, lda ? lda : 1, ldb ? ldb : 1, add ? 1 : 0, n));
+    for (int place = 0; place < 2; place++) {
+        float *fa = a + place, *fb = b + 2 * place, *fc = c + 3 * place;
+        fill(x, MOST, seed);
+        for (int i = 0; i < MOST; i++) a[i] = b[i] = c[i] = want[i] = (float)x[i] / 3;
+        assert_int_equal(tg_gemm(TG_F32, ta, tb, m, n, k, 1, fa, lda ? lda : 1, fb, ldb ? ldb : 1, add ? 1 : 0, want + 3 * place, n), TG_OK);
+        tg_own_product_place(&p, k ? fa : NULL, k ? fb : NULL, fc);
+        p.run(&p.call);
+        assert_memory_equal(c, want, sizeof c);
+        for (int i = 0; i < m * n; i++) {
+            double sum = add ? x[i + 3 * place] / 3 : 0;
+            for (int q = 0; q < k; q++)
+                sum += (double)fa[ta ? q * lda + i / n : i / n * lda + q] * (double)fb[tb ? i % n * ldb + q : q * ldb + i % n];
+            if (!(fabs((double)fc[i] - sum) <= 1e-4 * (1 + fabs(sum)))) fail_msg("%d x %d x %d: C[%d] is %g, not %g", m, n, k, i, (double)fc[i], sum);
+        }
+    }
+}
+
+static void test_own_product(void **state)
+{
+    static const int sizes[] = {0, 1, 3, 12, 20};
+    uint64_t         seed = 7;
+    tg_own_product   p;
+    (void)state;
+    for (int i = 0; i < 125; i++)
+        for (int way = 0; way < 8; way++)
+            if (i % 5 && i / 5 % 5) check_own_product(way & 1, way & 2, sizes[i % 5], sizes[i / 5 % 5], sizes[i / 25], way & 4, &seed);
+    assert_false(tg_own_product_make(&p, TG_F32, false, false, 0, 2, 2, 2, 2, 0, 2)); /* nothing to do */
+    assert_false(tg_own_product_make(&p, TG_I32, false, false, 2, 2, 2, 2, 2, 0, 2));
+    assert_false(tg_own_product_make(&p, TG_F32, false, false, 2, 2, 2, 1, 2, 0, 2));
+    assert_false(tg_own_product_make(&p, TG_F32, false, false, INT64_C(1) << 31, 2, 2, 2, 2, 0, 2));
+    assert_false(tg_own_product_make(&p, TG_F32, false, false, 512, 1, 512, 512, 1, 0, 1)); /* a long vector: BLAS's */
+}
+
 static void test_gemm_refuses(void **state)
 {
     float         a[4] = {1, 1, 1, 1}, c[4] = {5, 5, 5, 5};
@@ -369,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_same_tensor_twice),
         cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_own_product),
         cmocka_unit_test(test_gemm_refuses),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_beyond_int),

@@ -115,11 +115,9 @@ static __attribute__((cold, noinline)) tg_tensor *unfit(tg_call *c, int i, tg_te
 static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
 {
     const tg_node *in = tg_node_of(c->in[i]), *n = tg_node_of(g);
-    tg_shape       both;
     if (!g || !tg_is_live(g) || n->tape != c->tape || n->dtype != in->dtype) return unfit(c, i, g);
     if (n->shape == in->shape || tg_shape_equal(n->shape, in->shape)) return g;
-    if (tg_shape_broadcast(n->shape, in->shape, &both) != TG_OK || !tg_shape_equal(&both, n->shape)) return unfit(c, i, g);
-    return tg_sum_to(g, in->shape);
+    return tg_broadcasts_to(in->shape, n->shape) ? tg_sum_to(g, in->shape) : unfit(c, i, g);
 }
 
 static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
@@ -152,7 +150,10 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 /* From the outputs' seeds (already contributed) down to the leaves. keep: gradients of the nodes on the way are asked for, too. */
 static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
 {
-    tg_call c = {.tape = t};
+    static const tg_call none = {0};
+    tg_call              c; /* copied: clearing so large a struct becomes a string instruction, slow to start */
+    memcpy(&c, &none, sizeof c);
+    c.tape = t;
     for (uint32_t id = from + 1; w->pending && id-- > 0;) {
         tg_node *n = tg_slot(t, id);
         if (!n->mark || ends_here(n)) continue;

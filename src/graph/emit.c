@@ -425,4 +425,5 @@ void tg_resolve(program *p)
         for (int k = 0; k < p->codes[i].n_in; k++) p->codes[i].in[k] = resolve_operand(p, &p->where[i].in[k]);
     }
     for (size_t i = 0; i < p->n_pointers; i++) p->resolved[i] = resolve_operand(p, &p->pointers[i]);
+    tg_place_products(p);
 }

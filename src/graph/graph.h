@@ -187,6 +187,15 @@ static inline const void *tg_attr(const tg_node *n)
 }
 static inline tg_node *tg_slot(const tg_tape *t, uint32_t id) { return tg_slot_at(&t->slots, id); }
 static inline bool tg_is_leaf(const tg_node *n) { return n->op->kind == TG_LEAF; }
+/* Does `from` broadcast to just this shape? Both are shapes of nodes. */
+static inline bool tg_broadcasts_to(const tg_shape *from, const tg_shape *to)
+{
+    const int lead = to->rank - from->rank;
+    if (lead < 0) return false;
+    for (int k = 0; k < from->rank; k++)
+        if (from->dim[k] != to->dim[lead + k] && from->dim[k] != 1) return false;
+    return true;
+}
 size_t tg_value_bytes(const tg_node *n);
 int64_t tg_node_numel(const tg_node *n);
 

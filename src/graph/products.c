@@ -54,7 +54,7 @@ tg_status tg_plan_product(tg_tape *t, program *p, step *st)
     const tg_shape *out = v->shape;
     const int64_t  item = (int64_t)tg_dtype_size((tg_dtype)v->dtype);
     product        d = {.m = out->dim[out->rank - 2], .n = out->dim[out->rank - 1], .k = a->shape->dim[a->shape->rank - 1],
-                        .a = tg_memory_in(p, a, v->step), .b = tg_memory_in(p, b, v->step), .batch = 1};
+                        .a = tg_memory_in(p, a, v->step), .b = tg_memory_in(p, b, v->step), .c = st->value, .batch = 1};
     int64_t        step_a[TG_MAX_RANK], step_b[TG_MAX_RANK];
     if (!plan_operand(p, a, out, &d.ta, &d.lda, step_a, &d.from_a) || !plan_operand(p, b, out, &d.tb, &d.ldb, step_b, &d.from_b))
         return TG_OK;
@@ -65,9 +65,23 @@ tg_status tg_plan_product(tg_tape *t, program *p, step *st)
     merge_rows(&d, item);
     if (d.m > INT32_MAX || d.n > INT32_MAX || d.k > INT32_MAX) return TG_OK;
     if (!TG_GROW(t, p->products, p->cap_products, p->n_products + 1)) return TG_ERR_MEMORY;
+    if (d.batch > 1 || (double)d.m * (double)d.n * (double)d.k >= SPLIT_FLOPS ||
+        !tg_own_product_make(&d.own, (tg_dtype)v->dtype, d.ta, d.tb, d.m, d.n, d.k, d.lda, d.ldb, v->adds ? 1 : 0, d.n))
+        d.own.run = NULL;
     st->product = (int32_t)p->n_products;
     p->products[p->n_products++] = d;
     return TG_OK;
+}
+
+static const char *first_a(const program *p, const product *d) { return p->values[d->a].address + d->from_a; }
+static const char *first_b(const program *p, const product *d) { return p->values[d->b].address + d->from_b; }
+
+void tg_place_products(program *p)
+{
+    for (size_t i = 0; i < p->n_products; i++) {
+        product *d = &p->products[i];
+        if (d->own.run) tg_own_product_place(&d->own, first_a(p, d), first_b(p, d), p->values[d->c].address);
+    }
 }
 
 /* A piece of one product: rows [i0, i1) and columns [j0, j1) of C. */
@@ -115,9 +129,10 @@ static void run_batch(const product *d, tg_dtype dtype, const char *a, const cha
     }
 }
 
-void tg_run_product(const program *p, const product *d, const value *v, int threads)
+void tg_run_product(const program *p, const product *d, int threads)
 {
-    const char    *a = p->values[d->a].address + d->from_a, *b = p->values[d->b].address + d->from_b;
+    const value   *v = &p->values[d->c];
+    const char    *a = first_a(p, d), *b = first_b(p, d);
     const tg_dtype dtype = (tg_dtype)v->dtype;
     const double   work = (double)d->m * (double)d->n * (double)d->k;
     int            team = threads;

@@ -11,6 +11,7 @@
 #define TG_PROGRAM_H
 
 #include "../jit/segment.h"
+#include "../kernels/blas.h"
 #include "graph.h"
 
 enum {
@@ -154,10 +155,11 @@ typedef struct fill {
 typedef struct product {
     bool    ta, tb;
     int64_t m, n, k, lda, ldb;
-    int32_t a, b;             /* values, base ones */
+    int32_t a, b, c;          /* values, a and b base ones */
     int64_t from_a, from_b;   /* bytes from their memory to the first matrix */
     int     axes;             /* of the batch; axes that lie behind one another are one */
     int64_t dim[TG_MAX_RANK], step_a[TG_MAX_RANK], step_b[TG_MAX_RANK], batch;
+    tg_own_product own;       /* run NULL: it is not one small product of ours, which a single call does */
 } product;
 
 typedef struct step {
@@ -274,7 +276,8 @@ bool tg_same_layout(const program *p, const value *v, const tg_node *n);
 
 /* products.c */
 tg_status tg_plan_product(tg_tape *t, program *p, step *st); /* leaves st->product at -1 when BLAS can't read the operands in place */
-void      tg_run_product(const program *p, const product *d, const value *v, int threads);
+void      tg_place_products(program *p); /* after the values' addresses were resolved */
+void      tg_run_product(const program *p, const product *d, int threads);
 
 /* lay_out.c */
 tg_status tg_lay_out(tg_tape *t, program *p); /* where each value lies in the program's memory */

@@ -551,13 +551,19 @@ static tg_status hand_over(tg_tape *t, const program *p)
     return TG_OK;
 }
 
+static inline void run_product(const program *p, const product *d, int threads)
+{
+    if (d->own.run) d->own.run(&d->own.call);
+    else tg_run_product(p, d, threads);
+}
+
 static tg_status run_step(tg_tape *t, const program *p, const step *st)
 {
     const engine *e = t->engine;
     const double  begin = t->profile ? tg_profile_now() : 0;
     tg_status     s = TG_OK;
     if (st->group >= 0) run_group(e, p, &p->groups[st->group]);
-    else if (st->product >= 0) tg_run_product(p, &p->products[st->product], &p->values[st->value], e->threads);
+    else if (st->product >= 0) run_product(p, &p->products[st->product], e->threads);
     else s = run_alone(t, p, &p->values[st->value]);
     if (t->profile) tg_profile_step(t->profile, p, st, begin);
     return s;

@@ -12,7 +12,7 @@
  * fast up to 64 x 64 x 64, 0.95 to 1.25 times beyond; less only for fewer columns of C than half a vector has lanes, and a few shapes whose
  * rows are far apart. With a vector there is nothing to keep in registers. */
 static const double own_most[TG_NISAS] = {[TG_ISA_BASE] = 1 << 13, [TG_ISA_AVX2] = 1 << 27, [TG_ISA_AVX512] = HUGE_VAL};
-enum { OWN_VECTOR = 1 << 10 };
+enum { OWN_VECTOR = 1 << 10, SMALL_A = 64 };
 
 typedef struct product {
     bool        ta, tb;
@@ -32,21 +32,36 @@ void tg_blas_warm_up(void)
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, SIDE, SIDE, DEPTH, 1, zeros, DEPTH, zeros, SIDE, 0, c, SIDE);
 }
 
-/* A column C = A b is done as the row C^T = b^T A^T, along which vectors lie. */
-static void run_own(const tg_gemm_loops *l, tg_dtype dtype, const product *p)
+static bool is_own(tg_isa isa, const product *p)
 {
-    tg_gemm_call d = {.m = p->m, .n = p->n, .k = p->k, .a = p->a, .a_row = p->ta ? 1 : p->lda, .a_col = p->ta ? p->lda : 1, .b = p->b,
-                      .ldb = p->ldb, .tb = p->tb, .c = p->c, .ldc = p->ldc, .alpha = p->alpha, .beta = p->beta};
-    if (p->n == 1 && p->ldc == 1) {
+    const double work = (double)p->m * (double)p->n * (double)p->k;
+    return work <= (p->m == 1 || p->n == 1 ? OWN_VECTOR : own_most[isa]);
+}
+
+/* A column C = A b is done as the row C^T = b^T A^T, along which vectors lie; but for a small A that would have to be turned first. */
+static bool is_swapped(const product *p) { return p->n == 1 && p->ldc == 1 && (p->ta || (int64_t)p->m * p->k > SMALL_A); }
+
+static void settle(tg_own_product *o, tg_isa isa, tg_dtype dtype, const product *p)
+{
+    const tg_gemm_loops *l = tg_isa_gemm(isa);
+    *o = (tg_own_product){.run = dtype == TG_F32 ? l->f32 : l->f64, .swapped = is_swapped(p)};
+    tg_gemm_call d = {.m = p->m, .n = p->n, .k = p->k, .a_row = p->ta ? 1 : p->lda, .a_col = p->ta ? p->lda : 1, .ldb = p->ldb, .tb = p->tb,
+                      .ldc = p->ldc, .alpha = p->alpha, .beta = p->beta};
+    if (o->swapped) {
         d.m = 1, d.n = p->m;
-        d.a = p->b, d.a_row = 0, d.a_col = p->tb ? 1 : p->ldb;
-        d.b = p->a, d.ldb = p->lda, d.tb = !p->ta;
+        d.a_row = 0, d.a_col = p->tb ? 1 : p->ldb;
+        d.ldb = p->lda, d.tb = !p->ta;
     }
-    if (p->k == 0) { /* there may be no A and no B */
-        d.a = d.b = p->c;
-        d.a_row = d.a_col = d.ldb = 0;
-    }
-    (dtype == TG_F32 ? l->f32 : l->f64)(&d);
+    if (p->k == 0) d.a_row = d.a_col = d.ldb = 0;
+    o->call = d;
+}
+
+void tg_own_product_place(tg_own_product *o, const void *a, const void *b, void *c)
+{
+    tg_gemm_call *d = &o->call;
+    d->c = c;
+    d->a = d->k == 0 ? c : o->swapped ? b : a; /* for k = 0 there may be no A and no B */
+    d->b = d->k == 0 ? c : o->swapped ? a : b;
 }
 
 /* With a vector: C = beta C, C being unreadable when beta = 0, then C += alpha op(A) op(B). GEMVs are four times as fast as GEMMs at
@@ -81,20 +96,48 @@ BLAS(f64, double, cblas_dgemm, cblas_dgemv)
 static bool fits(int64_t size) { return size >= 0 && size <= INT_MAX; }
 static bool is_leading(int64_t ld, int64_t row) { return ld >= 1 && ld >= row && ld <= INT_MAX; }
 
-tg_status tg_gemm(tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
-                  const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
+/* The product, its addresses aside; a status other than TG_OK where a size is not one. */
+static tg_status describe(product *p, tg_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, int64_t lda, int64_t ldb,
+                          double beta, int64_t ldc)
 {
     if (!tg_dtype_is_float(dtype)) return TG_ERR_DTYPE;
     if (!fits(m) || !fits(n) || !fits(k)) return TG_ERR_SHAPE;
-    if (!is_leading(lda, transpose_a ? m : k) || !is_leading(ldb, transpose_b ? k : n) || !is_leading(ldc, n)) return TG_ERR_SHAPE;
-    if (m == 0 || n == 0) return TG_OK;
-    if (!c || (k > 0 && (!a || !b))) return TG_ERR_NULL;
-    const product p = {.ta = transpose_a, .tb = transpose_b, .m = (int)m, .n = (int)n, .k = (int)k, .alpha = alpha, .beta = beta,
-                       .a = a, .b = b, .c = c, .lda = (int)lda, .ldb = (int)ldb, .ldc = (int)ldc};
+    if (!is_leading(lda, ta ? m : k) || !is_leading(ldb, tb ? k : n) || !is_leading(ldc, n)) return TG_ERR_SHAPE;
+    *p = (product){.ta = ta, .tb = tb, .m = (int)m, .n = (int)n, .k = (int)k, .alpha = alpha, .beta = beta, .lda = (int)lda, .ldb = (int)ldb,
+                   .ldc = (int)ldc};
+    return TG_OK;
+}
+
+bool tg_own_product_make(tg_own_product *o, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, int64_t lda,
+                         int64_t ldb, double beta, int64_t ldc)
+{
     const tg_isa isa = tg_isa_best();
-    const double work = (double)m * (double)n * (double)k;
-    if (work <= (m == 1 || n == 1 ? OWN_VECTOR : own_most[isa])) run_own(tg_isa_gemm(isa), dtype, &p);
-    else if (dtype == TG_F32) blas_f32(&p);
+    product      p;
+    if (describe(&p, dtype, transpose_a, transpose_b, m, n, k, 1, lda, ldb, beta, ldc) != TG_OK || m == 0 || n == 0) return false;
+    if (!is_own(isa, &p)) return false;
+    settle(o, isa, dtype, &p);
+    return true;
+}
+
+tg_status tg_gemm(tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+                  const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
+{
+    const tg_isa   isa = tg_isa_best();
+    tg_own_product own;
+    product        p;
+    tg_status      s = describe(&p, dtype, transpose_a, transpose_b, m, n, k, alpha, lda, ldb, beta, ldc);
+    if (s != TG_OK || m == 0 || n == 0) return s;
+    if (!c || (k > 0 && (!a || !b))) return TG_ERR_NULL;
+    if (is_own(isa, &p)) {
+        settle(&own, isa, dtype, &p);
+        tg_own_product_place(&own, a, b, c);
+        own.run(&own.call);
+        return TG_OK;
+    }
+    p.a = a;
+    p.b = b;
+    p.c = c;
+    if (dtype == TG_F32) blas_f32(&p);
     else blas_f64(&p);
     return TG_OK;
 }

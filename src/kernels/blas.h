@@ -2,7 +2,7 @@
 #ifndef TG_BLAS_H
 #define TG_BLAS_H
 
-#include <tapegrad.h>
+#include "gemm.h"
 
 /* Runs a product that makes OpenBLAS map its buffers. Under a tight address-space limit a first call that cannot map them never
  * returns, so a tape does this when it is made. */
@@ -14,6 +14,18 @@ void tg_blas_warm_up(void);
  * anything above 2^31 - 1, which BLAS cannot count; TG_ERR_NULL. Nothing is said and nothing written then. */
 tg_status tg_gemm(tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
                   const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+
+/* A product that runs again and again by our own loops: all about it but where the matrices lie is settled once. */
+typedef struct tg_own_product {
+    void (*run)(const tg_gemm_call *call);
+    tg_gemm_call call;
+    bool         swapped; /* computed as C^T = B^T A^T */
+} tg_own_product;
+
+/* Settles what tg_gemm would do with such arguments, alpha being 1. false when it would leave the product to BLAS, or would refuse it. */
+bool tg_own_product_make(tg_own_product *p, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, int64_t lda,
+                         int64_t ldb, double beta, int64_t ldc);
+void tg_own_product_place(tg_own_product *p, const void *a, const void *b, void *c);
 
 /* Can tg_gemm read a [rows, columns] matrix with these strides (in elements)? Sets the flag and the leading dimension. */
 bool tg_gemm_operand(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride, bool *transpose, int64_t *ld);

@@ -125,7 +125,7 @@ INLINE void F(tiles)(const int vecs, const F(strip) *d)
 {
     int64_t left = (d->m + TILE_ROWS(vecs) - 1) / TILE_ROWS(vecs);
     for (int64_t row = 0, rows; row < d->m; row += rows, left--) {
-        rows = (d->m - row + left - 1) / left;
+        rows = left == 1 ? d->m - row : (d->m - row + left - 1) / left;
         switch (rows) {
             TILE_CASE(1) TILE_CASE(2) TILE_CASE(3) TILE_CASE(4) TILE_CASE(5) TILE_CASE(6)
             TILE_CASE(7) TILE_CASE(8) TILE_CASE(9) TILE_CASE(10) TILE_CASE(11) TILE_CASE(12)
@@ -171,7 +171,7 @@ static void F(run_block)(F(strip) *d, const tg_gemm_call *p, int64_t i, int64_t 
     int64_t        strips = (total + TILE_VECS - 1) / TILE_VECS;
     d->a = (const T *)p->a + i * p->a_row + s * p->a_col;
     for (int64_t from = 0, vecs; from < total; from += vecs, strips--) {
-        vecs = (total - from + strips - 1) / strips;
+        vecs = strips == 1 ? total - from : (total - from + strips - 1) / strips;
         d->c = (T *)p->c + i * p->ldc + from * LANES;
         d->last = from + vecs == total ? (int)(p->n - (total - 1) * LANES) : LANES;
         F(run_strip)(d, p, s, from * LANES, (int)vecs, room);

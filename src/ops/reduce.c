@@ -220,10 +220,13 @@ static tg_tensor *unreduced(const tg_call *c, tg_tensor *t)
     return tg_reshape(t, &s);
 }
 
+/* Axes that were reduced in front come back by broadcasting. */
 static tg_tensor *sum_vjp(const tg_call *c, int i, tg_tensor *g)
 {
+    const uint32_t axes = ((const tg_reduce_attr *)c->attr)->axes;
+    const bool     leading = (axes & (axes + 1)) == 0;
     (void)i;
-    return tg_expand(unreduced(c, g), tg_in_shape(c, 0));
+    return tg_expand(leading ? g : unreduced(c, g), tg_in_shape(c, 0));
 }
 
 /* Equals share: each of the n elements that equal the result gets g/n. */

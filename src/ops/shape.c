@@ -325,19 +325,19 @@ tg_tensor *tg_sum_to(tg_tensor *a, const tg_shape *shape)
     const tg_node *n = tg_check(a, "tg_sum_to");
     if (!n || !is_readable(n, "tg_sum_to", shape)) return NULL;
     if (tg_shape_equal(n->shape, shape)) return a;
-    tg_axes   axes = {.n = 0};
-    tg_shape  both;
     const int added = n->shape->rank - shape->rank;
-    if (tg_shape_broadcast(n->shape, shape, &both) != TG_OK || !tg_shape_equal(&both, n->shape)) {
+    uint32_t  axes = 0;
+    if (!tg_broadcasts_to(shape, n->shape)) {
         char from[TG_SHAPE_TEXT], to[TG_SHAPE_TEXT];
         tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_sum_to", "%s does not broadcast to the input's shape %s",
                    tg_shape_text(shape, to, sizeof to), tg_shape_text(n->shape, from, sizeof from));
         return NULL;
     }
     for (int k = 0; k < n->shape->rank; k++)
-        if (k < added || shape->dim[k - added] != n->shape->dim[k]) axes.axis[axes.n++] = k;
-    const bool only_added = axes.n == added;
-    return tg_reshape(tg_sum(a, &axes, !only_added), shape);
+        if (k < added || shape->dim[k - added] != n->shape->dim[k]) axes |= 1u << k;
+    const bool stretched = axes >> added;
+    tg_tensor *sum = tg_reduce_bits(&tg_op_sum, a, axes, stretched);
+    return added && stretched ? tg_reshape(sum, shape) : sum;
 }
 
 /* ---- slice ------------------------------------------------------------------------------------------------------- */

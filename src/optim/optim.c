@@ -85,8 +85,8 @@ static bool follow(tg_optim *o)
     tg_tape *t = o->tape;
     size_t   n = 0;
     for (size_t i = 0; i < o->n_states; i++) {
-        if (is_live(&o->states[i])) o->states[n++] = o->states[i];
-        else leave_room(o, &o->states[i]);
+        if (!is_live(&o->states[i])) leave_room(o, &o->states[i]);
+        else if (n++ != i) o->states[n - 1] = o->states[i];
     }
     o->n_states = n;
     if (o->listed) return true;
