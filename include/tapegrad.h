@@ -374,7 +374,7 @@ TG_API tg_tensor *tg_softmax(tg_tensor *x, int axis);     /* e^x / sum e^x; a ro
 TG_API tg_tensor *tg_log_softmax(tg_tensor *x, int axis); /* x - logsumexp x; a row of all -inf stays -inf */
 
 /* ---- products -----------------------------------------------------------------------------------------------------
- * C[…,m,n] = A[…,m,k] B[…,k,n]; leading axes broadcast. f32, f64. k = 0 gives zeros. Transposed views reach BLAS as flags. */
+ * C[…,m,n] = A[…,m,k] B[…,k,n]; leading axes broadcast. f32, f64. k = 0 gives zeros. Transposed views cost no copy. */
 TG_API tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b);
 
 TG_API tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias); /* x w + bias: x […,in], w [in,out], bias [out] or NULL for none */
