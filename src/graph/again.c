@@ -80,7 +80,9 @@ static bool passes_by(const program *p, const readings *r, const group *g, const
         const int32_t b = p->values[p->operands[v->in + k]].base;
         const value  *x = &p->values[b];
         if (x->kind != V_REAL || reads_in(r, b, g->step)) continue;
-        if (x->stored ? x->numel > SMALL_SPACE || r->latest[b] < 0 || r->list[r->latest[b]].step < g->step : !passes_by(p, r, g, x)) return false;
+        const bool there = x->stored ? x->numel <= SMALL_SPACE && r->latest[b] >= 0 && r->list[r->latest[b]].step >= g->step
+                                     : passes_by(p, r, g, x);
+        if (!there) return false;
     }
     return true;
 }
@@ -180,8 +182,17 @@ static tg_status compute_again(tg_tape *t, program *p, const readings *r, int32_
     return tg_store_again(t, p, v, g);
 }
 
+/* Is anything kept at all that is larger than what is stored without a thought? */
+static bool keeps_something(const program *p)
+{
+    for (size_t i = 0; i < p->n_met; i++)
+        if (is_kept(p, &p->values[i])) return true;
+    return false;
+}
+
 tg_status tg_compute_again(tg_tape *t, program *p)
 {
+    if (!keeps_something(p)) return TG_OK;
     int32_t  *after = tg_arena_alloc(&t->values, p->n_steps * sizeof *after, 8);
     readings  r = {0};
     bool      any = false;

@@ -242,7 +242,8 @@ static bool list_instances(emitter *e)
 bool tg_is_staged(const emitter *e, const place *pl)
 {
     const value *v = &e->p->values[pl->value];
-    return pl->cls == C_LATE && !pl->all && v->op->reduce == TG_REDUCE_SUM && v->dtype == TG_F32 && e->g->rows_per_tile == 1 && e->g->tiles > 1;
+    const bool   rows = e->g->rows_per_tile == 1 && e->g->tiles > 1;
+    return pl->cls == C_LATE && !pl->all && v->op->reduce == TG_REDUCE_SUM && v->dtype == TG_F32 && rows;
 }
 
 int32_t tg_add_late(emitter *e, const place *pl, tg_dtype dtype)

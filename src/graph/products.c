@@ -9,7 +9,8 @@
 enum { SPLIT_FLOPS = 1 << 21, BATCH_FLOPS = 1 << 18 }; /* multiplications that are worth a team: one product split, a batch shared */
 
 /* The batch's axes of one operand, from its broadcast layout. */
-static bool plan_operand(const program *p, const value *v, const tg_shape *out, bool *transpose, int64_t *ld, int64_t *stride, int64_t *from)
+static bool plan_operand(const program *p, const value *v, const tg_shape *out, bool *transpose, int64_t *ld, int64_t *stride,
+                         int64_t *from)
 {
     tg_layout        plain;
     const tg_layout *l = tg_value_layout(p, v, &plain);

@@ -290,7 +290,8 @@ const program *tg_latest_program(const tg_tape *t); /* the one that ran last on 
 
 /* emit.c */
 tg_status tg_emit(tg_tape *t, program *p);
-/* Emits the program's groups once more, with runs of loops as machine code. Where the system gives no memory to execute, nothing changes. */
+/* Emits the program's groups once more, with runs of loops as machine code. Where the system gives no memory to execute, nothing
+ * changes. */
 tg_status tg_compile(tg_tape *t, program *p);
 /* Turns operands into addresses, after the memory or an input moved. */
 void tg_resolve(program *p);

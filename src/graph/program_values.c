@@ -258,7 +258,8 @@ tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p)
 {
     tg_status s = TG_OK;
     p->n_order = plan->n;
-    if (!TG_GROW(t, p->values, p->cap_values, plan->n + plan->n / 8) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
+    const size_t about = plan->n + plan->n / 8; /* so that the arrays seldom grow on the way */
+    if (!TG_GROW(t, p->values, p->cap_values, about) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < plan->n && s == TG_OK; i++) s = node_value(t, p, plan->order[i]);
     return s;
 }

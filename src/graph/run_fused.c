@@ -9,7 +9,11 @@
 #include "../kernels/kernels.h"
 #include "../ops/ops.h"
 
-enum { MOST_PROGRAMS = 64, MOST_VALUES = 1 << 16 /* in all programs */, PARALLEL_LEAST = 1 << 16 /* instructions times elements that are worth a team of threads */ };
+enum {
+    MOST_PROGRAMS  = 64,
+    MOST_VALUES    = 1 << 16, /* in all programs */
+    PARALLEL_LEAST = 1 << 16, /* ops times elements that are worth a team of threads */
+};
 
 typedef struct engine {
     program *programs; /* most recently used first */
@@ -237,7 +241,8 @@ static void run_fills(const program *p, const group *g, int thread)
         const char *from = p->values[f->value].address + f->from;
         size_t      item = tg_dtype_size((tg_dtype)f->dtype);
         if (f->row) {
-            for (int64_t r = 0; r < g->rows_per_tile; r++) memcpy(to + (size_t)(r * g->tile_cols) * item, from, (size_t)g->tile_cols * item);
+            const size_t bytes = (size_t)g->tile_cols * item;
+            for (int64_t r = 0; r < g->rows_per_tile; r++) memcpy(to + (size_t)r * bytes, from, bytes);
         } else {
             gather_run(to, from, g->rows_per_tile * g->tile_cols, 0, item);
         }
@@ -469,7 +474,8 @@ static program *tell_planning(tg_tape *t, const char *what, program *p, double b
 {
     if (p && t->profile)
         tg_profile_event(t->profile, "plan", what, begin, NULL,
-                         (tg_figure[]){{"nodes", (int64_t)p->n_order}, {"steps", (int64_t)p->n_steps}, {"groups", (int64_t)p->n_groups}}, 3);
+                         (tg_figure[]){{"nodes", (int64_t)p->n_order}, {"steps", (int64_t)p->n_steps}, {"groups", (int64_t)p->n_groups}},
+                         3);
     return p;
 }
 

@@ -97,19 +97,19 @@ static bool fits(int64_t size) { return size >= 0 && size <= INT_MAX; }
 static bool is_leading(int64_t ld, int64_t row) { return ld >= 1 && ld >= row && ld <= INT_MAX; }
 
 /* The product, its addresses aside; a status other than TG_OK where a size is not one. */
-static tg_status describe(product *p, tg_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, int64_t lda, int64_t ldb,
-                          double beta, int64_t ldc)
+static tg_status describe(product *p, tg_dtype dtype, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha, int64_t lda,
+                          int64_t ldb, double beta, int64_t ldc)
 {
     if (!tg_dtype_is_float(dtype)) return TG_ERR_DTYPE;
     if (!fits(m) || !fits(n) || !fits(k)) return TG_ERR_SHAPE;
     if (!is_leading(lda, ta ? m : k) || !is_leading(ldb, tb ? k : n) || !is_leading(ldc, n)) return TG_ERR_SHAPE;
-    *p = (product){.ta = ta, .tb = tb, .m = (int)m, .n = (int)n, .k = (int)k, .alpha = alpha, .beta = beta, .lda = (int)lda, .ldb = (int)ldb,
-                   .ldc = (int)ldc};
+    *p = (product){.ta = ta, .tb = tb, .m = (int)m, .n = (int)n, .k = (int)k, .alpha = alpha, .beta = beta,
+                   .lda = (int)lda, .ldb = (int)ldb, .ldc = (int)ldc};
     return TG_OK;
 }
 
-bool tg_own_product_make(tg_own_product *o, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, int64_t lda,
-                         int64_t ldb, double beta, int64_t ldc)
+bool tg_own_product_make(tg_own_product *o, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
+                         int64_t lda, int64_t ldb, double beta, int64_t ldc)
 {
     const tg_isa isa = tg_isa_best();
     product      p;

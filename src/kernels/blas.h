@@ -23,8 +23,8 @@ typedef struct tg_own_product {
 } tg_own_product;
 
 /* Settles what tg_gemm would do with such arguments, alpha being 1. false when it would leave the product to BLAS, or would refuse it. */
-bool tg_own_product_make(tg_own_product *p, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, int64_t lda,
-                         int64_t ldb, double beta, int64_t ldc);
+bool tg_own_product_make(tg_own_product *p, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
+                         int64_t lda, int64_t ldb, double beta, int64_t ldc);
 void tg_own_product_place(tg_own_product *p, const void *a, const void *b, void *c);
 
 /* Can tg_gemm read a [rows, columns] matrix with these strides (in elements)? Sets the flag and the leading dimension. */
