@@ -118,9 +118,9 @@ performance: bench
 steady: COMPARE := --rounds 0 --steady
 steady: bench
 
-# The table of docs/accuracy.md: every float, and many doubles. About half an hour of one processor.
+# The table of docs/accuracy.md: every float, and many doubles. About half an hour of one processor; less for some functions: OF="sin cos".
 ulp: $B/tests/test_kernels
-	TAPEGRAD_ULP=1 $<
+	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $<
 
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan

@@ -64,14 +64,16 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define LN2_LO         0x1.a39ef35793c76p-33
 #define SQRT_HALF_BITS UINT64_C(0x3fe6a09e667f3bcd)
 #define TANH_MAX       20
-#define MILLS          6.8
-#define MILLS_T        0.875
+#define MILLS          5.5
+#define MILLS_T        0.921875
 #define GELU_END       38.8
 #define GELU_TANH_END  22
-#define GELU_K         0x1.9884533d43660p+0
-#define GELU_K_LO      (-3.430362161966579e-15)
-#define GELU_KA        0.07135481627260025
-#define GELU_KA_LO     (-6.175149918155315e-19)
+#define GELU_K         0x1.26aec21bce760p+1
+#define GELU_K_LO      (-2.9772962085427412e-15)
+#define GELU_KA        0.10294323958002349
+#define GELU_KA_LO     (-5.978177400718744e-18)
+#define GELU_V         0x1.9884533d43650p+0
+#define GELU_V_LO      1.223515168339221e-16
 #include "vmath.h"
 #include "vmath_f64.h"
 #include "vmath_undef.h"
@@ -91,13 +93,15 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define SQRT_HALF_BITS UINT32_C(0x3f3504f3)
 #define TANH_MAX       10
 #define MILLS          3.5
-#define MILLS_T        0.5
+#define MILLS_T        0.75
 #define GELU_END       14.6
 #define GELU_TANH_END  11
-#define GELU_K         1.595768928527832
-#define GELU_K_LO      1.930778950054446e-7
-#define GELU_KA        0.07135481387376785
-#define GELU_KA_LO     2.3988324659995897e-9
+#define GELU_K         2.302207946777344
+#define GELU_K_LO      2.51366981e-7
+#define GELU_KA        0.10294324159622192
+#define GELU_KA_LO     (-2.01619844e-9)
+#define GELU_V         1.595768928527832
+#define GELU_V_LO      1.930778950054446e-7
 #include "vmath.h"
 #include "vmath_f32.h"
 #include "vmath_undef.h"

@@ -1,14 +1,15 @@
 /* vmath.h - exp, log, tanh and their kin for one float type, as straight code that compilers turn into vectors: no branches, no calls, no
  * tables, only selects. Included twice by loops.h, with T, U (the unsigned of T's size), F(name), C(number), FMA and, as numbers:
- * MANTISSA (its bits), BIAS, SMALLEST (normal), EXP_MAX (e^EXP_MAX overflows), EXP_MIN (e^EXP_MIN is 0), UP, DOWN = 2^-UP, LN2_HI (n LN2_HI is exact for
- * every exponent n), LN2_LO, SQRT_HALF_BITS, TANH_MAX (tanh is 1 beyond), and for the normal distribution what stands below. Type by
- * type, further down: F(exp_q)(r), which is (e^r - 1 - r)/r^2; F(log_of)(f, e) = ln(1 + f) + e ln 2; F(exponent)(u), u's upper bits as a
- * signed number; F(mills)(t). */
+ * MANTISSA (its bits), BIAS, SMALLEST (normal), EXP_MAX (e^EXP_MAX overflows), EXP_MIN (e^EXP_MIN is 0), UP, DOWN = 2^-UP, LN2_HI
+ * (n LN2_HI is exact for every exponent n), LN2_LO, SQRT_HALF_BITS, TANH_MAX (tanh is 1 beyond), and for the normal distribution what
+ * stands below. Type by type, further down: F(exp_q)(r), which is (e^r - 1 - r)/r^2; F(log_of)(f, e) =
+ * ln(1 + f) + e ln 2; F(exponent)(u), u's upper bits as a signed number; F(mills)(t) and F(mills_fall)(t). */
 
 INLINE T F(exp_q)(T r);
 INLINE T F(log_of)(T f, T e);
 INLINE T F(exponent)(U u);
 INLINE T F(mills)(T t);
+INLINE T F(mills_fall)(T t);
 
 INLINE U F(bits)(T x)
 {
@@ -36,6 +37,17 @@ INLINE T F(rest)(T a, T b, T s)
 #endif
 }
 
+/* What s = FMA(a, b, d) lost by being two roundings, where it is; one alone is not made up for. */
+INLINE T F(lost)(T a, T b, T d, T s)
+{
+#ifdef __FMA__
+    (void)a, (void)b, (void)d, (void)s;
+    return C(-0.0);
+#else
+    return F(rest)(a, b, s - d);
+#endif
+}
+
 /* 1.5 2^MANTISSA: adding it rounds to an integer, which then stands in the low bits */
 #define ROUNDER ((T)(3 * ((U)1 << (MANTISSA - 1))))
 
@@ -59,20 +71,25 @@ INLINE T F(exp)(T x)
     return x > C(EXP_MAX) ? C(INFINITY) : z;
 }
 
-/* m e^-(hi + lo), -2 < hi < 1.4 BIAS, is DOWN times this, which is never subnormal: it is rounded once. */
-INLINE T F(raised)(T m, T hi, T lo)
+/* (m + less) 2^n e^r, n being in the low bits of t. less is a small correction: it is multiplied by (e^r - 1)/r, not e^r. */
+INLINE T F(grown)(T m, T less, T t, T r)
+{
+    return FMA(FMA(m, r, less), FMA(r, F(exp_q)(r), 1), m) * F(number)(F(bits)(t) << MANTISSA);
+}
+/* (m + less) e^-(hi + lo), -2 < hi < 1.4 BIAS, is DOWN times this, which is never subnormal: it is rounded once. */
+INLINE T F(raised)(T m, T less, T hi, T lo)
 {
     const T magic = ROUNDER + (BIAS + UP);
     const T t     = FMA(hi, C(-1.4426950408889634), magic);
     const T n     = t - magic;
     const T r     = FMA(n, C(-LN2_LO), FMA(n, C(-LN2_HI), -hi) - lo);
-    return FMA(m * r, FMA(r, F(exp_q)(r), 1), m) * F(number)(F(bits)(t) << MANTISSA);
+    return F(grown)(m, less, t, r);
 }
 /* e^-a, a >= 0 */
 INLINE T F(exp_minus)(T a)
 {
     const int none = a > C(-EXP_MIN);
-    const T   y    = F(raised)(1, none ? 0 : a, 0) * C(DOWN);
+    const T   y    = F(raised)(1, C(-0.0), none ? 0 : a, 0) * C(DOWN);
     return none ? 0 : y;
 }
 
@@ -141,57 +158,57 @@ INLINE T F(softplus)(T x)
 /* ---- the normal distribution: Phi(-a) = e^(-a^2/2) M(a), a >= 0. M (Mills' ratio by sqrt(2 pi)) falls smoothly from 1/2 to about 0.4/a:
  * it is F(mills)(t)/(a + MILLS), a polynomial in t = 2 a/(a + MILLS) - MILLS_T. From GELU_END on, e^(-a^2/2) counts as 0. */
 
-/* m e^(-a^2/2) */
-INLINE T F(bell)(T m, T a)
+/* (m + less) e^(-a^2/2), less as in raised */
+INLINE T F(bell)(T m, T less, T a)
 {
-    const T z = a * a;
-    return F(raised)(m, C(0.5) * z, C(0.5) * F(rest)(a, a, z)) * C(DOWN);
-}
-/* M(a) + b */
-INLINE T F(mills_plus)(T a, T b)
-{
-    const T u = 1 / (a + C(MILLS));
-    return FMA(u, F(mills)(FMA(a + a, u, C(-MILLS_T))), b);
+    const T h = C(0.5) * a, z = h * a;
+    return F(raised)(m, less, z, F(rest)(h, a, z)) * C(DOWN);
 }
 /* x Phi(x) = max(x, 0) - a Phi(-a), a = |x|. For a = 0 the second is 0, as it is far out. */
 INLINE T F(gelu)(T x)
 {
-    const T b = F(magnitude)(x), a = b > C(GELU_END) ? 0 : b, s = a / (a + C(MILLS));
-    return (x > 0 ? x : 0) - F(bell)(s * F(mills)(FMA(C(2), s, C(-MILLS_T))), a);
+    const T b = F(magnitude)(x), a = b > C(GELU_END) ? 0 : b, s = a / (a + C(MILLS)), p = F(mills)(FMA(C(2), s, C(-MILLS_T))), m = s * p;
+    return (x > 0 ? x : 0) - F(bell)(m, F(rest)(s, p, m), a);
 }
-/* Phi(x) + x phi(x) = w or 1 - w, w = e^(-a^2/2) (M(a) - a / sqrt(2 pi)) */
+/* Phi(x) + x phi(x) = w or 1 - w, w = e^(-a^2/2) (M(a) - a / sqrt(2 pi)): the difference is 1/2 + a F(mills_fall)(t), which rounds less
+ * than its two terms do. */
 INLINE T F(phi_slope)(T x)
 {
-    const T b = F(magnitude)(x), a = b > C(GELU_END) ? 1 : b;
-    const T y = F(bell)(F(mills_plus)(a, C(-0.3989422804014327) * a), a), w = b > C(GELU_END) ? 0 : y;
+    const T b = F(magnitude)(x), a = b > C(GELU_END) ? 1 : b, fall = F(mills_fall)(FMA(a + a, 1 / (a + C(MILLS)), C(-MILLS_T)));
+    const T m = FMA(a, fall, C(0.5)), y = F(bell)(m, F(lost)(a, fall, C(0.5), m), a), w = b > C(GELU_END) ? 0 : y;
     return x < 0 ? w : 1 - w;
 }
 
 /* ---- x sigmoid(v), v = k x (1 + 0.044715 x^2), k = 2 sqrt(2/pi): with e = e^-|v| it is x/(1+e) on the right and x e/(1+e) on the left.
  * From GELU_TANH_END on, x e counts as 0. */
 
-/* m e / DOWN for a = |x|. |v| = a q, q = k + k 0.044715 a^2, and the rounding errors of both. GELU_K has so few bits that q - GELU_K is
- * exact. */
-INLINE T F(gelu_raised)(T m, T a)
+/* (m + less) e / DOWN for a = |x|. e = 2^(a q), q = -log2(e) k (1 + 0.044715 a^2) = -GELU_K - GELU_KA a^2, whose rounding error is dq:
+ * GELU_K has so few bits that q + GELU_K is exact. */
+INLINE T F(gelu_raised)(T m, T less, T a)
 {
-    const T z = a * a, q = FMA(z, C(GELU_KA), C(GELU_K)), v = a * q;
-    const T dz = FMA(F(rest)(a, a, z), C(GELU_KA), C(GELU_K_LO));
-    const T dq = F(rest)(z, C(GELU_KA), q - C(GELU_K)) + FMA(z, C(GELU_KA_LO), dz);
-    return F(raised)(m, v, FMA(a, dq, F(rest)(a, q, v)));
+    const T magic = ROUNDER + (BIAS + UP);
+    const T z = a * a, q = FMA(z, C(-GELU_KA), C(-GELU_K)), t = FMA(a, q, magic), n = t - magic;
+    const T dq = F(rest)(z, C(-GELU_KA), q + C(GELU_K)) + FMA(z, C(-GELU_KA_LO), FMA(F(rest)(a, a, z), C(-GELU_KA), C(-GELU_K_LO)));
+    return F(grown)(m, less, t, FMA(a, dq, F(rest)(a, q, n)) * C(0.6931471805599453));
 }
 /* Far out, a stands in: 0 on the left, where the result is 0, and something large on the right. */
 INLINE T F(gelu_tanh)(T x)
 {
     const T b = F(magnitude)(x), far = x < 0 ? 0 : 10, a = b > C(GELU_TANH_END) ? far : b;
-    const T e = F(gelu_raised)(1, a), left = a * e * C(-DOWN);
+    const T e = F(gelu_raised)(1, C(-0.0), a), left = a * e * C(-DOWN);
     return (x < 0 ? left : x) / FMA(e, C(DOWN), 1);
 }
-/* (x sigmoid(v))' = s + x s (1-s) v', v' = k (1 + 3 0.044715 x^2); at -a that is w = e (1 + e - a v') / (1 + e)^2, at a it is 1 - w */
+/* (x sigmoid(v))' = s + x s (1-s) v', v' = k (1 + 3 0.044715 x^2); at -a that is w = e (1 + e - a v') / (1 + e)^2, at a it is 1 - w.
+ * (1 + e)^2 = 1 + e (2 + e), rounded once; dv1 is what v1, which is v', lacks, and
+ * counts where e is small. */
 INLINE T F(gelu_tanh_slope)(T x)
 {
-    const T b = F(magnitude)(x), a = b > C(GELU_TANH_END) ? 1 : b, v1 = FMA(a * a, C(0.21406444881780073), C(1.5957691216057308));
-    const T d = FMA(F(gelu_raised)(1, a), C(DOWN), 1);
-    const T y = F(gelu_raised)(FMA(a, -v1, d) / (d * d), a) * C(DOWN), w = b > C(GELU_TANH_END) ? 0 : y;
+    const T b = F(magnitude)(x), a = b > C(GELU_TANH_END) ? 1 : b, z = a * a;
+    const T k3 = C(0.21406444881780073), v1 = FMA(z, k3, C(GELU_V));
+    const T dv1 = FMA(F(rest)(a, a, z), k3, F(lost)(z, k3, C(GELU_V), v1) + C(GELU_V_LO));
+    const T e = F(gelu_raised)(1, C(-0.0), a) * C(DOWN);
+    const T top = FMA(a, -v1, 1 + e), m = top / FMA(e, 2 + e, 1);
+    const T y = F(gelu_raised)(m, -a * dv1, a) * C(DOWN), w = b > C(GELU_TANH_END) ? 0 : y;
     return x < 0 ? w : 1 - w;
 }
 #undef ROUNDER

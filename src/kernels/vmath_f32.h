@@ -45,11 +45,17 @@ INLINE float erf_f32(float x)
     return number_f32(bits_f32(y) | (bits_f32(x) & 0x80000000u));
 }
 
-/* M(a) (a + 3.5), 0 <= a <= 14.6, error 7.4e-9 */
+/* M(a) (a + 3.5), 0 <= a <= 14.6, error 1.7e-8 */
 INLINE float mills_f32(float t)
 {
-    const float p = FMA(t, FMA(t, FMA(t, FMA(t, 0.000110276669f, -7.50862528e-05f), -0.00118711207f), 0.000347786292f), 0.0113393953f);
-    return FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, p, -0.00715851644f), -0.128370523f), 0.50499922f), -0.97418189f), 1.12140048f);
+    const float p = FMA(t, FMA(t, FMA(t, FMA(t, 0.000122693382f, 0.000164590325f), -0.00110461132f), -0.0017069194f), 0.0102979746f);
+    return FMA(t, FMA(t, FMA(t, FMA(t, FMA(t, p, 0.00668237265f), -0.128498361f), 0.407804757f), -0.7459777f), 0.907394826f);
+}
+/* (M(a) - 1/2)/a - 1/sqrt(2 pi); error 1.3e-8 of the larger of M(a) and a/sqrt(2 pi) */
+INLINE float mills_fall_f32(float t)
+{
+    const float p = FMA(t, FMA(t, FMA(t, FMA(t, -4.29209285e-05f, 7.56150039e-05f), 0.000457852322f), -0.00122413493f), -0.00434811972f);
+    return FMA(t, FMA(t, FMA(t, FMA(t, p, 0.0334428959f), -0.105338648f), 0.218168765f), -0.559878111f);
 }
 
 /* r = x - n pi/2 in double: n times the 33-bit pieces of pi/2 is exact up to |x| = 2^20; quadrant = n mod 4 */

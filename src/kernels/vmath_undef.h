@@ -18,6 +18,8 @@
 #undef GELU_K_LO
 #undef GELU_KA
 #undef GELU_KA_LO
+#undef GELU_V
+#undef GELU_V_LO
 #undef UP
 #undef DOWN
 #undef MILLS_T

@@ -28,18 +28,54 @@
 #define SIGMOID(X)  (1 / (1 + exp(-(X))))
 #define SOFTPLUS(X) ((X) != (X) ? (X) : ((X) > 0 ? (X) : 0) + log1p(exp(-fabs(X))))
 
-/* Phi(x) = erfc(-x/sqrt 2)/2, without cancellation on the left; below -40 it is 0 in every type, and at -inf the product must not be NaN */
-#define PHI(X)       (C(0.5) * erfc((X) * C(-0.70710678118654752)))
-#define GELU(X)      ((X) < -40 ? 0 : (X) * PHI(X))
-#define PHI_SLOPE(X) (PHI(X) + (fabs(X) > 40 ? 0 : (X) * C(0.39894228040143268) * exp(C(-0.5) * (X) * (X))))
+/* The parts of gelu for one type. Exponents here are as large as 10^3: they are carried with their rounding errors, as are the constants,
+ * of which LEFT is what the type leaves out: of a double V itself, and LOW, of V written out in full. Beyond 40 all is as at infinity.
+ * bell: e^(-x^2/2), by an h near x whose square is exact.
+ * phi: erfc(-x/sqrt 2)/2, without cancellation on the left. erfc(t + dt) is erfc t - 2/sqrt(pi) dt e^(-t^2).
+ * power: e^-v, v = k x (1 + a x^2), k = 2 sqrt(2/pi), a = 0.044715. */
+#define LEFT(V, LOW) ((T)(((V) - (double)C(V)) + (LOW)))
+#define GELU_PARTS(SUFFIX, TYPE)                                                                                       \
+    static TYPE bell_##SUFFIX(TYPE x)                                                                                 \
+    {                                                                                                                 \
+        const TYPE h = floor(16 * x) / 16;                                                                            \
+        return fabs(x) > 40 ? 0 : exp(-h * h / 2) * exp((h - x) * (h + x) / 2);                                       \
+    }                                                                                                                 \
+    static TYPE phi_##SUFFIX(TYPE x)                                                                                  \
+    {                                                                                                                 \
+        typedef TYPE T;                                                                                               \
+        const T      c = C(ROOT_HALF), t = -c * x, dt = fma(-c, x, -t) - x * LEFT(ROOT_HALF, ROOT_HALF_LOW);          \
+        if (fabs(x) > 40) return x > 0;                                                                               \
+        return erfc(t) / 2 - C(0.5641895835477563) * dt * bell_##SUFFIX(x);                                           \
+    }                                                                                                                 \
+    static TYPE power_##SUFFIX(TYPE x)                                                                                \
+    {                                                                                                                 \
+        typedef TYPE T;                                                                                               \
+        const T      a = C(GELU_A), k = C(GELU_K), z = x * x, w = a * z, q = 1 + w, u = x * q, v = k * u;             \
+        const T      dw = fma(a, z, -w) + a * fma(x, x, -z) + LEFT(GELU_A, GELU_A_LOW) * z, dq = w - (q - 1) + dw;    \
+        const T      du = fma(x, q, -u) + x * dq, dv = fma(k, u, -v) + k * du + LEFT(GELU_K, GELU_K_LOW) * u;         \
+        if (fabs(x) > 40) return x > 0 ? 0 : (T)INFINITY;                                                             \
+        return exp(-v) * (1 - dv);                                                                                    \
+    }
+#define ROOT_HALF     0.7071067811865476
+#define ROOT_HALF_LOW (-4.83365e-17)
+#define GELU_A        0.044715
+#define GELU_A_LOW    (2.19602e-18)
+#define GELU_K        1.5957691216057308
+#define GELU_K_LOW    (-9.96931e-17)
+GELU_PARTS(f32, float)
+GELU_PARTS(f64, double)
+#define PART(NAME, X) _Generic((X), float: NAME##_f32, default: NAME##_f64)(X)
 
-/* (1 + tanh u)/2 = sigmoid(2u), 2u = k x (1 + a x^2) with k = 2 sqrt(2/pi); its slope is s + x s (1-s) k (1 + 3 a x^2) */
-#define GELU_TANH_S(X)     SIGMOID(C(1.5957691216057308) * (X) * (1 + C(0.044715) * (X) * (X)))
-#define GELU_TANH(X)       ((X) < -40 ? 0 : (X) * GELU_TANH_S(X))
+/* At -inf the product must not be NaN. */
+#define GELU(X)      ((X) < -40 ? 0 : (X) * PART(phi, X))
+#define PHI_SLOPE(X) (PART(phi, X) + (fabs(X) > 40 ? 0 : (X) * C(0.39894228040143268) * PART(bell, X)))
+
+/* (1 + tanh u)/2 = sigmoid(2u) = 1/(1 + e^-v); the slope of x times it is s + x s (1-s) k (1 + 3 a x^2) */
+#define GELU_TANH_S(X)  (1 / (1 + PART(power, X)))
+#define GELU_TANH(X)    ((X) < -40 ? 0 : (X) * GELU_TANH_S(X))
 #define GELU_TANH_SLOPE(X)                                                                                             \
     (GELU_TANH_S(X) + (fabs(X) > 40 ? 0                                                                               \
-                                    : GELU_TANH_S(X) * GELU_TANH_S(-(X)) * C(1.5957691216057308) * (X) *              \
-                                          (1 + C(0.134145) * (X) * (X))))
+                                    : GELU_TANH_S(X) * GELU_TANH_S(-(X)) * C(GELU_K) * (X) * (1 + C(0.134145) * (X) * (X))))
 
 /* ---- reference loops: NAME_f32, NAME_f64 ---------------------------------------------------------------------------- */
 
