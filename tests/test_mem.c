@@ -342,7 +342,7 @@ static void pool_reuses(void **state)
 }
 
 /* Resident KiB of the pages that hold [p, p + size). */
-static size_t resident(const void *p, size_t size)
+__attribute__((unused)) static size_t resident(const void *p, size_t size)
 {
     unsigned char   in[1 << 12];
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p & ~(page - 1),
