@@ -84,7 +84,6 @@ typedef struct group {
     int32_t fills, n_fills;     /* scalars and rows spread over a tile once: program.fills[fills …] */
     int64_t rows_per_tile, tile_cols, tiles;
     int32_t chunks;
-    uint32_t registers;         /* bytes of tile memory */
 } group;
 
 typedef enum code_kind {

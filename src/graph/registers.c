@@ -97,6 +97,6 @@ void tg_place_registers(emitter *e, size_t first_use)
         memcpy(&number, p->machine.data + at, sizeof number);
         memcpy(p->machine.data + at, &e->t->registers[number].offset, sizeof number);
     }
-    e->g->registers = (s.used + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1); /* each thread's begin at a line */
-    if (e->g->registers > p->tile_bytes) p->tile_bytes = e->g->registers;
+    const uint32_t bytes = (s.used + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1); /* each thread's begin at a line */
+    if (bytes > p->tile_bytes) p->tile_bytes = bytes;
 }

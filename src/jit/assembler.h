@@ -55,7 +55,6 @@ typedef struct tg_assembler {
     tg_bytes *out;
     tg_bytes *uses;                 /* NULL, or where places (size_t) of offsets relative to `tiles_base` are noted: they change later */
     int       tiles_base;
-    size_t    start;                /* of this function in out */
     uint8_t   pool[TG_POOL_MOST];
     size_t    n_pool;
     struct {

@@ -520,7 +520,7 @@ static bool emit_loops(tg_segment *s)
 tg_segment_result tg_segment_compile(tg_segment *s, size_t *at)
 {
     tg_assembler *c = &s->code;
-    c->start = *at = c->out->n;
+    *at = c->out->n;
     c->n_pool = c->n_fix = 0;
     c->failed = false;
     if (s->full) return TG_SEGMENT_CROWDED;
@@ -530,7 +530,7 @@ tg_segment_result tg_segment_compile(tg_segment *s, size_t *at)
     for (int i = pointer_count(s); i-- > 0;) tg_assemble_pop(c, pointer_registers[i]);
     tg_assemble_return(c);
     if (fits && tg_assemble_pool(c) && !(c->uses && c->uses->failed)) return TG_SEGMENT_OK;
-    c->out->n = c->start;
+    c->out->n = *at;
     if (c->uses) c->uses->n = uses;
     return c->out->failed || (c->uses && c->uses->failed) ? TG_SEGMENT_MEMORY : TG_SEGMENT_CROWDED;
 }
