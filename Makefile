@@ -90,7 +90,8 @@ $B/bench/peer_torch: bench/peer_torch.cpp
 
 # ---- running ----
 
-# Every test, under each evaluator; the last line is "N passed, N failed". make check TESTS="test_show test_io" runs some of them.
+# Every test, under each evaluator; the last line is "N passed, N failed". make check TESTS="test_show test_io" runs some of them, JOBS=1
+# one at a time.
 check: lib benches $(TEST_X)
 	@BUILD='$B' CC='$(CC)' FLAGS='$(FLAGS) $(CFLAGS)' LIBS='$(LIBS) $(LDFLAGS)' EVALUATORS='$(EVALUATORS)' \
 	    tests/run.sh $(TESTS)

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Runs the tests named as arguments, one after the other: programs (test_x) under every evaluator of $EVALUATORS, scripts (test_x.sh)
-# once. Goes on after failures. The last line is "N passed, N failed"; the exit status is 1 when anything failed.
+# Runs the tests named as arguments, $JOBS at a time (as many as there are processors): programs (test_x) under every evaluator of
+# $EVALUATORS, scripts (test_x.sh) once. Goes on after failures. Reports come in the order of the arguments; what a test said stays in
+# $BUILD/tests/log/. The last line is "N passed, N failed"; the exit status is 1 when anything failed.
 # $BUILD: the variant's directory. $RUN: a command to run the programs under, such as valgrind. $TEST_TIMEOUT: seconds for each.
 set -u
 export TAPEGRAD_COMPILE="${TAPEGRAD_COMPILE:-at once}" # tests run most programs once
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}" # spinning teams on a busy machine cost more than they gain
 here=$(dirname "$0")
-log=$BUILD/tests/log
-mkdir -p "$BUILD/tests"
-passed=0
-failed=0
+logs=$BUILD/tests/log
+rm -rf "$logs"
+mkdir -p "$logs"
 
 # Sums the numbers in cmocka's lines "[  PASSED  ] 3 test(s)" or "[  FAILED  ] 1 test(s)".
 sum() { grep -o "\[  $1  \] [0-9]* test" "$log" | awk '{ n += $4 } END { print n + 0 }'; }
@@ -17,7 +17,7 @@ sum() { grep -o "\[  $1  \] [0-9]* test" "$log" | awk '{ n += $4 } END { print n
 # A crash or a time-out leaves no count behind and is one failure.
 program() {
     # shellcheck disable=SC2086
-    timeout "${TEST_TIMEOUT:-300}" ${RUN:-} "$BUILD/tests/$1" >"$log" 2>&1
+    TAPEGRAD_EVAL=$2 timeout "${TEST_TIMEOUT:-300}" ${RUN:-} "$BUILD/tests/$1" >"$log" 2>&1
     status=$?
     good=$(sum PASSED)
     bad=$(sum FAILED)
@@ -34,30 +34,53 @@ script() {
 }
 
 report() {
-    printf '%-28s %-10s %4d passed, %d failed\n' "$1" "$2" "$good" "$bad"
+    printf '%-28s %-10s %4d passed, %d failed %5d s\n' "$1" "$2" "$good" "$bad" "$seconds"
     if [ "$bad" -ne 0 ]; then
         grep -v '^\[ RUN \|^\[       OK ' "$log" | tail -n 60
         echo "$1: exit status $status"
     fi
-    passed=$((passed + good))
-    failed=$((failed + bad))
 }
 
-for t; do
-    case $t in
-    *.sh)
-        script "$t"
-        report "$t" ''
-        ;;
-    *)
-        for e in ${EVALUATORS:-reference}; do
-            export TAPEGRAD_EVAL="$e"
-            program "$t"
-            report "$t" "$e"
-        done
-        ;;
+# Runs one test and leaves $log.counts and $log.report, which is there when it is whole.
+run() {
+    log=$logs/$1${2:+.$2}
+    began=$(date +%s)
+    case $1 in *.sh) script "$1" ;; *) program "$1" "$2" ;; esac
+    seconds=$(($(date +%s) - began))
+    echo "$good $bad" >"$log.counts"
+    report "$1" "$2" >"$log.new"
+    mv "$log.new" "$log.report"
+}
+
+# A line in the pipe is leave to run a test.
+mkfifo "$logs/leave"
+exec 3<>"$logs/leave"
+for _ in $(seq "${JOBS:-$(unset OMP_NUM_THREADS; nproc)}"); do echo >&3; done # nproc would count OpenMP's threads
+
+running='' # what is not reported yet, in order
+report_finished() {
+    for t in $running; do
+        [ -e "$logs/$t.report" ] || break
+        cat "$logs/$t.report"
+        running=${running# "$t"}
+    done
+}
+
+start() {
+    read -r _ <&3
+    report_finished
+    running="$running $1${2:+.$2}"
+    { run "$1" "$2"; echo >&3; } &
+}
+
+for name; do
+    case $name in
+    *.sh) start "$name" '' ;;
+    *) for e in ${EVALUATORS:-reference}; do start "$name" "$e"; done ;;
     esac
 done
+wait
+report_finished
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+cat "$logs"/*.counts 2>/dev/null | awk '{ passed += $1; failed += $2 }
+    END { print passed + 0 " passed, " failed + 0 " failed"; exit !(passed > 0 && failed == 0) }' && [ -z "$running" ]
