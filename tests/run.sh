@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs the tests named as arguments, $JOBS at a time (as many as there are processors): programs (test_x) under every evaluator of
-# $EVALUATORS, scripts (test_x.sh) once. Goes on after failures. Reports come in the order of the arguments; what a test said stays in
-# $BUILD/tests/log/. The last line is "N passed, N failed"; the exit status is 1 when anything failed.
+# $EVALUATORS, or once where that takes long and is all the same; scripts (test_x.sh) once. Goes on after failures. Reports come in the
+# order of the arguments; what a test said stays in $BUILD/tests/log/. The last line is "N passed, N failed"; the exit status is 1 when
+# anything failed.
 # $BUILD: the variant's directory. $RUN: a command to run the programs under, such as valgrind. $TEST_TIMEOUT: seconds for each.
 set -u
 export TAPEGRAD_COMPILE="${TAPEGRAD_COMPILE:-at once}" # tests run most programs once
@@ -16,8 +17,9 @@ sum() { grep -o "\[  $1  \] [0-9]* test" "$log" | awk '{ n += $4 } END { print n
 
 # A crash or a time-out leaves no count behind and is one failure.
 program() {
+    [ -z "$2" ] || export TAPEGRAD_EVAL="$2"
     # shellcheck disable=SC2086
-    TAPEGRAD_EVAL=$2 timeout "${TEST_TIMEOUT:-300}" ${RUN:-} "$BUILD/tests/$1" >"$log" 2>&1
+    timeout "${TEST_TIMEOUT:-300}" ${RUN:-} "$BUILD/tests/$1" >"$log" 2>&1
     status=$?
     good=$(sum PASSED)
     bad=$(sum FAILED)
@@ -75,7 +77,8 @@ start() {
 
 for name; do
     case $name in
-    *.sh) start "$name" '' ;;
+    *.sh | test_evaluators | test_memory_plan) start "$name" '' ;; # these name the evaluators themselves,
+    test_format | test_gemm | test_kernels) start "$name" '' ;;    # and these use none
     *) for e in ${EVALUATORS:-reference}; do start "$name" "$e"; done ;;
     esac
 done

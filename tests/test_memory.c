@@ -10,7 +10,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -595,6 +594,5 @@ int main(void)
         cmocka_unit_test(test_data),     cmocka_unit_test(test_files),        cmocka_unit_test(test_ops_backward),
         cmocka_unit_test(test_ops_create_graph),
     };
-    omp_set_num_threads(1); /* thousands of tapes, each of which greets BLAS and its threads */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
