@@ -2,19 +2,7 @@
  * table to make) and VECTOR_SIZE (bytes). gemm_tile.h has them for one dtype. */
 #include "gemm.h"
 
-#include <string.h>
-
-#if VECTOR_SIZE > 16
-#include <immintrin.h>
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
-
-#if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+#include "vectors.h"
 
 /* Tiles of C of TILE_ROWS rows and up to TILE_VECS vectors stay in registers. Of k so many elements at a time that a panel of B stays in
  * the first cache and what A has beside it, in TALL rows, in the second. */
@@ -34,10 +22,6 @@ enum { DEEP = 256, TALL = 512, PACK_LEAST = 32 /* rows of C for which it pays to
 #define LOAD_SOME_f64(P, N)         _mm512_maskz_loadu_pd((__mmask8)SOME(N, 8), P)
 #define STORE_SOME_f32(P, V, N)     _mm512_mask_storeu_ps(P, SOME(N, 16), V)
 #define STORE_SOME_f64(P, V, N)     _mm512_mask_storeu_pd(P, (__mmask8)SOME(N, 8), V)
-#define SPLAT_f32                   _mm512_set1_ps
-#define SPLAT_f64                   _mm512_set1_pd
-#define MUL_ADD_f32                 _mm512_fmadd_ps
-#define MUL_ADD_f64                 _mm512_fmadd_pd
 #elif VECTOR_SIZE == 32
 static const int32_t some[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define SOME(N, LANES)              _mm256_loadu_si256((const __m256i *)(const void *)(some + 8 - (N) * (8 / (LANES))))
@@ -45,35 +29,12 @@ static const int32_t some[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define LOAD_SOME_f64(P, N)         _mm256_maskload_pd(P, SOME(N, 4))
 #define STORE_SOME_f32(P, V, N)     _mm256_maskstore_ps(P, SOME(N, 8), V)
 #define STORE_SOME_f64(P, V, N)     _mm256_maskstore_pd(P, SOME(N, 4), V)
-#define SPLAT_f32                   _mm256_set1_ps
-#define SPLAT_f64                   _mm256_set1_pd
-#define MUL_ADD_f32                 _mm256_fmadd_ps
-#define MUL_ADD_f64                 _mm256_fmadd_pd
-#else
-#define SPLAT_f32(X)                ((vec_f32){(X), (X), (X), (X)})
-#define SPLAT_f64(X)                ((vec_f64){(X), (X)})
-#define MUL_ADD_f32(A, B, D)        ((A) * (B) + (D))
-#define MUL_ADD_f64(A, B, D)        ((A) * (B) + (D))
 #endif
 
 #define SPLAT      F(SPLAT)
 #define MUL_ADD    F(MUL_ADD)
 #define LOAD_SOME  F(LOAD_SOME)
 #define STORE_SOME F(STORE_SOME)
-
-/* The lanes of two vectors in turns, of their lower and their upper halves. */
-#define JOIN(A, B)      JOIN_(A, B)
-#define JOIN_(A, B)     A##B
-#define LOW(N, X, Y)    __builtin_shufflevector(X, Y, JOIN(LOW_, N))
-#define HIGH(N, X, Y)   __builtin_shufflevector(X, Y, JOIN(HIGH_, N))
-#define LOW_2           0, 2
-#define HIGH_2          1, 3
-#define LOW_4           0, 4, 1, 5
-#define HIGH_4          2, 6, 3, 7
-#define LOW_8           0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH_8          4, 12, 5, 13, 6, 14, 7, 15
-#define LOW_16          0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH_16         8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 
 #if VECTOR_SIZE == 64
 #define N_f32 16
