@@ -131,7 +131,7 @@ typedef struct tg_tape_options {
     const char  *compile;   /* when "fused" makes machine code of a plan's loops: "soon" (the third time it runs), "at once", "never"; NULL:
                                as the environment's TAPEGRAD_COMPILE says, else "soon". Elsewhere than on x86-64 with AVX2, and where a
                                program may not make memory executable, there is none. Results are the same to the last bit */
-    const char  *profile;   /* a file for a Chrome trace of what the tape runs; NULL: as TAPEGRAD_PROFILE says, "": none. docs/profiling.md */
+    const char  *profile;   /* a file for a Chrome trace of what runs; NULL: as TAPEGRAD_PROFILE says, "": none. docs/profiling.md */
     bool         profile_summary; /* a table of it on stderr at tg_tape_free; also by TAPEGRAD_PROFILE_SUMMARY=1 */
 } tg_tape_options;
 
@@ -361,15 +361,17 @@ TG_API tg_tensor *tg_where(tg_tensor *cond, tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype);
 
 /* ---- reductions ---------------------------------------------------------------------------------------------------
- * axes: TG_AXES(…) or TG_ALL_AXES. keepdim leaves the reduced axes with size 1. Long sums of f32 run in f64 or in many lanes, in an order that
- * does not depend on the number of threads. */
+ * axes: TG_AXES(…) or TG_ALL_AXES. keepdim leaves the reduced axes with size 1. Long sums of f32 run in f64 or in many lanes, in an order
+ * that does not depend on the number of threads. */
 
 TG_API tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim);       /* of bool and integers: i64; 0 over nothing */
 TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* sum / n; f32, f64; NaN over nothing */
 TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* ties share the gradient; an error over nothing */
 TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);
-TG_API tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim);               /* i64, the first of equals; NaN counts as largest; no gradient */
-TG_API tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim); /* ln sum e^x; -inf over nothing, and of -inf alone, there with gradient 0 */
+/* i64, the first of equals; NaN counts as largest; no gradient */
+TG_API tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim);
+/* ln sum e^x; -inf over nothing, and of -inf alone, there with gradient 0 */
+TG_API tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_softmax(tg_tensor *x, int axis);     /* e^x / sum e^x; a row of all -inf gives zeros */
 TG_API tg_tensor *tg_log_softmax(tg_tensor *x, int axis); /* x - logsumexp x; a row of all -inf stays -inf */
 
@@ -377,7 +379,7 @@ TG_API tg_tensor *tg_log_softmax(tg_tensor *x, int axis); /* x - logsumexp x; a 
  * C[…,m,n] = A[…,m,k] B[…,k,n]; leading axes broadcast. f32, f64. k = 0 gives zeros. Transposed views cost no copy. */
 TG_API tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b);
 
-TG_API tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias); /* x w + bias: x […,in], w [in,out], bias [out] or NULL for none */
+TG_API tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias); /* x w + bias: x […,in], w [in,out], bias [out] or NULL */
 
 /* ---- shapes -------------------------------------------------------------------------------------------------------
  * All but tg_cat, tg_stack and tg_contiguous are views: they cost a node and no copy, unless a reshape cannot be expressed by strides. */
@@ -394,18 +396,20 @@ TG_API tg_tensor *tg_unsqueeze(tg_tensor *x, int axis);            /* inserts an
 TG_API tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis);    /* joins along an axis; n >= 1 */
 TG_API tg_tensor *tg_contiguous(tg_tensor *x);                     /* the same values; a copy of its own where x is a strided view */
 
-/* The slices of x along an axis, one after the other: parts[0 … n-1], of sizes that add up to the axis'. sizes NULL: n equal parts, n has to
- * divide the axis' size. After an error all parts are NULL. */
+/* The slices of x along an axis, one after the other: parts[0 … n-1], of sizes that add up to the axis'. sizes NULL: n equal parts, n has
+ * to divide the axis' size. After an error all parts are NULL. */
 TG_API tg_status tg_split(tg_tensor *x, int axis, const int64_t *sizes, int n, tg_tensor **parts);
 
-TG_API tg_tensor *tg_stack(tg_tensor *const *x, int n, int axis);  /* joins n >= 1 tensors of one shape along a new axis before axis; a copy */
+/* joins n >= 1 tensors of one shape along a new axis before axis; a copy */
+TG_API tg_tensor *tg_stack(tg_tensor *const *x, int n, int axis);
 TG_API tg_tensor *tg_flatten(tg_tensor *x, int from, int to);      /* axes from … to, both included, as one */
 
 /* ---- indexing -----------------------------------------------------------------------------------------------------
  * Indices are i64 or i32 tensors. Outside their range: TG_ERR_INDEX when the value is computed. They get no gradient. */
 
 TG_API tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes); /* index […] gives […, classes], in the tape's dtype */
-TG_API tg_tensor *tg_gather(tg_tensor *x, int axis, tg_tensor *index); /* out[i,j] = x[index[i,j], j] for axis 0; same rank, index sizes <= x's beside axis; repeats add up in the gradient */
+/* out[i,j] = x[index[i,j], j] for axis 0; same rank, index sizes <= x's beside axis; repeats add up in the gradient */
+TG_API tg_tensor *tg_gather(tg_tensor *x, int axis, tg_tensor *index);
 TG_API tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index); /* index of rank 1 picks slices along axis */
 
 /* The rows weight[index]: weight [rows,width], index […] gives […,width]. The gradient adds up where an index repeats. */
@@ -414,13 +418,14 @@ TG_API tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index);
 /* value where mask (bool, broadcast with x) is true, else x. No gradient flows from where it is filled. */
 TG_API tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value);
 
-/* The last two axes' lower (upper) triangle, zeros elsewhere: kept where column - row <= diagonal (>= diagonal). 0: with the main diagonal. */
+/* The last two axes' lower (upper) triangle, zeros elsewhere: kept where column - row <= diagonal (>= diagonal). 0: with the main
+ * diagonal. */
 TG_API tg_tensor *tg_tril(tg_tensor *x, int64_t diagonal);
 TG_API tg_tensor *tg_triu(tg_tensor *x, int64_t diagonal);
 
 /* ---- convolution and pooling: x [N,C,H,W] of f32 or f64 --------------------------------------------------------------
- * Pairs are {height, width}; give both numbers. A result's size is (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1, rounded down;
- * a kernel larger than the padded input is an error. */
+ * Pairs are {height, width}; give both numbers. A result's size is (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1, rounded
+ * down; a kernel larger than the padded input is an error. */
 
 typedef struct tg_conv_options {
     int64_t stride[2];   /* {0,0}: {1,1} */
@@ -449,7 +454,8 @@ TG_API tg_tensor *tg_avg_pool2d(tg_tensor *x, const tg_pool_options *options); /
 
 /* (x - mean) / sqrt(variance + eps) weight + bias, variance = mean of (x - mean)^2. Ba, Kiros, Hinton 2016 */
 TG_API tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_tensor *bias, double eps);
-TG_API tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, double eps); /* x / sqrt(mean x^2 + eps) weight. Zhang, Sennrich 2019 */
+/* x / sqrt(mean x^2 + eps) weight. Zhang, Sennrich 2019 */
+TG_API tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, double eps);
 
 /* ---- losses ------------------------------------------------------------------------------------------------------- */
 
@@ -480,7 +486,7 @@ typedef struct tg_sgd_options {
     double            dampening;
     double            weight_decay; /* adds weight_decay w to the gradient */
     bool              nesterov;     /* needs momentum > 0 and no dampening */
-    tg_tensor *const *params;       /* parameters, or kept tensors that require grad; NULL: all parameters of the tape, also those made later */
+    tg_tensor *const *params;       /* parameters, or kept tensors that require grad; NULL: all the tape's, also those made later */
     int               n_params;
 } tg_sgd_options;
 
@@ -491,7 +497,8 @@ typedef struct tg_adam_options {
     double            lr;           /* 0: 0.001 */
     double            beta1, beta2; /* 0: 0.9 and 0.999 */
     double            eps;          /* 0: 1e-8 */
-    double            weight_decay; /* tg_adam: adds weight_decay w to the gradient. tg_adamw: w -= lr weight_decay w; 0: 0 for adam, 0.01 for adamw; negative: none */
+    double            weight_decay; /* tg_adam: adds weight_decay w to the gradient. tg_adamw: w -= lr weight_decay w;
+                                     * 0: 0 for adam, 0.01 for adamw; negative: none */
     tg_tensor *const *params;
     int               n_params;
 } tg_adam_options;
@@ -508,7 +515,8 @@ TG_API double    tg_lr(const tg_optim *opt);        /* NaN for NULL */
 TG_API void      tg_optim_free(tg_optim *opt);      /* before the tape's end, where wished; NULL is allowed */
 
 /* Scales the gradients of all parameters and kept leaves of the tape, but for those that tg_step used up, so that their joint 2-norm is at
- * most max_norm > 0; *norm (may be NULL) gets the norm before. TG_ERR_ARG when the norm is not finite; the gradients stay as they were then. */
+ * most max_norm > 0; *norm (may be NULL) gets the norm before. TG_ERR_ARG when the norm is not finite; the gradients stay as they were
+ * then. */
 TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm);
 
 /* ---- files: named tensors in the safetensors format --------------------------------------------------------------- */

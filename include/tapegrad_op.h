@@ -82,7 +82,8 @@ enum {
 };
 
 /* A pointwise op's loop over n contiguous elements: out[k] = f(in[0][k], in[1][k], …), with k of no influence on f. It is called for pieces
- * of a tensor, by several threads, and more than once for the same elements. out may be the memory of one of the inputs. attr as in tg_call. */
+ * of a tensor, by several threads, and more than once for the same elements. out may be the memory of one of the inputs. attr as in
+ * tg_call. */
 typedef void (*tg_loop)(size_t n, void *out, const void *const *in, const void *attr);
 
 enum { TG_ANY_ARITY = -1 };
@@ -142,7 +143,8 @@ TG_API tg_status tg_fail(const tg_call *c, tg_status status, const char *format,
 TG_API tg_status tg_fail_on(tg_tape *tape, tg_status status, const char *function, const char *format, ...) TG_PRINTF(4, 5);
 
 /* The one checked size product: elements and bytes of a shape. TG_ERR_SHAPE when a size is negative, the rank is outside 0 … 8, or the
- * bytes exceed PTRDIFF_MAX (also when a zero size elsewhere makes the product zero: no overflow hides behind a 0). Either pointer may be NULL. */
+ * bytes exceed PTRDIFF_MAX (also when a zero size elsewhere makes the product zero: no overflow hides behind a 0). Either pointer may be
+ * NULL. */
 TG_API tg_status tg_shape_size(const tg_shape *s, tg_dtype dtype, int64_t *elements, size_t *bytes);
 
 TG_API bool      tg_shape_equal(const tg_shape *a, const tg_shape *b);

@@ -37,7 +37,8 @@ tg_shape rg_shape_of(uint64_t family, uint64_t *state)
 {
     int64_t b, r, c;
     sizes(family, &b, &r, &c);
-    const tg_shape all[] = {{2, {r, c}}, {2, {r, c}}, {2, {r, c}}, {1, {c}},          {2, {r, 1}},    {2, {1, c}},       {0, {0}},    {1, {1}},
+    const tg_shape all[] = {{2, {r, c}}, {2, {r, c}}, {2, {r, c}}, {1, {c}},          {2, {r, 1}},    {2, {1, c}},       {0, {0}},
+                            {1, {1}},
                             {2, {c, r}}, {1, {r}},    {2, {1, 1}}, {3, {b, r, c}},    {3, {b, 1, c}}, {3, {b, r, 1}},    {3, {r, 1, c}},
                             {2, {3, 2}}, {2, {c, 3}}, {2, {r, 5}}, {4, {b, 2, r, 1}}, {3, {1, r, c}}, {4, {2, b, 1, c}}, {2, {r, c}}};
     for (int tries = 0; tries < 10; tries++) {
@@ -128,7 +129,10 @@ static bool make_pointwise(maker *m, rg_instr *r)
         const double x = m->g->list[a].most, y = m->g->list[b].most;
         const char   how = binaries[r->which].how;
         r->exact = r->exact && !binaries[r->which].rounds;
-        r->most = how == '+' ? x + y : how == '*' ? (binaries[r->which].f == tg_mse ? (x + y) * (x + y) : x * y) : how == '2' ? 2 * (x + y) : how == 'p' ? 3 : r->most;
+        if (how == '+') r->most = x + y;
+        if (how == '*') r->most = binaries[r->which].f == tg_mse ? (x + y) * (x + y) : x * y;
+        if (how == '2') r->most = 2 * (x + y);
+        if (how == 'p') r->most = 3;
     } else if (r->op == SCALAR) {
         r->which = (uint8_t)rg_below(&m->s, COUNT(scalars));
         r->number = (double)rg_below(&m->s, 9) / 4 - 1;

@@ -77,7 +77,8 @@ static void compare_numbers(scenario *s, const void *a, const void *b, tg_dtype 
         const double x = element(a, d, i), y = element(b, d, i);
         const bool   same = x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= s->tolerance * scale || (s->nan && isnan(x + y));
         if (same) continue;
-        disagree(s, "%s %d: element %lld of %lld (%s) is %.17g, not %.17g", what, which, (long long)i, (long long)n, tg_dtype_name(d), x, y);
+        disagree(s, "%s %d: element %lld of %lld (%s) is %.17g, not %.17g", what, which, (long long)i, (long long)n,
+                 tg_dtype_name(d), x, y);
         return;
     }
 }

@@ -51,8 +51,8 @@ static const tg_op *next_op(int *i)
 
 /* ---- accuracy --------------------------------------------------------------------------------------------------------- */
 
-/* The functions in long double. Large arguments of an exponential come with their rounding error, by Dekker's product: else they would be too
- * coarse for the tails of double. */
+/* The functions in long double. Large arguments of an exponential come with their rounding error, by Dekker's product: else they would be
+ * too coarse for the tails of double. */
 static long double times(long double a, long double b, long double *error)
 {
     const volatile long double split = 0x1p32L + 1, as = a * split, bs = b * split;
@@ -175,8 +175,8 @@ static worst worse(worst a, worst b)
     return a;
 }
 
-/* The double that a float result should be near, and the size whose last place is the unit: from libm, or with `quick` from the loops for double,
- * themselves measured below, whose error is some 10^-8 of a float's unit. */
+/* The double that a float result should be near, and the size whose last place is the unit: from libm, or with `quick` from the loops for
+ * double, themselves measured below, whose error is some 10^-8 of a float's unit. */
 static void want_f32(const function *f, bool quick, const float *x, double *want, double *size)
 {
     double xd[BLOCK];
@@ -392,8 +392,8 @@ static void accuracy_pow(void **state)
 
 /* ---- special values: as the reference loops ---------------------------------------------------------------------------- */
 
-static const double specials[] = {0.0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, 10, -10, 20, -20, 88.7, -88.7, 89.5, -104.5, 709.9, -745.5, 1e-3,
-                                  -1e-3, 1e-30, -1e-30, 1e30, -1e30, 0x1p-149, -0x1p-149, 0x1p-126, -0x1p-126, 0x1p-1074, -0x1p-1074,
+static const double specials[] = {0.0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, 10, -10, 20, -20, 88.7, -88.7, 89.5, -104.5, 709.9, -745.5,
+                                  1e-3, -1e-3, 1e-30, -1e-30, 1e30, -1e30, 0x1p-149, -0x1p-149, 0x1p-126, -0x1p-126, 0x1p-1074, -0x1p-1074,
                                   0x1p-1022, 1048576, 1e6, -1e9, 3.4028234663852886e38, -3.4028234663852886e38, 1.7976931348623157e308,
                                   -1.7976931348623157e308, HUGE_VAL, -HUGE_VAL, NAN};
 enum { N_SPECIAL = (int)COUNT(specials) };
@@ -515,7 +515,8 @@ static void check_places(const tg_op *op, tg_isa isa, tg_dtype dtype)
             memset(out, 0xa5, sizeof out);
             loop(n, out, (const void *[]){p[0] + from * first, p[1] + from * size, p[2] + from * size}, NULL);
             if (memcmp(out, single + from * out_size, n * out_size) != 0)
-                fail_msg("%s %s of %s: n = %zu from %zu differs from single elements", tg_isa_name(isa), op->name, tg_dtype_name(dtype), n, from);
+                fail_msg("%s %s of %s: n = %zu from %zu differs from single elements", tg_isa_name(isa), op->name, tg_dtype_name(dtype),
+                         n, from);
             for (size_t i = n * out_size; i < sizeof out; i++) assert_int_equal(out[i], 0xa5);
         }
     if (out_size != size || first != size) return;

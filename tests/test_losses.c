@@ -141,7 +141,8 @@ static void check_cross_entropy(tg_dtype d, const tg_shape *s, layout l, bool na
 
 static void test_cross_entropy(void **state)
 {
-    static const tg_shape logits[] = {{1, {4}}, {1, {1}}, {2, {1, 3}}, {2, {5, 1}}, {2, {64, 10}}, {3, {2, 3, 4}}, {4, {2, 1, 3, 7}}, {2, {3, 1000}}};
+    static const tg_shape logits[] = {{1, {4}}, {1, {1}}, {2, {1, 3}}, {2, {5, 1}}, {2, {64, 10}}, {3, {2, 3, 4}},
+                                      {4, {2, 1, 3, 7}}, {2, {3, 1000}}};
     uint64_t              seed = 3;
     (void)state;
     for (size_t k = 0; k < sizeof logits / sizeof *logits; k++)

@@ -279,7 +279,8 @@ static void check_gemm(tg_dtype d, bool ta, bool tb, int m, int n, int k, double
         for (int j = 0; j < ldc; j++) {
             double want = j < n ? beta * c[i * ldc + j] : c[i * ldc + j];
             for (int q = 0; j < n && q < k; q++) want += 2 * a[ta ? q * lda + i : i * lda + q] * b[tb ? j * ldb + q : q * ldb + j];
-            if (get(fc, d, i * ldc + j) != want) fail_msg("%d x %d x %d: C[%d,%d] is %g, not %g", m, n, k, i, j, get(fc, d, i * ldc + j), want);
+            if (get(fc, d, i * ldc + j) != want)
+                fail_msg("%d x %d x %d: C[%d,%d] is %g, not %g", m, n, k, i, j, get(fc, d, i * ldc + j), want);
         }
 }
 
@@ -305,7 +306,8 @@ static void check_own_product(bool ta, bool tb, int m, int n, int k, bool add, u
         float *fa = a + place, *fb = b + 2 * place, *fc = c + 3 * place;
         fill(x, MOST, seed);
         for (int i = 0; i < MOST; i++) a[i] = b[i] = c[i] = want[i] = (float)x[i] / 3;
-        assert_int_equal(tg_gemm(TG_F32, ta, tb, m, n, k, 1, fa, lda ? lda : 1, fb, ldb ? ldb : 1, add ? 1 : 0, want + 3 * place, n), TG_OK);
+        assert_int_equal(tg_gemm(TG_F32, ta, tb, m, n, k, 1, fa, lda ? lda : 1, fb, ldb ? ldb : 1, add ? 1 : 0,
+                                 want + 3 * place, n), TG_OK);
         tg_own_product_place(&p, k ? fa : NULL, k ? fb : NULL, fc);
         p.run(&p.call);
         assert_memory_equal(c, want, sizeof c);
@@ -313,7 +315,8 @@ static void check_own_product(bool ta, bool tb, int m, int n, int k, bool add, u
             double sum = add ? x[i + 3 * place] / 3 : 0;
             for (int q = 0; q < k; q++)
                 sum += (double)fa[ta ? q * lda + i / n : i / n * lda + q] * (double)fb[tb ? i % n * ldb + q : q * ldb + i % n];
-            if (!(fabs((double)fc[i] - sum) <= 1e-4 * (1 + fabs(sum)))) fail_msg("%d x %d x %d: C[%d] is %g, not %g", m, n, k, i, (double)fc[i], sum);
+            if (!(fabs((double)fc[i] - sum) <= 1e-4 * (1 + fabs(sum))))
+                fail_msg("%d x %d x %d: C[%d] is %g, not %g", m, n, k, i, (double)fc[i], sum);
         }
     }
 }
@@ -394,7 +397,8 @@ static void test_beyond_int(void **state)
     tg_tensor    *c = tg_matmul(tg_zeros(t, TG_SHAPE(1, big)), tg_zeros(t, TG_SHAPE(big, 1)));
     (void)state;
     assert_error_when_read(t, c, TG_ERR_SHAPE,
-                           "tg_matmul: BLAS counts to 2^31 - 1, and one of the factors' last two dimensions is larger (inputs [1,2147483648]");
+                           "tg_matmul: BLAS counts to 2^31 - 1, and one of the factors' last two dimensions is larger "
+                            "(inputs [1,2147483648]");
     tg_tape_free(t);
 }
 

@@ -78,7 +78,8 @@ static void arm(world *w, int64_t from, int64_t to)
 
 static void disarm(world *w) { arm(w, 0, 0); }
 
-/* Machine code is made where test_training asks for it: made for every op and every allocation that fails, it would take most of the time. */
+/* Machine code is made where test_training asks for it: made for every op and every allocation that fails, it would take most of the
+ * time. */
 static const char *compile = "never";
 
 static tg_tape *new_tape(world *w)
@@ -409,7 +410,8 @@ static bool wide_step(world *w)
 /* Several results in one evaluation, some of them views, some kept inputs. */
 static bool eval_step(world *w)
 {
-    tg_tensor *x = tg_exp(w->w[0]), *r[] = {tg_transpose(x, 0, 1), w->w[1], tg_argmax(x, 1, false), tg_cos(x), tg_randn(w->t, TG_SHAPE(50, 70))};
+    tg_tensor *x = tg_exp(w->w[0]), *big = tg_randn(w->t, TG_SHAPE(50, 70));
+    tg_tensor *r[] = {tg_transpose(x, 0, 1), w->w[1], tg_argmax(x, 1, false), tg_cos(x), big};
     const int  n = (int)(sizeof r / sizeof *r);
     if (tg_want(x) == NULL) return false;
     for (int i = 0; i < n; i++)
@@ -441,7 +443,8 @@ static bool text_step(world *w)
 static bool plan_step(world *w)
 {
     char       text[16000];
-    tg_tensor *h = tg_linear(tg_randn(w->t, TG_SHAPE(300, 24)), w->w[0], w->w[1]), *x[] = {tg_softmax(h, 1), tg_sum(tg_tanh(h), TG_AXES(0), false)};
+    tg_tensor *h = tg_linear(tg_randn(w->t, TG_SHAPE(300, 24)), w->w[0], w->w[1]);
+    tg_tensor *x[] = {tg_softmax(h, 1), tg_sum(tg_tanh(h), TG_AXES(0), false)};
     if (!x[0] || !x[1] || !tg_want(h)) return false;
     int length = tg_plan_format(w->t, x, 2, text, sizeof text);
     if (!strcmp(tg_stats(w->t).evaluator, "fused")) {

@@ -550,8 +550,8 @@ static void test_lay_out(void **state)
     assert_true(p->values && p->steps);
     p->n_values = p->cap_values = p->n_steps = p->cap_steps = N;
     for (int i = 0; i < N; i++)
-        p->values[i] = (value){.kind = V_REAL, .dtype = TG_F32, .numel = row[i].numel, .stored = true, .root = row[i].root, .dest = -1, .over = -1,
-                               .step = row[i].born, .born = row[i].born, .last = row[i].last};
+        p->values[i] = (value){.kind = V_REAL, .dtype = TG_F32, .numel = row[i].numel, .stored = true, .root = row[i].root,
+                               .dest = -1, .over = -1, .step = row[i].born, .born = row[i].born, .last = row[i].last};
     for (int i = 0; i < N; i++) p->steps[i].group = -1;
     assert_int_equal(tg_lay_out(e->t, p), TG_OK);
     for (int i = 0; i < N; i++)

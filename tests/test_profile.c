@@ -249,7 +249,8 @@ static void negate(size_t n, void *out, const void *const *in, const void *attr)
 /* Ops may have any name, and groups any number of ops. */
 static void test_odd_names(void **state)
 {
-    static const tg_op odd = {.name = "\"a\\\n\xff", .kind = TG_POINTWISE, .arity = 1, .flags = TG_OP_ZERO_GRAD, .loop = {[TG_F32] = negate}};
+    static const tg_op odd = {.name = "\"a\\\n\xff", .kind = TG_POINTWISE, .arity = 1, .flags = TG_OP_ZERO_GRAD,
+                              .loop = {[TG_F32] = negate}};
     fixture   *f = *state;
     tg_tape   *t = profiled(f, in_dir(f, "odd.json"));
     const bool fused = is_fused(t);

@@ -146,7 +146,8 @@ static void test_integer_limits(void **state)
 static void test_special_values(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tensor(t, TG_F64, TG_SHAPE(4, 3), (double[]){NAN, 1, 2, 1, NAN, INFINITY, -INFINITY, -INFINITY, -INFINITY, 2, 3, INFINITY});
+    tg_tensor *x = tensor(t, TG_F64, TG_SHAPE(4, 3), (double[]){NAN, 1, 2, 1, NAN, INFINITY, -INFINITY, -INFINITY, -INFINITY, 2, 3,
+                                                               INFINITY});
     (void)state;
     assert_f64(tg_amax(x, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -INFINITY, INFINITY);
     assert_f64(tg_amin(x, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -INFINITY, 2);
@@ -227,7 +228,8 @@ static void test_ties_share(void **state)
     (void)state;
     assert_f64(gradient(tg_amax(x, TG_AXES(1), false), seed, x), TG_SHAPE(2, 4), 0, 3, 3, 0, 2, 2, 2, 2);
     assert_f64(gradient(tg_amin(x, TG_AXES(1), false), seed, x), TG_SHAPE(2, 4), 6, 0, 0, 0, 2, 2, 2, 2);
-    assert_f64(gradient(tg_amax(x, TG_ALL_AXES, true), tg_full(t, TG_F64, TG_SHAPE(1, 1), 1), x), TG_SHAPE(2, 4), 0, 0.5, 0.5, 0, 0, 0, 0, 0);
+    assert_f64(gradient(tg_amax(x, TG_ALL_AXES, true), tg_full(t, TG_F64, TG_SHAPE(1, 1), 1), x), TG_SHAPE(2, 4),
+               0, 0.5, 0.5, 0, 0, 0, 0, 0);
     tg_tape_free(t);
 }
 
@@ -268,7 +270,8 @@ static void test_errors(void **state)
                  "tg_mean: axes is NULL; TG_AXES(…) lists at most 8, TG_ALL_AXES means all");
     assert_error(t, tg_sum(x, &(tg_axes){.n = 9}, false), TG_ERR_ARG,
                  "tg_sum: axes is no list of axes; TG_AXES(…) lists at most 8, TG_ALL_AXES means all");
-    assert_error(t, tg_mean(i, TG_ALL_AXES, false), TG_ERR_DTYPE, "tg_mean: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
+    assert_error(t, tg_mean(i, TG_ALL_AXES, false), TG_ERR_DTYPE,
+                 "tg_mean: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     assert_error(t, tg_argmax(x, 2, false), TG_ERR_SHAPE, "tg_argmax: axis 2 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_argmax(tg_scalar(t, 1), 0, false), TG_ERR_SHAPE, "tg_argmax: axis 0 is outside the 0 axes of the input []");
     assert_null(tg_sum(NULL, TG_ALL_AXES, false));

@@ -33,8 +33,8 @@ static void model(what w, const tg_shape *s, int axis, const double *x, double *
 }
 
 static const tg_shape shapes[] = {
-    {1, {1}}, {1, {5}}, {1, {1000}}, {2, {3, 4}}, {2, {4, 1}}, {2, {1, 6}}, {2, {64, 10}}, {3, {2, 3, 4}}, {3, {7, 1, 31}}, {4, {2, 3, 2, 5}},
-    {2, {0, 3}},
+    {1, {1}}, {1, {5}}, {1, {1000}}, {2, {3, 4}}, {2, {4, 1}}, {2, {1, 6}}, {2, {64, 10}}, {3, {2, 3, 4}}, {3, {7, 1, 31}},
+    {4, {2, 3, 2, 5}}, {2, {0, 3}},
 };
 
 static void check(tg_dtype d, const tg_shape *s, const double *x, double tolerance)

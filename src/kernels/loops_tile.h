@@ -105,7 +105,8 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         if (i < n) {                                                                                                   \
             for (size_t q = 0; q < REGISTERS; q++) {                                                                   \
                 m_##S mask;                                                                                            \
-                memcpy(b, x + n - L + q * L / REGISTERS, sizeof *b), memcpy(&mask, take_##S + (n - i) + q * L / REGISTERS, sizeof mask);                                    \
+                memcpy(b, x + n - L + q * L / REGISTERS, sizeof *b);                                                   \
+                memcpy(&mask, take_##S + (n - i) + q * L / REGISTERS, sizeof mask);                                    \
                 a[q] += (v_##S)((m_##S)b[0] & mask);                                                                   \
             }                                                                                                          \
         }                                                                                                              \
@@ -166,7 +167,8 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         for (size_t q = 0; q < 2 * REGISTERS; q++) m[q] = (v_##S){0} + (WORST);                                        \
         size_t i = 0;                                                                                                  \
         for (; i + 2 * L <= n; i += 2 * L)                                                                             \
-            for (size_t q = 0; q < 2 * REGISTERS; q++) memcpy(b, x + i + q * L / REGISTERS, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);\
+            for (size_t q = 0; q < 2 * REGISTERS; q++)                                                                 \
+                memcpy(b, x + i + q * L / REGISTERS, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);                 \
         for (; i + L <= n; i += L)                                                                                     \
             for (size_t q = 0; q < REGISTERS; q++) memcpy(b, x + i + q * L / REGISTERS, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);\
         if (i < n) {                                                                                                   \

@@ -1,5 +1,5 @@
-/* vmath_f64.h - double only: the polynomials of vmath.h, erf, sin, cos, pow. The coefficients are minimax fits; errors are relative, of exact
- * arithmetic. */
+/* vmath_f64.h - double only: the polynomials of vmath.h, erf, sin, cos, pow. The coefficients are minimax fits; errors are relative, of
+ * exact arithmetic. */
 
 /* error 3.5e-18 */
 INLINE double exp_q_f64(double r)
@@ -67,8 +67,9 @@ INLINE double mills_fall_f64(double t)
                          0.14686946356038233), -0.48794629597713701);
 }
 
-/* r + rl = x - n pi/2, pi/2 in pieces of 33 bits: n times a piece is exact for |x| <= TRIG_LIMIT, so each step's error is known. The nearest
- * that such an x comes to a multiple is about 2^-58, and the pieces reach down to 2^-156. Then sin and cos of the sum, quadrant = n mod 4. */
+/* r + rl = x - n pi/2, pi/2 in pieces of 33 bits: n times a piece is exact for |x| <= TRIG_LIMIT, so each step's error is known. The
+ * nearest that such an x comes to a multiple is about 2^-58, and the pieces reach down to 2^-156. Then sin and cos of the sum, quadrant = n
+ * mod 4. */
 INLINE double trig_f64(double x, int turn)
 {
     const double magic = 6755399441055744.0, t = FMA(x, 0x1.45f306dc9c883p-1, magic), n = magic - t; /* -n */
@@ -121,7 +122,8 @@ INLINE double log_pair_f64(double x, double *lo)
     const double   s = f * i, ds = -i * FMA(s, dd, rest_f64(s, d, f));
     const double   z = s * s, dz = FMA(2 * s, ds, rest_f64(s, s, z));
     const double   r = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, 0.1172339395384121, 0.11706214010533667), 0.13334805603309727),
-                                                    0.15384594954144155), 0.18181818335583094), 0.22222222221654947), 0.2857142857142937), 0.4);
+                                                    0.15384594954144155), 0.18181818335583094), 0.22222222221654947),
+                             0.2857142857142937), 0.4);
     const double   w = z * r, q = third + w, dq = (w - (q - third)) + 0x1.5555555555555p-55;
     const double   c = z * s, dc = FMA(dz, s, FMA(z, ds, rest_f64(z, s, c)));
     const double   v = c * q, dv = FMA(dc, q, FMA(c, dq, rest_f64(c, q, v)));
