@@ -201,17 +201,19 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
             }                                                                                                          \
             return;                                                                                                    \
         }                                                                                                              \
-        for (; rows_ > 0; rows_ -= rows_ < V ? rows_ : V, x += V * cols, o += V) {                                     \
-            v_##S  a[V];                                                                                               \
-            size_t n = rows_ < V ? rows_ : V;                                                                          \
-            if (n == V) {                                                                                              \
-                for (size_t k = 0; k < V; k++) a[k] = row_lanes_##NAME##_##S(cols, x + k * cols);                      \
-            } else {                                                                                                   \
-                memset(a, 0, sizeof a);                                                                                \
-                for (size_t k = 0; k < n; k++) a[k] = row_lanes_##NAME##_##S(cols, x + k * cols);                      \
-            }                                                                                                          \
+        for (; rows_ >= V; rows_ -= V, x += V * cols, o += V) {                                                        \
+            v_##S a[V];                                                                                                \
+            for (size_t k = 0; k < V; k++) a[k] = row_lanes_##NAME##_##S(cols, x + k * cols);                          \
             a[0] = fold_##NAME##_##S(a);                                                                               \
-            memcpy(o, a, n * sizeof(TYPE));                                                                            \
+            memcpy(o, a, sizeof *a);                                                                                   \
+        }                                                                                                              \
+        for (; rows_ > 0; rows_--, x += cols, o++) { /* halves onto halves, in one register */                         \
+            TYPE        lane[V];                                                                                       \
+            const v_##S a = row_lanes_##NAME##_##S(cols, x);                                                           \
+            memcpy(lane, &a, sizeof a);                                                                                \
+            for (size_t h = V / 2; h > 0; h /= 2)                                                                      \
+                for (size_t k = 0; k < h; k++) lane[k] = BETTER(lane[k + h], lane[k]) ? lane[k + h] : lane[k];         \
+            o[0] = lane[0];                                                                                            \
         }                                                                                                              \
     }                                                                                                                  \
     static void NAME##_rows_##S(size_t rows_, size_t cols, void *out, const void *values)                             \
