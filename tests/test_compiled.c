@@ -58,6 +58,7 @@ static const model models[] = {
     {"softmax, long rows", TG_F32, 5, 7001, softmax},         {"softmax, f64", TG_F64, 33, 100, softmax},
     {"chain", TG_F32, 50, 130, chain},                        {"chain, pieces of rows", TG_F32, 9, 9001, chain},
     {"chain, around the caches", TG_F32, 2200, 1024, chain},  {"chain, around, unaligned", TG_F32, 2200, 1001, chain},
+    {"softmax, around, two rows a tile", TG_F32, 2100, 1000, softmax},
     {"chain, f64", TG_F64, 20, 130, chain},                   {"selected", TG_F32, 40, 200, selected},
     {"selected, f64", TG_F64, 40, 200, selected},             {"selected, one column", TG_F32, 4000, 1, selected},
     {"crowd", TG_F32, 30, 300, crowd},                        {"crowd, f64", TG_F64, 30, 300, crowd},

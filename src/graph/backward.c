@@ -283,7 +283,7 @@ static tg_node *gradient_root(tg_node *leaf, tg_tensor *g)
         if (!(there = leaf->grad = tg_new_kept(t, (tg_dtype)leaf->dtype, leaf->shape))) return NULL;
         there->flags |= TG_N_GRADIENT;
     }
-    if (!placeable(tg_node_of(g)) && !(g = tg_copy(g))) return NULL;
+    if (!placeable(tg_node_of(g)) && !(g = tg_apart(g))) return NULL;
     tg_node *root = tg_node_of(g);
     root->data = there->data;
     root->flags |= TG_N_PLACED;

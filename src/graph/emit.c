@@ -194,6 +194,23 @@ static bool has_columns(const emitter *e)
     return false;
 }
 
+static bool has_streamed(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++)
+        if (tg_is_streamed(e, &e->places[i])) return true;
+    return false;
+}
+
+/* About so many rows, which end where a cache line ends. Writing part of a line around the caches costs more than the whole. */
+static int64_t whole_lines(int64_t rows, int64_t cols)
+{
+    enum { LINE = TG_ALIGN / sizeof(float) };
+    int64_t least = 1;
+    while (least * cols % LINE) least *= 2;
+    if (least <= rows) return rows - rows % least;
+    return least * cols <= 2 * TILE ? least : rows;
+}
+
 static void choose_tiles(emitter *e)
 {
     group  *g = e->g;
@@ -201,6 +218,7 @@ static void choose_tiles(emitter *e)
     bool    whole = g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e)));
     g->tile_cols = whole ? cols : cols < TILE ? cols : TILE;
     g->rows_per_tile = whole && cols < TILE ? TILE / cols : 1;
+    if (whole && has_streamed(e)) g->rows_per_tile = whole_lines(g->rows_per_tile, cols);
     if (g->rows_per_tile > rows) g->rows_per_tile = rows;
     int64_t blocks = (rows + g->rows_per_tile - 1) / g->rows_per_tile, segments = (cols + g->tile_cols - 1) / g->tile_cols;
     g->tiles = blocks * segments;
@@ -274,7 +292,7 @@ bool tg_is_streamed(const emitter *e, const place *pl)
     const value *v = &e->p->values[pl->value];
     const size_t item = item_of(v);
     return v->stored && pl->own && pl->cls == C_FULL && item >= 4 &&
-           v->numel * (int64_t)item >= (e->n < STREAM_WORK ? STREAM_LEAST : STREAM_BUSY);
+           v->numel * (int64_t)item >= STREAM_LEAST;
 }
 
 operand tg_result_of(emitter *e, place *pl)
@@ -293,6 +311,7 @@ void tg_stream_result(emitter *e, const place *pl)
     operand       to = tg_in_memory(e, pl->value, 0, AT_FULL);
     code         *c = tg_add_code(e, K_STREAM, to, &pl->out, 1);
     if (c) c->dtype = v->dtype;
+    e->g->streams = true;
 }
 
 static tg_loop loop_for(const emitter *e, const tg_op *op, tg_dtype dtype)
@@ -328,6 +347,47 @@ void tg_emit_instance(emitter *e, place *pl)
     if (tg_is_streamed(e, pl)) tg_stream_result(e, pl);
 }
 
+/* ---- fetching ahead ------------------------------------------------------------------------------------------------- */
+
+/* Notes the operand if it is a large value from before the group, read element by element. */
+static void fetch_ahead(emitter *e, const operand *o)
+{
+    program *p = e->p;
+    if (o->value < 0 || o->extent != AT_FULL || e->status != TG_OK) return;
+    const value *v = &p->values[o->value];
+    if (v->numel * (int64_t)item_of(v) < AHEAD_LEAST || (v->kind == V_REAL && v->step == e->g->step)) return;
+    for (size_t i = (size_t)e->g->ahead; i < p->n_pointers; i++)
+        if (p->pointers[i].value == o->value && p->pointers[i].offset == o->offset) return;
+    if (!TG_GROW(e->t, p->pointers, p->cap_pointers, p->n_pointers + 1) ||
+        !TG_GROW(e->t, p->resolved, p->cap_resolved, p->n_pointers + 1)) {
+        e->status = TG_ERR_MEMORY;
+        return;
+    }
+    p->pointers[p->n_pointers++] = *o;
+    e->g->n_ahead++;
+}
+
+static void list_ahead(emitter *e)
+{
+    const program *p = e->p;
+    e->g->ahead = (int32_t)p->n_pointers;
+    for (int32_t i = e->g->code; i < e->g->code + e->g->n_code && e->g->tiles > 1; i++) {
+        const code *c = &p->codes[i];
+        for (int k = 0; k < c->n_in; k++) {
+            const operand in = p->where[i].in[k];
+            fetch_ahead(e, &in);
+        }
+        if (c->kind != K_SEGMENT) continue;
+        const segment *s = &p->segments[c->extra];
+        for (int k = 0; k < s->n_pointers; k++) {
+            const operand in = p->pointers[s->pointers + k];
+            if (!(s->written >> k & 1)) fetch_ahead(e, &in);
+        }
+    }
+}
+
+/* ---- groups --------------------------------------------------------------------------------------------------------- */
+
 enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order */
 
 static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *loops)
@@ -337,7 +397,8 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
     e.g->code = (int32_t)p->n_codes;
     e.g->late = (int32_t)p->n_lates;
     e.g->fills = (int32_t)p->n_fills;
-    e.g->n_late = e.g->n_fills = 0;
+    e.g->n_late = e.g->n_fills = e.g->n_ahead = 0;
+    e.g->streams = false;
     if (!list_instances(&e)) return e.status;
     choose_tiles(&e);
     if (p->joins && e.g->n > 1 && e.n <= JOIN_MOST) {
@@ -346,6 +407,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
         for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) tg_emit_instance(&e, &e.places[i]);
     }
     e.g->n_code = (int32_t)p->n_codes - e.g->code;
+    list_ahead(&e);
     if (e.status == TG_OK) tg_place_registers(&e, first_use);
     return e.status;
 }

@@ -118,7 +118,7 @@ static bool is_one_of(const tg_op *op, const char *const *names, size_t n)
 static int price_of(const tg_op *op)
 {
     static const char *const cheap[] = {"add", "sub", "mul", "neg", "square", "relu", "maximum", "minimum", "where", "mul_zero", "abs",
-                                        "eq", "lt", "le", "gt", "ge", "leaky_relu", "relu_grad"};
+                                        "eq", "lt", "le", "gt", "ge", "leaky_relu", "relu_grad", "copy"};
     static const char *const dear[] = {"gelu", "gelu_tanh"};
     if (is_one_of(op, cheap, sizeof cheap / sizeof *cheap)) return 1;
     return is_one_of(op, dear, sizeof dear / sizeof *dear) ? RECOMPUTE_DEAR : 0;

@@ -297,6 +297,6 @@ typedef struct tile_register {
 } tile_register;
 
 /* ---- src/ops/ ----------------------------------------------------------------------------------------------------- */
-tg_tensor *tg_copy(tg_tensor *x); /* a node of its own with the same values; gradient passes */
+tg_tensor *tg_apart(tg_tensor *x); /* a node of its own with the same values; gradient passes */
 
 #endif

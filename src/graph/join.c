@@ -213,6 +213,7 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
             const operand out = pl->around ? tg_in_memory(e, pl->value, 0, AT_FULL) : tg_result_of(e, pl);
             tg_place      to = place_of(j, &out, TG_FULL);
             to.around = pl->around;
+            e->g->streams = e->g->streams || pl->around;
             tg_segment_store(j->segment, j->number[i], to);
             if (!to.tile && to.at < TG_SEGMENT_POINTERS) j->written |= UINT64_C(1) << to.at;
         }

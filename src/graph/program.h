@@ -18,8 +18,8 @@ enum {
     TILE       = 1024,    /* elements of a tile */
     LONGEST_ROW = 8192,   /* rows up to this length are taken whole, so that what is reduced over them can be used in the same pass */
     CHUNKS     = 16,      /* pieces a group is cut into for threads and for partial sums: a constant, so results never depend on threads */
-    STREAM_LEAST = 32 << 20, /* bytes of a result that would only pass through the caches: it is written around them, … */
-    STREAM_BUSY = 8 << 20, STREAM_WORK = 14, /* … as it is from here on by groups of so many ops, whose arithmetic hides the writing */
+    STREAM_LEAST = 8 << 20, /* bytes of a result that would only pass through the caches: it is written around them */
+    AHEAD_LEAST = 1 << 20, /* bytes of an operand that is not in a core's own cache: the next tile's are fetched while one is computed */
     STAGED     = 16,      /* rows */
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
     SMALL_SPACE = 4096,   /* elements up to which a value is stored without a thought */
@@ -82,6 +82,8 @@ typedef struct group {
     int32_t n_late, late;       /* late results: program.lates[late …] */
     size_t  partials;           /* where their partial results lie in the program's memory */
     int32_t fills, n_fills;     /* scalars and rows spread over a tile once: program.fills[fills …] */
+    int32_t ahead, n_ahead;     /* operands to fetch ahead of their tiles: program.pointers[ahead …] */
+    bool    streams;            /* writes around the caches */
     int64_t rows_per_tile, tile_cols, tiles;
     int32_t chunks;
 } group;
@@ -189,7 +191,7 @@ struct program {
     late    *lates;    size_t n_lates, cap_lates;
     fill    *fills;    size_t n_fills, cap_fills;
     segment *segments; size_t n_segments, cap_segments;
-    operand *pointers; size_t n_pointers, cap_pointers;
+    operand *pointers; size_t n_pointers, cap_pointers; /* of segments, and of groups to fetch ahead */
     void   **resolved; size_t cap_resolved; /* the pointers' addresses in the first tile */
     tg_bytes machine;      /* the segments' code, with numbers of registers while it is made, and where these stand */
     tg_bytes register_uses;

@@ -188,10 +188,23 @@ static void empty_staging(const program *p, const group *g, int32_t chunk)
     }
 }
 
+/* Fetches `share` elements from `from` on of the tile of n elements behind this one. A function is what the compiler would remove, as
+ * one without effect. */
+#define FETCH_AHEAD(P, G, W, N, FROM, SHARE)                                                                            \
+    for (int32_t k_ = (G)->ahead; k_ < (G)->ahead + (G)->n_ahead; k_++) {                                               \
+        const int64_t item_ = (P)->pointers[k_].item, to_ = (FROM) + (SHARE) < (N) ? (FROM) + (SHARE) : (N);            \
+        const char   *next_ = (const char *)(P)->resolved[k_] + ((W)->at[AT_FULL] + (N)) * item_;                        \
+        for (int64_t b_ = (FROM) * item_; b_ < to_ * item_; b_ += TG_ALIGN) __builtin_prefetch(next_ + b_, 0, 2);       \
+    }
+
+/* A part of the next tile is fetched before each instruction, so that memory and arithmetic have work all the time. */
 static void run_tile(const program *p, const group *g, const tile *w)
 {
     const int64_t n = w->rows * w->cols;
+    const bool    ahead = g->n_ahead && w->at[AT_FULL] + 2 * n <= g->n;
+    const int64_t share = ahead ? n / g->n_code + 1 : 0;
     for (int32_t i = g->code; i < g->code + g->n_code; i++) {
+        if (ahead) FETCH_AHEAD(p, g, w, n, (i - g->code) * share, share)
         const code          *c = &p->codes[i];
         const code_operands *where = &p->where[i];
         const void          *in[3] = {NULL, NULL, NULL};
@@ -337,12 +350,14 @@ static void run_group(const engine *e, const program *p, const group *g)
     } else if (team == 1) {
         run_fills(p, g, 0);
         for (int32_t c = 0; c < g->chunks; c++) run_chunk(p, g, c, 0);
+        if (g->streams) tg_stream_end();
     } else {
 #pragma omp parallel num_threads(team)
         {
             int id = omp_get_thread_num(), n = omp_get_num_threads();
             run_fills(p, g, id);
             for (int32_t c = g->chunks * id / n; c < g->chunks * (id + 1) / n; c++) run_chunk(p, g, c, id);
+            if (g->streams) tg_stream_end();
         }
     }
     for (int32_t i = 0; i < g->n_late; i++) finish_late(p, g, &p->lates[g->late + i]);

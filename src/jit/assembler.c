@@ -175,11 +175,6 @@ void tg_assemble_mask(tg_assembler *a, int mask, int from)
     tg_assemble_vector(a, &kmovw);
 }
 
-void tg_assemble_fence(tg_assembler *a)
-{
-    byte(a, 0x0f), byte(a, 0xae), byte(a, 0xf8);
-}
-
 void tg_assemble_return(tg_assembler *a)
 {
     byte(a, 0xc5), byte(a, 0xf8), byte(a, 0x77); /* vzeroupper */

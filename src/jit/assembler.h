@@ -80,7 +80,6 @@ void tg_assemble_neg(tg_assembler *a, int reg);
 void tg_assemble_low_bits(tg_assembler *a, int to, int from, int count);           /* BZHI: to = the lowest `count` bits of from */
 void tg_assemble_ones(tg_assembler *a, int to);                                    /* to = -1 */
 void tg_assemble_mask(tg_assembler *a, int mask, int from);                        /* KMOVW: mask register = register */
-void tg_assemble_fence(tg_assembler *a);                                           /* SFENCE: what went around the caches is there */
 void tg_assemble_return(tg_assembler *a);                                          /* VZEROUPPER, RET */
 
 /* Jumps. Backwards to a place that is known; forwards from a place that tg_assemble_here completes. */

@@ -511,9 +511,6 @@ static bool emit_loops(tg_segment *s)
     tg_assemble_lea(c, R8, R8, 1);
     tg_assemble_alu(c, ALU_CMP, R8, RDX);
     tg_assemble_jump_back(c, IF_BELOW, row);
-    bool around = false;
-    for (int i = 0; i < s->n_steps; i++) around = around || (s->steps[i].op == M_STORE && s->steps[i].to.around);
-    if (around) tg_assemble_fence(c);
     return true;
 }
 

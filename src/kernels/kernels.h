@@ -40,6 +40,8 @@ tg_loop tg_isa_loop(tg_isa isa, const tg_op *op, tg_dtype dtype); /* NULL where 
 
 /* Copies bytes to memory that is not read again soon, without filling the caches with it. */
 void tg_stream(void *to, const void *from, size_t bytes);
+/* What this thread wrote around the caches is there for other threads. */
+void tg_stream_end(void);
 
 const tg_tile_loops *tg_fast_tile(tg_dtype dtype); /* NULL for other dtypes than f32, f64 */
 const tg_tile_loops *tg_isa_tile(tg_isa isa, tg_dtype dtype);

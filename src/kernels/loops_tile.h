@@ -48,8 +48,9 @@ typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
     for (int k = 0; k < (N); k++)                                                                                      \
         a[k] = join_##NAME##_##S(SHUFFLE(S, a[2 * k], a[2 * k + 1], FOLD_##S(0, G, 0)),                                \
                                  SHUFFLE(S, a[2 * k], a[2 * k + 1], FOLD_##S(0, G, (G) / 2)));
+#define ACROSS_STEP(NAME, S, G) a = join_##NAME##_##S(SHUFFLE(S, a, a, FOLD_##S(0, G, 0)), SHUFFLE(S, a, a, FOLD_##S(0, G, (G) / 2)));
 #define AT_LEAST_2(N) ((N) < 2 ? 2 : (N))
-#define TILE_FOLD(NAME, S)                                                                                             \
+#define TILE_FOLD(NAME, S, TYPE)                                                                                       \
     INLINE v_##S fold_##NAME##_##S(v_##S *a)                                                                           \
     {                                                                                                                  \
         enum { V = sizeof *a / sizeof(*a)[0] };                                                                        \
@@ -58,6 +59,16 @@ typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
         FOLD_STEP(NAME, S, AT_LEAST_2(V / 4), V / 8)                                                                   \
         FOLD_STEP(NAME, S, AT_LEAST_2(V / 8), V / 16)                                                                  \
         return a[0];                                                                                                   \
+    }                                                                                                                  \
+    /* One register's lanes, in the same order. */                                                                     \
+    INLINE TYPE across_##NAME##_##S(v_##S a)                                                                           \
+    {                                                                                                                  \
+        enum { V = sizeof a / sizeof(TYPE) };                                                                          \
+        ACROSS_STEP(NAME, S, V)                                                                                        \
+        if (V > 2) ACROSS_STEP(NAME, S, AT_LEAST_2(V / 2))                                                             \
+        if (V > 4) ACROSS_STEP(NAME, S, AT_LEAST_2(V / 4))                                                             \
+        if (V > 8) ACROSS_STEP(NAME, S, AT_LEAST_2(V / 8))                                                             \
+        return a[0];                                                                                                   \
     }
 
 /* -1 in the last n of L lanes: from take + n */
@@ -65,32 +76,8 @@ static const int32_t take_f32[32] = {[16] = -1, -1, -1, -1, -1, -1, -1, -1, -1, 
 static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
 
 #define TILE_SUM(S, TYPE)                                                                                              \
-    static TYPE row_sum_##S(size_t n, const TYPE *x)                                                                  \
-    {                                                                                                                 \
-        enum { L = LANE_BYTES / sizeof(TYPE) };                                                                       \
-        if (n < SEQUENTIAL) {                                                                                         \
-            TYPE s = 0;                                                                                               \
-            for (size_t i = 0; i < n; i++) s += x[i];                                                                 \
-            return s;                                                                                                 \
-        }                                                                                                             \
-        v_##S  a[4 * REGISTERS] = {{0}}, b;                                                                            \
-        size_t i = 0;                                                                                                  \
-        for (; i + 4 * L <= n; i += 4 * L)                                                                             \
-            for (size_t q = 0; q < 4 * REGISTERS; q++) memcpy(&b, x + i + q * L / REGISTERS, sizeof b), a[q] += b;     \
-        for (; i + L <= n; i += L)                                                                                     \
-            for (size_t q = 0; q < REGISTERS; q++) memcpy(&b, x + i + q * L / REGISTERS, sizeof b), a[q] += b;         \
-        TYPE lane[L];                                                                                                  \
-        for (size_t q = 0; q < REGISTERS; q++) {                                                                       \
-            b = (a[q] + a[REGISTERS + q]) + (a[2 * REGISTERS + q] + a[3 * REGISTERS + q]);                             \
-            memcpy(lane + q * L / REGISTERS, &b, sizeof b);                                                            \
-        }                                                                                                              \
-        for (; i < n; i++) lane[L - (n - i)] += x[i];                                                                  \
-        for (size_t h = L / 2; h > 0; h /= 2)                                                                         \
-            for (size_t k = 0; k < h; k++) lane[k] += lane[k + h];                                                    \
-        return lane[0];                                                                                               \
-    }                                                                                                                 \
     INLINE v_##S join_sum_##S(v_##S a, v_##S b) { return a + b; }                                                      \
-    TILE_FOLD(sum, S)                                                                                                  \
+    TILE_FOLD(sum, S, TYPE)                                                                                               \
     /* The lanes of a row, folded down to one register: as row_sum does it. */                                         \
     INLINE v_##S row_lanes_sum_##S(size_t n, const TYPE *x)                                                            \
     {                                                                                                                  \
@@ -113,6 +100,13 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         for (size_t h = REGISTERS / 2; h > 0; h /= 2)                                                                  \
             for (size_t q = 0; q < h; q++) a[q] += a[q + h];                                                           \
         return a[0];                                                                                                   \
+    }                                                                                                                  \
+    static TYPE row_sum_##S(size_t n, const TYPE *x)                                                                   \
+    {                                                                                                                  \
+        if (n >= SEQUENTIAL) return across_sum_##S(row_lanes_sum_##S(n, x));                                           \
+        TYPE sum = 0;                                                                                                  \
+        for (size_t i = 0; i < n; i++) sum += x[i];                                                                    \
+        return sum;                                                                                                    \
     }                                                                                                                  \
     static double sum_##S(size_t n, const void *x) { return (double)row_sum_##S(n, x); }                              \
     static void   sum_columns_##S(size_t rows_, size_t cols, void *out, const void *values)                           \
@@ -159,7 +153,7 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         const m_##S better = BETTER(b, m);                                                                             \
         return (v_##S)(((m_##S)b & better) | ((m_##S)m & ~better));                                                    \
     }                                                                                                                  \
-    TILE_FOLD(NAME, S)                                                                                                 \
+    TILE_FOLD(NAME, S, TYPE)                                                                                              \
     INLINE v_##S row_lanes_##NAME##_##S(size_t n, const TYPE *x)                                                       \
     {                                                                                                                  \
         enum { L = LANE_BYTES / sizeof(TYPE) };                                                                        \
@@ -203,18 +197,13 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
             }                                                                                                          \
             return;                                                                                                    \
         }                                                                                                              \
-        for (; rows_ > 0; rows_ -= rows_ < V ? rows_ : V, x += V * cols, o += V) {                                     \
-            v_##S  a[V];                                                                                               \
-            size_t n = rows_ < V ? rows_ : V;                                                                          \
-            if (n == V) {                                                                                              \
-                for (size_t k = 0; k < V; k++) a[k] = row_lanes_##NAME##_##S(cols, x + k * cols);                      \
-            } else {                                                                                                   \
-                memset(a, 0, sizeof a);                                                                                \
-                for (size_t k = 0; k < n; k++) a[k] = row_lanes_##NAME##_##S(cols, x + k * cols);                      \
-            }                                                                                                          \
+        for (; rows_ >= V; rows_ -= V, x += V * cols, o += V) {                                                        \
+            v_##S a[V];                                                                                                \
+            for (size_t k = 0; k < V; k++) a[k] = row_lanes_##NAME##_##S(cols, x + k * cols);                          \
             a[0] = fold_##NAME##_##S(a);                                                                               \
-            memcpy(o, a, n * sizeof(TYPE));                                                                            \
+            memcpy(o, a, sizeof *a);                                                                                   \
         }                                                                                                              \
+        for (; rows_ > 0; rows_--, x += cols) *o++ = across_##NAME##_##S(row_lanes_##NAME##_##S(cols, x));             \
     }                                                                                                                  \
     static void NAME##_rows_##S(size_t rows_, size_t cols, void *out, const void *values)                             \
     {                                                                                                                 \

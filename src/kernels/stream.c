@@ -19,9 +19,11 @@ void tg_stream(void *to, const void *from, size_t bytes)
     for (; bytes >= 64; bytes -= 64, o += 64, x += 64)
         for (int k = 0; k < 64; k += 16)
             _mm_stream_si128((__m128i *)(void *)(o + k), _mm_loadu_si128((const __m128i *)(const void *)(x + k)));
-    _mm_sfence();
     memcpy(o, x, bytes);
 }
+
+void tg_stream_end(void) { _mm_sfence(); }
 #else
 void tg_stream(void *to, const void *from, size_t bytes) { memcpy(to, from, bytes); }
+void tg_stream_end(void) {}
 #endif

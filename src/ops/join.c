@@ -109,7 +109,17 @@ static void move(const tg_call *c, int64_t first, const int64_t *ys, const tg_ar
     for (int64_t from = 0; from < n; from += each) walk_part(&p, from, n - from < each ? n : from + each, to, x->data);
 }
 
-/* ---- copy -------------------------------------------------------------------------------------------------------- */
+/* ---- copies: a pointwise one, part of whatever pass comes by, and one for strides that are best walked in blocks ---- */
+
+#define COPY(SIZE)                                                                                                     \
+    static void copy_##SIZE(size_t n, void *out, const void *const *in, const void *attr)                              \
+    {                                                                                                                  \
+        (void)attr;                                                                                                    \
+        memmove(out, in[0], n * SIZE);                                                                                 \
+    }
+COPY(1)
+COPY(4)
+COPY(8)
 
 static tg_status copy_infer(tg_call *c)
 {
@@ -118,7 +128,7 @@ static tg_status copy_infer(tg_call *c)
     return TG_OK;
 }
 
-static tg_status copy_run(tg_call *c)
+static tg_status contiguous_run(tg_call *c)
 {
     move(c, 0, tg_layout_contiguous(c->y.shape).stride, &c->x[0], put_rows);
     return TG_OK;
@@ -130,10 +140,17 @@ static tg_tensor *copy_vjp(const tg_call *c, int i, tg_tensor *g)
     return g;
 }
 
-const tg_op tg_op_copy = {
-    .name = "copy", .arity = 1, .flags = TG_OP_STRIDED, .infer = copy_infer, .run = copy_run, .vjp = copy_vjp};
+const tg_op tg_op_copy = {.name = "copy", .kind = TG_POINTWISE, .arity = 1, .infer = copy_infer, .vjp = copy_vjp,
+                          .loop = {[TG_F32] = copy_4, [TG_F64] = copy_8, [TG_I64] = copy_8, [TG_I32] = copy_4, [TG_U8] = copy_1,
+                                   [TG_BOOL] = copy_1}};
+const tg_op tg_op_contiguous = {
+    .name = "contiguous", .arity = 1, .flags = TG_OP_STRIDED, .infer = copy_infer, .run = contiguous_run, .vjp = copy_vjp};
+
+static tg_tensor *contiguous(tg_tensor *x) { return tg_record(&tg_op_contiguous, &x, 1, NULL, 0); }
 
 tg_tensor *tg_copy(tg_tensor *x) { return tg_record(&tg_op_copy, &x, 1, NULL, 0); }
+
+tg_tensor *tg_apart(tg_tensor *x) { return tg_node_of(x)->op == &tg_op_permute ? contiguous(x) : tg_copy(x); }
 
 /* What is no view lies row-major already, and so does a reshape of it. */
 tg_tensor *tg_contiguous(tg_tensor *x)
@@ -141,7 +158,7 @@ tg_tensor *tg_contiguous(tg_tensor *x)
     const tg_node *n = tg_check(x, "tg_contiguous");
     if (!n) return NULL;
     while (n->op == &tg_op_reshape || n->op == &tg_op_detach) n = tg_inputs(n)[0];
-    return n->op->kind == TG_VIEW ? tg_copy(x) : x;
+    return n->op->kind == TG_VIEW ? contiguous(x) : x;
 }
 
 /* ---- cat: attr is a list of int64_t, the axis and where along it each input begins -------------------------------- */

@@ -55,12 +55,13 @@ tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n);
 /* index as i64, after a check that 0 <= index < classes when it is computed. */
 tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
-#define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice)
+#define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous)
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(uniform) X(randn) X(bernoulli)
 #define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index)
 
 #define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;
 TG_SHAPE_OPS(TG_DECLARE_OP_)
+tg_tensor *tg_copy(tg_tensor *x); /* the same values, not in the same memory */
 TG_CREATE_OPS(TG_DECLARE_OP_)
 TG_INDEX_OPS(TG_DECLARE_OP_)
 
