@@ -278,22 +278,28 @@ static void start_lates(const program *p, const group *g)
     }
 }
 
-/* Joins the chunks' partial results in their order. */
+/* Joins the chunks' partial results in their order, in the memory of the first. */
 static void finish_late(const program *p, const group *g, const late *l)
 {
     const bool  doubles = l->all || l->reduce == TG_REDUCE_SUM || l->dtype == TG_F64;
-    const char *acc = p->memory + l->partial;
-    char       *out = p->values[l->value].address;
+    char       *acc = p->memory + l->partial, *out = p->values[l->value].address;
+    double     *sums = (double *)(void *)acc;
+    float      *floats = (float *)(void *)acc;
     size_t      width = (size_t)l->width;
+    for (int32_t c = 1; c < g->chunks; c++) {
+        const char *part = acc + (size_t)c * width * 8;
+        if (!doubles)
+            for (size_t k = 0; k < width; k++)
+                floats[k] = (float)join_two(l->reduce, (double)floats[k], (double)((const float *)(const void *)part)[k]);
+        else if (l->reduce == TG_REDUCE_SUM)
+            for (size_t k = 0; k < width; k++) sums[k] += ((const double *)(const void *)part)[k];
+        else
+            for (size_t k = 0; k < width; k++) sums[k] = join_two(l->reduce, sums[k], ((const double *)(const void *)part)[k]);
+    }
     for (size_t k = 0; k < width; k++) {
-        double sum = 0;
-        for (int32_t c = 0; c < g->chunks; c++) {
-            const char *part = acc + (size_t)c * width * 8;
-            double      x = doubles ? ((const double *)(const void *)part)[k] : (double)((const float *)(const void *)part)[k];
-            sum = c ? join_two(l->reduce, sum, x) : x;
-        }
-        if (l->dtype == TG_F32) ((float *)(void *)out)[k] = (float)sum;
-        else ((double *)(void *)out)[k] = sum;
+        if (!doubles) ((float *)(void *)out)[k] = floats[k];
+        else if (l->dtype == TG_F32) ((float *)(void *)out)[k] = (float)sums[k];
+        else ((double *)(void *)out)[k] = sums[k];
     }
 }
 

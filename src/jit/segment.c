@@ -107,6 +107,11 @@ int tg_micro_op(tg_segment *s, tg_micro op, int a, int b, int condition)
 
 int tg_micro_compare(tg_segment *s, int predicate, int a, int b)
 {
+    enum { RECENT = 16 }; /* steps: a comparison is not held in a register for longer than that */
+    for (int i = s->n_steps; i-- > 0 && i >= s->n_steps - RECENT;) {
+        const tg_micro_step *p = &s->steps[i];
+        if (p->op == M_COMPARE && p->predicate == predicate && p->a == a && p->b == b) return p->value;
+    }
     const int v = add_value(s, COMPUTED, true);
     add_step(s, M_COMPARE, v, a, b, -1)->predicate = (uint8_t)predicate;
     return v;
