@@ -130,7 +130,9 @@ struct tg_tape {
     size_t    n_pieces, cap_pieces;
     tg_node **order; /* of the plan under way */
     size_t    cap_order;
-    tg_node **stack;
+    uint64_t *needed; /* a bit for each slot, all 0 between plans */
+    size_t    cap_needed;
+    tg_node **stack;  /* of the gradients to be merged */
     size_t    cap_stack;
     struct tile_register *registers; /* of the group under way */
     size_t    cap_registers;
