@@ -59,8 +59,8 @@ code *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, in
 
 static const place *place_of(const emitter *e, int32_t v)
 {
-    int32_t at = e->p->values[v].spot;
-    return at >= 0 && at < e->n && e->places[at].value == v ? &e->places[at] : NULL;
+    const inst *i = tg_inst_in(e->p, &e->p->values[v], e->number);
+    return i ? &e->places[i->spot] : NULL;
 }
 
 const tg_shape *tg_space_shape(const program *p, const value *v)
@@ -226,16 +226,18 @@ static bool list_instances(emitter *e)
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return false;
     }
+    bool    sorted = true;
     int32_t n = e->n;
     for (int32_t i = e->g->first; i >= 0; i = p->insts[i].next) { /* newest first */
-        const value *v = &p->values[p->insts[i].value];
-        e->places[--n] = (place){.value = p->insts[i].value, .cls = p->insts[i].cls, .all = p->insts[i].reduce_all, .expanded = -1,
-                                 .own = v->inst >= 0 && p->steps[v->step].group == e->number};
+        inst *in = &p->insts[i];
+        sorted = sorted && (n == e->n || in->value < e->places[n].value);
+        in->spot = --n;
+        e->places[n] = (place){.value = in->value, .cls = in->cls, .all = in->reduce_all, .own = !in->clone, .expanded = -1};
     }
-    bool sorted = true;
-    for (int32_t i = 1; i < e->n; i++) sorted = sorted && e->places[i - 1].value < e->places[i].value;
-    if (!sorted) qsort(e->places, (size_t)e->n, sizeof *e->places, by_value);
-    for (int32_t i = 0; i < e->n; i++) p->values[e->places[i].value].spot = i;
+    tg_recall_clones(p, e->number);
+    if (sorted) return true;
+    qsort(e->places, (size_t)e->n, sizeof *e->places, by_value);
+    for (int32_t i = 0; i < e->n; i++) tg_inst_in(p, &p->values[e->places[i].value], e->number)->spot = i;
     return true;
 }
 
@@ -405,22 +407,14 @@ tg_status tg_emit(tg_tape *t, program *p)
 
 /* ---- addresses ---------------------------------------------------------------------------------------------------- */
 
-static char *address_of(const program *p, const value *v)
-{
-    while (v->dest >= 0) v = &p->values[v->dest];
-    if (v->kind == V_INPUT || (v->kind == V_REAL && v->placed)) return v->node->data;
-    if (v->kind == V_VIEW) return NULL;
-    return p->memory + v->offset;
-}
-
 static char *resolve_operand(const program *p, const operand *o)
 {
-    return o->value < 0 ? p->tiles + o->offset : p->values[o->value].address + o->offset;
+    return o->value < 0 ? p->tiles + o->offset : tg_memory_of(p, o->value) + o->offset;
 }
 
 void tg_resolve(program *p)
 {
-    for (size_t i = 0; i < p->n_values; i++) p->values[i].address = address_of(p, &p->values[i]);
+    for (size_t i = 0; i < p->n_bound; i++) p->bound[i].address = p->values[p->bound[i].value].node->data;
     for (size_t i = 0; i < p->n_codes; i++) {
         p->codes[i].out = resolve_operand(p, &p->where[i].out);
         for (int k = 0; k < p->codes[i].n_in; k++) p->codes[i].in[k] = resolve_operand(p, &p->where[i].in[k]);

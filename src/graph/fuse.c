@@ -24,18 +24,20 @@ static group *new_group(tg_tape *t, program *p, int64_t n)
     return &p->groups[p->n_groups++];
 }
 
-static const inst *inst_in(const program *p, const value *v, int32_t g)
+void tg_recall_clones(program *p, int32_t g)
 {
-    if (v->inst >= 0 && p->steps[v->step].group == g) return &p->insts[v->inst];
-    if (v->clone_group == g) return &p->insts[v->clone];
-    return NULL;
+    for (int32_t i = p->groups[g].first; i >= 0; i = p->insts[i].next) {
+        if (!p->insts[i].clone) continue;
+        p->values[p->insts[i].value].clone_group = g;
+        p->values[p->insts[i].value].clone = i;
+    }
 }
 
 static tg_status add_inst(tg_tape *t, program *p, int32_t g, int32_t v, inst_class cls, bool clone)
 {
     if (!TG_GROW(t, p->insts, p->cap_insts, p->n_insts + 1)) return TG_ERR_MEMORY;
     group *grp = &p->groups[g];
-    p->insts[p->n_insts] = (inst){.value = v, .next = grp->first, .cls = (uint8_t)cls};
+    p->insts[p->n_insts] = (inst){.value = v, .next = grp->first, .cls = (uint8_t)cls, .clone = clone};
     grp->first = (int32_t)p->n_insts;
     grp->count++;
     if (clone) {
@@ -62,7 +64,7 @@ typedef struct role {
 static bool in_tile(const program *p, const group *g, const value *v, inst_class reader, const tg_shape *shape)
 {
     const value *b = &p->values[v->base];
-    const inst  *i = inst_in(p, b, (int32_t)(g - p->groups));
+    const inst  *i = tg_inst_in(p, b, (int32_t)(g - p->groups));
     if (!i || i->cls == C_LATE) return false;
     pattern pt = tg_pattern(p, v, shape);
     if (v->layout >= 0 && p->layouts[v->layout].offset) return false;
@@ -402,8 +404,7 @@ tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
     tg_status s = tg_make_values(t, plan, p);
     if (s == TG_OK) tg_check_places(p);
     if (s == TG_OK) s = tg_mark_roots(t, plan, p);
-    tg_forget_marks(p);
-    if (s == TG_OK) s = tg_list_bound(t, p);
+    tg_forget_marks(plan, p);
     if (s == TG_OK) s = tg_make_groups(t, p);
     return s;
 }
