@@ -334,8 +334,9 @@ enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order 
 
 static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *loops)
 {
-    emitter      e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops};
-    const size_t first_use = p->register_uses.n;
+    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops};
+    const size_t        first_use = p->register_uses.n;
+    const tg_arena_mark before = tg_arena_position(&t->values);
     e.g->code = (int32_t)p->n_codes;
     e.g->late = (int32_t)p->n_lates;
     e.g->fills = (int32_t)p->n_fills;
@@ -349,6 +350,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
     }
     e.g->n_code = (int32_t)p->n_codes - e.g->code;
     if (e.status == TG_OK) tg_place_registers(&e, first_use);
+    tg_arena_seek(&t->values, before); /* scratch: the next group's is the same memory */
     return e.status;
 }
 

@@ -463,7 +463,10 @@ static program *make_program(tg_tape *t, const tg_plan *plan, uint64_t hash)
     p->hash = hash;
     p->number = ++e->made;
     t->plans++;
-    if (tg_fuse(t, plan, p) != TG_OK || tg_emit(t, p) != TG_OK) {
+    const tg_arena_mark before = tg_arena_position(&t->values);
+    const bool          made = tg_fuse(t, plan, p) == TG_OK && tg_emit(t, p) == TG_OK;
+    tg_arena_seek(&t->values, before); /* what planning needed is needed no longer */
+    if (!made) {
         tg_free_program(t, p);
         return NULL;
     }
