@@ -63,12 +63,6 @@ static const place *place_of(const emitter *e, int32_t v)
     return i ? &e->places[i->spot] : NULL;
 }
 
-const tg_shape *tg_space_shape(const program *p, const value *v)
-{
-    bool reduce = v->op && v->op->kind == TG_REDUCE;
-    return reduce ? p->values[p->operands[v->in]].shape : v->shape;
-}
-
 source tg_source_of(const emitter *e, const place *reader, int32_t k)
 {
     const program *p = e->p;

@@ -72,10 +72,12 @@ static tg_status walk_down(walk *w, size_t word, tg_status s)
 {
     for (uint64_t *bits = &w->t->needed[word]; w->waiting; bits--)
         while (*bits) {
-            const int highest = 63 - __builtin_clzll(*bits);
+            const int      highest = 63 - __builtin_clzll(*bits);
+            const uint32_t id = (uint32_t)((bits - w->t->needed) * 64 + highest);
             *bits ^= UINT64_C(1) << highest;
             w->waiting--;
-            if (s == TG_OK) s = visit(w, tg_slot(w->t, (uint32_t)((bits - w->t->needed) * 64 + highest)));
+            if (id >= TG_AHEAD) tg_fetch_inputs(tg_slot(w->t, id - TG_AHEAD));
+            if (s == TG_OK) s = visit(w, tg_slot(w->t, id));
         }
     return s;
 }

@@ -177,7 +177,7 @@ typedef struct bound_value {
     char   *address; /* that addresses were resolved for */
 } bound_value;
 
-enum { KNOWN_SHAPES = 64 };
+enum { KNOWN_SHAPES = 64, RECENT = 16 };
 
 typedef struct program program;
 struct program {
@@ -213,6 +213,7 @@ struct program {
     int32_t *consts;   size_t n_consts, cap_consts;
     tg_arena own;
     const tg_shape *shapes[KNOWN_SHAPES]; /* in it: some of those met, so that few are there twice */
+    uint32_t recent[RECENT]; /* hashes of the latest pointwise nodes and their operands */
     size_t   n_order; /* nodes of the plan */
     size_t   n_met;   /* values that stand for these and their inputs; those behind are second computations */
     bool     any_early;
@@ -275,6 +276,11 @@ pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *t
 static inline pattern tg_pattern(const program *p, const value *v, const tg_shape *to)
 {
     return v->layout < 0 && v->shape == to ? (pattern){P_FULL, 0} : tg_broadcast_pattern(p, v, to);
+}
+/* What the value's op goes over. */
+static inline const tg_shape *tg_space_shape(const program *p, const value *v)
+{
+    return v->op && v->op->kind == TG_REDUCE ? p->values[p->operands[v->in]].shape : v->shape;
 }
 /* The strides of v broadcast to a shape, in elements, and its offset. */
 void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, tg_layout *out);

@@ -186,7 +186,7 @@ void tg_check_places(program *p)
 /* The value that is the same op of the same operands as v, among those just before it; -1. Gradients of x*x and the like. */
 static int32_t twin_of(const program *p, const value *v)
 {
-    enum { NEAR = 12 };
+    enum { NEAR = 12 }; /* fewer than RECENT */
     for (const value *w = v; w-- > p->values && v - w <= NEAR;) {
         if (w->op != v->op || w->kind != V_REAL || w->n_in != v->n_in || w->attr_size != v->attr_size || w->placed) continue;
         if (v->attr_size && memcmp(w->attr, v->attr, v->attr_size)) continue;
@@ -195,10 +195,22 @@ static int32_t twin_of(const program *p, const value *v)
     return -1;
 }
 
+/* Was there an op and operands with this hash a short time ago? */
+static bool met_lately(program *p, const value *v)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)v->op;
+    bool     met = false;
+    for (int32_t k = 0; k < v->n_in; k++) hash = (hash ^ (uint64_t)p->operands[v->in + k]) * 0x9e3779b97f4a7c15u;
+    const uint32_t key = (uint32_t)(hash >> 32);
+    for (int k = 0; k < RECENT; k++) met |= p->recent[k] == key;
+    p->recent[v->base % RECENT] = key;
+    return met;
+}
+
 /* Computes it once: the second is a view of the first. */
 static void be_twin(program *p, value *v)
 {
-    int32_t twin = twin_of(p, v);
+    int32_t twin = met_lately(p, v) ? twin_of(p, v) : -1;
     if (twin < 0) return;
     v->kind = V_VIEW;
     v->of = v->base = twin;
@@ -278,7 +290,10 @@ tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p)
     p->n_order = plan->n;
     const size_t about = plan->n + plan->n / 8; /* so that the arrays seldom grow on the way */
     if (!TG_GROW(t, p->values, p->cap_values, about) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
-    for (size_t i = 0; i < plan->n && s == TG_OK; i++) s = node_value(t, p, plan->order[i]);
+    for (size_t i = 0; i < plan->n && s == TG_OK; i++) {
+        if (i + TG_AHEAD < plan->n) tg_fetch_inputs(plan->order[i + TG_AHEAD]);
+        s = node_value(t, p, plan->order[i]);
+    }
     return s;
 }
 
