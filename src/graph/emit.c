@@ -57,12 +57,6 @@ code *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, in
     return &p->codes[p->n_codes++];
 }
 
-static const place *place_of(const emitter *e, int32_t v)
-{
-    const inst *i = tg_inst_in(e->p, &e->p->values[v], e->number);
-    return i ? &e->places[i->spot] : NULL;
-}
-
 source tg_source_of(const emitter *e, const place *reader, int32_t k)
 {
     const program *p = e->p;
@@ -70,15 +64,17 @@ source tg_source_of(const emitter *e, const place *reader, int32_t k)
     const value   *r = &p->values[reader->value];
     const int32_t  x = p->operands[r->in + k];
     const value   *v = &p->values[x];
-    const place   *pl = place_of(e, v->base);
-    const bool     column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
-    const int64_t  from = v->layout >= 0 ? p->layouts[v->layout].offset * (int64_t)item_of(v) : 0;
+    const inst    *i = tg_inst_in(p, &p->values[v->base], e->number);
     const pattern  pt = tg_pattern(p, v, tg_space_shape(p, r));
+    const int64_t  from = v->layout >= 0 ? p->layouts[v->layout].offset * (int64_t)item_of(v) : 0;
     source         s = {.dtype = (tg_dtype)v->dtype, .value = x, .base = v->base, .from = (uint32_t)from, .extent = AT_FULL};
-    if (pl) s.place = (int32_t)(pl - e->places);
-    const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
-    if (pl && pl->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
-    if (pl && pl->cls == C_COLUMN) return s.kind = FROM_COLUMN, s;
+    if (i) {
+        const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
+        s.place = i->spot;
+        if (i->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
+        if (i->cls == C_COLUMN) return s.kind = FROM_COLUMN, s;
+    }
+    const bool column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
     s.kind = FROM_STRIDES;
     if (from < 0 || from > UINT32_MAX) return s;
     if (pt.kind == P_SCALAR) s.kind = FROM_SCALAR;
@@ -163,7 +159,7 @@ static operand expanded(emitter *e, const source *s)
     return reg;
 }
 
-operand tg_at_hand(emitter *e, const source *s, const place *reader)
+operand tg_bring_to_hand(emitter *e, const source *s, const place *reader)
 {
     const value *r = &e->p->values[reader->value];
     const bool   column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);

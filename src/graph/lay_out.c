@@ -77,29 +77,33 @@ static int32_t death_of(const value *v) { return v->last < v->step ? v->step : v
 enum { MOST_DYING = 16 };
 
 /* The values that die in a group, whose memory its results may take over: those read tile by tile, each element where it lies. */
+typedef struct dying_value {
+    int64_t numel;
+    size_t  item;
+    int32_t value, last; /* the last instruction that reads it */
+    bool    aligned, taken;
+} dying_value;
+
 typedef struct dying {
-    int n;
-    struct {
-        int32_t value, last; /* the last instruction that reads it */
-        bool    aligned;
-    } list[MOST_DYING];
+    int         n;
+    dying_value list[MOST_DYING];
 } dying;
 
 static bool dies_in(const value *v, int32_t now)
 {
-    return tg_has_memory(v) && !v->root && !v->handed && v->born < now && death_of(v) == now;
+    return tg_has_memory(v) && !v->root && v->born < now && death_of(v) == now;
 }
 
 static bool is_aligned(const operand *o) { return o->offset == 0 && o->extent == AT_FULL; }
 
-static void note_reading(dying *d, int32_t x, int32_t at, bool aligned)
+static void note_reading(const program *p, dying *d, int32_t x, int32_t at, bool aligned)
 {
     int i = 0;
     while (i < d->n && d->list[i].value != x) i++;
     if (i == MOST_DYING) return;
     if (i == d->n) {
-        d->list[d->n++].aligned = true;
-        d->list[i].value = x;
+        const value *v = &p->values[x];
+        d->list[d->n++] = (dying_value){.value = x, .numel = v->numel, .item = item_of(v), .aligned = true};
     }
     d->list[i].last = at;
     d->list[i].aligned = d->list[i].aligned && aligned;
@@ -111,7 +115,7 @@ static void find_dying(const program *p, const group *g, dying *d)
         for (int k = 0; k < p->codes[i].n_in; k++) {
             const operand *o = &p->where[i].in[k];
             if (o->value < 0 || !dies_in(&p->values[o->value], g->step)) continue;
-            note_reading(d, o->value, i, is_aligned(o));
+            note_reading(p, d, o->value, i, is_aligned(o));
         }
     }
     for (int32_t i = 0; i < g->n_fills; i++)
@@ -122,21 +126,24 @@ static void find_dying(const program *p, const group *g, dying *d)
 /* Of the dying values with as many bytes that no instruction behind this one reads, the one that is read last. */
 static int32_t take_over(const program *p, dying *d, int32_t at, const value *v)
 {
-    int best = -1;
-    for (int k = 0; k < d->n; k++) {
-        const value *x = &p->values[d->list[k].value];
-        if (x->handed || !d->list[k].aligned || d->list[k].last > at || item_of(x) != item_of(v) || x->numel != v->numel) continue;
-        if (p->codes[at].kind != K_LOOP && d->list[k].last == at) continue; /* loops may write where they read, memcpy may not */
-        if (best < 0 || d->list[k].last > d->list[best].last) best = k;
+    const size_t item = item_of(v);
+    dying_value *best = NULL;
+    for (dying_value *x = d->list; x < d->list + d->n; x++) {
+        if (x->taken || !x->aligned || x->last > at || x->item != item || x->numel != v->numel) continue;
+        if (p->codes[at].kind != K_LOOP && x->last == at) continue; /* loops may write where they read, memcpy may not */
+        if (!best || x->last > best->last) best = x;
     }
-    return best < 0 ? -1 : d->list[best].value;
+    if (!best) return -1;
+    best->taken = true;
+    return best->value;
 }
 
 /* Tiles are cut from the iteration space, and whoever works on one touches only its elements: a result that is written where the last
  * instruction to read an operand has been, or behind it, may lie where the operand does. */
 static void share_memory(program *p, const group *g)
 {
-    dying d = {0};
+    dying d;
+    d.n = 0;
     find_dying(p, g, &d);
     for (int32_t i = g->code; d.n && i < g->code + g->n_code; i++) {
         const operand *o = &p->where[i].out;
@@ -168,7 +175,7 @@ static bool list_lives(tg_tape *t, const program *p, lives *l)
         if (!tg_has_memory(v)) continue;
         l->next_born[i] = l->born[v->born];
         l->born[v->born] = (int32_t)i;
-        if (v->root || v->handed) continue;
+        if (v->root) continue;
         l->next_dies[i] = l->dies[death_of(v)];
         l->dies[death_of(v)] = (int32_t)i;
     }
@@ -209,7 +216,8 @@ static void place_step(program *p, const lives *l, size_t s, memory *m)
         v->offset = v->over >= 0 ? p->values[v->over].offset : take_memory(m, bytes_of(v));
     }
     place_step_partials(p, &p->steps[s], m);
-    for (int32_t i = l->dies[s]; i >= 0; i = l->next_dies[i]) give_memory(m, p->values[i].offset, bytes_of(&p->values[i]));
+    for (int32_t i = l->dies[s]; i >= 0; i = l->next_dies[i])
+        if (!p->values[i].handed) give_memory(m, p->values[i].offset, bytes_of(&p->values[i]));
 }
 
 tg_status tg_lay_out(tg_tape *t, program *p)
@@ -217,8 +225,9 @@ tg_status tg_lay_out(tg_tape *t, program *p)
     /* at most as many free pieces as there are values, and the one behind a step's partial results */
     memory m = {.free = tg_arena_alloc(&t->values, (p->n_values + 2) * sizeof *m.free, 8)};
     lives  l;
-    for (size_t g = 0; g < p->n_groups; g++) share_memory(p, &p->groups[g]);
     if (!m.free || !list_lives(t, p, &l)) return tg_out_of_memory(t, "tapegrad");
+    for (size_t g = 0; g < p->n_groups; g++)
+        if (l.born[p->groups[g].step] >= 0 && l.dies[p->groups[g].step] >= 0) share_memory(p, &p->groups[g]);
     for (size_t i = 0; i < p->n_consts; i++) {
         p->values[p->consts[i]].offset = m.used;
         m.used += 8;
