@@ -355,7 +355,7 @@ static bool accumulate(program *p, int32_t at)
             v->born = x->born;
         }
         v->step = m->step;
-        v->stored = v->sum = true;
+        v->stored = v->sum = p->any_sums = true;
         return true;
     }
     return false;

@@ -220,6 +220,16 @@ static void place_step(program *p, const lives *l, size_t s, memory *m)
         if (!p->values[i].handed) give_memory(m, p->values[i].offset, bytes_of(&p->values[i]));
 }
 
+/* Sums of sums: dest is always a later value. */
+static void find_homes(program *p)
+{
+    for (size_t i = p->n_values; i-- > 0;) {
+        value       *v = &p->values[i];
+        const value *to = v->dest >= 0 ? &p->values[v->dest] : NULL;
+        if (to) v->home = to->dest >= 0 ? to->home : v->dest;
+    }
+}
+
 tg_status tg_lay_out(tg_tape *t, program *p)
 {
     /* at most as many free pieces as there are values, and the one behind a step's partial results */
@@ -234,6 +244,7 @@ tg_status tg_lay_out(tg_tape *t, program *p)
     }
     m.used = round_up(m.used);
     for (size_t s = 0; s < p->n_steps; s++) place_step(p, &l, s, &m);
+    if (p->any_sums) find_homes(p);
     p->bytes = m.used;
     return TG_OK;
 }

@@ -36,7 +36,10 @@ typedef struct value {
     const tg_shape *shape;  /* this and attr: the program's own copies */
     const void     *attr;
     int64_t         numel;
-    size_t          offset; /* in the program's memory */
+    union {
+        size_t      offset; /* in the program's memory */
+        int32_t     home;   /* where dest is given: the value whose memory that is in the end */
+    };
     uint32_t        attr_size;
     uint8_t         kind, dtype;
     bool            stored : 1; /* lives in memory, not just in tiles */
@@ -216,7 +219,7 @@ struct program {
     uint32_t recent[RECENT]; /* hashes of the latest pointwise nodes and their operands */
     size_t   n_order; /* nodes of the plan */
     size_t   n_met;   /* values that stand for these and their inputs; those behind are second computations */
-    bool     any_early;
+    bool     any_early, any_sums;
     bool     late_indices; /* a kernel may fail on its indices after other steps have run */
 
     size_t   bytes;      /* of memory for a run */
@@ -239,8 +242,8 @@ struct program {
  *                                                      group or a step of its own; stored is every value that is read outside its group
  *   tg_emit           groups                           instructions, tile shapes, the step that reads each stored value last
  *   tg_plan_product   a step of its own                how BLAS takes it, if it does
- *   tg_lay_out        steps in which values are born   offsets such that no two values alive at once overlap, and the bytes of it all
- *                     and read last
+ *   tg_lay_out        steps in which values are born   offsets such that no two values alive at once overlap, and the bytes of it all;
+ *                     and read last                    homes of products that add to others' memory
  *   tg_resolve        memory and tiles of a run        addresses
  *
  * tg_fuse is those from values to groups, tg_emit calls the two after it. None runs anything, and a pass that fails leaves a program
@@ -316,7 +319,7 @@ static inline bool tg_has_memory(const value *v) { return v->kind == V_REAL && v
 static inline char *tg_memory_of(const program *p, int32_t number)
 {
     const value *v = &p->values[number];
-    while (v->dest >= 0) v = &p->values[v->dest];
+    if (v->dest >= 0) v = &p->values[v->home];
     return v->kind == V_INPUT || v->placed ? v->node->data : p->memory + v->offset;
 }
 

@@ -446,7 +446,7 @@ static program *empty_program(tg_tape *t)
     last->n_values = last->n_layouts = last->n_operands = last->n_steps = last->n_groups = last->n_insts = last->n_codes = 0;
     last->n_products = last->n_gathers = last->n_lates = last->n_fills = last->n_roots = last->n_asked = last->n_bound = last->n_consts = 0;
     last->tile_bytes = 0;
-    last->any_early = last->late_indices = last->joins = false;
+    last->any_early = last->any_sums = last->late_indices = last->joins = false;
     memset(last->shapes, 0, sizeof last->shapes);
     tg_code_unmap(last->executable, last->machine.n);
     last->executable = NULL;
