@@ -87,17 +87,6 @@ static bool passes_by(const program *p, const readings *r, const group *g, const
     return true;
 }
 
-/* Values know the last group that computes them again: let that be this one. */
-static void recall_clones(program *p, int32_t g)
-{
-    for (int32_t i = p->groups[g].first; i >= 0; i = p->insts[i].next) {
-        value *v = &p->values[p->insts[i].value];
-        if (p->steps[v->step].group == g) continue;
-        v->clone_group = g;
-        v->clone = i;
-    }
-}
-
 /* The group that computes v again for readers up to step `latest`; -1: none. */
 static int32_t group_after(program *p, const readings *r, int32_t v, int32_t latest)
 {
@@ -106,7 +95,7 @@ static int32_t group_after(program *p, const readings *r, int32_t v, int32_t lat
         if (number < 0) continue;
         const group *g = &p->groups[number];
         if (g->n != p->values[v].numel || g->count > LARGEST_GROUP || !passes_by(p, r, g, &p->values[v])) continue;
-        recall_clones(p, number);
+        tg_recall_clones(p, number);
         if (tg_recompute_cost(p, &p->values[v], g, BUDGET) <= BUDGET) return number;
     }
     return -1;
@@ -182,17 +171,17 @@ static tg_status compute_again(tg_tape *t, program *p, const readings *r, int32_
     return tg_store_again(t, p, v, g);
 }
 
-/* Is anything kept at all that is larger than what is stored without a thought? */
-static bool keeps_something(const program *p)
+/* May anything be kept that is larger than what is stored without a thought? */
+static bool is_large(const program *p)
 {
-    for (size_t i = 0; i < p->n_met; i++)
-        if (is_kept(p, &p->values[i])) return true;
+    for (size_t g = 0; g < p->n_groups; g++)
+        if (p->groups[g].n > SMALL_SPACE) return true;
     return false;
 }
 
 tg_status tg_compute_again(tg_tape *t, program *p)
 {
-    if (!keeps_something(p)) return TG_OK;
+    if (!is_large(p)) return TG_OK;
     int32_t  *after = tg_arena_alloc(&t->values, p->n_steps * sizeof *after, 8);
     readings  r = {0};
     bool      any = false;

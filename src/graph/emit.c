@@ -57,18 +57,6 @@ code *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, in
     return &p->codes[p->n_codes++];
 }
 
-static const place *place_of(const emitter *e, int32_t v)
-{
-    int32_t at = e->p->values[v].spot;
-    return at >= 0 && at < e->n && e->places[at].value == v ? &e->places[at] : NULL;
-}
-
-const tg_shape *tg_space_shape(const program *p, const value *v)
-{
-    bool reduce = v->op && v->op->kind == TG_REDUCE;
-    return reduce ? p->values[p->operands[v->in]].shape : v->shape;
-}
-
 source tg_source_of(const emitter *e, const place *reader, int32_t k)
 {
     const program *p = e->p;
@@ -76,15 +64,17 @@ source tg_source_of(const emitter *e, const place *reader, int32_t k)
     const value   *r = &p->values[reader->value];
     const int32_t  x = p->operands[r->in + k];
     const value   *v = &p->values[x];
-    const place   *pl = place_of(e, v->base);
-    const bool     column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
-    const int64_t  from = v->layout >= 0 ? p->layouts[v->layout].offset * (int64_t)item_of(v) : 0;
+    const inst    *i = tg_inst_in(p, &p->values[v->base], e->number);
     const pattern  pt = tg_pattern(p, v, tg_space_shape(p, r));
+    const int64_t  from = v->layout >= 0 ? p->layouts[v->layout].offset * (int64_t)item_of(v) : 0;
     source         s = {.dtype = (tg_dtype)v->dtype, .value = x, .base = v->base, .from = (uint32_t)from, .extent = AT_FULL};
-    if (pl) s.place = (int32_t)(pl - e->places);
-    const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
-    if (pl && pl->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
-    if (pl && pl->cls == C_COLUMN) return s.kind = FROM_COLUMN, s;
+    if (i) {
+        const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
+        s.place = i->spot;
+        if (i->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
+        if (i->cls == C_COLUMN) return s.kind = FROM_COLUMN, s;
+    }
+    const bool column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
     s.kind = FROM_STRIDES;
     if (from < 0 || from > UINT32_MAX) return s;
     if (pt.kind == P_SCALAR) s.kind = FROM_SCALAR;
@@ -169,7 +159,7 @@ static operand expanded(emitter *e, const source *s)
     return reg;
 }
 
-operand tg_at_hand(emitter *e, const source *s, const place *reader)
+operand tg_bring_to_hand(emitter *e, const source *s, const place *reader)
 {
     const value *r = &e->p->values[reader->value];
     const bool   column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
@@ -244,16 +234,18 @@ static bool list_instances(emitter *e)
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return false;
     }
+    bool    sorted = true;
     int32_t n = e->n;
     for (int32_t i = e->g->first; i >= 0; i = p->insts[i].next) { /* newest first */
-        const value *v = &p->values[p->insts[i].value];
-        e->places[--n] = (place){.value = p->insts[i].value, .cls = p->insts[i].cls, .all = p->insts[i].reduce_all, .expanded = -1,
-                                 .own = v->inst >= 0 && p->steps[v->step].group == e->number};
+        inst *in = &p->insts[i];
+        sorted = sorted && (n == e->n || in->value < e->places[n].value);
+        in->spot = --n;
+        e->places[n] = (place){.value = in->value, .cls = in->cls, .all = in->reduce_all, .own = !in->clone, .expanded = -1};
     }
-    bool sorted = true;
-    for (int32_t i = 1; i < e->n; i++) sorted = sorted && e->places[i - 1].value < e->places[i].value;
-    if (!sorted) qsort(e->places, (size_t)e->n, sizeof *e->places, by_value);
-    for (int32_t i = 0; i < e->n; i++) p->values[e->places[i].value].spot = i;
+    tg_recall_clones(p, e->number);
+    if (sorted) return true;
+    qsort(e->places, (size_t)e->n, sizeof *e->places, by_value);
+    for (int32_t i = 0; i < e->n; i++) tg_inst_in(p, &p->values[e->places[i].value], e->number)->spot = i;
     return true;
 }
 
@@ -392,8 +384,9 @@ enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order 
 
 static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *loops)
 {
-    emitter      e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops};
-    const size_t first_use = p->register_uses.n;
+    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops};
+    const size_t        first_use = p->register_uses.n;
+    const tg_arena_mark before = tg_arena_position(&t->values);
     e.g->code = (int32_t)p->n_codes;
     e.g->late = (int32_t)p->n_lates;
     e.g->fills = (int32_t)p->n_fills;
@@ -409,6 +402,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
     e.g->n_code = (int32_t)p->n_codes - e.g->code;
     list_ahead(&e);
     if (e.status == TG_OK) tg_place_registers(&e, first_use);
+    tg_arena_seek(&t->values, before); /* scratch: the next group's is the same memory */
     return e.status;
 }
 
@@ -467,22 +461,14 @@ tg_status tg_emit(tg_tape *t, program *p)
 
 /* ---- addresses ---------------------------------------------------------------------------------------------------- */
 
-static char *address_of(const program *p, const value *v)
-{
-    while (v->dest >= 0) v = &p->values[v->dest];
-    if (v->kind == V_INPUT || (v->kind == V_REAL && v->placed)) return v->node->data;
-    if (v->kind == V_VIEW) return NULL;
-    return p->memory + v->offset;
-}
-
 static char *resolve_operand(const program *p, const operand *o)
 {
-    return o->value < 0 ? p->tiles + o->offset : p->values[o->value].address + o->offset;
+    return o->value < 0 ? p->tiles + o->offset : tg_memory_of(p, o->value) + o->offset;
 }
 
 void tg_resolve(program *p)
 {
-    for (size_t i = 0; i < p->n_values; i++) p->values[i].address = address_of(p, &p->values[i]);
+    for (size_t i = 0; i < p->n_bound; i++) p->bound[i].address = p->values[p->bound[i].value].node->data;
     for (size_t i = 0; i < p->n_codes; i++) {
         p->codes[i].out = resolve_operand(p, &p->where[i].out);
         for (int k = 0; k < p->codes[i].n_in; k++) p->codes[i].in[k] = resolve_operand(p, &p->where[i].in[k]);

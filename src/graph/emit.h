@@ -61,9 +61,13 @@ typedef struct source {
     extent      extent; /* from memory */
 } source;
 
-const tg_shape *tg_space_shape(const program *p, const value *v); /* what the value's op goes over */
 source   tg_source_of(const emitter *e, const place *reader, int32_t k); /* the reader's operand k */
-operand  tg_at_hand(emitter *e, const source *s, const place *reader);   /* the operand, spread or gathered into a register if need be */
+operand  tg_bring_to_hand(emitter *e, const source *s, const place *reader);
+/* The operand, spread or gathered into a register if need be. */
+static inline operand tg_at_hand(emitter *e, const source *s, const place *reader)
+{
+    return s->kind == FROM_TILE ? e->places[s->place].out : tg_bring_to_hand(e, s, reader);
+}
 operand  tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how);
 operand  tg_new_register(emitter *e, uint32_t bytes);
 void     tg_use_register(emitter *e, const operand *o); /* by the instruction to be added next */

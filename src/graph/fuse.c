@@ -3,6 +3,7 @@
  * Nodes come in tape order. A step's number is its place in time; a node may join a group whose step is not before anything the node
  * reads, where reading inside the same step is possible only for what the tiles hold. So joining never makes a cycle, and a forward
  * pass and the backward pass over the same elements become one group wherever nothing in between needs the whole of something. */
+#include "../ops/ops.h"
 #include "program.h"
 
 enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2 };
@@ -24,18 +25,20 @@ static group *new_group(tg_tape *t, program *p, int64_t n)
     return &p->groups[p->n_groups++];
 }
 
-static const inst *inst_in(const program *p, const value *v, int32_t g)
+void tg_recall_clones(program *p, int32_t g)
 {
-    if (v->inst >= 0 && p->steps[v->step].group == g) return &p->insts[v->inst];
-    if (v->clone_group == g) return &p->insts[v->clone];
-    return NULL;
+    for (int32_t i = p->groups[g].first; i >= 0; i = p->insts[i].next) {
+        if (!p->insts[i].clone) continue;
+        p->values[p->insts[i].value].clone_group = g;
+        p->values[p->insts[i].value].clone = i;
+    }
 }
 
 static tg_status add_inst(tg_tape *t, program *p, int32_t g, int32_t v, inst_class cls, bool clone)
 {
     if (!TG_GROW(t, p->insts, p->cap_insts, p->n_insts + 1)) return TG_ERR_MEMORY;
     group *grp = &p->groups[g];
-    p->insts[p->n_insts] = (inst){.value = v, .next = grp->first, .cls = (uint8_t)cls};
+    p->insts[p->n_insts] = (inst){.value = v, .next = grp->first, .cls = (uint8_t)cls, .clone = clone};
     grp->first = (int32_t)p->n_insts;
     grp->count++;
     if (clone) {
@@ -49,39 +52,61 @@ static tg_status add_inst(tg_tape *t, program *p, int32_t g, int32_t v, inst_cla
     return TG_OK;
 }
 
-/* What a node would be in a group: how it runs, and what it asks of the group's columns. */
+/* An operand as its op reads it. */
+typedef struct input {
+    int32_t value, base;
+    pattern how; /* broadcast to what the op goes over */
+} input;
+
+/* What a node would be in a group: how it runs, what it reads, and what it asks of the group's columns. */
 typedef struct role {
     int64_t    n;    /* of the iteration space; for column nodes the number of rows */
     int64_t    cols; /* asked for; 0: any */
     bool       soft; /* by rows that are read, which could be gathered */
     inst_class cls;
     bool       reduce, rows, all;
+    int32_t    n_in, newest; /* newest: the last step that computes an operand; groups before it can't be joined */
+    input      in[TG_INLINE_INPUTS];
 } role;
 
-/* Can the operand be read in tiles of this group, inside the step that computes it? */
-static bool in_tile(const program *p, const group *g, const value *v, inst_class reader, const tg_shape *shape)
+static input input_of(const program *p, const value *v, int32_t k)
 {
-    const value *b = &p->values[v->base];
-    const inst  *i = inst_in(p, b, (int32_t)(g - p->groups));
-    if (!i || i->cls == C_LATE) return false;
-    pattern pt = tg_pattern(p, v, shape);
-    if (v->layout >= 0 && p->layouts[v->layout].offset) return false;
-    if (i->cls == C_FULL) return reader != C_COLUMN && pt.kind == P_FULL && b->numel == g->n;
-    if (g->cols > LONGEST_ROW) return false;
-    if (reader == C_COLUMN) return pt.kind == P_FULL;
-    return pt.kind == P_COLUMN && pt.cols == g->cols && b->numel * g->cols == g->n;
+    const int32_t x = p->operands[v->in + k];
+    return (input){.value = x, .base = p->values[x].base, .how = tg_pattern(p, &p->values[x], tg_space_shape(p, v))};
 }
 
 /* The step after which b is there: the one that computes it, or none when that runs before all others. */
 static int32_t known_after(const program *p, const value *b) { return b->step >= 0 && p->steps[b->step].early ? -1 : b->step; }
 
-/* May the node run in this group? Sets how, and whether it reads something from the group's tiles. */
-static bool can_join(const program *p, const group *g, const value *v, const role *r, const tg_shape *shape, inst_class *cls,
-                     bool *shares)
+static void list_inputs(const program *p, const value *v, role *r)
+{
+    r->n_in = v->n_in;
+    r->newest = -1;
+    for (int32_t k = 0; k < v->n_in; k++) {
+        r->in[k] = input_of(p, v, k);
+        const int32_t after = known_after(p, &p->values[r->in[k].base]);
+        if (r->newest < after) r->newest = after;
+    }
+}
+
+/* Can the operand be read in tiles of this group, inside the step that computes it? */
+static bool in_tile(const program *p, const group *g, const input *in, inst_class reader)
+{
+    const value *v = &p->values[in->value], *b = &p->values[in->base];
+    const inst  *i = tg_inst_in(p, b, (int32_t)(g - p->groups));
+    if (!i || i->cls == C_LATE || (v->layout >= 0 && p->layouts[v->layout].offset)) return false;
+    if (i->cls == C_FULL) return reader != C_COLUMN && in->how.kind == P_FULL && b->numel == g->n;
+    if (g->cols > LONGEST_ROW) return false;
+    if (reader == C_COLUMN) return in->how.kind == P_FULL;
+    return in->how.kind == P_COLUMN && in->how.cols == g->cols && b->numel * g->cols == g->n;
+}
+
+/* May the node run in this group, which is not before what it reads? Sets how, and whether it reads something that the group has at
+ * hand. */
+static bool can_join(const program *p, const group *g, const value *v, const role *r, inst_class *cls, bool *shares)
 {
     *cls = r->cls;
     *shares = false;
-    if (g->count >= LARGEST_GROUP && g->n > SMALL_SPACE) return false;
     if (r->n == g->n) {
         if (r->cols && g->cols && r->cols != g->cols && !r->soft && !g->soft) return false;
     } else {
@@ -89,15 +114,13 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
         if (g->cols > LONGEST_ROW) return false; /* a row comes in pieces: what adds in place would do so once a piece */
         *cls = C_COLUMN;
     }
-    for (int32_t k = 0; k < v->n_in; k++) {
-        const value *x = &p->values[p->operands[v->in + k]], *b = &p->values[x->base];
-        if (*cls == C_COLUMN) {
-            pattern pt = tg_pattern(p, x, shape);
-            if (pt.kind != P_FULL && pt.kind != P_SCALAR) return false;
-        }
-        if (known_after(p, b) > g->step) return false;
+    if (g->count >= LARGEST_GROUP && g->n > SMALL_SPACE) return false;
+    for (int32_t k = 0; k < r->n_in; k++) {
+        const input *in = &r->in[k];
+        const value *b = &p->values[in->base];
+        if (*cls == C_COLUMN && in->how.kind != P_FULL && in->how.kind != P_SCALAR) return false;
         if (b->step == g->step) {
-            if (!in_tile(p, g, x, *cls, shape)) return false;
+            if (!in_tile(p, g, in, *cls)) return false;
             *shares = true;
         }
         if (b->read_in == (int32_t)(g - p->groups)) *shares = true;
@@ -129,11 +152,12 @@ int tg_recompute_cost(const program *p, const value *v, const group *g, int budg
     int cost;
     if (!v->op || v->op->kind != TG_POINTWISE || v->numel != g->n || !(cost = price_of(v->op))) return budget + 1;
     for (int32_t k = 0; k < v->n_in && cost <= budget; k++) {
-        const value *x = &p->values[p->operands[v->in + k]], *b = &p->values[x->base];
-        pattern      pt = tg_pattern(p, x, v->shape);
+        const input   in = input_of(p, v, k);
+        const value  *b = &p->values[in.base];
+        const pattern pt = in.how;
         if ((pt.kind == P_ROW || pt.kind == P_COLUMN) && g->cols && pt.cols != g->cols) return budget + 1;
         if (pt.kind == P_OTHER || (pt.kind == P_ROW && !b->stored)) return budget + 1;
-        if (b->stored || in_tile(p, g, x, C_FULL, v->shape)) continue;
+        if (b->stored || in_tile(p, g, &in, C_FULL)) continue;
         if (pt.kind != P_FULL) return budget + 1;
         cost += tg_recompute_cost(p, b, g, budget - cost);
     }
@@ -145,16 +169,14 @@ static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g);
 /* What a value computed again in group g reads: from memory, from the tiles, or computed again itself. */
 static tg_status clone_operands(tg_tape *t, program *p, int32_t v, int32_t g)
 {
-    const int32_t in = p->values[v].in, n_in = p->values[v].n_in;
-    for (int32_t k = 0; k < n_in; k++) {
-        const value *x = &p->values[p->operands[in + k]];
-        pattern      pt = tg_pattern(p, x, p->values[v].shape);
-        if ((pt.kind == P_ROW || pt.kind == P_COLUMN) && !p->groups[g].cols) {
-            p->groups[g].cols = pt.cols;
-            p->groups[g].soft = pt.kind == P_ROW;
+    for (int32_t k = 0; k < p->values[v].n_in; k++) {
+        const input in = input_of(p, &p->values[v], k);
+        if ((in.how.kind == P_ROW || in.how.kind == P_COLUMN) && !p->groups[g].cols) {
+            p->groups[g].cols = in.how.cols;
+            p->groups[g].soft = in.how.kind == P_ROW;
         }
-        if (p->values[x->base].stored || in_tile(p, &p->groups[g], x, C_FULL, p->values[v].shape)) continue;
-        tg_status s = clone_into(t, p, x->base, g);
+        if (p->values[in.base].stored || in_tile(p, &p->groups[g], &in, C_FULL)) continue;
+        tg_status s = clone_into(t, p, in.base, g);
         if (s != TG_OK) return s;
     }
     return TG_OK;
@@ -182,42 +204,34 @@ tg_status tg_store_again(tg_tape *t, program *p, int32_t v, int32_t g)
     return s == TG_OK ? add_inst(t, p, g, again, C_FULL, false) : s;
 }
 
-/* Makes sure that operand x of a node in group g is at hand: in the tiles, in memory, or computed again. */
-static tg_status supply(tg_tape *t, program *p, int32_t x, int32_t g, inst_class cls, const tg_shape *shape)
+/* Makes sure that an operand of a node in group g is at hand: in the tiles, in memory, or computed again. */
+static tg_status supply(tg_tape *t, program *p, const input *in, int32_t g, inst_class cls)
 {
-    value *v = &p->values[x], *b = &p->values[v->base];
-    if (b->step == p->groups[g].step || in_tile(p, &p->groups[g], v, cls, shape)) return TG_OK;
+    value *b = &p->values[in->base];
+    if (b->step == p->groups[g].step || in_tile(p, &p->groups[g], in, cls)) return TG_OK;
     if (b->stored) {
         b->read_in = g;
         return TG_OK;
     }
-    if (cls == C_FULL && b->numel > SMALL_SPACE && tg_pattern(p, v, shape).kind == P_FULL &&
+    if (cls == C_FULL && b->numel > SMALL_SPACE && in->how.kind == P_FULL &&
         tg_recompute_cost(p, b, &p->groups[g], RECOMPUTE_MOST) <= RECOMPUTE_MOST)
-        return clone_into(t, p, v->base, g);
+        return clone_into(t, p, in->base, g);
     b->stored = true;
     return TG_OK;
 }
 
 /* ---- placing nodes ------------------------------------------------------------------------------------------------ */
 
-static const tg_shape *space_of(const program *p, const value *v)
-{
-    bool reduce = v->op && v->op->kind == TG_REDUCE;
-    return reduce ? p->values[p->operands[v->in]].shape : v->shape;
-}
-
 static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role *r, inst_class cls)
 {
-    value     *v = &p->values[at];
-    const tg_shape *shape = space_of(p, v);
     if (r->cols && (!p->groups[g].cols || (p->groups[g].soft && !r->soft))) {
         p->groups[g].cols = r->cols;
         p->groups[g].soft = r->soft;
     }
     if (cls == C_COLUMN) p->groups[g].soft = false;
     inst_class out = r->reduce ? (r->rows || r->all ? C_LATE : C_COLUMN) : cls;
-    for (int32_t k = 0; k < v->n_in; k++) {
-        tg_status s = supply(t, p, p->operands[v->in + k], g, cls, shape);
+    for (int32_t k = 0; k < r->n_in; k++) {
+        tg_status s = supply(t, p, &r->in[k], g, cls);
         if (s != TG_OK) return s;
     }
     tg_status s = add_inst(t, p, g, at, out, false);
@@ -227,53 +241,34 @@ static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role 
     return TG_OK;
 }
 
-/* The step that computes the last of v's operands: groups before it, and all before those, can't be joined. */
-static int32_t newest_operand(const program *p, const value *v)
+/* The latest group that the node may join and shares something with, else the latest that it may join; -1: none. Sets how. */
+static int32_t find_group(const program *p, const value *v, const role *r, inst_class *as)
 {
-    int32_t newest = -1;
-    for (int32_t k = 0; k < v->n_in; k++) {
-        const int32_t at = known_after(p, &p->values[p->values[p->operands[v->in + k]].base]);
-        newest = at > newest ? at : newest;
+    const size_t oldest = p->n_groups > LOOK_BACK ? p->n_groups - LOOK_BACK : 0;
+    int32_t      found = -1;
+    inst_class   cls;
+    bool         shares;
+    if (r->n == 1 && !r->reduce && p->groups[0].n == 1 && p->groups[0].step >= r->newest && can_join(p, &p->groups[0], v, r, as, &shares))
+        return 0;
+    for (size_t g = p->n_groups; g-- > oldest && p->groups[g].step >= r->newest;) {
+        if (!can_join(p, &p->groups[g], v, r, &cls, &shares) || (!shares && found >= 0)) continue;
+        found = (int32_t)g;
+        *as = cls;
+        if (shares) break;
     }
-    return newest;
+    return found;
 }
 
 static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
 {
-    value          *v = &p->values[at];
-    const tg_shape *shape = space_of(p, v);
-    inst_class      cls;
-    bool            shares;
-    int32_t         chosen = -1;
-    inst_class      as = r->cls;
-    size_t          oldest = p->n_groups > LOOK_BACK ? p->n_groups - LOOK_BACK : 0;
-    if (r->n == 1 && !r->reduce && p->n_groups && p->groups[0].n == 1 && can_join(p, &p->groups[0], v, r, shape, &cls, &shares)) {
-        chosen = 0;
-        as = cls;
-    }
-    int32_t    feasible = -1; /* the latest it may join, though it shares nothing with it */
-    inst_class feasible_as = r->cls;
-    const int32_t newest = newest_operand(p, v);
-    for (size_t g = p->n_groups; chosen < 0 && g-- > oldest && p->groups[g].step >= newest;) {
-        if (!can_join(p, &p->groups[g], v, r, shape, &cls, &shares)) continue;
-        if (shares) {
-            chosen = (int32_t)g;
-            as = cls;
-        } else if (feasible < 0) {
-            feasible = (int32_t)g;
-            feasible_as = cls;
-        }
-    }
-    if (chosen < 0 && feasible >= 0) {
-        chosen = feasible;
-        as = feasible_as;
-    }
-    if (chosen < 0) {
+    inst_class as = r->cls;
+    int32_t    g = find_group(p, &p->values[at], r, &as);
+    if (g < 0) {
         if (!new_group(t, p, r->n)) return TG_ERR_MEMORY;
-        chosen = (int32_t)p->n_groups - 1;
+        g = (int32_t)p->n_groups - 1;
         as = r->cls;
     }
-    return join(t, p, at, chosen, r, as);
+    return join(t, p, at, g, r, as);
 }
 
 /* A node of its own: everything it reads has to be in memory. */
@@ -295,42 +290,42 @@ static tg_status alone(tg_tape *t, program *p, int32_t at)
     return s;
 }
 
-static role pointwise_role(const program *p, const value *v)
+static void pointwise_role(const program *p, const value *v, role *r)
 {
-    role r = {.n = v->numel, .cls = C_FULL};
-    for (int32_t k = 0; k < v->n_in; k++) {
-        pattern pt = tg_pattern(p, &p->values[p->operands[v->in + k]], v->shape);
-        if (pt.kind != P_ROW && pt.kind != P_COLUMN) continue;
-        bool soft = pt.kind == P_ROW;
-        if (!r.cols || (r.soft && !soft)) { /* another operand with other columns is gathered */
-            r.cols = pt.cols;
-            r.soft = soft;
+    r->n = v->numel;
+    list_inputs(p, v, r);
+    for (int32_t k = 0; k < r->n_in; k++) {
+        const pattern how = r->in[k].how;
+        const bool    soft = how.kind == P_ROW;
+        if (how.kind != P_ROW && how.kind != P_COLUMN) continue;
+        if (!r->cols || (r->soft && !soft)) { /* another operand with other columns is gathered */
+            r->cols = how.cols;
+            r->soft = soft;
         }
     }
-    return r;
 }
 
 /* Which of rows, columns, everything is reduced; n = 0: neither, a kernel has to do it. */
-static role reduce_role(const program *p, const value *v)
+static void reduce_role(const program *p, const value *v, role *r)
 {
     const value          *x = &p->values[p->operands[v->in]];
     const tg_reduce_attr *a = v->attr;
     const tg_shape       *s = x->shape;
-    role                  r = {.cls = C_FULL, .reduce = true};
     int64_t               lead = 1, trail = 1;
     int                   k = 0, end = s->rank;
-    if (!x->numel || !tg_dtype_is_float((tg_dtype)x->dtype) || tg_pattern(p, x, s).kind == P_OTHER) return r;
+    r->reduce = true;
+    list_inputs(p, v, r);
+    if (!x->numel || !tg_dtype_is_float((tg_dtype)x->dtype) || r->in[0].how.kind == P_OTHER) return;
     while (k < end && (s->dim[k] == 1 || (a->axes >> k & 1))) lead *= s->dim[k++];
     while (end > k && (s->dim[end - 1] == 1 || (a->axes >> (end - 1) & 1))) trail *= s->dim[--end];
     for (int i = k; i < end; i++)
-        if (s->dim[i] != 1 && (a->axes >> i & 1)) return r;
-    if (k == end) r.all = true;
-    else if (lead == 1) r.cols = trail;
-    else if (trail == 1) r.rows = true, r.cols = x->numel / lead;
-    else return r;
-    if (!r.all && (r.cols == 1 || r.cols == x->numel)) return r;
-    r.n = x->numel;
-    return r;
+        if (s->dim[i] != 1 && (a->axes >> i & 1)) return;
+    if (k == end) r->all = true;
+    else if (lead == 1) r->cols = trail;
+    else if (trail == 1) r->rows = true, r->cols = x->numel / lead;
+    else return;
+    if (!r->all && (r->cols == 1 || r->cols == x->numel)) return;
+    r->n = x->numel;
 }
 
 /* ---- products that add to what is there --------------------------------------------------------------------------- */
@@ -345,7 +340,7 @@ static bool is_product(const value *v)
 static bool accumulate(program *p, int32_t at)
 {
     value *v = &p->values[at];
-    if (!v->op || strcmp(v->op->name, "add") || v->n_in != 2) return false;
+    if (v->op != &tg_op_add) return false;
     for (int k = 0; k < 2; k++) {
         value *m = &p->values[p->operands[v->in + k]], *x = &p->values[p->operands[v->in + 1 - k]];
         if (!is_product(m) || m->adds || !tg_shape_equal(m->shape, v->shape) || !tg_shape_equal(x->shape, v->shape)) continue;
@@ -360,7 +355,7 @@ static bool accumulate(program *p, int32_t at)
             v->born = x->born;
         }
         v->step = m->step;
-        v->stored = v->sum = true;
+        v->stored = v->sum = p->any_sums = true;
         return true;
     }
     return false;
@@ -370,17 +365,20 @@ static bool accumulate(program *p, int32_t at)
 
 static tg_status place_value(tg_tape *t, program *p, int32_t at)
 {
-    value      *v = &p->values[at];
-    role        r;
+    value *v = &p->values[at];
+    role   r;
+    r.n = r.cols = 0;
+    r.soft = r.reduce = r.rows = r.all = false;
+    r.cls = C_FULL;
     if (v->kind != V_REAL) return TG_OK;
     if (!v->op || v->op->kind == TG_POINTWISE) {
         if (!v->numel) return alone(t, p, at);
         if (accumulate(p, at)) return TG_OK;
-        r = pointwise_role(p, v);
+        pointwise_role(p, v, &r);
         return place(t, p, at, &r);
     }
     if (v->op->kind == TG_REDUCE) {
-        r = reduce_role(p, v);
+        reduce_role(p, v, &r);
         if (r.n) return place(t, p, at, &r);
     }
     return alone(t, p, at);
@@ -402,8 +400,7 @@ tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
     tg_status s = tg_make_values(t, plan, p);
     if (s == TG_OK) tg_check_places(p);
     if (s == TG_OK) s = tg_mark_roots(t, plan, p);
-    tg_forget_marks(p);
-    if (s == TG_OK) s = tg_list_bound(t, p);
+    tg_forget_marks(plan, p);
     if (s == TG_OK) s = tg_make_groups(t, p);
     return s;
 }

@@ -130,7 +130,9 @@ struct tg_tape {
     size_t    n_pieces, cap_pieces;
     tg_node **order; /* of the plan under way */
     size_t    cap_order;
-    tg_node **stack;
+    uint64_t *needed; /* a bit for each slot, all 0 between plans */
+    size_t    cap_needed;
+    tg_node **stack;  /* of the gradients to be merged */
     size_t    cap_stack;
     struct tile_register *registers; /* of the group under way */
     size_t    cap_registers;
@@ -181,6 +183,13 @@ static inline bool tg_is_live(const tg_tensor *t) { return tg_is_live_on(tg_node
 tg_node *tg_check(const tg_tensor *t, const char *function);
 
 static inline tg_node *const *tg_inputs(const tg_node *n) { return n->n_in <= TG_INLINE_INPUTS ? n->u.in : n->u.more; }
+/* In long recordings a walk that looks at nodes' inputs waits for memory: it asks for those of the node AHEAD of it meanwhile. */
+enum { TG_AHEAD = 16 };
+static inline void tg_fetch_inputs(const tg_node *n)
+{
+    __builtin_prefetch(n->u.in[0]); /* an address is as good as any: of nodes with none or many inputs it means nothing */
+    __builtin_prefetch(n->u.in[1]);
+}
 static inline const void *tg_attr(const tg_node *n)
 {
     return n->attr_size == 0 ? NULL : n->attr_size <= sizeof n->attr ? (const void *)&n->attr : n->attr.more;

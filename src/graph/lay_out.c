@@ -72,72 +72,112 @@ static size_t item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype)
 static size_t bytes_of(const value *v) { return (size_t)v->numel * item_of(v); }
 static int32_t death_of(const value *v) { return v->last < v->step ? v->step : v->last; }
 
+/* ---- lives -------------------------------------------------------------------------------------------------------- */
+
+/* Lists of values by the step in which they are born, and in which they die. */
+typedef struct lives {
+    int32_t *born, *dies, *next_born, *next_dies;
+    uint8_t *spot; /* by value: where it stands in the list of those that die in a group, from 1 on; UNREAD; 0: it does not */
+} lives;
+
+enum { UNREAD = UINT8_MAX };
+
+static bool list_lives(tg_tape *t, const program *p, lives *l)
+{
+    const size_t n = p->n_values, steps = p->n_steps;
+    if (!(l->born = tg_arena_alloc(&t->values, (2 * steps + 2 * n + 1) * sizeof *l->born, 8))) return false;
+    if (!(l->spot = tg_arena_alloc(&t->values, n + 1, 8))) return false;
+    memset(l->spot, 0, n);
+    l->dies = l->born + steps;
+    l->next_born = l->dies + steps;
+    l->next_dies = l->next_born + n;
+    for (size_t s = 0; s < steps; s++) l->born[s] = l->dies[s] = -1;
+    for (size_t i = 0; i < n; i++) {
+        const value *v = &p->values[i];
+        if (!tg_has_memory(v)) continue;
+        l->next_born[i] = l->born[v->born];
+        l->born[v->born] = (int32_t)i;
+        if (v->root) continue;
+        l->next_dies[i] = l->dies[death_of(v)];
+        l->dies[death_of(v)] = (int32_t)i;
+    }
+    return true;
+}
+
 /* ---- results in the place of operands ----------------------------------------------------------------------------- */
 
 enum { MOST_DYING = 16 };
 
 /* The values that die in a group, whose memory its results may take over: those read tile by tile, each element where it lies. */
-typedef struct dying {
-    int n;
-    struct {
-        int32_t value, last; /* the last instruction that reads it */
-        bool    aligned;
-    } list[MOST_DYING];
-} dying;
+typedef struct dying_value {
+    int64_t numel;
+    size_t  item;
+    int32_t value, last; /* the last instruction that reads it */
+    bool    aligned, taken;
+} dying_value;
 
-static bool dies_in(const value *v, int32_t now)
-{
-    return tg_has_memory(v) && !v->root && !v->handed && v->born < now && death_of(v) == now;
-}
+typedef struct dying {
+    int         n;
+    dying_value list[MOST_DYING];
+} dying;
 
 static bool is_aligned(const operand *o) { return o->offset == 0 && o->extent == AT_FULL; }
 
-static void note_reading(dying *d, int32_t x, int32_t at, bool aligned)
+static void note_reading(const program *p, const lives *l, dying *d, int32_t x, int32_t at, bool aligned)
 {
-    int i = 0;
-    while (i < d->n && d->list[i].value != x) i++;
-    if (i == MOST_DYING) return;
-    if (i == d->n) {
-        d->list[d->n++].aligned = true;
-        d->list[i].value = x;
+    uint8_t *spot = &l->spot[x];
+    if (*spot == UNREAD) {
+        if (d->n == MOST_DYING) return;
+        const value *v = &p->values[x];
+        d->list[d->n++] = (dying_value){.value = x, .numel = v->numel, .item = item_of(v), .aligned = true};
+        *spot = (uint8_t)d->n;
     }
-    d->list[i].last = at;
-    d->list[i].aligned = d->list[i].aligned && aligned;
+    dying_value *of = &d->list[*spot - 1];
+    of->last = at;
+    of->aligned = of->aligned && aligned;
 }
 
-static void find_dying(const program *p, const group *g, dying *d)
+/* What dies in the group's step, but for what is born in it as well: of it, those that the group reads. */
+static void find_dying(const program *p, const lives *l, const group *g, dying *d)
 {
-    for (int32_t i = g->code; i < g->code + g->n_code; i++) {
+    const int32_t first = l->dies[g->step];
+    d->n = 0;
+    for (int32_t i = first; i >= 0; i = l->next_dies[i])
+        if (p->values[i].born < g->step) l->spot[i] = UNREAD;
+    for (int32_t i = g->code; i < g->code + g->n_code; i++)
         for (int k = 0; k < p->codes[i].n_in; k++) {
             const operand *o = &p->where[i].in[k];
-            if (o->value < 0 || !dies_in(&p->values[o->value], g->step)) continue;
-            note_reading(d, o->value, i, is_aligned(o));
+            if (o->value >= 0 && l->spot[o->value]) note_reading(p, l, d, o->value, i, is_aligned(o));
         }
+    for (int32_t i = 0; i < g->n_fills; i++) {
+        const uint8_t spot = l->spot[p->fills[g->fills + i].value];
+        if (spot && spot != UNREAD) d->list[spot - 1].aligned = false;
     }
-    for (int32_t i = 0; i < g->n_fills; i++)
-        for (int k = 0; k < d->n; k++)
-            if (d->list[k].value == p->fills[g->fills + i].value) d->list[k].aligned = false;
+    for (int32_t i = first; i >= 0; i = l->next_dies[i]) l->spot[i] = 0;
 }
 
 /* Of the dying values with as many bytes that no instruction behind this one reads, the one that is read last. */
 static int32_t take_over(const program *p, dying *d, int32_t at, const value *v)
 {
-    int best = -1;
-    for (int k = 0; k < d->n; k++) {
-        const value *x = &p->values[d->list[k].value];
-        if (x->handed || !d->list[k].aligned || d->list[k].last > at || item_of(x) != item_of(v) || x->numel != v->numel) continue;
-        if (p->codes[at].kind != K_LOOP && d->list[k].last == at) continue; /* loops may write where they read, memcpy may not */
-        if (best < 0 || d->list[k].last > d->list[best].last) best = k;
+    const size_t item = item_of(v);
+    dying_value *best = NULL;
+    for (dying_value *x = d->list; x < d->list + d->n; x++) {
+        if (x->taken || !x->aligned || x->last > at || x->item != item || x->numel != v->numel) continue;
+        if (p->codes[at].kind != K_LOOP && x->last == at) continue; /* loops may write where they read, memcpy may not */
+        if (!best || x->last > best->last) best = x;
     }
-    return best < 0 ? -1 : d->list[best].value;
+    if (!best) return -1;
+    best->taken = true;
+    return best->value;
 }
 
 /* Tiles are cut from the iteration space, and whoever works on one touches only its elements: a result that is written where the last
  * instruction to read an operand has been, or behind it, may lie where the operand does. */
-static void share_memory(program *p, const group *g)
+static void share_memory(program *p, const lives *l, const group *g)
 {
-    dying d = {0};
-    find_dying(p, g, &d);
+    dying d;
+    if (l->born[g->step] < 0 || l->dies[g->step] < 0) return;
+    find_dying(p, l, g, &d);
     for (int32_t i = g->code; d.n && i < g->code + g->n_code; i++) {
         const operand *o = &p->where[i].out;
         if (o->value < 0) continue;
@@ -148,32 +188,7 @@ static void share_memory(program *p, const group *g)
     }
 }
 
-/* ---- lives -------------------------------------------------------------------------------------------------------- */
-
-/* Lists of values by the step in which they are born, and in which they die. */
-typedef struct lives {
-    int32_t *born, *dies, *next_born, *next_dies;
-} lives;
-
-static bool list_lives(tg_tape *t, const program *p, lives *l)
-{
-    const size_t n = p->n_values, steps = p->n_steps;
-    if (!(l->born = tg_arena_alloc(&t->values, (2 * steps + 2 * n + 1) * sizeof *l->born, 8))) return false;
-    l->dies = l->born + steps;
-    l->next_born = l->dies + steps;
-    l->next_dies = l->next_born + n;
-    for (size_t s = 0; s < steps; s++) l->born[s] = l->dies[s] = -1;
-    for (size_t i = 0; i < n; i++) {
-        const value *v = &p->values[i];
-        if (!tg_has_memory(v)) continue;
-        l->next_born[i] = l->born[v->born];
-        l->born[v->born] = (int32_t)i;
-        if (v->root || v->handed) continue;
-        l->next_dies[i] = l->dies[death_of(v)];
-        l->dies[death_of(v)] = (int32_t)i;
-    }
-    return true;
-}
+/* ---- memory for each step ---------------------------------------------------------------------------------------- */
 
 size_t tg_place_partials(program *p, group *g)
 {
@@ -209,7 +224,18 @@ static void place_step(program *p, const lives *l, size_t s, memory *m)
         v->offset = v->over >= 0 ? p->values[v->over].offset : take_memory(m, bytes_of(v));
     }
     place_step_partials(p, &p->steps[s], m);
-    for (int32_t i = l->dies[s]; i >= 0; i = l->next_dies[i]) give_memory(m, p->values[i].offset, bytes_of(&p->values[i]));
+    for (int32_t i = l->dies[s]; i >= 0; i = l->next_dies[i])
+        if (!p->values[i].handed) give_memory(m, p->values[i].offset, bytes_of(&p->values[i]));
+}
+
+/* Sums of sums: dest is always a later value. */
+static void find_homes(program *p)
+{
+    for (size_t i = p->n_values; i-- > 0;) {
+        value       *v = &p->values[i];
+        const value *to = v->dest >= 0 ? &p->values[v->dest] : NULL;
+        if (to) v->home = to->dest >= 0 ? to->home : v->dest;
+    }
 }
 
 tg_status tg_lay_out(tg_tape *t, program *p)
@@ -217,14 +243,15 @@ tg_status tg_lay_out(tg_tape *t, program *p)
     /* at most as many free pieces as there are values, and the one behind a step's partial results */
     memory m = {.free = tg_arena_alloc(&t->values, (p->n_values + 2) * sizeof *m.free, 8)};
     lives  l;
-    for (size_t g = 0; g < p->n_groups; g++) share_memory(p, &p->groups[g]);
     if (!m.free || !list_lives(t, p, &l)) return tg_out_of_memory(t, "tapegrad");
+    for (size_t g = 0; g < p->n_groups; g++) share_memory(p, &l, &p->groups[g]);
     for (size_t i = 0; i < p->n_consts; i++) {
         p->values[p->consts[i]].offset = m.used;
         m.used += 8;
     }
     m.used = round_up(m.used);
     for (size_t s = 0; s < p->n_steps; s++) place_step(p, &l, s, &m);
+    if (p->any_sums) find_homes(p);
     p->bytes = m.used;
     return TG_OK;
 }

@@ -93,8 +93,9 @@ static bool match_node(matcher *m, tg_node *n)
     for (uint32_t i = 0; i < n->n_in; i++)
         if (p->operands[v->in + (int32_t)i] != (int32_t)tg_inputs(n)[i]->mark - 1) return false;
     if ((v->placed || v->copied) != !!(n->flags & TG_N_PLACED)) return false;
+    if (!v->placed && !v->copied) return true;
     int32_t alias = -1;
-    for (uint32_t i = 0; (n->flags & TG_N_PLACED) && i < n->n_in; i++)
+    for (uint32_t i = 0; i < n->n_in; i++)
         if (tg_inputs(n)[i]->data == n->data && (tg_inputs(n)[i]->flags & TG_N_VALUE)) alias = (int32_t)tg_inputs(n)[i]->mark - 1;
     return v->alias == alias && !v->copied;
 }

@@ -1,8 +1,6 @@
 /* plan.c - from the roots that are asked for to the nodes that have to be computed, in order; the stage between recording and running. */
 #include "graph.h"
 
-#include <stdlib.h>
-
 /* Was this leaf left alone (by tg_step, tg_copy_from, tg_release) since node `reader` was recorded? */
 static bool leaf_valid(const tg_node *leaf, uint32_t reader)
 {
@@ -31,70 +29,91 @@ static tg_status check_value(const tg_node *n, const tg_node *reader)
                       name ? "parameter '" : "a kept tensor", name ? name : "", name ? "'" : "");
 }
 
-static int by_id(const void *a, const void *b)
+/* ---- the walk ------------------------------------------------------------------------------------------------------ */
+
+/* Nodes that are needed and not in order yet: a bit for each slot. A node reads what has smaller numbers, so a walk from the highest bit
+ * down meets each node after everybody who reads it, and once; 64 slots that nobody needs cost it one look. */
+typedef struct walk {
+    tg_tape *t;
+    size_t   found; /* nodes in t->order, latest first */
+    size_t   waiting;
+} walk;
+
+static void need(walk *w, const tg_node *n)
 {
-    const tg_node *x = *(tg_node *const *)a, *y = *(tg_node *const *)b;
-    return (x->id > y->id) - (x->id < y->id);
+    uint64_t      *word = &w->t->needed[n->id / 64];
+    const uint64_t bit = UINT64_C(1) << n->id % 64;
+    w->waiting += !(*word & bit);
+    *word |= bit;
 }
 
-/* Puts the marked nodes into tape order: by sorting them, or, when they are dense, by walking over the slots. */
-static void sort_order(tg_tape *t, size_t n, uint32_t lo, uint32_t hi)
+/* Puts n into the order, and what it reads among the needed. */
+static tg_status visit(walk *w, tg_node *n)
 {
-    if (n * 8 < (size_t)(hi - lo)) {
-        qsort(t->order, n, sizeof *t->order, by_id);
-        return;
-    }
-    size_t k = 0;
-    for (uint32_t id = lo; k < n && id <= hi; id++) {
-        tg_node *node = tg_slot(t, id);
-        if (node->mark) t->order[k++] = node;
-    }
-}
-
-static bool push(tg_tape *t, tg_node *n, size_t *depth, size_t *found)
-{
-    if (!TG_GROW(t, t->order, t->cap_order, *found + 1)) return false;
-    if (!TG_GROW(t, t->stack, t->cap_stack, *depth + 1)) return false;
-    n->mark = 1;
-    t->order[(*found)++] = n;
-    t->stack[(*depth)++] = n;
-    return true;
-}
-
-static tg_status visit(tg_tape *t, tg_node *n, size_t *depth, size_t *found)
-{
+    tg_tape        *t = w->t;
     tg_node *const *in = tg_inputs(n);
+    if (!TG_GROW(t, t->order, t->cap_order, w->found + 1)) return TG_ERR_MEMORY;
+    t->order[w->found++] = n;
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (in[i]->flags & TG_N_VALUE) {
             tg_status s = check_value(in[i], n);
             if (s != TG_OK) return s;
         } else if (tg_is_leaf(in[i])) {
             return tg_fail_on(t, TG_ERR_STALE, n->op->name, "reads a tensor that was released");
-        } else if (!in[i]->mark && !push(t, in[i], depth, found)) {
-            return TG_ERR_MEMORY;
+        } else {
+            need(w, in[i]);
         }
     }
     return TG_OK;
 }
 
+/* Visits what is needed from the highest word down. After an error it only forgets what was needed. */
+static tg_status walk_down(walk *w, size_t word, tg_status s)
+{
+    for (uint64_t *bits = &w->t->needed[word]; w->waiting; bits--)
+        while (*bits) {
+            const int      highest = 63 - __builtin_clzll(*bits);
+            const uint32_t id = (uint32_t)((bits - w->t->needed) * 64 + highest);
+            *bits ^= UINT64_C(1) << highest;
+            w->waiting--;
+            if (id >= TG_AHEAD) tg_fetch_inputs(tg_slot(w->t, id - TG_AHEAD));
+            if (s == TG_OK) s = visit(w, tg_slot(w->t, id));
+        }
+    return s;
+}
+
+static bool make_room(tg_tape *t, size_t words)
+{
+    const size_t had = t->cap_needed;
+    if (!TG_GROW(t, t->needed, t->cap_needed, words)) return false;
+    memset(t->needed + had, 0, (t->cap_needed - had) * sizeof *t->needed);
+    return true;
+}
+
+static void reverse(tg_node **order, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        tg_node *early = order[n - 1 - i];
+        order[n - 1 - i] = order[i];
+        order[i] = early;
+    }
+}
+
 tg_status tg_plan_make(tg_tape *t, tg_node *const *roots, size_t n, tg_plan *plan)
 {
-    size_t    depth = 0, found = 0;
-    uint32_t  lo = UINT32_MAX, hi = 0;
-    tg_status s = TG_OK;
+    walk      w = {.t = t};
+    uint32_t  highest = 0;
+    tg_status s = make_room(t, t->count / 64 + 1) ? TG_OK : TG_ERR_MEMORY;
     for (size_t i = 0; i < n && s == TG_OK; i++) {
-        if (roots[i]->flags & TG_N_VALUE) s = check_value(roots[i], roots[i]);
-        else if (!roots[i]->mark && !push(t, roots[i], &depth, &found)) s = TG_ERR_MEMORY;
-    }
-    while (depth && s == TG_OK) s = visit(t, t->stack[--depth], &depth, &found);
-    if (s == TG_OK) {
-        for (size_t i = 0; i < found; i++) {
-            lo = t->order[i]->id < lo ? t->order[i]->id : lo;
-            hi = t->order[i]->id > hi ? t->order[i]->id : hi;
+        if (roots[i]->flags & TG_N_VALUE) {
+            s = check_value(roots[i], roots[i]);
+            continue;
         }
-        if (found) sort_order(t, found, lo, hi);
+        need(&w, roots[i]);
+        if (highest < roots[i]->id) highest = roots[i]->id;
     }
-    for (size_t i = 0; i < found; i++) t->order[i]->mark = 0;
-    *plan = (tg_plan){.order = t->order, .n = found, .roots = roots, .n_roots = n};
+    if (w.waiting) s = walk_down(&w, highest / 64, s);
+    reverse(t->order, w.found);
+    *plan = (tg_plan){.order = t->order, .n = w.found, .roots = roots, .n_roots = n};
     return s;
 }

@@ -74,14 +74,14 @@ tg_status tg_plan_product(tg_tape *t, program *p, step *st)
     return TG_OK;
 }
 
-static const char *first_a(const program *p, const product *d) { return p->values[d->a].address + d->from_a; }
-static const char *first_b(const program *p, const product *d) { return p->values[d->b].address + d->from_b; }
+static const char *first_a(const program *p, const product *d) { return tg_memory_of(p, d->a) + d->from_a; }
+static const char *first_b(const program *p, const product *d) { return tg_memory_of(p, d->b) + d->from_b; }
 
 void tg_place_products(program *p)
 {
     for (size_t i = 0; i < p->n_products; i++) {
         product *d = &p->products[i];
-        if (d->own.run) tg_own_product_place(&d->own, first_a(p, d), first_b(p, d), p->values[d->c].address);
+        if (d->own.run) tg_own_product_place(&d->own, first_a(p, d), first_b(p, d), tg_memory_of(p, d->c));
     }
 }
 
@@ -134,24 +134,25 @@ void tg_run_product(const program *p, const product *d, int threads)
 {
     const value   *v = &p->values[d->c];
     const char    *a = first_a(p, d), *b = first_b(p, d);
+    char          *c = tg_memory_of(p, d->c);
     const tg_dtype dtype = (tg_dtype)v->dtype;
     const double   work = (double)d->m * (double)d->n * (double)d->k;
     int            team = threads;
     if (d->batch == 1) {
         const int64_t longest = d->m >= d->n ? d->m : d->n;
         if (longest / 32 < team) team = (int)(longest / 32);
-        if (team < 2 || work < SPLIT_FLOPS) run_piece(d, dtype, a, b, v->address, v->adds, 0, d->m, 0, d->n);
-        else run_split(d, dtype, a, b, v->address, v->adds, team);
+        if (team < 2 || work < SPLIT_FLOPS) run_piece(d, dtype, a, b, c, v->adds, 0, d->m, 0, d->n);
+        else run_split(d, dtype, a, b, c, v->adds, team);
         return;
     }
     if (d->batch < team) team = (int)d->batch;
     if (team < 2 || work * (double)d->batch < BATCH_FLOPS) {
-        run_batch(d, dtype, a, b, v->address, v->adds, 0, d->batch);
+        run_batch(d, dtype, a, b, c, v->adds, 0, d->batch);
         return;
     }
 #pragma omp parallel num_threads(team)
     {
         int id = omp_get_thread_num(), n = omp_get_num_threads();
-        run_batch(d, dtype, a, b, v->address, v->adds, d->batch * id / n, d->batch * (id + 1) / n);
+        run_batch(d, dtype, a, b, c, v->adds, d->batch * id / n, d->batch * (id + 1) / n);
     }
 }

@@ -29,40 +29,44 @@ enum {
 
 typedef enum value_kind { V_INPUT, V_CONST, V_REAL, V_VIEW } value_kind;
 
+/* In long programs it is memory that planning waits for: what only one kind of value has shares its place with others'. */
 typedef struct value {
     tg_node        *node;   /* NULL: a contiguous copy that a view needed, or a second computation */
     const tg_op    *op;     /* of nodes of the plan */
     const tg_shape *shape;  /* this and attr: the program's own copies */
     const void     *attr;
     int64_t         numel;
+    union {
+        size_t      offset; /* in the program's memory */
+        int32_t     home;   /* where dest is given: the value whose memory that is in the end */
+    };
     uint32_t        attr_size;
     uint8_t         kind, dtype;
-    bool            stored; /* lives in memory, not just in tiles */
-    bool            root;   /* asked for: its memory is not reused */
-    bool            placed; /* goes to the memory that the node names */
-    bool            copied; /* placed, but others read what lies there: computed elsewhere and copied at the end */
-    bool            adds;   /* a product added to what its memory holds */
-    bool            sum;    /* of such products: no step of its own */
-    bool            handed; /* its memory was taken over */
+    bool            stored : 1; /* lives in memory, not just in tiles */
+    bool            root : 1;   /* asked for: its memory is not reused */
+    bool            placed : 1; /* goes to the memory that the node names */
+    bool            copied : 1; /* placed, but others read what lies there: computed elsewhere and copied at the end */
+    bool            adds : 1;   /* a product added to what its memory holds */
+    bool            sum : 1;    /* of such products: no step of its own */
+    bool            handed : 1; /* its memory was taken over */
     int32_t         base;   /* views: the value whose memory it is; others: itself */
     int32_t         layout; /* number in program.layouts; -1: contiguous from the start of the base */
     int32_t         in, n_in; /* operands: program.operands[in …]; of views none */
-    int32_t         of;       /* views: the value that is viewed */
-    uint32_t        reader;   /* inputs: the earliest node that reads them */
-    int32_t         alias;    /* placed: the input that lies at the same place; -1 */
+    union {
+        int32_t     of;     /* views: the value that is viewed */
+        uint32_t    reader; /* inputs: the earliest node that reads them */
+        int32_t     alias;  /* placed and copied: the input that lies at the same place; -1 */
+    };
     int32_t         uses;
     int32_t         read_in; /* the last group that reads its memory */
     int32_t         step;   /* that computes it; -1: known before */
     int32_t         born;   /* first step that writes its memory */
     int32_t         last;   /* step that reads its memory last */
     int32_t         inst;   /* its instance in its own group */
-    int32_t         spot;   /* its number in the group that is being emitted, if that has it */
     int32_t         clone_group, clone; /* its instance in the last other group that computes it again */
     int32_t         again;  /* value that computes it a second time and whose memory is read from then on; -1 */
     int32_t         dest;   /* value whose memory it is computed in; -1: its own */
     int32_t         over;   /* value that dies in its step and whose memory it takes over, element for element; -1 */
-    size_t          offset; /* in the program's memory */
-    char           *address;
 } value;
 
 typedef enum inst_class { C_FULL, C_COLUMN, C_LATE } inst_class;
@@ -70,8 +74,10 @@ typedef enum inst_class { C_FULL, C_COLUMN, C_LATE } inst_class;
 /* A value computed in a group. */
 typedef struct inst {
     int32_t value, next;
+    int32_t spot;       /* its number in the group, in the order of values; known when it is emitted */
     uint8_t cls;
-    uint8_t reduce_all; /* late ones: over everything, not over rows */
+    bool    reduce_all; /* late ones: over everything, not over rows */
+    bool    clone;      /* of a value that another group computes */
 } inst;
 
 typedef struct group {
@@ -170,6 +176,14 @@ typedef struct step {
     bool    early;   /* reads inputs alone: runs before everything else, so that a bad index is found before anything is written */
 } step;
 
+/* A value whose memory is a node's. */
+typedef struct bound_value {
+    int32_t value;
+    char   *address; /* that addresses were resolved for */
+} bound_value;
+
+enum { KNOWN_SHAPES = 64, RECENT = 16 };
+
 typedef struct program program;
 struct program {
     program *next; /* in the cache, most recent first */
@@ -200,12 +214,15 @@ struct program {
     bool     joins;        /* runs of loops become segments */
     int32_t *roots;    size_t n_roots, cap_roots;   /* values to hand over */
     tg_node **asked;   size_t n_asked, cap_asked;   /* the roots as they were given */
-    int32_t *bound;    size_t n_bound, cap_bound;   /* inputs and placed results: what can move */
+    bound_value *bound; size_t n_bound, cap_bound;  /* inputs and placed results: what can move */
     int32_t *consts;   size_t n_consts, cap_consts;
     tg_arena own;
+    const tg_shape *shapes[KNOWN_SHAPES]; /* in it: some of those met, so that few are there twice */
+    uint32_t recent[RECENT]; /* hashes of the latest pointwise nodes and their operands */
     size_t   n_order; /* nodes of the plan */
     size_t   n_met;   /* values that stand for these and their inputs; those behind are second computations */
-    bool     any_early;
+    bool     any_early, any_sums;
+    bool     late_indices; /* a kernel may fail on its indices after other steps have run */
 
     size_t   bytes;      /* of memory for a run */
     size_t   tile_bytes; /* of tile registers per thread */
@@ -219,16 +236,16 @@ struct program {
  *   pass              needs                            leaves
  *   tg_plan_make      roots                            the nodes without value that they need, in tape order; nothing else
  *   tg_make_values    a plan, an empty program         a value for each node and for each input, operands before what reads them; views
- *                                                      resolved to a base and a layout; twins made views; the nodes' marks are their values
+ *                                                      resolved to a base and a layout; twins made views; the lists of constants
+ *                                                      and of what can move; the nodes' marks are their values
  *   tg_check_places   values                           placed only where nobody else reads what lies there; else copied
  *   tg_mark_roots     values, the nodes' marks         roots, stored; after it the marks are cleared (tg_forget_marks)
- *   tg_list_bound     values, places                   the lists of constants and of what can move
  *   tg_make_groups    values, places, roots            each computed value in a step that is not before any that computes what it reads: a
  *                                                      group or a step of its own; stored is every value that is read outside its group
  *   tg_emit           groups                           instructions, tile shapes, the step that reads each stored value last
  *   tg_plan_product   a step of its own                how BLAS takes it, if it does
- *   tg_lay_out        steps in which values are born   offsets such that no two values alive at once overlap, and the bytes of it all
- *                     and read last
+ *   tg_lay_out        steps in which values are born   offsets such that no two values alive at once overlap, and the bytes of it all;
+ *                     and read last                    homes of products that add to others' memory
  *   tg_resolve        memory and tiles of a run        addresses
  *
  * tg_fuse is those from values to groups, tg_emit calls the two after it. None runs anything, and a pass that fails leaves a program
@@ -239,8 +256,7 @@ value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const t
 tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_check_places(program *p);
 tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p);
-void      tg_forget_marks(program *p); /* also after a pass that failed */
-tg_status tg_list_bound(tg_tape *t, program *p);
+void      tg_forget_marks(const tg_plan *plan, const program *p); /* also after a pass that failed */
 const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);
 /* How many cheap ops it takes to have v again in group g from what is in memory anyway; more than `budget`: too many. */
 int tg_recompute_cost(const program *p, const value *v, const group *g, int budget);
@@ -260,14 +276,30 @@ typedef struct pattern {
     enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_OTHER } kind;
     int64_t cols; /* of rows and columns */
 } pattern;
+pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *to);
 /* How value v lies when it is broadcast to a shape. */
-pattern tg_pattern(const program *p, const value *v, const tg_shape *to);
+static inline pattern tg_pattern(const program *p, const value *v, const tg_shape *to)
+{
+    return v->layout < 0 && v->shape == to ? (pattern){P_FULL, 0} : tg_broadcast_pattern(p, v, to);
+}
+/* What the value's op goes over. */
+static inline const tg_shape *tg_space_shape(const program *p, const value *v)
+{
+    return v->op && v->op->kind == TG_REDUCE ? p->values[p->operands[v->in]].shape : v->shape;
+}
 /* The strides of v broadcast to a shape, in elements, and its offset. */
 void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, tg_layout *out);
 
 /* fuse.c */
 tg_status tg_make_groups(tg_tape *t, program *p);
 tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
+void      tg_recall_clones(program *p, int32_t g); /* values know the last group that computes them again: let that be this one */
+/* v's instance in group g; NULL: none, or one that has to be recalled. */
+static inline inst *tg_inst_in(const program *p, const value *v, int32_t g)
+{
+    if (v->inst >= 0 && v->step == p->groups[g].step) return &p->insts[v->inst];
+    return v->clone_group == g ? &p->insts[v->clone] : NULL;
+}
 
 /* Is the plan the one that this program was made for, but for addresses? Then its values are bound to the plan's nodes. */
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p);
@@ -285,6 +317,13 @@ tg_status tg_lay_out(tg_tape *t, program *p); /* where each value lies in the pr
 size_t    tg_place_partials(program *p, group *g); /* the group's partial results, one behind the other from g->partials on; their bytes */
 /* Does the value have memory in the program's, and not in a gradient or in another value's? */
 static inline bool tg_has_memory(const value *v) { return v->kind == V_REAL && v->stored && !v->placed && v->dest < 0 && v->step >= 0; }
+/* Where a stored base value lies in a run. */
+static inline char *tg_memory_of(const program *p, int32_t number)
+{
+    const value *v = &p->values[number];
+    if (v->dest >= 0) v = &p->values[v->home];
+    return v->kind == V_INPUT || v->placed ? v->node->data : p->memory + v->offset;
+}
 
 /* run_fused.c */
 const program *tg_latest_program(const tg_tape *t); /* the one that ran last on a tape with this evaluator; NULL: none did */

@@ -7,16 +7,19 @@
 /* A shape of the program's own: a node's goes when its slot is recorded anew. */
 static const tg_shape *own_shape(tg_tape *t, program *p, const tg_shape *shape)
 {
-    tg_shape *own;
-    if (p->n_values && tg_shape_equal(p->values[p->n_values - 1].shape, shape)) return p->values[p->n_values - 1].shape;
-    if (!(own = tg_arena_alloc(&p->own, sizeof *own, 8))) tg_out_of_memory(t, "tapegrad");
-    else *own = *shape;
-    return own;
+    uint64_t hash = (uint64_t)shape->rank;
+    for (int k = 0; k < shape->rank; k++) hash = (hash ^ (uint64_t)shape->dim[k]) * 0x9e3779b97f4a7c15u;
+    const tg_shape **known = &p->shapes[hash >> 32 & (KNOWN_SHAPES - 1)];
+    if (*known && (*known == shape || tg_shape_equal(*known, shape))) return *known;
+    tg_shape *own = tg_arena_alloc(&p->own, sizeof *own, 8);
+    if (!own) return tg_out_of_memory(t, "tapegrad"), NULL;
+    *own = *shape;
+    return *known = own;
 }
 
 /* A value of which nothing is known yet, to be copied: clearing so large a struct becomes a string instruction, slow to start. */
-static const value no_value = {.numel = 1, .layout = -1, .of = -1, .alias = -1, .reader = UINT32_MAX, .step = -1, .last = -1, .inst = -1,
-                               .clone_group = -1, .dest = -1, .over = -1, .again = -1, .read_in = -1, .spot = -1};
+static const value no_value = {.numel = 1, .layout = -1, .of = -1, .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1,
+                               .over = -1, .again = -1, .read_in = -1};
 
 value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype)
 {
@@ -62,36 +65,44 @@ const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *pl
     return plain;
 }
 
+static bool list_bound(tg_tape *t, program *p, int32_t v)
+{
+    if (!TG_GROW(t, p->bound, p->cap_bound, p->n_bound + 1)) return false;
+    p->bound[p->n_bound++] = (bound_value){.value = v};
+    return true;
+}
+
 /* The number of the value for an input node: its own when it is in the plan, else a new V_INPUT. */
 static int32_t input_value(tg_tape *t, program *p, tg_node *n)
 {
     if (n->mark) return (int32_t)n->mark - 1;
     value *v = tg_add_value(t, p, V_INPUT, n, n->shape, (tg_dtype)n->dtype);
-    if (!v || (n->layout && set_layout(t, p, v, n->layout) != TG_OK)) return -1;
+    if (!v || (n->layout && set_layout(t, p, v, n->layout) != TG_OK) || !list_bound(t, p, v->base)) return -1;
     n->mark = (uint32_t)p->n_values;
     return (int32_t)p->n_values - 1;
 }
 
 static void note_reader(program *p, int32_t of, const tg_node *n)
 {
-    if (of >= 0 && p->values[of].reader > n->id) p->values[of].reader = n->id;
+    value *v = &p->values[of];
+    if (v->kind == V_INPUT && v->reader > n->id) v->reader = n->id;
 }
 
-static tg_status add_operand(tg_tape *t, program *p, int32_t of)
+/* To the value that was added last; there is room. */
+static void add_operand(program *p, value *v, int32_t of)
 {
-    if (of < 0 || !TG_GROW(t, p->operands, p->cap_operands, p->n_operands + 1)) return TG_ERR_MEMORY;
     p->operands[p->n_operands++] = of;
     p->values[p->values[of].base].uses++;
-    return TG_OK;
+    v->n_in++;
 }
 
 /* A contiguous copy of a strided value, for a view that strides can't express. */
 static int32_t copy_value(tg_tape *t, program *p, int32_t of)
 {
     value *v = tg_add_value(t, p, V_REAL, NULL, p->values[of].shape, (tg_dtype)p->values[of].dtype);
-    if (!v || add_operand(t, p, of) != TG_OK) return -1;
-    p->values[p->n_values - 1].n_in = 1;
-    return (int32_t)p->n_values - 1;
+    if (!v || !TG_GROW(t, p->operands, p->cap_operands, p->n_operands + 1)) return -1;
+    add_operand(p, v, of);
+    return v->base;
 }
 
 static tg_status view_value(tg_tape *t, program *p, tg_node *n)
@@ -122,58 +133,60 @@ static tg_status view_value(tg_tape *t, program *p, tg_node *n)
 
 /* Where a placed result goes there may lie an input: the gradient so far. Nodes' own input is the only one that is met in time; when
  * others read it as well, or it is another gradient's old value, the result is computed elsewhere and copied at the end. */
-static void find_alias(program *p, size_t at)
+static void find_alias(const program *p, value *v)
 {
-    value *v = &p->values[at];
     for (int32_t k = 0; v->placed && k < v->n_in; k++) {
         const value *x = &p->values[p->operands[v->in + k]];
         if (x->kind == V_INPUT && x->node->data == v->node->data) v->alias = p->operands[v->in + k];
     }
 }
 
-/* May a kernel fail on its indices after other steps have run? Those that read inputs alone run first. */
-static bool late_indices(const program *p)
+/* May the kernel fail on its indices after other steps have run? Those that read inputs alone run first. */
+static bool has_late_index(const program *p, const value *v)
 {
-    for (size_t i = 0; i < p->n_values; i++) {
-        const value *v = &p->values[i];
-        bool         index = false, computed = false;
-        if (v->kind != V_REAL || !v->op || v->op->kind != TG_KERNEL) continue;
-        for (int32_t k = 0; k < v->n_in; k++) {
-            const value *b = &p->values[p->values[p->operands[v->in + k]].base];
-            index = index || b->dtype == TG_I64 || b->dtype == TG_I32;
-            computed = computed || b->kind == V_REAL;
-        }
-        if (index && computed) return true;
+    bool index = false, computed = false;
+    for (int32_t k = 0; k < v->n_in; k++) {
+        const value *b = &p->values[p->values[p->operands[v->in + k]].base];
+        index = index || b->dtype == TG_I64 || b->dtype == TG_I32;
+        computed = computed || b->kind == V_REAL;
+    }
+    return index && computed;
+}
+
+/* Does anybody but the result itself read what lies where it is to go? */
+static bool is_read(const program *p, const value *v)
+{
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const int32_t number = p->bound[i].value;
+        const value  *x = &p->values[number];
+        if (x->kind == V_INPUT && x->node->data == v->node->data && !(v->alias == number && x->uses == 1)) return true;
     }
     return false;
 }
 
 void tg_check_places(program *p)
 {
-    size_t gradients = 0;
-    bool   risky = late_indices(p);
-    for (size_t i = 0; i < p->n_values; i++) gradients += p->values[i].kind == V_INPUT && (p->values[i].node->flags & TG_N_GRADIENT);
-    for (size_t i = 0; gradients && i < p->n_values; i++) {
-        value *v = &p->values[i];
-        if (!v->placed) continue;
-        if (risky && v->alias >= 0) { /* what is there must survive a failure */
-            v->placed = false;
-            v->copied = true;
-            continue;
-        }
-        for (size_t j = 0; j < p->n_values; j++) {
-            const value *x = &p->values[j];
-            if (x->kind != V_INPUT || x->node->data != v->node->data || (v->alias == (int32_t)j && x->uses == 1)) continue;
-            v->placed = false;
-            v->copied = true;
-        }
+    size_t gradients = 0, n = 0;
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const value *v = &p->values[p->bound[i].value];
+        gradients += v->kind == V_INPUT && (v->node->flags & TG_N_GRADIENT);
     }
+    for (size_t i = 0; gradients && i < p->n_bound; i++) {
+        value *v = &p->values[p->bound[i].value];
+        /* where indices may be wrong, what is there must survive a failure */
+        if (!v->placed || !((p->late_indices && v->alias >= 0) || is_read(p, v))) continue;
+        v->placed = false;
+        v->copied = true;
+    }
+    for (size_t i = 0; i < p->n_bound; i++)
+        if (!p->values[p->bound[i].value].copied) p->bound[n++] = p->bound[i];
+    p->n_bound = n;
 }
 
 /* The value that is the same op of the same operands as v, among those just before it; -1. Gradients of x*x and the like. */
 static int32_t twin_of(const program *p, const value *v)
 {
-    enum { NEAR = 12 };
+    enum { NEAR = 12 }; /* fewer than RECENT */
     for (const value *w = v; w-- > p->values && v - w <= NEAR;) {
         if (w->op != v->op || w->kind != V_REAL || w->n_in != v->n_in || w->attr_size != v->attr_size || w->placed) continue;
         if (v->attr_size && memcmp(w->attr, v->attr, v->attr_size)) continue;
@@ -182,40 +195,57 @@ static int32_t twin_of(const program *p, const value *v)
     return -1;
 }
 
-/* Computes it once: the second is a view of the first. */
-static void be_twin(program *p, size_t at)
+/* Was there an op and operands with this hash a short time ago? */
+static bool met_lately(program *p, const value *v)
 {
-    value  *v = &p->values[at];
-    int32_t twin = twin_of(p, v);
+    uint64_t hash = (uint64_t)(uintptr_t)v->op;
+    bool     met = false;
+    for (int32_t k = 0; k < v->n_in; k++) hash = (hash ^ (uint64_t)p->operands[v->in + k]) * 0x9e3779b97f4a7c15u;
+    const uint32_t key = (uint32_t)(hash >> 32);
+    for (int k = 0; k < RECENT; k++) met |= p->recent[k] == key;
+    p->recent[v->base % RECENT] = key;
+    return met;
+}
+
+/* Computes it once: the second is a view of the first. */
+static void be_twin(program *p, value *v)
+{
+    int32_t twin = met_lately(p, v) ? twin_of(p, v) : -1;
     if (twin < 0) return;
     v->kind = V_VIEW;
     v->of = v->base = twin;
     for (int32_t k = 0; k < v->n_in; k++) p->values[p->values[p->operands[v->in + k]].base].uses--;
 }
 
+static bool list_const(tg_tape *t, program *p, int32_t v)
+{
+    if (!TG_GROW(t, p->consts, p->cap_consts, p->n_consts + 1)) return false;
+    p->consts[p->n_consts++] = v;
+    return true;
+}
+
+static tg_status computed_value(tg_tape *t, program *p, tg_node *n)
+{
+    int32_t few[4], *in = few; /* inputs first: they may add values of their own */
+    if (n->n_in > 4 && !(in = tg_arena_alloc(&t->values, n->n_in * sizeof *in, 8))) return tg_out_of_memory(t, n->op->name);
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        if ((in[i] = input_value(t, p, tg_inputs(n)[i])) < 0) return TG_ERR_MEMORY;
+        note_reader(p, in[i], n);
+    }
+    value *v = tg_add_value(t, p, n->op->kind == TG_CONST ? V_CONST : V_REAL, n, n->shape, (tg_dtype)n->dtype);
+    if (!v || !TG_GROW(t, p->operands, p->cap_operands, p->n_operands + n->n_in)) return TG_ERR_MEMORY;
+    for (uint32_t i = 0; i < n->n_in; i++) add_operand(p, v, in[i]);
+    v->placed = n->flags & TG_N_PLACED;
+    find_alias(p, v);
+    if (n->op->kind == TG_POINTWISE && !v->placed) be_twin(p, v);
+    if (n->op->kind == TG_KERNEL) p->late_indices = p->late_indices || has_late_index(p, v);
+    if (v->placed && !list_bound(t, p, v->base)) return TG_ERR_MEMORY;
+    return v->kind == V_CONST && !list_const(t, p, v->base) ? TG_ERR_MEMORY : TG_OK;
+}
+
 static tg_status node_value(tg_tape *t, program *p, tg_node *n)
 {
-    tg_status s = TG_OK;
-    if (n->op->kind == TG_VIEW) {
-        s = view_value(t, p, n);
-    } else {
-        int32_t few[4], *in = few; /* inputs first: they may add values of their own */
-        if (n->n_in > 4) {
-            size_t bytes = n->n_in * sizeof *in;
-            if (!(in = tg_arena_alloc(&t->values, bytes, 8))) return tg_out_of_memory(t, n->op->name);
-        }
-        for (uint32_t i = 0; i < n->n_in; i++)
-            if ((in[i] = input_value(t, p, tg_inputs(n)[i])) < 0) return TG_ERR_MEMORY;
-        for (uint32_t i = 0; i < n->n_in; i++) note_reader(p, in[i], n);
-        value *v = tg_add_value(t, p, n->op->kind == TG_CONST ? V_CONST : V_REAL, n, n->shape, (tg_dtype)n->dtype);
-        if (!v) return TG_ERR_MEMORY;
-        size_t self = p->n_values - 1;
-        for (uint32_t i = 0; i < n->n_in && s == TG_OK; i++) s = add_operand(t, p, in[i]);
-        p->values[self].n_in = (int32_t)n->n_in;
-        p->values[self].placed = n->flags & TG_N_PLACED;
-        if (s == TG_OK) find_alias(p, self);
-        if (s == TG_OK && n->op->kind == TG_POINTWISE && !p->values[self].placed) be_twin(p, self);
-    }
+    tg_status s = n->op->kind == TG_VIEW ? view_value(t, p, n) : computed_value(t, p, n);
     if (s == TG_OK) n->mark = (uint32_t)p->n_values;
     return s;
 }
@@ -231,9 +261,9 @@ void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, t
     for (int k = 0; k < v->shape->rank; k++) out->stride[lead + k] = v->shape->dim[k] == 1 ? 0 : l->stride[k];
 }
 
-pattern tg_pattern(const program *p, const value *v, const tg_shape *to)
+pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *to)
 {
-    if (v->layout < 0 && (v->shape == to || tg_shape_equal(v->shape, to))) return (pattern){P_FULL, 0};
+    if (v->layout < 0 && tg_shape_equal(v->shape, to)) return (pattern){P_FULL, 0};
     if (v->layout < 0 && v->numel == 1) return (pattern){P_SCALAR, 0};
     tg_layout l;
     int64_t   inner = 1, zeros = 1, want = 1;
@@ -260,14 +290,17 @@ tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p)
     p->n_order = plan->n;
     const size_t about = plan->n + plan->n / 8; /* so that the arrays seldom grow on the way */
     if (!TG_GROW(t, p->values, p->cap_values, about) || !TG_GROW(t, p->operands, p->cap_operands, 2 * plan->n)) return TG_ERR_MEMORY;
-    for (size_t i = 0; i < plan->n && s == TG_OK; i++) s = node_value(t, p, plan->order[i]);
+    for (size_t i = 0; i < plan->n && s == TG_OK; i++) {
+        if (i + TG_AHEAD < plan->n) tg_fetch_inputs(plan->order[i + TG_AHEAD]);
+        s = node_value(t, p, plan->order[i]);
+    }
     return s;
 }
 
-void tg_forget_marks(program *p)
+void tg_forget_marks(const tg_plan *plan, const program *p)
 {
-    for (size_t i = 0; i < p->n_values; i++)
-        if (p->values[i].node) p->values[i].node->mark = 0;
+    for (size_t i = 0; i < plan->n; i++) plan->order[i]->mark = 0;
+    for (size_t i = 0; i < p->n_bound; i++) p->values[p->bound[i].value].node->mark = 0;
 }
 
 tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p)
@@ -283,21 +316,6 @@ tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p)
         v->root = true;
         p->values[v->base].root = true;
         p->values[v->base].stored = true;
-    }
-    return TG_OK;
-}
-
-tg_status tg_list_bound(tg_tape *t, program *p)
-{
-    for (size_t i = 0; i < p->n_values; i++) {
-        const value *v = &p->values[i];
-        if (v->kind == V_CONST) {
-            if (!TG_GROW(t, p->consts, p->cap_consts, p->n_consts + 1)) return TG_ERR_MEMORY;
-            p->consts[p->n_consts++] = (int32_t)i;
-        } else if (v->kind == V_INPUT || v->placed) {
-            if (!TG_GROW(t, p->bound, p->cap_bound, p->n_bound + 1)) return TG_ERR_MEMORY;
-            p->bound[p->n_bound++] = (int32_t)i;
-        }
     }
     return TG_OK;
 }

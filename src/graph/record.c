@@ -175,7 +175,13 @@ static const tg_shape *shared_shape(const tg_call *c)
 
 static bool write_node(tg_tape *t, tg_node *n, const tg_call *c, bool grad)
 {
-    *n = (tg_node){.op = c->op, .tape = t, .gen = t->gen, .id = t->count, .dtype = (uint8_t)c->dtype};
+    static const tg_node blank; /* to be copied: clearing so large a struct becomes a string instruction, slow to start */
+    memcpy(n, &blank, sizeof *n);
+    n->op = c->op;
+    n->tape = t;
+    n->gen = t->gen;
+    n->id = t->count;
+    n->dtype = (uint8_t)c->dtype;
     n->shape = shared_shape(c);
     if (!n->shape) {
         tg_shape *shape = tg_arena_alloc(&t->record, sizeof *shape, 8);
@@ -266,7 +272,16 @@ static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_
 {
     bool grad;
     if (!check_inputs(t, op, in, n_in, &grad)) return NULL;
-    return record_new(t, &(tg_call){.op = op, .tape = t, .n_in = n_in, .in = in, .attr = attr, .attr_size = attr_size}, grad);
+    static const tg_call blank; /* as in write_node */
+    tg_call c;
+    memcpy(&c, &blank, sizeof c);
+    c.op = op;
+    c.tape = t;
+    c.n_in = n_in;
+    c.in = in;
+    c.attr = attr;
+    c.attr_size = attr_size;
+    return record_new(t, &c, grad);
 }
 
 static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)

@@ -224,7 +224,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
             }
             break;
         case K_GATHER:
-            run_gather(&p->gathers[c->extra], p->values[where->in[0].value].address, out, w->row * (g->cols ? g->cols : g->n) + w->col, n,
+            run_gather(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w->row * (g->cols ? g->cols : g->n) + w->col, n,
                        tg_dtype_size((tg_dtype)c->dtype));
             break;
         case K_STREAM: tg_stream(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
@@ -251,7 +251,7 @@ static void run_fills(const program *p, const group *g, int thread)
     for (int32_t i = 0; i < g->n_fills; i++) {
         const fill *f = &p->fills[g->fills + i];
         char       *to = p->tiles + (size_t)thread * p->tile_bytes + f->offset;
-        const char *from = p->values[f->value].address + f->from;
+        const char *from = tg_memory_of(p, f->value) + f->from;
         size_t      item = tg_dtype_size((tg_dtype)f->dtype);
         if (f->row) {
             const size_t bytes = (size_t)g->tile_cols * item;
@@ -282,7 +282,7 @@ static void start_lates(const program *p, const group *g)
 static void finish_late(const program *p, const group *g, const late *l)
 {
     const bool  doubles = l->all || l->reduce == TG_REDUCE_SUM || l->dtype == TG_F64;
-    char       *acc = p->memory + l->partial, *out = p->values[l->value].address;
+    char       *acc = p->memory + l->partial, *out = tg_memory_of(p, l->value);
     double     *sums = (double *)(void *)acc;
     float      *floats = (float *)(void *)acc;
     size_t      width = (size_t)l->width;
@@ -375,7 +375,7 @@ static tg_array array_of(const program *p, const value *v, int32_t now)
 {
     tg_layout        plain;
     const tg_layout *l = tg_value_layout(p, v, &plain);
-    tg_array         a = {.data = p->values[tg_memory_in(p, v, now)].address + l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype),
+    tg_array         a = {.data = tg_memory_of(p, tg_memory_in(p, v, now)) + l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype),
                           .shape = v->shape, .dtype = (tg_dtype)v->dtype, .contiguous = v->layout < 0};
     memcpy(a.stride, l->stride, sizeof a.stride);
     if (!a.contiguous) { /* a contiguous piece further on */
@@ -394,7 +394,7 @@ static tg_status run_alone(tg_tape *t, const program *p, const value *v)
     if (!v->op || v->op->kind == TG_POINTWISE) return TG_OK; /* of no elements */
     if (v->n_in > FEW && !(x = tg_value_room(t, (size_t)v->n_in * sizeof *x))) return TG_ERR_MEMORY;
     for (int32_t k = 0; k < v->n_in; k++) x[k] = array_of(p, &p->values[p->operands[v->in + k]], v->step);
-    return tg_run_kernel(t, v->node, x, v->address, v->adds);
+    return tg_run_kernel(t, v->node, x, tg_memory_of(p, v->base), v->adds);
 }
 
 /* ---- programs ----------------------------------------------------------------------------------------------------- */
@@ -467,7 +467,8 @@ static program *empty_program(tg_tape *t)
     last->n_values = last->n_layouts = last->n_operands = last->n_steps = last->n_groups = last->n_insts = last->n_codes = 0;
     last->n_products = last->n_gathers = last->n_lates = last->n_fills = last->n_roots = last->n_asked = last->n_bound = last->n_consts = 0;
     last->tile_bytes = 0;
-    last->any_early = last->joins = false;
+    last->any_early = last->any_sums = last->late_indices = last->joins = false;
+    memset(last->shapes, 0, sizeof last->shapes);
     tg_code_unmap(last->executable, last->machine.n);
     last->executable = NULL;
     last->runs = 0;
@@ -483,7 +484,10 @@ static program *make_program(tg_tape *t, const tg_plan *plan, uint64_t hash)
     p->hash = hash;
     p->number = ++e->made;
     t->plans++;
-    if (tg_fuse(t, plan, p) != TG_OK || tg_emit(t, p) != TG_OK) {
+    const tg_arena_mark before = tg_arena_position(&t->values);
+    const bool          made = tg_fuse(t, plan, p) == TG_OK && tg_emit(t, p) == TG_OK;
+    tg_arena_seek(&t->values, before); /* what planning needed is needed no longer */
+    if (!made) {
         tg_free_program(t, p);
         return NULL;
     }
@@ -532,10 +536,8 @@ static tg_status need_tiles(tg_tape *t, engine *e, size_t bytes)
 /* Did an input or a result move since the addresses were resolved? */
 static bool moved(const program *p)
 {
-    for (size_t i = 0; i < p->n_bound; i++) {
-        const value *v = &p->values[p->bound[i]];
-        if (v->address != (char *)v->node->data) return true;
-    }
+    for (size_t i = 0; i < p->n_bound; i++)
+        if (p->bound[i].address != (char *)p->values[p->bound[i].value].node->data) return true;
     return false;
 }
 
@@ -557,7 +559,7 @@ static tg_status hand_over(tg_tape *t, const program *p)
     for (size_t i = 0; i < p->n_roots; i++) {
         const value *v = &p->values[p->roots[i]];
         tg_node     *n = v->node;
-        char        *address = p->values[v->base].address;
+        char        *address = tg_memory_of(p, v->base);
         tg_layout   *layout = NULL;
         if (n->flags & TG_N_VALUE) continue;
         if (v->layout >= 0) {
@@ -601,9 +603,10 @@ static tg_status run_steps(tg_tape *t, program *p)
     tg_status s = TG_OK;
     for (size_t i = 0; i < p->n_consts && s == TG_OK; i++) {
         const value *v = &p->values[p->consts[i]];
-        if (v->dtype == TG_F32) *(float *)(void *)v->address = (float)v->node->attr.number;
-        else if (v->dtype == TG_F64) *(double *)(void *)v->address = v->node->attr.number;
-        else s = tg_run_kernel(t, v->node, NULL, v->address, false);
+        void        *to = tg_memory_of(p, p->consts[i]);
+        if (v->dtype == TG_F32) *(float *)to = (float)v->node->attr.number;
+        else if (v->dtype == TG_F64) *(double *)to = v->node->attr.number;
+        else s = tg_run_kernel(t, v->node, NULL, to, false);
     }
     for (size_t i = 0; p->any_early && i < p->n_steps && s == TG_OK; i++)
         if (p->steps[i].early) s = run_step(t, p, &p->steps[i]);
@@ -658,7 +661,7 @@ static tg_status run_plan(tg_tape *t, const tg_plan *plan)
 static bool inputs_valid(const program *p)
 {
     for (size_t i = 0; i < p->n_bound; i++) {
-        const value *v = &p->values[p->bound[i]];
+        const value *v = &p->values[p->bound[i].value];
         if (v->kind == V_INPUT && (!tg_value_valid(v->node, v->reader) || !tg_same_layout(p, v, v->node))) return false;
     }
     return true;

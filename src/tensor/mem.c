@@ -84,7 +84,7 @@ static tg_arena_chunk *chunk_new(tg_arena *a, size_t at_least)
 {
     size_t capacity = FIRST_CHUNK;
     if (a->current) capacity = a->current->capacity < LARGEST_CHUNK / 2 ? 2 * a->current->capacity : LARGEST_CHUNK;
-    if (capacity < at_least) capacity = at_least;
+    if (capacity < at_least) capacity = at_least + at_least / 8; /* in the next round it may be a little more */
     capacity -= chunk_bytes(0); /* whole pages altogether */
     if (capacity < at_least) capacity = at_least;
     tg_arena_chunk *c = tg_heap_alloc(a->heap, chunk_bytes(capacity));
