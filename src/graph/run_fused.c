@@ -330,6 +330,11 @@ static void run_single(const program *p, const group *g)
     const int64_t n = g->n, cols = g->cols ? g->cols : g->n;
     const code   *c = &p->codes[g->code], *end = c + g->n_code;
     const tile    w = {.rows = n / cols, .cols = cols};
+    /* Two at a time: long runs of tiny ops mostly alternate, and then each of these calls goes where it went before. */
+    for (; end - c >= 2 && c[0].kind == K_LOOP && c[1].kind == K_LOOP; c += 2) {
+        c[0].loop((size_t)n, c[0].out, c[0].in, c[0].attr);
+        c[1].loop((size_t)n, c[1].out, c[1].in, c[1].attr);
+    }
     for (; c < end; c++) {
         const segment *s = &p->segments[c->extra];
         if (c->kind == K_LOOP) c->loop((size_t)n, c->out, c->in, c->attr);
