@@ -345,10 +345,10 @@ static void sum_rows(limit *l, bool backward)
     float       *y = l->v[Y];
     memset(y, 0, n * sizeof *y);
 #pragma omp parallel for schedule(static) reduction(+ : y[:n])
-    for (size_t i = 0; i < ROWS; i++) {
+    for (size_t i = 0; i < ROWS; i += 4) {
         const float *x = l->v[X] + i * n;
-        for (size_t j = 0; j < n; j++) y[j] += x[j];
-        if (backward) put(l->v[DX] + i * n, l->v[G], n);
+        for (size_t j = 0; j < n; j++) y[j] += (x[j] + x[n + j]) + (x[2 * n + j] + x[3 * n + j]);
+        for (size_t k = 0; backward && k < 4; k++) put(l->v[DX] + (i + k) * n, l->v[G], n);
     }
 }
 
@@ -358,9 +358,11 @@ static void sum_pass(limit *l) { sum_rows(l, true); }
 /* y = x + c with a row c: dx = g, dc = sum of g over the rows. */
 static void broadcast_row(float *restrict y, const float *restrict x, const float *restrict c, size_t n)
 {
-    float row[MOST_COLUMNS];
-    for (size_t j = 0; j < n; j++) row[j] = x[j] + c[j];
-    put(y, row, n);
+    size_t j = 0;
+#ifdef __AVX__
+    for (; j + 8 <= n; j += 8) _mm256_stream_ps(y + j, _mm256_add_ps(_mm256_loadu_ps(x + j), _mm256_loadu_ps(c + j)));
+#endif
+    for (; j < n; j++) y[j] = x[j] + c[j];
 }
 
 static void broadcast_forward_pass(limit *l)
@@ -379,8 +381,8 @@ static void broadcast_pass(limit *l)
     for (size_t i = 0; i < ROWS; i++) {
         const float *g = l->v[G] + i * n;
         broadcast_row(l->v[Y] + i * n, l->v[X] + i * n, l->v[C], n);
-        for (size_t j = 0; j < n; j++) dc[j] += g[j];
         put(l->v[DX] + i * n, g, n);
+        for (size_t j = 0; j < n; j++) dc[j] += g[j];
     }
 }
 
