@@ -42,6 +42,11 @@ static tg_tensor *selected(tg_tensor *x, tg_tensor *row, tg_tensor *column)
     y = tg_add(tg_where(tg_lt(y, column), tg_relu(y), tg_leaky_relu(x, 0.1)), tg_minimum(x, column));
     return total(tg_div(y, tg_add_s(tg_square(row), 1)));
 }
+static tg_tensor *rows_reduced(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *y = tg_add(tg_sum(x, TG_AXES(0), false), tg_amax(x, TG_AXES(0), false));
+    return tg_add(total(tg_mul(y, row)), total(column));
+}
 /* Long, so that large results go around the caches, and wide, so that the registers do not suffice for all of it. */
 static tg_tensor *crowd(tg_tensor *x, tg_tensor *row, tg_tensor *column)
 {
@@ -61,6 +66,8 @@ static const model models[] = {
     {"softmax, around, two rows a tile", TG_F32, 2100, 1000, softmax},
     {"chain, f64", TG_F64, 20, 130, chain},                   {"selected", TG_F32, 40, 200, selected},
     {"selected, f64", TG_F64, 40, 200, selected},             {"selected, one column", TG_F32, 4000, 1, selected},
+    {"rows reduced", TG_F32, 203, 3001, rows_reduced},        {"rows reduced, f64", TG_F64, 203, 1500, rows_reduced},
+    {"rows reduced, short", TG_F32, 3000, 7, rows_reduced},   {"rows reduced, two", TG_F32, 2, 8192, rows_reduced},
     {"crowd", TG_F32, 30, 300, crowd},                        {"crowd, f64", TG_F64, 30, 300, crowd},
 };
 

@@ -158,7 +158,8 @@ static void add_op(trial *t, const tg_op *op)
     const int v = t->n++;
     t->number[v] = tg_segment_op(&t->s, op, numbers);
     t->condition[v] = op->flags & TG_OP_BOOL;
-    tg_isa_loop(t->isa, op, t->dtype)(t->rows * t->cols, slot(v), in, NULL);
+    const tg_loop loop = tg_isa_loop(t->isa, op, t->dtype);
+    (loop ? loop : op->loop[t->dtype])(t->rows * t->cols, slot(v), in, NULL); /* a copy is the same for all of them */
 }
 
 static void store_value(trial *t, int v)

@@ -201,13 +201,26 @@ static int64_t whole_lines(int64_t rows, int64_t cols)
     return least * cols <= 2 * TILE ? least : rows;
 }
 
+/* Are there only reductions over rows, of what lies in memory? They read several rows side by side: memory gives more that way, and what
+ * they add to is read and written less often. */
+static bool only_reduces_rows(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++) {
+        const place *pl = &e->places[i];
+        if (pl->cls != C_LATE || pl->all || tg_source_of(e, pl, 0).kind != FROM_MEMORY) return false;
+    }
+    return true;
+}
+
 static void choose_tiles(emitter *e)
 {
-    group  *g = e->g;
-    int64_t cols = cols_of(g), rows = g->n / cols;
-    bool    whole = g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e)));
+    group     *g = e->g;
+    int64_t    cols = cols_of(g), rows = g->n / cols;
+    const bool side_by_side = g->cols && cols <= LONGEST_ROW && only_reduces_rows(e);
+    const bool whole = side_by_side || (g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e))));
     g->tile_cols = whole ? cols : cols < TILE ? cols : TILE;
     g->rows_per_tile = whole && cols < TILE ? TILE / cols : 1;
+    if (side_by_side && g->rows_per_tile < ROWS_SIDE_BY_SIDE) g->rows_per_tile = ROWS_SIDE_BY_SIDE;
     if (whole && has_streamed(e)) g->rows_per_tile = whole_lines(g->rows_per_tile, cols);
     if (g->rows_per_tile > rows) g->rows_per_tile = rows;
     int64_t blocks = (rows + g->rows_per_tile - 1) / g->rows_per_tile, segments = (cols + g->tile_cols - 1) / g->tile_cols;
@@ -363,7 +376,8 @@ static void list_ahead(emitter *e)
 {
     const program *p = e->p;
     e->g->ahead = (int32_t)p->n_pointers;
-    for (int32_t i = e->g->code; i < e->g->code + e->g->n_code && e->g->tiles > 1; i++) {
+    if (e->g->tiles == 1 || e->g->tile_cols * e->g->rows_per_tile > LONGEST_ROW) return;
+    for (int32_t i = e->g->code; i < e->g->code + e->g->n_code; i++) {
         const code *c = &p->codes[i];
         for (int k = 0; k < c->n_in; k++) {
             const operand in = p->where[i].in[k];

@@ -21,6 +21,7 @@ enum {
     STREAM_LEAST = 8 << 20, /* bytes of a result that would only pass through the caches: it is written around them */
     AHEAD_LEAST = 1 << 20, /* bytes of an operand that is not in a core's own cache: the next tile's are fetched while one is computed */
     STAGED     = 16,      /* rows */
+    ROWS_SIDE_BY_SIDE = 8, /* of groups that reduce over rows and do nothing else */
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
     SMALL_SPACE = 4096,   /* elements up to which a value is stored without a thought */
     LARGEST_GROUP = 96,   /* ops in a group of a larger space */
