@@ -519,13 +519,12 @@ static bool emit_loops(tg_segment *s)
     return true;
 }
 
-tg_segment_result tg_segment_compile(tg_segment *s, size_t *at)
+static tg_segment_result compile(tg_segment *s, size_t *at)
 {
     tg_assembler *c = &s->code;
     *at = c->out->n;
     c->n_pool = c->n_fix = 0;
     c->failed = false;
-    if (s->full) return TG_SEGMENT_CROWDED;
     begin_code(s);
     const size_t uses = c->uses ? c->uses->n : 0;
     const bool   fits = emit_loops(s);
@@ -535,4 +534,28 @@ tg_segment_result tg_segment_compile(tg_segment *s, size_t *at)
     c->out->n = *at;
     if (c->uses) c->uses->n = uses;
     return c->out->failed || (c->uses && c->uses->failed) ? TG_SEGMENT_MEMORY : TG_SEGMENT_CROWDED;
+}
+
+/* Puts the stores behind everything else, in their order. */
+static void put_stores_last(tg_segment *s, const tg_micro_step *steps)
+{
+    int n = 0;
+    for (int i = 0; i < s->n_steps; i++)
+        if (steps[i].op != M_STORE) s->steps[n++] = steps[i];
+    for (int i = 0; i < s->n_steps; i++)
+        if (steps[i].op == M_STORE) s->steps[n++] = steps[i];
+}
+
+/* A load that follows a store to an address with the same lowest 12 bits waits for it, and tensors mostly begin at pages. So all loads come
+ * before the stores, if the registers suffice to hold the results until then. */
+tg_segment_result tg_segment_compile(tg_segment *s, size_t *at)
+{
+    tg_micro_step as_given[TG_SEGMENT_MOST];
+    if (s->full) return TG_SEGMENT_CROWDED;
+    memcpy(as_given, s->steps, (size_t)s->n_steps * sizeof *as_given);
+    put_stores_last(s, as_given);
+    const tg_segment_result r = compile(s, at);
+    if (r != TG_SEGMENT_CROWDED) return r;
+    memcpy(s->steps, as_given, (size_t)s->n_steps * sizeof *as_given);
+    return compile(s, at);
 }
