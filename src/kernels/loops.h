@@ -23,8 +23,10 @@
 
 /* The first and third argument have the type; where the CPU has no fused multiply-add, two roundings do. */
 #ifdef __FMA__
+#define HAS_FMA 1
 #define FMA(A, B, D) _Generic((A), float: __builtin_fmaf, default: __builtin_fma)((A), (B), (D))
 #else
+#define HAS_FMA 0
 #define FMA(A, B, D) ((A) * (B) + (D))
 #endif
 
