@@ -47,6 +47,12 @@ static tg_tensor *rows_reduced(tg_tensor *x, tg_tensor *row, tg_tensor *column)
     tg_tensor *y = tg_add(tg_sum(x, TG_AXES(0), false), tg_amax(x, TG_AXES(0), false));
     return tg_add(total(tg_mul(y, row)), total(column));
 }
+/* Of a row that only strides repeat. */
+static tg_tensor *repeated(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *rows = tg_expand(row, TG_SHAPE(tg_dim(x, 0), tg_dim(x, 1)));
+    return tg_add(total(tg_mul(tg_sum(rows, TG_AXES(0), false), row)), tg_add(total(x), total(column)));
+}
 /* Long, so that large results go around the caches, and wide, so that the registers do not suffice for all of it. */
 static tg_tensor *crowd(tg_tensor *x, tg_tensor *row, tg_tensor *column)
 {
@@ -68,6 +74,7 @@ static const model models[] = {
     {"selected, f64", TG_F64, 40, 200, selected},             {"selected, one column", TG_F32, 4000, 1, selected},
     {"rows reduced", TG_F32, 203, 3001, rows_reduced},        {"rows reduced, f64", TG_F64, 203, 1500, rows_reduced},
     {"rows reduced, short", TG_F32, 3000, 7, rows_reduced},   {"rows reduced, two", TG_F32, 2, 8192, rows_reduced},
+    {"a row repeated and summed", TG_F32, 203, 3001, repeated},
     {"crowd", TG_F32, 30, 300, crowd},                        {"crowd, f64", TG_F64, 30, 300, crowd},
 };
 

@@ -207,7 +207,9 @@ static bool only_reduces_rows(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++) {
         const place *pl = &e->places[i];
-        if (pl->cls != C_LATE || pl->all || tg_source_of(e, pl, 0).kind != FROM_MEMORY) return false;
+        if (pl->cls != C_LATE || pl->all) return false;
+        const source s = tg_source_of(e, pl, 0); /* a row that is repeated may look like memory, if the group was emitted before */
+        if (s.kind != FROM_MEMORY || s.extent != AT_FULL) return false;
     }
     return true;
 }
