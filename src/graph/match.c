@@ -110,6 +110,32 @@ static bool match_roots(const matcher *m, const tg_plan *plan)
     return k == m->p->n_roots;
 }
 
+/* Does an input lie where this result goes, and is not what it is computed from in place? */
+static bool is_read(const matcher *m, int32_t number)
+{
+    const program *p = m->p;
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const int32_t x = p->bound[i].value;
+        if (p->values[x].kind == V_INPUT && m->nodes[x]->data == m->nodes[number]->data && p->values[number].alias != x) return true;
+    }
+    return false;
+}
+
+/* Results go where gradients lie. When the program was made nobody read those but results in their own place: is it so today? */
+static bool match_places(const matcher *m)
+{
+    const program *p = m->p;
+    size_t         gradients = 0, in_place = 0;
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const value *v = &p->values[p->bound[i].value];
+        if (v->kind == V_INPUT) gradients += !!(m->nodes[p->bound[i].value]->flags & TG_N_GRADIENT);
+        else if (v->alias >= 0) in_place += !!(m->nodes[v->alias]->flags & TG_N_GRADIENT);
+    }
+    for (size_t i = 0; i < p->n_bound && gradients != in_place; i++)
+        if (p->values[p->bound[i].value].placed && is_read(m, p->bound[i].value)) return false;
+    return true;
+}
+
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
 {
     if (p->n_order != plan->n) return false;
@@ -117,7 +143,7 @@ bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
     if (!m.nodes) return false;
     bool same = true;
     for (size_t i = 0; i < plan->n && same; i++) same = match_node(&m, plan->order[i]);
-    same = same && m.next == p->n_met && match_roots(&m, plan);
+    same = same && m.next == p->n_met && match_roots(&m, plan) && match_places(&m);
     for (size_t i = 0; i < m.next; i++)
         if (m.nodes[i]) m.nodes[i]->mark = 0;
     if (!same) return false;
