@@ -96,7 +96,7 @@ static bool match_node(matcher *m, tg_node *n)
     if (!v->placed && !v->copied) return true;
     int32_t alias = -1;
     for (uint32_t i = 0; i < n->n_in; i++)
-        if (tg_inputs(n)[i]->data == n->data && (tg_inputs(n)[i]->flags & TG_N_VALUE)) alias = (int32_t)tg_inputs(n)[i]->mark - 1;
+        if (tg_is_gradient_at(tg_inputs(n)[i], n)) alias = (int32_t)tg_inputs(n)[i]->mark - 1;
     return v->alias == alias && !v->copied;
 }
 
@@ -116,7 +116,7 @@ static bool is_read(const matcher *m, int32_t number)
     const program *p = m->p;
     for (size_t i = 0; i < p->n_bound; i++) {
         const int32_t x = p->bound[i].value;
-        if (p->values[x].kind == V_INPUT && m->nodes[x]->data == m->nodes[number]->data && p->values[number].alias != x) return true;
+        if (p->values[x].kind == V_INPUT && tg_lies_at(m->nodes[x], m->nodes[number]) && p->values[number].alias != x) return true;
     }
     return false;
 }
@@ -128,8 +128,8 @@ static bool match_places(const matcher *m)
     size_t         gradients = 0, in_place = 0;
     for (size_t i = 0; i < p->n_bound; i++) {
         const value *v = &p->values[p->bound[i].value];
-        if (v->kind == V_INPUT) gradients += !!(m->nodes[p->bound[i].value]->flags & TG_N_GRADIENT);
-        else if (v->alias >= 0) in_place += !!(m->nodes[v->alias]->flags & TG_N_GRADIENT);
+        if (v->kind == V_INPUT) gradients += !!(tg_viewed(m->nodes[p->bound[i].value])->flags & TG_N_GRADIENT);
+        else in_place += v->alias >= 0;
     }
     for (size_t i = 0; i < p->n_bound && gradients != in_place; i++)
         if (p->values[p->bound[i].value].placed && is_read(m, p->bound[i].value)) return false;
