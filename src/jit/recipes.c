@@ -73,8 +73,8 @@ typedef struct recipe {
 
 #define ROW(NAME) {&tg_op_##NAME, make_##NAME},
 static const recipe recipes[] = {
-    ROW(copy) ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(maximum) ROW(minimum) ROW(neg) ROW(square) ROW(abs) ROW(sign) ROW(reciprocal) ROW(sqrt)
-    ROW(relu) ROW(leaky_relu) ROW(eq) ROW(ne) ROW(lt) ROW(le) ROW(gt) ROW(ge) ROW(isfinite) ROW(where) ROW(mul_zero) ROW(div_zero)
+    ROW(copy) ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(maximum) ROW(minimum) ROW(neg) ROW(square) ROW(abs) ROW(sign) ROW(reciprocal)
+    ROW(sqrt) ROW(relu) ROW(leaky_relu) ROW(eq) ROW(ne) ROW(lt) ROW(le) ROW(gt) ROW(ge) ROW(isfinite) ROW(where) ROW(mul_zero) ROW(div_zero)
     ROW(square_grad) ROW(reciprocal_grad) ROW(sqrt_grad) ROW(log1p_grad) ROW(tanh_grad) ROW(sigmoid_grad) ROW(relu_grad) ROW(abs_grad)
     ROW(leaky_relu_grad) ROW(greater_grad)
 };
