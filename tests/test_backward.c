@@ -141,6 +141,35 @@ static void test_shared_gradient_nodes(void **state)
     assert_values(v, (double[]){5, 6}, 2);
 }
 
+/* A parameter's gradient of the step before, or a view of it, is a factor of another's, in a program that has run with other factors: it is
+ * read before it is overwritten, whichever is computed first. */
+static void test_gradient_of_before(void **state)
+{
+    tg_tape   *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .compile = "never"}); /* machine code has another order */
+    assert_non_null(*state = t);
+    tg_tensor *w[2] = {tg_param(t, "a", tg_ones(t, TG_SHAPE(2))), tg_param(t, "b", tg_ones(t, TG_SHAPE(2)))};
+    tg_tensor *factor[2] = {tg_keep(tg_full(t, TG_F64, TG_SHAPE(2), 3)), tg_keep(tg_full(t, TG_F64, TG_SHAPE(2), 3))};
+    tg_optim  *sgd = tg_sgd(t, &(tg_sgd_options){.lr = 0.1});
+    for (int trial = 0; trial < 4; trial++) {
+        const int read = trial % 2;
+        assert_int_equal(tg_copy_from(factor[read], (double[]){3, 3}, 2 * sizeof(double)), TG_OK);
+        for (int step = 0; step < 3; step++) {
+            tg_tensor *k[2] = {factor[0], factor[1]};
+            assert_int_equal(tg_reset(t), TG_OK);
+            if (step == 2) {
+                assert_int_equal(tg_copy_from(factor[read], (double[]){5, 5}, 2 * sizeof(double)), TG_OK);
+                k[1 - read] = tg_grad_of(w[read]);
+                if (trial >= 2) k[1 - read] = tg_reshape(tg_reshape(k[1 - read], TG_SHAPE(2, 1)), TG_SHAPE(2));
+                assert_int_equal(tg_eval(&k[1 - read], 1), TG_OK);
+            }
+            assert_int_equal(tg_backward(tg_add(total(tg_mul(w[0], k[0])), total(tg_mul(w[1], k[1])))), TG_OK);
+            assert_int_equal(tg_step(sgd), TG_OK);
+        }
+        assert_values(tg_grad_of(w[read]), (double[]){5, 5}, 2);
+        assert_values(tg_grad_of(w[1 - read]), (double[]){3, 3}, 2);
+    }
+}
+
 /* A gradient can be read by a loss whose own gradient takes its place; what read it and has no value yet is invalid
  * then. */
 static void test_gradient_in_a_loss(void **state)
@@ -620,6 +649,7 @@ int main(void)
         TEST(test_seeds),
         TEST(test_leaf_as_output),
         TEST(test_shared_gradient_nodes),
+        TEST(test_gradient_of_before),
         TEST(test_gradient_in_a_loss),
         TEST(test_single_precision),
         TEST(test_grad_touches_nobody),

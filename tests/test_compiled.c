@@ -12,6 +12,8 @@
 
 #include <tapegrad_op.h>
 
+#include "../src/ops/ops.h"
+
 typedef struct model {
     const char *name;
     tg_dtype    dtype;
@@ -47,6 +49,12 @@ static tg_tensor *rows_reduced(tg_tensor *x, tg_tensor *row, tg_tensor *column)
     tg_tensor *y = tg_add(tg_sum(x, TG_AXES(0), false), tg_amax(x, TG_AXES(0), false));
     return tg_add(total(tg_mul(y, row)), total(column));
 }
+/* Of a row that only strides repeat. */
+static tg_tensor *repeated(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *rows = tg_expand(row, TG_SHAPE(tg_dim(x, 0), tg_dim(x, 1)));
+    return tg_add(total(tg_mul(tg_sum(rows, TG_AXES(0), false), row)), tg_add(total(x), total(column)));
+}
 /* Long, so that large results go around the caches, and wide, so that the registers do not suffice for all of it. */
 static tg_tensor *crowd(tg_tensor *x, tg_tensor *row, tg_tensor *column)
 {
@@ -68,6 +76,7 @@ static const model models[] = {
     {"selected, f64", TG_F64, 40, 200, selected},             {"selected, one column", TG_F32, 4000, 1, selected},
     {"rows reduced", TG_F32, 203, 3001, rows_reduced},        {"rows reduced, f64", TG_F64, 203, 1500, rows_reduced},
     {"rows reduced, short", TG_F32, 3000, 7, rows_reduced},   {"rows reduced, two", TG_F32, 2, 8192, rows_reduced},
+    {"a row repeated and summed", TG_F32, 203, 3001, repeated},
     {"crowd", TG_F32, 30, 300, crowd},                        {"crowd, f64", TG_F64, 30, 300, crowd},
 };
 
@@ -156,10 +165,40 @@ static void test_when(void **state)
     assert_null(tg_tape_new(&(tg_tape_options){.compile = "later"}));
 }
 
+/* A product, a square that takes over its memory, powers that all wait in registers to be stored, and the product again, by a copy of a
+ * copy. */
+static void run_copies(const char *compile, int powers, outcome *o)
+{
+    enum { MOST = 40 };
+    tg_tensor *result[MOST + 2];
+    int        n = 0;
+    tg_tape   *t = tg_tape_new(&(tg_tape_options){.seed = 5, .compile = compile});
+    tg_tensor *a = tg_keep(tg_randn(t, TG_SHAPE(80, 80))), *x = tg_matmul(a, a), *copy = tg_copy(x);
+    result[n++] = tg_square(x);
+    for (int i = 0; i < powers && i < MOST; i++, n++) result[n] = tg_mul(a, i ? result[n - 1] : a);
+    result[n++] = tg_copy(copy);
+    assert_false(tg_eval(result, n));
+    for (int i = 0; i < n; i++) add_bytes(o, result[i]);
+    tg_tape_free(t);
+}
+
+static void test_copies(void **state)
+{
+    (void)state;
+    for (int powers = 1; powers <= 40; powers++) {
+        outcome never = {0}, once = {0};
+        run_copies("never", powers, &never);
+        run_copies("at once", powers, &once);
+        if (never.n != once.n || memcmp(never.bytes, once.bytes, once.n)) fail_msg("%d powers: other bits", powers);
+        free(never.bytes);
+        free(once.bytes);
+    }
+}
+
 int main(void)
 {
     const char *evaluator = getenv("TAPEGRAD_EVAL");
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits), cmocka_unit_test(test_when)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bits), cmocka_unit_test(test_when), cmocka_unit_test(test_copies)};
     if (evaluator && strcmp(evaluator, "fused")) { /* compiles nothing */
         puts("[==========] 0 test(s) run.");
         return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../kernels/kernels.h"
+#include "../ops/ops.h"
 
 static size_t item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
 static int64_t cols_of(const group *g) { return g->cols ? g->cols : g->n; }
@@ -207,7 +208,9 @@ static bool only_reduces_rows(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++) {
         const place *pl = &e->places[i];
-        if (pl->cls != C_LATE || pl->all || tg_source_of(e, pl, 0).kind != FROM_MEMORY) return false;
+        if (pl->cls != C_LATE || pl->all) return false;
+        const source s = tg_source_of(e, pl, 0); /* a row that is repeated may look like memory, if the group was emitted before */
+        if (s.kind != FROM_MEMORY || s.extent != AT_FULL) return false;
     }
     return true;
 }
@@ -283,6 +286,13 @@ int32_t tg_add_late(emitter *e, const place *pl, tg_dtype dtype)
     return (int32_t)p->n_lates++;
 }
 
+static tg_loop loop_for(const emitter *e, const tg_op *op, tg_dtype dtype)
+{
+    found_loop *f = &e->loops[((uintptr_t)op / sizeof *op + (size_t)dtype) % FOUND_LOOPS];
+    if (f->op != op || f->dtype != dtype) *f = (found_loop){op, dtype, tg_fast_loop(op, dtype)};
+    return f->loop;
+}
+
 static void emit_late(emitter *e, const place *pl, operand in, tg_dtype dtype)
 {
     code *c = tg_add_code(e, pl->all ? K_REDUCE_ALL : K_REDUCE_ROWS, (operand){.value = NOWHERE}, &in, 1);
@@ -290,6 +300,7 @@ static void emit_late(emitter *e, const place *pl, operand in, tg_dtype dtype)
     c->dtype = (uint8_t)dtype;
     c->reduce = (uint8_t)e->p->values[pl->value].op->reduce;
     c->extra = tg_add_late(e, pl, dtype);
+    if (tg_is_staged(e, pl)) c->loop = loop_for(e, &tg_op_add, TG_F32);
 }
 
 bool tg_is_streamed(const emitter *e, const place *pl)
@@ -317,13 +328,6 @@ void tg_stream_result(emitter *e, const place *pl)
     code         *c = tg_add_code(e, K_STREAM, to, &pl->out, 1);
     if (c) c->dtype = v->dtype;
     e->g->streams = true;
-}
-
-static tg_loop loop_for(const emitter *e, const tg_op *op, tg_dtype dtype)
-{
-    found_loop *f = &e->loops[((uintptr_t)op / sizeof *op + (size_t)dtype) % FOUND_LOOPS];
-    if (f->op != op || f->dtype != dtype) *f = (found_loop){op, dtype, tg_fast_loop(op, dtype)};
-    return f->loop;
 }
 
 void tg_emit_instance(emitter *e, place *pl)

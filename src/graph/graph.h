@@ -183,6 +183,12 @@ static inline bool tg_is_live(const tg_tensor *t) { return tg_is_live_on(tg_node
 tg_node *tg_check(const tg_tensor *t, const char *function);
 
 static inline tg_node *const *tg_inputs(const tg_node *n) { return n->n_in <= TG_INLINE_INPUTS ? n->u.in : n->u.more; }
+/* The node whose memory a view shares; no view: itself. */
+static inline const tg_node *tg_viewed(const tg_node *n)
+{
+    while (n->op->kind == TG_VIEW) n = tg_inputs(n)[n->op->view_input];
+    return n;
+}
 /* In long recordings a walk that looks at nodes' inputs waits for memory: it asks for those of the node AHEAD of it meanwhile. */
 enum { TG_AHEAD = 16 };
 static inline void tg_fetch_inputs(const tg_node *n)

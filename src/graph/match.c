@@ -96,7 +96,7 @@ static bool match_node(matcher *m, tg_node *n)
     if (!v->placed && !v->copied) return true;
     int32_t alias = -1;
     for (uint32_t i = 0; i < n->n_in; i++)
-        if (tg_inputs(n)[i]->data == n->data && (tg_inputs(n)[i]->flags & TG_N_VALUE)) alias = (int32_t)tg_inputs(n)[i]->mark - 1;
+        if (tg_is_gradient_at(tg_inputs(n)[i], n)) alias = (int32_t)tg_inputs(n)[i]->mark - 1;
     return v->alias == alias && !v->copied;
 }
 
@@ -110,6 +110,32 @@ static bool match_roots(const matcher *m, const tg_plan *plan)
     return k == m->p->n_roots;
 }
 
+/* Does an input lie where this result goes, and is not what it is computed from in place? */
+static bool is_read(const matcher *m, int32_t number)
+{
+    const program *p = m->p;
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const int32_t x = p->bound[i].value;
+        if (p->values[x].kind == V_INPUT && tg_lies_at(m->nodes[x], m->nodes[number]) && p->values[number].alias != x) return true;
+    }
+    return false;
+}
+
+/* Results go where gradients lie. When the program was made nobody read those but results in their own place: is it so today? */
+static bool match_places(const matcher *m)
+{
+    const program *p = m->p;
+    size_t         gradients = 0, in_place = 0;
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const value *v = &p->values[p->bound[i].value];
+        if (v->kind == V_INPUT) gradients += !!(tg_viewed(m->nodes[p->bound[i].value])->flags & TG_N_GRADIENT);
+        else in_place += v->alias >= 0;
+    }
+    for (size_t i = 0; i < p->n_bound && gradients != in_place; i++)
+        if (p->values[p->bound[i].value].placed && is_read(m, p->bound[i].value)) return false;
+    return true;
+}
+
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
 {
     if (p->n_order != plan->n) return false;
@@ -117,7 +143,7 @@ bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
     if (!m.nodes) return false;
     bool same = true;
     for (size_t i = 0; i < plan->n && same; i++) same = match_node(&m, plan->order[i]);
-    same = same && m.next == p->n_met && match_roots(&m, plan);
+    same = same && m.next == p->n_met && match_roots(&m, plan) && match_places(&m);
     for (size_t i = 0; i < m.next; i++)
         if (m.nodes[i]) m.nodes[i]->mark = 0;
     if (!same) return false;

@@ -21,8 +21,7 @@ bool tg_value_valid(const tg_node *n, uint32_t reader)
 static tg_status check_value(const tg_node *n, const tg_node *reader)
 {
     if (tg_value_valid(n, reader->id)) return TG_OK;
-    while (n->op->kind == TG_VIEW) n = tg_inputs(n)[n->op->view_input];
-    const char *name = n->w.kept->name;
+    const char *name = tg_viewed(n)->w.kept->name;
     return tg_fail_on(n->tape, TG_ERR_STALE, reader->op->name,
                       "its value was not computed before %s%s%s was overwritten (by tg_step, tg_copy_from or a backward); "
                       "ask for it earlier: tg_want before tg_backward, or tg_eval",

@@ -256,6 +256,12 @@ struct program {
 value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype);
 tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_check_places(program *p);
+/* Does the input, or what it is a view of, lie where the result is to go? Is it the gradient there, which can be read in place? */
+static inline bool tg_lies_at(const tg_node *input, const tg_node *result) { return tg_viewed(input)->data == result->data; }
+static inline bool tg_is_gradient_at(const tg_node *input, const tg_node *result)
+{
+    return input->flags & TG_N_GRADIENT && input->data == result->data;
+}
 tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_forget_marks(const tg_plan *plan, const program *p); /* also after a pass that failed */
 const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);

@@ -137,7 +137,7 @@ static void find_alias(const program *p, value *v)
 {
     for (int32_t k = 0; v->placed && k < v->n_in; k++) {
         const value *x = &p->values[p->operands[v->in + k]];
-        if (x->kind == V_INPUT && x->node->data == v->node->data) v->alias = p->operands[v->in + k];
+        if (x->kind == V_INPUT && tg_is_gradient_at(x->node, v->node)) v->alias = p->operands[v->in + k];
     }
 }
 
@@ -159,7 +159,7 @@ static bool is_read(const program *p, const value *v)
     for (size_t i = 0; i < p->n_bound; i++) {
         const int32_t number = p->bound[i].value;
         const value  *x = &p->values[number];
-        if (x->kind == V_INPUT && x->node->data == v->node->data && !(v->alias == number && x->uses == 1)) return true;
+        if (x->kind == V_INPUT && tg_lies_at(x->node, v->node) && !(v->alias == number && x->uses == 1)) return true;
     }
     return false;
 }
@@ -169,7 +169,7 @@ void tg_check_places(program *p)
     size_t gradients = 0, n = 0;
     for (size_t i = 0; i < p->n_bound; i++) {
         const value *v = &p->values[p->bound[i].value];
-        gradients += v->kind == V_INPUT && (v->node->flags & TG_N_GRADIENT);
+        gradients += v->kind == V_INPUT && (tg_viewed(v->node)->flags & TG_N_GRADIENT);
     }
     for (size_t i = 0; gradients && i < p->n_bound; i++) {
         value *v = &p->values[p->bound[i].value];

@@ -169,10 +169,10 @@ static void run_segment(const program *p, const segment *s, const tile *w)
     call_segment(p, s, pointers, w->thread, w->rows, w->cols);
 }
 
-static void stage_row(const program *p, const late *l, const tile *w, const float *x)
+static void stage_row(const program *p, const code *c, const tile *w, const void *x)
 {
-    float *sum = staging_of(p, l, w->chunk) + w->col;
-    tg_fast_loop(&tg_op_add, TG_F32)((size_t)w->cols, sum, (const void *[]){sum, x}, NULL);
+    float *sum = staging_of(p, &p->lates[c->extra], w->chunk) + w->col;
+    c->loop((size_t)w->cols, sum, (const void *[]){sum, x}, NULL);
 }
 
 /* Rows that were added up in float go to the chunk's partial results. */
@@ -235,7 +235,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
             const late *l = &p->lates[c->extra];
             char       *acc = p->memory + l->partial + (size_t)w->chunk * (size_t)l->width * 8;
             if (c->kind == K_REDUCE_ALL) run_reduce_all(c, n, acc, in[0]);
-            else if (l->staged) stage_row(p, l, w, in[0]);
+            else if (l->staged) stage_row(p, c, w, in[0]);
             else run_reduce_rows(c, w, acc, in[0]);
             break;
         }

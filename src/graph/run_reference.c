@@ -218,14 +218,6 @@ static tg_status run_view(tg_tape *t, tg_node *n)
         if (!layout) return tg_out_of_memory(t, n->op->name);
         *layout = to;
     }
-    if (n->flags & TG_N_PLACED) {
-        tg_node view = *n;
-        view.data = data;
-        view.layout = layout;
-        tg_array a = tg_array_of(&view);
-        tg_array_copy(&a, n->data);
-        return TG_OK;
-    }
     n->data = data;
     n->layout = layout;
     return TG_OK;
@@ -251,14 +243,38 @@ tg_status tg_run_node(tg_tape *t, tg_node *n)
     return s;
 }
 
+/* What has a place is computed elsewhere: somebody may still read what lies there. */
+static char *take_place(tg_node *n)
+{
+    if (!(n->flags & TG_N_PLACED)) return NULL;
+    char *place = n->data;
+    n->data = NULL;
+    n->flags = (uint16_t)(n->flags & ~TG_N_PLACED);
+    return place;
+}
+
+/* After the evaluation; after one that failed everything is as it was. */
+static void give_place(tg_node *n, char *place, bool failed)
+{
+    if (failed) n->flags = (uint16_t)((n->flags & ~TG_N_VALUE) | TG_N_PLACED);
+    else memcpy(place, n->data, tg_value_bytes(n));
+    n->data = place;
+}
+
 static tg_status run_plan(tg_tape *t, const tg_plan *plan)
 {
+    tg_status s = TG_OK;
+    size_t    n = 0;
+    char    **place = tg_arena_alloc(&t->values, plan->n * sizeof *place, 8);
+    if (!place) return tg_out_of_memory(t, "tapegrad");
     t->plans++;
-    for (size_t i = 0; i < plan->n; i++) {
-        tg_status s = tg_run_node(t, plan->order[i]);
-        if (s != TG_OK) return s;
+    for (; n < plan->n && s == TG_OK; n++) {
+        place[n] = take_place(plan->order[n]);
+        s = tg_run_node(t, plan->order[n]);
     }
-    return TG_OK;
+    for (size_t i = 0; i < n; i++)
+        if (place[i]) give_place(plan->order[i], place[i], s != TG_OK);
+    return s;
 }
 
 const tg_evaluator tg_evaluator_reference = {.name = "reference", .run = run_plan};

@@ -45,7 +45,6 @@ typedef struct tg_micro_value {
     uint8_t  kind;      /* computed, input, constant */
     bool     condition; /* each lane true or false */
     int16_t  uses, left; /* in all steps, and in those that are not yet emitted */
-    int16_t  next;      /* the step that uses it next, while code is emitted */
     int8_t   where;     /* its register; -1: in none */
     tg_place from;      /* inputs */
     uint64_t bits;     /* constants: an element, in the low bytes */

@@ -24,7 +24,8 @@ typedef struct product {
 } product;
 
 /* The smallest shape found that takes the path with a buffer; the buffers of all of BLAS come from one place. 8 x 1024 is also too small to
- * wake other threads. A product of matrices with a buffer, 16 x 4096 by 4096 x 16, took 36 us, and up to 0.8 ms with two threads; this 0.4. */
+ * wake other threads. A product of matrices with a buffer, 16 x 4096 by 4096 x 16, took 36 us, and up to 0.8 ms with two threads; this
+ * 0.4 us. */
 void tg_blas_warm_up(void)
 {
     enum { M = 8, N = 1024 };

@@ -77,8 +77,8 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
 
 #define TILE_SUM(S, TYPE)                                                                                              \
     INLINE v_##S join_sum_##S(v_##S a, v_##S b) { return a + b; }                                                      \
-    TILE_FOLD(sum, S, TYPE)                                                                                               \
-    /* The lanes of a row, folded down to one register: as row_sum does it. */                                         \
+    TILE_FOLD(sum, S, TYPE)                                                                                            \
+    /* The lanes of a row, folded down to one register. */                                                             \
     INLINE v_##S row_lanes_sum_##S(size_t n, const TYPE *x)                                                            \
     {                                                                                                                  \
         enum { L = LANE_BYTES / sizeof(TYPE) };                                                                        \
@@ -123,7 +123,7 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
             }                                                                                                         \
         }                                                                                                             \
         enum { V = VECTOR_SIZE / sizeof(TYPE) };                                                                      \
-        for (; cols >= SEQUENTIAL && r + V <= rows_; r += V, x += V * cols) {                                                       \
+        for (; cols >= SEQUENTIAL && r + V <= rows_; r += V, x += V * cols) {                                         \
             v_##S a[V];                                                                                               \
             for (size_t k = 0; k < V; k++) a[k] = row_lanes_sum_##S(cols, x + k * cols);                              \
             a[0] = fold_sum_##S(a);                                                                                   \
@@ -153,7 +153,7 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         const m_##S better = BETTER(b, m);                                                                             \
         return (v_##S)(((m_##S)b & better) | ((m_##S)m & ~better));                                                    \
     }                                                                                                                  \
-    TILE_FOLD(NAME, S, TYPE)                                                                                              \
+    TILE_FOLD(NAME, S, TYPE)                                                                                           \
     INLINE v_##S row_lanes_##NAME##_##S(size_t n, const TYPE *x)                                                       \
     {                                                                                                                  \
         enum { L = LANE_BYTES / sizeof(TYPE) };                                                                        \
