@@ -209,7 +209,7 @@ static bool only_reduces_rows(const emitter *e)
     for (int32_t i = 0; i < e->n; i++) {
         const place *pl = &e->places[i];
         if (pl->cls != C_LATE || pl->all) return false;
-        const source s = tg_source_of(e, pl, 0); /* a row that is repeated may look like memory, if the group was emitted before */
+        const source s = tg_source_of(e, pl, 0);
         if (s.kind != FROM_MEMORY || s.extent != AT_FULL) return false;
     }
     return true;
@@ -376,6 +376,7 @@ static void fetch_ahead(emitter *e, const operand *o)
     e->g->n_ahead++;
 }
 
+/* Rows side by side are read at full speed as they are, and a tile of them is too much to fetch at once. */
 static void list_ahead(emitter *e)
 {
     const program *p = e->p;
@@ -409,6 +410,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
     e.g->late = (int32_t)p->n_lates;
     e.g->fills = (int32_t)p->n_fills;
     e.g->n_late = e.g->n_fills = e.g->n_ahead = 0;
+    e.g->rows_per_tile = e.g->tile_cols = 0; /* not chosen yet: what an earlier emission chose must not decide anything */
     e.g->streams = false;
     if (!list_instances(&e)) return e.status;
     choose_tiles(&e);

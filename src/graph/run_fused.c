@@ -188,14 +188,16 @@ static void empty_staging(const program *p, const group *g, int32_t chunk)
     }
 }
 
-/* Fetches `share` elements from `from` on of the tile of n elements behind this one. A function is what the compiler would remove, as
- * one without effect. */
-#define FETCH_AHEAD(P, G, W, N, FROM, SHARE)                                                                            \
-    for (int32_t k_ = (G)->ahead; k_ < (G)->ahead + (G)->n_ahead; k_++) {                                               \
-        const int64_t item_ = (P)->pointers[k_].item, to_ = (FROM) + (SHARE) < (N) ? (FROM) + (SHARE) : (N);            \
-        const char   *next_ = (const char *)(P)->resolved[k_] + ((W)->at[AT_FULL] + (N)) * item_;                        \
-        for (int64_t b_ = (FROM) * item_; b_ < to_ * item_; b_ += TG_ALIGN) __builtin_prefetch(next_ + b_, 0, 2);       \
+/* Fetches elements from … to of the tile of n elements behind this one. Always inline: gcc drops calls of what has no other effect. */
+static inline __attribute__((always_inline)) void fetch_part(const program *p, const group *g, const tile *w, int64_t n, int64_t from,
+                                                             int64_t to)
+{
+    for (int32_t k = g->ahead; k < g->ahead + g->n_ahead; k++) {
+        const int64_t item = p->pointers[k].item, end = (to < n ? to : n) * item;
+        const char   *next = (const char *)p->resolved[k] + (w->at[AT_FULL] + n) * item;
+        for (int64_t at = from * item; at < end; at += TG_ALIGN) __builtin_prefetch(next + at, 0, 2);
     }
+}
 
 /* A part of the next tile is fetched before each instruction, so that memory and arithmetic have work all the time. */
 static void run_tile(const program *p, const group *g, const tile *w)
@@ -204,7 +206,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
     const bool    ahead = g->n_ahead && w->at[AT_FULL] + 2 * n <= g->n;
     const int64_t share = ahead ? n / g->n_code + 1 : 0;
     for (int32_t i = g->code; i < g->code + g->n_code; i++) {
-        if (ahead) FETCH_AHEAD(p, g, w, n, (i - g->code) * share, share)
+        if (ahead) fetch_part(p, g, w, n, (i - g->code) * share, (i - g->code + 1) * share);
         const code          *c = &p->codes[i];
         const code_operands *where = &p->where[i];
         const void          *in[3] = {NULL, NULL, NULL};

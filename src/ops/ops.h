@@ -61,9 +61,10 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
 #define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;
 TG_SHAPE_OPS(TG_DECLARE_OP_)
-tg_tensor *tg_copy(tg_tensor *x); /* the same values, not in the same memory */
 TG_CREATE_OPS(TG_DECLARE_OP_)
 TG_INDEX_OPS(TG_DECLARE_OP_)
+
+tg_tensor *tg_copy(tg_tensor *x); /* the same values, not in the same memory */
 
 /* ---- reductions (reduce.c), products (matmul.c), softmax (softmax.c), losses (loss.c) ------------------------------- */
 
