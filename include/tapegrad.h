@@ -515,8 +515,8 @@ TG_API double    tg_lr(const tg_optim *opt);        /* NaN for NULL */
 TG_API void      tg_optim_free(tg_optim *opt);      /* before the tape's end, where wished; NULL is allowed */
 
 /* Scales the gradients of all parameters and kept leaves of the tape, but for those that tg_step used up, so that their joint 2-norm is at
- * most max_norm > 0; *norm (may be NULL) gets the norm before. TG_ERR_ARG when the norm is not finite; the gradients stay as they were
- * then. */
+ * most max_norm > 0; *norm (may be NULL) gets the norm before, right at any scale of f64: infinite only beyond 1.8e308. TG_ERR_ARG when an
+ * element is infinite or NaN; the gradients stay as they were then. */
 TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm);
 
 /* ---- files: named tensors in the safetensors format --------------------------------------------------------------- */

@@ -414,6 +414,36 @@ static void test_clip(void **state)
     tg_tape_free(t);
 }
 
+/* Squares would leave the range of the dtype, or of double; the norm and the clipped gradient do not. */
+static void test_clip_scales(void **state)
+{
+    (void)state;
+    static const struct {
+        tg_dtype dtype;
+        double   value, most;
+    } of[] = {{TG_F64, 1e200, 1},    {TG_F64, 1e-200, 1e-210}, {TG_F64, 1e308, 1},  {TG_F64, 5e-324, 1}, {TG_F64, 1e155, 2},
+              {TG_F64, 1e-170, 1e-171}, {TG_F64, 3, 0.5},         {TG_F32, 1e38, 1e-10}, {TG_F32, 1e-38, 1}, {TG_F32, 1e-42, 1e-43},
+              {TG_F32, 1e30, 1e30}};
+    for (size_t k = 0; k < COUNT(of); k++)
+        for (int n = 3; n <= 70000; n = n * 20000 + 10000) { /* in one piece and in many */
+            tg_tape   *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = of[k].dtype});
+            tg_tensor *p = tg_param(t, "p", tg_zeros(t, TG_SHAPE(n))), *small = tg_param(t, "small", tg_zeros(t, TG_SHAPE(2)));
+            tg_tensor *loss = tg_add(tg_sum(tg_mul_s(p, of[k].value), TG_ALL_AXES, false), tg_sum(tg_mul_s(small, 0), TG_ALL_AXES, false));
+            double     norm = -1;
+            assert_int_equal(tg_backward(loss), TG_OK);
+            const double g = tg_item(tg_select(tg_grad_of(p), 0, 0)), want = g * sqrt((double)n);
+            assert_int_equal(tg_clip_grad_norm(t, of[k].most, &norm), TG_OK);
+            if (isfinite(want)) assert_true(fabs(norm / want - 1) < 1e-12 || fabs(norm - want) <= 5e-324);
+            else assert_true(isinf(norm));
+            const double got = tg_item(tg_select(tg_grad_of(p), 0, n - 1));
+            const double clipped = want <= of[k].most ? g : of[k].most / sqrt((double)n);
+            const double ulp = of[k].dtype == TG_F32 ? 6e-8 * clipped + 1e-45 : 1e-12 * clipped;
+            assert_true(fabs(got - clipped) <= ulp);
+            assert_true(tg_item(tg_select(tg_grad_of(small), 0, 1)) == 0);
+            tg_tape_free(t);
+        }
+}
+
 /* ---- threads ------------------------------------------------------------------------------------------------------ */
 
 enum { LARGE = 200003 };
@@ -611,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_release),
         cmocka_unit_test(test_sizes_and_dtypes),
         cmocka_unit_test(test_clip),
+        cmocka_unit_test(test_clip_scales),
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_lifetimes),
         cmocka_unit_test(test_release_gives_memory_back),
