@@ -12,7 +12,8 @@
  *
  * Ownership. Everything lives on a tape. tg_reset() drops all of it except parameters and what tg_keep() kept;
  * tg_tape_free() drops the rest. Nobody frees a temporary, so expressions nest. A handle used after its tape was reset
- * is an error with a message, not a crash.
+ * is an error with a message, not a crash. Every op gives a tensor of its own, also where it changes nothing (a reshape to
+ * the same shape, dropout with p = 0): never one of its inputs.
  *
  * Values on demand. An op call checks shapes and dtypes at once and computes nothing. Values are computed when somebody
  * needs them: tg_backward, tg_eval, tg_item, tg_data, tg_keep, printing, saving. What such a call did not ask for is not

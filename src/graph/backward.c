@@ -232,6 +232,16 @@ static tg_status check_asked(tg_tape *t, tg_tensor *const *inputs, int n)
     return TG_OK;
 }
 
+/* The gradient that arrived at x, as a tensor of its own: not a seed nor what another input gets. `first` is the walk's first node. */
+static tg_tensor *given(tg_tape *t, const tg_node *x, uint32_t first)
+{
+    tg_tensor     *g = t->adjoints[x->mark - 1].grad;
+    const tg_node *n = tg_node_of(g);
+    if ((n->flags & TG_N_KEPT) || n->id < first || n->mark) return tg_view_of(g);
+    tg_node_of(g)->mark = 1;
+    return g;
+}
+
 static tg_status gradients(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outputs, tg_tensor *const *inputs, int n_inputs,
                            bool create_graph, tg_tensor **grads)
 {
@@ -243,13 +253,16 @@ static tg_status gradients(tg_tensor *const *outputs, tg_tensor *const *seeds, i
     if (n_inputs < 0) return tg_fail_on(t, TG_ERR_ARG, "tg_grad", "the number of inputs is %d", n_inputs);
     tg_status s = check_asked(t, inputs, n_inputs);
     if (s != TG_OK) return s;
-    bool was = tg_set_grad_enabled(t, create_graph && t->grad_enabled);
+    bool           was = tg_set_grad_enabled(t, create_graph && t->grad_enabled);
+    const uint32_t first = t->count;
     s = differentiate(t, outputs, seeds, n_outputs, true, "tg_grad");
     for (int k = 0; k < n_inputs && s == TG_OK; k++) { /* from here on grads may overwrite outputs and inputs: they may be one array */
         const tg_node *x = tg_node_of(inputs[k]);
-        grads[k] = x->mark ? t->adjoints[x->mark - 1].grad : tg_zeros_like(inputs[k]);
+        grads[k] = x->mark ? given(t, x, first) : tg_zeros_like(inputs[k]);
         if (!grads[k]) s = TG_ERR_MEMORY;
     }
+    for (size_t i = 0; i < t->n_adjoints; i++)
+        if (t->adjoints[i].grad && tg_node_of(t->adjoints[i].grad)->id >= first) tg_node_of(t->adjoints[i].grad)->mark = 0;
     forget_adjoints(t);
     tg_set_grad_enabled(t, was);
     return s;

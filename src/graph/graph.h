@@ -314,4 +314,8 @@ typedef struct tile_register {
 /* ---- src/ops/ ----------------------------------------------------------------------------------------------------- */
 tg_tensor *tg_apart(tg_tensor *x); /* a node of its own with the same values; gradient passes */
 
+/* x as a tensor of its own: a view of all of it. It is what an op with nothing to change gives, for results are kept, differentiated and
+ * released apart from x, and need no gradient where gradients are not recorded. */
+tg_tensor *tg_view_of(tg_tensor *x);
+
 #endif

@@ -54,7 +54,7 @@ static bool is_dtype(tg_tape *tape, const char *function, tg_dtype dtype)
 tg_tensor *tg_full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value)
 {
     if (!tape || !is_dtype(tape, "tg_full", dtype)) return NULL;
-    return tg_expand(tg_record_on(tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value), shape);
+    return tg_expand_if(tg_record_on(tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value), shape);
 }
 
 tg_tensor *tg_zeros(tg_tape *tape, const tg_shape *shape) { return tape ? tg_full(tape, tape->dtype, shape, 0) : NULL; }

@@ -158,7 +158,7 @@ tg_tensor *tg_contiguous(tg_tensor *x)
     const tg_node *n = tg_check(x, "tg_contiguous");
     if (!n) return NULL;
     while (n->op == &tg_op_reshape || n->op == &tg_op_detach) n = tg_inputs(n)[0];
-    return n->op->kind == TG_VIEW ? contiguous(x) : x;
+    return n->op->kind == TG_VIEW ? contiguous(x) : tg_view_of(x);
 }
 
 /* ---- cat: attr is a list of int64_t, the axis and where along it each input begins -------------------------------- */
@@ -193,7 +193,7 @@ static tg_status cat_run(tg_call *c)
 static tg_tensor *cat_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     const int64_t *attr = c->attr, axis = attr[0], first = attr[1 + i];
-    return tg_slice(g, (int)axis, first, first + tg_shape_of(c->in[i])->dim[axis], 1);
+    return tg_slice_if(g, (int)axis, first, first + tg_shape_of(c->in[i])->dim[axis], 1);
 }
 
 const tg_op tg_op_cat = {
@@ -205,7 +205,7 @@ tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
     const tg_node *first = tg_check(x[0], "tg_cat");
     const int64_t  k     = first ? tg_checked_axis(first, "tg_cat", axis) : -1;
     if (k < 0) return NULL;
-    if (n == 1) return x[0];
+    if (n == 1) return tg_copy(x[0]);
     enum { FEW = 15 };
     int64_t      few[1 + FEW], first_of = 0;
     const size_t bytes = (1 + (size_t)n) * sizeof *few;
@@ -284,9 +284,9 @@ static tg_tensor *unslice_vjp(const tg_call *c, int i, tg_tensor *g)
     const int64_t *p     = piece_of(c->attr, i);
     const int64_t  count = tg_shape_of(c->in[i])->dim[p[0]];
     int64_t        stop  = p[1] + (count - 1) * p[2] + (p[2] > 0 ? 1 : -1);
-    if (count == 0) return tg_slice(g, (int)p[0], 0, 0, 1);
+    if (count == 0) return tg_slice_if(g, (int)p[0], 0, 0, 1);
     if (stop < 0) stop = INT64_MIN; /* before the first element: -1 would mean the last */
-    return tg_slice(g, (int)p[0], p[1], stop, p[2]);
+    return tg_slice_if(g, (int)p[0], p[1], stop, p[2]);
 }
 
 const tg_op tg_op_unslice = {.name  = "unslice",

@@ -46,6 +46,12 @@ static inline const tg_shape *tg_in_shape(const tg_call *c, int i) { return c->i
 /* Normalises an axis of n's; -1 after a sentence about `function`. */
 int tg_checked_axis(const tg_node *n, const char *function, int axis);
 
+/* As tg_reshape, tg_expand and tg_slice of a step, but x itself where nothing changes: for rules, whose results may then be computed where
+ * they have to go, and for what nobody else has a handle of. */
+tg_tensor *tg_reshape_if(tg_tensor *x, const tg_shape *shape);
+tg_tensor *tg_expand_if(tg_tensor *x, const tg_shape *shape);
+tg_tensor *tg_slice_if(tg_tensor *x, int axis, int64_t start, int64_t stop, int64_t step);
+
 /* Zeros of this shape with g added at start, start + step, … along an axis: the gradient of tg_slice. */
 tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t start, int64_t step);
 

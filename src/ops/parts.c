@@ -97,7 +97,7 @@ tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
         return NULL;
     }
     s.dim[s.rank++] = w->shape->dim[1];
-    return tg_reshape(tg_index_select(weight, 0, tg_reshape(index, TG_SHAPE(-1))), &s);
+    return tg_reshape_if(tg_index_select(weight, 0, tg_reshape_if(index, TG_SHAPE(tg_node_numel(i)))), &s);
 }
 
 /* ---- masks ------------------------------------------------------------------------------------------------------- */

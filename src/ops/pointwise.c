@@ -253,7 +253,7 @@ tg_tensor *tg_pow_s(tg_tensor *a, double s)
 {
     if (s == 2) return tg_square(a);
     if (s == 0.5) return tg_sqrt(a);
-    if (s == 1) return tg_check(a, "tg_pow_s") ? a : NULL;
+    if (s == 1) return tg_check(a, "tg_pow_s") ? tg_view_of(a) : NULL;
     if (s == 0) return tg_pow_zero(a);
     if (s == -1) return tg_reciprocal(a);
     return tg_pow(a, tg_number_like(a, s, "tg_pow_s"));

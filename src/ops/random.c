@@ -141,7 +141,7 @@ tg_tensor *tg_dropout(tg_tensor *x, double p)
                    tg_dtype_name((tg_dtype)n->dtype));
         return NULL;
     }
-    if (p == 0) return x;
+    if (p == 0) return tg_view_of(x);
     tg_tensor *zero = tg_full(n->tape, (tg_dtype)n->dtype, TG_SCALAR_SHAPE, 0);
     if (p == 1) return tg_where(tg_full(n->tape, TG_BOOL, TG_SCALAR_SHAPE, 0), x, zero);
     return tg_where(tg_bernoulli(n->tape, n->shape, 1 - p), tg_mul_s(x, 1 / (1 - p)), zero);

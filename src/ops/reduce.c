@@ -217,7 +217,7 @@ static tg_tensor *unreduced(const tg_call *c, tg_tensor *t)
 {
     const tg_reduce_attr *a = c->attr;
     const tg_shape        s = tg_reduced_shape(tg_in_shape(c, 0), a->axes, true);
-    return tg_reshape(t, &s);
+    return tg_reshape_if(t, &s);
 }
 
 /* Axes that were reduced in front come back by broadcasting. */
@@ -226,7 +226,7 @@ static tg_tensor *sum_vjp(const tg_call *c, int i, tg_tensor *g)
     const uint32_t axes = ((const tg_reduce_attr *)c->attr)->axes;
     const bool     leading = (axes & (axes + 1)) == 0;
     (void)i;
-    return tg_expand(leading ? g : unreduced(c, g), tg_in_shape(c, 0));
+    return tg_expand_if(leading ? g : unreduced(c, g), tg_in_shape(c, 0));
 }
 
 /* Equals share: each of the n elements that equal the result gets g/n. */

@@ -104,7 +104,7 @@ static tg_status reshape_view(const tg_call *c, const tg_layout *in, tg_layout *
 static tg_tensor *reshape_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_reshape(g, tg_shape_of(c->in[0]));
+    return tg_reshape_if(g, tg_shape_of(c->in[0]));
 }
 
 const tg_op tg_op_reshape = {
@@ -139,16 +139,29 @@ static bool fill_in(const tg_node *x, tg_shape *s)
     return false;
 }
 
+tg_tensor *tg_view_of(tg_tensor *x)
+{
+    const tg_shape *s = tg_shape_of(x);
+    return s ? tg_record(&tg_op_reshape, &x, 1, s->dim, sizes_bytes(s)) : NULL;
+}
+
 tg_tensor *tg_reshape(tg_tensor *x, const tg_shape *shape)
 {
     const tg_node *n = tg_check(x, "tg_reshape");
     if (!n || !is_readable(n, "tg_reshape", shape)) return NULL;
     tg_shape s = {.rank = shape->rank};
     memcpy(s.dim, shape->dim, sizes_bytes(shape));
-    if (!fill_in(n, &s)) return NULL;
-    if (tg_shape_equal(&s, n->shape)) return x;
-    return tg_record(&tg_op_reshape, &x, 1, s.dim, sizes_bytes(&s));
+    return fill_in(n, &s) ? tg_record(&tg_op_reshape, &x, 1, s.dim, sizes_bytes(&s)) : NULL;
 }
+
+/* Is x there, with this shape already? */
+static bool has_shape(const tg_tensor *x, const tg_shape *shape)
+{
+    const tg_shape *s = tg_shape_of(x);
+    return s && tg_shape_equal(s, shape);
+}
+
+tg_tensor *tg_reshape_if(tg_tensor *x, const tg_shape *shape) { return has_shape(x, shape) ? x : tg_reshape(x, shape); }
 
 tg_tensor *tg_squeeze(tg_tensor *x, int axis)
 {
@@ -242,13 +255,13 @@ tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes)
         from[k] = (uint8_t)a;
         moved |= a != k;
     }
-    return moved ? tg_record(&tg_op_permute, &x, 1, from, (size_t)axes->n) : x;
+    return moved ? tg_record(&tg_op_permute, &x, 1, from, (size_t)axes->n) : tg_view_of(x);
 }
 
 static tg_tensor *swap_axes(tg_tensor *x, const tg_node *n, int a, int b)
 {
     uint8_t from[TG_MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
-    if (a == b) return x;
+    if (a == b) return tg_view_of(x);
     from[a] = (uint8_t)b;
     from[b] = (uint8_t)a;
     return tg_record(&tg_op_permute, &x, 1, from, (size_t)n->shape->rank);
@@ -316,7 +329,12 @@ tg_tensor *tg_expand(tg_tensor *x, const tg_shape *shape)
 {
     const tg_node *n = tg_check(x, "tg_expand");
     if (!n || !is_readable(n, "tg_expand", shape)) return NULL;
-    return tg_shape_equal(shape, n->shape) ? x : tg_record(&tg_op_expand, &x, 1, shape->dim, sizes_bytes(shape));
+    return tg_shape_equal(shape, n->shape) ? tg_view_of(x) : tg_record(&tg_op_expand, &x, 1, shape->dim, sizes_bytes(shape));
+}
+
+tg_tensor *tg_expand_if(tg_tensor *x, const tg_shape *shape)
+{
+    return shape && has_shape(x, shape) ? x : tg_expand(x, shape);
 }
 
 /* The axes that broadcasting added in front go, those that it stretched stay with size 1. */
@@ -324,7 +342,7 @@ tg_tensor *tg_sum_to(tg_tensor *a, const tg_shape *shape)
 {
     const tg_node *n = tg_check(a, "tg_sum_to");
     if (!n || !is_readable(n, "tg_sum_to", shape)) return NULL;
-    if (tg_shape_equal(n->shape, shape)) return a;
+    if (tg_shape_equal(n->shape, shape)) return tg_view_of(a);
     const int added = n->shape->rank - shape->rank;
     uint32_t  axes = 0;
     if (!tg_broadcasts_to(shape, n->shape)) {
@@ -373,7 +391,7 @@ static tg_tensor *slice_vjp(const tg_call *c, int i, tg_tensor *g)
 const tg_op tg_op_slice = {
     .name = "slice", .kind = TG_VIEW, .arity = 1, .infer = slice_infer, .view = slice_view, .vjp = slice_vjp};
 
-/* A slice of known-good range. Where no second element follows, every step is the same: 1. */
+/* A slice of known-good range; x itself if that is all of it. Where no second element follows, every step is the same: 1. */
 static tg_tensor *take(tg_tensor *x, const tg_node *n, int axis, int64_t start, int64_t step, int64_t count)
 {
     const slice_attr a = {axis, count ? start : 0, count > 1 ? step : 1, count};
@@ -383,7 +401,7 @@ static tg_tensor *take(tg_tensor *x, const tg_node *n, int axis, int64_t start, 
 
 static int64_t clamp(int64_t v, int64_t lo, int64_t hi) { return v < lo ? lo : v > hi ? hi : v; }
 
-tg_tensor *tg_slice(tg_tensor *x, int axis, int64_t start, int64_t stop, int64_t step)
+tg_tensor *tg_slice_if(tg_tensor *x, int axis, int64_t start, int64_t stop, int64_t step)
 {
     const tg_node *n = tg_check(x, "tg_slice");
     const int      k = n ? tg_checked_axis(n, "tg_slice", axis) : -1;
@@ -400,6 +418,12 @@ tg_tensor *tg_slice(tg_tensor *x, int axis, int64_t start, int64_t stop, int64_t
     if (step > 0 && stop > start) count = (stop - start - 1) / step + 1;
     if (step < 0 && start > stop) count = (start - stop - 1) / -step + 1;
     return take(x, n, k, start, step, count);
+}
+
+tg_tensor *tg_slice(tg_tensor *x, int axis, int64_t start, int64_t stop, int64_t step)
+{
+    tg_tensor *y = tg_slice_if(x, axis, start, stop, step);
+    return y == x ? tg_view_of(x) : y;
 }
 
 tg_tensor *tg_select(tg_tensor *x, int axis, int64_t index)

@@ -80,8 +80,8 @@ static tg_tensor *logsumexp_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
     const tg_shape s = tg_reduced_shape(tg_in_shape(c, 0), axes_of(c), true);
-    tg_tensor     *out = above_lowest(tg_reshape(c->out, &s));
-    return tg_mul_zero(tg_reshape(g, &s), tg_exp(tg_sub(c->in[0], out)));
+    tg_tensor     *out = above_lowest(tg_reshape_if(c->out, &s));
+    return tg_mul_zero(tg_reshape_if(g, &s), tg_exp(tg_sub(c->in[0], out)));
 }
 
 const tg_op tg_op_logsumexp = {.name       = "logsumexp",
@@ -101,7 +101,7 @@ tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim)
     const tg_shape s = tg_reduced_shape(tg_shape_of(x), bits, keepdim);
     const bool     was = tg_set_grad_enabled(tape, false);
     tg_tensor     *m = tg_minimum(row_shift(x, bits), bound(x, true));
-    tg_tensor     *value = tg_reshape(tg_add(tg_log(row_sum(tg_exp(tg_sub(x, m)), bits)), m), &s);
+    tg_tensor     *value = tg_reshape_if(tg_add(tg_log(row_sum(tg_exp(tg_sub(x, m)), bits)), m), &s);
     tg_set_grad_enabled(tape, was);
     return alias(&tg_op_logsumexp, x, value, bits, keepdim);
 }
