@@ -4,9 +4,13 @@
 ifeq ($(origin CC),default)
 CC := gcc
 endif
+PKG_CONFIG ?= pkg-config
 CLANG   := $(findstring clang,$(CC))
 VARIANT ?= $(if $(CLANG),clang,release)
-B       := build/$(VARIANT)
+B       := build/$(VARIANT)$(if $(CLANG),$(if $(filter-out clang,$(VARIANT)),-clang))
+# What is built for, which need not be what it is built on.
+TARGET  := $(shell $(CC) -dumpmachine)
+X86_64  := $(filter x86_64-% amd64-%,$(TARGET))
 VERSION := $(shell sed -n 's/.*define TG_VERSION "\(.*\)".*/\1/p' include/tapegrad.h)
 SONAME  := libtapegrad.so.$(firstword $(subst ., ,$(VERSION)))
 PREFIX  ?= /usr/local
@@ -23,11 +27,13 @@ CFLAGS   ?= $(OPT.$(VARIANT)) -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(CLANG),-Wno-pass-failed) $(if $(filter 1,$(WERROR)),-Werror)
 DEPS     := openblas zlib jansson
 # clang's libomp also serves the OpenMP calls that OpenBLAS makes, so there is one pool of threads with either compiler
-FLAGS    := -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fno-math-errno -fopenmp -Iinclude $(shell pkg-config --cflags $(DEPS))
-LIBS     := $(shell pkg-config --libs $(DEPS)) $(if $(CLANG),,-lmvec) -lm
+FLAGS    := -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fno-math-errno -fopenmp -Iinclude $(shell $(PKG_CONFIG) --cflags $(DEPS))
+# glibc's vector functions, which gcc's loops call: not on every target
+MVEC     := $(if $(findstring /,$(shell $(CC) -print-file-name=libmvec.so)),-lmvec)
+LIBS     := $(shell $(PKG_CONFIG) --libs $(DEPS)) $(if $(CLANG),,$(MVEC)) -lm
 COMPILE   = $(CC) $(FLAGS) $(CFLAGS) $(SPECIAL) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
+ifneq ($(X86_64),)
 %_avx2.o:   SPECIAL := -mavx2 -mfma
 %_avx512.o: SPECIAL := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 endif
@@ -35,11 +41,11 @@ endif
 %loops_base.o %loops_avx2.o %loops_avx512.o: SPECIAL += $(if $(CLANG),,-funroll-loops --param max-unrolled-insns=48)
 # A yardstick for this machine, in no library. Compiled so and not linked so: that would flush the whole program's subnormals to zero.
 # (clang 14 leaves exp scalar there: a limit with exp in it is a limit with gcc only.)
-%bench/limits.o: SPECIAL := -O3 -march=native -mprefer-vector-width=512 -ffast-math $(if $(CLANG),-fveclib=libmvec -Wno-pass-failed)
+%bench/limits.o: SPECIAL := -O3 $(if $(X86_64),-march=native -mprefer-vector-width=512) -ffast-math $(if $(CLANG),-fveclib=libmvec -Wno-pass-failed)
 
 # ---- what there is ----
 
-ifneq ($(shell pkg-config --exists $(DEPS) && echo there),there)
+ifneq ($(shell $(PKG_CONFIG) --exists $(DEPS) && echo there),there)
 $(warning some of $(DEPS) is not installed: sh tools/setup.sh)
 endif
 
@@ -61,7 +67,7 @@ demos: $(DEMOS)
 benches: $B/bench/tg-bench
 
 $B/libtapegrad.a: $(LIB_O)
-	rm -f $@ && ar rcs $@ $^
+	rm -f $@ && $(AR) rcs $@ $^
 
 $B/$(SONAME): $(LIB_O)
 	$(CC) $(CFLAGS) -fopenmp -shared -Wl,-soname,$(SONAME) -Wl,-Bsymbolic-functions -o $@ $^ $(LIBS) $(LDFLAGS)
@@ -81,7 +87,7 @@ $B/demos/%: $B/demos/%.o $B/libtapegrad.a
 $B/tools/%: $B/tools/%.o $B/libtapegrad.a
 	$(LINK)
 $B/bench/tg-bench: $(BENCH_O) $B/libtapegrad.a
-	$(LINK) -lmvec
+	$(LINK) $(MVEC)
 
 TORCH := /usr/include/torch/csrc/api/include
 $B/bench/peer_torch: bench/peer_torch.cpp

@@ -29,7 +29,7 @@ static bool make_table(table *d, int64_t n, uint64_t seed)
     tg_tensor   *columns[2] = {tg_randn(t, TG_SHAPE(n, FEATURES)), tg_ones(t, TG_SHAPE(n, 1))};
     tg_tensor   *x = tg_cat(columns, 2, 1), *w = tg_from_f64(t, TG_SHAPE(W, 1), truth);
     tg_tensor   *y = tg_add(tg_matmul(x, w), tg_mul_s(tg_randn(t, TG_SHAPE(n, 1)), 0.1));
-    *d = (table){.n = n, .x = malloc(x_bytes), .y = malloc(y_bytes)};
+    *d = (table){.n = n, .x = demo_room(n * W, sizeof *d->x), .y = demo_room(n, sizeof *d->y)};
     const bool ok = d->x && d->y && !tg_copy_to(x, d->x, x_bytes) && !tg_copy_to(y, d->y, y_bytes);
     tg_tape_free(t);
     return ok;
@@ -245,7 +245,7 @@ int main(int argc, char **argv)
     const double enough = quick ? 1e-3 : 1e-6;
     bool         ok = make_table(&d, rows, (uint64_t)seed) && least_squares(&d);
     for (int k = 0; k < n && ok; k++)
-        ok = (m[k].above = calloc((size_t)epochs, sizeof(double))) && fit(&d, &m[k], epochs, (uint64_t)seed);
+        ok = (m[k].above = demo_room(epochs, sizeof(double))) && fit(&d, &m[k], epochs, (uint64_t)seed);
     bool learned = ok;
     if (ok) {
         print_tables(&d, m, n);

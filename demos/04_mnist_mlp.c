@@ -193,7 +193,7 @@ static bool show_confusion(tg_tape *t, const options *o, const tg_dataset *test,
 static bool show_misclassified(tg_tape *t, const options *o, const tg_dataset *test, const float *logits)
 {
     const int64_t *label = tg_dataset_labels(test);
-    uint8_t       *pixels = malloc((size_t)SHOWN * PIXELS);
+    uint8_t       *pixels = demo_room(SHOWN, PIXELS);
     char           text[SHOWN][16];
     const char    *captions[SHOWN];
     int64_t        n = 0;
@@ -224,7 +224,7 @@ static bool save_and_reload(tg_tape *t, const options *o, const tg_dataset *test
 
     const tg_shape *shape = tg_dataset_shape(test);
     const size_t    bytes = (size_t)shape->dim[0] * CLASSES * sizeof(float);
-    float          *again = malloc(bytes);
+    float          *again = demo_room(shape->dim[0], CLASSES * sizeof *again);
     tg_tape        *fresh = tg_tape_new(&(tg_tape_options){.seed = 12345}); /* other weights until they are read */
     tg_dataset *same = tg_array_dataset(fresh, TG_U8, shape, tg_dataset_u8(test), tg_dataset_labels(test));
     tg_loader  *loader = tg_loader_new(same, &(tg_loader_options){.batch = TEST_BATCH, .flatten = true});
@@ -241,7 +241,7 @@ static bool save_and_reload(tg_tape *t, const options *o, const tg_dataset *test
 /* Everything that follows training. */
 static bool conclude(tg_tape *t, const mlp *m, tg_dataset *test, const options *o, const history *h, score *s)
 {
-    float     *logits = malloc((size_t)tg_dataset_size(test) * CLASSES * sizeof *logits);
+    float     *logits = demo_room(tg_dataset_size(test), CLASSES * sizeof *logits);
     tg_loader *loader = tg_loader_new(test, &(tg_loader_options){.batch = TEST_BATCH, .flatten = true});
     bool       ok = logits && loader && evaluate(t, m, loader, s, logits);
     if (ok) {
@@ -305,7 +305,7 @@ int main(int argc, char **argv)
     mlp         m;
     tg_dataset *training, *test;
     score       s = {NAN, NAN};
-    history    *h = calloc(1, sizeof *h);
+    history    *h = demo_room(1, sizeof *h);
     tg_tape    *t = tg_tape_new(&(tg_tape_options){.seed = (uint64_t)o.seed});
     const bool  ok = h && t && open_data(t, &o, &training, &test) && mlp_new(&m, t) && train(t, &m, training, &o, h) &&
                     conclude(t, &m, test, &o, h, &s);

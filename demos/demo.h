@@ -155,6 +155,14 @@ static inline double demo_clock(void) /* seconds */
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* Room for n items, all zero. NULL after a sentence. */
+static inline void *demo_room(int64_t n, size_t item)
+{
+    void *room = calloc((size_t)n, item);
+    if (!room) fprintf(stderr, "out of memory: %" PRId64 " items of %zu bytes\n", n, item);
+    return room;
+}
+
 /* SplitMix64: a whole number below n. Steele, Lea, Flood 2014. The bias of the remainder is below n / 2^64. */
 static inline int64_t demo_random(uint64_t *state, int64_t n)
 {

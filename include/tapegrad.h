@@ -136,7 +136,8 @@ typedef struct tg_tape_options {
     bool         profile_summary; /* a table of it on stderr at tg_tape_free; also by TAPEGRAD_PROFILE_SUMMARY=1 */
 } tg_tape_options;
 
-/* A new empty tape, or NULL when memory ran out or an option is out of its range. */
+/* A new empty tape. NULL when memory ran out, or when an option, or the environment variable it is taken from, is out of its range: the
+ * sentence goes to on_error, or as one line to stderr, unless `silent`. */
 TG_API tg_tape *tg_tape_new(const tg_tape_options *options) TG_MUST_USE;
 
 /* Frees the tape, its tensors, its optimizers and loaders. NULL is allowed. */

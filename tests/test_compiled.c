@@ -162,7 +162,6 @@ static void test_when(void **state)
         assert_false(tg_reset(t));
     }
     tg_tape_free(t);
-    assert_null(tg_tape_new(&(tg_tape_options){.compile = "later"}));
 }
 
 /* A product, a square that takes over its memory, powers that all wait in registers to be stored, and the product again, by a copy of a

@@ -48,7 +48,12 @@ for c in demos/[0-9]*.c; do
     done
     run 0 "$name" --help
     grep -q '^usage: ' "$dir/log" || die "$name --help: no usage"
-    run 2 "$name" --no-such-option
+    run 2 "$name" --no-such-option 2>"$dir/errors"
+    grep -q no-such-option "$dir/errors" || die "$name: says nothing about an option that there is not"
+    export TAPEGRAD_EVAL=fusde
+    run 1 "$name" --quick 2>"$dir/errors"
+    grep -q TAPEGRAD_EVAL "$dir/errors" || die "$name: says nothing about TAPEGRAD_EVAL=fusde"
+    unset TAPEGRAD_EVAL
     count=$((count + 1))
 done
 [ "$count" -ge 5 ] || die "only $count demos"
@@ -56,8 +61,10 @@ done
 # What does not learn says so.
 run 1 03_xor --quick --epochs 2
 result 03_xor false
+grep -q 'did not learn' "$dir/log" || die "03_xor: does not say that it did not learn"
 run 1 04_mnist_mlp --quick --lr 1e-9
 result 04_mnist_mlp false
+grep -q 'did not learn' "$dir/log" || die "04_mnist_mlp: does not say that it did not learn"
 
 # Where nothing can be written, nothing is begun.
 for name in 02_linear_regression 03_xor 04_mnist_mlp; do
@@ -66,7 +73,10 @@ for name in 02_linear_regression 03_xor 04_mnist_mlp; do
         [ ! -s "$dir/log" ] || die "$name --out $out: began all the same"
     done
 done
-run 1 04_mnist_mlp --data file
+for data in file no/such/directory; do
+    run 1 04_mnist_mlp --data "$data" 2>"$dir/errors"
+    grep -q "$data" "$dir/errors" || die "04_mnist_mlp: says nothing about the directory $data"
+done
 [ -s "$dir/out/mnist_mlp.safetensors" ] || die "no network was saved"
 
 if [ -n "${TAPEGRAD_DATA:-}" ]; then

@@ -1,6 +1,7 @@
 /* test_misuse.c - every public function called wrongly: NULL, stale handles, another tape's tensors, wrong dtypes, ranks, axes, empty
  * lists, huge sizes. Each call is refused with the status of its row and with a sentence; afterwards the tape trains as if nothing had
  * happened. One row a call, in the order of tapegrad.h, tapegrad_op.h, tapegrad_show.h. */
+#define _POSIX_C_SOURCE 200809L /* setenv */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -126,13 +127,70 @@ static void test_types(void **state)
     NONE(tg_dtype_size((tg_dtype)-1) == 0 && tg_dtype_size((tg_dtype)99) == 0);
 }
 
+typedef struct told {
+    int       times;
+    tg_status status;
+    char      sentence[400];
+} told;
+
+static void tell(void *ctx, tg_status s, const char *sentence)
+{
+    told *t = ctx;
+    t->times++;
+    t->status = s;
+    snprintf(t->sentence, sizeof t->sentence, "%s", sentence);
+}
+
+/* No tape comes of these options: one sentence says so, with these words in it, and none where silence is wanted. */
+static void no_tape(tg_tape_options o, tg_status want, const char *words)
+{
+    told t = {0};
+    o.on_error = tell;
+    o.error_ctx = &t;
+    assert_null(tg_tape_new(&o));
+    assert_int_equal(t.times, 1);
+    assert_int_equal(t.status, want);
+    if (strncmp(t.sentence, "tg_tape_new: ", 13) != 0 || !strstr(t.sentence, words)) fail_msg("\"%s\" is not in: %s", words, t.sentence);
+    o.silent = true;
+    assert_null(tg_tape_new(&o));
+    assert_int_equal(t.times, 1);
+}
+
+static void *no_memory(void *ctx, void *p, size_t old_size, size_t size)
+{
+    (void)ctx, (void)p, (void)old_size, (void)size;
+    return NULL;
+}
+
+static void test_no_tape(void **state)
+{
+    (void)state;
+    no_tape((tg_tape_options){.dtype = TG_I64}, TG_ERR_DTYPE, "the option dtype is int64");
+    no_tape((tg_tape_options){.dtype = (tg_dtype)99}, TG_ERR_DTYPE, "invalid");
+    no_tape((tg_tape_options){.threads = -1}, TG_ERR_ARG, "the option threads is -1");
+    no_tape((tg_tape_options){.evaluator = "no such"}, TG_ERR_ARG, "the option evaluator is \"no such\"; there are \"fused\"");
+    no_tape((tg_tape_options){.compile = "later"}, TG_ERR_ARG, "the option compile is \"later\"; there are \"soon\"");
+    no_tape((tg_tape_options){.allocator = {no_memory, NULL}}, TG_ERR_MEMORY, "out of memory");
+
+    static const char *const variable[] = {"TAPEGRAD_EVAL", "TAPEGRAD_COMPILE"};
+    for (int i = 0; i < 2; i++) {
+        const char *old = getenv(variable[i]);
+        char        kept[80], words[80];
+        snprintf(kept, sizeof kept, "%s", old ? old : "");
+        snprintf(words, sizeof words, "%s is \"fusde\"; there are", variable[i]);
+        assert_int_equal(setenv(variable[i], "fusde", 1), 0);
+        no_tape((tg_tape_options){0}, TG_ERR_ARG, words);
+        tg_tape *t = tg_tape_new(&(tg_tape_options){.evaluator = "fused", .compile = "soon"}); /* the option comes first */
+        assert_non_null(t);
+        tg_tape_free(t);
+        if (old) setenv(variable[i], kept, 1);
+        else unsetenv(variable[i]);
+    }
+}
+
 static void test_tape(void **state)
 {
     env *e = *state;
-    NONE(tg_tape_new(&(tg_tape_options){.dtype = TG_I64}) == NULL);
-    NONE(tg_tape_new(&(tg_tape_options){.dtype = (tg_dtype)99}) == NULL);
-    NONE(tg_tape_new(&(tg_tape_options){.threads = -1}) == NULL);
-    NONE(tg_tape_new(&(tg_tape_options){.evaluator = "no such"}) == NULL);
     tg_tape_free(NULL);
     tg_clear_error(NULL);
     tg_set_error_handler(NULL, NULL, NULL);
@@ -654,7 +712,7 @@ static void test_generations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_types),     TEST(test_tape),   TEST(test_lifetimes), TEST(test_shapes),        TEST(test_making),
+        TEST(test_types),      TEST(test_no_tape),   TEST(test_tape),       TEST(test_lifetimes),     TEST(test_shapes),  TEST(test_making),
         TEST(test_telling),   TEST(test_reading), TEST(test_plans), TEST(test_gradients), TEST(test_optimizers),    TEST(test_files),
         TEST(test_data),      TEST(test_gradcheck), TEST(test_recording), TEST(test_shapes_of_ops), TEST(test_showing),
         TEST(test_generations),

@@ -338,10 +338,14 @@ static void run_single(const program *p, const group *g)
         c[1].loop((size_t)n, c[1].out, c[1].in, c[1].attr);
     }
     for (; c < end; c++) {
-        const segment *s = &p->segments[c->extra];
-        if (c->kind == K_LOOP) c->loop((size_t)n, c->out, c->in, c->attr);
-        else if (c->kind == K_SEGMENT) call_segment(p, s, &p->resolved[s->pointers], 0, w.rows, w.cols);
-        else break;
+        if (c->kind == K_LOOP) {
+            c->loop((size_t)n, c->out, c->in, c->attr);
+        } else if (c->kind == K_SEGMENT) {
+            const segment *s = &p->segments[c->extra];
+            call_segment(p, s, &p->resolved[s->pointers], 0, w.rows, w.cols);
+        } else {
+            break;
+        }
     }
     if (c < end) {
         group rest = *g;

@@ -138,35 +138,63 @@ void tg_disown(tg_tape *t, tg_owned *o)
 
 static const tg_evaluator *const evaluators[] = {&tg_evaluator_fused, &tg_evaluator_reference}; /* the first is the default */
 
-static const tg_evaluator *find_evaluator(const char *name)
+/* Tells that there will be no tape. */
+static TG_PRINTF(3, 4) tg_tape *refuse(const tg_tape_options *o, tg_status s, const char *format, ...)
 {
-    if (!name) name = getenv("TAPEGRAD_EVAL");
-    if (!name || !*name) return evaluators[0];
+    char      sentence[300] = "tg_tape_new: ";
+    const int used = (int)strlen(sentence);
+    va_list   args;
+    va_start(args, format);
+    vsnprintf(sentence + used, sizeof sentence - (size_t)used, format, args);
+    va_end(args);
+    if (!o->silent) (o->on_error ? o->on_error : print_error)(o->error_ctx, s, sentence);
+    return NULL;
+}
+
+/* A setting comes from the options, else from the environment; whom to name when it is wrong. */
+static const char *setting(const char *option, const char *name, const char *variable, const char **where)
+{
+    const char *value = option ? option : getenv(variable);
+    *where = option ? name : variable;
+    return value ? value : "";
+}
+
+static const tg_evaluator *find_evaluator(const tg_tape_options *o)
+{
+    const char *where, *name = setting(o->evaluator, "the option evaluator", "TAPEGRAD_EVAL", &where);
+    if (!*name) return evaluators[0];
     for (size_t i = 0; i < sizeof evaluators / sizeof *evaluators; i++)
         if (!strcmp(evaluators[i]->name, name)) return evaluators[i];
+    refuse(o, TG_ERR_ARG, "%s is \"%.80s\"; there are \"fused\" and \"reference\"", where, name);
     return NULL;
 }
 
 /* Runs before a program is compiled; -1: there is no such setting. */
-static int find_compile_after(const char *when)
+static int find_compile_after(const tg_tape_options *o)
 {
-    if (!when) when = getenv("TAPEGRAD_COMPILE");
-    if (!when || !*when || !strcmp(when, "soon")) return 2;
-    return !strcmp(when, "at once") ? 0 : !strcmp(when, "never") ? INT_MAX : -1;
+    const char *where, *when = setting(o->compile, "the option compile", "TAPEGRAD_COMPILE", &where);
+    if (!*when || !strcmp(when, "soon")) return 2;
+    if (!strcmp(when, "at once")) return 0;
+    if (!strcmp(when, "never")) return INT_MAX;
+    refuse(o, TG_ERR_ARG, "%s is \"%.80s\"; there are \"soon\", \"at once\" and \"never\"", where, when);
+    return -1;
 }
 
 tg_tape *tg_tape_new(const tg_tape_options *options)
 {
     static const tg_tape_options usual = {0};
     const tg_tape_options       *o = options ? options : &usual;
-    const tg_evaluator          *evaluator = find_evaluator(o->evaluator);
-    const int                    compile_after = find_compile_after(o->compile);
-    if (!evaluator || compile_after < 0 || (o->dtype != TG_F32 && o->dtype != TG_F64) || o->threads < 0) return NULL;
+    const tg_evaluator          *evaluator = find_evaluator(o);
+    const int                    compile_after = evaluator ? find_compile_after(o) : -1;
+    if (!evaluator || compile_after < 0) return NULL;
+    if (o->dtype != TG_F32 && o->dtype != TG_F64)
+        return refuse(o, TG_ERR_DTYPE, "the option dtype is %s; it has to be float32 or float64", tg_dtype_name(o->dtype));
+    if (o->threads < 0) return refuse(o, TG_ERR_ARG, "the option threads is %d", o->threads);
 
     tg_heap  heap;
     tg_heap_init(&heap, &o->allocator);
     tg_tape *t = tg_heap_alloc(&heap, sizeof *t);
-    if (!t) return NULL;
+    if (!t) return refuse(o, TG_ERR_MEMORY, "out of memory");
     memset(t, 0, sizeof *t);
     t->heap = heap;
     t->gen = 1;
