@@ -90,8 +90,10 @@ source tg_source_of(const emitter *e, const place *reader, int32_t k)
     return s;
 }
 
+static operand gathered(emitter *e, const source *s, const tg_shape *shape);
+
 /* A register holding a scalar or a row spread over the whole tile, filled once before the first tile. */
-static operand filled(emitter *e, const source *s)
+static operand filled_once(emitter *e, const source *s)
 {
     program   *p = e->p;
     const bool row = s->kind == FROM_ROW;
@@ -109,6 +111,46 @@ static operand filled(emitter *e, const source *s)
     e->t->registers[reg.offset].last = INT32_MAX;
     p->fills[p->n_fills++] = (fill){.value = s->base, .from = s->from, .offset = reg.offset, .dtype = (uint8_t)s->dtype, .row = row};
     e->g->n_fills++;
+    return reg;
+}
+
+#define SPREAD(NAME, T)                                                                        \
+    static void NAME(size_t n, void *out, const void *const *in, const void *attr)             \
+    {                                                                                          \
+        const T x = *(const T *)in[0];                                                         \
+        T      *o = out;                                                                       \
+        (void)attr;                                                                            \
+        for (size_t k = 0; k < n; k++) o[k] = x;                                               \
+    }
+SPREAD(spread_1, uint8_t)
+SPREAD(spread_4, uint32_t)
+SPREAD(spread_8, uint64_t)
+
+/* A register into which a loop spreads the scalar, in every tile, when it is needed. */
+static operand spread(emitter *e, const source *s)
+{
+    const size_t  item = tg_dtype_size(s->dtype);
+    const operand from = tg_in_memory(e, s->base, s->from, AT_POINT), reg = tg_new_register(e, full_bytes(e, item));
+    code         *c = tg_add_code(e, K_LOOP, reg, &from, 1);
+    if (!c) return reg;
+    c->dtype = (uint8_t)s->dtype;
+    c->loop = item == 8 ? spread_8 : item == 4 ? spread_4 : spread_1;
+    return reg;
+}
+
+/* A scalar or a row spread over the tile. The first ones of a group keep their registers all through it. A group of very many would need
+ * as many registers, and a search through them for each operand: what it reads beyond these is spread again in every tile, and kept
+ * until another of the same hash comes. */
+static operand filled(emitter *e, const source *s, const tg_shape *shape)
+{
+    const bool     row = s->kind == FROM_ROW;
+    const uint32_t key = ((uint32_t)s->base * 2 + row) * 0x9e3779b1u ^ s->from * 0x85ebca6bu;
+    held          *h = &e->held[key >> 26];
+    operand        reg = {.value = IN_REGISTER, .offset = h->number};
+    _Static_assert(HELD == 1 << (32 - 26), "as many as there are keys");
+    if (h->group == e->number && h->value == s->base && h->from == s->from && h->row == row) return reg;
+    reg = e->g->n_fills < MOST_FILLS ? filled_once(e, s) : row ? gathered(e, s, shape) : spread(e, s);
+    *h = (held){.group = e->number, .value = s->base, .from = s->from, .number = reg.offset, .row = row};
     return reg;
 }
 
@@ -169,8 +211,8 @@ operand tg_bring_to_hand(emitter *e, const source *s, const place *reader)
     case FROM_COLUMN: return column ? e->places[s->place].out : expanded(e, s);
     case FROM_MEMORY: return tg_in_memory(e, s->base, s->from, s->extent);
     case FROM_MEMORY_COLUMN: return expanded(e, s);
-    case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, AT_POINT) : filled(e, s);
-    case FROM_ROW: return filled(e, s);
+    case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, AT_POINT) : filled(e, s, tg_space_shape(e->p, r));
+    case FROM_ROW: return filled(e, s, tg_space_shape(e->p, r));
     case FROM_STRIDES: break;
     }
     return gathered(e, s, tg_space_shape(e->p, r));
@@ -401,9 +443,9 @@ static void list_ahead(emitter *e)
 
 enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order */
 
-static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *loops)
+static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *loops, held *holds)
 {
-    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops};
+    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops, .held = holds};
     const size_t        first_use = p->register_uses.n;
     const tg_arena_mark before = tg_arena_position(&t->values);
     e.g->code = (int32_t)p->n_codes;
@@ -445,12 +487,14 @@ static tg_status emit_groups(tg_tape *t, program *p)
 {
     tg_status  s = TG_OK;
     found_loop loops[FOUND_LOOPS] = {0};
+    held       holds[HELD];
+    for (int i = 0; i < HELD; i++) holds[i].group = -1;
     p->n_codes = p->n_gathers = p->n_lates = p->n_fills = p->n_segments = p->n_pointers = 0;
     p->tile_bytes = 0;
     p->machine.n = p->register_uses.n = 0;
     const size_t about = p->n_insts + p->n_insts / 8; /* instructions; so that the arrays seldom grow on the way */
     if (!TG_GROW(t, p->codes, p->cap_codes, about) || !TG_GROW(t, p->where, p->cap_where, about)) return TG_ERR_MEMORY;
-    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g, loops);
+    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g, loops, holds);
     return s;
 }
 

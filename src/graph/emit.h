@@ -26,6 +26,14 @@ typedef struct found_loop {
     tg_loop      loop;
 } found_loop;
 
+/* Registers that hold a scalar or a row spread over the tile, by a hash of what they hold: the latest of each hash. */
+enum { HELD = 64 };
+typedef struct held {
+    int32_t  group, value; /* whose registers these are */
+    uint32_t from, number; /* of the register */
+    bool     row;
+} held;
+
 typedef struct emitter {
     tg_tape       *t;
     program       *p;
@@ -35,6 +43,7 @@ typedef struct emitter {
     int32_t        n;
     size_t         n_registers; /* in tape.registers */
     found_loop    *loops;       /* FOUND_LOOPS of them, of the whole program */
+    held          *held;        /* HELD of them, likewise */
     tg_status      status;
 } emitter;
 

@@ -4,68 +4,130 @@
 
 /* ---- free memory -------------------------------------------------------------------------------------------------- */
 
-/* The program's memory while it is being laid out: what is free of it, in order, no two pieces touching. */
+/* What is free of the program's memory, no two pieces touching: in a treap by place, to join neighbours, and in one by size, to find the
+ * smallest that is large enough. */
+typedef enum order { BY_PLACE, BY_SIZE, ORDERS } order;
+
 typedef struct span {
-    size_t from, bytes;
+    size_t  from, bytes;
+    int32_t child[ORDERS][2]; /* those before it, those behind it; -1: none */
 } span;
+
 typedef struct memory {
-    size_t used;
-    span  *free;
-    size_t n_free;
+    size_t  used;
+    span   *spans;
+    int32_t n_spans; /* ever used */
+    int32_t unused;  /* of these, a list through child[0][0]; -1: the end */
+    int32_t root[ORDERS];
 } memory;
 
 static size_t round_up(size_t bytes) { return (bytes + TG_ALIGN - 1) & ~(size_t)(TG_ALIGN - 1); }
 
-static void drop_span(memory *m, size_t i)
+static bool is_before(const span *a, const span *b, order by)
 {
-    memmove(&m->free[i], &m->free[i + 1], (m->n_free - i - 1) * sizeof *m->free);
-    m->n_free--;
+    return by == BY_SIZE && a->bytes != b->bytes ? a->bytes < b->bytes : a->from < b->from;
+}
+
+/* A span stands above those of lower rank, whichever came first: that keeps the trees flat. */
+static uint32_t rank_of(int32_t i) { return (uint32_t)i * 0x9e3779b1u ^ (uint32_t)i * 0x85ebca6bu >> 16; }
+
+static void insert(memory *m, int32_t i, order by)
+{
+    span    *s = &m->spans[i];
+    int32_t *link = &m->root[by], below, *less = &s->child[by][0], *more = &s->child[by][1];
+    while (*link >= 0 && rank_of(*link) > rank_of(i)) link = &m->spans[*link].child[by][is_before(&m->spans[*link], s, by)];
+    below = *link;
+    *link = i;
+    while (below >= 0) { /* what was there goes to both sides */
+        const bool before = is_before(&m->spans[below], s, by);
+        int32_t  **end = before ? &less : &more;
+        **end = below;
+        *end = &m->spans[below].child[by][before];
+        below = **end;
+    }
+    *less = *more = -1;
+}
+
+static void take_out(memory *m, int32_t i, order by)
+{
+    int32_t *link = &m->root[by], less = m->spans[i].child[by][0], more = m->spans[i].child[by][1];
+    while (*link != i) link = &m->spans[*link].child[by][is_before(&m->spans[*link], &m->spans[i], by)];
+    while (less >= 0 && more >= 0) {
+        const bool    side = rank_of(less) > rank_of(more);
+        int32_t      *top = side ? &less : &more;
+        *link = *top;
+        link = &m->spans[*top].child[by][side];
+        *top = *link;
+    }
+    *link = less >= 0 ? less : more;
+}
+
+static void add_span(memory *m, size_t from, size_t bytes)
+{
+    const int32_t i = m->unused >= 0 ? m->unused : m->n_spans++;
+    if (i == m->unused) m->unused = m->spans[i].child[0][0];
+    m->spans[i].from = from;
+    m->spans[i].bytes = bytes;
+    for (order by = BY_PLACE; by < ORDERS; by++) insert(m, i, by);
+}
+
+static void drop_span(memory *m, int32_t i)
+{
+    for (order by = BY_PLACE; by < ORDERS; by++) take_out(m, i, by);
+    m->spans[i].child[0][0] = m->unused;
+    m->unused = i;
+}
+
+/* The first span that is not before this one; -1: all are. Sets *last to the last one that is. */
+static int32_t first_from(const memory *m, const span *s, order by, int32_t *last)
+{
+    int32_t found = -1;
+    *last = -1;
+    for (int32_t i = m->root[by]; i >= 0;) {
+        const bool before = is_before(&m->spans[i], s, by);
+        *(before ? last : &found) = i;
+        i = m->spans[i].child[by][before];
+    }
+    return found;
 }
 
 /* The smallest piece that is large enough; else the end, with what is free before it. */
 static size_t take_memory(memory *m, size_t bytes)
 {
-    size_t best = m->n_free;
+    int32_t before;
     bytes = round_up(bytes ? bytes : 1);
-    for (size_t i = 0; i < m->n_free; i++)
-        if (m->free[i].bytes >= bytes && (best == m->n_free || m->free[i].bytes < m->free[best].bytes)) best = i;
-    if (best == m->n_free) {
+    const int32_t best = first_from(m, &(span){.bytes = bytes}, BY_SIZE, &before);
+    if (best < 0) {
         size_t from = m->used;
-        if (m->n_free && m->free[m->n_free - 1].from + m->free[m->n_free - 1].bytes == m->used) from = m->free[--m->n_free].from;
+        first_from(m, &(span){.from = m->used}, BY_PLACE, &before);
+        if (before >= 0 && m->spans[before].from + m->spans[before].bytes == m->used) {
+            from = m->spans[before].from;
+            drop_span(m, before);
+        }
         m->used = from + bytes;
         return from;
     }
-    size_t from = m->free[best].from;
-    m->free[best].from += bytes;
-    m->free[best].bytes -= bytes;
-    if (!m->free[best].bytes) drop_span(m, best);
-    return from;
+    const span s = m->spans[best];
+    drop_span(m, best);
+    if (s.bytes > bytes) add_span(m, s.from + bytes, s.bytes - bytes);
+    return s.from;
 }
 
 static void give_memory(memory *m, size_t from, size_t bytes)
 {
-    size_t lo = 0, hi = m->n_free;
+    int32_t       before;
+    const int32_t behind = first_from(m, &(span){.from = from}, BY_PLACE, &before);
     bytes = round_up(bytes ? bytes : 1);
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (m->free[mid].from < from) lo = mid + 1;
-        else hi = mid;
+    if (behind >= 0 && from + bytes == m->spans[behind].from) {
+        bytes += m->spans[behind].bytes;
+        drop_span(m, behind);
     }
-    bool after = lo > 0 && m->free[lo - 1].from + m->free[lo - 1].bytes == from;
-    bool before = lo < m->n_free && from + bytes == m->free[lo].from;
-    if (after && before) {
-        m->free[lo - 1].bytes += bytes + m->free[lo].bytes;
-        drop_span(m, lo);
-    } else if (after) {
-        m->free[lo - 1].bytes += bytes;
-    } else if (before) {
-        m->free[lo].from = from;
-        m->free[lo].bytes += bytes;
-    } else {
-        memmove(&m->free[lo + 1], &m->free[lo], (m->n_free - lo) * sizeof *m->free);
-        m->free[lo] = (span){from, bytes};
-        m->n_free++;
+    if (before >= 0 && m->spans[before].from + m->spans[before].bytes == from) {
+        from = m->spans[before].from;
+        bytes += m->spans[before].bytes;
+        drop_span(m, before);
     }
+    add_span(m, from, bytes);
 }
 
 static size_t item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
@@ -241,9 +303,9 @@ static void find_homes(program *p)
 tg_status tg_lay_out(tg_tape *t, program *p)
 {
     /* at most as many free pieces as there are values, and the one behind a step's partial results */
-    memory m = {.free = tg_arena_alloc(&t->values, (p->n_values + 2) * sizeof *m.free, 8)};
+    memory m = {.spans = tg_arena_alloc(&t->values, (p->n_values + 2) * sizeof *m.spans, 8), .unused = -1, .root = {-1, -1}};
     lives  l;
-    if (!m.free || !list_lives(t, p, &l)) return tg_out_of_memory(t, "tapegrad");
+    if (!m.spans || !list_lives(t, p, &l)) return tg_out_of_memory(t, "tapegrad");
     for (size_t g = 0; g < p->n_groups; g++) share_memory(p, &l, &p->groups[g]);
     for (size_t i = 0; i < p->n_consts; i++) {
         p->values[p->consts[i]].offset = m.used;
