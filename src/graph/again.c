@@ -7,38 +7,44 @@
 enum {
     FAR = 8,        /* steps for which it is worth not to keep something */
     NEAR = 4,       /* steps that products wait at most */
+    MOST_LOOKED_AT = 64,
     BUDGET = RECOMPUTE_DEAR + 2, /* what is computed again at most, in cheap ops */
 };
 
-/* Who reads a value's memory: steps, latest first. */
-typedef struct reading {
-    int32_t step, next;
-} reading;
-
+/* Who reads a value's memory: steps[begin[v] … end[v] - 1], in order of time. */
 typedef struct readings {
-    int32_t *latest; /* by value; -1: nobody */
-    reading *list;
-    int32_t  n;
+    int32_t *begin, *end, *steps;
 } readings;
+
+static void count_operands(const program *p, readings *r, const value *v)
+{
+    for (int32_t k = 0; k < v->n_in; k++) r->end[p->values[p->operands[v->in + k]].base]++;
+}
 
 static void note_operands(const program *p, readings *r, const value *v, int32_t now)
 {
     for (int32_t k = 0; k < v->n_in; k++) {
-        const int32_t b = p->values[p->operands[v->in + k]].base, latest = r->latest[b];
-        if (latest >= 0 && r->list[latest].step == now) continue;
-        r->list[r->n] = (reading){now, latest};
-        r->latest[b] = r->n++;
+        const int32_t b = p->values[p->operands[v->in + k]].base;
+        if (r->end[b] == r->begin[b] || r->steps[r->end[b] - 1] != now) r->steps[r->end[b]++] = now;
     }
 }
 
 static bool list_readings(tg_tape *t, const program *p, readings *r)
 {
-    size_t most = p->n_operands;
-    for (size_t i = 0; i < p->n_insts; i++) most += (size_t)p->values[p->insts[i].value].n_in; /* of clones once more */
-    r->latest = tg_arena_alloc(&t->values, p->n_values * sizeof *r->latest, 8);
-    r->list = tg_arena_alloc(&t->values, (most + 1) * sizeof *r->list, 8);
-    if (!r->latest || !r->list) return false;
-    for (size_t i = 0; i < p->n_values; i++) r->latest[i] = -1;
+    int32_t most = 0;
+    r->begin = tg_arena_alloc(&t->values, 2 * p->n_values * sizeof *r->begin, 8);
+    if (!r->begin) return false;
+    r->end = r->begin + p->n_values;
+    memset(r->end, 0, p->n_values * sizeof *r->end);
+    for (size_t i = 0; i < p->n_insts; i++) count_operands(p, r, &p->values[p->insts[i].value]); /* clones once more */
+    for (size_t s = 0; s < p->n_steps; s++)
+        if (p->steps[s].group < 0) count_operands(p, r, &p->values[p->steps[s].value]);
+    for (size_t i = 0; i < p->n_values; i++) {
+        r->begin[i] = most;
+        most += r->end[i];
+        r->end[i] = r->begin[i];
+    }
+    if (!(r->steps = tg_arena_alloc(&t->values, ((size_t)most + 1) * sizeof *r->steps, 8))) return false;
     for (size_t s = 0; s < p->n_steps; s++) {
         const int32_t g = p->steps[s].group;
         if (g < 0) note_operands(p, r, &p->values[p->steps[s].value], (int32_t)s);
@@ -48,6 +54,8 @@ static bool list_readings(tg_tape *t, const program *p, readings *r)
     return true;
 }
 
+static int32_t last_reading(const readings *r, int32_t v) { return r->end[v] > r->begin[v] ? r->steps[r->end[v] - 1] : -1; }
+
 /* A product that nobody in the program reads, in memory of its own: it may run later. */
 static bool can_wait(const program *p, int32_t s)
 {
@@ -56,32 +64,37 @@ static bool can_wait(const program *p, int32_t s)
     return v && v->op && v->op->kind == TG_MATMUL && !v->uses && !v->adds && v->dest < 0;
 }
 
-/* The first of the products that read v a long time after everybody else; -1: there are none. */
+/* The first of the products that read v a long time after everybody else, by its number in steps; -1: there are none. */
 static int32_t late_readings(const program *p, const readings *r, int32_t v)
 {
-    for (int32_t i = r->latest[v]; i >= 0 && can_wait(p, r->list[i].step); i = r->list[i].next) {
-        const int32_t next = r->list[i].next, before = next < 0 ? p->values[v].step : r->list[next].step;
-        if (before + FAR <= r->list[i].step) return i;
+    for (int32_t i = r->end[v]; i-- > r->begin[v] && can_wait(p, r->steps[i]);) {
+        const int32_t before = i > r->begin[v] ? r->steps[i - 1] : p->values[v].step;
+        if (before + FAR <= r->steps[i]) return i;
     }
     return -1;
 }
 
 static bool reads_in(const readings *r, int32_t v, int32_t s)
 {
-    int32_t i = r->latest[v];
-    while (i >= 0 && r->list[i].step > s) i = r->list[i].next;
-    return i >= 0 && r->list[i].step == s;
+    int32_t lo = r->begin[v], hi = r->end[v];
+    while (lo < hi) {
+        const int32_t mid = lo + (hi - lo) / 2;
+        if (r->steps[mid] < s) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo < r->end[v] && r->steps[lo] == s;
 }
 
-/* Does group g read all that v has to be computed from, but for what is there anyway or small? */
-static bool passes_by(const program *p, const readings *r, const group *g, const value *v)
+/* Does group g read all that v has to be computed from, but for what is there anyway or small? `left`: values that may still be looked at;
+ * ways from v to what it is computed from can be more than anybody counts. */
+static bool passes_by(const program *p, const readings *r, const group *g, const value *v, int *left)
 {
+    if (--*left < 0) return false;
     for (int32_t k = 0; k < v->n_in; k++) {
         const int32_t b = p->values[p->operands[v->in + k]].base;
         const value  *x = &p->values[b];
         if (x->kind != V_REAL || reads_in(r, b, g->step)) continue;
-        const bool there = x->stored ? x->numel <= SMALL_SPACE && r->latest[b] >= 0 && r->list[r->latest[b]].step >= g->step
-                                     : passes_by(p, r, g, x);
+        const bool there = x->stored ? x->numel <= SMALL_SPACE && last_reading(r, b) >= g->step : passes_by(p, r, g, x, left);
         if (!there) return false;
     }
     return true;
@@ -92,9 +105,10 @@ static int32_t group_after(program *p, const readings *r, int32_t v, int32_t lat
 {
     for (int32_t s = latest + 1; s <= latest + NEAR && s < (int32_t)p->n_steps; s++) {
         const int32_t number = p->steps[s].group;
+        int           left = MOST_LOOKED_AT;
         if (number < 0) continue;
         const group *g = &p->groups[number];
-        if (g->n != p->values[v].numel || g->count > LARGEST_GROUP || !passes_by(p, r, g, &p->values[v])) continue;
+        if (g->n != p->values[v].numel || g->count > LARGEST_GROUP || !passes_by(p, r, g, &p->values[v], &left)) continue;
         tg_recall_clones(p, number);
         if (tg_recompute_cost(p, &p->values[v], g, BUDGET) <= BUDGET) return number;
     }
@@ -159,13 +173,12 @@ static tg_status compute_again(tg_tape *t, program *p, const readings *r, int32_
 {
     const int32_t first = late_readings(p, r, v);
     if (first < 0) return TG_OK;
-    const int32_t g = group_after(p, r, v, r->list[r->latest[v]].step);
+    const int32_t g = group_after(p, r, v, last_reading(r, v));
     if (g < 0) return TG_OK;
     const int32_t then = p->groups[g].step;
-    for (int32_t i = r->latest[v];; i = r->list[i].next) {
-        int32_t *waits = &after[r->list[i].step];
+    for (int32_t i = first; i < r->end[v]; i++) {
+        int32_t *waits = &after[r->steps[i]];
         if (*waits < then) *waits = then;
-        if (i == first) break;
     }
     *any = true;
     return tg_store_again(t, p, v, g);

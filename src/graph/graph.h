@@ -38,6 +38,7 @@ typedef struct tg_kept {
     tg_shape  shape;
     tg_block *block;
     uint32_t  write_gen, write_id; /* last in-place write: in which generation, and before which node of it */
+    uint32_t  place;               /* of a parameter: in tape.params.at */
     char     *name;                /* of a parameter */
 } tg_kept;
 
@@ -104,6 +105,16 @@ static inline tg_node *tg_slot_at(const tg_slots *s, uint32_t id)
 }
 static inline uint64_t tg_slots_room(const tg_slots *s) { return ((uint64_t)TG_SLOTS << s->n) - TG_SLOTS; }
 
+/* The parameters in the order they were made: at[0 … end - 1], NULL where one was released, n of them. */
+typedef struct tg_params {
+    tg_node **at;
+    size_t    n, end, cap;
+    uint32_t *counts; /* of what is left in at, a Fenwick tree over its cap places */
+    size_t    cap_counts;
+    tg_node **named; /* a hash table by name */
+    size_t    cap_named;
+} tg_params;
+
 struct tg_tape {
     tg_heap  heap;
     uint32_t gen;
@@ -119,8 +130,7 @@ struct tg_tape {
     tg_slots  kept;
     uint32_t  kept_used; /* kept nodes ever handed out */
     tg_node  *kept_free;
-    tg_node **params;
-    size_t    n_params, cap_params;
+    tg_params params;
 
     tg_node **wanted;
     size_t    n_wanted, cap_wanted;
@@ -243,6 +253,14 @@ tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const vo
 tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape); /* with room for its value, N_VALUE not set */
 void     tg_drop_kept(tg_node *n);
 void     tg_free_slots(tg_tape *t, tg_slots *s);
+
+/* ---- params.c ----------------------------------------------------------------------------------------------------- */
+
+bool     tg_params_reserve(tg_tape *t);  /* room for one more; false after an error */
+void     tg_params_add(tg_node *n);      /* it has its name */
+void     tg_params_drop(tg_node *n);     /* and still has it */
+tg_node *tg_params_at(const tg_tape *t, size_t i); /* in the order they were made; NULL from params.n on */
+void     tg_params_free(tg_tape *t);
 
 /* ---- values.c, plan.c, run_reference.c ---------------------------------------------------------------------------- */
 

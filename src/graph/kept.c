@@ -1,4 +1,4 @@
-/* kept.c - what outlives a reset: kept tensors and parameters, by handle and by name. */
+/* kept.c - what outlives a reset: making, releasing and overwriting kept tensors and parameters. */
 #include "graph.h"
 
 enum { LONGEST_NAME = 200 };
@@ -97,7 +97,7 @@ tg_tensor *tg_param(tg_tape *t, const char *name, tg_tensor *init)
     }
     size_t   size = strlen(name) + 1;
     char    *copy = tg_tape_alloc(t, size);
-    tg_node *k = copy && TG_GROW(t, t->params, t->cap_params, t->n_params + 1) ? kept_copy(n) : NULL;
+    tg_node *k = copy && tg_params_reserve(t) ? kept_copy(n) : NULL;
     if (!k) {
         if (copy) tg_tape_free_bytes(t, copy, size);
         return NULL;
@@ -105,29 +105,8 @@ tg_tensor *tg_param(tg_tape *t, const char *name, tg_tensor *init)
     memcpy(copy, name, size);
     k->w.kept->name = copy;
     k->flags |= TG_N_PARAM | TG_N_GRAD;
-    t->params[t->n_params++] = k;
+    tg_params_add(k);
     return tg_handle(k);
-}
-
-int tg_param_count(const tg_tape *t) { return t ? (int)t->n_params : 0; }
-
-tg_tensor *tg_param_at(const tg_tape *t, int i)
-{
-    return t && i >= 0 && (size_t)i < t->n_params ? tg_handle(t->params[i]) : NULL;
-}
-
-tg_tensor *tg_param_named(const tg_tape *t, const char *name)
-{
-    for (size_t i = 0; t && name && i < t->n_params; i++)
-        if (!strcmp(t->params[i]->w.kept->name, name)) return tg_handle(t->params[i]);
-    return NULL;
-}
-
-const char *tg_name(const tg_tensor *x)
-{
-    if (!x || !tg_is_live(x)) return NULL;
-    const tg_node *n = tg_node_of(x);
-    return n->flags & TG_N_PARAM ? n->w.kept->name : NULL;
 }
 
 tg_status tg_copy_from(tg_tensor *x, const void *src, size_t bytes)

@@ -403,12 +403,7 @@ void tg_drop_kept(tg_node *n)
 {
     tg_tape *t = n->tape;
     tg_kept *k = n->w.kept;
-    if (n->flags & TG_N_PARAM) {
-        size_t i = 0;
-        while (t->params[i] != n) i++;
-        memmove(&t->params[i], &t->params[i + 1], (t->n_params - i - 1) * sizeof *t->params);
-        t->n_params--;
-    }
+    if (n->flags & TG_N_PARAM) tg_params_drop(n);
     if (n->grad && (n->grad->flags & TG_N_KEPT)) tg_drop_kept(n->grad);
     tg_pool_put(&t->pool, k->block);
     if (k->name) tg_tape_free_bytes(t, k->name, strlen(k->name) + 1);

@@ -261,7 +261,7 @@ void tg_tape_free(tg_tape *t)
     }
     tg_free_slots(t, &t->kept);
     tg_free_slots(t, &t->slots);
-    tg_heap_free(&t->heap, t->params, t->cap_params * sizeof *t->params);
+    tg_params_free(t);
     tg_heap_free(&t->heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
     tg_heap_free(&t->heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);
     tg_heap_free(&t->heap, t->pieces, t->cap_pieces * sizeof *t->pieces);

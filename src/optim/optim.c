@@ -90,11 +90,8 @@ static bool follow(tg_optim *o)
     }
     o->n_states = n;
     if (o->listed) return true;
-    if (!TG_GROW(t, o->states, o->cap_states, t->n_params)) return false;
-    for (; o->n_states < t->n_params; o->n_states++) {
-        tg_node *p = t->params[o->n_states];
-        o->states[o->n_states] = state_of(p);
-    }
+    if (!TG_GROW(t, o->states, o->cap_states, t->params.n)) return false;
+    for (; o->n_states < t->params.n; o->n_states++) o->states[o->n_states] = state_of(tg_params_at(t, o->n_states));
     return true;
 }
 
@@ -126,17 +123,17 @@ static bool take_list(tg_optim *o, tg_tensor *const *params, int n)
     }
     o->listed = true;
     if (!TG_GROW(o->tape, o->states, o->cap_states, (size_t)n)) return false;
-    for (int i = 0; i < n; i++) {
+    bool fine = true;
+    for (int i = 0; i < n && fine; i++) {
         tg_node *node = listed_node(o, params[i], i);
-        if (!node) return false;
-        for (int k = 0; k < i; k++)
-            if (o->states[k].node == node) {
-                tg_fail_on(o->tape, TG_ERR_ARG, o->rule->name, "params[%d] and params[%d] are the same tensor", k, i);
-                return false;
-            }
-        o->states[o->n_states++] = state_of(node);
+        fine = node && !node->mark;
+        if (fine) o->states[o->n_states++] = state_of(node);
+        if (fine) node->mark = (uint32_t)i + 1;
+        else if (node)
+            tg_fail_on(o->tape, TG_ERR_ARG, o->rule->name, "params[%d] and params[%d] are the same tensor", (int)node->mark - 1, i);
     }
-    return true;
+    for (size_t i = 0; i < o->n_states; i++) o->states[i].node->mark = 0;
+    return fine;
 }
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------- */

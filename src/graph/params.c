@@ -1,0 +1,157 @@
+/* params.c - a tape's parameters: in the order they were made, by number and by name. However many there are, each of these is found in
+ * a few looks, and one that is released leaves no work to the others. */
+#include "graph.h"
+
+#include <stdint.h>
+
+/* ---- by name: a hash table, linear probing, at most half full ------------------------------------------------------ */
+
+static size_t hash_of(const char *name)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    return (size_t)(h ^ h >> 32);
+}
+
+/* Where the parameter of this name is, or would be. The table is not full. */
+static size_t find_name(const tg_params *s, const char *name)
+{
+    size_t at = hash_of(name) & (s->cap_named - 1);
+    while (s->named[at] && strcmp(s->named[at]->w.kept->name, name)) at = (at + 1) & (s->cap_named - 1);
+    return at;
+}
+
+static bool grow_names(tg_tape *t, size_t need)
+{
+    tg_params   *s = &t->params;
+    const size_t had = s->cap_named;
+    tg_node    **old = s->named;
+    size_t       cap = had ? had : 16;
+    while (cap < 2 * need) cap *= 2;
+    if (cap == had) return true;
+    tg_node **named = tg_tape_alloc(t, cap * sizeof *named);
+    if (!named) return false;
+    s->named = named;
+    s->cap_named = cap;
+    for (size_t i = 0; i < had; i++)
+        if (old[i]) named[find_name(s, old[i]->w.kept->name)] = old[i];
+    tg_heap_free(&t->heap, old, had * sizeof *old);
+    return true;
+}
+
+/* Those behind it that were turned away from the place move up. */
+static void drop_name(tg_params *s, const tg_node *n)
+{
+    const size_t mask = s->cap_named - 1;
+    size_t       hole = find_name(s, n->w.kept->name);
+    for (size_t at = (hole + 1) & mask; s->named[at]; at = (at + 1) & mask) {
+        const size_t home = hash_of(s->named[at]->w.kept->name) & mask;
+        if (((at - home) & mask) < ((at - hole) & mask)) continue;
+        s->named[hole] = s->named[at];
+        hole = at;
+    }
+    s->named[hole] = NULL;
+}
+
+/* ---- by number: an array with holes, and a Fenwick tree that counts what is left ------------------------------------ */
+
+/* Adds to the count of a place. */
+static void count_place(tg_params *s, size_t place, uint32_t by)
+{
+    for (size_t i = place + 1; i <= s->cap; i += i & (~i + 1)) s->counts[i - 1] += by;
+}
+
+static void count_all(tg_params *s)
+{
+    memset(s->counts, 0, s->cap * sizeof *s->counts);
+    for (size_t i = 0; i < s->end; i++)
+        if (s->at[i]) count_place(s, i, 1);
+}
+
+/* When half are holes, the others move up. */
+static void close_holes(tg_params *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->end; i++) {
+        if (!s->at[i]) continue;
+        s->at[n] = s->at[i];
+        s->at[n]->w.kept->place = (uint32_t)n;
+        n++;
+    }
+    s->end = n;
+    count_all(s);
+}
+
+tg_node *tg_params_at(const tg_tape *t, size_t i)
+{
+    const tg_params *s = &t->params;
+    size_t           place = 0;
+    if (i >= s->n) return NULL;
+    if (s->n == s->end) return s->at[i];
+    for (size_t step = s->cap; step; step /= 2) { /* the last place before which there are at most i */
+        if (place + step > s->cap || s->counts[place + step - 1] > i) continue;
+        place += step;
+        i -= s->counts[place - 1];
+    }
+    return s->at[place];
+}
+
+/* ---- both ----------------------------------------------------------------------------------------------------------- */
+
+bool tg_params_reserve(tg_tape *t)
+{
+    tg_params   *s = &t->params;
+    const size_t need = s->end + 1;
+    if (!grow_names(t, s->n + 1)) return false;
+    if (need <= s->cap) return true;
+    if (!TG_GROW(t, s->counts, s->cap_counts, need) || !TG_GROW(t, s->at, s->cap, need)) return false;
+    count_all(s); /* both have grown to the same power of two */
+    return true;
+}
+
+void tg_params_add(tg_node *n)
+{
+    tg_params *s = &n->tape->params;
+    s->named[find_name(s, n->w.kept->name)] = n;
+    n->w.kept->place = (uint32_t)s->end;
+    count_place(s, s->end, 1);
+    s->at[s->end++] = n;
+    s->n++;
+}
+
+void tg_params_drop(tg_node *n)
+{
+    tg_params *s = &n->tape->params;
+    drop_name(s, n);
+    count_place(s, n->w.kept->place, UINT32_MAX);
+    s->at[n->w.kept->place] = NULL;
+    s->n--;
+    while (s->end && !s->at[s->end - 1]) s->end--;
+    if (s->n < s->end / 2) close_holes(s);
+}
+
+void tg_params_free(tg_tape *t)
+{
+    tg_params *s = &t->params;
+    tg_heap_free(&t->heap, s->named, s->cap_named * sizeof *s->named);
+    tg_heap_free(&t->heap, s->counts, s->cap_counts * sizeof *s->counts);
+    tg_heap_free(&t->heap, s->at, s->cap * sizeof *s->at);
+}
+
+/* ---- for callers ---------------------------------------------------------------------------------------------------- */
+
+int tg_param_count(const tg_tape *t) { return t ? (int)t->params.n : 0; }
+
+tg_tensor *tg_param_at(const tg_tape *t, int i) { return t && i >= 0 ? tg_handle(tg_params_at(t, (size_t)i)) : NULL; }
+
+tg_tensor *tg_param_named(const tg_tape *t, const char *name)
+{
+    return t && name && t->params.n ? tg_handle(t->params.named[find_name(&t->params, name)]) : NULL;
+}
+
+const char *tg_name(const tg_tensor *x)
+{
+    if (!x || !tg_is_live(x)) return NULL;
+    const tg_node *n = tg_node_of(x);
+    return n->flags & TG_N_PARAM ? n->w.kept->name : NULL;
+}
