@@ -17,7 +17,9 @@
  *
  * Values on demand. An op call checks shapes and dtypes at once and computes nothing. Values are computed when somebody
  * needs them: tg_backward, tg_eval, tg_item, tg_data, tg_keep, printing, saving. What such a call did not ask for is not
- * held: asking for it later computes it again. Reading a value that a changed parameter has invalidated is an error.
+ * held: asking for it later computes it again. A tensor means the value it had with the parameters and kept tensors as they were when it was
+ * recorded: where one of them was overwritten or released since and the value is not held, reading or differentiating it is an error
+ * (TG_ERR_STALE), never a number made of the new values.
  *
  * Errors. Nothing here aborts. A wrong call composes one sentence, stores it as the tape's first error (tg_error), hands
  * it to the tape's error handler (by default one line on stderr) and returns NULL or a status. Every op takes NULL and
@@ -155,8 +157,7 @@ TG_API void        tg_set_error_handler(tg_tape *tape, tg_error_fn fn, void *ctx
 /* Turns recording of gradients on or off and returns how it was. Off, results need no gradient (evaluation, updates). */
 TG_API bool tg_set_grad_enabled(tg_tape *tape, bool on);
 
-/* Restarts the tape's random number stream from a seed, from which also draws what was recorded before and has no value yet: call it
- * between recordings. */
+/* Restarts the tape's random number stream from a seed, for what is recorded from now on. What was recorded before keeps its numbers. */
 TG_API tg_status tg_seed(tg_tape *tape, uint64_t seed);
 
 /* Figures about a tape, for tests and for curiosity. */
@@ -167,6 +168,7 @@ typedef struct tg_tape_stats {
     int64_t     evaluated_nodes; /* ops computed since the tape was made */
     int64_t     plans_made;      /* plans made since the tape was made; "fused" makes none where one from before fits */
     int64_t     segments_made;   /* runs of loops made into machine code since the tape was made */
+    int64_t     kept;            /* tensors that tg_keep made and nobody released */
     const char *evaluator;       /* "reference" or "fused" */
 } tg_tape_stats;
 TG_API tg_tape_stats tg_stats(const tg_tape *tape);
@@ -177,12 +179,18 @@ TG_API tg_tape_stats tg_stats(const tg_tape *tape);
  * non-empty, at most 200 bytes of printable UTF-8 and unused on this tape. init must be f32 or f64. */
 TG_API tg_tensor *tg_param(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
 
-/* A copy of t's value that survives tg_reset, without history: h = tg_keep(h). What is kept already comes back as it is; that includes a
- * parameter's gradient, which the next tg_backward overwrites. */
+/* A copy of t's value as it is now that survives tg_reset, without history; also of what is kept already, of a parameter or of a gradient.
+ * Every call keeps one more tensor until tg_release (tg_stats counts them): for a state that a loop carries along, keep one and tg_assign to
+ * it. */
 TG_API tg_tensor *tg_keep(tg_tensor *t) TG_MUST_USE;
 
-/* Lets go of what tg_keep or tg_param kept: its handle becomes stale at once. An error while something recorded since the
- * last reset still reads it and has no value yet is reported when that is read. */
+/* Overwrites a kept tensor, a parameter or a gradient with a value of its shape and dtype, computed first, so it may depend on the tensor:
+ * tg_assign(average, tg_add(tg_mul_s(average, 0.9), tg_mul_s(x, 0.1))). What was recorded before from what is overwritten, and has no value
+ * yet, is lost: reading or differentiating it is TG_ERR_STALE. A gradient that was assigned to counts as one that tg_backward made. */
+TG_API tg_status tg_assign(tg_tensor *kept, tg_tensor *value);
+
+/* Lets go of what tg_keep or tg_param kept: its handle becomes stale at once. What was recorded from it since the last reset and has no
+ * value yet can be computed and differentiated no more: TG_ERR_STALE. */
 TG_API tg_status tg_release(tg_tensor *t);
 
 /* The tape's parameters in the order they were made. */
@@ -254,8 +262,8 @@ TG_API const int64_t *tg_data_i64(tg_tensor *t);
 /* Copies the values out, row-major. bytes must be exactly the tensor's size in bytes. */
 TG_API tg_status tg_copy_to(tg_tensor *t, void *dst, size_t bytes);
 
-/* Overwrites a kept tensor's or parameter's values in place. bytes must be exactly its size in bytes. What was recorded from it before
- * and has no value yet becomes invalid, and so do views of it. */
+/* Overwrites a kept tensor's, a parameter's or a gradient's values in place, as tg_assign does, with the caller's data. bytes must be exactly
+ * its size in bytes. */
 TG_API tg_status tg_copy_from(tg_tensor *t, const void *src, size_t bytes);
 
 /* Writes the tensor as a person reads it (large ones with … in the middle) into buf, always terminated, and returns the
@@ -283,10 +291,17 @@ TG_API tg_status tg_backward(tg_tensor *loss);
 /* The same for any output y, with the seed v of y's shape and dtype: adds v^T dy/dleaf. y's own value is held only if it was wanted. */
 TG_API tg_status tg_backward_seed(tg_tensor *y, tg_tensor *seed);
 
-/* The gradient of a leaf, of the leaf's shape and dtype; NULL (no error) when there is none.
- * Gradients of parameters and kept tensors survive tg_reset, and the next backward changes them in place; those of other leaves go with
- * them. tg_step uses gradients up: they stay readable, and the next backward starts anew. */
+/* The gradient of a leaf, of the leaf's shape and dtype; NULL (no error) when there is none. Gradients of other leaves than parameters and
+ * kept tensors go with them, at tg_reset.
+ * The handle of a parameter's or kept tensor's gradient names the same tensor from then on, whatever it holds, until tg_zero_grad or the end
+ * of its leaf: what the latest backwards added up to. tg_step uses a gradient up: it can still be read, clipping and the next tg_step pass it
+ * over, and the next backward that reaches the leaf overwrites it instead of adding to it. A backward that fails leaves gradients as they
+ * were, except that one which was used up may be gone. Writing to a gradient (tg_assign, tg_copy_from, tg_set_grad) makes it a new one. */
 TG_API tg_tensor *tg_grad_of(const tg_tensor *leaf);
+
+/* Makes value the leaf's gradient, as if a backward had computed it: a copy of it, of the leaf's shape and dtype. NULL: takes the gradient
+ * away, so that its handle is stale. */
+TG_API tg_status tg_set_grad(tg_tensor *leaf, tg_tensor *value);
 
 /* Forgets the gradients of all parameters and kept tensors of the tape; their handles become stale. */
 TG_API tg_status tg_zero_grad(tg_tape *tape);

@@ -120,13 +120,25 @@ static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
     return tg_broadcasts_to(in->shape, n->shape) ? tg_sum_to(g, in->shape) : unfit(c, i, g);
 }
 
+/* The graph names a tensor that is there no longer: its rules would read the shape and the value of nothing. */
+static __attribute__((cold, noinline)) tg_status released(const tg_node *n, const tg_node *in)
+{
+    char text[TG_KEPT_TEXT];
+    return tg_fail_on(n->tape, TG_ERR_STALE, n->op->name, "reads %s, which was released; differentiate before that",
+                      tg_kept_text(in, text));
+}
+
 static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 {
     enum { FEW = 8 };
     tg_tape   *t = c->tape;
     tg_tensor *few[FEW], **in = few;
     if (n->n_in > FEW && !(in = tg_value_room(t, n->n_in * sizeof *in))) return TG_ERR_MEMORY;
-    for (uint32_t i = 0; i < n->n_in; i++) in[i] = tg_handle(tg_inputs(n)[i]);
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const tg_node *x = tg_inputs(n)[i];
+        if (x->id == TG_KEPT_ID && !(x->flags & TG_N_KEPT)) return released(n, x);
+        in[i] = tg_handle(x);
+    }
     c->op = n->op;
     c->n_in = (int)n->n_in;
     c->in = in;
@@ -138,8 +150,11 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
         tg_node *to = tg_node_of(in[i]);
         if (!(to->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
         t->latest = TG_OK;
-        tg_tensor *gi = fit(c, i, n->op->vjp(c, i, g));
-        tg_status  s = gi ? contribute(t, to, gi, w) : failure(t, TG_ERR_GRAD);
+        if (t->written > n->id) t->as_of = n->id;
+        tg_tensor *gi = n->op->vjp(c, i, g);
+        t->as_of = TG_KEPT_ID;
+        gi = fit(c, i, gi);
+        tg_status s = gi ? contribute(t, to, gi, w) : failure(t, TG_ERR_GRAD);
         if (s != TG_OK) return s;
     }
     return TG_OK;
@@ -206,6 +221,8 @@ static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor 
         if (seed->tape != t) return tg_fail_on(t, TG_ERR_TAPE, function, "the tensors belong to different tapes");
         if (seed->dtype != y->dtype || !tg_shape_equal(seed->shape, y->shape))
             return tg_fail_on(t, TG_ERR_SHAPE, function, "a seed has its output's shape and dtype");
+        /* What rules read of a kept seed is what it holds now, unlike what they read of a kept input. */
+        if (seed->flags & TG_N_KEPT && !(v = tg_apart(v))) return failure(t, TG_ERR_MEMORY);
         tg_status s = contribute(t, y, v, &w);
         if (s != TG_OK) return s;
         if (!ends_here(y) && y->id > from) from = y->id;
@@ -218,6 +235,10 @@ static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor 
         tg_profile_event(t->profile, "backward", function, begin, NULL, &(tg_figure){"nodes reached", (int64_t)w.reached}, 1);
     return s;
 }
+
+/* Did this walk, which found `first` nodes, record it? Others may be in the caller's hands: a gradient that came through unchanged, such as
+ * the seed. Such a one is neither given away under a second name nor computed in a gradient's memory. */
+static bool is_own(const tg_node *n, uint32_t first) { return n->id != TG_KEPT_ID && n->id >= first; }
 
 /* ---- tg_grad ------------------------------------------------------------------------------------------------------ */
 
@@ -237,7 +258,7 @@ static tg_tensor *given(tg_tape *t, const tg_node *x, uint32_t first)
 {
     tg_tensor     *g = t->adjoints[x->mark - 1].grad;
     const tg_node *n = tg_node_of(g);
-    if ((n->flags & TG_N_KEPT) || n->id < first || n->mark) return tg_view_of(g);
+    if (!is_own(n, first) || n->mark) return tg_view_of(g);
     tg_node_of(g)->mark = 1;
     return g;
 }
@@ -278,57 +299,67 @@ tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outp
 
 /* ---- tg_backward -------------------------------------------------------------------------------------------------- */
 
-/* A node that may be computed straight into a gradient's memory: it has memory of its own and nobody placed it yet. */
-static bool placeable(const tg_node *n)
+/* A node that may be computed straight into a gradient's memory: nobody but this walk knows it, it has memory of its own, and nobody
+ * placed it yet. */
+static bool placeable(const tg_node *n, uint32_t first)
 {
     bool own = n->op->kind != TG_VIEW && n->op->kind != TG_LEAF && n->op->kind != TG_CONST;
-    return own && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED));
+    return own && is_own(n, first) && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED));
+}
+
+static tg_tensor *apart_from(tg_tensor *g, bool good) { return good ? g : tg_apart(g); }
+
+/* The kept node for a kept leaf's gradient, without value at first. */
+tg_node *tg_gradient_of(tg_node *leaf)
+{
+    if (!leaf->grad) {
+        tg_node *g = tg_new_kept(leaf->tape, (tg_dtype)leaf->dtype, leaf->shape);
+        if (!g) return NULL;
+        g->flags |= TG_N_GRADIENT;
+        leaf->grad = g;
+    }
+    return leaf->grad;
 }
 
 /* The node to evaluate for leaf's gradient: what arrived, added to what is there, computed in place for a kept leaf. */
-static tg_node *gradient_root(tg_node *leaf, tg_tensor *g)
+static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
 {
-    tg_tape *t = leaf->tape;
     tg_node *there = leaf->grad;
     if (there && (there->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE) g = tg_add(tg_handle(there), g);
-    if (!g || !(leaf->flags & TG_N_KEPT)) return g ? tg_node_of(g) : NULL;
-    if (!there) {
-        if (!(there = leaf->grad = tg_new_kept(t, (tg_dtype)leaf->dtype, leaf->shape))) return NULL;
-        there->flags |= TG_N_GRADIENT;
-    }
-    if (!placeable(tg_node_of(g)) && !(g = tg_apart(g))) return NULL;
+    if (!g) return NULL;
+    if (!(leaf->flags & TG_N_KEPT)) return tg_node_of(apart_from(g, is_own(tg_node_of(g), first)));
+    if (!(there = tg_gradient_of(leaf)) || !(g = apart_from(g, placeable(tg_node_of(g), first)))) return NULL;
     tg_node *root = tg_node_of(g);
     root->data = there->data;
     root->flags |= TG_N_PLACED;
     return root;
 }
 
-/* After the evaluation: what is there now is the gradient. What was not computed loses its place. */
+/* After the evaluation: what is there now is the gradient, and the gradient's alone. What was not computed loses its place; what lay there
+ * is still the gradient, unless it had been used up and writing began. */
 static void take_gradient(tg_node *leaf, tg_node *root)
 {
-    bool done = root->flags & TG_N_VALUE;
-    if (leaf->flags & TG_N_KEPT) {
-        if (done) {
-            leaf->grad->flags = (uint16_t)((leaf->grad->flags | TG_N_VALUE) & ~TG_N_USED);
-            tg_mark_written(leaf->grad);
-        } else if (root->flags & TG_N_PLACED) {
-            root->flags = (uint16_t)(root->flags & ~TG_N_PLACED);
-            root->data = NULL;
-        }
-    } else if (done) {
-        leaf->grad = root;
+    const bool done = root->flags & TG_N_VALUE;
+    if (!(leaf->flags & TG_N_KEPT)) {
+        if (done) leaf->grad = root;
+        return;
     }
+    if (!done && !(root->flags & TG_N_PLACED)) return;
+    root->flags = (uint16_t)(root->flags & ~(TG_N_VALUE | TG_N_PLACED));
+    root->data = NULL;
+    if (done) tg_set_gradient(leaf->grad);
+    else if (leaf->tape->ran && leaf->grad->flags & TG_N_USED) tg_forget_grad(leaf);
 }
 
 static bool is_leafs(const tg_adjoint *a) { return a->node && ends_here(a->node); }
 
 /* Appends every leaf's gradient root to the wanted nodes, in the order of the adjoints. */
-static tg_status want_gradients(tg_tape *t)
+static tg_status want_gradients(tg_tape *t, uint32_t first)
 {
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + t->n_adjoints + 1)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < t->n_adjoints; i++) {
         if (!is_leafs(&t->adjoints[i])) continue;
-        tg_node *root = gradient_root(t->adjoints[i].node, t->adjoints[i].grad);
+        tg_node *root = gradient_root(t->adjoints[i].node, t->adjoints[i].grad, first);
         if (!root) return failure(t, TG_ERR_MEMORY);
         t->wanted[t->n_wanted++] = root;
     }
@@ -345,18 +376,20 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *functi
 {
     tg_node *y = tg_check(output, function);
     if (!y) return output ? TG_ERR_STALE : TG_ERR_NULL;
-    tg_tape  *t = y->tape;
-    bool      was = tg_set_grad_enabled(t, false);
-    tg_status s = differentiate(t, &output, &seed, 1, false, function);
+    tg_tape       *t = y->tape;
+    const uint32_t first = t->count;
+    bool           was = tg_set_grad_enabled(t, false);
+    tg_status      s = differentiate(t, &output, &seed, 1, false, function);
     if (s == TG_OK && !seed && !tg_want(output) && !(y->flags & TG_N_VALUE)) s = TG_ERR_MEMORY;
-    size_t first = t->n_wanted, end = first;
+    size_t had = t->n_wanted, end = had;
     if (s == TG_OK) {
-        s = want_gradients(t);
+        s = want_gradients(t, first);
         end = t->n_wanted;
-        t->n_wanted = 0;
         unmark(t); /* planning marks nodes too */
-        if (s == TG_OK) s = tg_evaluate(t, t->wanted, end);
-        take_gradients(t, first, end);
+        t->ran = false;
+        if (s == TG_OK) s = tg_evaluate_wanted(t);
+        else tg_forget_wanted(t);
+        take_gradients(t, had, end);
     }
     tg_set_grad_enabled(t, was);
     forget_adjoints(t);
@@ -378,6 +411,56 @@ tg_tensor *tg_grad_of(const tg_tensor *leaf)
     if (!leaf || !tg_is_live(leaf)) return NULL;
     const tg_node *g = tg_node_of(leaf)->grad;
     return g && (g->flags & TG_N_VALUE) ? tg_handle(g) : NULL;
+}
+
+void tg_set_gradient(tg_node *g)
+{
+    g->flags = (uint16_t)((g->flags | TG_N_VALUE) & ~TG_N_USED);
+    tg_mark_written(g);
+}
+
+void tg_forget_grad(tg_node *leaf)
+{
+    tg_node *g = leaf->grad;
+    if (!g || !(g->flags & TG_N_VALUE)) return;
+    g->flags = (uint16_t)(g->flags & ~(TG_N_VALUE | TG_N_USED));
+    g->gen++;           /* its handle is stale … */
+    tg_mark_written(g); /* … and so is what was to be computed from it */
+    if (g->gen & TG_TAG_MASK) return;
+    tg_drop_kept(g); /* the slot's tags are used up */
+    leaf->grad = NULL;
+}
+
+tg_status tg_set_grad(tg_tensor *leaf, tg_tensor *value)
+{
+    tg_node *n = tg_check(leaf, "tg_set_grad");
+    if (!n) return leaf ? TG_ERR_STALE : TG_ERR_NULL;
+    tg_tape *t = n->tape;
+    if (!(n->flags & TG_N_GRAD) || !ends_here(n))
+        return tg_fail_on(t, TG_ERR_GRAD, "tg_set_grad", "the tensor is not a leaf that requires grad (tg_param, tg_require_grad)");
+    if (!value) {
+        if (n->flags & TG_N_KEPT) tg_forget_grad(n);
+        else n->grad = NULL;
+        return TG_OK;
+    }
+    tg_node  *v = NULL;
+    tg_status s = tg_value_for(n, value, "tg_set_grad", &v);
+    if (s != TG_OK) return s;
+    if (!(n->flags & TG_N_KEPT)) {
+        const bool was = tg_set_grad_enabled(t, false);
+        tg_tensor *own = tg_apart(value);
+        tg_set_grad_enabled(t, was);
+        if (!own) return TG_ERR_MEMORY;
+        v = tg_node_of(own);
+        s = tg_evaluate(t, &v, 1);
+        if (s == TG_OK) n->grad = v;
+        return s;
+    }
+    tg_node *g = tg_gradient_of(n);
+    if (!g) return TG_ERR_MEMORY;
+    s = tg_write_value(g, v);
+    if (s == TG_OK) tg_set_gradient(g);
+    return s;
 }
 
 tg_tensor *tg_require_grad(tg_tensor *x)

@@ -4,8 +4,10 @@
  * between two resets, so a training loop that records the same program again finds each node already there and only confirms it
  * (record.c). Kept tensors and parameters have slots of their own that outlive resets.
  *
- * A public handle is the node's address plus a tag in its low bits, the generation in which the node was made. That is how a handle
- * from before a reset is told from the node that took over its slot. */
+ * A public handle is the node's address plus a tag, the generation in which the node was made, in the bits that an address leaves free: the
+ * low ones, for nodes are aligned, and the high ones, which user addresses do not have. That is how a handle from before a reset is told
+ * from the node that took over its slot. Before a generation can come up again with the same tag its slots are retired (tg_retire_slots),
+ * so a stale handle is never taken for another tensor's, however old it is. */
 #ifndef TG_GRAPH_H
 #define TG_GRAPH_H
 
@@ -17,7 +19,20 @@
 
 typedef struct tg_node tg_node;
 
-enum { TG_NODE_SIZE = 128, TG_TAG_MASK = TG_NODE_SIZE - 1, TG_INLINE_INPUTS = 3 };
+enum { TG_NODE_SIZE = 128, TG_INLINE_INPUTS = 3 };
+
+/* Where the tag lies in a handle. Addresses have 47 bits on x86-64 and 48 elsewhere, unless a program asks for more at mmap. */
+enum {
+#if defined(__x86_64__)
+    TG_ADDRESS_BITS = 47,
+#else
+    TG_ADDRESS_BITS = 48,
+#endif
+    TG_TAG_LOW = 7, /* bits: log2 of TG_NODE_SIZE */
+    TG_TAG_BITS = TG_TAG_LOW + 64 - TG_ADDRESS_BITS,
+};
+#define TG_TAG_MASK     ((UINT32_C(1) << TG_TAG_BITS) - 1) /* of a generation: what of it is in the tag */
+#define TG_ADDRESS_MASK ((UINT64_C(1) << TG_ADDRESS_BITS) - TG_NODE_SIZE)
 
 enum { /* tg_node.flags */
     TG_N_GRAD    = 1,   /* requires grad */
@@ -34,12 +49,12 @@ enum { /* tg_node.flags */
 
 /* What only kept nodes have. */
 typedef struct tg_kept {
-    tg_node  *next_free;
+    tg_node  *next_free; /* of a slot that nobody has */
     tg_shape  shape;
     tg_block *block;
     uint32_t  write_gen, write_id; /* last in-place write: in which generation, and before which node of it */
     uint32_t  place;               /* of a parameter: in tape.params.at */
-    char     *name;                /* of a parameter */
+    char     *name;                /* of a parameter; a released one has it until its slot is taken again, for messages */
 } tg_kept;
 
 /* Two cache lines. Recording the same node again, and the backward walk over it, touch the first one alone: in long recordings it is
@@ -73,7 +88,7 @@ struct tg_node {
     } w;
     tg_arena_mark recorded; /* end of this node's piece of the record arena */
 };
-_Static_assert(sizeof(tg_node) == TG_NODE_SIZE, "a node is two cache lines");
+_Static_assert(sizeof(tg_node) == TG_NODE_SIZE && TG_NODE_SIZE == 1 << TG_TAG_LOW, "a node is two cache lines");
 _Static_assert(offsetof(tg_node, u) + 2 * sizeof(tg_node *) == TG_NODE_SIZE / 2, "two inputs lie in the first one");
 
 #define TG_KEPT_ID UINT32_MAX
@@ -96,6 +111,12 @@ typedef struct tg_slots {
     tg_node **chunk;
     size_t    n, cap;
 } tg_slots;
+
+/* Random numbers are those of a seed from a node on. */
+typedef struct tg_seed_from {
+    uint32_t from; /* the first node of the recording that draws with it */
+    uint64_t seed;
+} tg_seed_from;
 
 static inline tg_node *tg_slot_at(const tg_slots *s, uint32_t id)
 {
@@ -130,6 +151,8 @@ struct tg_tape {
     tg_slots  kept;
     uint32_t  kept_used; /* kept nodes ever handed out */
     tg_node  *kept_free;
+    tg_node  *kept_gone; /* released in this recording, nodes of which may still name them: free from tg_reset on */
+    struct tg_chunk *retired; /* slots whose generations' tags are used up */
     tg_params params;
 
     tg_node **wanted;
@@ -149,8 +172,14 @@ struct tg_tape {
     tg_block *scratch; /* of the kernel under way */
     uint64_t  epoch;   /* counts the nodes that were recorded anew: unchanged, the recording is the same */
     bool      forget;  /* a kept slot changed shape: the next recording confirms nothing */
+    uint32_t  written; /* the latest write of a kept node in this recording was before this node of it; 0: there was none */
+    uint32_t  as_of;   /* a rule of this node is recording: what was written after the node does not hold what the node read; TG_KEPT_ID:
+                          no rule is, or nothing was written since */
+    bool      ran;     /* the evaluation under way has begun to write results */
 
-    uint64_t seed, counter;
+    tg_seed_from *seeds; /* of the recording's nodes, in order; there is always one */
+    size_t    n_seeds, cap_seeds;
+    uint64_t  counter;
     tg_dtype dtype;
     int      threads;
     int      compile_after; /* runs of a program before its loops become machine code; INT_MAX: never */
@@ -172,20 +201,19 @@ struct tg_tape {
 
 static inline tg_tensor *tg_handle(const tg_node *n)
 {
-    return n ? (tg_tensor *)((uintptr_t)n | (n->gen & TG_TAG_MASK)) : NULL;
+    if (!n) return NULL;
+    const uint64_t gen = n->gen;
+    return (tg_tensor *)((uintptr_t)n | (gen & (TG_NODE_SIZE - 1)) | gen >> TG_TAG_LOW << TG_ADDRESS_BITS);
 }
 
 /* The node behind a handle that is known to be good (it was checked by tg_record, or comes from tg_handle). */
-static inline tg_node *tg_node_of(const tg_tensor *t)
-{
-    return (tg_node *)((uintptr_t)t & ~(uintptr_t)TG_TAG_MASK);
-}
+static inline tg_node *tg_node_of(const tg_tensor *t) { return (tg_node *)((uintptr_t)t & TG_ADDRESS_MASK); }
 
 /* Does the handle, to a node of this tape, mean what is there now? */
 static inline bool tg_is_live_on(const tg_tape *tape, const tg_tensor *t)
 {
     const tg_node *n = tg_node_of(t);
-    return ((uintptr_t)t & TG_TAG_MASK) == (n->gen & TG_TAG_MASK) && ((n->flags & TG_N_KEPT) || n->gen == tape->gen);
+    return tg_handle(n) == t && ((n->flags & TG_N_KEPT) || n->gen == tape->gen);
 }
 static inline bool tg_is_live(const tg_tensor *t) { return tg_is_live_on(tg_node_of(t)->tape, t); }
 
@@ -251,8 +279,11 @@ extern const tg_op tg_op_const[TG_NDTYPES];
 /* A leaf with room for its value, to be filled by the caller: *data gets the address. external: use that memory instead. */
 tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *external, void **data);
 tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape); /* with room for its value, N_VALUE not set */
-void     tg_drop_kept(tg_node *n);
-void     tg_free_slots(tg_tape *t, tg_slots *s);
+void     tg_drop_kept(tg_node *n); /* its slot is free again from the next tg_reset on */
+void     tg_free_dropped(tg_tape *t); /* at tg_reset */
+void     tg_free_kept(tg_tape *t);    /* with all slots, at the tape's end */
+void     tg_retire_slots(tg_tape *t); /* at tg_reset, before tags repeat: the next recording goes to new slots */
+uint64_t tg_seed_of(const tg_node *n); /* of the random numbers of a node */
 
 /* ---- params.c ----------------------------------------------------------------------------------------------------- */
 
@@ -297,10 +328,19 @@ extern const tg_evaluator tg_evaluator_reference, tg_evaluator_fused;
 
 /* Computes these nodes and what is wanted. */
 tg_status tg_evaluate(tg_tape *t, tg_node *const *roots, size_t n);
+tg_status tg_evaluate_wanted(tg_tape *t); /* what is in t->wanted alone, which is empty afterwards */
+void      tg_forget_wanted(tg_tape *t);
+/* Computes value, which a public function is to write into a tensor like n: the same tape, dtype and shape, or an error. */
+tg_status tg_value_for(const tg_node *n, tg_tensor *value, const char *function, tg_node **computed);
+/* Overwrites the kept node's memory with a computed value, which may lie in that memory itself. */
+tg_status tg_write_value(tg_node *kept, const tg_node *value);
 /* Computes n and makes its value contiguous. */
 const void *tg_contiguous_value(tg_node *n);
-/* Marks a kept node as written now: what was recorded before and has no value yet is invalid. */
+/* Marks a kept node as written now: what was recorded before reads another value than is there, unless it has been computed. */
 void tg_mark_written(tg_node *kept);
+/* "parameter 'w'", "a gradient" or "a kept tensor", for messages. Returns text. */
+enum { TG_KEPT_TEXT = 240 };
+const char *tg_kept_text(const tg_node *kept, char text[TG_KEPT_TEXT]);
 
 /* The array of a node that has its value. */
 tg_array tg_array_of(const tg_node *n);
@@ -322,6 +362,11 @@ typedef struct tg_piece {
     tg_tensor *grad;
     size_t     next; /* as tg_adjoint.pieces */
 } tg_piece;
+
+/* The kept leaf's gradient: the kept node for it, made without value where there is none; NULL after an error. */
+tg_node *tg_gradient_of(tg_node *leaf);
+void     tg_set_gradient(tg_node *gradient); /* it was written: it is there, and not used up */
+void     tg_forget_grad(tg_node *leaf);      /* of a kept leaf; handles to it become stale */
 
 /* ---- registers.c: a tile register of the fused evaluator, while its group's instructions are written --------------- */
 typedef struct tile_register {

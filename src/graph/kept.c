@@ -40,7 +40,7 @@ tg_tensor *tg_keep(tg_tensor *x)
 {
     tg_node *n = tg_check(x, "tg_keep");
     if (!n) return NULL;
-    return n->flags & TG_N_KEPT ? x : tg_handle(kept_copy(n));
+    return tg_handle(kept_copy(n));
 }
 
 tg_status tg_release(tg_tensor *x)
@@ -109,17 +109,77 @@ tg_tensor *tg_param(tg_tape *t, const char *name, tg_tensor *init)
     return tg_handle(k);
 }
 
+/* ---- writing ------------------------------------------------------------------------------------------------------ */
+
+/* A kept node's memory was written by the caller: a gradient is there then, and not used up. */
+static void note_write(tg_node *n)
+{
+    if (n->flags & TG_N_GRADIENT) tg_set_gradient(n);
+    else tg_mark_written(n);
+}
+
+static tg_node *check_kept(tg_tensor *x, const char *function, tg_status *s)
+{
+    tg_node *n = tg_check(x, function);
+    *s = n ? TG_OK : x ? TG_ERR_STALE : TG_ERR_NULL;
+    if (n && !(n->flags & TG_N_KEPT))
+        *s = tg_fail_on(n->tape, TG_ERR_ARG, function, "only parameters, kept tensors and their gradients can be overwritten");
+    return n;
+}
+
 tg_status tg_copy_from(tg_tensor *x, const void *src, size_t bytes)
 {
-    tg_node *n = tg_check(x, "tg_copy_from");
-    if (!n) return x ? TG_ERR_STALE : TG_ERR_NULL;
-    if (!(n->flags & TG_N_KEPT))
-        return tg_fail_on(n->tape, TG_ERR_ARG, "tg_copy_from", "only parameters and kept tensors can be overwritten");
+    tg_status s;
+    tg_node  *n = check_kept(x, "tg_copy_from", &s);
+    if (s != TG_OK) return s;
     if (bytes != tg_value_bytes(n))
         return tg_fail_on(n->tape, TG_ERR_ARG, "tg_copy_from", "the tensor has %zu bytes, the source %zu", tg_value_bytes(n), bytes);
-    if (!bytes) return TG_OK;
-    if (!src) return tg_fail_on(n->tape, TG_ERR_NULL, "tg_copy_from", "the source is NULL");
-    memmove(n->data, src, bytes);
-    tg_mark_written(n);
+    if (!src && bytes) return tg_fail_on(n->tape, TG_ERR_NULL, "tg_copy_from", "the source is NULL");
+    if (bytes) memmove(n->data, src, bytes);
+    note_write(n);
     return TG_OK;
+}
+
+tg_status tg_value_for(const tg_node *n, tg_tensor *value, const char *function, tg_node **computed)
+{
+    char     has[TG_SHAPE_TEXT], is[TG_SHAPE_TEXT];
+    tg_node *v = tg_check(value, function);
+    if (!v) return value ? TG_ERR_STALE : TG_ERR_NULL;
+    if (v->tape != n->tape) return tg_fail_on(n->tape, TG_ERR_TAPE, function, "the tensors belong to different tapes");
+    if (v->dtype != n->dtype)
+        return tg_fail_on(n->tape, TG_ERR_DTYPE, function, "the tensor is %s, the value %s; tg_to converts it",
+                          tg_dtype_name((tg_dtype)n->dtype), tg_dtype_name((tg_dtype)v->dtype));
+    if (!tg_shape_equal(v->shape, n->shape))
+        return tg_fail_on(n->tape, TG_ERR_SHAPE, function, "the tensor has shape %s, the value %s",
+                          tg_shape_text(n->shape, has, sizeof has), tg_shape_text(v->shape, is, sizeof is));
+    *computed = v;
+    return tg_evaluate(n->tape, &v, 1);
+}
+
+tg_status tg_write_value(tg_node *kept, const tg_node *value)
+{
+    const tg_array a = tg_array_of(value);
+    const tg_node *base = tg_viewed(value);
+    const char    *from = base->data;
+    char          *to = kept->data;
+    const size_t   bytes = tg_value_bytes(kept);
+    if (from + tg_value_bytes(base) <= to || to + bytes <= from) {
+        tg_array_copy(&a, to);
+    } else if (value->layout || value->data != kept->data) { /* elements of the tensor change places */
+        void *copy = tg_value_room(kept->tape, bytes);
+        if (!copy) return TG_ERR_MEMORY;
+        tg_array_copy(&a, copy);
+        memcpy(to, copy, bytes);
+    }
+    return TG_OK;
+}
+
+tg_status tg_assign(tg_tensor *x, tg_tensor *value)
+{
+    tg_status s;
+    tg_node  *v = NULL, *n = check_kept(x, "tg_assign", &s);
+    if (s == TG_OK) s = tg_value_for(n, value, "tg_assign", &v);
+    if (s == TG_OK) s = tg_write_value(n, v);
+    if (s == TG_OK) note_write(n);
+    return s;
 }

@@ -39,7 +39,8 @@ static bool meet(matcher *m, tg_node *n, value_kind kind)
     return true;
 }
 
-bool tg_same_layout(const program *p, const value *v, const tg_node *n)
+/* Does the input still lie as it did? (Reading a value makes it contiguous.) */
+static bool same_layout(const program *p, const value *v, const tg_node *n)
 {
     if (v->layout < 0 && !n->layout) return true;
     if (v->layout >= 0)
@@ -54,7 +55,7 @@ bool tg_same_layout(const program *p, const value *v, const tg_node *n)
 static int32_t input_of(matcher *m, tg_node *n)
 {
     if (n->mark) return (int32_t)n->mark - 1;
-    if (!meet(m, n, V_INPUT) || !tg_same_layout(m->p, &m->p->values[m->next - 1], n)) return -1;
+    if (!meet(m, n, V_INPUT) || !same_layout(m->p, &m->p->values[m->next - 1], n)) return -1;
     return (int32_t)m->next - 1;
 }
 
@@ -93,11 +94,11 @@ static bool match_node(matcher *m, tg_node *n)
     for (uint32_t i = 0; i < n->n_in; i++)
         if (p->operands[v->in + (int32_t)i] != (int32_t)tg_inputs(n)[i]->mark - 1) return false;
     if ((v->placed || v->copied) != !!(n->flags & TG_N_PLACED)) return false;
-    if (!v->placed && !v->copied) return true;
+    if (!v->placed) return true; /* wherever what is copied at the end goes, and whoever reads what lies there */
     int32_t alias = -1;
     for (uint32_t i = 0; i < n->n_in; i++)
         if (tg_is_gradient_at(tg_inputs(n)[i], n)) alias = (int32_t)tg_inputs(n)[i]->mark - 1;
-    return v->alias == alias && !v->copied;
+    return v->alias == alias;
 }
 
 static bool match_roots(const matcher *m, const tg_plan *plan)
@@ -110,31 +111,65 @@ static bool match_roots(const matcher *m, const tg_plan *plan)
     return k == m->p->n_roots;
 }
 
+/* ---- places and inputs, for plans that match and for those that are run again --------------------------------------- */
+
 /* Does an input lie where this result goes, and is not what it is computed from in place? */
-static bool is_read(const matcher *m, int32_t number)
+static bool is_read(const program *p, int32_t number)
 {
-    const program *p = m->p;
+    const value *v = &p->values[number];
     for (size_t i = 0; i < p->n_bound; i++) {
         const int32_t x = p->bound[i].value;
-        if (p->values[x].kind == V_INPUT && tg_lies_at(m->nodes[x], m->nodes[number]) && p->values[number].alias != x) return true;
+        if (p->values[x].kind == V_INPUT && tg_lies_at(p->values[x].node, v->node) && v->alias != x) return true;
     }
     return false;
 }
 
 /* Results go where gradients lie. When the program was made nobody read those but results in their own place: is it so today? */
-static bool match_places(const matcher *m)
+static bool places_hold(const program *p)
 {
-    const program *p = m->p;
-    size_t         gradients = 0, in_place = 0;
+    size_t gradients = 0, in_place = 0;
     for (size_t i = 0; i < p->n_bound; i++) {
         const value *v = &p->values[p->bound[i].value];
-        if (v->kind == V_INPUT) gradients += !!(tg_viewed(m->nodes[p->bound[i].value])->flags & TG_N_GRADIENT);
-        else in_place += v->alias >= 0;
+        if (v->kind == V_INPUT) {
+            gradients += !!(tg_viewed(v->node)->flags & TG_N_GRADIENT);
+        } else if (v->alias >= 0) {
+            if (!tg_is_gradient_at(p->values[v->alias].node, v->node)) return false;
+            in_place++;
+        }
     }
     for (size_t i = 0; i < p->n_bound && gradients != in_place; i++)
-        if (p->values[p->bound[i].value].placed && is_read(m, p->bound[i].value)) return false;
+        if (p->values[p->bound[i].value].placed && is_read(p, p->bound[i].value)) return false;
     return true;
 }
+
+/* Has every input a value in this round, the one that its readers recorded, and does it lie as it did? */
+static bool inputs_hold(const program *p)
+{
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const value *v = &p->values[p->bound[i].value];
+        if (v->kind != V_INPUT) continue;
+        if (!(v->node->flags & TG_N_VALUE) || !tg_value_valid(v->node, v->reader) || !same_layout(p, v, v->node)) return false;
+    }
+    return true;
+}
+
+/* The same roots, each with a value or without as it was, placed or not as it was? Those with a value are asked for as well. */
+static bool roots_hold(const program *p, tg_node *const *roots, size_t n)
+{
+    if (p->n_asked != n) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (p->asked[i] != tg_asked_of(roots[i])) return false;
+        if (roots[i]->flags & TG_N_VALUE && !tg_value_valid(roots[i], roots[i]->id)) return false;
+    }
+    return true;
+}
+
+bool tg_still_fits(const program *p, tg_node *const *roots, size_t n)
+{
+    return roots_hold(p, roots, n) && inputs_hold(p) && places_hold(p);
+}
+
+/* ---- the comparison ----------------------------------------------------------------------------------------------- */
 
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
 {
@@ -143,16 +178,14 @@ bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
     if (!m.nodes) return false;
     bool same = true;
     for (size_t i = 0; i < plan->n && same; i++) same = match_node(&m, plan->order[i]);
-    same = same && m.next == p->n_met && match_roots(&m, plan) && match_places(&m);
+    same = same && m.next == p->n_met && match_roots(&m, plan);
     for (size_t i = 0; i < m.next; i++)
         if (m.nodes[i]) m.nodes[i]->mark = 0;
-    if (!same) return false;
-    if (!TG_GROW(t, p->asked, p->cap_asked, plan->n_roots + 1)) return false;
-    memcpy(p->asked, plan->roots, plan->n_roots * sizeof *p->asked);
-    p->n_asked = plan->n_roots;
+    if (!same || tg_ask(t, plan, p) != TG_OK) return false;
+    p->epoch = 0; /* bound to other nodes: it fits no recording until it has run */
     for (size_t i = 0; i < p->n_met; i++) {
         p->values[i].node = m.nodes[i];
         if (p->values[i].kind == V_INPUT) p->values[i].reader = 0; /* the strictest; known exactly when it was made */
     }
-    return true;
+    return places_hold(p);
 }

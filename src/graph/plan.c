@@ -20,12 +20,12 @@ bool tg_value_valid(const tg_node *n, uint32_t reader)
 
 static tg_status check_value(const tg_node *n, const tg_node *reader)
 {
+    char text[TG_KEPT_TEXT];
     if (tg_value_valid(n, reader->id)) return TG_OK;
-    const char *name = tg_viewed(n)->w.kept->name;
     return tg_fail_on(n->tape, TG_ERR_STALE, reader->op->name,
-                      "its value was not computed before %s%s%s was overwritten (by tg_step, tg_copy_from or a backward); "
-                      "ask for it earlier: tg_want before tg_backward, or tg_eval",
-                      name ? "parameter '" : "a kept tensor", name ? name : "", name ? "'" : "");
+                      "its value was not computed before %s was overwritten (by tg_step, tg_copy_from, tg_assign, tg_load, clipping or a "
+                      "backward); ask for it earlier: tg_want before tg_backward, or tg_eval",
+                      tg_kept_text(tg_viewed(n), text));
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------------------------ */
@@ -58,7 +58,8 @@ static tg_status visit(walk *w, tg_node *n)
             tg_status s = check_value(in[i], n);
             if (s != TG_OK) return s;
         } else if (tg_is_leaf(in[i])) {
-            return tg_fail_on(t, TG_ERR_STALE, n->op->name, "reads a tensor that was released");
+            char text[TG_KEPT_TEXT];
+            return tg_fail_on(t, TG_ERR_STALE, n->op->name, "reads %s, which was released", tg_kept_text(in[i], text));
         } else {
             need(w, in[i]);
         }

@@ -184,6 +184,13 @@ typedef struct bound_value {
     char   *address; /* that addresses were resolved for */
 } bound_value;
 
+/* A root as it was given: the node's address with whether it had its value and whether it was placed in its low bits. */
+typedef uintptr_t tg_asked;
+static inline tg_asked tg_asked_of(const tg_node *n)
+{
+    return (uintptr_t)n | (n->flags & TG_N_VALUE ? 1u : 0u) | (n->flags & TG_N_PLACED ? 2u : 0u);
+}
+
 enum { KNOWN_SHAPES = 64, RECENT = 16 };
 
 typedef struct program program;
@@ -191,8 +198,7 @@ struct program {
     program *next; /* in the cache, most recent first */
     uint64_t hash;
     uint64_t epoch; /* of the recording it is known to fit */
-    uint64_t trail; /* what ran before it in the same recording */
-    uint64_t number;
+    uint64_t before, after; /* states of the recording's evaluation: in which it ran, and to which that led */
 
     value   *values;   size_t n_values, cap_values;
     tg_layout *layouts; size_t n_layouts, cap_layouts;
@@ -215,7 +221,7 @@ struct program {
     int      runs;         /* before it was compiled */
     bool     joins;        /* runs of loops become segments */
     int32_t *roots;    size_t n_roots, cap_roots;   /* values to hand over */
-    tg_node **asked;   size_t n_asked, cap_asked;   /* the roots as they were given */
+    tg_asked *asked;   size_t n_asked, cap_asked;   /* the roots as they were given */
     bound_value *bound; size_t n_bound, cap_bound;  /* inputs and placed results: what can move */
     int32_t *consts;   size_t n_consts, cap_consts;
     tg_arena own;
@@ -224,7 +230,7 @@ struct program {
     size_t   n_order; /* nodes of the plan */
     size_t   n_met;   /* values that stand for these and their inputs; those behind are second computations */
     bool     any_early, any_sums;
-    bool     late_indices; /* a kernel may fail on its indices after other steps have run */
+    bool     careful; /* a step may fail after others have written: what adds to a gradient is computed elsewhere */
 
     size_t   bytes;      /* of memory for a run */
     size_t   tile_bytes; /* of tile registers per thread */
@@ -256,6 +262,7 @@ struct program {
 /* program_values.c */
 value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype);
 tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
+tg_status tg_ask(tg_tape *t, const tg_plan *plan, program *p); /* notes the roots as they are given */
 void      tg_check_places(program *p);
 /* Does the input, or what it is a view of, lie where the result is to go? Is it the gradient there, which can be read in place? */
 static inline bool tg_lies_at(const tg_node *input, const tg_node *result) { return tg_viewed(input)->data == result->data; }
@@ -312,8 +319,8 @@ static inline inst *tg_inst_in(const program *p, const value *v, int32_t g)
 /* Is the plan the one that this program was made for, but for addresses? Then its values are bound to the plan's nodes. */
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p);
 uint64_t tg_plan_hash(const tg_plan *plan);
-/* Does the input still lie as it did? (Reading a value makes it contiguous.) */
-bool tg_same_layout(const program *p, const value *v, const tg_node *n);
+/* Does the program, which ran for this very recording, fit once more: is all that it relies on as it was? design.md lists what that is. */
+bool tg_still_fits(const program *p, tg_node *const *roots, size_t n);
 
 /* products.c */
 tg_status tg_plan_product(tg_tape *t, program *p, step *st); /* leaves st->product at -1 when BLAS can't read the operands in place */

@@ -141,18 +141,6 @@ static void find_alias(const program *p, value *v)
     }
 }
 
-/* May the kernel fail on its indices after other steps have run? Those that read inputs alone run first. */
-static bool has_late_index(const program *p, const value *v)
-{
-    bool index = false, computed = false;
-    for (int32_t k = 0; k < v->n_in; k++) {
-        const value *b = &p->values[p->values[p->operands[v->in + k]].base];
-        index = index || b->dtype == TG_I64 || b->dtype == TG_I32;
-        computed = computed || b->kind == V_REAL;
-    }
-    return index && computed;
-}
-
 /* Does anybody but the result itself read what lies where it is to go? */
 static bool is_read(const program *p, const value *v)
 {
@@ -173,8 +161,8 @@ void tg_check_places(program *p)
     }
     for (size_t i = 0; gradients && i < p->n_bound; i++) {
         value *v = &p->values[p->bound[i].value];
-        /* where indices may be wrong, what is there must survive a failure */
-        if (!v->placed || !((p->late_indices && v->alias >= 0) || is_read(p, v))) continue;
+        /* where a step may fail, what is there must survive */
+        if (!v->placed || !((p->careful && v->alias >= 0) || is_read(p, v))) continue;
         v->placed = false;
         v->copied = true;
     }
@@ -238,7 +226,6 @@ static tg_status computed_value(tg_tape *t, program *p, tg_node *n)
     v->placed = n->flags & TG_N_PLACED;
     find_alias(p, v);
     if (n->op->kind == TG_POINTWISE && !v->placed) be_twin(p, v);
-    if (n->op->kind == TG_KERNEL) p->late_indices = p->late_indices || has_late_index(p, v);
     if (v->placed && !list_bound(t, p, v->base)) return TG_ERR_MEMORY;
     return v->kind == V_CONST && !list_const(t, p, v->base) ? TG_ERR_MEMORY : TG_OK;
 }
@@ -303,12 +290,18 @@ void tg_forget_marks(const tg_plan *plan, const program *p)
     for (size_t i = 0; i < p->n_bound; i++) p->values[p->bound[i].value].node->mark = 0;
 }
 
+tg_status tg_ask(tg_tape *t, const tg_plan *plan, program *p)
+{
+    if (!TG_GROW(t, p->asked, p->cap_asked, plan->n_roots + 1)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < plan->n_roots; i++) p->asked[i] = tg_asked_of(plan->roots[i]);
+    p->n_asked = plan->n_roots;
+    return TG_OK;
+}
+
 tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p)
 {
     if (!TG_GROW(t, p->roots, p->cap_roots, plan->n_roots + 1)) return TG_ERR_MEMORY;
-    if (!TG_GROW(t, p->asked, p->cap_asked, plan->n_roots + 1)) return TG_ERR_MEMORY;
-    memcpy(p->asked, plan->roots, plan->n_roots * sizeof *p->asked);
-    p->n_asked = plan->n_roots;
+    if (tg_ask(t, plan, p) != TG_OK) return TG_ERR_MEMORY;
     for (size_t i = 0; i < plan->n_roots; i++) {
         if (plan->roots[i]->flags & TG_N_VALUE) continue;
         value *v = &p->values[plan->roots[i]->mark - 1];

@@ -9,31 +9,66 @@
 
 /* ---- slots -------------------------------------------------------------------------------------------------------- */
 
-/* One allocation: the raw address in front of the aligned nodes. Nodes are written when they are handed out. */
-static size_t chunk_bytes(size_t k) { return ((size_t)TG_SLOTS << k) * TG_NODE_SIZE + TG_NODE_SIZE + sizeof(void *); }
+/* What stands in front of a chunk's nodes. Nodes are written when they are handed out. */
+typedef struct tg_chunk {
+    struct tg_chunk *next; /* of the retired ones */
+    void            *raw;  /* as the allocator gave it */
+    size_t           bytes;
+} tg_chunk;
+
+static tg_chunk *head_of(tg_node *first) { return (tg_chunk *)(void *)first - 1; }
 
 static bool add_chunk(tg_tape *t, tg_slots *s)
 {
+    const size_t nodes = ((size_t)TG_SLOTS << s->n) * TG_NODE_SIZE, bytes = nodes + TG_NODE_SIZE + sizeof(tg_chunk);
     if (!TG_GROW(t, s->chunk, s->cap, s->n + 1)) return false;
-    char *raw = tg_heap_alloc(&t->heap, chunk_bytes(s->n));
+    char *raw = tg_heap_alloc(&t->heap, bytes);
     if (!raw) {
         tg_out_of_memory(t, "tapegrad");
         return false;
     }
-    uintptr_t first = ((uintptr_t)raw + sizeof(void *) + TG_TAG_MASK) & ~(uintptr_t)TG_TAG_MASK;
-    memcpy((char *)first - sizeof raw, &raw, sizeof raw);
-    s->chunk[s->n++] = (tg_node *)first;
+    const uintptr_t first = ((uintptr_t)raw + sizeof(tg_chunk) + TG_NODE_SIZE - 1) & ~(uintptr_t)(TG_NODE_SIZE - 1);
+    if (((uint64_t)first + nodes - 1) >> TG_ADDRESS_BITS) {
+        tg_heap_free(&t->heap, raw, bytes);
+        tg_fail_on(t, TG_ERR_MEMORY, "tapegrad", "the allocator gave an address of more than %d bits", TG_ADDRESS_BITS);
+        return false;
+    }
+    tg_node *node = (tg_node *)first;
+    *head_of(node) = (tg_chunk){.raw = raw, .bytes = bytes};
+    s->chunk[s->n++] = node;
     return true;
 }
 
 void tg_free_slots(tg_tape *t, tg_slots *s)
 {
     for (size_t k = 0; k < s->n; k++) {
-        void *raw;
-        memcpy(&raw, (char *)s->chunk[k] - sizeof raw, sizeof raw);
-        tg_heap_free(&t->heap, raw, chunk_bytes(k));
+        const tg_chunk c = *head_of(s->chunk[k]);
+        tg_heap_free(&t->heap, c.raw, c.bytes);
     }
     tg_heap_free(&t->heap, s->chunk, s->cap * sizeof *s->chunk);
+    *s = (tg_slots){0};
+}
+
+static void free_retired(tg_tape *t)
+{
+    while (t->retired) {
+        const tg_chunk c = *t->retired;
+        t->retired = c.next;
+        tg_heap_free(&t->heap, c.raw, c.bytes);
+    }
+}
+
+/* Handles to the old slots may be in anybody's hands, so their memory stays, and says that they are stale, until the tape's end. That is
+ * 64 KiB, or what the longest recording took, every 2^23 resets or more. */
+void tg_retire_slots(tg_tape *t)
+{
+    for (size_t k = 0; k < t->slots.n; k++) {
+        tg_chunk *c = head_of(t->slots.chunk[k]);
+        c->next = t->retired;
+        t->retired = c;
+    }
+    t->slots.n = 0;
+    t->valid = 0;
 }
 
 /* ---- checking handles --------------------------------------------------------------------------------------------- */
@@ -267,6 +302,24 @@ static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *i
     return true;
 }
 
+/* A rule is recording and something was written since its node was recorded. Is none of the inputs, as they lie in memory now, what was
+ * written? Rules read what their node read, and computed values are as they were: only kept tensors can be others. */
+static __attribute__((cold, noinline)) bool reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in)
+{
+    char text[TG_KEPT_TEXT];
+    for (int i = 0; i < n_in; i++) {
+        const tg_node *x = in[i] ? tg_node_of(in[i]) : NULL;
+        if (!x || x->id != TG_KEPT_ID || tg_value_valid(x, t->as_of)) continue;
+        const tg_node *rule = tg_slot(t, t->as_of);
+        tg_fail_on(t, TG_ERR_STALE, rule->op->name,
+                   "its gradient reads %s (in '%s'), which was overwritten after the graph was recorded (by tg_step, tg_copy_from, tg_assign, "
+                   "tg_load, clipping or a backward); differentiate before that, or record anew",
+                   tg_kept_text(x, text), op->name);
+        return false;
+    }
+    return true;
+}
+
 static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in,
                                                            const void *attr, size_t attr_size)
 {
@@ -286,6 +339,7 @@ static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_
 
 static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
+    if (__builtin_expect(t->as_of != TG_KEPT_ID, 0) && !reads_as_recorded(t, op, in, n_in)) return NULL;
     if (t->count < t->valid) {
         bool     grad;
         tg_node *n = tg_slot(t, t->count);
@@ -353,7 +407,8 @@ tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const vo
 
 /* ---- kept nodes --------------------------------------------------------------------------------------------------- */
 
-/* A node for kept use, its tg_kept included: the last one released, or a new one. */
+/* A node for kept use, its tg_kept included: one released before this recording, or a new one. Nodes of this recording may name those
+ * released in it, so these wait for tg_reset: a graph never finds another tensor where one of its own was. */
 static tg_node *kept_slot(tg_tape *t)
 {
     tg_node *n = t->kept_free;
@@ -368,6 +423,12 @@ static tg_node *kept_slot(tg_tape *t)
     t->kept_used++;
     *n = (tg_node){.op = &tg_op_leaf, .tape = t, .gen = 1, .id = TG_KEPT_ID, .w.kept = k};
     return n;
+}
+
+static void forget_name(tg_tape *t, tg_kept *k)
+{
+    if (k->name) tg_tape_free_bytes(t, k->name, strlen(k->name) + 1);
+    k->name = NULL;
 }
 
 tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
@@ -389,6 +450,7 @@ tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
         t->forget = true;
         t->valid = t->valid < t->count ? t->valid : t->count;
     }
+    forget_name(t, k);
     *k = (tg_kept){.shape = {.rank = shape->rank}, .block = block, .write_gen = t->gen, .write_id = t->count};
     for (int i = 0; i < shape->rank; i++) k->shape.dim[i] = shape->dim[i];
     n->shape = &k->shape;
@@ -406,21 +468,53 @@ void tg_drop_kept(tg_node *n)
     if (n->flags & TG_N_PARAM) tg_params_drop(n);
     if (n->grad && (n->grad->flags & TG_N_KEPT)) tg_drop_kept(n->grad);
     tg_pool_put(&t->pool, k->block);
-    if (k->name) tg_tape_free_bytes(t, k->name, strlen(k->name) + 1);
     k->block = NULL;
-    k->name = NULL;
-    k->write_gen = t->gen;
-    k->write_id = t->count;
     n->flags = 0;
     n->data = NULL;
     n->grad = NULL;
     n->gen++;
-    k->next_free = t->kept_free;
-    t->kept_free = n;
+    k->next_free = t->kept_gone;
+    t->kept_gone = n;
+}
+
+/* Nothing names what was released any more. A slot whose tags are used up is nobody's for good. */
+void tg_free_dropped(tg_tape *t)
+{
+    while (t->kept_gone) {
+        tg_node *n = t->kept_gone;
+        tg_kept *k = n->w.kept;
+        t->kept_gone = k->next_free;
+        k->next_free = NULL;
+        if (!(n->gen & TG_TAG_MASK)) continue;
+        k->next_free = t->kept_free;
+        t->kept_free = n;
+    }
+}
+
+void tg_free_kept(tg_tape *t)
+{
+    for (uint32_t i = 0; i < t->kept_used; i++) {
+        tg_node *n = tg_slot_at(&t->kept, i);
+        if (n->flags & TG_N_KEPT) tg_drop_kept(n);
+        forget_name(t, n->w.kept);
+        tg_heap_free(&t->heap, n->w.kept, sizeof *n->w.kept);
+    }
+    tg_free_slots(t, &t->kept);
+    tg_free_slots(t, &t->slots);
+    free_retired(t);
 }
 
 void tg_mark_written(tg_node *n)
 {
-    n->w.kept->write_gen = n->tape->gen;
-    n->w.kept->write_id = n->tape->count;
+    tg_tape *t = n->tape;
+    n->w.kept->write_gen = t->gen;
+    n->w.kept->write_id = t->written = t->count;
+}
+
+const char *tg_kept_text(const tg_node *n, char text[TG_KEPT_TEXT])
+{
+    const char *name = n->w.kept->name;
+    if (name) snprintf(text, TG_KEPT_TEXT, "parameter '%s'", name);
+    else snprintf(text, TG_KEPT_TEXT, "%s", n->flags & TG_N_GRADIENT ? "a gradient" : "a kept tensor");
+    return text;
 }

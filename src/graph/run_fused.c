@@ -18,8 +18,9 @@ enum {
 typedef struct engine {
     program *programs; /* most recently used first */
     int      n_programs;
-    uint64_t trail;    /* what ran since the last reset; 0: nothing */
-    uint64_t made;
+    /* What ran since the last reset, as a number: 0 where nothing did, then a new number whenever something ran. A program that runs once
+     * more in the state in which it ran before leads to the state to which it led, so equal numbers mean equal histories. */
+    uint64_t state, states;
     char    *raw, *tiles;
     size_t   raw_bytes;
     int      threads;
@@ -465,6 +466,23 @@ static void to_front(engine *e, program *p)
     e->n_programs++;
 }
 
+/* Its arrays and its arena stay, empty. */
+static void clear_program(program *p)
+{
+    tg_arena_reset(&p->own);
+    p->n_values = p->n_layouts = p->n_operands = p->n_steps = p->n_groups = p->n_insts = p->n_codes = p->n_products = p->n_gathers = 0;
+    p->n_lates = p->n_fills = p->n_segments = p->n_pointers = p->n_roots = p->n_asked = p->n_bound = p->n_consts = 0;
+    p->tile_bytes = 0;
+    p->any_early = p->any_sums = p->careful = p->joins = false;
+    memset(p->shapes, 0, sizeof p->shapes);
+    memset(p->recent, 0, sizeof p->recent);
+    tg_code_unmap(p->executable, p->machine.n);
+    p->executable = NULL;
+    p->runs = 0;
+    p->epoch = 0;
+    p->memory = NULL;
+}
+
 /* An empty program: a new one, or the one not used for longest, when there are many or they are large. */
 static program *empty_program(tg_tape *t)
 {
@@ -474,34 +492,48 @@ static program *empty_program(tg_tape *t)
     for (program *p = e->programs; p; last = p, p = p->next) values += p->n_values;
     if (e->n_programs < 2 || (e->n_programs < MOST_PROGRAMS && values < MOST_VALUES)) return tg_new_program(t);
     unlink_program(e, last);
-    tg_arena_reset(&last->own);
-    last->n_values = last->n_layouts = last->n_operands = last->n_steps = last->n_groups = last->n_insts = last->n_codes = 0;
-    last->n_products = last->n_gathers = last->n_lates = last->n_fills = last->n_roots = last->n_asked = last->n_bound = last->n_consts = 0;
-    last->tile_bytes = 0;
-    last->any_early = last->any_sums = last->late_indices = last->joins = false;
-    memset(last->shapes, 0, sizeof last->shapes);
-    tg_code_unmap(last->executable, last->machine.n);
-    last->executable = NULL;
-    last->runs = 0;
-    last->memory = NULL;
+    clear_program(last);
     return last;
+}
+
+/* May a step fail after others have written to gradients that are added to? Kernels need scratch, check indices, and can be a user's. */
+static bool may_fail_midway(const program *p)
+{
+    bool adds = false;
+    for (size_t i = 0; i < p->n_bound && !adds; i++) {
+        const value *v = &p->values[p->bound[i].value];
+        adds = v->placed && v->alias >= 0;
+    }
+    for (size_t i = 0; i < p->n_steps && adds; i++) {
+        const step *st = &p->steps[i];
+        if (st->group < 0 && st->product < 0 && !st->early && p->values[st->value].op) return true;
+    }
+    return false;
+}
+
+static program *fill_program(tg_tape *t, const tg_plan *plan, program *p)
+{
+    const tg_arena_mark before = tg_arena_position(&t->values);
+    const bool          made = tg_fuse(t, plan, p) == TG_OK && tg_emit(t, p) == TG_OK;
+    tg_arena_seek(&t->values, before); /* what planning needed is needed no longer */
+    if (made) return p;
+    tg_free_program(t, p);
+    return NULL;
 }
 
 static program *make_program(tg_tape *t, const tg_plan *plan, uint64_t hash)
 {
     engine  *e = t->engine;
     program *p = empty_program(t);
+    if (p) p = fill_program(t, plan, p);
+    if (p && may_fail_midway(p)) {
+        clear_program(p);
+        p->careful = true;
+        p = fill_program(t, plan, p);
+    }
     if (!p) return NULL;
     p->hash = hash;
-    p->number = ++e->made;
     t->plans++;
-    const tg_arena_mark before = tg_arena_position(&t->values);
-    const bool          made = tg_fuse(t, plan, p) == TG_OK && tg_emit(t, p) == TG_OK;
-    tg_arena_seek(&t->values, before); /* what planning needed is needed no longer */
-    if (!made) {
-        tg_free_program(t, p);
-        return NULL;
-    }
     to_front(e, p);
     return p;
 }
@@ -565,7 +597,17 @@ static tg_status bind(tg_tape *t, engine *e, program *p)
     return TG_OK;
 }
 
-static tg_status hand_over(tg_tape *t, const program *p)
+/* Room for the layouts of roots that are strided views, taken before anything runs: afterwards nothing may fail. */
+static tg_layout *room_for_layouts(tg_tape *t, const program *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_roots; i++) n += p->values[p->roots[i]].layout >= 0;
+    tg_layout *room = tg_arena_alloc(&t->values, n ? n * sizeof *room : 1, 8);
+    if (!room) tg_out_of_memory(t, "tapegrad");
+    return room;
+}
+
+static void hand_over(const program *p, tg_layout *room)
 {
     for (size_t i = 0; i < p->n_roots; i++) {
         const value *v = &p->values[p->roots[i]];
@@ -578,7 +620,7 @@ static tg_status hand_over(tg_tape *t, const program *p)
             tg_layout        plain = tg_layout_contiguous(v->shape);
             address += l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype);
             if (memcmp(l->stride, plain.stride, (size_t)v->shape->rank * sizeof *l->stride)) {
-                if (!(layout = tg_arena_alloc(&t->values, sizeof *layout, 8))) return tg_out_of_memory(t, "tapegrad");
+                layout = room++;
                 *layout = *l;
                 layout->offset = 0;
             }
@@ -588,7 +630,6 @@ static tg_status hand_over(tg_tape *t, const program *p)
         n->layout = layout;
         n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
     }
-    return TG_OK;
 }
 
 static inline void run_product(const program *p, const product *d, int threads)
@@ -621,6 +662,7 @@ static tg_status run_steps(tg_tape *t, program *p)
     }
     for (size_t i = 0; p->any_early && i < p->n_steps && s == TG_OK; i++)
         if (p->steps[i].early) s = run_step(t, p, &p->steps[i]);
+    t->ran = true;
     for (size_t i = 0; i < p->n_steps && s == TG_OK; i++)
         if (!p->steps[i].early) s = run_step(t, p, &p->steps[i]);
     return s;
@@ -648,15 +690,23 @@ static tg_status run_program(tg_tape *t, program *p)
     int       host = omp_get_max_threads();
     tg_status s = compile_soon(t, e, p);
     if (s != TG_OK) return s;
-    s = bind(t, e, p);
+    tg_layout *layouts = room_for_layouts(t, p);
+    s = layouts ? bind(t, e, p) : TG_ERR_MEMORY;
     if (host != e->threads) omp_set_num_threads(e->threads); /* what BLAS goes by outside of our own teams */
     if (s == TG_OK) s = run_steps(t, p);
     if (host != e->threads) omp_set_num_threads(host);
-    if (s == TG_OK) s = hand_over(t, p);
+    if (s == TG_OK) hand_over(p, layouts);
     t->evaluated += (int64_t)p->n_order;
-    p->epoch = t->epoch;
-    p->trail = e->trail;
-    e->trail = s == TG_OK ? p->number : UINT64_MAX;
+    if (s != TG_OK) {
+        p->epoch = 0; /* fits no recording: epochs begin at 1 */
+        e->state = ++e->states;
+    } else if (p->epoch == t->epoch && p->before == e->state) { /* once more */
+        e->state = p->after;
+    } else {
+        p->epoch = t->epoch;
+        p->before = e->state;
+        e->state = p->after = ++e->states;
+    }
     return s;
 }
 
@@ -668,22 +718,11 @@ static tg_status run_plan(tg_tape *t, const tg_plan *plan)
     return p ? run_program(t, p) : TG_ERR_MEMORY;
 }
 
-/* Are all inputs still what the recording meant? A kept tensor may have been overwritten since. */
-static bool inputs_valid(const program *p)
-{
-    for (size_t i = 0; i < p->n_bound; i++) {
-        const value *v = &p->values[p->bound[i].value];
-        if (v->kind == V_INPUT && (!tg_value_valid(v->node, v->reader) || !tg_same_layout(p, v, v->node))) return false;
-    }
-    return true;
-}
-
 static bool replay(tg_tape *t, tg_node *const *roots, size_t n, tg_status *s)
 {
     engine *e = t->engine;
     for (program *p = e->programs; p; p = p->next) {
-        if (p->epoch != t->epoch || p->trail != e->trail || p->n_asked != n || memcmp(p->asked, roots, n * sizeof *roots)) continue;
-        if (!inputs_valid(p)) return false;
+        if (p->epoch != t->epoch || p->before != e->state || !tg_still_fits(p, roots, n)) continue;
         *s = run_program(t, p);
         return true;
     }
@@ -705,11 +744,11 @@ static const program *last_program(tg_tape *t)
 {
     const engine  *e = t->engine;
     const program *p = e->programs;
-    while (p && p->number != e->trail) p = p->next;
+    while (p && (!e->state || p->after != e->state)) p = p->next;
     return p;
 }
 
-static void reset_engine(tg_tape *t) { ((engine *)t->engine)->trail = 0; }
+static void reset_engine(tg_tape *t) { ((engine *)t->engine)->state = 0; }
 
 static void close_engine(tg_tape *t)
 {

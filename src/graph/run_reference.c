@@ -150,8 +150,11 @@ static tg_status run_pointwise(const tg_node *n, void *out)
 tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bool accumulate)
 {
     tg_call c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .attr = tg_attr(n), .attr_size = n->attr_size, .shape = *n->shape,
-                 .dtype = (tg_dtype)n->dtype, .seed = t->seed, .x = x, .accumulate = accumulate};
-    if (n->op->flags & TG_OP_RANDOM) c.counter = n->w.counter;
+                 .dtype = (tg_dtype)n->dtype, .seed = t->seeds[t->n_seeds - 1].seed, .x = x, .accumulate = accumulate};
+    if (n->op->flags & TG_OP_RANDOM) {
+        c.counter = n->w.counter;
+        c.seed = tg_seed_of(n);
+    }
     tg_status s = TG_OK;
     for (uint32_t i = 0; i < n->n_in && s == TG_OK; i++) {
         if (x[i].contiguous || (n->op->flags & TG_OP_STRIDED)) continue;

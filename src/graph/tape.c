@@ -198,7 +198,8 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     memset(t, 0, sizeof *t);
     t->heap = heap;
     t->gen = 1;
-    t->seed = o->seed;
+    t->as_of = TG_KEPT_ID;
+    t->epoch = 1;
     t->dtype = o->dtype;
     t->threads = o->threads;
     t->compile_after = compile_after;
@@ -209,6 +210,12 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     tg_arena_init(&t->record, &t->heap);
     tg_arena_init(&t->values, &t->heap);
     tg_pool_init(&t->pool, &t->heap);
+    if (!TG_GROW(t, t->seeds, t->cap_seeds, 1)) {
+        tg_tape_free(t);
+        return NULL;
+    }
+    t->seeds[0] = (tg_seed_from){.seed = o->seed};
+    t->n_seeds = 1;
     tg_blas_warm_up();
     if (evaluator->open && evaluator->open(t) != TG_OK) {
         tg_tape_free(t);
@@ -235,8 +242,11 @@ tg_status tg_reset(tg_tape *t)
     put_blocks(t);
     tg_arena_reset(&t->values);
     t->n_wanted = 0;
-    t->count = 0;
-    t->gen++;
+    t->count = t->written = 0;
+    t->seeds[0] = (tg_seed_from){.seed = t->seeds[t->n_seeds - 1].seed};
+    t->n_seeds = 1;
+    tg_free_dropped(t);
+    if (!(++t->gen & TG_TAG_MASK)) tg_retire_slots(t);
     if (t->forget) t->valid = 0;
     t->forget = false;
     return TG_OK;
@@ -254,13 +264,8 @@ void tg_tape_free(tg_tape *t)
     }
     if (t->evaluator->close) t->evaluator->close(t);
     put_blocks(t);
-    for (uint32_t i = 0; i < t->kept_used; i++) {
-        tg_node *n = tg_slot_at(&t->kept, i);
-        if (n->flags & TG_N_KEPT) tg_drop_kept(n);
-        tg_heap_free(&t->heap, n->w.kept, sizeof *n->w.kept);
-    }
-    tg_free_slots(t, &t->kept);
-    tg_free_slots(t, &t->slots);
+    tg_free_kept(t);
+    tg_heap_free(&t->heap, t->seeds, t->cap_seeds * sizeof *t->seeds);
     tg_params_free(t);
     tg_heap_free(&t->heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
     tg_heap_free(&t->heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);
@@ -289,9 +294,29 @@ bool tg_set_grad_enabled(tg_tape *t, bool on)
 tg_status tg_seed(tg_tape *t, uint64_t seed)
 {
     if (!t) return TG_ERR_NULL;
-    t->seed = seed;
+    if (t->seeds[t->n_seeds - 1].from != t->count) {
+        if (!TG_GROW(t, t->seeds, t->cap_seeds, t->n_seeds + 1)) return TG_ERR_MEMORY;
+        t->seeds[t->n_seeds++].from = t->count;
+    }
+    t->seeds[t->n_seeds - 1].seed = seed;
     t->counter = 0;
     return TG_OK;
+}
+
+uint64_t tg_seed_of(const tg_node *n)
+{
+    const tg_tape *t = n->tape;
+    size_t         i = t->n_seeds - 1;
+    while (t->seeds[i].from > n->id) i--;
+    return t->seeds[i].seed;
+}
+
+static int64_t count_kept(const tg_tape *t)
+{
+    int64_t n = 0;
+    for (uint32_t i = 0; i < t->kept_used; i++)
+        n += (tg_slot_at(&t->kept, i)->flags & (TG_N_KEPT | TG_N_PARAM | TG_N_GRADIENT)) == TG_N_KEPT;
+    return n;
 }
 
 tg_tape_stats tg_stats(const tg_tape *t)
@@ -303,5 +328,6 @@ tg_tape_stats tg_stats(const tg_tape *t)
                            .evaluated_nodes = t->evaluated,
                            .plans_made = t->plans,
                            .segments_made = t->segments,
+                           .kept = count_kept(t),
                            .evaluator = t->evaluator->name};
 }

@@ -8,18 +8,6 @@
 
 /* ---- evaluation --------------------------------------------------------------------------------------------------- */
 
-/* All roots in one list: the wanted ones first. */
-static tg_status join_wanted(tg_tape *t, tg_node *const **roots, size_t *n)
-{
-    if (!t->n_wanted) return TG_OK;
-    if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + *n)) return TG_ERR_MEMORY;
-    for (size_t i = 0; i < *n; i++) t->wanted[t->n_wanted + i] = (*roots)[i];
-    *n += t->n_wanted;
-    *roots = t->wanted;
-    t->n_wanted = 0;
-    return TG_OK;
-}
-
 static tg_status evaluate(tg_tape *t, tg_node *const *roots, size_t n)
 {
     tg_plan   plan;
@@ -32,12 +20,25 @@ static tg_status evaluate(tg_tape *t, tg_node *const *roots, size_t n)
     return s == TG_OK && plan.n ? t->evaluator->run(t, &plan) : s;
 }
 
+void tg_forget_wanted(tg_tape *t)
+{
+    for (size_t i = 0; i < t->n_wanted; i++) t->wanted[i]->flags &= (uint16_t)~TG_N_WANTED; /* so that it can be wanted again */
+    t->n_wanted = 0;
+}
+
+tg_status tg_evaluate_wanted(tg_tape *t)
+{
+    const tg_status s = evaluate(t, t->wanted, t->n_wanted);
+    tg_forget_wanted(t);
+    return s;
+}
+
 tg_status tg_evaluate(tg_tape *t, tg_node *const *roots, size_t n)
 {
-    tg_status s = join_wanted(t, &roots, &n);
-    if (s == TG_OK) s = evaluate(t, roots, n);
-    for (size_t i = 0; i < n && s != TG_OK; i++) roots[i]->flags &= (uint16_t)~TG_N_WANTED; /* so that it can be wanted again */
-    return s;
+    if (!t->n_wanted) return evaluate(t, roots, n);
+    if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + n)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < n; i++) t->wanted[t->n_wanted++] = roots[i];
+    return tg_evaluate_wanted(t);
 }
 
 tg_status tg_eval(tg_tensor *const *tensors, int n)
@@ -54,8 +55,8 @@ tg_status tg_eval(tg_tensor *const *tensors, int n)
         if (node->tape != t) return tg_fail_on(t, TG_ERR_TAPE, "tg_eval", "the tensors belong to different tapes");
         t->wanted[had + (size_t)i] = node;
     }
-    t->n_wanted = 0;
-    return tg_evaluate(t, t->wanted, had + (size_t)n);
+    t->n_wanted = had + (size_t)n;
+    return tg_evaluate_wanted(t);
 }
 
 tg_tensor *tg_want(tg_tensor *x)

@@ -16,15 +16,6 @@ static int threads_for(const tg_tape *t, size_t n)
     return t->threads ? t->threads : omp_get_max_threads();
 }
 
-void tg_forget_grad(tg_node *leaf)
-{
-    tg_node *g = leaf->grad;
-    if (!g || !(g->flags & TG_N_VALUE)) return;
-    g->flags = (uint16_t)(g->flags & ~(TG_N_VALUE | TG_N_USED));
-    g->gen++; /* its handle is stale … */
-    tg_mark_written(g); /* … and so is what was to be computed from it */
-}
-
 tg_status tg_zero_grad(tg_tape *t)
 {
     if (!t) return TG_ERR_NULL;

@@ -51,7 +51,4 @@ static inline tg_node *tg_fresh_grad(const tg_node *leaf)
     return g && (g->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE ? g : NULL;
 }
 
-/* Forgets the gradient of a leaf. */
-void tg_forget_grad(tg_node *leaf);
-
 #endif
