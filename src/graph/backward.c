@@ -345,8 +345,7 @@ static void take_gradient(tg_node *leaf, tg_node *root)
         return;
     }
     if (!done && !(root->flags & TG_N_PLACED)) return;
-    root->flags = (uint16_t)(root->flags & ~(TG_N_VALUE | TG_N_PLACED));
-    root->data = NULL;
+    root->flags = (uint16_t)(root->flags & ~(TG_N_VALUE | TG_N_PLACED)); /* its data is still where it was computed: plans tell that */
     if (done) tg_set_gradient(leaf->grad);
     else if (leaf->tape->ran && leaf->grad->flags & TG_N_USED) tg_forget_grad(leaf);
 }
