@@ -299,12 +299,16 @@ tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outp
 
 /* ---- tg_backward -------------------------------------------------------------------------------------------------- */
 
-/* A node that may be computed straight into a gradient's memory: nobody but this walk knows it, it has memory of its own, and nobody
- * placed it yet. */
+/* A node that may become a leaf's gradient: nobody but this walk knows it, and it is no other leaf's. */
+static bool is_free(const tg_node *n, uint32_t first)
+{
+    return is_own(n, first) && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED));
+}
+
+/* May it be computed straight into a gradient's memory? It has memory of its own then. */
 static bool placeable(const tg_node *n, uint32_t first)
 {
-    bool own = n->op->kind != TG_VIEW && n->op->kind != TG_LEAF && n->op->kind != TG_CONST;
-    return own && is_own(n, first) && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED));
+    return is_free(n, first) && n->op->kind != TG_VIEW && n->op->kind != TG_LEAF && n->op->kind != TG_CONST;
 }
 
 static tg_tensor *apart_from(tg_tensor *g, bool good) { return good ? g : tg_apart(g); }
@@ -326,12 +330,12 @@ static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
 {
     tg_node *there = leaf->grad;
     if (there && (there->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE) g = tg_add(tg_handle(there), g);
-    if (!g) return NULL;
-    if (!(leaf->flags & TG_N_KEPT)) return tg_node_of(apart_from(g, is_own(tg_node_of(g), first)));
-    if (!(there = tg_gradient_of(leaf)) || !(g = apart_from(g, placeable(tg_node_of(g), first)))) return NULL;
+    const bool kept = leaf->flags & TG_N_KEPT;
+    if (!g || (kept && !(there = tg_gradient_of(leaf)))) return NULL;
+    if (!(g = apart_from(g, kept ? placeable(tg_node_of(g), first) : is_free(tg_node_of(g), first)))) return NULL;
     tg_node *root = tg_node_of(g);
-    root->data = there->data;
-    root->flags |= TG_N_PLACED;
+    root->flags |= kept ? TG_N_PLACED : TG_N_WANTED;
+    if (kept) root->data = there->data;
     return root;
 }
 
