@@ -176,6 +176,26 @@ static void test_released(void **state)
         }
 }
 
+/* A view that was computed shares the memory, which is another tensor's by now. */
+static void test_view_of_released(void **state)
+{
+    (void)state;
+    for (int leaf = 0; leaf < 2; leaf++) {
+        tg_tape   *t = quiet(TG_F64);
+        tg_tensor *w = param(t, "w", 1), *view = tg_detach(w), *copy = tg_mul_s(view, 1);
+        if (leaf) tg_require_grad(view);
+        assert_int_equal(tg_eval((tg_tensor *[]){view, copy}, 2), TG_OK);
+        assert_int_equal(tg_release(w), TG_OK);
+        tg_tensor *u = param(t, "u", 5), *late = tg_mul_s(view, 2);
+        assert_null(tg_data(view));
+        assert_stale(t, tg_error_status(t), "detach", "parameter 'w', which was released");
+        assert_null(tg_data(late));
+        tg_clear_error(t);
+        assert_true(tg_item(copy) == 1 && tg_item(u) == 5);
+        tg_tape_free(t);
+    }
+}
+
 /* A handle of long ago is stale, whatever lies in its slot now. */
 static void test_handles_of_long_ago(void **state)
 {
@@ -476,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_seed_written_before_the_walk),
         cmocka_unit_test(test_recorded_after_the_write),
         cmocka_unit_test(test_released),
+        cmocka_unit_test(test_view_of_released),
         cmocka_unit_test(test_handles_of_long_ago),
         cmocka_unit_test(test_tags_used_up),
         cmocka_unit_test(test_keep_copies),

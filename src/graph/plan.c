@@ -20,12 +20,15 @@ bool tg_value_valid(const tg_node *n, uint32_t reader)
 
 static tg_status check_value(const tg_node *n, const tg_node *reader)
 {
-    char text[TG_KEPT_TEXT];
+    char           text[TG_KEPT_TEXT];
+    const tg_node *base = tg_viewed(n);
     if (tg_value_valid(n, reader->id)) return TG_OK;
+    tg_kept_text(base, text);
+    if (!(base->flags & TG_N_KEPT)) return tg_fail_on(n->tape, TG_ERR_STALE, reader->op->name, "reads %s, which was released", text);
     return tg_fail_on(n->tape, TG_ERR_STALE, reader->op->name,
                       "its value was not computed before %s was overwritten (by tg_step, tg_copy_from, tg_assign, tg_load, clipping or a "
                       "backward); ask for it earlier: tg_want before tg_backward, or tg_eval",
-                      tg_kept_text(tg_viewed(n), text));
+                      text);
 }
 
 /* ---- the walk ------------------------------------------------------------------------------------------------------ */

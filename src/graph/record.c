@@ -425,6 +425,13 @@ static tg_node *kept_slot(tg_tape *t)
     return n;
 }
 
+void tg_mark_written(tg_node *n)
+{
+    tg_tape *t = n->tape;
+    n->w.kept->write_gen = t->gen;
+    n->w.kept->write_id = t->written = t->count;
+}
+
 static void forget_name(tg_tape *t, tg_kept *k)
 {
     if (k->name) tg_tape_free_bytes(t, k->name, strlen(k->name) + 1);
@@ -469,6 +476,7 @@ void tg_drop_kept(tg_node *n)
     if (n->grad && (n->grad->flags & TG_N_KEPT)) tg_drop_kept(n->grad);
     tg_pool_put(&t->pool, k->block);
     k->block = NULL;
+    tg_mark_written(n); /* views of it lose their value, too */
     n->flags = 0;
     n->data = NULL;
     n->grad = NULL;
@@ -502,13 +510,6 @@ void tg_free_kept(tg_tape *t)
     tg_free_slots(t, &t->kept);
     tg_free_slots(t, &t->slots);
     free_retired(t);
-}
-
-void tg_mark_written(tg_node *n)
-{
-    tg_tape *t = n->tape;
-    n->w.kept->write_gen = t->gen;
-    n->w.kept->write_id = t->written = t->count;
 }
 
 const char *tg_kept_text(const tg_node *n, char text[TG_KEPT_TEXT])
