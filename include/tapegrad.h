@@ -22,8 +22,9 @@
  * (TG_ERR_STALE), never a number made of the new values.
  *
  * Errors. Nothing here aborts. A wrong call composes one sentence, stores it as the tape's first error (tg_error), hands
- * it to the tape's error handler (by default one line on stderr) and returns NULL or a status. Every op takes NULL and
- * returns NULL, so an expression flows through and is checked once, at the end.
+ * it to the tape's error handler (by default one line on stderr) and returns NULL or a status. In a sentence control characters, of file
+ * names and the like, are replaced by '?'. Every op takes NULL and returns NULL, so an expression flows through and is checked once, at
+ * the end.
  *
  * Threads. Tapes are independent of each other; one tape belongs to one thread at a time. There is no global state.
  */
@@ -176,7 +177,7 @@ TG_API tg_tape_stats tg_stats(const tg_tape *tape);
 /* ---- lifetimes ---------------------------------------------------------------------------------------------------- */
 
 /* A trainable parameter: a kept copy of init's value that requires grad and has a name. The name is copied; it must be
- * non-empty, at most 200 bytes of printable UTF-8 and unused on this tape. init must be f32 or f64. */
+ * non-empty, at most 200 bytes of printable UTF-8, not "__metadata__", and unused on this tape. init must be f32 or f64. */
 TG_API tg_tensor *tg_param(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
 
 /* A copy of t's value as it is now that survives tg_reset, without history; also of what is kept already, of a parameter or of a gradient.
@@ -269,7 +270,7 @@ TG_API tg_status tg_copy_from(tg_tensor *t, const void *src, size_t bytes);
 /* Writes the tensor as a person reads it (large ones with … in the middle) into buf, always terminated, and returns the
  * length that the whole text has, as snprintf does; -1 after an error. */
 TG_API int tg_format(tg_tensor *t, char *buf, size_t size);
-TG_API tg_status tg_print(const char *label, tg_tensor *t); /* to stdout, with a label or NULL */
+TG_API tg_status tg_print(const char *label, tg_tensor *t); /* to stdout, with a label, its control characters as '?', or NULL */
 
 /* Writes a plan as text: what tg_eval would run for these n tensors; n = 0: what ran last since tg_reset, such as the forward pass and
  * the gradients of a tg_backward. Step by step: what is fused with what, what is read and how, where results lie and for how long.
@@ -541,29 +542,38 @@ TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm)
 /* Writes all parameters of the tape. The file is complete or the old one stays: temporary file, fsync, rename. */
 TG_API tg_status tg_save(tg_tape *tape, const char *path);
 
-/* Reads a file into the tape's parameters. The names on both sides, dtypes and shapes must agree exactly, or nothing is changed. What was
- * recorded from them becomes invalid, as after tg_copy_from; gradients and optimizers stay as they are. */
+/* Reads a file into the tape's parameters. The names on both sides, dtypes and shapes must agree exactly (but for F16 and BF16, which are
+ * read into float32), or nothing is changed. What was recorded from them becomes invalid, as after tg_copy_from; gradients and optimizers
+ * stay as they are. */
 TG_API tg_status tg_load(tg_tape *tape, const char *path);
 
-/* The same for any tensors under any names; reading gives new tensors, in the order of the file's data. */
+/* The same for any tensors under any different names of UTF-8, shorter than 4 MiB, but "__metadata__", which is the format's own. */
 TG_API tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor *const *tensors, int n);
 
-typedef struct tg_archive tg_archive; /* an opened file; belongs to its tape */
+/* An opened file; belongs to its tape. Opening checks the whole header and that the data has the sizes it tells; names come in the order of
+ * the data, just as they are in the file: they may hold control characters. Reading gives a new tensor of the file's dtype; F16 and BF16
+ * become float32, exactly. Other dtypes of the format and more than 8 axes: TG_ERR_UNSUPPORTED, for that tensor alone. */
+typedef struct tg_archive tg_archive;
 TG_API tg_archive *tg_archive_open(tg_tape *tape, const char *path) TG_MUST_USE;
 TG_API int         tg_archive_count(const tg_archive *a);
 TG_API const char *tg_archive_name(const tg_archive *a, int i);           /* NULL outside 0 … count-1 */
-TG_API tg_tensor  *tg_archive_read(tg_archive *a, const char *name);      /* a new tensor; NULL after an error */
+TG_API tg_tensor  *tg_archive_read(tg_archive *a, const char *name);      /* NULL after an error */
 TG_API void        tg_archive_close(tg_archive *a);
 
 /* ---- data sets and mini-batches ----------------------------------------------------------------------------------- */
 
 typedef struct tg_dataset tg_dataset; /* arrays in memory, first axis = sample; belongs to its tape, survives tg_reset */
 
-/* A pair of IDX files (plain or .gz): images u8 [n, h, w] and labels u8 [n]. Malformed: TG_ERR_FORMAT with a sentence. classes > 0
- * refuses labels outside 0 … classes-1. */
+/* A pair of IDX files (plain or gzip, by content): images of unsigned bytes or float32 [n, …], labels [n] of any integers. Malformed:
+ * TG_ERR_FORMAT with a sentence. classes > 0 refuses labels outside 0 … classes-1. Behind a gzip stream zeros may follow, nothing else. */
 TG_API tg_dataset *tg_idx_dataset(tg_tape *tape, const char *images, const char *labels, int classes) TG_MUST_USE;
 
-/* MNIST out of a directory with its four IDX files, each plain or .gz; part: "train" (60,000) or "test" (10,000). */
+/* An IDX file's array of 1 to 8 axes as a new tensor: unsigned bytes are uint8, signed ones and 16 bits int32, the others int32, float32
+ * and float64. NULL after an error. */
+TG_API tg_tensor *tg_idx_tensor(tg_tape *tape, const char *path);
+
+/* MNIST out of a directory with its four IDX files, each plain or .gz, named train-images-idx3-ubyte or, as some unpack them,
+ * train-images.idx3-ubyte; part: "train" (60,000) or "test" (10,000). */
 TG_API tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *part) TG_MUST_USE;
 
 /* n digits of 28×28, drawn from strokes with random slant, thickness, shift and noise: handwritten-looking, made here, free of

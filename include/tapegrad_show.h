@@ -38,7 +38,8 @@ typedef struct tg_progress {
     bool        terminal;
 } tg_progress;
 
-/* label: one line of text or NULL. batches: how many updates are expected, 0 when that is not known. */
+/* label: one line of text or NULL, of which 60 bytes are shown, control characters as '?'. batches: how many updates are expected, 0 when
+ * that is not known. */
 TG_API void tg_progress_start(tg_progress *p, const char *label, int64_t batches);
 
 /* One batch more, of this many samples, with its mean loss and its accuracy between 0 and 1. accuracy NaN: not measured. */

@@ -86,6 +86,23 @@ static inline void write_file(const char *path, const void *data, size_t size)
     assert_int_equal(fclose(file), 0);
 }
 
+/* A safetensors file: the header's length and text, then n bytes of data; NULL: zeros. */
+static inline void write_archive(const char *path, const char *header, const void *data, size_t n)
+{
+    const uint64_t length = strlen(header);
+    char          *file   = calloc(1, 8 + length + n + 1);
+    assert_non_null(file);
+    memcpy(file, &length, 8);
+    memcpy(file + 8, header, length);
+    if (data) memcpy(file + 8 + length, data, n);
+    write_file(path, file, 8 + length + n);
+    free(file);
+}
+
+/* What a header tells about a tensor. */
+#define ENTRY(name, dtype, shape, offsets)                                                                             \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+
 /* The caller frees it. */
 static inline char *read_file(const char *path, size_t *size)
 {

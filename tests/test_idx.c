@@ -243,6 +243,101 @@ static void test_reads_members(void **state)
     free(x.p), free(y.p);
 }
 
+/* Element i of an array of this type, most significant byte first. */
+static double element(const uint8_t *p, int type, size_t i)
+{
+    static const int sizes[] = {1, 1, 0, 2, 4, 4, 8};
+    const int        size = sizes[type - 8];
+    double           v = 0;
+    if (type == 0x0d || type == 0x0e) {
+        uint8_t turned[8] = {0};
+        float   single;
+        for (int k = 0; k < size; k++) turned[k] = p[i * (size_t)size + (size_t)(size - 1 - k)];
+        memcpy(&single, turned, 4);
+        memcpy(&v, turned, 8);
+        return size == 4 ? (double)single : v;
+    }
+    for (int k = 0; k < size; k++) v = v * 256 + p[i * (size_t)size + (size_t)k];
+    return type != 8 && p[i * (size_t)size] >= 128 ? v - (double)((uint64_t)1 << 8 * size) : v;
+}
+
+static bool same(double a, double b) { return a == b || (a != a && b != b); }
+
+/* Every type of elements with 1 to 8 axes. */
+static void test_reads_tensors(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        int      type, size;
+        tg_dtype dtype;
+    } types[] = {{0x08, 1, TG_U8}, {0x09, 1, TG_I32}, {0x0b, 2, TG_I32}, {0x0c, 4, TG_I32}, {0x0d, 4, TG_F32}, {0x0e, 8, TG_F64}};
+    for (size_t k = 0; k < COUNT(types); k++) {
+        for (uint32_t rank = 1; rank <= 8; rank++) {
+            uint32_t size[8] = {2, 3, 1, 2, 3, 1, 2, 2}, as_bytes[8], n = 1;
+            for (uint32_t j = 0; j < rank; j++) n *= as_bytes[j] = size[j];
+            as_bytes[0] *= (uint32_t)types[k].size;
+            buffer b = idx((int)rank, as_bytes);
+            b.p[2] = (uint8_t)types[k].type;
+            b.p[7] = 2; /* the first axis' size */
+            put_buffer(f, "t", b);
+            put_new(f, "t.idx.gz", gz(b.p, b.n));
+            for (int zipped = 0; zipped < 2; zipped++) {
+                tg_tensor *t = tg_idx_tensor(f->tape, in_dir(f, zipped ? "t.idx.gz" : "t"));
+                if (!t) fail_msg("%s", tg_error(f->tape));
+                assert_int_equal(tg_dtype_of(t), types[k].dtype);
+                assert_int_equal(tg_rank(t), rank);
+                for (uint32_t j = 0; j < rank; j++) assert_int_equal(tg_dim(t, (int)j), size[j]);
+                tg_tensor *wide = tg_to(t, TG_F64);
+                for (uint32_t i = 0; i < n; i++)
+                    assert_true(same(tg_data_f64(wide)[i], element(b.p + 4 + 4 * rank, types[k].type, i)));
+                tg_reset(f->tape);
+            }
+            free(b.p);
+        }
+    }
+    put(f, "t", (uint8_t[]){0, 0, 0x0e, 2, 0, 0, 0, 0, 0, 0, 0, 3}, 12);
+    assert_int_equal(tg_numel(tg_idx_tensor(f->tape, in_dir(f, "t"))), 0);
+    assert_null(tg_idx_tensor(f->tape, in_dir(f, "none")));
+    assert_error(f, TG_ERR_IO, "tg_idx_tensor: cannot open");
+    assert_null(tg_idx_tensor(f->tape, NULL));
+    assert_error(f, TG_ERR_NULL, "the path is NULL");
+    assert_null(tg_idx_tensor(NULL, "x"));
+}
+
+/* Data sets of floats, of any number of axes; labels of each type of integers. */
+static void test_reads_other_pairs(void **state)
+{
+    fixture *f = *state;
+    put(f, "x", (uint8_t[]){0, 0, 0x0d, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0}, 20); /* 1, -2 */
+    put(f, "u8", (uint8_t[]){0, 0, 8, 1, 0, 0, 0, 2, 0, 200}, 10);
+    put(f, "i8", (uint8_t[]){0, 0, 9, 1, 0, 0, 0, 2, 1, 0xff}, 10);
+    put(f, "i16", (uint8_t[]){0, 0, 0x0b, 1, 0, 0, 0, 2, 1, 0, 0xff, 0xfe}, 12);
+    put(f, "i32", (uint8_t[]){0, 0, 0x0c, 1, 0, 0, 0, 2, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xfd}, 16);
+    static const struct {
+        const char *name;
+        int64_t     labels[2];
+    } all[] = {{"u8", {0, 200}}, {"i8", {1, -1}}, {"i16", {256, -2}}, {"i32", {65536, -3}}};
+    for (size_t i = 0; i < COUNT(all); i++) {
+        tg_dataset *d = open_pair(f, "x", all[i].name, 0);
+        if (!d) fail_msg("%s", tg_error(f->tape));
+        assert_int_equal(tg_dataset_shape(d)->rank, 2);
+        assert_null(tg_dataset_u8(d));
+        assert_memory_equal(tg_dataset_labels(d), all[i].labels, sizeof all[i].labels);
+        tg_loader *l = tg_loader_new(d, NULL);
+        tg_tensor *x, *y;
+        assert_true(tg_next(l, &x, &y));
+        assert_true(tg_data_f32(x)[0] == 1 && tg_data_f32(x)[1] == -2);
+        assert_null(open_pair(f, "x", all[i].name, 200));
+        assert_error(f, TG_ERR_INDEX, i == 2 || i == 3 ? "label 0 is" : "label 1 is");
+    }
+    assert_null(open_pair(f, "x", "x", 0));
+    assert_error(f, TG_ERR_FORMAT, "float32 elements where labels of integers");
+    put(f, "v", (uint8_t[]){0, 0, 8, 1, 0, 0, 0, 2, 7, 8}, 10); /* samples of one number each */
+    tg_dataset *d = open_pair(f, "v", "u8", 0);
+    assert_non_null(d);
+    assert_memory_equal(tg_dataset_u8(d), ((uint8_t[]){7, 8}), 2);
+}
+
 static void test_reads_nothing(void **state)
 {
     fixture *f = *state;
@@ -279,11 +374,14 @@ static const struct {
     {BYTES(0, 0, 7, 3, DIM(1), DIM(1), DIM(1), 7), "unknown IDX type 0x07"},
     {BYTES(0, 0, 0x0a, 3, DIM(1), DIM(1), DIM(1), 7), "unknown IDX type 0x0a"},
     {BYTES(0, 0, 0xff, 3, DIM(1), DIM(1), DIM(1), 7), "unknown IDX type 0xff"},
-    {BYTES(0, 0, 0x0d, 3, DIM(1), DIM(1), DIM(1), 0, 0, 0, 0), "IDX type 0x0d where unsigned bytes"},
-    {BYTES(0, 0, 0x09, 3, DIM(1), DIM(1), DIM(1), 7), "IDX type 0x09 where unsigned bytes"},
-    {BYTES(0, 0, 8, 1, DIM(1), 7), "rank 1 where rank 3 is needed"},
-    {BYTES(0, 0, 8, 0, 7), "rank 0 where"},
-    {BYTES(0, 0, 8, 255, 7), "rank 255 where"},
+    {BYTES(0, 0, 0x0c, 3, DIM(1), DIM(1), DIM(1), 0, 0, 0, 0), "int32 elements where images of uint8 or float32"},
+    {BYTES(0, 0, 0x09, 3, DIM(1), DIM(1), DIM(1), 7), "int32 elements where images"},
+    {BYTES(0, 0, 0x0e, 1, DIM(1), 0, 0, 0, 0, 0, 0, 0, 0), "float64 elements where images"},
+    {BYTES(0, 0, 0x0d, 1, DIM(1), 0, 0, 0), "sizes [1], 4 bytes, but has only 3"},
+    {BYTES(0, 0, 0x0b, 1, DIM(1), 0, 0, 0), "trailing bytes behind its 2 bytes"},
+    {BYTES(0, 0, 8, 0, 7), "rank 0, outside 1 to 8"},
+    {BYTES(0, 0, 8, 9, 7), "rank 9, outside"},
+    {BYTES(0, 0, 8, 255, 7), "rank 255, outside"},
     {BYTES(0, 0, 8, 3, DIM(2), DIM(2), DIM(2), 1, 2, 3, 4, 5, 6, 7), "sizes [2,2,2], 8 bytes, but has only 7"},
     {BYTES(0, 0, 8, 3, DIM(1), DIM(2), DIM(2), 1, 2, 3, 4, 5), "trailing bytes behind its 4 bytes of sizes [1,2,2]"},
     {BYTES(0, 0, 8, 3, DIM(0), DIM(2), DIM(2), 1), "trailing bytes behind its 0 bytes"},
@@ -374,12 +472,12 @@ static void test_gzip_junk(void **state)
     static const struct {
         const char *bytes;
         size_t      n;
-    } junk[] = {{"\0", 1},
-                {"x", 1},
+    } junk[] = {{"x", 1},
                 {"\x1f", 1},
                 {"\x1f\x8b", 2},
                 {"\x1f\x8b\x08\0\0\0\0\0\0\x03", 10},
-                {"\0\0\0\0\0\0\0\0\0\0\0\0", 12},
+                {"\0\0\0\0\0\0\0\0\0\0\0x", 12},
+                {"\0\x1f\x8b\x08\0\0\0\0\0\0\x03", 11},
                 {"some text", 9}};
     put_new(f, "y", labels(1));
     for (size_t i = 0; i < COUNT(junk); i++) {
@@ -388,9 +486,32 @@ static void test_gzip_junk(void **state)
     }
     uint8_t *much = calloc(1, 50000);
     assert_non_null(much);
+    much[49999] = 1;
     put_new(f, "x", joined(z, much, 50000));
     assert_refused(f, TG_ERR_FORMAT, "junk behind its gzip stream");
-    free(much), free(x.p), free(z.p);
+    buffer member = joined((buffer){much, 10}, z.p, z.n); /* padding is at the end */
+    put_new(f, "x", joined(z, member.p, member.n));
+    assert_refused(f, TG_ERR_FORMAT, "junk behind its gzip stream");
+    free(much), free(x.p), free(z.p), free(member.p);
+}
+
+/* Zeros up to the end, as many as there are, also where a buffer of the reader ends. */
+static void test_gzip_padding(void **state)
+{
+    fixture *f = *state;
+    buffer   x = images(3, 5, 7), y = labels(3), a = gz(x.p, 50), b = gz(x.p + 50, x.n - 50), z = joined(a, b.p, b.n);
+    uint8_t *zeros = calloc(1, 50000);
+    assert_non_null(zeros);
+    put_buffer(f, "y", y);
+    const size_t counts[] = {1, 2, 511, 512, 8191 - z.n, 8192 - z.n, 8193 - z.n, 8192, 50000};
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        put_new(f, "x", joined(z, zeros, counts[i]));
+        tg_dataset *d = open_pair(f, "x", "y", 0);
+        if (!d) fail_msg("%zu zeros: %s", counts[i], tg_error(f->tape));
+        assert_holds(d, x, y);
+        tg_dataset_free(d);
+    }
+    free(zeros), free(x.p), free(y.p), free(a.p), free(b.p), free(z.p);
 }
 
 /* Every bit of every byte wrong in turn: refused, or, where the bit does not matter (time stamp, system), read rightly.
@@ -588,6 +709,25 @@ static void test_mnist_directory(void **state)
     assert_error(f, TG_ERR_FORMAT, "is empty");
 }
 
+/* Some programs unpack the files under names with a dot. The others come first. */
+static void test_mnist_dots(void **state)
+{
+    fixture *f = *state;
+    put_new(f, "train-images.idx3-ubyte", images(5, 28, 28));
+    put_new_gz(f, "train-labels.idx1-ubyte.gz", labels(5));
+    assert_int_equal(tg_dataset_size(mnist(f, "train")), 5);
+    put_new_gz(f, "train-labels-idx1-ubyte.gz", labels(4));
+    assert_null(mnist(f, "train"));
+    assert_error(f, TG_ERR_FORMAT, "5 images but 4 labels");
+    put_new(f, "train-images-idx3-ubyte", idx(4, (uint32_t[]){4, 28, 28, 1}));
+    assert_null(mnist(f, "train"));
+    assert_error(f, TG_ERR_FORMAT, "[4,28,28,1] instead of [n,28,28]");
+    uint8_t single[4 + 4 * 3] = {0, 0, 0x0d, 3, 0, 0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28};
+    put(f, "train-images-idx3-ubyte", single, sizeof single);
+    assert_null(mnist(f, "train"));
+    assert_error(f, TG_ERR_FORMAT, "float32 elements where images of uint8 are needed");
+}
+
 static void test_mnist_missing(void **state)
 {
     fixture *f = *state;
@@ -622,12 +762,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_reads),
         TEST(test_reads_members),
+        TEST(test_reads_tensors),
+        TEST(test_reads_other_pairs),
         TEST(test_reads_nothing),
         TEST(test_malformed),
         TEST(test_any_length_is_checked),
         TEST(test_labels_are_checked_too),
         TEST(test_gzip_cut),
         TEST(test_gzip_junk),
+        TEST(test_gzip_padding),
         TEST(test_gzip_damaged),
         TEST(test_no_file),
         TEST(test_file_shrinks),
@@ -635,6 +778,7 @@ int main(void)
         TEST(test_refusing_is_cheap),
         TEST(test_allocations_fail),
         TEST(test_mnist_directory),
+        TEST(test_mnist_dots),
         TEST(test_mnist_missing),
     };
     return cmocka_run_group_tests_name("idx", tests, NULL, NULL);

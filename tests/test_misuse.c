@@ -508,8 +508,11 @@ static void test_data(void **state)
     tg_loader      *l = tg_loader_new(d, NULL);
     assert_true(d && l);
     NONE(!tg_idx_dataset(NULL, "a", "b", 0) && !tg_mnist(NULL, ".", "train") && !tg_synthetic_digits(NULL, 1, 1));
+    NONE(!tg_idx_tensor(NULL, "a"));
     NONE(!tg_array_dataset(NULL, TG_U8, TG_SHAPE(2, 3), bytes, labels) && !tg_loader_new(NULL, NULL));
     BAD(NULL, tg_idx_dataset(e->t, NULL, "b", 0));
+    BAD(NULL, tg_idx_tensor(e->t, NULL));
+    BAD(IO, tg_idx_tensor(e->t, ABSENT));
     BAD(NULL, tg_idx_dataset(e->t, "a", NULL, 0));
     BAD(IO, tg_idx_dataset(e->t, ABSENT, ABSENT, 0));
     BAD(NULL, tg_mnist(e->t, NULL, "train"));

@@ -15,20 +15,13 @@
 /* ---- malformed files -----------------------------------------------------------------------------------------------
  */
 
-/* length and text of the header, then n bytes of zeros */
+/* with n bytes of zeros */
 static void write_safetensors(const char *path, const char *header, size_t data)
 {
-    const uint64_t length = strlen(header);
-    char          *file   = calloc(1, 8 + length + data + 1);
-    assert_non_null(file);
-    memcpy(file, &length, 8);
-    memcpy(file + 8, header, length);
-    write_file(path, file, 8 + length + data);
-    free(file);
+    write_archive(path, header, NULL, data);
 }
 
-#define T(name, dtype, shape, offsets)                                                                                 \
-    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define T(name, dtype, shape, offsets) ENTRY(name, dtype, shape, offsets)
 
 static void malformed_headers(void **state)
 {
@@ -58,9 +51,8 @@ static void malformed_headers(void **state)
         {"{" T("a", "F32", "[1]", "[0,4]"), 4}, /* no } */
         {"{" T("a", "F32", "[1]", "[0,4]") "}", 3},
         {"{" T("a", "F32", "[1]", "[0,4]") "}", 5},
-        {"{" T("a", "F33", "[1]", "[0,4]") "}", 4},
-        {"{" T("a", "f32", "[1]", "[0,4]") "}", 4},
-        {"{" T("a", "", "[1]", "[0,4]") "}", 4},
+        {"{" T("a", "F33", "[1]", "[0,5]") "}", 4},
+        {"{" T("a", "f32", "[-1]", "[0,4]") "}", 4},
         {"{" T("a", "F32", "[2]", "[0,4]") "}", 4},
         {"{" T("a", "F32", "[1]", "[4,0]") "}", 4},                                     /* reversed */
         {"{" T("a", "F32", "[1]", "[4,8]") "}", 8},                                     /* a hole in front */
@@ -86,7 +78,12 @@ static void malformed_headers(void **state)
         {"{" T("a", "F32", "[1]", "[0,4,4]") "}", 4},
         {"{" T("a", "F32", "[1]", "[]") "}", 4},
         {"{" T("a", "F32", "[1]", "{}") "}", 4},
-        {"{" T("a", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4},    /* rank 9 */
+        {"{" T("a", "F32", "[1,1,1,1,1,1,1,1,2]", "[0,4]") "}", 4},    /* rank 9 */
+        {"{" T("a", "F32", "[1,1,1,1,1,1,1,1,-1]", "[0,4]") "}", 4},
+        {"{" T("a", "U8", "[1,1,1,1,1,1,1,4294967296,4294967296]", "[0,0]") "}", 0},
+        {"{" T("a", "F16", "[1]", "[0,4]") "}", 4},
+        {"{" T("a", "F4", "[3]", "[0,1]") "}", 1}, /* 12 bits */
+        {"{" T("a", "F4", "[3]", "[0,2]") "}", 2},
         {"{" T("a", "U8", "[4294967296,4294967296]", "[0,0]") "}", 0}, /* wraps to 0 */
         {"{" T("a", "U8", "[0,9223372036854775807,2]", "[0,0]") "}", 0},
         {"{" T("a", "F32", "[4611686018427387904]", "[0,0]") "}", 0},
@@ -117,9 +114,6 @@ static void malformed_headers(void **state)
         if (tg_archive_open(f->tape, path)) fail_msg("was read: %s", bad[i].header);
         expect_error(f->tape, TG_ERR_FORMAT, "tg_archive_open: '");
     }
-    write_safetensors(path, "{" T("x", "BF16", "[1]", "[0,2]") "}", 2);
-    assert_null(tg_archive_open(f->tape, path));
-    expect_error(f->tape, TG_ERR_UNSUPPORTED, "tensor 'x' has the dtype BF16");
 }
 
 static void unusual_headers_that_are_right(void **state)
@@ -190,7 +184,8 @@ static void lengths_that_lie(void **state)
         write_file(path, good, size);
         tg_archive *a = tg_archive_open(f->tape, path);
         assert_int_equal(a == NULL, tg_error(f->tape) != NULL);
-        for (int k = 0; k < tg_archive_count(a); k++) assert_non_null(tg_archive_read(a, tg_archive_name(a, k)));
+        for (int k = 0; k < tg_archive_count(a); k++)
+            if (!tg_archive_read(a, tg_archive_name(a, k))) expect_error(f->tape, TG_ERR_UNSUPPORTED, "dtype");
         tg_archive_close(a);
         tg_clear_error(f->tape);
         good[i / 8] = (char)(good[i / 8] ^ 1 << i % 8);
@@ -218,7 +213,7 @@ static void hostile_headers(void **state)
         {"{\"a\":{\"shape\":[", "9", "", TG_ERR_FORMAT},
         {"{", "\"a\":{},", "", TG_ERR_FORMAT},
         {"{\"", "x", "\":{}}", TG_ERR_FORMAT},
-        {"{\"%n%s\\u001b[31m\\u009b\xc2\x9b", "é", "\":{\"dtype\":\"BF16\"}}", TG_ERR_UNSUPPORTED},
+        {"{\"%n%s\\u001b[31m\\u009b\xc2\x9b", "é", "\":{\"dtype\":\"F32\"}}", TG_ERR_FORMAT},
         {"", " ", "{}", TG_ERR_FORMAT},
         {"{}", "\n", "x", TG_ERR_FORMAT},
         {"", "\"", "", TG_ERR_FORMAT},

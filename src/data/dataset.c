@@ -101,36 +101,57 @@ tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shap
 
 /* ---- IDX files --------------------------------------------------------------------------------------------------- */
 
-static tg_status check_pair(tg_tape *t, const char *function, const tg_idx *x, const tg_idx *y, int classes)
+static int64_t label_at(const tg_idx *y, int64_t i)
 {
-    if (x->shape.dim[0] != y->shape.dim[0])
-        return tg_fail_on(t, TG_ERR_FORMAT, function, "there are %" PRId64 " images but %" PRId64 " labels",
-                          x->shape.dim[0], y->shape.dim[0]);
-    for (size_t i = 0; classes > 0 && i < y->bytes; i++)
-        if (y->data[i] >= classes)
-            return tg_fail_on(t, TG_ERR_INDEX, function, "label %zu is %d, outside 0 to %d", i, y->data[i],
-                              classes - 1);
+    return y->dtype == TG_U8 ? ((const uint8_t *)y->data)[i] : ((const int32_t *)y->data)[i];
+}
+
+/* side > 0: images must be [n, side, side] of bytes. */
+static tg_status check_images(tg_tape *t, const char *function, const char *path, const tg_idx *x, int side)
+{
+    char text[TG_SHAPE_TEXT], name[TG_PATH_TEXT];
+    if (x->dtype != TG_U8 && (x->dtype != TG_F32 || side > 0))
+        return tg_fail_on(t, TG_ERR_FORMAT, function, "%s has %s elements where images of %s are needed",
+                          tg_path_text(path, name), tg_dtype_name(x->dtype), side > 0 ? "uint8" : "uint8 or float32");
+    if (side > 0 && (x->shape.rank != 3 || x->shape.dim[1] != side || x->shape.dim[2] != side))
+        return tg_fail_on(t, TG_ERR_FORMAT, function, "%s has images of sizes %s instead of [n,%d,%d]",
+                          tg_path_text(path, name), tg_shape_text(&x->shape, text, sizeof text), side, side);
     return TG_OK;
 }
 
-/* side > 0: images must be of side × side. */
+static tg_status check_labels(tg_tape *t, const char *function, const char *path, const tg_idx *x, const tg_idx *y, int classes)
+{
+    char name[TG_PATH_TEXT];
+    if (y->dtype != TG_U8 && y->dtype != TG_I32)
+        return tg_fail_on(t, TG_ERR_FORMAT, function, "%s has %s elements where labels of integers are needed",
+                          tg_path_text(path, name), tg_dtype_name(y->dtype));
+    if (y->shape.rank != 1)
+        return tg_fail_on(t, TG_ERR_FORMAT, function, "%s has rank %d where rank 1 is needed", tg_path_text(path, name),
+                          y->shape.rank);
+    if (x->shape.dim[0] != y->shape.dim[0])
+        return tg_fail_on(t, TG_ERR_FORMAT, function, "there are %" PRId64 " images but %" PRId64 " labels",
+                          x->shape.dim[0], y->shape.dim[0]);
+    for (int64_t i = 0; classes > 0 && i < y->shape.dim[0]; i++)
+        if (label_at(y, i) < 0 || label_at(y, i) >= classes)
+            return tg_fail_on(t, TG_ERR_INDEX, function, "label %" PRId64 " is %" PRId64 ", outside 0 to %d", i,
+                              label_at(y, i), classes - 1);
+    return TG_OK;
+}
+
 static tg_dataset *read_pair(tg_tape *t, const char *function, const char *images, const char *labels, int classes,
                              int side)
 {
     tg_idx      x = {.data = NULL}, y = {.data = NULL};
     tg_dataset *d = NULL;
-    char        text[TG_SHAPE_TEXT], path[TG_PATH_TEXT];
-    tg_status   s = tg_idx_read(t, function, images, 3, &x);
-    if (s == TG_OK && side > 0 && (x.shape.dim[1] != side || x.shape.dim[2] != side))
-        s = tg_fail_on(t, TG_ERR_FORMAT, function, "%s has images of sizes %s instead of [n,%d,%d]",
-                       tg_path_text(images, path), tg_shape_text(&x.shape, text, sizeof text), side, side);
-    if (s == TG_OK) s = tg_idx_read(t, function, labels, 1, &y);
-    if (s == TG_OK) s = check_pair(t, function, &x, &y, classes);
+    tg_status   s = tg_idx_read(t, function, images, &x);
+    if (s == TG_OK) s = check_images(t, function, images, &x, side);
+    if (s == TG_OK) s = tg_idx_read(t, function, labels, &y);
+    if (s == TG_OK) s = check_labels(t, function, labels, &x, &y, classes);
     if (s == TG_OK) {
-        d = tg_dataset_make(t, function, TG_U8, &x.shape, x.data, x.bytes);
+        d = tg_dataset_make(t, function, x.dtype, &x.shape, x.data, x.bytes);
         x.data = NULL;
     }
-    for (size_t i = 0; d && i < y.bytes; i++) d->labels[i] = y.data[i];
+    for (int64_t i = 0; d && i < y.shape.dim[0]; i++) d->labels[i] = label_at(&y, i);
     tg_idx_free(t, &x);
     tg_idx_free(t, &y);
     return d;
@@ -150,16 +171,17 @@ tg_dataset *tg_idx_dataset(tg_tape *tape, const char *images, const char *labels
 
 enum { PATH_ROOM = 4096 };
 
-/* The path of directory/name, or of directory/name.gz where only that one exists. */
+/* The path of directory/name; of the same name with .gz, with its last part behind a dot, or both, where only that one exists. */
 static tg_status find_file(tg_tape *t, const char *directory, const char *name, char path[PATH_ROOM])
 {
     char        text[TG_PATH_TEXT];
     struct stat st;
     tg_path_text(directory, text);
-    for (int gz = 0; gz < 2; gz++) {
-        int length = snprintf(path, PATH_ROOM, "%s/%s%s", directory, name, gz ? ".gz" : "");
+    for (int form = 0; form < 4; form++) {
+        int length = snprintf(path, PATH_ROOM, "%s/%s%s", directory, name, form & 1 ? ".gz" : "");
         if (length < 0 || length >= PATH_ROOM)
             return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "the directory %s has too long a name", text);
+        if (form & 2) *strstr(path + strlen(directory), "-idx") = '.';
         if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
             return TG_OK; /* what is wrong shows at opening */
     }

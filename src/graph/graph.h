@@ -217,6 +217,9 @@ static inline bool tg_is_live_on(const tg_tape *tape, const tg_tensor *t)
 }
 static inline bool tg_is_live(const tg_tensor *t) { return tg_is_live_on(tg_node_of(t)->tape, t); }
 
+/* A name that no parameter has: in the files to which they are saved it stands for something else. */
+#define TG_RESERVED_NAME "__metadata__"
+
 /* The node behind a handle from outside: NULL, after a sentence about `function`, for NULL (no sentence) and stale handles. */
 tg_node *tg_check(const tg_tensor *t, const char *function);
 

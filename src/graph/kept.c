@@ -1,6 +1,8 @@
 /* kept.c - what outlives a reset: making, releasing and overwriting kept tensors and parameters. */
 #include "graph.h"
 
+#include "../tensor/text.h"
+
 enum { LONGEST_NAME = 200 };
 
 /* Does n follow from nothing, such as random numbers, and is not computed yet? Then it can be computed again for whoever asks for it.
@@ -54,29 +56,15 @@ tg_status tg_release(tg_tensor *x)
     return TG_OK;
 }
 
-/* Length of the UTF-8 character at s (1 to 4), 0 where it is malformed or a control character. */
-static size_t utf8_length(const unsigned char *s)
-{
-    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
-    size_t   n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    uint32_t code = s[0] & (0xffu >> (n + 1));
-    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 0;
-        code = code << 6 | (s[i] & 0x3fu);
-    }
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    bool bad = code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (code >= 0x80 && code < 0xa0);
-    return bad ? 0 : n;
-}
-
 static tg_status check_name(tg_tape *t, const char *name)
 {
     size_t used = 0, n = 1;
     if (!name) return tg_fail_on(t, TG_ERR_NULL, "tg_param", "the name is NULL");
-    while (name[used] && used <= LONGEST_NAME && n) used += n = utf8_length((const unsigned char *)name + used);
+    while (name[used] && used <= LONGEST_NAME && n) used += n = tg_printable_length(name + used);
     if (!n || !used || used > LONGEST_NAME)
         return tg_fail_on(t, TG_ERR_ARG, "tg_param", "a name is 1 to %d bytes of printable UTF-8", LONGEST_NAME);
+    if (!strcmp(name, TG_RESERVED_NAME))
+        return tg_fail_on(t, TG_ERR_ARG, "tg_param", "the name '%s' means something else in the files that tg_save writes", name);
     if (tg_param_named(t, name)) return tg_fail_on(t, TG_ERR_ARG, "tg_param", "there is a parameter '%s' already", name);
     return TG_OK;
 }

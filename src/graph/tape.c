@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../kernels/blas.h"
+#include "../tensor/text.h"
 #include "profile.h"
 
 /* ---- errors ------------------------------------------------------------------------------------------------------- */
@@ -37,7 +38,7 @@ tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *fo
     int n = snprintf(text, sizeof text, "%s: ", function);
     if (n > 0) used = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
     vsnprintf(text + used, sizeof text - used, format, args);
-    return report(t, s, text);
+    return report(t, s, tg_printable(text, sizeof text, text)); /* whatever was put into it */
 }
 
 tg_status tg_fail_on(tg_tape *t, tg_status s, const char *function, const char *format, ...)

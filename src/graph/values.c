@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "../tensor/format.h"
+#include "../tensor/text.h"
 
 /* ---- evaluation --------------------------------------------------------------------------------------------------- */
 
@@ -162,11 +163,12 @@ tg_status tg_print(const char *label, tg_tensor *x)
     int need = tg_format(x, NULL, 0);
     if (need < 0) return x ? TG_ERR_STALE : TG_ERR_NULL;
     tg_tape *t = tg_node_of(x)->tape;
-    size_t   size = (size_t)need + 1;
-    char    *text = tg_tape_alloc(t, size);
+    size_t   named = label ? strlen(label) + 1 : 1, size = named + (size_t)need + 1;
+    char    *text = tg_tape_alloc(t, size); /* the label, and behind it the values */
     if (!text) return TG_ERR_MEMORY;
-    tg_format(x, text, size);
-    int put = printf("%s%s%s\n", label ? label : "", label ? " = " : "", text);
+    tg_printable(text, named, label ? label : "");
+    tg_format(x, text + named, size - named);
+    int put = printf("%s%s%s\n", text, label ? " = " : "", text + named);
     tg_tape_free_bytes(t, text, size);
     return put < 0 ? tg_fail_on(t, TG_ERR_IO, "tg_print", "standard output refused the text") : TG_OK;
 }

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../tensor/text.h"
+
 extern char **environ;
 
 /* ---- the stream --------------------------------------------------------------------------------------------------- */
@@ -131,14 +133,15 @@ void tg_out_number(tg_out *o, double v)
     tg_out_string(o, text);
 }
 
-/* Inside '…' gnuplot knows one escape, '' for a quote. Control characters would end the command. */
+/* Inside '…' gnuplot knows one escape, '' for a quote. Control characters would end the command, and it draws nothing but UTF-8. */
 void tg_out_quoted(tg_out *o, const char *s)
 {
     tg_out_bytes(o, "'", 1);
-    for (; s && *s; s++) {
-        char c = (unsigned char)*s < 32 || *s == 127 ? ' ' : *s;
-        tg_out_bytes(o, &c, 1);
-        if (c == '\'') tg_out_bytes(o, "'", 1);
+    while (s && *s) {
+        const size_t n = tg_printable_length(s);
+        tg_out_bytes(o, n ? s : " ", n ? n : 1);
+        if (*s == '\'') tg_out_bytes(o, "'", 1);
+        s += n ? n : 1;
     }
     tg_out_bytes(o, "'", 1);
 }

@@ -20,11 +20,23 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum {
-    TYPE_U8 = 0x08,
-    BUFFER = 8192,
-    MAX_HEADER = 4 + 4 * TG_MAX_RANK,
-};
+enum { BUFFER = 8192, MAX_HEADER = 4 + 4 * TG_MAX_RANK };
+
+/* The types of elements by the third byte of the file; what they become. */
+typedef struct element {
+    uint8_t  type;
+    size_t   size; /* in the file */
+    tg_dtype dtype;
+} element;
+static const element elements[] = {{0x08, 1, TG_U8},  {0x09, 1, TG_I32}, {0x0b, 2, TG_I32},
+                                   {0x0c, 4, TG_I32}, {0x0d, 4, TG_F32}, {0x0e, 8, TG_F64}};
+
+static const element *find_element(uint8_t type)
+{
+    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
+        if (elements[i].type == type) return &elements[i];
+    return NULL;
+}
 
 typedef struct source {
     tg_tape    *tape;
@@ -38,26 +50,6 @@ typedef struct source {
     z_stream    z;
     uint8_t     in[BUFFER], scratch[BUFFER];
 } source;
-
-const char *tg_path_text(const char *path, char buf[TG_PATH_TEXT])
-{
-    size_t length = strlen(path), room = TG_PATH_TEXT - 6; /* two quotes, three dots, the end */
-    bool   cut = length > room;
-    char  *p = buf;
-    *p++ = '\'';
-    if (cut) {
-        memcpy(p, "...", 3);
-        p += 3;
-        path += length - room;
-    }
-    for (; *path; path++) {
-        unsigned char c = (unsigned char)*path;
-        *p++ = c < 0x20 || c == 0x7f ? '?' : *path;
-    }
-    *p++ = '\'';
-    *p = 0;
-    return buf;
-}
 
 static tg_status malformed(const source *s, const char *what)
 {
@@ -161,6 +153,18 @@ static tg_status refill(source *s)
     return TG_OK;
 }
 
+/* Between members: zeros up to the end of the file are padding, as some media and tools leave it. */
+static tg_status skip_padding(source *s)
+{
+    tg_status st = TG_OK;
+    while (st == TG_OK && !s->ended) {
+        for (; s->z.avail_in > 0; s->z.avail_in--)
+            if (*s->z.next_in++ != 0) return malformed(s, "has junk behind its gzip stream");
+        st = refill(s);
+    }
+    return st;
+}
+
 /* Inflates up to n bytes, fewer only at the end of the last member. Members follow each other as in `cat a.gz b.gz`. */
 static tg_status read_gzip(source *s, void *to, size_t n, size_t *got)
 {
@@ -168,6 +172,7 @@ static tg_status read_gzip(source *s, void *to, size_t n, size_t *got)
     while (!s->ended && *got < n) {
         size_t    room = n - *got < BUFFER ? n - *got : BUFFER;
         tg_status st = s->z.avail_in ? TG_OK : refill(s);
+        if (st == TG_OK && !s->ended && s->between && *s->z.next_in == 0) st = skip_padding(s);
         if (st != TG_OK) return st;
         if (s->ended) break;
         s->between = false;
@@ -220,49 +225,55 @@ static void close_source(source *s)
 
 /* ---- the array --------------------------------------------------------------------------------------------------- */
 
-static tg_status check_magic(const source *s, const uint8_t magic[4], int rank)
+/* An array of a file: what its header says. */
+typedef struct idx_header {
+    const element *of;
+    tg_shape       shape;
+    size_t         size, bytes; /* of the header, of the elements */
+} idx_header;
+
+static tg_status check_magic(const source *s, const uint8_t magic[4], idx_header *h)
 {
-    static const uint8_t known[] = {TYPE_U8, 0x09, 0x0b, 0x0c, 0x0d, 0x0e};
     if (magic[0] != 0 || magic[1] != 0)
         return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function,
                           "%s is not an IDX file: it starts with bytes %02x %02x instead of 00 00", s->path, magic[0],
                           magic[1]);
-    if (!memchr(known, magic[2], sizeof known))
+    h->of = find_element(magic[2]);
+    if (!h->of)
         return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has the unknown IDX type 0x%02x", s->path, magic[2]);
-    if (magic[2] != TYPE_U8)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function,
-                          "%s has elements of IDX type 0x%02x where unsigned bytes (0x08) are needed", s->path,
-                          magic[2]);
-    if (magic[3] != rank)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has rank %d where rank %d is needed", s->path,
-                          magic[3], rank);
+    if (magic[3] < 1 || magic[3] > TG_MAX_RANK)
+        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has rank %d, outside 1 to %d", s->path, magic[3],
+                          TG_MAX_RANK);
+    h->shape.rank = magic[3];
+    h->size       = 4 + 4 * (size_t)magic[3];
     return TG_OK;
 }
 
-static tg_status read_header(source *s, int rank, tg_shape *shape, size_t *bytes)
+static tg_status read_header(source *s, idx_header *h)
 {
     uint8_t   head[MAX_HEADER];
     char      text[TG_SHAPE_TEXT];
-    size_t    got, size = 4 + 4 * (size_t)rank;
+    size_t    got;
+    int64_t   count;
     tg_status st = read_bytes(s, head, 4, &got);
     if (st != TG_OK) return st;
     if (got < 4)
         return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %zu bytes, within its header", s->path,
                           got);
-    st = check_magic(s, head, rank);
-    if (st == TG_OK) st = read_bytes(s, head + 4, size - 4, &got);
+    st = check_magic(s, head, h);
+    if (st == TG_OK) st = read_bytes(s, head + 4, h->size - 4, &got);
     if (st != TG_OK) return st;
-    if (got < size - 4)
+    if (got < h->size - 4)
         return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %zu bytes, within its header of %zu",
-                          s->path, 4 + got, size);
-    *shape = (tg_shape){.rank = rank};
-    for (int k = 0; k < rank; k++) {
+                          s->path, 4 + got, h->size);
+    for (int k = 0; k < h->shape.rank; k++) {
         const uint8_t *d = head + 4 + 4 * k;
-        shape->dim[k] = (int64_t)d[0] << 24 | (int64_t)d[1] << 16 | (int64_t)d[2] << 8 | (int64_t)d[3];
+        h->shape.dim[k] = (int64_t)d[0] << 24 | (int64_t)d[1] << 16 | (int64_t)d[2] << 8 | (int64_t)d[3];
     }
-    if (tg_shape_size(shape, TG_U8, NULL, bytes) != TG_OK)
+    if (tg_shape_size(&h->shape, h->of->dtype, &count, NULL) != TG_OK)
         return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s declares sizes %s, more than any memory holds",
-                          s->path, tg_shape_text(shape, text, sizeof text));
+                          s->path, tg_shape_text(&h->shape, text, sizeof text));
+    h->bytes = (size_t)count * h->of->size; /* no more than in memory */
     return TG_OK;
 }
 
@@ -283,50 +294,72 @@ static tg_status count_bytes(source *s, size_t header, size_t most, size_t *coun
     return st;
 }
 
-static tg_status check_size(source *s, const tg_shape *shape, size_t bytes)
+static tg_status check_size(source *s, const idx_header *h)
 {
     char      text[TG_SHAPE_TEXT];
     size_t    count;
-    tg_status st = count_bytes(s, 4 + 4 * (size_t)shape->rank, bytes, &count);
-    if (st != TG_OK || count == bytes) return st;
-    tg_shape_text(shape, text, sizeof text);
-    if (count < bytes)
+    tg_status st = count_bytes(s, h->size, h->bytes, &count);
+    if (st != TG_OK || count == h->bytes) return st;
+    tg_shape_text(&h->shape, text, sizeof text);
+    if (count < h->bytes)
         return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s declares sizes %s, %zu bytes, but has only %zu",
-                          s->path, text, bytes, count);
+                          s->path, text, h->bytes, count);
     return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has trailing bytes behind its %zu bytes of sizes %s",
-                      s->path, bytes, text);
+                      s->path, h->bytes, text);
 }
 
 /* The second pass: the same header again, then the elements. */
-static tg_status read_elements(source *s, size_t header, uint8_t *data, size_t bytes)
+static tg_status read_elements(source *s, const idx_header *h, void *data)
 {
     size_t    got = 0;
     tg_status st = rewind_source(s);
-    if (st == TG_OK) st = read_bytes(s, s->scratch, header, &got);
-    if (st == TG_OK) st = read_bytes(s, data, bytes, &got);
-    if (st == TG_OK && got < bytes)
+    if (st == TG_OK) st = read_bytes(s, s->scratch, h->size, &got);
+    if (st == TG_OK) st = read_bytes(s, data, h->bytes, &got);
+    if (st == TG_OK && got < h->bytes)
         return tg_fail_on(s->tape, TG_ERR_IO, s->function, "%s became shorter while it was read", s->path);
     return st;
 }
 
-static tg_status read_array(source *s, int rank, tg_idx *out)
+/* n elements as they are in the file, at the end of room for them as they are in memory: each is read before its place is written. */
+static void convert(void *room, size_t n, const element *of)
 {
-    tg_idx    x = {.data = NULL};
+    const size_t   wide = tg_dtype_size(of->dtype), size = of->size;
+    uint8_t       *to = room;
+    const uint8_t *from = to + n * (wide - size);
+    if (of->dtype == TG_U8) return;
+    for (size_t i = 0; i < n; i++, from += size, to += wide) {
+        uint64_t bits = 0;
+        for (size_t k = 0; k < size; k++) bits = bits << 8 | from[k];
+        if (of->type == 0x09) bits = (uint64_t)(int64_t)(int8_t)bits;
+        if (of->type == 0x0b) bits = (uint64_t)(int64_t)(int16_t)bits;
+        const uint32_t low = (uint32_t)bits;
+        if (wide == 8) memcpy(to, &bits, 8);
+        else memcpy(to, &low, 4);
+    }
+}
+
+static tg_status read_array(source *s, tg_idx *out)
+{
+    idx_header h = {.bytes = 0};
     tg_status st = find_compression(s);
-    if (st == TG_OK) st = read_header(s, rank, &x.shape, &x.bytes);
-    if (st == TG_OK) st = check_size(s, &x.shape, x.bytes);
+    if (st == TG_OK) st = read_header(s, &h);
+    if (st == TG_OK) st = check_size(s, &h);
     if (st != TG_OK) return st;
+    const size_t n = h.bytes / h.of->size;
+    tg_idx       x = {.dtype = h.of->dtype, .shape = h.shape, .bytes = n * tg_dtype_size(h.of->dtype)};
     x.data = tg_heap_alloc(&s->tape->heap, x.bytes ? x.bytes : 1);
     if (!x.data) return tg_out_of_memory(s->tape, s->function);
-    st = read_elements(s, 4 + 4 * (size_t)rank, x.data, x.bytes);
-    if (st == TG_OK)
+    st = read_elements(s, &h, (char *)x.data + (x.bytes - h.bytes));
+    if (st == TG_OK) {
+        convert(x.data, n, h.of);
         *out = x;
-    else
+    } else {
         tg_idx_free(s->tape, &x);
+    }
     return st;
 }
 
-tg_status tg_idx_read(tg_tape *t, const char *function, const char *path, int rank, tg_idx *out)
+tg_status tg_idx_read(tg_tape *t, const char *function, const char *path, tg_idx *out)
 {
     source *s = tg_heap_alloc(&t->heap, sizeof *s);
     if (!s) return tg_out_of_memory(t, function);
@@ -336,7 +369,7 @@ tg_status tg_idx_read(tg_tape *t, const char *function, const char *path, int ra
     s->fd = -1;
     tg_path_text(path, s->path);
     tg_status st = open_file(s, path);
-    if (st == TG_OK) st = read_array(s, rank, out);
+    if (st == TG_OK) st = read_array(s, out);
     close_source(s);
     tg_heap_free(&t->heap, s, sizeof *s);
     return st;
@@ -346,4 +379,21 @@ void tg_idx_free(tg_tape *t, tg_idx *idx)
 {
     tg_heap_free(&t->heap, idx->data, idx->bytes ? idx->bytes : 1);
     *idx = (tg_idx){.data = NULL};
+}
+
+tg_tensor *tg_idx_tensor(tg_tape *t, const char *path)
+{
+    static const char function[] = "tg_idx_tensor";
+    tg_idx            x = {.data = NULL};
+    void             *data;
+    if (!t) return NULL;
+    if (!path) {
+        tg_fail_on(t, TG_ERR_NULL, function, "the path is NULL");
+        return NULL;
+    }
+    if (tg_idx_read(t, function, path, &x) != TG_OK) return NULL;
+    const tg_node *leaf = tg_new_leaf(t, x.dtype, &x.shape, NULL, &data);
+    if (leaf && x.bytes) memcpy(data, x.data, x.bytes);
+    tg_idx_free(t, &x);
+    return leaf ? tg_handle(leaf) : NULL;
 }

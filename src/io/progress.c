@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 512, MIN_BAR = 10, MAX_BAR = 40, FIGURES = 56, USUAL_WIDTH = 80 };
+#include "../tensor/text.h"
+
+enum { LINE = 512, MAX_LABEL = 60, MIN_BAR = 10, MAX_BAR = 40, FIGURES = 56, USUAL_WIDTH = 80 };
 static const double redraw_every = 0.1; /* seconds */
 
 static double now(void)
@@ -42,6 +44,12 @@ static void add_time(char *line, const char *before, double seconds)
     long s = lround(seconds);
     if (s >= 3600) add(line, "%s%ld:%02ld:%02ld", before, s / 3600, s / 60 % 60, s % 60);
     else add(line, "%s%ld:%02ld", before, s / 60, s % 60);
+}
+
+static void add_label(char *line, const tg_progress *p)
+{
+    char label[MAX_LABEL + 1];
+    add(line, "%s", tg_printable(label, sizeof label, p->label));
 }
 
 /* What comes behind the bar. */
@@ -79,11 +87,14 @@ static void draw(tg_progress *p, bool at_end)
     char line[LINE] = "", figures[LINE] = "";
     int  columns = terminal_width() - 1; /* the last column stays free: some terminals wrap there */
     add_figures(figures, p, at_end);
-    add(line, "%.60s", p->label);
+    add_label(line, p);
     int behind = (int)strlen(figures) > FIGURES ? (int)strlen(figures) : FIGURES; /* or the bar would jump with each digit */
     add_bar(line, p, columns - (int)strlen(line) - behind - 3);
     add(line, "%s", figures);
-    if (columns > 0 && columns < LINE) line[columns] = 0;
+    if (columns > 0 && columns < (int)strlen(line)) {
+        while (((unsigned char)line[columns] & 0xc0) == 0x80) columns--; /* not inside a character */
+        line[columns] = 0;
+    }
     fprintf(stderr, "\r%s\x1b[K%s", line, at_end ? "\n" : ""); /* ESC [ K clears the rest of the line */
     fflush(stderr);
     p->drawn = p->started + p->seconds;
@@ -123,7 +134,7 @@ void tg_progress_finish(tg_progress *p)
         return;
     }
     char line[LINE] = "";
-    add(line, "%.60s", p->label);
+    add_label(line, p);
     add_figures(line, p, true);
     fprintf(stderr, "%s\n", line);
 }

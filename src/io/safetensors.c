@@ -6,19 +6,6 @@
 
 #include "safetensors_header.h"
 
-/* A bool with another value than 0 and 1 would make the compiler's assumptions false. */
-static tg_status check_values(const tg_st_file *f, const char *function, const tg_st_entry *e, const uint8_t *data)
-{
-    char text[TG_NAME_TEXT];
-    if (e->dtype != TG_BOOL) return TG_OK;
-    for (int64_t i = 0; i < e->end - e->begin; i++)
-        if (data[i] > 1)
-            return tg_fail_on(f->tape, TG_ERR_FORMAT, function,
-                              "%s: tensor %s is BOOL and has a byte that is not 0 or 1", f->path,
-                              tg_st_name_text(e->name, text));
-    return TG_OK;
-}
-
 /* ---- archives -----------------------------------------------------------------------------------------------------
  */
 
@@ -75,14 +62,13 @@ tg_tensor *tg_archive_read(tg_archive *a, const char *name)
         return NULL;
     }
     if (!e) {
-        tg_fail_on(f->tape, TG_ERR_ARG, function, "there is no tensor %s in %s", tg_st_name_text(name, text), f->path);
+        tg_fail_on(f->tape, TG_ERR_ARG, function, "there is no tensor %s in %s", tg_name_text(name, text), f->path);
         return NULL;
     }
-    void          *data;
-    const size_t   size = (size_t)(e->end - e->begin);
+    void *data;
+    if (tg_st_readable(f, function, e) != TG_OK) return NULL;
     const tg_node *leaf = tg_new_leaf(f->tape, e->dtype, &e->shape, NULL, &data);
-    if (!leaf || tg_st_read(f, function, e->begin, data, size) != TG_OK) return NULL;
-    return check_values(f, function, e, data) == TG_OK ? tg_handle(leaf) : NULL;
+    return leaf && tg_st_read(f, function, e, data) == TG_OK ? tg_handle(leaf) : NULL;
 }
 
 /* ---- all parameters -----------------------------------------------------------------------------------------------
@@ -99,8 +85,10 @@ static tg_status compare(const tg_st_file *f)
     for (int i = 0; i < tg_param_count(t); i++) {
         const tg_tensor   *p = tg_param_at(t, i);
         const tg_st_entry *e = tg_st_find(f, tg_name(p));
-        tg_st_name_text(tg_name(p), name);
+        tg_name_text(tg_name(p), name);
         if (!e) return tg_fail_on(t, TG_ERR_ARG, load, "parameter %s is not in %s", name, f->path);
+        const tg_status s = tg_st_readable(f, load, e);
+        if (s != TG_OK) return s;
         if (e->dtype != tg_dtype_of(p))
             return tg_fail_on(t, TG_ERR_DTYPE, load, "parameter %s is %s, but %s in %s", name,
                               tg_dtype_name(tg_dtype_of(p)), tg_dtype_name(e->dtype), f->path);
@@ -112,22 +100,27 @@ static tg_status compare(const tg_st_file *f)
     for (size_t i = 0; i < f->n && f->n != (size_t)tg_param_count(t); i++)
         if (!tg_param_named(t, f->entry[i].name))
             return tg_fail_on(t, TG_ERR_ARG, load, "%s holds %s, which is no parameter of the tape", f->path,
-                              tg_st_name_text(f->entry[i].name, name));
+                              tg_name_text(f->entry[i].name, name));
     return TG_OK;
 }
 
-/* Everything is in memory before the first parameter changes: the file may yet refuse to be read. */
+/* Everything is in memory before the first parameter changes: the file may yet refuse to be read. At most twice the file's bytes. */
 static tg_status load_values(const tg_st_file *f)
 {
-    tg_tape     *t    = f->tape;
-    const size_t size = (size_t)f->data_size;
-    char        *data = tg_tape_alloc(t, size);
+    tg_tape  *t    = f->tape;
+    const int n    = tg_param_count(t);
+    size_t    size = 0, at = 0;
+    tg_status s    = TG_OK;
+    for (size_t i = 0; i < f->n; i++) size += tg_st_bytes(&f->entry[i]);
+    char *data = tg_tape_alloc(t, size);
     if (!data) return TG_ERR_MEMORY;
-    tg_status s = tg_st_read(f, load, 0, data, size);
-    for (int i = 0; i < tg_param_count(t) && s == TG_OK; i++) {
-        tg_tensor         *p = tg_param_at(t, i);
-        const tg_st_entry *e = tg_st_find(f, tg_name(p));
-        s                    = tg_copy_from(p, data + e->begin, (size_t)(e->end - e->begin));
+    for (int copying = 0; copying < 2; copying++, at = 0) {
+        for (int i = 0; i < n && s == TG_OK; i++) {
+            tg_tensor         *p = tg_param_at(t, i);
+            const tg_st_entry *e = tg_st_find(f, tg_name(p));
+            s = copying ? tg_copy_from(p, data + at, tg_st_bytes(e)) : tg_st_read(f, load, e, data + at);
+            at += tg_st_bytes(e);
+        }
     }
     tg_tape_free_bytes(t, data, size);
     return s;

@@ -16,8 +16,6 @@
 
 #include "safetensors.h"
 
-enum { LONGEST_TOKEN = 4 << 20 }; /* bytes of a string, as it stands in the header; __metadata__ may hold long ones */
-
 typedef struct reader {
     tg_st_file *file;
     const char *function;
@@ -37,27 +35,8 @@ static bool malformed_tensor(reader *r, const char *name, const char *what)
 {
     char text[TG_NAME_TEXT];
     r->status = tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is no safetensors file: tensor %s %s",
-                           r->file->path, tg_st_name_text(name, text), what);
+                           r->file->path, tg_name_text(name, text), what);
     return false;
-}
-
-const char *tg_st_name_text(const char *name, char buf[TG_NAME_TEXT])
-{
-    const size_t room = TG_NAME_TEXT - sizeof "''...";
-    size_t       n    = strlen(name);
-    const bool   cut  = n > room;
-    if (cut)
-        for (n = room; n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80;) n--; /* not inside a character */
-    char *p = buf;
-    *p++    = '\'';
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char c = (unsigned char)name[i], next = (unsigned char)name[i + 1];
-        const bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0; /* U+0080 … U+009F: control characters too */
-        *p++          = c < 0x20 || c == 0x7f || c1 ? '?' : name[i];
-        i += c1;
-    }
-    memcpy(p, cut ? "...'" : "'", cut ? 5 : 2);
-    return buf;
 }
 
 /* ---- tokens -------------------------------------------------------------------------------------------------------
@@ -88,7 +67,7 @@ static json_t *token(reader *r, json_type type)
     }
     const size_t left  = (size_t)(r->end - r->at);
     json_error_t error = {0};
-    json_t      *value = json_loadb(r->at, left < LONGEST_TOKEN ? left : LONGEST_TOKEN,
+    json_t      *value = json_loadb(r->at, left < TG_ST_STRING_MAX ? left : TG_ST_STRING_MAX,
                                     JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
     if (value && json_typeof(value) == type) {
         r->at += error.position;
@@ -139,35 +118,48 @@ static char *string(reader *r)
 /* ---- one tensor ---------------------------------------------------------------------------------------------------
  */
 
+/* The format's dtypes; which of them can be read, and as what. */
+static const struct {
+    const char *name;
+    int         bits;
+    tg_dtype    dtype;
+} dtypes[] = {
+    {"F32", 32, TG_F32},        {"F64", 64, TG_F64},         {"I64", 64, TG_I64},        {"I32", 32, TG_I32},
+    {"U8", 8, TG_U8},           {"BOOL", 8, TG_BOOL},        {"F16", 16, TG_F32},        {"BF16", 16, TG_F32},
+    {"I8", 8, TG_NDTYPES},      {"I16", 16, TG_NDTYPES},     {"U16", 16, TG_NDTYPES},    {"U32", 32, TG_NDTYPES},
+    {"U64", 64, TG_NDTYPES},    {"F8_E4M3", 8, TG_NDTYPES},  {"F8_E5M2", 8, TG_NDTYPES}, {"F8_E8M0", 8, TG_NDTYPES},
+    {"C64", 64, TG_NDTYPES},    {"F4", 4, TG_NDTYPES},       {"F6_E2M3", 6, TG_NDTYPES}, {"F6_E3M2", 6, TG_NDTYPES},
+    {"", 0, TG_NDTYPES}, /* any other: the format grows */
+};
+
 static bool read_dtype(reader *r, tg_st_entry *e)
 {
-    static const char *const others[] = {"F16", "BF16", "F8_E5M2", "F8_E4M3", "I16", "I8", "U16", "U32", "U64", "C64"};
-    const char *const        name     = string(r);
-    if (!name) return false;
-    for (int d = 0; d < TG_NDTYPES; d++) {
-        if (strcmp(name, tg_st_dtypes[d]) != 0) continue;
-        e->dtype = (tg_dtype)d;
-        return true;
-    }
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        char text[TG_NAME_TEXT];
-        if (strcmp(name, others[i]) != 0) continue;
-        r->status = tg_fail_on(r->file->tape, TG_ERR_UNSUPPORTED, r->function,
-                               "%s: tensor %s has the dtype %s, which is not supported", r->file->path,
-                               tg_st_name_text(e->name, text), name);
-        return false;
-    }
-    return malformed_tensor(r, e->name, "has an unknown dtype");
+    size_t i = 0;
+    if (!(e->dtype_name = string(r))) return false;
+    while (*dtypes[i].name && strcmp(e->dtype_name, dtypes[i].name) != 0) i++;
+    e->dtype = dtypes[i].dtype;
+    e->bits  = dtypes[i].bits;
+    return true;
 }
 
+/* The product of the sizes without its zeros has to fit too, as in tg_shape_size. */
 static bool read_shape(reader *r, tg_st_entry *e)
 {
+    bool empty  = false;
+    e->elements = 1;
     if (!take(r, '[')) return false;
-    for (int64_t n = 0; another(r, ']', &n);) {
-        if (n > TG_MAX_RANK) return malformed_tensor(r, e->name, "has more than 8 axes");
-        if (!integer(r, &e->shape.dim[n - 1])) return false;
-        e->shape.rank = (int)n;
+    for (int64_t size; another(r, ']', &e->rank);) {
+        if (!integer(r, &size)) return false;
+        if (e->rank <= TG_MAX_RANK) {
+            e->shape.dim[e->rank - 1] = size;
+            e->shape.rank             = (int)e->rank;
+        }
+        if (size == 0)
+            empty = true;
+        else if (size < 0 || __builtin_mul_overflow(e->elements, size, &e->elements))
+            return malformed_tensor(r, e->name, "has an impossible shape");
     }
+    if (empty) e->elements = 0;
     return r->status == TG_OK;
 }
 
@@ -178,12 +170,13 @@ static bool read_offsets(reader *r, tg_st_entry *e)
 
 static bool check_tensor(reader *r, const tg_st_entry *e)
 {
-    size_t bytes;
-    if (tg_shape_size(&e->shape, e->dtype, NULL, &bytes) != TG_OK)
+    int64_t bits;
+    size_t  bytes;
+    if (e->rank <= TG_MAX_RANK && e->dtype != TG_NDTYPES && tg_shape_size(&e->shape, e->dtype, NULL, &bytes) != TG_OK)
         return malformed_tensor(r, e->name, "has an impossible shape");
     if (e->begin < 0 || e->end < e->begin || e->end > r->file->data_size)
         return malformed_tensor(r, e->name, "lies outside of the file");
-    if ((uint64_t)(e->end - e->begin) != bytes)
+    if (e->bits > 0 && (__builtin_mul_overflow(e->elements, e->bits, &bits) || bits % 8 != 0 || e->end - e->begin != bits / 8))
         return malformed_tensor(r, e->name, "has another number of bytes than its shape needs");
     return true;
 }
@@ -232,7 +225,7 @@ static bool read_header(reader *r)
     for (int64_t n = 0; another(r, '}', &n);) {
         const char *const name = string(r);
         if (!name || !take(r, ':')) return false;
-        if (!strcmp(name, "__metadata__")) {
+        if (!strcmp(name, TG_RESERVED_NAME)) {
             if (metadata) return malformed(r, "there are two __metadata__");
             metadata = true;
             if (!skip_metadata(r)) return false;
@@ -310,11 +303,6 @@ static tg_status refused(const tg_st_file *f, const char *function)
                       errno ? strerror(errno) : "it became shorter meanwhile");
 }
 
-tg_status tg_st_read(const tg_st_file *f, const char *function, int64_t at, void *to, size_t size)
-{
-    return read_all(f->fd, f->data_at + at, to, size) == TG_OK ? TG_OK : refused(f, function);
-}
-
 static tg_status read_file(tg_st_file *f, const char *function, const char *path)
 {
     struct stat st;
@@ -369,4 +357,64 @@ const tg_st_entry *tg_st_find(const tg_st_file *f, const char *name)
 {
     tg_st_entry **e = f->n ? bsearch(name, f->by_name, f->n, sizeof *f->by_name, compare_name) : NULL;
     return e ? *e : NULL;
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------------
+ */
+
+tg_status tg_st_readable(const tg_st_file *f, const char *function, const tg_st_entry *e)
+{
+    char name[TG_NAME_TEXT], dtype[TG_NAME_TEXT];
+    if (e->dtype == TG_NDTYPES)
+        return tg_fail_on(f->tape, TG_ERR_UNSUPPORTED, function, "%s: tensor %s has the dtype %s, which is not supported",
+                          f->path, tg_name_text(e->name, name), tg_name_text(e->dtype_name, dtype));
+    if (e->rank > TG_MAX_RANK)
+        return tg_fail_on(f->tape, TG_ERR_UNSUPPORTED, function, "%s: tensor %s has %lld axes; %d are supported", f->path,
+                          tg_name_text(e->name, name), (long long)e->rank, TG_MAX_RANK);
+    return TG_OK;
+}
+
+size_t tg_st_bytes(const tg_st_entry *e) { return (size_t)e->elements * tg_dtype_size(e->dtype); }
+
+/* IEEE binary16: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction. Every one is a float. */
+static uint32_t from_half(uint32_t h)
+{
+    const uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ff;
+    if (exponent == 31) return sign | 0x7f800000 | fraction << 13;                   /* inf, and NaN with its bits */
+    if (exponent > 0) return sign | (exponent + (127 - 15)) << 23 | fraction << 13;
+    if (fraction == 0) return sign;
+    const uint32_t up = (uint32_t)__builtin_clz(fraction) - 21; /* 1 … 10: moves the first bit to where the hidden one is */
+    return sign | (127 - 14 - up) << 23 | (fraction << up & 0x3ff) << 13;
+}
+
+/* n elements of two bytes each, at the end of room for n floats, become these floats: each is read before its place is written. */
+static void widen(void *room, size_t n, bool half)
+{
+    char *to = room, *from = to + 2 * n;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t x;
+        memcpy(&x, from + 2 * i, sizeof x);
+        const uint32_t bits = half ? from_half(x) : (uint32_t)x << 16; /* bfloat16 is the upper half of a float */
+        memcpy(to + 4 * i, &bits, sizeof bits);
+    }
+}
+
+/* A bool with another value than 0 and 1 would make the compiler's assumptions false. */
+static tg_status check_bools(const tg_st_file *f, const char *function, const tg_st_entry *e, const uint8_t *data)
+{
+    char text[TG_NAME_TEXT];
+    for (int64_t i = 0; i < e->elements; i++)
+        if (data[i] > 1)
+            return tg_fail_on(f->tape, TG_ERR_FORMAT, function, "%s: tensor %s is BOOL and has a byte that is not 0 or 1",
+                              f->path, tg_name_text(e->name, text));
+    return TG_OK;
+}
+
+tg_status tg_st_read(const tg_st_file *f, const char *function, const tg_st_entry *e, void *to)
+{
+    const size_t size = (size_t)(e->end - e->begin);
+    char *const  at   = (char *)to + (tg_st_bytes(e) - size);
+    if (read_all(f->fd, f->data_at + e->begin, at, size) != TG_OK) return refused(f, function);
+    if (size < tg_st_bytes(e)) widen(to, (size_t)e->elements, e->dtype_name[0] == 'F');
+    return e->dtype == TG_BOOL ? check_bools(f, function, e, to) : TG_OK;
 }

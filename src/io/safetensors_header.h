@@ -3,13 +3,17 @@
 #define TG_SAFETENSORS_HEADER_H
 
 #include "../graph/graph.h"
-#include "idx.h"
+#include "../tensor/text.h"
 
+/* A tensor, of any dtype and any number of axes: what can't be read here doesn't keep from what can. */
 typedef struct tg_st_entry {
-    const char *name;
-    tg_dtype    dtype;
-    tg_shape    shape;
-    int64_t     begin, end; /* in the data */
+    const char *name, *dtype_name; /* as in the file */
+    tg_dtype    dtype;             /* that its elements have once they are read; TG_NDTYPES: they can't be */
+    int         bits;              /* of an element in the file; 0: nobody here knows */
+    int64_t     rank;
+    tg_shape    shape;             /* complete where rank is at most TG_MAX_RANK */
+    int64_t     elements;
+    int64_t     begin, end;        /* in the data */
 } tg_st_entry;
 
 /* An opened file. Everything in it was checked against the file's size; that the bytes are still there when they are
@@ -33,11 +37,11 @@ void      tg_st_close(tg_st_file *f);
 /* The entry of this name, or NULL. */
 const tg_st_entry *tg_st_find(const tg_st_file *f, const char *name);
 
-/* Reads size bytes of the data from offset `at` on. */
-tg_status tg_st_read(const tg_st_file *f, const char *function, int64_t at, void *to, size_t size);
+/* Can this tensor be read? Else a sentence about its dtype or its axes. */
+tg_status tg_st_readable(const tg_st_file *f, const char *function, const tg_st_entry *e);
 
-/* A name from a file as a sentence may hold it: quoted, control characters replaced, long ones cut. Returns buf. */
-enum { TG_NAME_TEXT = 96 };
-const char *tg_st_name_text(const char *name, char buf[TG_NAME_TEXT]);
+/* The bytes that a readable tensor's elements take, and reading them: `to` has room for so many. */
+size_t    tg_st_bytes(const tg_st_entry *e);
+tg_status tg_st_read(const tg_st_file *f, const char *function, const tg_st_entry *e, void *to);
 
 #endif

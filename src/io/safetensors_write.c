@@ -6,8 +6,6 @@
 #include "replace.h"
 #include "safetensors.h"
 
-#define METADATA "__metadata__"
-
 typedef struct writer {
     tg_tape           *tape;
     const char        *function;
@@ -30,12 +28,15 @@ static bool add(writer *w, const char *text, size_t length)
 /* A name as a JSON string; jansson escapes it and insists on UTF-8. */
 static tg_status add_name(writer *w, const char *name)
 {
+    char    text[TG_NAME_TEXT];
     json_t *string = json_string_nocheck(name);
     if (!string) return tg_out_of_memory(w->tape, w->function);
     const size_t flags = JSON_ENCODE_ANY, length = json_dumpb(string, NULL, 0, flags);
     tg_status    s = TG_OK;
     if (length == 0)
-        s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name of a tensor is not UTF-8");
+        s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name %s is not UTF-8", tg_name_text(name, text));
+    else if (length > TG_ST_STRING_MAX)
+        s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name %s is too long for a file", tg_name_text(name, text));
     else if (!TG_GROW(w->tape, w->header, w->capacity, w->used + length))
         s = TG_ERR_MEMORY;
     else
@@ -127,19 +128,21 @@ static int compare_names(const void *a, const void *b)
 
 static tg_status check_names(writer *w)
 {
+    char         text[TG_NAME_TEXT];
     const size_t n = (size_t)w->n;
     w->sorted      = tg_tape_alloc(w->tape, n * sizeof *w->sorted);
     if (!w->sorted) return TG_ERR_MEMORY;
     for (size_t i = 0; i < n; i++) {
         if (!w->names[i]) return tg_fail_on(w->tape, TG_ERR_NULL, w->function, "the name of tensor %zu is NULL", i);
-        if (!strcmp(w->names[i], METADATA))
-            return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the format keeps the name '%s' for itself", METADATA);
+        if (!strcmp(w->names[i], TG_RESERVED_NAME))
+            return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the format keeps the name '%s' for itself", TG_RESERVED_NAME);
         w->sorted[i] = w->names[i];
     }
     if (n > 1) qsort(w->sorted, n, sizeof *w->sorted, compare_names);
     for (size_t i = 1; i < n; i++)
         if (!strcmp(w->sorted[i - 1], w->sorted[i]))
-            return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "two tensors have the same name");
+            return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "two tensors have the same name %s",
+                              tg_name_text(w->sorted[i], text));
     return TG_OK;
 }
 

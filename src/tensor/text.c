@@ -1,7 +1,8 @@
-/* text.c - text put together piece by piece. */
+/* text.c - text put together piece by piece, and what of a text may be shown. */
 #include "text.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 void tg_put(tg_text *x, const char *format, ...)
 {
@@ -21,4 +22,58 @@ const char *tg_op_text(char text[TG_OP_TEXT], const tg_op *op)
     for (; name && *name && n < TG_OP_TEXT - 1; name++) text[n++] = *name >= ' ' && *name <= '~' ? *name : '?';
     text[n] = 0;
     return text;
+}
+
+/* ---- printable text ----------------------------------------------------------------------------------------------- */
+
+size_t tg_printable_length(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
+    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
+    const size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    uint32_t     code = s[0] & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) return 0;
+        code = code << 6 | (s[i] & 0x3fu);
+    }
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const bool bad = code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) || (code >= 0x80 && code < 0xa0);
+    return bad ? 0 : n;
+}
+
+char *tg_printable(char *to, size_t size, const char *from)
+{
+    char *p = to, *end = to + size - 1;
+    while (*from) {
+        const bool   c1 = from[0] == '\xc2' && ((unsigned char)from[1] & 0xe0) == 0x80; /* one character */
+        const size_t n = tg_printable_length(from);
+        if ((size_t)(end - p) < (n ? n : 1)) break;
+        if (n) memmove(p, from, n);
+        else *p = '?';
+        p += n ? n : 1;
+        from += n ? n : c1 ? 2 : 1;
+    }
+    *p = 0;
+    return to;
+}
+
+const char *tg_name_text(const char *name, char buf[TG_NAME_TEXT])
+{
+    enum { ROOM = TG_NAME_TEXT - sizeof "''..." };
+    buf[0] = '\'';
+    tg_printable(buf + 1, ROOM + 1, name);
+    strcat(buf, strlen(name) > ROOM ? "...'" : "'");
+    return buf;
+}
+
+const char *tg_path_text(const char *path, char buf[TG_PATH_TEXT])
+{
+    enum { ROOM = TG_PATH_TEXT - sizeof "''..." };
+    const size_t length = strlen(path);
+    const bool   cut = length > ROOM;
+    strcpy(buf, cut ? "'..." : "'");
+    tg_printable(buf + strlen(buf), ROOM + 1, cut ? path + length - ROOM : path);
+    strcat(buf, "'");
+    return buf;
 }

@@ -1,4 +1,5 @@
-/* text.h - text put together piece by piece: into a buffer, as snprintf would do it, or to a stream. */
+/* text.h - text put together piece by piece: into a buffer, as snprintf would do it, or to a stream; and text from outside, made fit for a
+ * sentence. */
 #ifndef TG_TEXT_H
 #define TG_TEXT_H
 
@@ -18,5 +19,19 @@ void tg_put(tg_text *x, const char *format, ...) TG_PRINTF(2, 3);
 enum { TG_OP_TEXT = 48 };
 /* The op's name, which comes from anywhere: a piece of it, in printable ASCII. "copy" for NULL. Returns text. */
 const char *tg_op_text(char text[TG_OP_TEXT], const tg_op *op);
+
+/* Text from outside (names, paths, what stands in files) can hold what a terminal takes for a command. Printable is UTF-8 without control
+ * characters: C0 (with tab and newline), DEL and C1, also as raw bytes, which are no UTF-8. */
+
+/* Length of the character at s, 1 to 4 bytes; 0 where it is not printable, and at the end. */
+size_t tg_printable_length(const char *s);
+
+/* Copies as many characters as fit, '?' for each that is not printable, and ends them; size > 0. `to` may be `from`. Returns to. */
+char *tg_printable(char *to, size_t size, const char *from);
+
+/* The same between quotes, what is too long with dots for its end, and for paths their front. Each returns buf. */
+enum { TG_NAME_TEXT = 96, TG_PATH_TEXT = 208 };
+const char *tg_name_text(const char *name, char buf[TG_NAME_TEXT]);
+const char *tg_path_text(const char *path, char buf[TG_PATH_TEXT]);
 
 #endif
