@@ -539,7 +539,9 @@ TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm)
 
 /* ---- files: named tensors in the safetensors format --------------------------------------------------------------- */
 
-/* Writes all parameters of the tape. The file is complete or the old one stays: temporary file, fsync, rename. */
+/* Writes all parameters of the tape. The file is complete or the old one stays: temporary file, fsync, rename. What a killed process left
+ * is removed by the next that saves in the directory. The file that a symbolic link names is written, also when it is not there yet; what
+ * is no regular file is refused. */
 TG_API tg_status tg_save(tg_tape *tape, const char *path);
 
 /* Reads a file into the tape's parameters. The names on both sides, dtypes and shapes must agree exactly (but for F16 and BF16, which are

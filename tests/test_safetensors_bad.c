@@ -261,8 +261,8 @@ static void no_regular_files(void **state)
     fixture *f = *state;
     tg_tape *t = tape_with_params(f, 1);
     assert_int_equal(mkfifo(in_dir(f, "fifo"), 0600), 0);
-    const char *paths[] = {f->dir, in_dir(f, "fifo"), "/dev/null"};
-    for (int i = 0; i < 3; i++) {
+    const char *paths[] = {f->dir, in_dir(f, "fifo"), "/dev/null", "/dev/full"};
+    for (int i = 0; i < 4; i++) {
         assert_null(tg_archive_open(t, paths[i])); /* and does not wait */
         expect_error(t, TG_ERR_IO, "not a regular file");
         assert_int_equal(tg_load(t, paths[i]), TG_ERR_IO);
@@ -362,6 +362,57 @@ static void links_are_followed(void **state)
     tg_tape_free(u);
 }
 
+static void link_to(const fixture *f, const char *to, const char *name)
+{
+    unlink(in_dir(f, name));
+    assert_int_equal(symlink(to, in_dir(f, name)), 0);
+}
+
+/* A link to what is not there yet stays, and the file it names is made; through several links, from their directories on. */
+static void dangling_links(void **state)
+{
+    fixture *f = *state;
+    tg_tape *t = tape_with_params(f, 1);
+    char     absolute[200];
+    struct stat st;
+    snprintf(absolute, sizeof absolute, "%s/sub/absolute", f->dir);
+    assert_int_equal(mkdir(in_dir(f, "sub"), 0755), 0);
+    assert_int_equal(symlink("sub", in_dir(f, "other")), 0); /* a directory under another name */
+    link_to(f, "../up", "sub/back");
+    const char *const to[] = {"real", "sub/real", absolute, "other/deep", "sub/back", "./sub/../plain"};
+    const char *const made[] = {"real", "sub/real", "sub/absolute", "sub/deep", "up", "plain"};
+    for (int i = 0; i < 6; i++) {
+        link_to(f, to[i], "link");
+        if (tg_save(t, in_dir(f, "link")) != TG_OK) fail_msg("%s: %s", to[i], tg_error(t));
+        assert_int_equal(lstat(in_dir(f, "link"), &st), 0);
+        assert_true(S_ISLNK(st.st_mode));
+        assert_int_equal(lstat(in_dir(f, made[i]), &st), 0);
+        assert_true(S_ISREG(st.st_mode));
+        assert_int_equal(tg_load(t, in_dir(f, "link")), TG_OK);
+    }
+    const int before = count_files(f);
+    static const struct {
+        const char *to, *part;
+    } bad[] = {{"none/file", "No such file"}, {"link", "Too many levels"}, {"sub", "directory"}, {"new/", "directory"},
+               {"/dev/full", "not a regular file"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        link_to(f, bad[i].to, "link");
+        assert_int_equal(tg_save(t, in_dir(f, "link")), TG_ERR_IO);
+        expect_error(t, TG_ERR_IO, bad[i].part);
+        assert_int_equal(lstat(in_dir(f, "link"), &st), 0);
+        assert_true(S_ISLNK(st.st_mode));
+    }
+    assert_int_equal(count_files(f), before);
+    char longer[4096]; /* links longer than a path may be */
+    memset(longer, 'x', sizeof longer);
+    for (size_t i = 100; i < sizeof longer; i += 100) longer[i] = '/';
+    longer[4000] = 0;
+    link_to(f, longer, "link");
+    assert_int_equal(tg_save(t, in_dir(f, "link")), TG_ERR_IO);
+    expect_error(t, TG_ERR_IO, "cannot write");
+    tg_tape_free(t);
+}
+
 /* The disk is full after so many bytes, for each number of bytes: the old file stays, nothing else is left behind. */
 static void full_disk(void **state)
 {
@@ -443,7 +494,7 @@ int main(void)
         TEST(lengths_that_lie),    TEST(hostile_headers),
         TEST(bool_bytes),          TEST(no_regular_files),
         TEST(missing_places),      TEST(permissions),
-        TEST(links_are_followed),  TEST(full_disk),
+        TEST(links_are_followed),  TEST(dangling_links), TEST(full_disk),
         TEST(no_file_descriptors), TEST(a_file_that_shrinks),
     };
     return cmocka_run_group_tests_name("safetensors, bad files", tests, NULL, NULL);
