@@ -70,6 +70,7 @@ typedef enum tg_status {
     TG_ERR_IO,          /* the system refused to open, read or write a file */
     TG_ERR_FORMAT,      /* a file's content is malformed */
     TG_ERR_UNSUPPORTED, /* a feature that is not there */
+    TG_SKIPPED,         /* no error: tg_step left a step out because a gradient was not finite */
 } tg_status;
 
 /* The status' name, such as "shape error". Never NULL. */
@@ -494,7 +495,8 @@ TG_API tg_tensor *tg_dropout(tg_tensor *x, double p);
 TG_API tg_tensor *tg_accuracy(tg_tensor *logits, tg_tensor *label);
 
 /* ---- optimizers ---------------------------------------------------------------------------------------------------
- * An optimizer belongs to its tape and is freed with it. It updates all the tape's parameters, or the listed ones. */
+ * An optimizer belongs to its tape and is freed with it. It updates all the tape's parameters, or the listed ones. The numbers among the
+ * options are refused (TG_ERR_ARG) when they are NaN or beyond float32. */
 
 typedef struct tg_optim tg_optim;
 
@@ -504,29 +506,38 @@ typedef struct tg_sgd_options {
     double            dampening;
     double            weight_decay; /* adds weight_decay w to the gradient */
     bool              nesterov;     /* needs momentum > 0 and no dampening */
+    bool              skip_nonfinite; /* see tg_step */
     tg_tensor *const *params;       /* parameters, or kept tensors that require grad; NULL: all the tape's, also those made later */
     int               n_params;
 } tg_sgd_options;
 
-/* m = momentum m + (1 - dampening) g (m = g at first); w -= lr m, or lr (g + momentum m) with Nesterov. As PyTorch's SGD. */
+/* m = momentum m + (1 - dampening) g (m = g at first); w -= lr m, or lr (g + momentum m) with Nesterov. As PyTorch's SGD, but that m stays
+ * within the largest number of its dtype, and so decays again. */
 TG_API tg_optim *tg_sgd(tg_tape *tape, const tg_sgd_options *options);
 
 typedef struct tg_adam_options {
     double            lr;           /* 0: 0.001 */
     double            beta1, beta2; /* 0: 0.9 and 0.999 */
-    double            eps;          /* 0: 1e-8 */
+    double            eps;          /* 0: 1e-8; what is smaller than the dtype's smallest normal number (1.2e-38, 2.2e-308) counts as that */
     double            weight_decay; /* tg_adam: adds weight_decay w to the gradient. tg_adamw: w -= lr weight_decay w;
                                      * 0: 0 for adam, 0.01 for adamw; negative: none */
+    bool              skip_nonfinite; /* see tg_step */
     tg_tensor *const *params;
     int               n_params;
 } tg_adam_options;
 
-/* m = beta1 m + (1-beta1) g; v = beta2 v + (1-beta2) g^2; w -= lr m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps). Kingma, Ba 2015. */
+/* m = beta1 m + (1-beta1) g; v = beta2 v + (1-beta2) g^2; w -= lr m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps). Kingma, Ba 2015.
+ * A |g| above 2^63 (f64: 2^511) counts as that: v stays finite, and its element goes on when v has decayed. */
 TG_API tg_optim *tg_adam(tg_tape *tape, const tg_adam_options *options);
 TG_API tg_optim *tg_adamw(tg_tape *tape, const tg_adam_options *options); /* decoupled decay. Loshchilov, Hutter 2019 */
 
-/* One update of every parameter that has a gradient, which it uses up. Parameters without one stay as they are. */
+/* One update of every parameter that has a gradient, which it uses up. Parameters without one stay as they are; TG_ERR_GRAD when all are
+ * without: tg_backward comes first.
+ * A NaN or an infinity in a gradient ruins the elements it updates, and what is computed from them. With skip_nonfinite such a step is left
+ * out whole: parameters, running means and the counts of their steps stay, all gradients are used up, the step is counted
+ * (tg_steps_skipped), and TG_SKIPPED comes back, without a sentence. Looking for them reads the gradients once more. */
 TG_API tg_status tg_step(tg_optim *opt);
+TG_API int64_t   tg_steps_skipped(const tg_optim *opt); /* since it was made; -1 for NULL */
 TG_API tg_status tg_optim_zero_grad(tg_optim *opt); /* forgets the gradients of this optimizer's parameters */
 TG_API tg_status tg_set_lr(tg_optim *opt, double lr);
 TG_API double    tg_lr(const tg_optim *opt);        /* NaN for NULL */

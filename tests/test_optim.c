@@ -1,4 +1,5 @@
 /* test_optim.c - what optimizers do beside their formulas: which tensors they touch, when gradients count, errors, lifetimes, memory. */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,6 +61,12 @@ static void test_refused_options(void **state)
         {{.lr = NAN}, "lr"},
         {{.lr = INFINITY}, "lr"},
         {{.lr = -0.1}, "lr"},
+        {{.lr = 3.5e38}, "lr"},
+        {{.momentum = INFINITY}, "momentum"},
+        {{.momentum = 1e39}, "momentum"},
+        {{.momentum = 0.9, .dampening = -INFINITY}, "dampening"},
+        {{.momentum = 0.9, .dampening = -1e300}, "dampening"},
+        {{.weight_decay = 1e39}, "weight_decay"},
         {{.momentum = -0.5}, "momentum"},
         {{.momentum = NAN}, "momentum"},
         {{.momentum = 0.9, .dampening = NAN}, "dampening"},
@@ -75,6 +82,9 @@ static void test_refused_options(void **state)
         {{.lr = NAN}, "lr"},           {{.lr = -1}, "lr"},      {{.beta1 = 1}, "beta1"},  {{.beta1 = -0.1}, "beta1"},
         {{.beta1 = NAN}, "beta1"},     {{.beta2 = 1}, "beta2"}, {{.beta2 = 2}, "beta2"},  {{.beta2 = NAN}, "beta2"},
         {{.eps = -1e-8}, "eps"},       {{.eps = NAN}, "eps"},   {{.weight_decay = NAN}, "weight_decay"},
+        {{.lr = INFINITY}, "lr"},      {{.lr = 1e39}, "lr"},    {{.beta1 = INFINITY}, "beta1"},
+        {{.beta2 = -INFINITY}, "beta2"}, {{.eps = INFINITY}, "eps"}, {{.eps = 1e39}, "eps"},
+        {{.weight_decay = -INFINITY}, "weight_decay"}, {{.weight_decay = 1e39}, "weight_decay"},
     };
     for (size_t k = 0; k < COUNT(sgd); k++) {
         assert_null(tg_sgd(t, &sgd[k].o));
@@ -130,6 +140,7 @@ static void test_null(void **state)
     assert_int_equal(tg_optim_zero_grad(NULL), TG_ERR_NULL);
     assert_int_equal(tg_set_lr(NULL, 1), TG_ERR_NULL);
     assert_true(isnan(tg_lr(NULL)));
+    assert_int_equal(tg_steps_skipped(NULL), -1);
     assert_int_equal(tg_zero_grad(NULL), TG_ERR_NULL);
     assert_int_equal(tg_clip_grad_norm(NULL, 1, NULL), TG_ERR_NULL);
     tg_optim_free(NULL);
@@ -143,7 +154,7 @@ static void test_learning_rate(void **state)
     tg_optim  *o = tg_sgd(t, NULL);
     assert_true(tg_lr(o) == 0.01);
     assert_true(tg_lr(tg_adam(t, NULL)) == 0.001);
-    const double bad[] = {-1, NAN, INFINITY, -INFINITY};
+    const double bad[] = {-1, NAN, INFINITY, -INFINITY, 3.5e38};
     for (size_t k = 0; k < COUNT(bad); k++) {
         assert_int_equal(tg_set_lr(o, bad[k]), TG_ERR_ARG);
         assert_error(t, TG_ERR_ARG, "tg_set_lr");
@@ -172,7 +183,8 @@ static void test_gradients_are_used_up(void **state)
     assert_int_equal(tg_step(o), TG_OK);
     assert_values(p, 0.75);
     assert_values(tg_grad_of(p), 2); /* stays readable */
-    assert_int_equal(tg_step(o), TG_OK);
+    assert_int_equal(tg_step(o), TG_ERR_GRAD);
+    assert_error(t, TG_ERR_GRAD, "tg_step: no parameter has a gradient");
     assert_values(p, 0.75); /* no gradient: neither momentum nor decay */
     tg_reset(t);
     assert_values(tg_grad_of(p), 2);
@@ -241,7 +253,8 @@ static void test_zero_grad(void **state)
     assert_int_equal(tg_optim_zero_grad(rest), TG_OK); /* all parameters, before its first step */
     assert_null(tg_grad_of(q));
     assert_values(tg_grad_of(k), 3);
-    assert_int_equal(tg_step(o), TG_OK);
+    assert_int_equal(tg_step(o), TG_ERR_GRAD);
+    assert_error(t, TG_ERR_GRAD, "tg_backward comes first");
     assert_values(p, 1);
     give_grad(p, 7);
     assert_int_equal(tg_step(o), TG_OK); /* used up and forgotten: gone as well */
@@ -286,6 +299,183 @@ static void test_nonfinite_gradients(void **state)
     assert_int_equal(tg_step(o), TG_OK); /* applied as it is */
     assert_true(tg_data_f64(p)[2] == INFINITY);
     tg_tape_free(t);
+}
+
+static tg_optim *nth_optimizer(tg_tape *t, int kind, bool skip)
+{
+    const tg_adam_options a = {.lr = 0.1, .weight_decay = 0.5, .skip_nonfinite = skip};
+    const tg_sgd_options  s = {
+        .lr = 0.1, .momentum = kind < 3 ? 0 : 0.5, .nesterov = kind == 4, .weight_decay = 0.5, .skip_nonfinite = skip};
+    return kind == 0 ? tg_adam(t, &a) : kind == 1 ? tg_adamw(t, &a) : tg_sgd(t, &s);
+}
+
+/* A step with a NaN or an infinity anywhere leaves no trace but its count: what follows is what would have been without it. */
+static void test_skipped_steps(void **state)
+{
+    (void)state;
+    const double bad[] = {NAN, INFINITY, -INFINITY, -(double)NAN};
+    for (int kind = 0; kind < 5; kind++) {
+        tg_tape  *t = new_tape(), *u = new_tape(); /* without and with such steps */
+        tg_tensor *p = param(t, "p", 1), *p2 = param(u, "p", 1), *q = tg_param(t, "q", tg_full(t, TG_F32, TG_SHAPE(3), 1));
+        tg_tensor *q2 = tg_param(u, "q", tg_full(u, TG_F32, TG_SHAPE(3), 1)), *r = param(u, "r", 7); /* r never has a gradient */
+        tg_optim  *o = nth_optimizer(t, kind, true), *o2 = nth_optimizer(u, kind, true);
+        for (int step = 0; step < 5; step++) {
+            const double g = step - 1.5;
+            for (int n = 0; n < 2; n++) {
+                give_grad(n ? p2 : p, g);
+                give_grad(n ? q2 : q, g);
+            }
+            assert_int_equal(tg_step(o), TG_OK);
+            assert_int_equal(tg_step(o2), TG_OK);
+            for (int i = 0; i < 3; i++) {
+                assert_true(tg_data_f64(p)[i] == tg_data_f64(p2)[i]);
+                assert_true(tg_data_f32(q)[i] == tg_data_f32(q2)[i]);
+            }
+            if (step == 4) break;
+            give_grad(step % 2 ? p2 : q2, 3); /* a good one beside the bad one */
+            double v[3] = {0.5, 0.5, 0.5};
+            v[step % 3] = bad[step];
+            tg_tensor *x = tg_from_f64(u, TG_SHAPE(3), v);
+            assert_int_equal(tg_backward_seed(step % 2 ? q2 : p2, step % 2 ? tg_to(x, TG_F32) : x), TG_OK);
+            tg_tensor *late = tg_mul_s(p2, 2);
+            assert_int_equal(tg_step(o2), TG_SKIPPED);
+            assert_null(tg_error(u));
+            assert_int_equal(tg_steps_skipped(o2), step + 1);
+            assert_non_null(tg_data(late)); /* nothing was written */
+            assert_int_equal(tg_step(o2), TG_ERR_GRAD); /* its gradients are used up */
+            tg_clear_error(u);
+            assert_int_equal(tg_steps_skipped(o2), step + 1);
+            tg_reset(u);
+        }
+        assert_int_equal(tg_steps_skipped(o), 0);
+        assert_values(r, 7);
+        tg_tape_free(t);
+        tg_tape_free(u);
+    }
+    /* The largest numbers are finite. A bad gradient of another optimizer's parameter is none of its concern. */
+    tg_tape   *t = new_tape();
+    tg_tensor *p = param(t, "p", 1), *q = param(t, "q", 1);
+    tg_optim  *o = tg_sgd(t, &(tg_sgd_options){.lr = 1e-300, .params = &p, .n_params = 1, .skip_nonfinite = true});
+    give_grad(p, -DBL_MAX);
+    give_grad(q, NAN);
+    assert_int_equal(tg_step(o), TG_OK);
+    assert_values(p, 1 + 1e-300 * DBL_MAX);
+    tg_tape_free(t);
+}
+
+/* In a large tensor too, wherever it is, and with no allocation for a step that isn't made. */
+static void test_skipped_large(void **state)
+{
+    (void)state;
+    tg_tape   *t = tg_tape_new(&(tg_tape_options){.silent = true});
+    enum { N = 70001 };
+    float     *g = calloc(N, sizeof *g);
+    assert_non_null(g);
+    tg_tensor *p = tg_param(t, "p", tg_ones(t, TG_SHAPE(N)));
+    tg_optim  *o = tg_adam(t, &(tg_adam_options){.skip_nonfinite = true});
+    for (size_t at = 0; at < N; at += 9999) {
+        g[at] = (float)INFINITY;
+        assert_int_equal(tg_backward_seed(p, tg_from_f32(t, TG_SHAPE(N), g)), TG_OK);
+        const int64_t before = tg_stats(t).allocations;
+        assert_int_equal(tg_step(o), TG_SKIPPED);
+        assert_true(at == 0 || tg_stats(t).allocations == before); /* its list of tensors is made in the first */
+        g[at] = 0;
+        tg_reset(t);
+    }
+    for (size_t i = 0; i < N; i++) assert_true(tg_data_f32(p)[i] == 1);
+    free(g);
+    tg_tape_free(t);
+}
+
+/* One huge gradient: the step is of the usual size, and the element takes part again as soon as the means have forgotten it. */
+static void test_huge_gradients(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        tg_tape       *t = tg_tape_new(&(tg_tape_options){.silent = true});
+        const tg_dtype d = i & 1 ? TG_F64 : TG_F32;
+        const double   huge = i & 2 ? (d == TG_F32 ? (double)FLT_MAX : DBL_MAX) : d == TG_F32 ? 1e25 : 1e200;
+        tg_tensor     *p = tg_param(t, "p", tg_zeros(t, TG_SHAPE(1))), *x = p;
+        tg_optim      *o;
+        if (d == TG_F64) {
+            assert_int_equal(tg_release(p), TG_OK);
+            x = p = tg_param(t, "p", tg_full(t, d, TG_SHAPE(1), 0));
+        }
+        o = tg_adam(t, &(tg_adam_options){.lr = 0.01, .beta1 = 0.5, .beta2 = 0.5});
+        double was = 0;
+        for (int step = 0; step < 1200; step++) {
+            assert_int_equal(tg_backward_seed(x, tg_full(t, d, TG_SHAPE(1), step ? 1 : -huge)), TG_OK);
+            assert_int_equal(tg_step(o), TG_OK);
+            tg_reset(t);
+            const double now = d == TG_F32 ? (double)tg_data_f32(p)[0] : tg_data_f64(p)[0];
+            assert_true(isfinite(now));
+            if (step == 0) assert_true(fabs(now - 0.01) < 1e-6);
+            if (step >= 1100) assert_true(fabs(was - now - 0.01) < 1e-5); /* as if nothing had been */
+            was = now;
+        }
+        tg_tape_free(t);
+    }
+    for (int nesterov = 0; nesterov < 2; nesterov++) { /* m stays finite and decays */
+        tg_tape   *t = tg_tape_new(&(tg_tape_options){.silent = true});
+        tg_tensor *p = tg_param(t, "p", tg_zeros(t, TG_SHAPE(1)));
+        tg_optim  *o = tg_sgd(t, &(tg_sgd_options){.lr = 0x1p-126, .momentum = 0.5, .nesterov = nesterov});
+        double     was = 0;
+        for (int step = 0; step < 300; step++) {
+            const float g = step < 5 ? -FLT_MAX : 0;
+            assert_int_equal(tg_backward_seed(p, tg_full(t, TG_F32, TG_SHAPE(1), (double)g)), TG_OK);
+            assert_int_equal(tg_step(o), TG_OK);
+            tg_reset(t);
+            const double now = (double)tg_data_f32(p)[0];
+            assert_true(isfinite(now) && (step >= 5 || fabs(now - was - 4) < 0.5));
+            if (step >= 200) assert_true(now == was);
+            was = now;
+        }
+        tg_tape_free(t);
+    }
+}
+
+/* An eps that is none in the dtype: where the gradient is zero the parameter stays, and elsewhere the step has its size. */
+static void test_tiny_eps(void **state)
+{
+    (void)state;
+    const double eps[] = {1e-39, 1e-45, 1e-60, 1e-310, 5e-324};
+    for (size_t k = 0; k < 2 * COUNT(eps); k++) {
+        tg_tape       *t = tg_tape_new(&(tg_tape_options){.silent = true});
+        const tg_dtype d = k % 2 ? TG_F64 : TG_F32;
+        tg_tensor     *p = tg_param(t, "p", tg_full(t, d, TG_SHAPE(2), 1));
+        tg_optim      *o = tg_adam(t, &(tg_adam_options){.lr = 0.25, .eps = eps[k / 2]});
+        assert_non_null(o);
+        tg_tensor *g = tg_to(tg_from_f64(t, TG_SHAPE(2), (double[]){0, 3}), d);
+        assert_int_equal(tg_backward_seed(p, g), TG_OK);
+        assert_int_equal(tg_step(o), TG_OK);
+        const double a = d == TG_F32 ? (double)tg_data_f32(p)[0] : tg_data_f64(p)[0];
+        const double b = d == TG_F32 ? (double)tg_data_f32(p)[1] : tg_data_f64(p)[1];
+        assert_true(a == 1);
+        assert_true(fabs(b - 0.75) < 1e-6);
+        tg_tape_free(t);
+    }
+}
+
+/* Betas as close to 1 as there are: the first step is still one of the learning rate, the thousandth too. */
+static void test_slow_betas(void **state)
+{
+    (void)state;
+    const double beta[] = {1 - 0x1p-53, 1 - 1e-12, 1 - 1e-6};
+    for (size_t k = 0; k < 2 * COUNT(beta); k++) {
+        tg_tape       *t = tg_tape_new(&(tg_tape_options){.silent = true});
+        const tg_dtype d = k % 2 ? TG_F64 : TG_F32;
+        tg_tensor     *p = tg_param(t, "p", tg_full(t, d, TG_SHAPE(1), 0));
+        tg_optim      *o = tg_adam(t, &(tg_adam_options){.lr = 0.125, .beta1 = beta[k / 2], .beta2 = beta[k / 2]});
+        assert_non_null(o);
+        for (int step = 1; step <= 1000; step++) {
+            assert_int_equal(tg_backward_seed(p, tg_full(t, d, TG_SHAPE(1), 2)), TG_OK);
+            assert_int_equal(tg_step(o), TG_OK);
+            tg_reset(t);
+            const double now = d == TG_F32 ? (double)tg_data_f32(p)[0] : tg_data_f64(p)[0];
+            if (!(fabs(now + 0.125 * step) < 1e-3 * step)) fail_msg("beta 1-%g, step %d: %.17g", 1 - beta[k / 2], step, now);
+        }
+        tg_tape_free(t);
+    }
 }
 
 /* ---- which tensors ------------------------------------------------------------------------------------------------ */
@@ -636,6 +826,11 @@ int main(void)
         cmocka_unit_test(test_zero_grad),
         cmocka_unit_test(test_step_invalidates),
         cmocka_unit_test(test_nonfinite_gradients),
+        cmocka_unit_test(test_skipped_steps),
+        cmocka_unit_test(test_skipped_large),
+        cmocka_unit_test(test_huge_gradients),
+        cmocka_unit_test(test_tiny_eps),
+        cmocka_unit_test(test_slow_betas),
         cmocka_unit_test(test_two_optimizers),
         cmocka_unit_test(test_parameters_made_later),
         cmocka_unit_test(test_release),

@@ -124,6 +124,58 @@ static void special_values(void **state)
             }
 }
 
+/* Means stay finite whatever comes, the infinite too; Adam's step is then one of the usual size. The same bits everywhere. */
+static void huge_gradients(void **state)
+{
+    (void)state;
+    for (int isa = 0; isa < TG_NISAS; isa++)
+        for (int kind = 0; tg_isa_has((tg_isa)isa) && kind < TG_UPDATES; kind++)
+            for (int i = 0; i < 2; i++) {
+                const tg_dtype d = i ? TG_F64 : TG_F32;
+                const double   most = i ? DBL_MAX : (double)FLT_MAX, limit = i ? 0x1p511 : 0x1p63;
+                const double   huge[] = {most, -most, INFINITY, -INFINITY, limit, -limit, limit * 4, sqrt(most)};
+                tg_update      u = {.keep = 0.5, .take = 1, .keep2 = 0.5, .take2 = 0.5, .lr = 0.125, .shrink = 1, .root = 1, .eps = 1e-8};
+                tensors        t, base;
+                memset(&t, 0, sizeof t);
+                for (size_t k = 0; k < MOST; k++) set(d, t.g, k, huge[k % 8]);
+                base = t;
+                for (int step = 0; step < 3; step++) {
+                    run(tg_isa_update((tg_isa)isa, (tg_update_kind)kind), d, &u, &t, 0, MOST);
+                    run(tg_isa_update(TG_ISA_BASE, (tg_update_kind)kind), d, &u, &base, 0, MOST);
+                    assert_memory_equal(&t, &base, sizeof t);
+                    for (size_t k = 0; k < MOST; k++) {
+                        assert_true(isfinite(get(d, t.m, k)) && isfinite(get(d, t.v, k)));
+                        if (kind == TG_UPDATE_adam) assert_true(fabs(get(d, t.w, k)) < 1 && fabs(get(d, t.w, k)) > 0.1);
+                        if (kind == TG_UPDATE_momentum) assert_true(isfinite(get(d, t.w, k)));
+                    }
+                }
+                for (size_t k = 0; k < MOST; k++) set(d, t.g, k, 0);
+                for (int step = 0; step < 2200; step++) run(tg_isa_update((tg_isa)isa, (tg_update_kind)kind), d, &u, &t, 0, MOST);
+                for (size_t k = 0; k < MOST; k++) assert_true(get(d, t.m, k) == 0 && get(d, t.v, k) == 0); /* and they decay */
+            }
+}
+
+/* An eps that would be 0 counts as the smallest normal number: 0 / 0 never comes. */
+static void tiny_eps(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const tg_dtype  d = i ? TG_F64 : TG_F32;
+        const double    least = i ? DBL_MIN : (double)FLT_MIN, eps[] = {0, 5e-324, least / 2, least, 3 * least};
+        for (size_t e = 0; e < 5; e++) {
+            const tg_update u = {.keep = 1, .take = 0, .keep2 = 1, .take2 = 0, .lr = 1, .shrink = 1, .root = 1, .eps = eps[e]};
+            tensors         t;
+            memset(&t, 0, sizeof t);
+            for (size_t k = 0; k < MOST; k++) set(d, t.m, k, k % 2 ? least : 0);
+            run(tg_fast_update(TG_UPDATE_adam), d, &u, &t, 0, MOST);
+            for (size_t k = 0; k < MOST; k++) {
+                const double want = k % 2 ? -1 / (e == 4 ? 3.0 : 1) : 0;
+                assert_true(fabs(get(d, t.w, k) - want) < 1e-6);
+            }
+        }
+    }
+}
+
 static void choice(void **state)
 {
     (void)state;
@@ -139,6 +191,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formulas),
         cmocka_unit_test(special_values),
+        cmocka_unit_test(huge_gradients),
+        cmocka_unit_test(tiny_eps),
         cmocka_unit_test(choice),
     };
     return cmocka_run_group_tests_name("update", tests, NULL, NULL);

@@ -21,7 +21,8 @@ typedef struct tg_update {
     double      decay;        /* d = g + decay w */
     double      keep, take;   /* of m and of what is new in it */
     double      keep2, take2; /* of v */
-    double      lr, shrink, root, eps;
+    double      lr, shrink, root;
+    double      eps; /* at least the dtype's smallest normal number is taken */
 } tg_update;
 
 typedef struct tg_update_loops {

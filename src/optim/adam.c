@@ -27,11 +27,11 @@ static const tg_optim_rule adamw = {.name = "tg_adamw", .kind = TG_UPDATE_adam, 
 
 static bool check(tg_tape *t, const tg_optim_rule *rule, const tg_adam_options *o)
 {
-    if (!isfinite(o->lr) || o->lr < 0) return tg_optim_refuse(t, rule, "lr", "finite and not negative", o->lr);
+    if (!tg_optim_number(o->lr) || o->lr < 0) return tg_optim_refuse(t, rule, "lr", "finite in float32 and not negative", o->lr);
     if (!(o->beta1 >= 0 && o->beta1 < 1)) return tg_optim_refuse(t, rule, "beta1", "at least 0 and less than 1", o->beta1);
     if (!(o->beta2 >= 0 && o->beta2 < 1)) return tg_optim_refuse(t, rule, "beta2", "at least 0 and less than 1", o->beta2);
-    if (!isfinite(o->eps) || o->eps <= 0) return tg_optim_refuse(t, rule, "eps", "finite and more than 0", o->eps);
-    if (!isfinite(o->weight_decay)) return tg_optim_refuse(t, rule, "weight_decay", "finite", o->weight_decay);
+    if (!tg_optim_number(o->eps) || o->eps <= 0) return tg_optim_refuse(t, rule, "eps", "finite in float32 and more than 0", o->eps);
+    if (!tg_optim_number(o->weight_decay)) return tg_optim_refuse(t, rule, "weight_decay", "finite in float32", o->weight_decay);
     return true;
 }
 
@@ -47,7 +47,7 @@ static tg_optim *make(tg_tape *t, const tg_optim_rule *rule, const tg_adam_optio
     if (!check(t, rule, &o)) return NULL;
     if (o.weight_decay < 0) o.weight_decay = 0;
     tg_optim *opt = tg_optim_new(t, rule, o.lr, o.params, o.n_params);
-    if (opt) opt->with.adam = o;
+    if (opt) opt->with.adam = o, opt->skip_nonfinite = o.skip_nonfinite;
     return opt;
 }
 

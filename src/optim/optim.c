@@ -181,8 +181,8 @@ bool tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *option, 
 tg_status tg_set_lr(tg_optim *o, double lr)
 {
     if (!o) return TG_ERR_NULL;
-    if (!isfinite(lr) || lr < 0)
-        return tg_fail_on(o->tape, TG_ERR_ARG, "tg_set_lr", "the learning rate must be finite and not negative, got %g", lr);
+    if (!tg_optim_number(lr) || lr < 0)
+        return tg_fail_on(o->tape, TG_ERR_ARG, "tg_set_lr", "the learning rate must be finite in float32 and not negative, got %g", lr);
     o->lr = lr;
     return TG_OK;
 }
@@ -191,25 +191,32 @@ double tg_lr(const tg_optim *o) { return o ? o->lr : (double)NAN; }
 
 /* ---- a step ------------------------------------------------------------------------------------------------------- */
 
-/* Points the tensors that have a gradient at it, and makes room for their means. */
-static bool prepare(const tg_optim *o)
+/* Points the tensors that have a gradient at it; how many have one. */
+static size_t find_gradients(const tg_optim *o)
 {
-    bool need = false;
+    size_t n = 0;
     for (size_t i = 0; i < o->n_states; i++) {
         tg_optim_state *s = &o->states[i];
         const tg_node  *g = tg_fresh_grad(s->node);
         s->u.g = g ? g->data : NULL;
-        need = need || needs_means(o, s);
+        n += g != NULL;
     }
+    return n;
+}
+
+/* Makes room for the means of those that have none. */
+static bool prepare(const tg_optim *o)
+{
+    bool need = false;
+    for (size_t i = 0; i < o->n_states; i++) need = need || needs_means(o, &o->states[i]);
     return !need || find_room(o);
 }
 
-/* Counts the step of every tensor that has one, and gives it the formula's numbers. The elements to update. */
-static size_t count_step(tg_optim *o)
+/* Counts the step of every tensor that has one, and gives it the formula's numbers. */
+static void count_step(tg_optim *o)
 {
     tg_update numbers = {0};
     uint64_t  of = 0; /* steps; most tensors have made as many */
-    size_t    elements = 0;
     for (size_t i = 0; i < o->n_states; i++) {
         tg_optim_state *s = &o->states[i];
         if (!s->u.g) continue;
@@ -220,44 +227,65 @@ static size_t count_step(tg_optim *o)
         s->u.w = s->node->data;
         s->u.m = s->means;
         s->u.v = o->loops->n_means > 1 ? s->means + mean_bytes(s) : NULL;
-        elements += s->n;
     }
-    return elements;
 }
 
-static void update(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to)
+/* What is done with elements from … to-1 of a tensor of this step; false: something is wrong with them. */
+typedef bool (*visit_fn)(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to);
+
+static bool update(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to)
 {
     if (s->node->dtype == TG_F32) o->loops->f32(&s->u, from, to);
     else o->loops->f64(&s->u, from, to);
+    return true;
+}
+
+/* Infinities and NaN have all bits of the exponent. */
+static bool is_finite(const tg_optim *o, const tg_optim_state *s, size_t from, size_t to)
+{
+    (void)o;
+    uint32_t bad = 0;
+    if (s->node->dtype == TG_F32) {
+        const uint32_t *bits = s->u.g;
+        for (size_t i = from; i < to; i++) bad |= (bits[i] & 0x7f800000) == 0x7f800000;
+    } else {
+        const uint64_t *bits = s->u.g;
+        for (size_t i = from; i < to; i++) bad |= (bits[i] & 0x7ff0000000000000) == 0x7ff0000000000000;
+    }
+    return !bad;
 }
 
 static size_t chunks(const tg_optim_state *s) { return s->u.g ? (s->n + CHUNK - 1) / CHUNK : 0; }
 
-/* Updates chunks first … last-1, counted through all tensors of this step. */
-static void update_chunks(const tg_optim *o, size_t first, size_t last)
+/* Chunks first … last-1, counted through all tensors of this step. */
+static bool visit_chunks(const tg_optim *o, visit_fn visit, size_t first, size_t last)
 {
     size_t before = 0;
+    bool   good = true;
     for (size_t i = 0; i < o->n_states && before < last; i++) {
         const tg_optim_state *s = &o->states[i];
         size_t                n = chunks(s), k = first > before ? first - before : 0, end = last - before < n ? last - before : n;
-        if (k < end) update(o, s, k * CHUNK, end * CHUNK < s->n ? end * CHUNK : s->n);
+        if (k < end) good &= visit(o, s, k * CHUNK, end * CHUNK < s->n ? end * CHUNK : s->n);
         before += n;
     }
+    return good;
 }
 
-static void update_all(const tg_optim *o, size_t elements)
+/* All elements of this step's tensors. */
+static bool visit_all(const tg_optim *o, visit_fn visit)
 {
     const int threads = o->tape->threads ? o->tape->threads : omp_get_max_threads();
-    size_t    total = 0;
-    if (elements < SMALL || threads < 2) {
-        for (size_t i = 0; i < o->n_states; i++)
-            if (o->states[i].u.g) update(o, &o->states[i], 0, o->states[i].n);
-        return;
+    size_t    elements = 0, total = 0;
+    bool      good = true;
+    for (size_t i = 0; i < o->n_states; i++) {
+        elements += o->states[i].u.g ? o->states[i].n : 0;
+        total += chunks(&o->states[i]);
     }
-    for (size_t i = 0; i < o->n_states; i++) total += chunks(&o->states[i]);
-#pragma omp parallel for schedule(static) num_threads(threads)
+    if (elements < SMALL || threads < 2) return visit_chunks(o, visit, 0, total);
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(&& : good)
     for (int part = 0; part < PARTS; part++)
-        update_chunks(o, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS);
+        good = visit_chunks(o, visit, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS) && good;
+    return good;
 }
 
 /* Every rule reads w, g and its buffers, and writes w and its buffers. */
@@ -277,21 +305,37 @@ static void tell_profile(const tg_optim *o, double begin)
     tg_profile_event(o->tape->profile, "optimizer", o->rule->name, begin, &w, &tensors, 1);
 }
 
+static void use_up(const tg_optim *o, bool updated)
+{
+    for (size_t i = 0; i < o->n_states; i++) {
+        tg_node *n = o->states[i].node;
+        if (!tg_fresh_grad(n)) continue;
+        n->grad->flags |= TG_N_USED;
+        if (updated) tg_mark_written(n);
+    }
+}
+
 tg_status tg_step(tg_optim *o)
 {
     if (!o) return TG_ERR_NULL;
     const double begin = o->tape->profile ? tg_profile_now() : 0;
-    if (!follow(o) || !prepare(o)) return TG_ERR_MEMORY; /* nothing was updated yet, and new means are zeros */
-    update_all(o, count_step(o));
-    for (size_t i = 0; i < o->n_states; i++) {
-        tg_node *n = o->states[i].node;
-        if (!o->states[i].u.g) continue;
-        n->grad->flags |= TG_N_USED;
-        tg_mark_written(n);
+    if (!follow(o)) return TG_ERR_MEMORY;
+    if (!find_gradients(o) && o->n_states)
+        return tg_fail_on(o->tape, TG_ERR_GRAD, "tg_step", "no parameter has a gradient, or it is used up; tg_backward comes first");
+    if (o->skip_nonfinite && !visit_all(o, is_finite)) {
+        use_up(o, false);
+        o->skipped++;
+        return TG_SKIPPED;
     }
+    if (!prepare(o)) return TG_ERR_MEMORY; /* nothing was updated yet, and new means are zeros */
+    count_step(o);
+    visit_all(o, update);
+    use_up(o, true);
     if (o->tape->profile) tell_profile(o, begin);
     return TG_OK;
 }
+
+int64_t tg_steps_skipped(const tg_optim *o) { return o ? o->skipped : -1; }
 
 tg_status tg_optim_zero_grad(tg_optim *o)
 {

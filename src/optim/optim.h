@@ -2,6 +2,9 @@
 #ifndef TG_OPTIM_H
 #define TG_OPTIM_H
 
+#include <float.h>
+#include <math.h>
+
 #include "../graph/graph.h"
 #include "../kernels/update.h"
 
@@ -34,12 +37,17 @@ struct tg_optim {
         tg_adam_options adam;
     } with; /* the options, the usual values filled in; lr and params are not read from here */
     bool            listed; /* updates what it was given, not all parameters of the tape */
+    bool            skip_nonfinite;
+    int64_t         skipped; /* steps left out for it */
     tg_optim_state *states;
     size_t          n_states, cap_states;
 };
 
 /* An optimizer of the tape for these tensors (params NULL: all parameters), or NULL after an error was reported. */
 tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tensor *const *params, int n_params);
+
+/* A number among the options has to stay one when it is rounded to any dtype. */
+static inline bool tg_optim_number(double x) { return fabs(x) <= (double)FLT_MAX; }
 
 /* Reports that an option is out of its range; returns false. */
 bool tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *option, const char *range, double value);

@@ -19,12 +19,12 @@ static const tg_optim_rule nesterov = {.name = "tg_sgd", .kind = TG_UPDATE_neste
 
 static bool check(tg_tape *t, const tg_sgd_options *o)
 {
-    if (!isfinite(o->lr) || o->lr < 0) return tg_optim_refuse(t, &plain, "lr", "finite and not negative", o->lr);
-    if (!isfinite(o->momentum) || o->momentum < 0)
-        return tg_optim_refuse(t, &plain, "momentum", "finite and not negative", o->momentum);
-    if (!isfinite(o->dampening)) return tg_optim_refuse(t, &plain, "dampening", "finite", o->dampening);
-    if (!isfinite(o->weight_decay) || o->weight_decay < 0)
-        return tg_optim_refuse(t, &plain, "weight_decay", "finite and not negative", o->weight_decay);
+    if (!tg_optim_number(o->lr) || o->lr < 0) return tg_optim_refuse(t, &plain, "lr", "finite in float32 and not negative", o->lr);
+    if (!tg_optim_number(o->momentum) || o->momentum < 0)
+        return tg_optim_refuse(t, &plain, "momentum", "finite in float32 and not negative", o->momentum);
+    if (!tg_optim_number(o->dampening)) return tg_optim_refuse(t, &plain, "dampening", "finite in float32", o->dampening);
+    if (!tg_optim_number(o->weight_decay) || o->weight_decay < 0)
+        return tg_optim_refuse(t, &plain, "weight_decay", "finite in float32 and not negative", o->weight_decay);
     if (o->nesterov && o->momentum == 0)
         return tg_optim_refuse(t, &plain, "momentum", "more than 0 with nesterov", o->momentum);
     if (o->nesterov && o->dampening != 0) return tg_optim_refuse(t, &plain, "dampening", "0 with nesterov", o->dampening);
@@ -39,6 +39,6 @@ tg_optim *tg_sgd(tg_tape *t, const tg_sgd_options *options)
     if (!check(t, &o)) return NULL;
     const tg_optim_rule *rule = o.nesterov ? &nesterov : o.momentum > 0 ? &momentum : &plain;
     tg_optim            *opt = tg_optim_new(t, rule, o.lr, o.params, o.n_params);
-    if (opt) opt->with.sgd = o;
+    if (opt) opt->with.sgd = o, opt->skip_nonfinite = o.skip_nonfinite;
     return opt;
 }
