@@ -85,6 +85,7 @@ struct tg_node {
     union {
         tg_kept *kept;    /* kept nodes; NULL for leaves of a recording */
         uint64_t counter; /* random ops: where in the stream */
+        const tg_node *lowest; /* views: of all views from this one down to the memory, the one that is recorded first */
     } w;
     tg_arena_mark recorded; /* end of this node's piece of the record arena */
 };
@@ -106,7 +107,7 @@ enum { TG_SMALL_VALUE = 4096 };
 
 /* Slots: chunk k holds TG_SLOTS << k nodes, so a slot's place follows from its number, addresses never move, and what is large is large
  * enough for huge pages. */
-enum { TG_SLOTS = 512 };
+enum { TG_SLOTS = 512, TG_LEVELS = 4 };
 typedef struct tg_slots {
     tg_node **chunk;
     size_t    n, cap;
@@ -163,8 +164,8 @@ struct tg_tape {
     size_t    n_pieces, cap_pieces;
     tg_node **order; /* of the plan under way */
     size_t    cap_order;
-    uint64_t *needed; /* a bit for each slot, all 0 between plans */
-    size_t    cap_needed;
+    uint64_t *needed[TG_LEVELS]; /* a bit for each slot, then for each word of the level before; all 0 between plans */
+    size_t    cap_needed[TG_LEVELS];
     tg_node **stack;  /* of the gradients to be merged */
     size_t    cap_stack;
     struct tile_register *registers; /* of the group under way */
@@ -227,8 +228,7 @@ static inline tg_node *const *tg_inputs(const tg_node *n) { return n->n_in <= TG
 /* The node whose memory a view shares; no view: itself. */
 static inline const tg_node *tg_viewed(const tg_node *n)
 {
-    while (n->op->kind == TG_VIEW) n = tg_inputs(n)[n->op->view_input];
-    return n;
+    return n->op->kind == TG_VIEW ? tg_inputs(n->w.lowest)[n->w.lowest->op->view_input] : n;
 }
 /* In long recordings a walk that looks at nodes' inputs waits for memory: it asks for those of the node AHEAD of it meanwhile. */
 enum { TG_AHEAD = 16 };

@@ -11,9 +11,9 @@ static bool leaf_valid(const tg_node *leaf, uint32_t reader)
 /* Views of a kept tensor share its memory, so they go invalid with it even when they have been computed. */
 bool tg_value_valid(const tg_node *n, uint32_t reader)
 {
-    while (n->op->kind == TG_VIEW) {
-        reader = n->id;
-        n = tg_inputs(n)[n->op->view_input];
+    if (n->op->kind == TG_VIEW) {
+        reader = n->w.lowest->id;
+        n = tg_viewed(n);
     }
     return !tg_is_leaf(n) || leaf_valid(n, reader);
 }
@@ -34,19 +34,45 @@ static tg_status check_value(const tg_node *n, const tg_node *reader)
 /* ---- the walk ------------------------------------------------------------------------------------------------------ */
 
 /* Nodes that are needed and not in order yet: a bit for each slot. A node reads what has smaller numbers, so a walk from the highest bit
- * down meets each node after everybody who reads it, and once; 64 slots that nobody needs cost it one look. */
+ * down meets each node after everybody who reads it, and once. Words of 64 slots that somebody needs have a bit on the next level, and so
+ * on: between two nodes that are far apart on the tape there are a few looks, however long the recording is. */
 typedef struct walk {
     tg_tape *t;
     size_t   found; /* nodes in t->order, latest first */
     size_t   waiting;
+    size_t   top; /* no word of the highest level behind this one has a bit */
 } walk;
 
 static void need(walk *w, const tg_node *n)
 {
-    uint64_t      *word = &w->t->needed[n->id / 64];
-    const uint64_t bit = UINT64_C(1) << n->id % 64;
-    w->waiting += !(*word & bit);
-    *word |= bit;
+    size_t at = n->id;
+    bool   first = true; /* of its word */
+    for (int level = 0; level < TG_LEVELS && first; level++, at /= 64) {
+        uint64_t      *word = &w->t->needed[level][at / 64];
+        const uint64_t bit = UINT64_C(1) << at % 64;
+        if (level == 0) w->waiting += !(*word & bit);
+        first = !*word;
+        *word |= bit;
+    }
+    if (first && w->top < at) w->top = at;
+}
+
+static int highest(uint64_t bits) { return 63 - __builtin_clzll(bits); }
+
+/* The highest word of slots that has a bit; there is one. */
+static size_t highest_word(walk *w)
+{
+    while (!w->t->needed[TG_LEVELS - 1][w->top]) w->top--;
+    size_t at = w->top;
+    for (int level = TG_LEVELS - 1; level > 0; level--) at = at * 64 + (size_t)highest(w->t->needed[level][at]);
+    return at;
+}
+
+/* The word has no bit any more. */
+static void leave_word(const walk *w, size_t at)
+{
+    for (int level = 1; level < TG_LEVELS; level++, at /= 64)
+        if (w->t->needed[level][at / 64] &= ~(UINT64_C(1) << at % 64)) return;
 }
 
 /* Puts n into the order, and what it reads among the needed. */
@@ -70,26 +96,33 @@ static tg_status visit(walk *w, tg_node *n)
     return TG_OK;
 }
 
-/* Visits what is needed from the highest word down. After an error it only forgets what was needed. */
-static tg_status walk_down(walk *w, size_t word, tg_status s)
+/* Visits what is needed from the highest slot down. After an error it only forgets what was needed. */
+static tg_status walk_down(walk *w, tg_status s)
 {
-    for (uint64_t *bits = &w->t->needed[word]; w->waiting; bits--)
+    while (w->waiting) {
+        const size_t word = highest_word(w);
+        uint64_t    *bits = &w->t->needed[0][word];
         while (*bits) {
-            const int      highest = 63 - __builtin_clzll(*bits);
-            const uint32_t id = (uint32_t)((bits - w->t->needed) * 64 + highest);
-            *bits ^= UINT64_C(1) << highest;
+            const int      bit = highest(*bits);
+            const uint32_t id = (uint32_t)(word * 64 + (size_t)bit);
+            *bits ^= UINT64_C(1) << bit;
             w->waiting--;
             if (id >= TG_AHEAD) tg_fetch_inputs(tg_slot(w->t, id - TG_AHEAD));
             if (s == TG_OK) s = visit(w, tg_slot(w->t, id));
         }
+        leave_word(w, word);
+    }
     return s;
 }
 
-static bool make_room(tg_tape *t, size_t words)
+static bool make_room(tg_tape *t, size_t slots)
 {
-    const size_t had = t->cap_needed;
-    if (!TG_GROW(t, t->needed, t->cap_needed, words)) return false;
-    memset(t->needed + had, 0, (t->cap_needed - had) * sizeof *t->needed);
+    for (int k = 0; k < TG_LEVELS; k++) {
+        const size_t had = t->cap_needed[k];
+        slots = slots / 64 + 1;
+        if (!TG_GROW(t, t->needed[k], t->cap_needed[k], slots)) return false;
+        memset(t->needed[k] + had, 0, (t->cap_needed[k] - had) * sizeof *t->needed[k]);
+    }
     return true;
 }
 
@@ -105,17 +138,15 @@ static void reverse(tg_node **order, size_t n)
 tg_status tg_plan_make(tg_tape *t, tg_node *const *roots, size_t n, tg_plan *plan)
 {
     walk      w = {.t = t};
-    uint32_t  highest = 0;
-    tg_status s = make_room(t, t->count / 64 + 1) ? TG_OK : TG_ERR_MEMORY;
+    tg_status s = make_room(t, t->count) ? TG_OK : TG_ERR_MEMORY;
     for (size_t i = 0; i < n && s == TG_OK; i++) {
         if (roots[i]->flags & TG_N_VALUE) {
             s = check_value(roots[i], roots[i]);
             continue;
         }
         need(&w, roots[i]);
-        if (highest < roots[i]->id) highest = roots[i]->id;
     }
-    if (w.waiting) s = walk_down(&w, highest / 64, s);
+    s = walk_down(&w, s);
     reverse(t->order, w.found);
     *plan = (tg_plan){.order = t->order, .n = w.found, .roots = roots, .n_roots = n};
     return s;

@@ -232,6 +232,7 @@ static bool write_node(tg_tape *t, tg_node *n, const tg_call *c, bool grad)
     }
     for (int i = 0; i < c->n_in; i++) in[i] = tg_node_of(c->in[i]);
     n->n_in = (uint32_t)c->n_in;
+    if (c->op->kind == TG_VIEW) n->w.lowest = in[c->op->view_input]->op->kind == TG_VIEW ? in[c->op->view_input]->w.lowest : n;
     void *attr = &n->attr;
     if (c->attr_size > sizeof n->attr) {
         attr = tg_arena_alloc(&t->record, c->attr_size, 8);

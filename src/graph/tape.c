@@ -272,7 +272,7 @@ void tg_tape_free(tg_tape *t)
     tg_heap_free(&t->heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);
     tg_heap_free(&t->heap, t->pieces, t->cap_pieces * sizeof *t->pieces);
     tg_heap_free(&t->heap, t->order, t->cap_order * sizeof *t->order);
-    tg_heap_free(&t->heap, t->needed, t->cap_needed * sizeof *t->needed);
+    for (int k = 0; k < TG_LEVELS; k++) tg_heap_free(&t->heap, t->needed[k], t->cap_needed[k] * sizeof *t->needed[k]);
     tg_heap_free(&t->heap, t->stack, t->cap_stack * sizeof *t->stack);
     tg_heap_free(&t->heap, t->registers, t->cap_registers * sizeof *t->registers);
     tg_arena_free(&t->record);
