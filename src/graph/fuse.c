@@ -101,6 +101,13 @@ static bool in_tile(const program *p, const group *g, const input *in, inst_clas
     return in->how.kind == P_COLUMN && in->how.cols == g->cols && b->numel * g->cols == g->n;
 }
 
+/* Has the group as many ops as it may? Of those of a small space most can be in the tiles at once; numbers take next to no room. */
+static bool is_full(const group *g)
+{
+    if (g->n > SMALL_SPACE) return g->count >= LARGEST_GROUP;
+    return g->n > 1 && g->count * (g->n + TG_ALIGN) >= LARGEST_TILES;
+}
+
 /* May the node run in this group, which is not before what it reads? Sets how, and whether it reads something that the group has at
  * hand. */
 static bool can_join(const program *p, const group *g, const value *v, const role *r, inst_class *cls, bool *shares)
@@ -114,7 +121,7 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
         if (g->cols > LONGEST_ROW) return false; /* a row comes in pieces: what adds in place would do so once a piece */
         *cls = C_COLUMN;
     }
-    if (g->count >= LARGEST_GROUP && g->n > SMALL_SPACE) return false;
+    if (is_full(g)) return false;
     for (int32_t k = 0; k < r->n_in; k++) {
         const input *in = &r->in[k];
         const value *b = &p->values[in->base];

@@ -17,6 +17,7 @@ typedef struct joiner {
     int32_t *readers;  /* reads by other places … */
     int32_t *left;     /* … that are not in order yet */
     int32_t *order;
+    int32_t *inside;   /* reads by members of the segment under way */
     int32_t *gathered; /* by place and operand: the register that holds it gathered, -1 */
     int16_t *number;   /* in the segment under way, -1 */
     tg_segment *segment;
@@ -154,20 +155,22 @@ static int operand_of(joiner *j, int32_t reader, int32_t k)
     return tg_segment_input(j->segment, place_of(j, &o, reach), condition);
 }
 
-/* Does anything but members first … first + n - 1 of the order read place i? */
-static bool read_outside(const joiner *j, int32_t i, int32_t first, int32_t n)
+/* Counts how often members first … first + n - 1 of the order read each of what they read. */
+static void count_inside(joiner *j, int32_t first, int32_t n)
 {
     const emitter *e = j->e;
-    int32_t        inside = 0;
+    for (int32_t m = first; m < first + n; m++) j->inside[j->order[m]] = 0;
     for (int32_t m = first; m < first + n; m++) {
         const place *pl = &e->places[j->order[m]];
         for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
             const source s = tg_source_of(e, pl, k);
-            inside += is_computed(&s) && s.place == i;
+            if (is_computed(&s)) j->inside[s.place]++; /* of what is no member: of no use, and no harm */
         }
     }
-    return inside < j->readers[i];
 }
+
+/* Does anything but the members that were counted read place i? */
+static bool read_outside(const joiner *j, int32_t i) { return j->inside[i] < j->readers[i]; }
 
 static int64_t item_of(const value *v) { return (int64_t)tg_dtype_size((tg_dtype)v->dtype); }
 static int64_t row_bytes(const emitter *e, const value *v) { return (e->g->cols ? e->g->cols : e->g->n) * item_of(v); }
@@ -196,6 +199,7 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
     j->first_pointer = (int32_t)e->p->n_pointers;
     j->written = 0;
     j->n_used = 0;
+    count_inside(j, first, n);
     tg_segment_begin(j->segment, &e->p->machine, &e->p->register_uses, tg_isa_best(), dtype);
     for (int32_t m = first; m < first + n && e->status == TG_OK; m++) {
         const int32_t i = j->order[m];
@@ -208,8 +212,8 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
             continue;
         }
         j->number[i] = (int16_t)tg_segment_op(j->segment, v->op, in);
-        if ((v->stored && pl->own) || read_outside(j, i, first, n)) {
-            pl->around = goes_around(e, pl) && !read_outside(j, i, first, n);
+        if ((v->stored && pl->own) || read_outside(j, i)) {
+            pl->around = goes_around(e, pl) && !read_outside(j, i);
             const operand out = pl->around ? tg_in_memory(e, pl->value, 0, AT_FULL) : tg_result_of(e, pl);
             tg_place      to = place_of(j, &out, TG_FULL);
             to.around = pl->around;
@@ -278,7 +282,7 @@ static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
     emitter *e = j->e;
     while (n > 0 && e->status == TG_OK) {
         size_t            at = 0;
-        int32_t           take = n;
+        int32_t           take = n < TG_SEGMENT_MOST ? n : TG_SEGMENT_MOST; /* each is one step at least */
         tg_segment_result r = TG_SEGMENT_CROWDED;
         while (take > 1 && (r = compile(j, first, take, k, &at)) == TG_SEGMENT_CROWDED) take -= take > 8 ? take / 4 : 1;
         if (take == 1 && pays_alone(j, j->order[first])) r = compile(j, first, 1, k, &at);
@@ -300,14 +304,16 @@ static bool begin(joiner *j, bool **done)
     tg_arena    *a = &j->e->t->values;
     const size_t n = (size_t)j->e->n;
     j->kinds = tg_arena_alloc(a, n, 8);
-    j->readers = tg_arena_alloc(a, 6 * n * sizeof *j->readers, 8);
+    j->readers = tg_arena_alloc(a, 7 * n * sizeof *j->readers, 8);
     j->number = tg_arena_alloc(a, n * sizeof *j->number, 8);
     j->segment = tg_arena_alloc(a, sizeof *j->segment, 8);
     *done = tg_arena_alloc(a, n, 8);
     if (!j->kinds || !j->readers || !j->number || !j->segment || !*done) return false;
     j->left = j->readers + n;
     j->order = j->left + n;
-    j->gathered = j->order + n;
+    j->inside = j->order + n;
+    j->gathered = j->inside + n;
+    memset(j->inside, 0, n * sizeof *j->inside);
     memset(j->left, 0, n * sizeof *j->left);
     memset(j->gathered, -1, 3 * n * sizeof *j->gathered);
     memset(j->number, -1, n * sizeof *j->number);

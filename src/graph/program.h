@@ -25,6 +25,7 @@ enum {
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
     SMALL_SPACE = 4096,   /* elements up to which a value is stored without a thought */
     LARGEST_GROUP = 96,   /* ops in a group of a larger space */
+    LARGEST_TILES = 4 << 20, /* elements of all values together that a group of a smaller one has */
     MOST_FILLS = 64,      /* scalars and rows that a group spreads over a tile before its first one */
     RECOMPUTE_DEAR = 8,   /* what a dear op costs to compute again, counted in cheap ones */
 };
