@@ -58,7 +58,7 @@ TEST_X   := $(patsubst %,$B/tests/%,$(filter-out %.sh,$(TESTS)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check demo demos bench benches ulp performance steady oracle asan tsan valgrind ops-table install format clean
+.PHONY: all lib check demo demos bench benches ulp linear performance steady oracle asan tsan valgrind ops-table install format clean
 .SECONDARY:
 
 all: lib
@@ -128,6 +128,10 @@ steady: bench
 # The table of docs/accuracy.md: every float, and many doubles. About half an hour of one processor; less for some functions: OF="sin cos".
 ulp: $B/tests/test_kernels
 	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $<
+
+# 100,000 against 1,000,000 of everything that there may be many of, with a small stack: half an hour and 10 GB. OF="chain": one of them.
+linear: $B/tests/test_linear
+	ulimit -s 256 && TAPEGRAD_LINEAR=100000 TAPEGRAD_LINEAR_OF='$(OF)' $<
 
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan
