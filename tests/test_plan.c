@@ -254,12 +254,14 @@ static void put_on(const tg_tensor *x, const tg_tensor *there)
     tg_node_of(there)->flags |= TG_N_GRADIENT;
     tg_node_of(x)->flags |= TG_N_PLACED;
     tg_node_of(x)->data = tg_node_of(there)->data;
+    tg_node_of(x)->grad = tg_node_of(there);
 }
 static void take_off(const tg_tensor *x, const tg_tensor *there)
 {
     tg_node_of(there)->flags &= (uint16_t)~TG_N_GRADIENT;
     tg_node_of(x)->flags &= (uint16_t)~TG_N_PLACED;
     tg_node_of(x)->data = NULL;
+    tg_node_of(x)->grad = NULL;
 }
 
 static void test_places(void **state)

@@ -335,7 +335,10 @@ static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
     if (!(g = apart_from(g, kept ? placeable(tg_node_of(g), first) : is_free(tg_node_of(g), first)))) return NULL;
     tg_node *root = tg_node_of(g);
     root->flags |= kept ? TG_N_PLACED : TG_N_WANTED;
-    if (kept) root->data = there->data;
+    if (kept) {
+        root->data = there->data;
+        root->grad = there;
+    }
     return root;
 }
 
@@ -348,6 +351,7 @@ static void take_gradient(tg_node *leaf, tg_node *root)
         if (done) leaf->grad = root;
         return;
     }
+    root->grad = NULL;
     if (!done && !(root->flags & TG_N_PLACED)) return;
     root->flags = (uint16_t)(root->flags & ~(TG_N_VALUE | TG_N_PLACED)); /* its data is still where it was computed: plans tell that */
     if (done) tg_set_gradient(leaf->grad);

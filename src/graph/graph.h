@@ -54,6 +54,7 @@ typedef struct tg_kept {
     tg_block *block;
     uint32_t  write_gen, write_id; /* last in-place write: in which generation, and before which node of it */
     uint32_t  place;               /* of a parameter: in tape.params.at */
+    uint32_t  result;              /* of a gradient: scratch for planning, 0 between plans */
     char     *name;                /* of a parameter; a released one has it until its slot is taken again, for messages */
 } tg_kept;
 
@@ -81,7 +82,7 @@ struct tg_node {
     } attr;
     void            *data;   /* the value: element (0, 0, …) */
     const tg_layout *layout; /* NULL: contiguous */
-    tg_node         *grad;   /* leaves: the gradient, once there is one */
+    tg_node         *grad;   /* leaves: the gradient, once there is one; what is placed: the gradient whose memory it goes to */
     union {
         tg_kept *kept;    /* kept nodes; NULL for leaves of a recording */
         uint64_t counter; /* random ops: where in the stream */

@@ -113,15 +113,17 @@ static bool match_roots(const matcher *m, const tg_plan *plan)
 
 /* ---- places and inputs, for plans that match and for those that are run again --------------------------------------- */
 
-/* Does an input lie where this result goes, and is not what it is computed from in place? */
-static bool is_read(const program *p, int32_t number)
+/* Does an input lie where a result goes, and is not what it is computed from in place? */
+static bool any_is_read(const program *p)
 {
-    const value *v = &p->values[number];
-    for (size_t i = 0; i < p->n_bound; i++) {
-        const int32_t x = p->bound[i].value;
-        if (p->values[x].kind == V_INPUT && tg_lies_at(p->values[x].node, v->node) && v->alias != x) return true;
+    bool any = false;
+    tg_note_places(p, true);
+    for (size_t i = 0; i < p->n_bound && !any; i++) {
+        const int32_t x = p->bound[i].value, over = p->values[x].kind == V_INPUT ? tg_result_over(p->values[x].node) : -1;
+        any = over >= 0 && p->values[over].alias != x;
     }
-    return false;
+    tg_note_places(p, false);
+    return any;
 }
 
 /* Results go where gradients lie. When the program was made nobody read those but results in their own place: is it so today? */
@@ -137,9 +139,7 @@ static bool places_hold(const program *p)
             in_place++;
         }
     }
-    for (size_t i = 0; i < p->n_bound && gradients != in_place; i++)
-        if (p->values[p->bound[i].value].placed && is_read(p, p->bound[i].value)) return false;
-    return true;
+    return gradients == in_place || !any_is_read(p);
 }
 
 /* Has every input a value in this round, the one that its readers recorded, and does it lie as it did? */

@@ -265,8 +265,15 @@ value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const t
 tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
 tg_status tg_ask(tg_tape *t, const tg_plan *plan, program *p); /* notes the roots as they are given */
 void      tg_check_places(program *p);
-/* Does the input, or what it is a view of, lie where the result is to go? Is it the gradient there, which can be read in place? */
-static inline bool tg_lies_at(const tg_node *input, const tg_node *result) { return tg_viewed(input)->data == result->data; }
+/* Lets gradients know the placed results that go to their memory, or forget them. While they know: the value of the result that goes where
+ * the input, or what it is a view of, lies; -1: none does. */
+void tg_note_places(const program *p, bool on);
+static inline int32_t tg_result_over(const tg_node *input)
+{
+    const tg_node *g = tg_viewed(input);
+    return g->flags & TG_N_GRADIENT ? (int32_t)g->w.kept->result - 1 : -1;
+}
+/* Is the input the gradient that lies where the result is to go? It can be read in place. */
 static inline bool tg_is_gradient_at(const tg_node *input, const tg_node *result)
 {
     return input->flags & TG_N_GRADIENT && input->data == result->data;

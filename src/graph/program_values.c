@@ -141,28 +141,30 @@ static void find_alias(const program *p, value *v)
     }
 }
 
-/* Does anybody but the result itself read what lies where it is to go? */
-static bool is_read(const program *p, const value *v)
+void tg_note_places(const program *p, bool on)
 {
+    for (size_t i = 0; i < p->n_bound; i++) {
+        const value *v = &p->values[p->bound[i].value];
+        if (v->placed) v->node->grad->w.kept->result = on ? (uint32_t)p->bound[i].value + 1 : 0;
+    }
+}
+
+/* A result is copied to its place at the end where anybody but itself reads what lies there. */
+void tg_check_places(program *p)
+{
+    size_t n = 0;
+    tg_note_places(p, true);
     for (size_t i = 0; i < p->n_bound; i++) {
         const int32_t number = p->bound[i].value;
         const value  *x = &p->values[number];
-        if (x->kind == V_INPUT && tg_lies_at(x->node, v->node) && !(v->alias == number && x->uses == 1)) return true;
+        const int32_t over = x->kind == V_INPUT ? tg_result_over(x->node) : -1;
+        if (over >= 0 && !(p->values[over].alias == number && x->uses == 1)) p->values[over].copied = true;
     }
-    return false;
-}
-
-void tg_check_places(program *p)
-{
-    size_t gradients = 0, n = 0;
+    tg_note_places(p, false);
     for (size_t i = 0; i < p->n_bound; i++) {
-        const value *v = &p->values[p->bound[i].value];
-        gradients += v->kind == V_INPUT && (tg_viewed(v->node)->flags & TG_N_GRADIENT);
-    }
-    for (size_t i = 0; gradients && i < p->n_bound; i++) {
         value *v = &p->values[p->bound[i].value];
         /* where a step may fail, what is there must survive */
-        if (!v->placed || !((p->careful && v->alias >= 0) || is_read(p, v))) continue;
+        if (!v->placed || !(v->copied || (p->careful && v->alias >= 0))) continue;
         v->placed = false;
         v->copied = true;
     }
