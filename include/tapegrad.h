@@ -17,9 +17,10 @@
  *
  * Values on demand. An op call checks shapes and dtypes at once and computes nothing. Values are computed when somebody
  * needs them: tg_backward, tg_eval, tg_item, tg_data, tg_keep, printing, saving. What such a call did not ask for is not
- * held: asking for it later computes it again. A tensor means the value it had with the parameters and kept tensors as they were when it was
- * recorded: where one of them was overwritten or released since and the value is not held, reading or differentiating it is an error
- * (TG_ERR_STALE), never a number made of the new values.
+ * held: asking for it later computes it again, in the last bits not always the same (sums are added up in pieces, whose size depends on
+ * what else is computed). A tensor means the value it had with the parameters and kept tensors as they were when it was recorded: where one
+ * of them was overwritten or released since and the value is not held, reading or differentiating it is an error (TG_ERR_STALE), never a
+ * number made of the new values.
  *
  * Errors. Nothing here aborts. A wrong call composes one sentence, stores it as the tape's first error (tg_error), hands
  * it to the tape's error handler (by default one line on stderr) and returns NULL or a status. In a sentence control characters, of file
@@ -318,6 +319,19 @@ TG_API tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int
 /* t's value without its history: gradients stop here. */
 TG_API tg_tensor *tg_detach(tg_tensor *t);
 
+/* Infinities and NaN in gradients.
+ *
+ * What is not used has gradient exactly 0, in derivatives of every order, whatever it holds: the side that tg_where does not take, what
+ * tg_masked_fill, a slice, an index or a seed of 0 leaves out. So a gradient of 0 counts as unused, and 0 times an infinite slope is 0,
+ * also where it is a limit that the product would have: d/dx sqrt(x)^2 at 0 comes out as 0 and not 1, and the second derivative of |x|^2,
+ * written as the square of tg_sqrt(sum x^2), as something other than 2 at 0. tg_abs and the sum of squares itself have no such place.
+ * Products are the exception: tg_matmul, tg_linear and tg_conv2d add up 0 inf as NaN. An unused row of an operand that is not finite has
+ * gradient 0 itself, but makes the other operand's NaN; select it away before the product, too.
+ *
+ * What is used passes NaN on: where the slope depends on an element that is NaN, its gradient is NaN, also where the op goes by
+ * comparisons (tg_abs, tg_relu, tg_maximum, tg_amax, tg_max_pool2d …). Selection by a condition, tg_where, does not look at what it
+ * selects, and sums, shapes and indices have the same slope everywhere: there the gradient arrives as it is. */
+
 /* ---- pointwise ops ------------------------------------------------------------------------------------------------
  * Operands broadcast as in NumPy: shapes are aligned at the last axis; sizes must be equal or 1. dtypes must be equal. */
 
@@ -325,8 +339,10 @@ TG_API tg_tensor *tg_add(tg_tensor *a, tg_tensor *b);     /* a + b */
 TG_API tg_tensor *tg_sub(tg_tensor *a, tg_tensor *b);     /* a - b */
 TG_API tg_tensor *tg_mul(tg_tensor *a, tg_tensor *b);     /* a b, elementwise */
 TG_API tg_tensor *tg_div(tg_tensor *a, tg_tensor *b);     /* a / b; f32, f64 */
-TG_API tg_tensor *tg_pow(tg_tensor *a, tg_tensor *b);     /* a^b; b a^(b-1) is 0 where b = 0; d/db at a = 0 is 0 for b >= 0 */
-TG_API tg_tensor *tg_maximum(tg_tensor *a, tg_tensor *b); /* NaN if either is; half the gradient each on ties */
+/* a^b; b a^(b-1) is 0 where b = 0; d/db at a = 0 is 0 for b >= 0, and NaN for a < 0 */
+TG_API tg_tensor *tg_pow(tg_tensor *a, tg_tensor *b);
+/* NaN if either is, and then the gradients of both; half the gradient each on ties */
+TG_API tg_tensor *tg_maximum(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_minimum(tg_tensor *a, tg_tensor *b);
 
 /* The same with a C number of a's dtype. */
@@ -339,8 +355,8 @@ TG_API tg_tensor *tg_rsub_s(double s, tg_tensor *a); /* s - a */
 TG_API tg_tensor *tg_rdiv_s(double s, tg_tensor *a); /* s / a */
 
 TG_API tg_tensor *tg_neg(tg_tensor *x);        /* -x */
-TG_API tg_tensor *tg_abs(tg_tensor *x);        /* |x|; slope 0 at 0 */
-TG_API tg_tensor *tg_sign(tg_tensor *x);       /* -1, 0, 1; gradient zero */
+TG_API tg_tensor *tg_abs(tg_tensor *x);        /* |x|; slope 0 at 0, NaN at NaN */
+TG_API tg_tensor *tg_sign(tg_tensor *x);       /* -1, 0, 1, NaN of NaN; gradient zero, also there */
 TG_API tg_tensor *tg_square(tg_tensor *x);     /* x^2 */
 TG_API tg_tensor *tg_sqrt(tg_tensor *x);       /* x^(1/2) */
 TG_API tg_tensor *tg_reciprocal(tg_tensor *x); /* 1/x */
@@ -354,8 +370,8 @@ TG_API tg_tensor *tg_erf(tg_tensor *x);        /* 2/sqrt(pi) times the integral 
 
 /* Where a slope is infinite (sqrt, log, pow, division by 0), a zero incoming gradient still contributes zero. */
 
-TG_API tg_tensor *tg_relu(tg_tensor *x);                       /* max(x, 0); slope 0 at 0 */
-TG_API tg_tensor *tg_leaky_relu(tg_tensor *x, double slope);   /* x > 0 ? x : slope x; slope at 0 */
+TG_API tg_tensor *tg_relu(tg_tensor *x);                       /* max(x, 0); slope 0 at 0, NaN at NaN */
+TG_API tg_tensor *tg_leaky_relu(tg_tensor *x, double slope);   /* x > 0 ? x : slope x; slope at 0, NaN at NaN */
 TG_API tg_tensor *tg_sigmoid(tg_tensor *x);                    /* 1 / (1 + e^-x) */
 TG_API tg_tensor *tg_softplus(tg_tensor *x);                   /* ln(1 + e^x), without overflow */
 TG_API tg_tensor *tg_gelu(tg_tensor *x);                       /* x (1 + erf(x/sqrt 2)) / 2. Hendrycks, Gimpel 2016 */
@@ -373,7 +389,8 @@ TG_API tg_tensor *tg_ge(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_isfinite(tg_tensor *x);
 TG_API tg_tensor *tg_logical_not(tg_tensor *x); /* of a bool */
 
-/* cond ? a : b, cond of bool. Gives no gradient to the side not taken, whatever that side holds. */
+/* cond ? a : b, cond of bool. Gives no gradient to the side not taken, whatever that side holds, in derivatives of any order; the side
+ * taken gets it as it is, also a NaN. */
 TG_API tg_tensor *tg_where(tg_tensor *cond, tg_tensor *a, tg_tensor *b);
 
 /* Converts the dtype: to bool x != 0; to an integer towards zero, saturating, NaN to 0. Gradients flow between floats. */
@@ -385,7 +402,8 @@ TG_API tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype);
 
 TG_API tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim);       /* of bool and integers: i64; 0 over nothing */
 TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* sum / n; f32, f64; NaN over nothing */
-TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* ties share the gradient; an error over nothing */
+/* The largest, the smallest element; ties share the gradient. NaN where there is one, and then the gradient of all. An error over nothing. */
+TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);
 /* i64, the first of equals; NaN counts as largest; no gradient */
 TG_API tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim);
@@ -434,7 +452,7 @@ TG_API tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index); /* 
 /* The rows weight[index]: weight [rows,width], index […] gives […,width]. The gradient adds up where an index repeats. */
 TG_API tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index);
 
-/* value where mask (bool, broadcast with x) is true, else x. No gradient flows from where it is filled. */
+/* value where mask (bool, broadcast with x) is true, else x. No gradient flows from where it is filled, whatever x holds there. */
 TG_API tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value);
 
 /* The last two axes' lower (upper) triangle, zeros elsewhere: kept where column - row <= diagonal (>= diagonal). 0: with the main
@@ -464,7 +482,8 @@ typedef struct tg_pool_options {
     bool    exclude_padding; /* tg_avg_pool2d divides by the number of elements of x in the window, not by the kernel's size */
 } tg_pool_options;
 
-/* The largest element of each window, NaN where there is one. The gradient goes to the first of equals; overlapping windows add up. */
+/* The largest element of each window, NaN where there is one. The gradient goes to the first of equals; overlapping windows add up. To a
+ * NaN it is NaN. */
 TG_API tg_tensor *tg_max_pool2d(tg_tensor *x, const tg_pool_options *options);
 TG_API tg_tensor *tg_avg_pool2d(tg_tensor *x, const tg_pool_options *options); /* the mean of each window */
 

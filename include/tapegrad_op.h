@@ -163,7 +163,8 @@ TG_API void *tg_scratch(tg_call *c, size_t bytes);
 /* A fresh layout: row-major for this shape. */
 TG_API tg_layout tg_layout_contiguous(const tg_shape *s);
 
-/* g s, and 0 wherever g is 0, whatever s is there (inf, NaN): how a rule multiplies by a slope that can be infinite. */
+/* g s, and 0 wherever g is 0, whatever s is there (inf, NaN): how a rule multiplies by a slope that can be infinite. The same protects
+ * derivatives of any order: what its own rule gives for s is 0 where g is 0, and for g where g is 0 and s not finite. */
 TG_API tg_tensor *tg_mul_zero(tg_tensor *g, tg_tensor *s);
 
 /* Sums a over the axes that broadcasting to a's shape from `shape` added or stretched: the result has this shape. */

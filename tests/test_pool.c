@@ -47,7 +47,7 @@ static void naive(const pool_case *c, values *v)
             }
         const double share = c->options.exclude_padding ? (double)n : (double)(kernel[0] * kernel[1]);
         v->max[i]          = v->x[best];
-        v->max_dx[best] += v->g[i];
+        v->max_dx[best] += isnan(v->x[best]) && v->g[i] != 0 ? v->x[best] : v->g[i]; /* NaN has no slope */
         v->avg[i] = sum / share;
         for (int64_t k = 0; k < n; k++) v->avg_dx[inside[k]] += v->g[i] / share;
     }
@@ -114,7 +114,10 @@ static void test_by_hand(void **state)
     (void)state;
     assert_f64(y, TG_SHAPE(1, 1, 1, 2), -INFINITY, NAN);
     assert_int_equal(tg_grad(&y, &g, 1, &x, 1, false, &dx), TG_OK);
-    assert_f64(dx, TG_SHAPE(1, 1, 2, 4), 2, 0, 0, 7, 0, 0, 0, 0);
+    assert_f64(dx, TG_SHAPE(1, 1, 2, 4), 2, 0, 0, NAN, 0, 0, 0, 0);
+    g = tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 2), (double[]){2, 0});
+    assert_int_equal(tg_grad(&y, &g, 1, &x, 1, false, &dx), TG_OK);
+    assert_f64(dx, TG_SHAPE(1, 1, 2, 4), 2, 0, 0, 0, 0, 0, 0, 0);
     x                       = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 3), (double[]){1, 4, 2}));
     const tg_pool_options o = {.kernel = {1, 2}, .stride = {1, 1}};
     y                       = tg_square(tg_max_pool2d(x, &o)); /* both windows see the 4: y' = 2 (4 + 4), y'' = 4 */
@@ -186,7 +189,7 @@ static void check_2x2(const tg_conv_loops *l, tg_dtype d, int64_t n, uint64_t *s
     static double bytes[6][ROOM], x[2][ROOM]; /* p, q, y, g, dp, dq; room for either dtype */
     for (int64_t k = 0; k < 2 * n; k++)
         for (int r = 0; r < 2; r++) put(bytes[r], d, k, x[r][k] = draw(seed, 9) ? (double)draw(seed, 3) : NAN);
-    for (int64_t k = 0; k < n; k++) put(bytes[3], d, k, 1 + (double)k);
+    for (int64_t k = 0; k < n; k++) put(bytes[3], d, k, (double)(k % 5));
     for (int r = 2; r < 6; r++)
         for (int64_t k = 0; r != 3 && k < ROOM; k++) put(bytes[r], d, k, -5);
     l->max_2x2(n, bytes[2], bytes[0], bytes[1]);
@@ -198,7 +201,8 @@ static void check_2x2(const tg_conv_loops *l, tg_dtype d, int64_t n, uint64_t *s
             if (w[i] > w[best] || (isnan(w[i]) && !isnan(w[best]))) best = i;
         assert_true(near(get(bytes[2], d, k), w[best], 0));
         for (int i = 0; i < 4; i++)
-            assert_true(get(bytes[4 + i / 2], d, 2 * k + i % 2) == (i == best ? 1 + (double)k : 0));
+            assert_true(near(get(bytes[4 + i / 2], d, 2 * k + i % 2),
+                             i != best ? 0 : isnan(w[best]) && k % 5 ? NAN : (double)(k % 5), 0));
     }
     assert_true(get(bytes[2], d, n) == -5 && get(bytes[4], d, 2 * n) == -5 && get(bytes[5], d, 2 * n) == -5);
 }

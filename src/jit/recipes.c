@@ -26,6 +26,12 @@ static int zero_div(tg_segment *s, int g, int slope) { return tg_micro_op(s, M_D
 /* The CPU's max and min give the second operand when either is NaN: right for a NaN in y; one in x is put back. */
 static int keep_nan(tg_segment *s, int x, int result) { return PICK(COMPARE(IS_UNORDERED, x, x), x, result); }
 
+/* y where it is NaN and the gradient g is not 0, else 0 */
+static int pass_nan(tg_segment *s, int g, int y)
+{
+    return WHERE(COMPARE(NOT_EQUAL, g, NUMBER(0)), WHERE(COMPARE(IS_UNORDERED, y, y), y));
+}
+
 RECIPE(copy, OP(OR, x, x)) /* x itself might be loaded when something else lies there already */
 RECIPE(add, OP(ADD, x, y))
 RECIPE(sub, OP(SUB, x, y))
@@ -61,10 +67,13 @@ RECIPE(sqrt_grad, zero_div(s, OP(MUL, NUMBER(0.5), x), y))
 RECIPE(log1p_grad, zero_div(s, x, OP(ADD, NUMBER(1), y)))
 RECIPE(tanh_grad, zero_mul(s, x, OP(MUL, OP(SUB, NUMBER(1), y), OP(ADD, NUMBER(1), y))))
 RECIPE(sigmoid_grad, zero_mul(s, x, OP(MUL, y, OP(SUB, NUMBER(1), y))))
-RECIPE(relu_grad, WHERE(COMPARE(NOT_AT_MOST, y, NUMBER(0)), x))
-RECIPE(abs_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, WHERE(COMPARE(NOT_EQUAL, y, NUMBER(0)), NEGATIVE(x))))
-RECIPE(leaky_relu_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, OP(MUL, z, x)))
-RECIPE(greater_grad, PICK(COMPARE(IS_GREATER, y, z), x, WHERE(COMPARE(IS_EQUAL, y, z), OP(MUL, NUMBER(0.5), x))))
+RECIPE(relu_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, pass_nan(s, x, y)))
+RECIPE(abs_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, PICK(COMPARE(IS_LESS, y, NUMBER(0)), NEGATIVE(x), pass_nan(s, x, y))))
+RECIPE(leaky_relu_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x,
+                             WHERE(COMPARE(NOT_EQUAL, x, NUMBER(0)), PICK(COMPARE(IS_AT_MOST, y, NUMBER(0)), OP(MUL, z, x), y))))
+RECIPE(greater_grad, PICK(COMPARE(IS_GREATER, y, z), x,
+                          PICK(COMPARE(IS_EQUAL, y, z), OP(MUL, NUMBER(0.5), x), pass_nan(s, x, keep_nan(s, y, z)))))
+RECIPE(guard_zero, PICK(COMPARE(NOT_EQUAL, z, NUMBER(0)), x, WHERE(COMPARE(IS_EQUAL, OP(SUB, y, y), NUMBER(0)), x)))
 
 typedef struct recipe {
     const tg_op *op;
@@ -76,7 +85,7 @@ static const recipe recipes[] = {
     ROW(copy) ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(maximum) ROW(minimum) ROW(neg) ROW(square) ROW(abs) ROW(sign) ROW(reciprocal)
     ROW(sqrt) ROW(relu) ROW(leaky_relu) ROW(eq) ROW(ne) ROW(lt) ROW(le) ROW(gt) ROW(ge) ROW(isfinite) ROW(where) ROW(mul_zero) ROW(div_zero)
     ROW(square_grad) ROW(reciprocal_grad) ROW(sqrt_grad) ROW(log1p_grad) ROW(tanh_grad) ROW(sigmoid_grad) ROW(relu_grad) ROW(abs_grad)
-    ROW(leaky_relu_grad) ROW(greater_grad)
+    ROW(leaky_relu_grad) ROW(greater_grad) ROW(guard_zero)
 };
 
 static const recipe *recipe_of(const tg_op *op)

@@ -28,6 +28,7 @@ static void W(max_2x2)(int64_t n, T *y, const T *p, const T *q)
     }
 }
 
+/* Each window's g at its largest element, or that element itself where it is NaN and g is not 0. */
 static void W(max_2x2_dx)(int64_t n, T *dp, T *dq, const T *p, const T *q, const T *g)
 {
     for (int64_t k = 0; k < n; k = k + 2 * LANE <= n || k + LANE == n ? k + LANE : n - LANE) {
@@ -38,7 +39,9 @@ static void W(max_2x2_dx)(int64_t n, T *dp, T *dq, const T *p, const T *q, const
         const W(pooled) m  = W(pick)(is_b, b, a);
         const W(mask) is_c = BEATS(c, m);
         const W(pooled) e  = W(pick)(is_c, c, m);
-        const W(mask) is_d = BEATS(d, e), v = (W(mask))W(load)(g + k), not_d = v & ~is_d, not_cd = not_d & ~is_c;
+        const W(mask) is_d = BEATS(d, e);
+        const W(pooled) f  = W(pick)(is_d, d, e), u = W(load)(g + k);
+        const W(mask) v = (W(mask))W(pick)((f != f) & (u != 0), f, u), not_d = v & ~is_d, not_cd = not_d & ~is_c;
         const W(mask) va = not_cd & ~is_b, vb = not_cd & is_b, vc = not_d & is_c, vd = v & is_d;
         const W(mask) r0 = LOW(LANE, va, vb), r1 = HIGH(LANE, va, vb), r2 = LOW(LANE, vc, vd), r3 = HIGH(LANE, vc, vd);
         memcpy(dp + 2 * k, &r0, sizeof r0);

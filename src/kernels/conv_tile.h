@@ -254,8 +254,9 @@ static void F(max_2x2_dx)(int64_t n, void *drow, void *dnext, const void *row, c
     for (int64_t k = 0; k < n; k++) {
         const T    a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1];
         const bool is_b = BEATS(b, a), is_c = BEATS(c, is_b ? b : a), is_d = BEATS(d, is_c ? c : is_b ? b : a);
+        const T    f = is_d ? d : is_c ? c : is_b ? b : a;
         dp[2 * k] = dp[2 * k + 1] = dq[2 * k] = dq[2 * k + 1]           = 0;
-        (is_d ? dq : is_c ? dq : dp)[2 * k + (is_d || (!is_c && is_b))] = g[k];
+        (is_d ? dq : is_c ? dq : dp)[2 * k + (is_d || (!is_c && is_b))] = f == f || g[k] == 0 ? g[k] : f;
     }
 }
 

@@ -1,7 +1,41 @@
 /* pointwise_vjp.h - the gradient rules of the pointwise ops. Part of pointwise.c alone, which holds the rows that name them.
  *
  * Everywhere: x = c->in[0], y = c->in[1], c->out the result, g its gradient. Products with a slope that may be inf or NaN go
- * through tg_mul_zero, so that g = 0 gives 0. */
+ * through tg_mul_zero, so that g = 0 gives 0.
+ *
+ * Elements that nothing uses have gradient 0, while their values, and so their slopes s, may be inf or NaN. A product z s of a
+ * gradient z with a slope, which is what mul_zero and the …_grad ops are, is differentiated again for second derivatives, with a g
+ * that is not 0 there. What protects then is the zero in z, and that in the rules for both factors:
+ *
+ *   d/ds = g z     0 where z is 0, and where g is                                    both(g, z)
+ *   d/dz = g s     0 where g is 0, and where z is 0 and s is not finite              tg_guard_zero(…, s, z)
+ *
+ * Where z is 0 though the element is used, as in the second derivative of x^2 y at x = 0, s is finite, and g s is right. These
+ * two rules are made of mul_zero and guard_zero, whose rule is guard_zero, so that the same holds for every further derivative. */
+
+/* g z, but 0 where either is 0 */
+static tg_tensor *both(tg_tensor *g, tg_tensor *z)
+{
+    tg_tensor *gz = tg_mul_zero(g, z);
+    return tg_guard_zero(gz, gz, z);
+}
+
+/* The gradient of a …_grad op with respect to its first input z, in which it is linear: the op for g. The slope is the op for 1. */
+static tg_tensor *linear_vjp(const tg_call *c, tg_tensor *g, tg_tensor *(*op)(tg_tensor *z, tg_tensor *point))
+{
+    tg_tensor *point = c->in[1];
+    return tg_guard_zero(op(g, point), op(tg_number_like(g, 1, c->op->name), point), c->in[0]);
+}
+static tg_tensor *linear3_vjp(const tg_call *c, tg_tensor *g, tg_tensor *(*op)(tg_tensor *z, tg_tensor *a, tg_tensor *b))
+{
+    tg_tensor *a = c->in[1], *b = c->in[2];
+    return tg_guard_zero(op(g, a, b), op(tg_number_like(g, 1, c->op->name), a, b), c->in[0]);
+}
+static tg_tensor *guard_zero_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_guard_zero(g, c->in[1], c->in[2]);
+}
 
 /* ---- arithmetic */
 static tg_tensor *add_vjp(const tg_call *c, int i, tg_tensor *g)
@@ -15,14 +49,20 @@ static tg_tensor *sub_vjp(const tg_call *c, int i, tg_tensor *g)
     return i == 0 ? g : tg_neg(g);
 }
 static tg_tensor *mul_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, c->in[1 - i]); }
-static tg_tensor *mul_zero_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, c->in[1 - i]); }
+static tg_tensor *mul_zero_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? linear_vjp(c, g, tg_mul_zero) : both(g, c->in[0]);
+}
 
 /* (x/y)' = 1/y and -(x/y)/y */
 static tg_tensor *div_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     return i == 0 ? tg_div_zero(g, c->in[1]) : tg_neg(tg_div_zero(tg_mul_zero(g, c->out), c->in[1]));
 }
-static tg_tensor *div_zero_vjp(const tg_call *c, int i, tg_tensor *g) { return div_vjp(c, i, g); }
+static tg_tensor *div_zero_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? linear_vjp(c, g, tg_div_zero) : tg_neg(tg_div_zero(both(g, c->out), c->in[1]));
+}
 static tg_tensor *neg_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)c, (void)i;
@@ -41,18 +81,21 @@ static tg_tensor *minimum_vjp(const tg_call *c, int i, tg_tensor *g)
 static tg_tensor *greater_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_greater_grad(g, c->in[1], c->in[2]);
+    return linear3_vjp(c, g, tg_greater_grad);
 }
 
 static tg_tensor *abs_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_abs_grad(g, c->in[i]); }
 static tg_tensor *abs_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_abs_grad(g, c->in[1]);
+    return linear_vjp(c, g, tg_abs_grad);
 }
 
 static tg_tensor *square_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_square_grad(g, c->in[i]); }
-static tg_tensor *square_grad_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_square_grad(g, c->in[1 - i]); }
+static tg_tensor *square_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? linear_vjp(c, g, tg_square_grad) : tg_mul_s(both(g, c->in[0]), 2);
+}
 
 /* (1/x)' = -(1/x)^2; (-x y^2)' = -y^2 and -2 x y */
 static tg_tensor *reciprocal_vjp(const tg_call *c, int i, tg_tensor *g)
@@ -62,7 +105,7 @@ static tg_tensor *reciprocal_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 static tg_tensor *reciprocal_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    return i == 0 ? tg_reciprocal_grad(g, c->in[1]) : tg_neg(tg_square_grad(tg_mul_zero(g, c->in[0]), c->in[1]));
+    return i == 0 ? linear_vjp(c, g, tg_reciprocal_grad) : tg_neg(tg_square_grad(both(g, c->in[0]), c->in[1]));
 }
 
 /* sqrt' = 1 / (2 sqrt); (x / 2y)' = 1 / 2y and -(x / 2y) / y */
@@ -73,7 +116,7 @@ static tg_tensor *sqrt_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 static tg_tensor *sqrt_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    return i == 0 ? tg_sqrt_grad(g, c->in[1]) : tg_neg(tg_div_zero(tg_mul_zero(g, c->out), c->in[1]));
+    return i == 0 ? linear_vjp(c, g, tg_sqrt_grad) : tg_neg(tg_div_zero(both(g, c->out), c->in[1]));
 }
 
 /* d x^y / dx = y x^(y-1), d x^y / dy = x^y ln x */
@@ -116,7 +159,7 @@ static tg_tensor *log1p_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_l
 /* (x / (1+y))' = 1 / (1+y) and -(x / (1+y)) / (1+y) */
 static tg_tensor *log1p_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    return i == 0 ? tg_log1p_grad(g, c->in[1]) : tg_neg(tg_log1p_grad(tg_mul_zero(g, c->out), c->in[1]));
+    return i == 0 ? linear_vjp(c, g, tg_log1p_grad) : tg_neg(tg_log1p_grad(both(g, c->out), c->in[1]));
 }
 static tg_tensor *sin_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, tg_cos(c->in[i])); }
 static tg_tensor *cos_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_neg(tg_mul_zero(g, tg_sin(c->in[i]))); }
@@ -129,14 +172,14 @@ static tg_tensor *tanh_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 static tg_tensor *tanh_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    return i == 0 ? tg_tanh_grad(g, c->in[1]) : tg_neg(tg_square_grad(tg_mul_zero(g, c->in[0]), c->in[1]));
+    return i == 0 ? linear_vjp(c, g, tg_tanh_grad) : tg_neg(tg_square_grad(both(g, c->in[0]), c->in[1]));
 }
 
 /* erf' = 2/sqrt(pi) e^(-x^2); (x e^(-y^2))' = e^(-y^2) and -2 y x e^(-y^2) */
 static tg_tensor *erf_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_erf_grad(g, c->in[i]); }
 static tg_tensor *erf_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    return i == 0 ? tg_erf_grad(g, c->in[1]) : tg_neg(tg_square_grad(tg_mul_zero(g, c->out), c->in[1]));
+    return i == 0 ? linear_vjp(c, g, tg_erf_grad) : tg_neg(tg_square_grad(both(g, c->out), c->in[1]));
 }
 
 /* ---- activations */
@@ -149,7 +192,7 @@ static tg_tensor *relu_vjp(const tg_call *c, int i, tg_tensor *g)
 static tg_tensor *relu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_relu_grad(g, c->in[1]);
+    return linear_vjp(c, g, tg_relu_grad);
 }
 static tg_tensor *leaky_relu_vjp(const tg_call *c, int i, tg_tensor *g)
 {
@@ -159,7 +202,7 @@ static tg_tensor *leaky_relu_vjp(const tg_call *c, int i, tg_tensor *g)
 static tg_tensor *leaky_relu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_leaky_relu_grad(g, c->in[1], c->in[2]);
+    return linear3_vjp(c, g, tg_leaky_relu_grad);
 }
 
 /* s' = s (1 - s); (x y (1-y))' = y (1-y) and x (1 - 2y) = x - 2 x y */
@@ -170,8 +213,8 @@ static tg_tensor *sigmoid_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 static tg_tensor *sigmoid_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    if (i == 0) return tg_sigmoid_grad(g, c->in[1]);
-    tg_tensor *gx = tg_mul_zero(g, c->in[0]);
+    if (i == 0) return linear_vjp(c, g, tg_sigmoid_grad);
+    tg_tensor *gx = both(g, c->in[0]);
     return tg_sub(gx, tg_square_grad(gx, c->in[1]));
 }
 static tg_tensor *softplus_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, tg_sigmoid(c->in[i])); }
@@ -181,8 +224,8 @@ static tg_tensor *gelu_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_ge
 static tg_tensor *gelu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     tg_tensor *y = c->in[1];
-    if (i == 0) return tg_gelu_grad(g, y);
-    tg_tensor *density = tg_mul_s(tg_erf_grad(tg_mul_zero(g, c->in[0]), tg_mul_s(y, 0.70710678118654752)), 0.35355339059327376);
+    if (i == 0) return linear_vjp(c, g, tg_gelu_grad);
+    tg_tensor *density = tg_mul_s(tg_erf_grad(both(g, c->in[0]), tg_mul_s(y, 0.70710678118654752)), 0.35355339059327376);
     return tg_mul_zero(density, tg_rsub_s(2, tg_square(y)));
 }
 
@@ -192,11 +235,11 @@ static tg_tensor *gelu_tanh_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     const double k = 0.79788456080286536, a = 0.044715;
     tg_tensor   *x = c->in[1];
-    if (i == 0) return tg_gelu_tanh_grad(g, x);
+    if (i == 0) return linear_vjp(c, g, tg_gelu_tanh_grad);
     tg_tensor *xx    = tg_square(x);
     tg_tensor *t     = tg_tanh(tg_mul(x, tg_add_s(tg_mul_s(xx, k * a), k)));
     tg_tensor *u1    = tg_add_s(tg_mul_s(xx, 3 * k * a), k);
-    tg_tensor *both  = tg_add_s(tg_mul_s(xx, 6 * k * a), k); /* u' + x u''/2 */
-    tg_tensor *curve = tg_sub(both, tg_mul(tg_mul(x, t), tg_square(u1)));
-    return tg_mul_zero(tg_tanh_grad(tg_mul_zero(g, c->in[0]), t), curve);
+    tg_tensor *bend  = tg_add_s(tg_mul_s(xx, 6 * k * a), k); /* u' + x u''/2 */
+    tg_tensor *curve = tg_sub(bend, tg_mul(tg_mul(x, t), tg_square(u1)));
+    return tg_mul_zero(tg_tanh_grad(both(g, c->in[0]), t), curve);
 }

@@ -2,8 +2,10 @@
  *
  * max_pool2d takes two inputs, x and v: of each window of x, the place of its largest element, and there v. With v = x
  * this is the pooling; as a function of v it is linear: its gradient puts g back to those places (max_pool2d_dx), whose
- * gradient is the pooling of another v again. No indices are kept: the places are found anew. avg_pool2d and
- * avg_pool2d_dx are each other's gradients too. */
+ * gradient is the pooling of another v again. No indices are kept: the places are found anew, in one and the same x. Where the
+ * largest element is NaN, its slope is NaN: both ops give that for a v or g that is not 0. avg_pool2d and avg_pool2d_dx are each
+ * other's gradients too. */
+#include "ops.h"
 #include "window.h"
 
 #include <omp.h>
@@ -80,18 +82,26 @@ static double weight(const planes *p, const piece *w)
             }                                                                                                          \
         return best;                                                                                                   \
     }                                                                                                                  \
+    /* v, or the largest element m itself where that is NaN and v is not 0. */                                         \
+    static inline T picked_##SUFFIX(T v, T m) { return m == m || v == 0 ? v : m; }                                     \
     static void max_##SUFFIX(const planes *p, const void *x, const void *v, void *y)                                   \
     {                                                                                                                  \
         T *out = y;                                                                                                    \
         for (int64_t r = 0; r < p->count[0]; r++)                                                                      \
-            for (int64_t k = 0; k < p->count[1]; k++) *out++ = ((const T *)v)[largest_##SUFFIX(p, x, r, k)];           \
+            for (int64_t k = 0; k < p->count[1]; k++) {                                                                \
+                const int64_t best = largest_##SUFFIX(p, x, r, k);                                                     \
+                *out++ = picked_##SUFFIX(((const T *)v)[best], ((const T *)x)[best]);                                  \
+            }                                                                                                          \
     }                                                                                                                  \
     static void max_dx_##SUFFIX(const planes *p, const void *x, const void *g, void *dx)                               \
     {                                                                                                                  \
         const T *from = g;                                                                                             \
         memset(dx, 0, (size_t)p->plane_size * sizeof(T));                                                              \
         for (int64_t r = 0; r < p->count[0]; r++)                                                                      \
-            for (int64_t k = 0; k < p->count[1]; k++) ((T *)dx)[largest_##SUFFIX(p, x, r, k)] += *from++;              \
+            for (int64_t k = 0; k < p->count[1]; k++) {                                                                \
+                const int64_t best = largest_##SUFFIX(p, x, r, k);                                                     \
+                ((T *)dx)[best] += picked_##SUFFIX(*from++, ((const T *)x)[best]);                                     \
+            }                                                                                                          \
     }                                                                                                                  \
     static void avg_##SUFFIX(const planes *p, const void *x, void *y)                                                  \
     {                                                                                                                  \
@@ -290,10 +300,12 @@ static tg_tensor *max_pool2d_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_record(&tg_op_max_pool2d_dx, (tg_tensor *[]){c->in[0], g}, 2, c->attr, c->attr_size);
 }
 
+/* Of windows that nothing uses this is 0, as in pointwise_vjp.h. */
 static tg_tensor *max_pool2d_dx_vjp(const tg_call *c, int i, tg_tensor *u)
 {
     (void)i;
-    return tg_record(&tg_op_max_pool2d, (tg_tensor *[]){c->in[0], u}, 2, c->attr, c->attr_size);
+    tg_tensor *picked = tg_record(&tg_op_max_pool2d, (tg_tensor *[]){c->in[0], u}, 2, c->attr, c->attr_size);
+    return tg_guard_zero(picked, picked, c->in[1]);
 }
 
 static tg_tensor *avg_pool2d_vjp(const tg_call *c, int i, tg_tensor *g)

@@ -1,6 +1,7 @@
 /* reduce.c - reductions over axes: sum, amax, amin; the mean as a composite; argmax as a kernel op. */
 #include "ops.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- axes --------------------------------------------------------------------------------------------------------- */
@@ -229,15 +230,21 @@ static tg_tensor *sum_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_expand_if(leading ? g : unreduced(c, g), tg_in_shape(c, 0));
 }
 
-/* Equals share: each of the n elements that equal the result gets g/n. */
+/* Equals share: each of the n elements that no other one beats gets g/n. Beside a NaN nothing is beaten, and each gets g NaN.
+ *
+ * The elements are compared with their extreme m, which is reduced anew. c->out may have been read before, and x be computed again now,
+ * with other bits where it is made of sums in tiles of another shape: then no element would equal it. Nobody else knows m, so that
+ * whoever computes it computes it from the very x that it is compared with. */
 static tg_tensor *extreme_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
     const tg_reduce_attr *a = c->attr;
-    tg_tensor            *x = c->in[0];
-    tg_tensor            *equal = tg_eq(x, unreduced(c, c->out));
-    tg_tensor            *n = tg_to(tg_reduce_bits(&tg_op_sum, equal, a->axes, true), c->dtype);
-    return tg_where(equal, tg_div(unreduced(c, g), n), tg_number_like(g, 0, "tg_amax"));
+    tg_tensor            *x = c->in[0], *zero = tg_number_like(g, 0, c->op->name);
+    tg_tensor            *m = tg_reduce_bits(c->op, x, a->axes, true);
+    tg_tensor            *beaten = c->op->reduce == TG_REDUCE_MAX ? tg_lt(x, m) : tg_gt(x, m);
+    tg_tensor            *n = tg_reduce_bits(&tg_op_sum, tg_where(beaten, zero, tg_number_like(g, 1, c->op->name)), a->axes, true);
+    tg_tensor            *share = tg_div_zero(unreduced(c, g), tg_where(tg_eq(m, m), n, tg_number_like(g, NAN, c->op->name)));
+    return tg_where(beaten, zero, share);
 }
 
 const tg_op tg_op_sum = {.name   = "sum",
