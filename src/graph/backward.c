@@ -137,12 +137,12 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
     for (uint32_t i = 0; i < n->n_in; i++) {
         const tg_node *x = tg_inputs(n)[i];
         if (x->id == TG_KEPT_ID && !(x->flags & TG_N_KEPT)) return released(n, x);
-        in[i] = tg_handle(x);
+        in[i] = tg_handle_on(t, x);
     }
     c->op = n->op;
     c->n_in = (int)n->n_in;
     c->in = in;
-    c->out = tg_handle(n);
+    c->out = tg_handle_on(t, n);
     c->attr = tg_attr(n);
     c->attr_size = n->attr_size;
     c->dtype = (tg_dtype)n->dtype;

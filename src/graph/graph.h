@@ -139,8 +139,9 @@ typedef struct tg_params {
 } tg_params;
 
 struct tg_tape {
-    tg_heap  heap;
-    uint32_t gen;
+    tg_heap   heap;
+    uintptr_t tag; /* in handles to nodes of this recording: tg_tag_of(gen) */
+    uint32_t  gen;
     uint32_t count; /* nodes of this recording */
     uint32_t valid; /* slots below this hold a node of an earlier recording that may be confirmed, or of this one */
 
@@ -201,11 +202,15 @@ struct tg_tape {
 
 /* ---- nodes and handles -------------------------------------------------------------------------------------------- */
 
-static inline tg_tensor *tg_handle(const tg_node *n)
+static inline uintptr_t tg_tag_of(uint32_t gen)
 {
-    if (!n) return NULL;
-    const uint64_t gen = n->gen;
-    return (tg_tensor *)((uintptr_t)n | (gen & (TG_NODE_SIZE - 1)) | gen >> TG_TAG_LOW << TG_ADDRESS_BITS);
+    return (gen & (TG_NODE_SIZE - 1)) | (uint64_t)gen >> TG_TAG_LOW << TG_ADDRESS_BITS;
+}
+static inline tg_tensor *tg_handle(const tg_node *n) { return n ? (tg_tensor *)((uintptr_t)n | tg_tag_of(n->gen)) : NULL; }
+/* The same for a node of this tape, sooner for one of the recording. */
+static inline tg_tensor *tg_handle_on(const tg_tape *t, const tg_node *n)
+{
+    return (tg_tensor *)((uintptr_t)n | (n->gen == t->gen ? t->tag : tg_tag_of(n->gen)));
 }
 
 /* The node behind a handle that is known to be good (it was checked by tg_record, or comes from tg_handle). */
@@ -215,7 +220,8 @@ static inline tg_node *tg_node_of(const tg_tensor *t) { return (tg_node *)((uint
 static inline bool tg_is_live_on(const tg_tape *tape, const tg_tensor *t)
 {
     const tg_node *n = tg_node_of(t);
-    return tg_handle(n) == t && ((n->flags & TG_N_KEPT) || n->gen == tape->gen);
+    if (n->gen == tape->gen) return (uintptr_t)t == ((uintptr_t)n | tape->tag);
+    return (n->flags & TG_N_KEPT) && t == tg_handle(n);
 }
 static inline bool tg_is_live(const tg_tensor *t) { return tg_is_live_on(tg_node_of(t)->tape, t); }
 

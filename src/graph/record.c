@@ -270,7 +270,7 @@ static tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
         return NULL;
     }
     t->valid = t->count;
-    return tg_handle(n);
+    return tg_handle_on(t, n);
 }
 
 /* Says what is wrong with input i: kept out of the way of the calls in which nothing is. */
@@ -347,7 +347,7 @@ static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *i
         if (repeats(t, n, op, in, n_in, attr, attr_size, &grad)) {
             if (op->kind == TG_CONST) memcpy(&n->attr, attr, sizeof n->attr);
             begin_node(t, n, grad);
-            return tg_handle(n);
+            return tg_handle_on(t, n);
         }
     }
     return record_checked(t, op, in, n_in, attr, attr_size);

@@ -199,6 +199,7 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     memset(t, 0, sizeof *t);
     t->heap = heap;
     t->gen = 1;
+    t->tag = tg_tag_of(t->gen);
     t->as_of = TG_KEPT_ID;
     t->epoch = 1;
     t->dtype = o->dtype;
@@ -248,6 +249,7 @@ tg_status tg_reset(tg_tape *t)
     t->n_seeds = 1;
     tg_free_dropped(t);
     if (!(++t->gen & TG_TAG_MASK)) tg_retire_slots(t);
+    t->tag = tg_tag_of(t->gen);
     if (t->forget) t->valid = 0;
     t->forget = false;
     return TG_OK;
