@@ -2,9 +2,11 @@
  * check of labels.
  *
  * Indices are i64 or i32. They are checked when the values are computed; the sentence names the first bad one.
- * Additions at the same place happen in the order of the indices: the result is the same in every run. */
-#include "ops.h"
+ * Additions at the same place happen in the order of the indices, those of many floats in double: the result is the same in every run,
+ * for any number of threads, and right however often a place is named. */
+#include "window.h"
 
+#include <omp.h>
 #include <string.h>
 
 static bool is_index(tg_dtype d) { return d == TG_I64 || d == TG_I32; }
@@ -49,17 +51,6 @@ static tg_status read_index(tg_call *c, int i, int64_t size, const int64_t **out
     for (int64_t k = 0; k < n; k++)
         if ((*out)[k] < 0 || (*out)[k] >= size) return bad_index(c, index, k, (*out)[k], size);
     return TG_OK;
-}
-
-/* One element; sizes are known at compile time, so that each becomes one move. */
-static inline void copy_one(char *y, const char *x, size_t size)
-{
-    if (size == 4)
-        memcpy(y, x, 4);
-    else if (size == 8)
-        memcpy(y, x, 8);
-    else
-        *y = *x;
 }
 
 static void zero(const tg_array *y)
@@ -152,29 +143,31 @@ tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes)
 
 /* ---- gather: attr is the axis. scatter_add: and the sizes of the result ------------------------------------------ */
 
-/* Runs over the elements of an index tensor and knows, for each, the offset in a tensor with this shape beside the
- * axis. */
-typedef struct cursor {
+/* The lines of an index tensor along its last axis, and where they lie in a tensor of this shape: element j of line i belongs
+ * to its element  at(i) + j step + index[i, j] along. */
+typedef struct lines {
     const tg_shape *index;
-    int64_t         at[TG_MAX_RANK], stride[TG_MAX_RANK], along, offset;
-} cursor;
+    int64_t         stride[TG_MAX_RANK];
+    int64_t         n, length, along, step;
+} lines;
 
-static cursor cursor_make(const tg_shape *index, const tg_shape *x, int64_t axis)
+static lines lines_of(const tg_shape *index, const tg_shape *x, int64_t axis)
 {
-    const tg_layout l = tg_layout_contiguous(x);
-    cursor          u = {.index = index, .along = l.stride[axis]};
-    for (int k = 0; k < x->rank; k++) u.stride[k] = k == axis ? 0 : l.stride[k];
+    const tg_layout l    = tg_layout_contiguous(x);
+    const int       last = x->rank - 1;
+    lines           u    = {.index = index, .n = 1, .length = index->dim[last], .along = l.stride[axis], .step = axis != last};
+    for (int k = 0; k < last; k++) {
+        u.stride[k] = k == axis ? 0 : l.stride[k];
+        u.n *= index->dim[k];
+    }
     return u;
 }
 
-static inline void cursor_next(cursor *u)
+static int64_t line_at(const lines *u, int64_t i)
 {
-    for (int k = u->index->rank; k-- > 0;) {
-        u->offset += u->stride[k];
-        if (++u->at[k] < u->index->dim[k]) return;
-        u->offset -= u->stride[k] * u->at[k];
-        u->at[k] = 0;
-    }
+    int64_t at = 0;
+    for (int k = u->index->rank - 1; k-- > 0; i /= u->index->dim[k]) at += i % u->index->dim[k] * u->stride[k];
+    return at;
 }
 
 /* Do the index's sizes stay within x's beside the axis? */
@@ -196,6 +189,11 @@ static tg_status gather_infer(tg_call *c)
     return need_index(c, 1);
 }
 
+/* One line. The size of an element is known at compile time, so that each becomes one move. */
+#define PICK(SIZE)                                                                                                     \
+    for (int64_t j = 0; j < u.length; j++)                                                                             \
+        memcpy(to + j * (SIZE), from + (j * u.step + at[j] * u.along) * (SIZE), SIZE)
+
 static tg_status gather_run(tg_call *c)
 {
     const int64_t   axis = *(const int64_t *)c->attr;
@@ -203,11 +201,18 @@ static tg_status gather_run(tg_call *c)
     const int64_t  *index, n = count_of(c->y.shape, 0, c->y.shape->rank);
     const size_t    size = tg_dtype_size(c->y.dtype);
     tg_status       s    = read_index(c, 1, x->dim[axis], &index);
-    if (s != TG_OK) return s;
-    cursor u = cursor_make(c->y.shape, x, axis);
-    for (int64_t k = 0; k < n; k++, cursor_next(&u))
-        copy_one((char *)c->y.data + (size_t)k * size,
-                 (const char *)c->x[0].data + (size_t)(u.offset + index[k] * u.along) * size, size);
+    if (s != TG_OK || n == 0) return s;
+    const lines u       = lines_of(c->y.shape, x, axis);
+    const int   threads = tg_threads_for(c, u.n, (double)n);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t i = 0; i < u.n; i++) {
+        const char    *from = (const char *)c->x[0].data + (size_t)line_at(&u, i) * size;
+        char          *to   = (char *)c->y.data + (size_t)(i * u.length) * size;
+        const int64_t *at   = index + i * u.length;
+        if (size == 4) PICK(4);
+        else if (size == 8) PICK(8);
+        else PICK(1);
+    }
     return TG_OK;
 }
 
@@ -246,20 +251,82 @@ static tg_status scatter_add_infer(tg_call *c)
     return need_index(c, 1);
 }
 
+/* y as slabs, the parts with the same place along the axes before `axis`, and the part of the index that goes into one. */
+typedef struct slabs {
+    int64_t n, size, picks;
+    lines   of; /* of one slab's part of the index */
+} slabs;
+
+/* The number of the index's part that goes into y's slab o; -1: there is none. */
+static int64_t part_of_slab(const tg_shape *index, const tg_shape *y, int64_t axis, int64_t o)
+{
+    int64_t part = 0, step = 1;
+    for (int64_t k = axis; k-- > 0; o /= y->dim[k]) {
+        if (o % y->dim[k] >= index->dim[k]) return -1;
+        part += o % y->dim[k] * step;
+        step *= index->dim[k];
+    }
+    return part;
+}
+
+/* Where more than two values may meet they are added up in double. */
+#define ADD_SLAB(TO, FROM)                                                                                             \
+    do {                                                                                                               \
+        memset(to, 0, (size_t)d->size * sizeof *to);                                                                   \
+        for (int64_t i = 0; i < d->of.n; i++) {                                                                        \
+            const int64_t base = line_at(&d->of, i);                                                                   \
+            for (int64_t j = 0; j < d->of.length; j++)                                                                 \
+                to[base + j * d->of.step + at[i * d->of.length + j] * d->of.along] += (TO)((const FROM *)x)[i * d->of.length + j]; \
+        }                                                                                                              \
+    } while (0)
+
+static void add_slab(const slabs *d, tg_dtype dtype, const int64_t *at, const void *x, void *y, double *sums)
+{
+    if (dtype == TG_F64) {
+        double *to = y;
+        ADD_SLAB(double, double);
+    } else if (!sums) {
+        float *to = y;
+        ADD_SLAB(float, float);
+    } else {
+        double *to = sums;
+        ADD_SLAB(double, float);
+        for (int64_t k = 0; k < d->size; k++) ((float *)y)[k] = (float)sums[k];
+    }
+}
+
 static tg_status scatter_add_run(tg_call *c)
 {
-    const int64_t  axis = ((const scatter_attr *)c->attr)->axis;
-    const int64_t *index, n = count_of(c->x[1].shape, 0, c->x[1].shape->rank);
-    tg_status      s = read_index(c, 1, c->y.shape->dim[axis], &index);
+    enum { MEET = 2 }; /* the sum of two is rounded once in either type */
+    const int64_t   axis = ((const scatter_attr *)c->attr)->axis;
+    const tg_shape *y = c->y.shape, *shape = c->x[1].shape;
+    const size_t    item = tg_dtype_size(c->y.dtype);
+    const int64_t  *index;
+    tg_status       s = read_index(c, 1, y->dim[axis], &index);
     if (s != TG_OK) return s;
-    zero(&c->y);
-    cursor u = cursor_make(c->x[1].shape, c->y.shape, axis);
-    if (c->y.dtype == TG_F32)
-        for (int64_t k = 0; k < n; k++, cursor_next(&u))
-            ((float *)c->y.data)[u.offset + index[k] * u.along] += ((const float *)c->x[0].data)[k];
-    else
-        for (int64_t k = 0; k < n; k++, cursor_next(&u))
-            ((double *)c->y.data)[u.offset + index[k] * u.along] += ((const double *)c->x[0].data)[k];
+    if (count_of(shape, 0, shape->rank) == 0) {
+        zero(&c->y);
+        return TG_OK;
+    }
+    tg_shape of = {.rank = shape->rank - (int)axis}, in = {.rank = of.rank};
+    memcpy(of.dim, shape->dim + axis, (size_t)of.rank * sizeof *of.dim);
+    memcpy(in.dim, y->dim + axis, (size_t)of.rank * sizeof *in.dim);
+    const slabs d = {.n = count_of(y, 0, (int)axis), .size = count_of(y, (int)axis, y->rank), .picks = count_of(&of, 0, of.rank),
+                     .of = lines_of(&of, &in, 0)};
+    const int   threads = tg_threads_for(c, d.n, (double)d.n * (double)(d.size + d.picks));
+    double     *sums = NULL;
+    if (c->y.dtype == TG_F32 && shape->dim[axis] > MEET && d.n > 0 && d.size > 0 &&
+        !(sums = tg_scratch(c, (size_t)threads * (size_t)d.size * sizeof *sums)))
+        return TG_ERR_MEMORY;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t o = 0; o < d.n; o++) {
+        const int64_t part = part_of_slab(shape, y, axis, o);
+        char         *to = (char *)c->y.data + (size_t)(o * d.size) * item;
+        if (part < 0) memset(to, 0, (size_t)d.size * item);
+        else
+            add_slab(&d, c->y.dtype, index + part * d.picks, (const char *)c->x[0].data + (size_t)(part * d.picks) * item, to,
+                     sums ? sums + (int64_t)omp_get_thread_num() * d.size : NULL);
+    }
     return TG_OK;
 }
 
@@ -350,28 +417,66 @@ static tg_status index_add_infer(tg_call *c)
     return need_index(c, 1);
 }
 
-#define ADD_ROW(T)                                                                                                     \
-    do {                                                                                                               \
-        T       *y = (T *)c->y.data + (o * a->size + index[k]) * row;                                                  \
-        const T *x = (const T *)c->x[0].data + (o * n + k) * row;                                                      \
-        for (int64_t j = 0; j < row; j++) y[j] += x[j];                                                                \
-    } while (0)
+/* The places of each value among the indices, in their order: of value v order[first[v]] … order[first[v + 1] - 1]. NULL after an
+ * error. */
+static const int64_t *sort_places(tg_call *c, const int64_t *index, int64_t n, int64_t size, const int64_t **order)
+{
+    int64_t *first = tg_scratch(c, (size_t)(size + 2 + n) * sizeof *first), *sorted = first + size + 2;
+    if (!first) return NULL;
+    memset(first, 0, (size_t)(size + 2) * sizeof *first);
+    for (int64_t k = 0; k < n; k++) first[index[k] + 2]++;
+    for (int64_t v = 2; v < size + 2; v++) first[v] += first[v - 1];
+    for (int64_t k = 0; k < n; k++) sorted[first[index[k] + 1]++] = k; /* moves each one's beginning to its end */
+    *order = sorted;
+    return first;
+}
 
+/* y [row] = the sum of n rows of x: few at a time in T, these in double. */
+#define ADD_ROWS(NAME, T)                                                                                              \
+    static void add_rows_##NAME(const T *x, const int64_t *at, int64_t n, int64_t row, T *y)                           \
+    {                                                                                                                  \
+        enum { WIDTH = 512 };                                                                                          \
+        double sum[WIDTH];                                                                                             \
+        for (int64_t from = 0, w; from < row; from += w) {                                                             \
+            int64_t k = 0;                                                                                             \
+            w         = row - from < WIDTH ? row - from : WIDTH;                                                       \
+            memset(sum, 0, (size_t)w * sizeof *sum);                                                                   \
+            for (; k + 4 <= n; k += 4) {                                                                               \
+                const T *a = x + at[k] * row + from, *b = x + at[k + 1] * row + from;                                  \
+                const T *d = x + at[k + 2] * row + from, *e = x + at[k + 3] * row + from;                              \
+                for (int64_t j = 0; j < w; j++) sum[j] += (double)((a[j] + b[j]) + (d[j] + e[j]));                     \
+            }                                                                                                          \
+            for (; k < n; k++)                                                                                         \
+                for (int64_t j = 0; j < w; j++) sum[j] += (double)x[at[k] * row + from + j];                           \
+            for (int64_t j = 0; j < w; j++) y[from + j] = (T)sum[j];                                                   \
+        }                                                                                                              \
+    }
+ADD_ROWS(f32, float)
+ADD_ROWS(f64, double)
+
+/* Row v of y is complete before the next begins, so that any thread may compute any row. */
 static tg_status index_add_run(tg_call *c)
 {
     const select_attr *a = c->attr;
     const tg_shape    *s = c->x[0].shape;
-    const int64_t     *index, outer = count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
+    const int64_t     *index, *order, outer = count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
     const int64_t      row    = count_of(s, (int)a->axis + 1, s->rank);
+    const size_t       item   = tg_dtype_size(c->y.dtype);
     tg_status          status = read_index(c, 1, a->size, &index);
-    if (status != TG_OK) return status;
-    zero(&c->y);
-    for (int64_t o = 0; row > 0 && o < outer; o++)
-        for (int64_t k = 0; k < n; k++)
-            if (c->y.dtype == TG_F32)
-                ADD_ROW(float);
-            else
-                ADD_ROW(double);
+    if (status != TG_OK || row == 0 || outer == 0) return status;
+    const int64_t *first = sort_places(c, index, n, a->size, &order);
+    if (!first) return TG_ERR_MEMORY;
+    const int threads = tg_threads_for(c, outer * a->size, (double)outer * (double)row * (double)(n + a->size));
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
+    for (int64_t k = 0; k < outer * a->size; k++) {
+        const int64_t  v = k % a->size, times = first[v + 1] - first[v], *at = order + first[v];
+        const char    *x = (const char *)c->x[0].data + (size_t)(k / a->size * n * row) * item;
+        char          *y = (char *)c->y.data + (size_t)(k * row) * item;
+        if (times == 0) memset(y, 0, (size_t)row * item);
+        else if (times == 1) memcpy(y, x + (size_t)(*at * row) * item, (size_t)row * item);
+        else if (item == 4) add_rows_f32((const float *)(const void *)x, at, times, row, (float *)(void *)y);
+        else add_rows_f64((const double *)(const void *)x, at, times, row, (double *)(void *)y);
+    }
     return TG_OK;
 }
 
