@@ -598,7 +598,9 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
             if (isa == TG_ISA_BASE) memcpy(base[kind], out[isa], rows * size);
             if (!with_nan) assert_memory_equal(out[isa], base[kind], rows * size); /* the same order of adding everywhere */
         }
-        if (!with_nan) assert_true(t->sum(cols, x) == (t->sum_columns(1, cols, out[isa], x), value(d, out[isa], 0)));
+        set(d, acc, 0, t->sum(cols, x)); /* of long rows it has more digits */
+        t->sum_columns(1, cols, out[isa], x);
+        if (!with_nan) assert_true(value(d, acc, 0) == value(d, out[isa], 0));
 
         for (size_t c = 0; c < cols; c++) acc[c] = 1;
         t->sum_rows(rows, cols, acc, x);

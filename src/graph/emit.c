@@ -372,11 +372,20 @@ void tg_stream_result(emitter *e, const place *pl)
     e->g->streams = true;
 }
 
+/* A register of one double, in which the pieces of a long row are joined. */
+static operand row_total(emitter *e)
+{
+    const operand reg = tg_new_register(e, sizeof(double));
+    if (e->status == TG_OK) e->t->registers[reg.offset].first = 0, e->t->registers[reg.offset].last = INT32_MAX;
+    return reg;
+}
+
 void tg_emit_instance(emitter *e, place *pl)
 {
     program      *p = e->p;
     const value  *v = &p->values[pl->value];
     operand       in[3] = {{0}};
+    int           n_in = v->n_in;
     const bool    reduce = v->op && v->op->kind == TG_REDUCE;
     tg_dtype      in_dtype = TG_F32;
     for (int32_t k = 0; k < v->n_in && k < 3; k++) {
@@ -388,7 +397,8 @@ void tg_emit_instance(emitter *e, place *pl)
         emit_late(e, pl, in[0], in_dtype);
         return;
     }
-    code *c = tg_add_code(e, reduce ? K_REDUCE_COLS : pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, v->n_in);
+    if (reduce && e->g->tile_cols < cols_of(e->g)) in[n_in++] = row_total(e);
+    code *c = tg_add_code(e, reduce ? K_REDUCE_COLS : pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, n_in);
     if (c) {
         c->dtype = (uint8_t)in_dtype;
         if (reduce) c->reduce = (uint8_t)v->op->reduce;

@@ -100,39 +100,34 @@ static double join_two(int reduce, double a, double b)
     return reduce == TG_REDUCE_MAX ? (a > b ? a : b) : (a < b ? a : b);
 }
 
-/* A row longer than a tile comes in pieces, which are joined in memory. */
-static void run_reduce_columns(const code *c, const tile *w, char *out, const char *x)
+/* The reduction of n values as a double: sums as they were added up, not rounded to the dtype once more. */
+static double reduce_run(const code *c, size_t n, const void *x)
 {
     const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
-    if (w->col == 0) {
-        reduce_columns(l, c, (size_t)w->rows, (size_t)w->cols, out, x);
-    } else if (c->dtype == TG_F32) {
-        float piece;
-        reduce_columns(l, c, 1, (size_t)w->cols, &piece, x);
-        *(float *)(void *)out = (float)join_two(c->reduce, (double)*(float *)(void *)out, (double)piece);
-    } else {
-        double piece;
-        reduce_columns(l, c, 1, (size_t)w->cols, &piece, x);
-        *(double *)(void *)out = join_two(c->reduce, *(double *)(void *)out, piece);
+    float                f;
+    double               d;
+    if (c->reduce == TG_REDUCE_SUM) return l->sum(n, x);
+    reduce_columns(l, c, 1, n, c->dtype == TG_F32 ? (void *)&f : (void *)&d, x);
+    return c->dtype == TG_F32 ? (double)f : d;
+}
+
+/* A row longer than a tile comes in pieces, one after the other to the same thread, which are joined in a double of its own. */
+static void run_reduce_columns(const code *c, const tile *w, char *out, const char *x, double *total)
+{
+    if (!total) {
+        reduce_columns(tg_fast_tile((tg_dtype)c->dtype), c, (size_t)w->rows, (size_t)w->cols, out, x);
+        return;
     }
+    const double piece = reduce_run(c, (size_t)w->cols, x);
+    *total = w->col == 0 ? piece : join_two(c->reduce, *total, piece);
+    if (c->dtype == TG_F32) *(float *)(void *)out = (float)*total;
+    else *(double *)(void *)out = *total;
 }
 
 static void run_reduce_all(const code *c, int64_t n, char *acc, const char *x)
 {
-    const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
-    double              *a = (double *)(void *)acc, piece;
-    if (c->reduce == TG_REDUCE_SUM) {
-        *a += l->sum((size_t)n, x);
-        return;
-    }
-    if (c->dtype == TG_F32) {
-        float f;
-        reduce_columns(l, c, 1, (size_t)n, &f, x);
-        piece = (double)f;
-    } else {
-        reduce_columns(l, c, 1, (size_t)n, &piece, x);
-    }
-    *a = join_two(c->reduce, *a, piece);
+    double *a = (double *)(void *)acc;
+    *a = join_two(c->reduce, *a, reduce_run(c, (size_t)n, x));
 }
 
 static void run_reduce_rows(const code *c, const tile *w, char *acc, const char *x)
@@ -232,7 +227,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
             break;
         case K_STREAM: tg_stream(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
         case K_SEGMENT: run_segment(p, &p->segments[c->extra], w); break;
-        case K_REDUCE_COLS: run_reduce_columns(c, w, out, in[0]); break;
+        case K_REDUCE_COLS: run_reduce_columns(c, w, out, in[0], (double *)(uintptr_t)in[1]); break;
         case K_REDUCE_ROWS:
         case K_REDUCE_ALL: {
             const late *l = &p->lates[c->extra];

@@ -12,8 +12,8 @@ typedef struct tg_tile_loops {
     void (*expand_column)(size_t rows, size_t cols, void *out, const void *column); /* out[r][c] = column[r] */
     void (*repeat_row)(size_t rows, size_t cols, void *out, const void *row);       /* out[r][c] = row[c] */
 
-    /* One result for each row: out[r] of T. Sums run in 64 byte wide lanes of T, then pairwise over the lanes. max and min are NaN
-     * where a NaN is in the row. */
+    /* One result for each row: out[r] of T. Sums run in 64 byte wide lanes of T, then pairwise over the lanes; those of long rows by
+     * blocks of 1024 elements, these in double. max and min are NaN where a NaN is in the row. */
     void (*sum_columns)(size_t rows, size_t cols, void *out, const void *x);
     void (*max_columns)(size_t rows, size_t cols, void *out, const void *x);
     void (*min_columns)(size_t rows, size_t cols, void *out, const void *x);
@@ -23,7 +23,7 @@ typedef struct tg_tile_loops {
     void (*max_rows)(size_t rows, size_t cols, void *acc, const void *x);
     void (*min_rows)(size_t rows, size_t cols, void *acc, const void *x);
 
-    /* The sum of n values as sum_columns adds them: for n of some thousands; add the results of pieces in double. */
+    /* The sum of n values as sum_columns adds them, not rounded to T at the end. */
     double (*sum)(size_t n, const void *x);
 } tg_tile_loops;
 

@@ -9,6 +9,7 @@ enum {
     SEQUENTIAL = 32, /* rows shorter than this are reduced one element after the other, several rows side by side */
     SHORT = 16, /* the same for maxima */
     SIDE_BY_SIDE = 8,
+    BLOCK = 1024, /* elements of a row that are added up in lanes */
 };
 
 typedef float   v_f32 __attribute__((vector_size(VECTOR_SIZE)));
@@ -101,14 +102,19 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
             for (size_t q = 0; q < h; q++) a[q] += a[q + h];                                                           \
         return a[0];                                                                                                   \
     }                                                                                                                  \
-    static TYPE row_sum_##S(size_t n, const TYPE *x)                                                                   \
+    /* Lanes take some of a row's elements each; a long one in blocks, so that no lane takes many, and these in double. */\
+    static double sum_##S(size_t n, const void *values)                                                                \
     {                                                                                                                  \
-        if (n >= SEQUENTIAL) return across_sum_##S(row_lanes_sum_##S(n, x));                                           \
-        TYPE sum = 0;                                                                                                  \
-        for (size_t i = 0; i < n; i++) sum += x[i];                                                                    \
-        return sum;                                                                                                    \
+        const TYPE *x = values;                                                                                        \
+        double      total = 0;                                                                                         \
+        TYPE        sum = 0;                                                                                           \
+        if (n < SEQUENTIAL) {                                                                                          \
+            for (size_t i = 0; i < n; i++) sum += x[i];                                                                \
+            return (double)sum;                                                                                        \
+        }                                                                                                              \
+        for (; n >= 2 * BLOCK; n -= BLOCK, x += BLOCK) total += (double)across_sum_##S(row_lanes_sum_##S(BLOCK, x));   \
+        return total + (double)across_sum_##S(row_lanes_sum_##S(n, x));                                                \
     }                                                                                                                  \
-    static double sum_##S(size_t n, const void *x) { return (double)row_sum_##S(n, x); }                              \
     static void   sum_columns_##S(size_t rows_, size_t cols, void *out, const void *values)                           \
     {                                                                                                                 \
         const TYPE *x = values;                                                                                       \
@@ -123,13 +129,13 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
             }                                                                                                         \
         }                                                                                                             \
         enum { V = VECTOR_SIZE / sizeof(TYPE) };                                                                      \
-        for (; cols >= SEQUENTIAL && r + V <= rows_; r += V, x += V * cols) {                                         \
+        for (; cols >= SEQUENTIAL && cols < 2 * BLOCK && r + V <= rows_; r += V, x += V * cols) {                                         \
             v_##S a[V];                                                                                               \
             for (size_t k = 0; k < V; k++) a[k] = row_lanes_sum_##S(cols, x + k * cols);                              \
             a[0] = fold_sum_##S(a);                                                                                   \
             memcpy(o + r, a, sizeof *a);                                                                              \
         }                                                                                                             \
-        for (; r < rows_; r++, x += cols) o[r] = row_sum_##S(cols, x);                                                \
+        for (; r < rows_; r++, x += cols) o[r] = (TYPE)sum_##S(cols, x);                                               \
     }                                                                                                                 \
     /* Eight rows are added pairwise, then onto the double. */                                                        \
     static void sum_rows_##S(size_t rows_, size_t cols, double *acc, const void *values)                              \

@@ -8,25 +8,26 @@
 
 typedef void (*row_fn)(int64_t n, void *y, int64_t ys, const void *x, int64_t xs);
 
-#define ROW(NAME, T, OP, SOLID)                                                                                        \
+#define ROW(NAME, TO, T, OP, SOLID)                                                                                    \
     static void NAME(int64_t n, void *y, int64_t ys, const void *x, int64_t xs)                                        \
     {                                                                                                                  \
-        T       *o = y;                                                                                                \
+        TO      *o = y;                                                                                                \
         const T *a = x;                                                                                                \
         if (ys == 1 && xs == 1)                                                                                        \
             SOLID;                                                                                                     \
         else                                                                                                           \
             for (int64_t k = 0; k < n; k++) o[k * ys] OP a[k * xs];                                                    \
     }
-#define PUT(NAME, T) ROW(NAME, T, =, memcpy(o, a, (size_t)n * sizeof(T)))
-#define ADD(NAME, T) ROW(NAME, T, +=, for (int64_t k = 0; k < n; k++) o[k] += a[k])
+#define PUT(NAME, T) ROW(NAME, T, T, =, memcpy(o, a, (size_t)n * sizeof(T)))
+#define ADD(NAME, TO, T) ROW(NAME, TO, T, +=, for (int64_t k = 0; k < n; k++) o[k] += a[k])
 PUT(put_f32, float)
 PUT(put_f64, double)
 PUT(put_i64, int64_t)
 PUT(put_i32, int32_t)
 PUT(put_u8, uint8_t)
-ADD(add_f32, float)
-ADD(add_f64, double)
+ADD(add_f32, float, float)
+ADD(add_f64, double, double)
+ADD(add_f32_to_f64, double, float)
 
 static const row_fn put_rows[TG_NDTYPES] = {[TG_F32] = put_f32, [TG_F64] = put_f64, [TG_I64] = put_i64,
                                             [TG_I32] = put_i32, [TG_U8] = put_u8,   [TG_BOOL] = put_u8};
@@ -35,7 +36,7 @@ static const row_fn add_rows[TG_NDTYPES] = {[TG_F32] = add_f32, [TG_F64] = add_f
 /* Two arrays of one shape, walked together. */
 typedef struct pair {
     row_fn  row;
-    size_t  size; /* of an element */
+    size_t  size, to_size; /* of an element of x and of y */
     int     rank;
     int64_t dim[TG_MAX_RANK], ys[TG_MAX_RANK], xs[TG_MAX_RANK];
 } pair;
@@ -71,9 +72,8 @@ static void walk(const pair *p, int axis, char *y, const char *x)
         p->row(p->dim[axis], y, p->ys[axis], x, p->xs[axis]);
         return;
     }
-    const int64_t size = (int64_t)p->size;
     for (int64_t k = 0; k < p->dim[axis]; k++)
-        walk(p, axis + 1, y + k * p->ys[axis] * size, x + k * p->xs[axis] * size);
+        walk(p, axis + 1, y + k * p->ys[axis] * (int64_t)p->to_size, x + k * p->xs[axis] * (int64_t)p->size);
 }
 
 /* Rows [from, to) of the first axis. */
@@ -81,13 +81,13 @@ static void walk_part(const pair *p, int64_t from, int64_t to, char *y, const ch
 {
     pair part   = *p;
     part.dim[0] = to - from;
-    walk(&part, 0, y + from * p->ys[0] * (int64_t)p->size, x + from * p->xs[0] * (int64_t)p->size);
+    walk(&part, 0, y + from * p->ys[0] * (int64_t)p->to_size, x + from * p->xs[0] * (int64_t)p->size);
 }
 
-/* Puts x where y's part with strides ys begins at element `first`, or adds it there. */
-static void move(const tg_call *c, int64_t first, const int64_t *ys, const tg_array *x, const row_fn *rows)
+/* Puts x where y's part with strides ys begins at element `first`, or adds it there; to_size: bytes of y's elements. */
+static void move(const tg_call *c, char *y, size_t to_size, int64_t first, const int64_t *ys, const tg_array *x, row_fn row)
 {
-    pair   p = {.row = rows[c->y.dtype], .size = tg_dtype_size(c->y.dtype), .rank = x->shape->rank};
+    pair   p = {.row = row, .size = tg_dtype_size(x->dtype), .to_size = to_size, .rank = x->shape->rank};
     double elements = 1;
     for (int k = 0; k < p.rank; k++) {
         if (x->shape->dim[k] == 0) return;
@@ -97,7 +97,7 @@ static void move(const tg_call *c, int64_t first, const int64_t *ys, const tg_ar
         elements *= (double)p.dim[k];
     }
     simplify(&p);
-    char          *to = (char *)c->y.data + first * (int64_t)p.size;
+    char          *to = y + first * (int64_t)to_size;
     const int64_t  n = p.rank ? p.dim[0] : 1;
     const int      threads = tg_threads_for(c, n, elements);
     if (threads == 1) {
@@ -130,7 +130,7 @@ static tg_status copy_infer(tg_call *c)
 
 static tg_status contiguous_run(tg_call *c)
 {
-    move(c, 0, tg_layout_contiguous(c->y.shape).stride, &c->x[0], put_rows);
+    move(c, c->y.data, tg_dtype_size(c->y.dtype), 0, tg_layout_contiguous(c->y.shape).stride, &c->x[0], put_rows[c->y.dtype]);
     return TG_OK;
 }
 
@@ -186,7 +186,8 @@ static tg_status cat_run(tg_call *c)
 {
     const int64_t  *attr = c->attr, axis = attr[0];
     const tg_layout y    = tg_layout_contiguous(c->y.shape);
-    for (int i = 0; i < c->n_in; i++) move(c, attr[1 + i] * y.stride[axis], y.stride, &c->x[i], put_rows);
+    for (int i = 0; i < c->n_in; i++)
+        move(c, c->y.data, tg_dtype_size(c->y.dtype), attr[1 + i] * y.stride[axis], y.stride, &c->x[i], put_rows[c->y.dtype]);
     return TG_OK;
 }
 
@@ -263,19 +264,64 @@ static bool covers(const tg_call *c)
     return at == (forwards ? whole : 0);
 }
 
-static tg_status unslice_run(tg_call *c)
+/* Do more than two pieces meet anywhere? The sum of two is rounded once in any type. Of pieces along different axes it is assumed. */
+static tg_status many_meet(tg_call *c, bool *many)
+{
+    enum { MEET = 2 };
+    const int64_t axis = piece_of(c->attr, 0)[0], whole = c->y.shape->dim[axis];
+    *many = c->n_in > MEET;
+    for (int i = 1; *many && i < c->n_in; i++)
+        if (piece_of(c->attr, i)[0] != axis) return TG_OK;
+    if (!*many) return TG_OK;
+    uint8_t *times = tg_scratch(c, (size_t)whole);
+    if (!times) return TG_ERR_MEMORY;
+    if (whole) memset(times, 0, (size_t)whole);
+    *many = false;
+    for (int i = 0; i < c->n_in && !*many; i++) {
+        const int64_t *p = piece_of(c->attr, i);
+        for (int64_t k = 0; k < c->x[i].shape->dim[axis]; k++) *many |= ++times[p[1] + k * p[2]] > MEET;
+    }
+    return TG_OK;
+}
+
+static void put_pieces(const tg_call *c, char *y, size_t size, row_fn row)
 {
     const tg_layout whole = tg_layout_contiguous(c->y.shape);
-    const bool      full  = covers(c);
-    size_t          bytes = 0;
-    tg_shape_size(c->y.shape, c->y.dtype, NULL, &bytes);
-    if (bytes && !full) memset(c->y.data, 0, bytes);
     for (int i = 0; i < c->n_in; i++) {
         const int64_t *p = piece_of(c->attr, i);
-        tg_layout      y = whole;
-        y.stride[p[0]] *= p[2];
-        move(c, p[1] * whole.stride[p[0]], y.stride, &c->x[i], full ? put_rows : add_rows);
+        tg_layout      l = whole;
+        l.stride[p[0]] *= p[2];
+        move(c, y, size, p[1] * whole.stride[p[0]], l.stride, &c->x[i], row);
     }
+}
+
+/* Where many floats meet they are added up in double. */
+static tg_status unslice_run(tg_call *c)
+{
+    const size_t size = tg_dtype_size(c->y.dtype);
+    size_t       bytes = 0;
+    int64_t      n = 0;
+    bool         many = false;
+    tg_shape_size(c->y.shape, c->y.dtype, &n, &bytes);
+    if (bytes == 0) return TG_OK;
+    if (covers(c)) {
+        put_pieces(c, c->y.data, size, put_rows[c->y.dtype]);
+        return TG_OK;
+    }
+    if (c->y.dtype == TG_F32) {
+        const tg_status s = many_meet(c, &many);
+        if (s != TG_OK) return s;
+    }
+    if (!many) {
+        memset(c->y.data, 0, bytes);
+        put_pieces(c, c->y.data, size, add_rows[c->y.dtype]);
+        return TG_OK;
+    }
+    double *sum = tg_scratch(c, (size_t)n * sizeof *sum);
+    if (!sum) return TG_ERR_MEMORY;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    put_pieces(c, (char *)sum, sizeof *sum, add_f32_to_f64);
+    for (int64_t k = 0; k < n; k++) ((float *)c->y.data)[k] = (float)sum[k];
     return TG_OK;
 }
 
