@@ -27,7 +27,12 @@
  * names and the like, are replaced by '?'. Every op takes NULL and returns NULL, so an expression flows through and is checked once, at
  * the end.
  *
- * Threads. Tapes are independent of each other; one tape belongs to one thread at a time. There is no global state.
+ * Threads. Tapes are independent of each other; one tape belongs to one thread at a time. There is no global state. A child
+ * process that was forked from one with several threads computes on one; tapes from before the fork go on in it.
+ *
+ * Floating-point environment. Results are those of rounding to nearest with subnormal numbers, whatever environment the
+ * calling thread or OpenMP's threads have: every call that computes takes this one, in all its threads, with all traps
+ * off, and puts back what was there before, exception flags included. Callbacks called from it find it set.
  */
 #ifndef TAPEGRAD_H
 #define TAPEGRAD_H
@@ -128,7 +133,8 @@ typedef void (*tg_error_fn)(void *ctx, tg_status s, const char *sentence);
 typedef struct tg_tape_options {
     uint64_t     seed;      /* of the tape's random numbers */
     tg_dtype     dtype;     /* of what tg_zeros, tg_randn … create: TG_F32 (usual) or TG_F64 */
-    int          threads;   /* most threads to use; 0: as OpenMP says when the tape is made */
+    int          threads;   /* most threads to use, BLAS's included; 0: as OpenMP says when the tape is made. Fewer where the address
+                               space is limited (ulimit -v) and has no room for their stacks */
     bool         silent;    /* no error handler at all */
     tg_error_fn  on_error;  /* NULL: one line on stderr */
     void        *error_ctx; /* handed to on_error */

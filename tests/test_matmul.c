@@ -274,7 +274,8 @@ static void check_gemm(tg_dtype d, bool ta, bool tb, int m, int n, int k, double
         put(fb, d, i, b[i]);
         put(fc, d, i, beta == 0 && i % ldc < n ? NAN : c[i]);
     }
-    assert_int_equal(tg_gemm(d, ta, tb, m, n, k, 2, fa, lda, fb, ldb, beta, fc, ldc), TG_OK);
+    const bool blas = *seed >> 40 & 1; /* with and without */
+    assert_int_equal(tg_gemm(blas, d, ta, tb, m, n, k, 2, fa, lda, fb, ldb, beta, fc, ldc), TG_OK);
     for (int i = 0; i < m; i++)
         for (int j = 0; j < ldc; j++) {
             double want = j < n ? beta * c[i * ldc + j] : c[i * ldc + j];
@@ -301,12 +302,12 @@ static void check_own_product(bool ta, bool tb, int m, int n, int k, bool add, u
     static float   a[MOST], b[MOST], c[MOST], want[MOST];
     const int      lda = ta ? m : k, ldb = tb ? k : n;
     tg_own_product p;
-    assert_true(tg_own_product_make(&p, TG_F32, ta, tb, m, n, k, lda ? lda : 1, ldb ? ldb : 1, add ? 1 : 0, n));
+    assert_true(tg_own_product_make(&p, true, TG_F32, ta, tb, m, n, k, lda ? lda : 1, ldb ? ldb : 1, add ? 1 : 0, n));
     for (int place = 0; place < 2; place++) {
         float *fa = a + place, *fb = b + 2 * place, *fc = c + 3 * place;
         fill(x, MOST, seed);
         for (int i = 0; i < MOST; i++) a[i] = b[i] = c[i] = want[i] = (float)x[i] / 3;
-        assert_int_equal(tg_gemm(TG_F32, ta, tb, m, n, k, 1, fa, lda ? lda : 1, fb, ldb ? ldb : 1, add ? 1 : 0,
+        assert_int_equal(tg_gemm(true, TG_F32, ta, tb, m, n, k, 1, fa, lda ? lda : 1, fb, ldb ? ldb : 1, add ? 1 : 0,
                                  want + 3 * place, n), TG_OK);
         tg_own_product_place(&p, k ? fa : NULL, k ? fb : NULL, fc);
         p.run(&p.call);
@@ -330,11 +331,12 @@ static void test_own_product(void **state)
     for (int i = 0; i < 125; i++)
         for (int way = 0; way < 8; way++)
             if (i % 5 && i / 5 % 5) check_own_product(way & 1, way & 2, sizes[i % 5], sizes[i / 5 % 5], sizes[i / 25], way & 4, &seed);
-    assert_false(tg_own_product_make(&p, TG_F32, false, false, 0, 2, 2, 2, 2, 0, 2)); /* nothing to do */
-    assert_false(tg_own_product_make(&p, TG_I32, false, false, 2, 2, 2, 2, 2, 0, 2));
-    assert_false(tg_own_product_make(&p, TG_F32, false, false, 2, 2, 2, 1, 2, 0, 2));
-    assert_false(tg_own_product_make(&p, TG_F32, false, false, INT64_C(1) << 31, 2, 2, 2, 2, 0, 2));
-    assert_false(tg_own_product_make(&p, TG_F32, false, false, 512, 1, 512, 512, 1, 0, 1)); /* a long vector: BLAS's */
+    assert_false(tg_own_product_make(&p, true, TG_F32, false, false, 0, 2, 2, 2, 2, 0, 2)); /* nothing to do */
+    assert_false(tg_own_product_make(&p, true, TG_I32, false, false, 2, 2, 2, 2, 2, 0, 2));
+    assert_false(tg_own_product_make(&p, true, TG_F32, false, false, 2, 2, 2, 1, 2, 0, 2));
+    assert_false(tg_own_product_make(&p, true, TG_F32, false, false, INT64_C(1) << 31, 2, 2, 2, 2, 0, 2));
+    assert_false(tg_own_product_make(&p, true, TG_F32, false, false, 512, 1, 512, 512, 1, 0, 1)); /* a long vector: BLAS's */
+    assert_true(tg_own_product_make(&p, false, TG_F32, false, false, 512, 1, 512, 512, 1, 0, 1)); /* if it may be used */
 }
 
 static void test_gemm_refuses(void **state)
@@ -342,21 +344,21 @@ static void test_gemm_refuses(void **state)
     float         a[4] = {1, 1, 1, 1}, c[4] = {5, 5, 5, 5};
     const int64_t big = INT64_C(1) << 31;
     (void)state;
-    assert_int_equal(tg_gemm(TG_I32, false, false, 2, 2, 2, 1, a, 2, a, 2, 0, c, 2), TG_ERR_DTYPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, -1, 2, 2, 1, a, 2, a, 2, 0, c, 2), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, big, 2, 2, 1, a, 2, a, 2, 0, c, 2), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, big, 2, 1, a, 2, a, big, 0, c, big), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, 2, big, 1, a, big, a, 2, 0, c, 2), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, 2, 2, 1, a, 1, a, 2, 0, c, 2), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, 2, 2, 1, a, 2, a, 1, 0, c, 2), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, 2, 2, 1, a, 2, a, 2, 0, c, 1), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, 2, 0, 1, a, 0, a, 2, 0, c, 2), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, true, false, 2, 1, 1, 1, a, 1, a, 1, 0, c, 1), TG_ERR_SHAPE);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, 2, 2, 1, NULL, 2, a, 2, 0, c, 2), TG_ERR_NULL);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, 2, 2, 1, a, 2, a, 2, 0, NULL, 2), TG_ERR_NULL);
+    assert_int_equal(tg_gemm(true, TG_I32, false, false, 2, 2, 2, 1, a, 2, a, 2, 0, c, 2), TG_ERR_DTYPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, -1, 2, 2, 1, a, 2, a, 2, 0, c, 2), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, big, 2, 2, 1, a, 2, a, 2, 0, c, 2), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, big, 2, 1, a, 2, a, big, 0, c, big), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, 2, big, 1, a, big, a, 2, 0, c, 2), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, 2, 2, 1, a, 1, a, 2, 0, c, 2), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, 2, 2, 1, a, 2, a, 1, 0, c, 2), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, 2, 2, 1, a, 2, a, 2, 0, c, 1), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, 2, 0, 1, a, 0, a, 2, 0, c, 2), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, true, false, 2, 1, 1, 1, a, 1, a, 1, 0, c, 1), TG_ERR_SHAPE);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, 2, 2, 1, NULL, 2, a, 2, 0, c, 2), TG_ERR_NULL);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, 2, 2, 1, a, 2, a, 2, 0, NULL, 2), TG_ERR_NULL);
     for (int i = 0; i < 4; i++) assert_true(c[i] == 5);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 2, 0, 2, 1, NULL, 2, NULL, 1, 0, NULL, 1), TG_OK);
-    assert_int_equal(tg_gemm(TG_F32, false, false, 1, 1, 0, 1, NULL, 1, NULL, 1, 0, c, 1), TG_OK);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 2, 0, 2, 1, NULL, 2, NULL, 1, 0, NULL, 1), TG_OK);
+    assert_int_equal(tg_gemm(true, TG_F32, false, false, 1, 1, 0, 1, NULL, 1, NULL, 1, 0, c, 1), TG_OK);
     assert_true(c[0] == 0);
 }
 

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../tensor/fpenv.h"
 #include "../tensor/rng.h"
 
 #ifdef __clang__ /* gcc -std=c11 fuses no multiplications with additions by itself */
@@ -262,6 +263,8 @@ tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed)
     uint8_t *x = tg_heap_alloc(&tape->heap, bytes ? bytes : 1);
     if (!x) tg_out_of_memory(tape, function);
     tg_dataset *d = x ? tg_dataset_make(tape, function, TG_U8, &shape, x, bytes) : NULL;
+    const tg_fpenv host = tg_fpenv_enter();
     for (int64_t i = 0; d && i < n; i++) draw_digit(seed, i, x + i * SIDE * SIDE, &d->labels[i]);
+    tg_fpenv_leave(host);
     return d;
 }

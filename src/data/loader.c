@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../tensor/fpenv.h"
 #include "../tensor/rng.h"
 
 struct tg_loader {
@@ -186,7 +187,9 @@ bool tg_next(tg_loader *l, tg_tensor **x, tg_tensor **y)
     tg_node *xs = tg_new_leaf(l->tape, l->tape->dtype, &shape, NULL, &x_data);
     tg_node *ys = xs ? tg_new_leaf(l->tape, TG_I64, &(tg_shape){1, {n}}, NULL, &y_data) : NULL;
     if (!ys) return false; /* and the next call gives the same batch */
+    const tg_fpenv host = tg_fpenv_enter();
     fill(l, n, x_data, y_data);
+    tg_fpenv_leave(host);
     l->at += n;
     *x = tg_handle(xs);
     *y = tg_handle(ys);

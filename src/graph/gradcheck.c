@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../tensor/fpenv.h"
 #include "graph.h"
 
 #define FUNCTION "tg_gradcheck"
@@ -491,7 +492,9 @@ tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, cons
     r->text[0]      = 0;
     const bool grad = tg_set_grad_enabled(c.tape, true), fresh = !tg_error(c.tape);
     tg_status  s = read_options(&c, options);
+    const tg_fpenv host = tg_fpenv_enter();
     if (!s) s = with_inputs(&c);
+    tg_fpenv_leave(host);
     tg_set_grad_enabled(c.tape, grad);
     if (!r->text[0])
         snprintf(r->text, sizeof r->text, "%s", fresh && tg_error(c.tape) ? tg_error(c.tape) : tg_status_name(s));

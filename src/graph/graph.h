@@ -184,7 +184,8 @@ struct tg_tape {
     size_t    n_seeds, cap_seeds;
     uint64_t  counter;
     tg_dtype dtype;
-    int      threads;
+    int      threads; /* most of them; 0: as OpenMP says. Read by tg_threads */
+    bool     blas;    /* products may be left to it */
     int      compile_after; /* runs of a program before its loops become machine code; INT_MAX: never */
     bool     grad_enabled;
 
@@ -279,6 +280,7 @@ static inline bool tg_grow_set(void *array, const void *grown)
 void  tg_own(tg_tape *t, tg_owned *o);    /* o->free is set by the caller */
 void  tg_disown(tg_tape *t, tg_owned *o);
 tg_status tg_out_of_memory(tg_tape *t, const char *function);
+int       tg_threads(const tg_tape *t); /* how many a team may have now: 1 in a forked process */
 tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args);
 
 /* ---- record.c ----------------------------------------------------------------------------------------------------- */

@@ -5,8 +5,10 @@
 #include <omp.h>
 
 #include "../kernels/blas.h"
+#include "../tensor/fpenv.h"
 
-enum { SPLIT_FLOPS = 1 << 21, BATCH_FLOPS = 1 << 18 }; /* multiplications that are worth a team: one product split, a batch shared */
+/* Multiplications that are worth a team: one product split, one with a vector, which waits for memory, and a batch shared. */
+enum { SPLIT_FLOPS = 1 << 21, SPLIT_VECTOR = 1 << 16, BATCH_FLOPS = 1 << 18 };
 
 /* The batch's axes of one operand, from its broadcast layout. */
 static bool plan_operand(const program *p, const value *v, const tg_shape *out, bool *transpose, int64_t *ld, int64_t *stride,
@@ -55,7 +57,8 @@ tg_status tg_plan_product(tg_tape *t, program *p, step *st)
     const tg_shape *out = v->shape;
     const int64_t  item = (int64_t)tg_dtype_size((tg_dtype)v->dtype);
     product        d = {.m = out->dim[out->rank - 2], .n = out->dim[out->rank - 1], .k = a->shape->dim[a->shape->rank - 1],
-                        .a = tg_memory_in(p, a, v->step), .b = tg_memory_in(p, b, v->step), .c = st->value, .batch = 1};
+                        .a = tg_memory_in(p, a, v->step), .b = tg_memory_in(p, b, v->step), .c = st->value, .batch = 1,
+                        .blas = t->blas};
     int64_t        step_a[TG_MAX_RANK], step_b[TG_MAX_RANK];
     if (!plan_operand(p, a, out, &d.ta, &d.lda, step_a, &d.from_a) || !plan_operand(p, b, out, &d.tb, &d.ldb, step_b, &d.from_b))
         return TG_OK;
@@ -67,7 +70,7 @@ tg_status tg_plan_product(tg_tape *t, program *p, step *st)
     if (d.m > INT32_MAX || d.n > INT32_MAX || d.k > INT32_MAX) return TG_OK;
     if (!TG_GROW(t, p->products, p->cap_products, p->n_products + 1)) return TG_ERR_MEMORY;
     if (d.batch > 1 || (double)d.m * (double)d.n * (double)d.k >= SPLIT_FLOPS ||
-        !tg_own_product_make(&d.own, (tg_dtype)v->dtype, d.ta, d.tb, d.m, d.n, d.k, d.lda, d.ldb, v->adds ? 1 : 0, d.n))
+        !tg_own_product_make(&d.own, d.blas, (tg_dtype)v->dtype, d.ta, d.tb, d.m, d.n, d.k, d.lda, d.ldb, v->adds ? 1 : 0, d.n))
         d.own.run = NULL;
     st->product = (int32_t)p->n_products;
     p->products[p->n_products++] = d;
@@ -93,7 +96,7 @@ static void run_piece(const product *d, tg_dtype dtype, const char *a, const cha
     a += (d->ta ? i0 : i0 * d->lda) * item;
     b += (d->tb ? j0 * d->ldb : j0) * item;
     c += (i0 * d->n + j0) * item;
-    tg_gemm(dtype, d->ta, d->tb, i1 - i0, j1 - j0, d->k, 1, a, d->lda, b, d->ldb, add ? 1 : 0, c, d->n);
+    tg_gemm(d->blas, dtype, d->ta, d->tb, i1 - i0, j1 - j0, d->k, 1, a, d->lda, b, d->ldb, add ? 1 : 0, c, d->n);
 }
 
 /* Pieces end at whole vectors. */
@@ -108,9 +111,11 @@ static void run_split(const product *d, tg_dtype dtype, const char *a, const cha
     const bool rows = d->m >= d->n;
 #pragma omp parallel num_threads(team)
     {
-        int id = omp_get_thread_num(), n = omp_get_num_threads();
+        const tg_fpenv host = tg_fpenv_enter();
+        int            id = omp_get_thread_num(), n = omp_get_num_threads();
         if (rows) run_piece(d, dtype, a, b, c, add, cut(d->m, id, n), cut(d->m, id + 1, n), 0, d->n);
         else run_piece(d, dtype, a, b, c, add, 0, d->m, cut(d->n, id, n), cut(d->n, id + 1, n));
+        tg_fpenv_leave(host);
     }
 }
 
@@ -141,7 +146,7 @@ void tg_run_product(const program *p, const product *d, int threads)
     if (d->batch == 1) {
         const int64_t longest = d->m >= d->n ? d->m : d->n;
         if (longest / 32 < team) team = (int)(longest / 32);
-        if (team < 2 || work < SPLIT_FLOPS) run_piece(d, dtype, a, b, c, v->adds, 0, d->m, 0, d->n);
+        if (team < 2 || work < (d->m == 1 || d->n == 1 ? SPLIT_VECTOR : SPLIT_FLOPS)) run_piece(d, dtype, a, b, c, v->adds, 0, d->m, 0, d->n);
         else run_split(d, dtype, a, b, c, v->adds, team);
         return;
     }
@@ -152,7 +157,9 @@ void tg_run_product(const program *p, const product *d, int threads)
     }
 #pragma omp parallel num_threads(team)
     {
-        int id = omp_get_thread_num(), n = omp_get_num_threads();
+        const tg_fpenv host = tg_fpenv_enter();
+        int            id = omp_get_thread_num(), n = omp_get_num_threads();
         run_batch(d, dtype, a, b, c, v->adds, d->batch * id / n, d->batch * (id + 1) / n);
+        tg_fpenv_leave(host);
     }
 }

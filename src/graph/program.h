@@ -163,7 +163,7 @@ typedef struct fill {
 
 /* A product as BLAS takes it: for each matrix of the batch, C = A B, or C += A B. Strides of batch axes in bytes. */
 typedef struct product {
-    bool    ta, tb;
+    bool    ta, tb, blas;     /* blas: may be left to it */
     int64_t m, n, k, lda, ldb;
     int32_t a, b, c;          /* values, a and b base ones */
     int64_t from_a, from_b;   /* bytes from their memory to the first matrix */

@@ -8,6 +8,8 @@
 
 #include "../kernels/kernels.h"
 #include "../ops/ops.h"
+#include "../tensor/fpenv.h"
+#include "../tensor/process.h"
 
 enum {
     MOST_PROGRAMS  = 64,
@@ -367,10 +369,12 @@ static void run_group(const engine *e, const program *p, const group *g)
     } else {
 #pragma omp parallel num_threads(team)
         {
-            int id = omp_get_thread_num(), n = omp_get_num_threads();
+            const tg_fpenv host = tg_fpenv_enter();
+            int            id = omp_get_thread_num(), n = omp_get_num_threads();
             run_fills(p, g, id);
             for (int32_t c = g->chunks * id / n; c < g->chunks * (id + 1) / n; c++) run_chunk(p, g, c, id);
             if (g->streams) tg_stream_end();
+            tg_fpenv_leave(host);
         }
     }
     for (int32_t i = 0; i < g->n_late; i++) finish_late(p, g, &p->lates[g->late + i]);
@@ -682,14 +686,12 @@ static tg_status compile_soon(tg_tape *t, engine *e, program *p)
 static tg_status run_program(tg_tape *t, program *p)
 {
     engine   *e = t->engine;
-    int       host = omp_get_max_threads();
     tg_status s = compile_soon(t, e, p);
     if (s != TG_OK) return s;
+    if (tg_is_forked()) e->threads = 1;
     tg_layout *layouts = room_for_layouts(t, p);
     s = layouts ? bind(t, e, p) : TG_ERR_MEMORY;
-    if (host != e->threads) omp_set_num_threads(e->threads); /* what BLAS goes by outside of our own teams */
     if (s == TG_OK) s = run_steps(t, p);
-    if (host != e->threads) omp_set_num_threads(host);
     if (s == TG_OK) hand_over(p, layouts);
     t->evaluated += (int64_t)p->n_order;
     if (s != TG_OK) {
@@ -718,7 +720,9 @@ static bool replay(tg_tape *t, tg_node *const *roots, size_t n, tg_status *s)
     engine *e = t->engine;
     for (program *p = e->programs; p; p = p->next) {
         if (p->epoch != t->epoch || p->before != e->state || !tg_still_fits(p, roots, n)) continue;
+        const tg_fpenv host = tg_fpenv_enter();
         *s = run_program(t, p);
+        tg_fpenv_leave(host);
         return true;
     }
     return false;
@@ -728,7 +732,7 @@ static tg_status open_engine(tg_tape *t)
 {
     engine *e = tg_tape_alloc(t, sizeof *e);
     if (!e) return TG_ERR_MEMORY;
-    e->threads = t->threads ? t->threads : omp_get_max_threads();
+    e->threads = tg_threads(t);
     t->engine = e;
     return TG_OK;
 }

@@ -2,11 +2,13 @@
 #include "graph.h"
 
 #include <limits.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../kernels/blas.h"
+#include "../tensor/process.h"
 #include "../tensor/text.h"
 #include "profile.h"
 
@@ -218,13 +220,20 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     }
     t->seeds[0] = (tg_seed_from){.seed = o->seed};
     t->n_seeds = 1;
-    tg_blas_warm_up();
+    if (tg_is_limited()) t->threads = tg_start_threads(tg_threads(t));
+    t->blas = tg_may_use_blas();
     if (evaluator->open && evaluator->open(t) != TG_OK) {
         tg_tape_free(t);
         return NULL;
     }
     t->profile = tg_profile_open(t, o->profile, o->profile_summary);
     return t;
+}
+
+int tg_threads(const tg_tape *t)
+{
+    if (tg_is_forked()) return 1;
+    return t->threads ? t->threads : omp_get_max_threads();
 }
 
 static void put_blocks(tg_tape *t)

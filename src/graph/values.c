@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "../tensor/format.h"
+#include "../tensor/fpenv.h"
 #include "../tensor/text.h"
 
 /* ---- evaluation --------------------------------------------------------------------------------------------------- */
@@ -18,7 +19,11 @@ static tg_status evaluate(tg_tape *t, tg_node *const *roots, size_t n)
     s = tg_plan_make(t, roots, n, &plan);
     if (s == TG_OK && plan.n && t->profile)
         tg_profile_event(t->profile, "plan", "order nodes", begin, NULL, &(tg_figure){"nodes", (int64_t)plan.n}, 1);
-    return s == TG_OK && plan.n ? t->evaluator->run(t, &plan) : s;
+    if (s != TG_OK || !plan.n) return s;
+    const tg_fpenv host = tg_fpenv_enter();
+    s = t->evaluator->run(t, &plan);
+    tg_fpenv_leave(host);
+    return s;
 }
 
 void tg_forget_wanted(tg_tape *t)
@@ -154,8 +159,11 @@ int tg_format(tg_tensor *x, char *buf, size_t size)
     tg_node *n = tg_check(x, "tg_format");
     if (buf && size) buf[0] = '\0';
     if (!n || !tg_contiguous_value(n)) return -1;
-    tg_array a = tg_array_of(n);
-    return tg_format_array(&a, buf, size);
+    tg_array       a = tg_array_of(n);
+    const tg_fpenv host = tg_fpenv_enter();
+    const int      length = tg_format_array(&a, buf, size);
+    tg_fpenv_leave(host);
+    return length;
 }
 
 tg_status tg_print(const char *label, tg_tensor *x)

@@ -5,7 +5,9 @@
 #include <cblas.h>
 #include <limits.h>
 #include <math.h>
+#include <omp.h>
 
+#include "../tensor/process.h"
 #include "gemm.h"
 
 /* The most multiplications for which our loops keep up with OpenBLAS's kernels for the same instruction set: measured 0.8 to 2.1 times as
@@ -23,19 +25,15 @@ typedef struct product {
     int         lda, ldb, ldc;
 } product;
 
-/* The smallest shape found that takes the path with a buffer; the buffers of all of BLAS come from one place. 8 x 1024 is also too small to
- * wake other threads. A product of matrices with a buffer, 16 x 4096 by 4096 x 16, took 36 us, and up to 0.8 ms with two threads; this
- * 0.4 us. */
-void tg_blas_warm_up(void)
+bool tg_may_use_blas(void)
 {
-    enum { M = 8, N = 1024 };
-    static const float zeros[M * N];
-    float              c[M];
-    cblas_sgemv(CblasRowMajor, CblasNoTrans, M, N, 1, zeros, N, zeros, 1, 0, c, 1);
+    const bool own_threads = openblas_get_parallel() == OPENBLAS_THREAD && openblas_get_num_threads() > 1;
+    return !own_threads && !tg_is_limited();
 }
 
-static bool is_own(tg_isa isa, const product *p)
+static bool is_own(tg_isa isa, bool blas, const product *p)
 {
+    if (!blas) return true;
     const double work = (double)p->m * (double)p->n * (double)p->k;
     return work <= (p->m == 1 || p->n == 1 ? OWN_VECTOR : own_most[isa]);
 }
@@ -95,6 +93,17 @@ void tg_own_product_place(tg_own_product *o, const void *a, const void *b, void 
 BLAS(f32, float, cblas_sgemm, cblas_sgemv)
 BLAS(f64, double, cblas_dgemm, cblas_dgemv)
 
+/* On this thread alone: who wants more cuts the product (products.c). So every thread that computes has the floating-point environment it
+ * should have, and a forked process, in which OpenMP has no threads left, waits for none. */
+static void run_blas(tg_dtype dtype, const product *p)
+{
+    const int host = omp_in_parallel() ? 1 : omp_get_max_threads();
+    if (host != 1) omp_set_num_threads(1);
+    if (dtype == TG_F32) blas_f32(p);
+    else blas_f64(p);
+    if (host != 1) omp_set_num_threads(host);
+}
+
 static bool fits(int64_t size) { return size >= 0 && size <= INT_MAX; }
 static bool is_leading(int64_t ld, int64_t row) { return ld >= 1 && ld >= row && ld <= INT_MAX; }
 
@@ -110,18 +119,18 @@ static tg_status describe(product *p, tg_dtype dtype, bool ta, bool tb, int64_t 
     return TG_OK;
 }
 
-bool tg_own_product_make(tg_own_product *o, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
+bool tg_own_product_make(tg_own_product *o, bool blas, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
                          int64_t lda, int64_t ldb, double beta, int64_t ldc)
 {
     const tg_isa isa = tg_isa_best();
     product      p;
     if (describe(&p, dtype, transpose_a, transpose_b, m, n, k, 1, lda, ldb, beta, ldc) != TG_OK || m == 0 || n == 0) return false;
-    if (!is_own(isa, &p)) return false;
+    if (!is_own(isa, blas, &p)) return false;
     settle(o, isa, dtype, &p);
     return true;
 }
 
-tg_status tg_gemm(tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
+tg_status tg_gemm(bool blas, tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
                   const void *a, int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc)
 {
     const tg_isa   isa = tg_isa_best();
@@ -130,7 +139,7 @@ tg_status tg_gemm(tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m,
     tg_status      s = describe(&p, dtype, transpose_a, transpose_b, m, n, k, alpha, lda, ldb, beta, ldc);
     if (s != TG_OK || m == 0 || n == 0) return s;
     if (!c || (k > 0 && (!a || !b))) return TG_ERR_NULL;
-    if (is_own(isa, &p)) {
+    if (is_own(isa, blas, &p)) {
         settle(&own, isa, dtype, &p);
         tg_own_product_place(&own, a, b, c);
         own.run(&own.call);
@@ -139,8 +148,7 @@ tg_status tg_gemm(tg_dtype dtype, bool transpose_a, bool transpose_b, int64_t m,
     p.a = a;
     p.b = b;
     p.c = c;
-    if (dtype == TG_F32) blas_f32(&p);
-    else blas_f64(&p);
+    run_blas(dtype, &p);
     return TG_OK;
 }
 

@@ -307,12 +307,17 @@ static tg_status conv2d_run(tg_call *c)
     char          *memory = rooms(c, &g, threads, 0, &step);
     const void    *bias   = c->n_in > 2 ? c->x[2].data : NULL;
     if (!memory) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < pieces; k++) {
-        const room    m     = room_of(&g, memory, step);
-        const int64_t group = k % g.groups;
-        forward(&g, &m, at(&g, c->x[0].data, k * x_size(&g)), at(&g, c->x[1].data, group * w_size(&g)),
-                bias ? at(&g, bias, group * g.out) : NULL, at(&g, c->y.data, k * y_size(&g)));
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < pieces; k++) {
+            const room    m     = room_of(&g, memory, step);
+            const int64_t group = k % g.groups;
+            forward(&g, &m, at(&g, c->x[0].data, k * x_size(&g)), at(&g, c->x[1].data, group * w_size(&g)),
+                    bias ? at(&g, bias, group * g.out) : NULL, at(&g, c->y.data, k * y_size(&g)));
+        }
+        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -326,11 +331,16 @@ static tg_status conv2d_dx_run(tg_call *c)
     size_t         step;
     char          *memory = rooms(c, &g, threads, elements(&g, g.out, g.pitch, 1), &step);
     if (!memory) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < pieces; k++) {
-        const room m = room_of(&g, memory, step);
-        backward(&g, &m, at(&g, c->x[0].data, k * y_size(&g)), at(&g, c->x[1].data, k % g.groups * w_size(&g)),
-                 at(&g, c->y.data, k * x_size(&g)));
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < pieces; k++) {
+            const room m = room_of(&g, memory, step);
+            backward(&g, &m, at(&g, c->x[0].data, k * y_size(&g)), at(&g, c->x[1].data, k % g.groups * w_size(&g)),
+                     at(&g, c->y.data, k * x_size(&g)));
+        }
+        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -363,13 +373,18 @@ static tg_status conv2d_dw_run(tg_call *c)
     char         *memory = rooms(c, &g, threads, elements(&g, g.pitch, g.out_pitch, 1), &step);
     char         *sums   = memory ? tg_scratch(c, (size_t)(chunks * sum) * g.item) : NULL;
     if (!sums) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < chunks; k++) {
-        const room m = room_of(&g, memory, step);
-        memset(at(&g, sums, k * sum), 0, (size_t)sum * g.item);
-        for (int64_t p = g.images * k / chunks * g.groups; p < g.images * (k + 1) / chunks * g.groups; p++)
-            weigh(&g, &m, at(&g, c->x[0].data, p * y_size(&g)), at(&g, c->x[1].data, p * x_size(&g)),
-                  at(&g, sums, k * sum + p % g.groups * group_sum));
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < chunks; k++) {
+            const room m = room_of(&g, memory, step);
+            memset(at(&g, sums, k * sum), 0, (size_t)sum * g.item);
+            for (int64_t p = g.images * k / chunks * g.groups; p < g.images * (k + 1) / chunks * g.groups; p++)
+                weigh(&g, &m, at(&g, c->x[0].data, p * y_size(&g)), at(&g, c->x[1].data, p * x_size(&g)),
+                      at(&g, sums, k * sum + p % g.groups * group_sum));
+        }
+        tg_fpenv_leave(host);
     }
     for (int64_t k = 1; k < chunks; k++) add(&g, sums, at(&g, sums, k * sum), sum);
     for (int64_t k = 0; k < g.groups; k++)

@@ -105,8 +105,13 @@ static void move(const tg_call *c, char *y, size_t to_size, int64_t first, const
         return;
     }
     const int64_t each = (n + threads - 1) / threads;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t from = 0; from < n; from += each) walk_part(&p, from, n - from < each ? n : from + each, to, x->data);
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t from = 0; from < n; from += each) walk_part(&p, from, n - from < each ? n : from + each, to, x->data);
+        tg_fpenv_leave(host);
+    }
 }
 
 /* ---- copies: a pointwise one, part of whatever pass comes by, and one for strides that are best walked in blocks ---- */

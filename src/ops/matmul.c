@@ -137,7 +137,7 @@ tg_status tg_matmul_into(tg_call *c, double beta)
     if (s != TG_OK) return s;
     do {
         const void *p = matrix_of_now(&a, c->y.dtype), *q = matrix_of_now(&b, c->y.dtype);
-        s = tg_gemm(c->y.dtype, a.transpose, b.transpose, m, n, inner, 1, p, a.ld, q, b.ld, beta, out, n);
+        s = tg_gemm(c->tape->blas, c->y.dtype, a.transpose, b.transpose, m, n, inner, 1, p, a.ld, q, b.ld, beta, out, n);
         if (s != TG_OK) return too_large(c);
         out += (size_t)m * (size_t)n * a.item;
     } while (next_matrices(y, leading, index, &a, &b));

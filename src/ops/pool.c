@@ -231,16 +231,21 @@ static tg_status max_pool2d_run(tg_call *c)
     const planes p       = planes_of(c, c->y.shape);
     const int    threads = threads_of(c, &p);
     const bool   fast = is_2x2(&p) && c->x[0].data == c->x[1].data, single = c->y.dtype == TG_F32;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < p.n; k++) {
-        const void *x = plane(&c->x[0], k, p.plane_size), *v = plane(&c->x[1], k, p.plane_size);
-        void       *y = plane(&c->y, k, p.count_size);
-        if (fast)
-            max_2x2(&p, c->y.dtype, x, y);
-        else if (single)
-            max_f32(&p, x, v, y);
-        else
-            max_f64(&p, x, v, y);
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < p.n; k++) {
+            const void *x = plane(&c->x[0], k, p.plane_size), *v = plane(&c->x[1], k, p.plane_size);
+            void       *y = plane(&c->y, k, p.count_size);
+            if (fast)
+                max_2x2(&p, c->y.dtype, x, y);
+            else if (single)
+                max_f32(&p, x, v, y);
+            else
+                max_f64(&p, x, v, y);
+        }
+        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -250,16 +255,21 @@ static tg_status max_pool2d_dx_run(tg_call *c)
     const planes p       = planes_of(c, c->x[1].shape);
     const int    threads = threads_of(c, &p);
     const bool   fast = is_2x2(&p), single = c->y.dtype == TG_F32;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < p.n; k++) {
-        const void *x = plane(&c->x[0], k, p.plane_size), *g = plane(&c->x[1], k, p.count_size);
-        void       *dx = plane(&c->y, k, p.plane_size);
-        if (fast)
-            max_2x2_dx(&p, c->y.dtype, x, g, dx);
-        else if (single)
-            max_dx_f32(&p, x, g, dx);
-        else
-            max_dx_f64(&p, x, g, dx);
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < p.n; k++) {
+            const void *x = plane(&c->x[0], k, p.plane_size), *g = plane(&c->x[1], k, p.count_size);
+            void       *dx = plane(&c->y, k, p.plane_size);
+            if (fast)
+                max_2x2_dx(&p, c->y.dtype, x, g, dx);
+            else if (single)
+                max_dx_f32(&p, x, g, dx);
+            else
+                max_dx_f64(&p, x, g, dx);
+        }
+        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -268,12 +278,17 @@ static tg_status avg_pool2d_run(tg_call *c)
 {
     const planes p       = planes_of(c, c->y.shape);
     const int    threads = threads_of(c, &p);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < p.n; k++) {
-        if (c->y.dtype == TG_F32)
-            avg_f32(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
-        else
-            avg_f64(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < p.n; k++) {
+            if (c->y.dtype == TG_F32)
+                avg_f32(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
+            else
+                avg_f64(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
+        }
+        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -282,12 +297,17 @@ static tg_status avg_pool2d_dx_run(tg_call *c)
 {
     const planes p       = planes_of(c, c->x[0].shape);
     const int    threads = threads_of(c, &p);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t k = 0; k < p.n; k++) {
-        if (c->y.dtype == TG_F32)
-            avg_dx_f32(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
-        else
-            avg_dx_f64(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < p.n; k++) {
+            if (c->y.dtype == TG_F32)
+                avg_dx_f32(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
+            else
+                avg_dx_f64(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
+        }
+        tg_fpenv_leave(host);
     }
     return TG_OK;
 }

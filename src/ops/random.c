@@ -1,5 +1,6 @@
 /* random.c - random numbers and what is drawn with them. Each op takes the next piece of its tape's stream when it is
  * recorded, so computing it again, in a gradient or after a plan dropped the value, gives the same numbers. */
+#include "../tensor/fpenv.h"
 #include "../tensor/rng.h"
 #include "ops.h"
 
@@ -78,7 +79,10 @@ tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi
 {
     if (!tape) return NULL;
     const double most = tape->dtype == TG_F32 ? (double)3.40282346638528859812e38 : 1.7976931348623157e308;
-    if (!(lo >= -most && lo <= hi && hi <= most && hi - lo <= most)) {
+    const tg_fpenv host = tg_fpenv_enter();
+    const bool     valid = lo >= -most && lo <= hi && hi <= most && hi - lo <= most;
+    tg_fpenv_leave(host);
+    if (!valid) {
         tg_fail_on(tape, TG_ERR_ARG, "tg_uniform", "from %g to %g is no finite range of %s", lo, hi,
                    tg_dtype_name(tape->dtype));
         return NULL;
@@ -144,7 +148,10 @@ tg_tensor *tg_dropout(tg_tensor *x, double p)
     if (p == 0) return tg_view_of(x);
     tg_tensor *zero = tg_full(n->tape, (tg_dtype)n->dtype, TG_SCALAR_SHAPE, 0);
     if (p == 1) return tg_where(tg_full(n->tape, TG_BOOL, TG_SCALAR_SHAPE, 0), x, zero);
-    return tg_where(tg_bernoulli(n->tape, n->shape, 1 - p), tg_mul_s(x, 1 / (1 - p)), zero);
+    const tg_fpenv host = tg_fpenv_enter();
+    tg_tensor     *y = tg_where(tg_bernoulli(n->tape, n->shape, 1 - p), tg_mul_s(x, 1 / (1 - p)), zero);
+    tg_fpenv_leave(host);
+    return y;
 }
 
 /* ---- initial weights --------------------------------------------------------------------------------------------- */
@@ -173,13 +180,19 @@ tg_tensor *tg_glorot(tg_tape *tape, const tg_shape *shape)
 {
     double in, out;
     if (!tape || !find_fans(tape, "tg_glorot", shape, &in, &out)) return NULL;
-    const double bound = sqrt(6 / one_if_zero(in + out));
-    return tg_uniform(tape, shape, -bound, bound);
+    const tg_fpenv host = tg_fpenv_enter();
+    const double   bound = sqrt(6 / one_if_zero(in + out));
+    tg_tensor     *y = tg_uniform(tape, shape, -bound, bound);
+    tg_fpenv_leave(host);
+    return y;
 }
 
 tg_tensor *tg_kaiming(tg_tape *tape, const tg_shape *shape)
 {
     double in, out;
     if (!tape || !find_fans(tape, "tg_kaiming", shape, &in, &out)) return NULL;
-    return tg_mul_s(tg_randn(tape, shape), sqrt(2 / one_if_zero(in)));
+    const tg_fpenv host = tg_fpenv_enter();
+    tg_tensor     *y = tg_mul_s(tg_randn(tape, shape), sqrt(2 / one_if_zero(in)));
+    tg_fpenv_leave(host);
+    return y;
 }

@@ -1,7 +1,6 @@
 /* window.c - the checks and sizes that convolution and pooling share, and how many threads they take. */
 #include "window.h"
 
-#include <omp.h>
 
 bool tg_window_option(tg_tape *tape, const char *function, const char *what, const int64_t given[2],
                       const int64_t usual[2], int64_t out[2])
@@ -60,7 +59,7 @@ tg_status tg_window_input(tg_call *c, int i)
 int tg_threads_for(const tg_call *c, int64_t pieces, double work)
 {
     enum { WORTH_A_THREAD = 400000 };
-    int64_t n = c->tape->threads ? c->tape->threads : omp_get_max_threads();
+    int64_t n = tg_threads(c->tape);
     if (n > pieces) n = pieces;
     if ((double)n > work / WORTH_A_THREAD) n = (int64_t)(work / WORTH_A_THREAD);
     return n > 1 ? (int)n : 1;

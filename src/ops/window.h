@@ -2,6 +2,7 @@
 #ifndef TG_WINDOW_H
 #define TG_WINDOW_H
 
+#include "../tensor/fpenv.h"
 #include "ops.h"
 
 /* By axis: height, width. Attributes of ops begin with it. */

@@ -2,7 +2,8 @@
 #include "optim.h"
 
 #include <math.h>
-#include <omp.h>
+
+#include "../tensor/fpenv.h"
 
 /* Sums go over PARTS pieces of a large gradient, added up in their order: the result does not depend on the number of threads. */
 enum { SMALL = 65536, PARTS = 64, LANES = 8 };
@@ -13,7 +14,7 @@ static tg_node *kept_at(const tg_tape *t, size_t i) { return tg_slot_at(&t->kept
 static int threads_for(const tg_tape *t, size_t n)
 {
     if (n < SMALL) return 1;
-    return t->threads ? t->threads : omp_get_max_threads();
+    return tg_threads(t);
 }
 
 tg_status tg_zero_grad(tg_tape *t)
@@ -72,10 +73,15 @@ static double over_gradients(const tg_tape *t, figure f32, figure f64, double by
         const figure f = g->dtype == TG_F32 ? f32 : f64;
         const size_t n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_dtype_size((tg_dtype)g->dtype);
         double       part[PARTS], sum = 0;
-#pragma omp parallel for schedule(static) num_threads(threads_for(t, n))
-        for (size_t p = 0; p < parts; p++) {
-            const size_t from = n / parts * p, to = p + 1 == parts ? n : n / parts * (p + 1);
-            part[p] = f((const char *)g->data + from * item, to - from, by);
+#pragma omp parallel num_threads(threads_for(t, n))
+        {
+            const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+            for (size_t p = 0; p < parts; p++) {
+                const size_t from = n / parts * p, to = p + 1 == parts ? n : n / parts * (p + 1);
+                part[p] = f((const char *)g->data + from * item, to - from, by);
+            }
+            tg_fpenv_leave(host);
         }
         for (size_t p = 0; p < parts; p++) sum = join(sum, part[p]);
         total = join(total, sum);
@@ -108,22 +114,26 @@ static joint_norm norm_of(const tg_tape *t)
 /* x = x a b, in double: the product of both factors alone, or the smaller one in f32, may vanish. */
 static void scale(const tg_tape *t, tg_node *g, double a, double b)
 {
-    size_t n = (size_t)tg_node_numel(g);
-    if (g->dtype == TG_F32) {
-        float *x = g->data;
-#pragma omp parallel for simd schedule(static) num_threads(threads_for(t, n))
-        for (size_t i = 0; i < n; i++) x[i] = (float)((double)x[i] * a * b);
-    } else {
-        double *x = g->data;
-#pragma omp parallel for simd schedule(static) num_threads(threads_for(t, n))
-        for (size_t i = 0; i < n; i++) x[i] = x[i] * a * b;
+    const size_t n = (size_t)tg_node_numel(g);
+    float       *single = g->data;
+    double      *wide = g->data;
+#pragma omp parallel num_threads(threads_for(t, n))
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+        if (g->dtype == TG_F32) {
+#pragma omp for simd schedule(static) nowait
+            for (size_t i = 0; i < n; i++) single[i] = (float)((double)single[i] * a * b);
+        } else {
+#pragma omp for simd schedule(static) nowait
+            for (size_t i = 0; i < n; i++) wide[i] = wide[i] * a * b;
+        }
+        tg_fpenv_leave(host);
     }
     tg_mark_written(g);
 }
 
-tg_status tg_clip_grad_norm(tg_tape *t, double max_norm, double *norm_out)
+static tg_status clip(tg_tape *t, double max_norm, double *norm_out)
 {
-    if (!t) return TG_ERR_NULL;
     if (!(max_norm > 0)) return tg_fail_on(t, TG_ERR_ARG, "tg_clip_grad_norm", "max_norm must be more than 0, got %g", max_norm);
     const joint_norm n = norm_of(t);
     const double     norm = ldexp(n.root, n.exponent);
@@ -136,4 +146,13 @@ tg_status tg_clip_grad_norm(tg_tape *t, double max_norm, double *norm_out)
         if (g) scale(t, g, ldexp(1, -n.exponent), max_norm / n.root);
     }
     return TG_OK;
+}
+
+tg_status tg_clip_grad_norm(tg_tape *t, double max_norm, double *norm_out)
+{
+    if (!t) return TG_ERR_NULL;
+    const tg_fpenv  host = tg_fpenv_enter();
+    const tg_status s = clip(t, max_norm, norm_out);
+    tg_fpenv_leave(host);
+    return s;
 }

@@ -2,10 +2,10 @@
 #include "optim.h"
 
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 #include "../graph/profile.h"
+#include "../tensor/fpenv.h"
 
 /* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
 enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
@@ -274,7 +274,7 @@ static bool visit_chunks(const tg_optim *o, visit_fn visit, size_t first, size_t
 /* All elements of this step's tensors. */
 static bool visit_all(const tg_optim *o, visit_fn visit)
 {
-    const int threads = o->tape->threads ? o->tape->threads : omp_get_max_threads();
+    const int threads = tg_threads(o->tape);
     size_t    elements = 0, total = 0;
     bool      good = true;
     for (size_t i = 0; i < o->n_states; i++) {
@@ -282,9 +282,14 @@ static bool visit_all(const tg_optim *o, visit_fn visit)
         total += chunks(&o->states[i]);
     }
     if (elements < SMALL || threads < 2) return visit_chunks(o, visit, 0, total);
-#pragma omp parallel for schedule(static) num_threads(threads) reduction(&& : good)
-    for (int part = 0; part < PARTS; part++)
-        good = visit_chunks(o, visit, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS) && good;
+#pragma omp parallel num_threads(threads) reduction(&& : good)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int part = 0; part < PARTS; part++)
+            good = visit_chunks(o, visit, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS) && good;
+        tg_fpenv_leave(host);
+    }
     return good;
 }
 
@@ -315,9 +320,8 @@ static void use_up(const tg_optim *o, bool updated)
     }
 }
 
-tg_status tg_step(tg_optim *o)
+static tg_status step(tg_optim *o)
 {
-    if (!o) return TG_ERR_NULL;
     const double begin = o->tape->profile ? tg_profile_now() : 0;
     if (!follow(o)) return TG_ERR_MEMORY;
     if (!find_gradients(o) && o->n_states)
@@ -333,6 +337,15 @@ tg_status tg_step(tg_optim *o)
     use_up(o, true);
     if (o->tape->profile) tell_profile(o, begin);
     return TG_OK;
+}
+
+tg_status tg_step(tg_optim *o)
+{
+    if (!o) return TG_ERR_NULL;
+    const tg_fpenv  host = tg_fpenv_enter();
+    const tg_status s = step(o);
+    tg_fpenv_leave(host);
+    return s;
 }
 
 int64_t tg_steps_skipped(const tg_optim *o) { return o ? o->skipped : -1; }
