@@ -90,7 +90,7 @@ static void list_inputs(const program *p, const value *v, role *r)
 }
 
 /* Can the operand be read in tiles of this group, inside the step that computes it? */
-static bool in_tile(const program *p, const group *g, const input *in, inst_class reader)
+static inline bool in_tile(const program *p, const group *g, const input *in, inst_class reader)
 {
     const value *v = &p->values[in->value], *b = &p->values[in->base];
     const inst  *i = tg_inst_in(p, b, (int32_t)(g - p->groups));

@@ -78,6 +78,15 @@ static void drop_span(memory *m, int32_t i)
     m->unused = i;
 }
 
+/* A span that still lies between the same neighbours. */
+static void change_span(memory *m, int32_t i, size_t from, size_t bytes)
+{
+    take_out(m, i, BY_SIZE);
+    m->spans[i].from = from;
+    m->spans[i].bytes = bytes;
+    insert(m, i, BY_SIZE);
+}
+
 /* The first span that is not before this one; -1: all are. Sets *last to the last one that is. */
 static int32_t first_from(const memory *m, const span *s, order by, int32_t *last)
 {
@@ -107,10 +116,10 @@ static size_t take_memory(memory *m, size_t bytes)
         m->used = from + bytes;
         return from;
     }
-    const span s = m->spans[best];
-    drop_span(m, best);
-    if (s.bytes > bytes) add_span(m, s.from + bytes, s.bytes - bytes);
-    return s.from;
+    const size_t from = m->spans[best].from, rest = m->spans[best].bytes - bytes;
+    if (rest) change_span(m, best, from + bytes, rest);
+    else drop_span(m, best);
+    return from;
 }
 
 static void give_memory(memory *m, size_t from, size_t bytes)
@@ -118,16 +127,15 @@ static void give_memory(memory *m, size_t from, size_t bytes)
     int32_t       before;
     const int32_t behind = first_from(m, &(span){.from = from}, BY_PLACE, &before);
     bytes = round_up(bytes ? bytes : 1);
-    if (behind >= 0 && from + bytes == m->spans[behind].from) {
+    const bool joins_before = before >= 0 && m->spans[before].from + m->spans[before].bytes == from;
+    const bool joins_behind = behind >= 0 && from + bytes == m->spans[behind].from;
+    if (joins_before && joins_behind) {
         bytes += m->spans[behind].bytes;
         drop_span(m, behind);
     }
-    if (before >= 0 && m->spans[before].from + m->spans[before].bytes == from) {
-        from = m->spans[before].from;
-        bytes += m->spans[before].bytes;
-        drop_span(m, before);
-    }
-    add_span(m, from, bytes);
+    if (joins_before) change_span(m, before, m->spans[before].from, m->spans[before].bytes + bytes);
+    else if (joins_behind) change_span(m, behind, from, bytes + m->spans[behind].bytes);
+    else add_span(m, from, bytes);
 }
 
 static size_t item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
