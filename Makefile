@@ -143,11 +143,11 @@ valgrind:
 
 # Another machine's library and core tests, with a cross compiler and an emulator. On Debian it needs the packages crossbuild-essential-arm64
 # (or gcc-aarch64-linux-gnu), qemu-user and mmdebstrap, root or user namespaces, and a network: the machine's libraries are unpacked below
-# build/ and nothing is installed. About ten minutes. What has no vector loops of its own there runs the plain ones.
+# build/ and nothing is installed. About a quarter of an hour. Left out are tests that count page faults, which are the emulator's.
 CROSS       ?= aarch64-linux-gnu
 CROSS_ARCH  ?= arm64
 CROSS_QEMU  ?= qemu-aarch64
-CROSS_TESTS ?= test_shape test_format test_mem test_rng test_kernels test_update test_gemm test_shape_ops test_reduce_ops test_index_ops \
+CROSS_TESTS ?= test_shape test_format test_rng test_kernels test_update test_gemm test_shape_ops test_reduce_ops test_index_ops \
     test_softmax test_matmul test_conv test_pool test_norm_ops test_losses test_backward test_optim test_plan test_safetensors test_fpenv
 CROSS_ROOT  := $(CURDIR)/build/$(CROSS)-root
 CROSS_LIBS  := $(CROSS_ROOT)/usr/lib/$(CROSS)
@@ -156,6 +156,7 @@ build/$(CROSS)-root:
 	@for p in $(CROSS)-gcc $(CROSS_QEMU) mmdebstrap; do command -v $$p >/dev/null || { echo "make cross needs $$p"; exit 1; }; done
 	mmdebstrap --variant=extract --architectures=$(CROSS_ARCH) \
 	    --include=libc6-dev,libgomp1,libopenblas-openmp-dev,zlib1g-dev,libjansson-dev,libcmocka-dev bookworm $@.new
+	find $@.new -type l -lname '/*' | while read -r l; do ln -sfn "$(CURDIR)/$@$$(readlink "$$l")" "$$l"; done
 	mv $@.new $@
 
 cross: build/$(CROSS)-root
