@@ -53,6 +53,7 @@ typedef struct tg_kept {
     tg_shape  shape;
     tg_block *block;
     uint32_t  write_gen, write_id; /* last in-place write: in which generation, and before which node of it */
+    uint32_t  born_gen, born_id;   /* likewise when it got its tensor */
     uint32_t  place;               /* of a parameter: in tape.params.at */
     uint32_t  result;              /* of a gradient: scratch for planning, 0 between plans */
     char     *name;                /* of a parameter; a released one has it until its slot is taken again, for messages */

@@ -459,7 +459,8 @@ tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
         t->valid = t->valid < t->count ? t->valid : t->count;
     }
     forget_name(t, k);
-    *k = (tg_kept){.shape = {.rank = shape->rank}, .block = block, .write_gen = t->gen, .write_id = t->count};
+    *k = (tg_kept){.shape = {.rank = shape->rank}, .block = block, .write_gen = t->gen, .write_id = t->count,
+                  .born_gen = t->gen, .born_id = t->count};
     for (int i = 0; i < shape->rank; i++) k->shape.dim[i] = shape->dim[i];
     n->shape = &k->shape;
     n->dtype = (uint8_t)dtype;
@@ -467,6 +468,16 @@ tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
     n->data = block->data;
     n->grad = NULL;
     return n;
+}
+
+/* Lets others have the slot. One whose tags are used up is nobody's for good. */
+static void free_slot(tg_node *n)
+{
+    tg_tape *t = n->tape;
+    n->w.kept->next_free = NULL;
+    if (!(n->gen & TG_TAG_MASK)) return;
+    n->w.kept->next_free = t->kept_free;
+    t->kept_free = n;
 }
 
 void tg_drop_kept(tg_node *n)
@@ -482,21 +493,21 @@ void tg_drop_kept(tg_node *n)
     n->data = NULL;
     n->grad = NULL;
     n->gen++;
+    if (k->born_gen == t->gen && k->born_id == t->count) { /* no node was recorded since, so none names it */
+        free_slot(n);
+        return;
+    }
     k->next_free = t->kept_gone;
     t->kept_gone = n;
 }
 
-/* Nothing names what was released any more. A slot whose tags are used up is nobody's for good. */
+/* Nothing names what was released any more. */
 void tg_free_dropped(tg_tape *t)
 {
     while (t->kept_gone) {
         tg_node *n = t->kept_gone;
-        tg_kept *k = n->w.kept;
-        t->kept_gone = k->next_free;
-        k->next_free = NULL;
-        if (!(n->gen & TG_TAG_MASK)) continue;
-        k->next_free = t->kept_free;
-        t->kept_free = n;
+        t->kept_gone = n->w.kept->next_free;
+        free_slot(n);
     }
 }
 
