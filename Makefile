@@ -123,9 +123,10 @@ performance: bench
 steady: COMPARE := --rounds 0 --steady
 steady: bench
 
-# The table of docs/accuracy.md: every float, and many doubles. About half an hour of one processor; less for some functions: OF="sin cos".
-ulp: $B/tests/test_kernels
-	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $<
+# The tables of docs/accuracy.md: every float, and many doubles. Some hours of one processor; less for some functions: OF="sin cos".
+ulp: $B/tests/test_kernels $B/tests/test_slopes
+	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/test_kernels
+	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/test_slopes
 
 # 100,000 against 1,000,000 of everything that there may be many of, with a small stack: half an hour and 10 GB. OF="chain": one of them.
 linear: $B/tests/test_linear

@@ -356,7 +356,7 @@ TG_API tg_tensor *tg_add_s(tg_tensor *a, double s);
 TG_API tg_tensor *tg_sub_s(tg_tensor *a, double s);
 TG_API tg_tensor *tg_mul_s(tg_tensor *a, double s);
 TG_API tg_tensor *tg_div_s(tg_tensor *a, double s);
-TG_API tg_tensor *tg_pow_s(tg_tensor *a, double s);  /* a^s; s = 2, 1/2, 1, 0, -1 are done without pow */
+TG_API tg_tensor *tg_pow_s(tg_tensor *a, double s);  /* a^s; s = 2, 1/2, 1, 0, -1 are done without pow, to the same special values */
 TG_API tg_tensor *tg_rsub_s(double s, tg_tensor *a); /* s - a */
 TG_API tg_tensor *tg_rdiv_s(double s, tg_tensor *a); /* s / a */
 
@@ -371,7 +371,7 @@ TG_API tg_tensor *tg_log(tg_tensor *x);        /* ln x; log 0 = -inf, NaN below 
 TG_API tg_tensor *tg_log1p(tg_tensor *x);      /* ln(1 + x) */
 TG_API tg_tensor *tg_sin(tg_tensor *x);
 TG_API tg_tensor *tg_cos(tg_tensor *x);
-TG_API tg_tensor *tg_tanh(tg_tensor *x);
+TG_API tg_tensor *tg_tanh(tg_tensor *x);       /* how near its slope, and sigmoid's, is to the exact one: docs/accuracy.md */
 TG_API tg_tensor *tg_erf(tg_tensor *x);        /* 2/sqrt(pi) times the integral of exp(-t^2) over 0 … x */
 
 /* Where a slope is infinite (sqrt, log, pow, division by 0), a zero incoming gradient still contributes zero. */
@@ -383,7 +383,7 @@ TG_API tg_tensor *tg_softplus(tg_tensor *x);                   /* ln(1 + e^x), w
 TG_API tg_tensor *tg_gelu(tg_tensor *x);                       /* x (1 + erf(x/sqrt 2)) / 2. Hendrycks, Gimpel 2016 */
 TG_API tg_tensor *tg_gelu_tanh(tg_tensor *x);                  /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
 
-TG_API tg_tensor *tg_silu(tg_tensor *x);                       /* x sigmoid(x) */
+TG_API tg_tensor *tg_silu(tg_tensor *x);                       /* x sigmoid(x); -0 at -inf */
 
 /* Comparisons and logic give bool and have no gradient. */
 TG_API tg_tensor *tg_eq(tg_tensor *a, tg_tensor *b);

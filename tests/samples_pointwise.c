@@ -60,6 +60,8 @@ static const struct {
     {"abs_grad", {-2, -2}, {2, -0.1}},
     {"leaky_relu_grad", {-2, 0.1, 0.01}, {2, 2, 0.3}},
     {"greater_grad", {-2, 1.1, 0.1}, {2, 2, 1}},
+    {"tanh_slope", {5, 0}, {6, 0}}, /* where it is computed from its argument */
+    {"sigmoid_slope", {9.1, 0}, {10, 0}},
     {"maximum", {-2, 1}, {0, 2}}, /* all on one side, so that a wrong side gives nothing at all */
     {"minimum", {-2, 1}, {0, 2}},
 };
@@ -70,22 +72,30 @@ static tg_tensor *record(void *ctx, tg_tensor *const *in)
     return tg_record(s->op, in, s->op->arity, NULL, 0);
 }
 
+/* The slope of an op reads the op's result too. */
+static tg_tensor *record_slope(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_record(s->op, (tg_tensor *[]){in[0], tg_record(tg_slope_of(s->op), in, 1, NULL, 0)}, 2, NULL, 0);
+}
+
 static void add_shapes(sample_list *l, sample *s, const tg_shape *shapes)
 {
-    for (int i = 0; i < s->op->arity; i++) s->in[i].shape = shapes[i];
+    for (int i = 0; s->in[i].kind != S_END; i++) s->in[i].shape = shapes[i];
     samples_add(l, s);
 }
 
 static void add_interval(sample_list *l, const tg_op *op, const double *lo, const double *hi)
 {
-    sample s = {.name = op->name, .f = record, .op = op};
-    for (int i = 0; i < op->arity; i++)
+    const int arity = tg_slope_of(op) ? 1 : op->arity;
+    sample    s = {.name = op->name, .f = arity < op->arity ? record_slope : record, .op = op};
+    for (int i = 0; i < arity; i++)
         s.in[i] = (sample_input){.kind = op->nondiff >> i & 1 ? S_FIXED : S_FLOAT, .lo = lo[i], .hi = hi[i]};
-    if (op->arity == 1)
+    if (arity == 1)
         for (size_t k = 0; k < sizeof unary / sizeof *unary; k++) add_shapes(l, &s, &unary[k]);
-    if (op->arity == 2)
+    if (arity == 2)
         for (size_t k = 0; k < sizeof binary / sizeof *binary; k++) add_shapes(l, &s, binary[k]);
-    if (op->arity == 3)
+    if (arity == 3)
         for (size_t k = 0; k < sizeof ternary / sizeof *ternary; k++) add_shapes(l, &s, ternary[k]);
     s.large = true;
     for (size_t k = 0; k < sizeof large / sizeof *large; k++)

@@ -103,6 +103,20 @@ static long double gelu_slope_l(long double x)
     const long double c = clamp(x, 100), z = times(c, c, &dz);
     return phi_l(x) + c * expl(-0.5L * z) * (1 - 0.5L * dz) * 0.398942280401432677939946059934382L;
 }
+static long double silu_l(long double x) { return x < -12000 ? -0.0L : x * sigmoid_l(x); }
+static long double silu_slope_l(long double x)
+{
+    const long double c = clamp(x, 11000), e = expl(-fabsl(c)), w = e * (1 + e - fabsl(c)) / ((1 + e) * (1 + e));
+    return x < 0 ? w : 1 - w;
+}
+static long double bell_l(long double x, long double half) /* e^(-half x^2) */
+{
+    long double       dz;
+    const long double c = clamp(x, 100), z = times(c, c, &dz);
+    return expl(-half * z) * (1 - half * dz);
+}
+static long double erf_slope_l(long double x) { return 1.128379167095512573896158903121545L * bell_l(x, 1); }
+static long double density_l(long double x) { return 0.398942280401432677939946059934382L * bell_l(x, 0.5L); }
 static long double reciprocal_l(long double x) { return 1 / x; }
 
 /* Limits in ULP. Slopes pass through 0 where two terms cancel: their unit is that of the larger one, value/x being the first. */
@@ -125,10 +139,14 @@ static const function functions[] = {
     {&tg_op_erf, erfl, erf, 4, 2, NULL, NULL},
     {&tg_op_sigmoid, sigmoid_l, NULL, 3, 3, NULL, NULL},
     {&tg_op_softplus, softplus_l, NULL, 3, 3, NULL, NULL},
+    {&tg_op_silu, silu_l, NULL, 4, 4, NULL, NULL},
     {&tg_op_gelu, gelu_l, NULL, 4, 4, NULL, NULL},
     {&tg_op_gelu_tanh, gelu_tanh_l, NULL, 4, 3.5, NULL, NULL},
     {&tg_op_gelu_grad, gelu_slope_l, NULL, 4, 4, gelu_l, &tg_op_gelu},
     {&tg_op_gelu_tanh_grad, gelu_tanh_slope_l, NULL, 4, 4, gelu_tanh_l, &tg_op_gelu_tanh},
+    {&tg_op_silu_grad, silu_slope_l, NULL, 4, 4, silu_l, &tg_op_silu},
+    {&tg_op_erf_grad, erf_slope_l, NULL, 4, 4, NULL, NULL},
+    {&tg_op_phi_grad, density_l, NULL, 4, 4, NULL, NULL},
     {&tg_op_sqrt, sqrtl, sqrt, 0.5001, 0.5001, NULL, NULL},
     {&tg_op_reciprocal, reciprocal_l, NULL, 0.5001, 0.5001, NULL, NULL},
 };
@@ -473,7 +491,11 @@ static void exact_values(void **state)
         {&tg_op_mul_zero, 0, NAN, 0},        {&tg_op_div_zero, 0, 0, 0},          {&tg_op_relu, 0, 0, 0},
         {&tg_op_relu_grad, 5, 0, 0},         {&tg_op_abs_grad, 5, 0, 0},          {&tg_op_pow_grad, 0, 0, 0},
         {&tg_op_pow_log, 0, 0, 0},           {&tg_op_pow_log, 0, 2, 0},           {&tg_op_sqrt_grad, 0, 0, 0},
-        {&tg_op_leaky_relu, -4, 0.25f, -1},  {&tg_op_gelu, -INFINITY, 0, 0},      {&tg_op_gelu_tanh, INFINITY, 0, INFINITY},
+        {&tg_op_log1p, -0.0f, 0, -0.0f},     {&tg_op_gelu, -0.0f, 0, -0.0f},      {&tg_op_gelu_tanh, -0.0f, 0, -0.0f},
+        {&tg_op_silu, -0.0f, 0, -0.0f},      {&tg_op_silu, -INFINITY, 0, -0.0f},  {&tg_op_gelu_tanh, -INFINITY, 0, -0.0f},
+        {&tg_op_silu, INFINITY, 0, INFINITY}, {&tg_op_softplus, -INFINITY, 0, 0}, {&tg_op_sigmoid, -INFINITY, 0, 0},
+        {&tg_op_sqrt, -0.0f, 0, -0.0f},      {&tg_op_pow_half, -0.0f, 0, 0},      {&tg_op_pow_half, -INFINITY, 0, INFINITY},
+        {&tg_op_leaky_relu, -4, 0.25f, -1},  {&tg_op_gelu, -INFINITY, 0, -0.0f},      {&tg_op_gelu_tanh, INFINITY, 0, INFINITY},
     };
     for (size_t k = 0; k < COUNT(cases); k++)
         for (tg_isa isa = TG_ISA_BASE; isa < TG_NISAS; isa++) {

@@ -2,6 +2,8 @@
  * order, so that its results are the same to the last bit. x, y, z are its inputs. */
 #include "segment.h"
 
+#include <math.h>
+
 #include "../graph/graph.h"
 #include "../ops/ops.h"
 
@@ -46,6 +48,7 @@ RECIPE(sign, PICK(COMPARE(IS_GREATER, x, NUMBER(0)), NUMBER(1),
                   PICK(COMPARE(IS_LESS, x, NUMBER(0)), NUMBER(-1), WHERE(COMPARE(NOT_EQUAL, x, NUMBER(0)), x))))
 RECIPE(reciprocal, OP(DIV, NUMBER(1), x))
 RECIPE(sqrt, OP(SQRT, -1, x))
+RECIPE(pow_half, PICK(COMPARE(IS_EQUAL, x, NUMBER(-INFINITY)), NUMBER(INFINITY), OP(SQRT, -1, OP(ADD, x, NUMBER(0)))))
 
 RECIPE(relu, WHERE(COMPARE(NOT_AT_MOST, x, NUMBER(0)), x))
 RECIPE(leaky_relu, PICK(COMPARE(IS_GREATER, x, NUMBER(0)), x, OP(MUL, y, x)))
@@ -65,8 +68,6 @@ RECIPE(square_grad, zero_mul(s, OP(MUL, NUMBER(2), x), y))
 RECIPE(reciprocal_grad, NEGATIVE(zero_mul(s, x, OP(MUL, y, y))))
 RECIPE(sqrt_grad, zero_div(s, OP(MUL, NUMBER(0.5), x), y))
 RECIPE(log1p_grad, zero_div(s, x, OP(ADD, NUMBER(1), y)))
-RECIPE(tanh_grad, zero_mul(s, x, OP(MUL, OP(SUB, NUMBER(1), y), OP(ADD, NUMBER(1), y))))
-RECIPE(sigmoid_grad, zero_mul(s, x, OP(MUL, y, OP(SUB, NUMBER(1), y))))
 RECIPE(relu_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, pass_nan(s, x, y)))
 RECIPE(abs_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, PICK(COMPARE(IS_LESS, y, NUMBER(0)), NEGATIVE(x), pass_nan(s, x, y))))
 RECIPE(leaky_relu_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x,
@@ -83,8 +84,9 @@ typedef struct recipe {
 #define ROW(NAME) {&tg_op_##NAME, make_##NAME},
 static const recipe recipes[] = {
     ROW(copy) ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(maximum) ROW(minimum) ROW(neg) ROW(square) ROW(abs) ROW(sign) ROW(reciprocal)
-    ROW(sqrt) ROW(relu) ROW(leaky_relu) ROW(eq) ROW(ne) ROW(lt) ROW(le) ROW(gt) ROW(ge) ROW(isfinite) ROW(where) ROW(mul_zero) ROW(div_zero)
-    ROW(square_grad) ROW(reciprocal_grad) ROW(sqrt_grad) ROW(log1p_grad) ROW(tanh_grad) ROW(sigmoid_grad) ROW(relu_grad) ROW(abs_grad)
+    ROW(sqrt) ROW(pow_half) ROW(relu) ROW(leaky_relu) ROW(eq) ROW(ne) ROW(lt) ROW(le) ROW(gt) ROW(ge) ROW(isfinite) ROW(where)
+    ROW(mul_zero) ROW(div_zero)
+    ROW(square_grad) ROW(reciprocal_grad) ROW(sqrt_grad) ROW(log1p_grad) ROW(relu_grad) ROW(abs_grad)
     ROW(leaky_relu_grad) ROW(greater_grad) ROW(guard_zero)
 };
 

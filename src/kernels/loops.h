@@ -50,6 +50,7 @@
 
 #define C(V) ((T)(V))
 
+#define SLOPE_NEAR 0.9998779296875 /* 1 - 2^-13; as in pointwise.c */
 enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argument, element by element */
 
 #define T              double
@@ -70,6 +71,8 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define MILLS_T        0.921875
 #define GELU_END       38.8
 #define GELU_TANH_END  22
+#define SILU_END       752
+#define ERF_SLOPE_END  27.4
 #define GELU_K         0x1.26aec21bce760p+1
 #define GELU_K_LO      (-2.9772962085427412e-15)
 #define GELU_KA        0.10294323958002349
@@ -98,6 +101,8 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define MILLS_T        0.75
 #define GELU_END       14.6
 #define GELU_TANH_END  11
+#define SILU_END       109
+#define ERF_SLOPE_END  10.3
 #define GELU_K         2.302207946777344
 #define GELU_K_LO      2.51366981e-7
 #define GELU_KA        0.10294324159622192
@@ -122,11 +127,19 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define SQRT(X)            _Generic((X), float: sqrtf, default: sqrt)(X)
 #define ABS(X)             _Generic((X), float: fabsf, default: fabs)(X)
 #define SIGMOID(X)         BY_TYPE(sigmoid, X)(X)
+#define TANH_SLOPE(X, Y)   BY_TYPE(tanh_slope, X)(X, Y)
+#define SIGMOID_SLOPE(X, Y) BY_TYPE(sigmoid_slope, X)(X, Y)
+#define SIGMOID_SUB(X, Y)  BY_TYPE(sigmoid_sub, X)(X, Y)
+#define SILU(X)            BY_TYPE(silu, X)(X)
+#define SILU_SLOPE(X)      BY_TYPE(silu_slope, X)(X)
+#define ERF_SLOPE(X)       BY_TYPE(erf_slope, X)(X)
+#define DENSITY(X)         BY_TYPE(density, X)(X)
 #define SOFTPLUS(X)        BY_TYPE(softplus, X)(X)
 #define GELU(X)            BY_TYPE(gelu, X)(X)
 #define PHI_SLOPE(X)       BY_TYPE(phi_slope, X)(X)
 #define GELU_TANH(X)       BY_TYPE(gelu_tanh, X)(X)
 #define GELU_TANH_SLOPE(X) BY_TYPE(gelu_tanh_slope, X)(X)
+#define GELU_TANH_BELL(X)  BY_TYPE(gelu_tanh_bell, X)(X)
 #define ZMUL(G, S)         BY_TYPE(zero_mul, G)(G, S)
 #define ZDIV(G, S)         BY_TYPE(zero_div, G)(G, S)
 #define MAXIMUM(X, Y)      ((((X) > (Y)) | ((X) != (X))) ? (X) : (Y))

@@ -176,6 +176,7 @@ enum { U8_PART = 8 };
 #define BINARY_ORDERED(NAME, EXPR, ...) FLOATS2(NAME, EXPR)
 #define SCALED(NAME, EXPR, ...)         FLOATS2(NAME, EXPR)
 #define COMPARE(NAME, EXPR)             LOOP2(NAME, f32, float, u8, uint8_t, EXPR) LOOP2(NAME, f64, double, u8, uint8_t, EXPR)
+#define SLOPE(NAME, EXPR, ...)          FLOATS2(NAME, EXPR)
 #define TERNARY(NAME, EXPR, ...)        LOOP3(NAME, f32, float, f32, float, EXPR) LOOP3(NAME, f64, double, f64, double, EXPR)
 #include "../ops/pointwise.def"
 #include "../ops/pointwise_undef.h"
@@ -203,11 +204,96 @@ TRIG(cos, f32, float, cosf)
 TRIG(sin, f64, double, sin)
 TRIG(cos, f64, double, cos)
 
+/* ---- slopes that are read from the result y, but for where y has come too near to 1: few blocks look there ------------------- */
+
+/* Is any of `bytes` of results, without the bits of `sign`, beyond SLOPE_NEAR? A NaN counts as none: the first operand of a maximum. */
+#if VECTOR_SIZE == 64
+INLINE int far_f32(const float *y, size_t bytes, float sign)
+{
+    const __m512 limit = _mm512_set1_ps((float)SLOPE_NEAR), mask = _mm512_set1_ps(sign);
+    __m512       m = limit;
+    for (size_t k = 0; k < bytes / 64; k++) m = _mm512_max_ps(_mm512_andnot_ps(mask, _mm512_loadu_ps(y + 16 * k)), m);
+    return _mm512_cmp_ps_mask(m, limit, _CMP_GT_OQ);
+}
+INLINE int far_f64(const double *y, size_t bytes, double sign)
+{
+    const __m512d limit = _mm512_set1_pd(SLOPE_NEAR), mask = _mm512_set1_pd(sign);
+    __m512d       m = limit;
+    for (size_t k = 0; k < bytes / 64; k++) m = _mm512_max_pd(_mm512_andnot_pd(mask, _mm512_loadu_pd(y + 8 * k)), m);
+    return _mm512_cmp_pd_mask(m, limit, _CMP_GT_OQ);
+}
+#elif VECTOR_SIZE == 32
+INLINE int far_f32(const float *y, size_t bytes, float sign)
+{
+    const __m256 limit = _mm256_set1_ps((float)SLOPE_NEAR), mask = _mm256_set1_ps(sign);
+    __m256       m = limit;
+    for (size_t k = 0; k < bytes / 32; k++) m = _mm256_max_ps(_mm256_andnot_ps(mask, _mm256_loadu_ps(y + 8 * k)), m);
+    return _mm256_movemask_ps(_mm256_cmp_ps(m, limit, _CMP_GT_OQ));
+}
+INLINE int far_f64(const double *y, size_t bytes, double sign)
+{
+    const __m256d limit = _mm256_set1_pd(SLOPE_NEAR), mask = _mm256_set1_pd(sign);
+    __m256d       m = limit;
+    for (size_t k = 0; k < bytes / 32; k++) m = _mm256_max_pd(_mm256_andnot_pd(mask, _mm256_loadu_pd(y + 4 * k)), m);
+    return _mm256_movemask_pd(_mm256_cmp_pd(m, limit, _CMP_GT_OQ));
+}
+#else
+#define FAR(SUFFIX, TYPE)                                                                                             \
+    INLINE int far_##SUFFIX(const TYPE *y, size_t bytes, TYPE sign)                                                   \
+    {                                                                                                                 \
+        int any = 0;                                                                                                  \
+        for (size_t k = 0; k < bytes / sizeof(TYPE); k++) any |= (signbit(sign) ? ABS(y[k]) : y[k]) > (TYPE)SLOPE_NEAR; \
+        return any;                                                                                                   \
+    }
+FAR(f32, float)
+FAR(f64, double)
+#endif
+
+/* What is near is computed with the compiler's vectors: of loops as short it makes none. */
+#define BY_RESULT(NAME, SUFFIX, TYPE, SIGN, NEAR)                                                                     \
+    INLINE void near_##NAME##_##SUFFIX(TYPE *o, const TYPE *y, size_t bytes)                                          \
+    {                                                                                                                 \
+        typedef TYPE vec __attribute__((vector_size(VECTOR_SIZE)));                                                   \
+        const TYPE one = 1;                                                                                           \
+        for (size_t k = 0; k < bytes / sizeof(TYPE); k += LANES(TYPE)) {                                              \
+            vec v;                                                                                                    \
+            memcpy(&v, y + k, sizeof v);                                                                              \
+            v = NEAR(v);                                                                                              \
+            memcpy(o + k, &v, sizeof v);                                                                              \
+        }                                                                                                             \
+    }                                                                                                                 \
+    static void any_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                   \
+    {                                                                                                                 \
+        enum { PIECE = 64, BLOCK = 256, P = PIECE / sizeof(TYPE), B = BLOCK / sizeof(TYPE) }; /* bytes, elements */   \
+        const TYPE *x = in[0], *y = in[1];                                                                            \
+        TYPE       *o = out;                                                                                          \
+        size_t      i = 0;                                                                                            \
+        for (; i + B <= n; i += B) {                                                                                  \
+            if (!far_##SUFFIX(y + i, BLOCK, SIGN)) {                                                                  \
+                near_##NAME##_##SUFFIX(o + i, y + i, BLOCK);                                                          \
+                continue;                                                                                             \
+            }                                                                                                         \
+            for (size_t k = i; k < i + B; k += P)                                                                     \
+                if (far_##SUFFIX(y + k, PIECE, SIGN))                                                                 \
+                    loop_##NAME##_##SUFFIX(P, o + k, (const void *[]){x + k, y + k}, attr);                           \
+                else near_##NAME##_##SUFFIX(o + k, y + k, PIECE);                                                     \
+        }                                                                                                             \
+        if (i < n) loop_##NAME##_##SUFFIX(n - i, o + i, (const void *[]){x + i, y + i}, attr);                        \
+    }
+#define TANH_NEAR(Y)    ((one - (Y)) * (one + (Y)))
+#define SIGMOID_NEAR(Y) ((Y) * (one - (Y)))
+BY_RESULT(tanh_slope, f32, float, -0.0f, TANH_NEAR)
+BY_RESULT(tanh_slope, f64, double, -0.0, TANH_NEAR)
+BY_RESULT(sigmoid_slope, f32, float, 0.0f, SIGMOID_NEAR)
+BY_RESULT(sigmoid_slope, f64, double, 0.0, SIGMOID_NEAR)
+
 /* ---- the table: the first row of an op counts -------------------------------------------------------------------------- */
 
 static const tg_loop_row rows[] = {
     {&tg_op_sin, any_sin_f32, any_sin_f64},
     {&tg_op_cos, any_cos_f32, any_cos_f64},
+    {&tg_op_tanh_slope, any_tanh_slope_f32, any_tanh_slope_f64},
+    {&tg_op_sigmoid_slope, any_sigmoid_slope_f32, any_sigmoid_slope_f64},
     {&tg_op_where, loop_where_f32, loop_where_f64},
 #define ROW(NAME, ...) {&tg_op_##NAME, loop_##NAME##_f32, loop_##NAME##_f64},
 #define UNARY          ROW
@@ -220,6 +306,7 @@ static const tg_loop_row rows[] = {
 #define BINARY_ORDERED ROW
 #define SCALED         ROW
 #define COMPARE        ROW
+#define SLOPE          ROW
 #define TERNARY        ROW
 #include "../ops/pointwise.def"
 #include "../ops/pointwise_undef.h"

@@ -121,7 +121,8 @@ INLINE T F(log1p)(T x)
     const T m = F(fraction)(u) - 1, near = FMA(x, s, s - 1), f = e > MANTISSA + 1 ? m : near;
     const T y = F(log_of)(f, e), end = v * C(INFINITY) + C(INFINITY);
     const T z = ((v >= 0) & (v < C(INFINITY))) ? y : end;
-    return v == 0 ? C(-INFINITY) : z;
+    const T w = v == 0 ? C(-INFINITY) : z;
+    return x == 0 ? x : w; /* -0 stays -0 */
 }
 
 /* tanh |x| = -E / (E + 2), E = e^(-2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1) */
@@ -147,6 +148,48 @@ INLINE T F(sigmoid)(T x)
     return top / (1 + e);
 }
 
+/* Where tanh and sigmoid have come nearer to 1 than 2^-13, their slopes are no longer read from them but computed from their argument:
+ * sech^2 x = 4 e/(1+e)^2, e = e^(-2|x|), and e/(1+e)^2, e = e^-|x|. */
+INLINE T F(far_slope)(T a, T scale)
+{
+    const int none = a > C(2 - EXP_MIN);
+    const T   e = F(raised)(scale, C(-0.0), none ? 0 : a, 0), d = FMA(e, C(DOWN) / scale, 1);
+    const T   y = e / (d * d) * C(DOWN);
+    return none ? 0 : y;
+}
+INLINE T F(tanh_slope)(T x, T y)
+{
+    const T far = F(far_slope)(2 * F(magnitude)(x), 4), near = (1 - y) * (1 + y);
+    return F(magnitude)(y) > C(SLOPE_NEAR) ? far : near;
+}
+INLINE T F(sigmoid_slope)(T x, T y)
+{
+    const T far = F(far_slope)(F(magnitude)(x), 1), near = y * (1 - y);
+    return y > C(SLOPE_NEAR) ? far : near;
+}
+
+/* sigmoid(x) - t: for x > 0 it is (1 - t) - sigmoid(-x), which a sigmoid rounded to 1 would leave nothing of. */
+INLINE T F(sigmoid_sub)(T x, T t)
+{
+    const T e = F(exp_minus)(F(magnitude)(x)), s = e / (1 + e), right = (1 - t) - s, left = s - t;
+    return x > 0 ? right : left;
+}
+
+/* x sigmoid(x): with e = e^-|x| it is x/(1+e) on the right and x e/(1+e) on the left, where x e counts as 0 from SILU_END on. */
+INLINE T F(silu)(T x)
+{
+    const T b = F(magnitude)(x), far = x < 0 ? 0 : C(SILU_END), a = b > C(SILU_END) ? far : b;
+    const T e = F(raised)(1, C(-0.0), a, 0), left = a * e * C(-DOWN);
+    return (x < 0 ? left : x) / FMA(e, C(DOWN), 1);
+}
+/* (x sigmoid(x))' at -a is w = e (1 + e - a)/(1+e)^2, at a it is 1 - w. */
+INLINE T F(silu_slope)(T x)
+{
+    const T b = F(magnitude)(x), a = b > C(SILU_END) ? 1 : b, e1 = F(raised)(1, C(-0.0), a, 0), e = e1 * C(DOWN);
+    const T y = e1 * ((1 + e - a) / FMA(e, 2 + e, 1)) * C(DOWN), w = b > C(SILU_END) ? 0 : y;
+    return x < 0 ? w : 1 - w;
+}
+
 /* max(x, 0) + ln(1 + e), e = e^-|x|: 1 + e is 2^k (1 + f) with k = 0 or 1 */
 INLINE T F(softplus)(T x)
 {
@@ -164,11 +207,25 @@ INLINE T F(bell)(T m, T less, T a)
     const T h = C(0.5) * a, z = h * a;
     return F(raised)(m, less, z, F(rest)(h, a, z)) * C(DOWN);
 }
-/* x Phi(x) = max(x, 0) - a Phi(-a), a = |x|. For a = 0 the second is 0, as it is far out. */
+/* e^(-x^2) 2/sqrt(pi), the slope of erf */
+INLINE T F(erf_slope)(T x)
+{
+    const T b = F(magnitude)(x), a = b > C(ERF_SLOPE_END) ? 0 : b, z = a * a;
+    const T y = F(raised)(C(1.1283791670955126), C(-0.0), z, F(rest)(a, a, z)) * C(DOWN);
+    return b > C(ERF_SLOPE_END) ? 0 : y;
+}
+/* phi(x) = e^(-x^2/2)/sqrt(2 pi), the slope of Phi */
+INLINE T F(density)(T x)
+{
+    const T b = F(magnitude)(x), a = b > C(GELU_END) ? 0 : b, y = F(bell)(C(0.3989422804014327), C(-0.0), a);
+    return b > C(GELU_END) ? 0 : y;
+}
+/* x Phi(x) = max(x, 0) - a Phi(-a), a = |x|. For a = 0 the second is 0, as it is far out. A zero has the sign of x. */
 INLINE T F(gelu)(T x)
 {
     const T b = F(magnitude)(x), a = b > C(GELU_END) ? 0 : b, s = a / (a + C(MILLS)), p = F(mills)(FMA(C(2), s, C(-MILLS_T))), m = s * p;
-    return (x > 0 ? x : 0) - F(bell)(m, F(rest)(s, p, m), a);
+    const T y = (x > 0 ? x : 0) - F(bell)(m, F(rest)(s, p, m), a);
+    return F(number)(F(bits)(y) | (F(bits)(x) & F(bits)(C(-0.0))));
 }
 /* Phi(x) + x phi(x) = w or 1 - w, w = e^(-a^2/2) (M(a) - a / sqrt(2 pi)): the difference is 1/2 + a F(mills_fall)(t), which rounds less
  * than its two terms do. */
@@ -211,5 +268,12 @@ INLINE T F(gelu_tanh_slope)(T x)
     const T less = HAS_FMA ? 0 : (e - (s - 1) + F(lost)(a, -v1, s, top)) * FMA(e, C(-0.75), 1);
     const T y = F(gelu_raised)(m, FMA(-a, dv1, less), a) * C(DOWN), w = b > C(GELU_TANH_END) ? 0 : y;
     return x < 0 ? w : 1 - w;
+}
+/* sigmoid'(v) = e/(1+e)^2; where x e is nothing e is nothing either */
+INLINE T F(gelu_tanh_bell)(T x)
+{
+    const T b = F(magnitude)(x), a = b > C(GELU_TANH_END) ? 1 : b, e = F(gelu_raised)(1, C(-0.0), a), d = FMA(e, C(DOWN), 1);
+    const T y = e / (d * d) * C(DOWN);
+    return b > C(GELU_TANH_END) ? 0 : y;
 }
 #undef ROUNDER

@@ -14,6 +14,8 @@
 #undef MILLS
 #undef GELU_END
 #undef GELU_TANH_END
+#undef SILU_END
+#undef ERF_SLOPE_END
 #undef GELU_K
 #undef GELU_K_LO
 #undef GELU_KA

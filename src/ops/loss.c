@@ -31,7 +31,7 @@ tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target)
 static tg_tensor *bce_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     tg_tensor *x = c->in[0], *t = c->in[1];
-    return i == 0 ? tg_mul_zero(g, tg_sub(tg_sigmoid(x), t)) : tg_neg(tg_mul_zero(g, x));
+    return i == 0 ? tg_mul_zero(g, tg_sigmoid_sub(x, t)) : tg_neg(tg_mul_zero(g, x));
 }
 
 const tg_op tg_op_bce_with_logits = {.name       = "bce_with_logits",

@@ -22,6 +22,7 @@
 #define BINARY_RING(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1)    TG_DECLARE2_(NAME)
 #define BINARY_ORDERED(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1) TG_DECLARE2_(NAME)
 #define COMPARE(NAME, EXPR)                                        TG_DECLARE2_(NAME)
+#define SLOPE(NAME, EXPR, VJP, OF, LO, HI)                         TG_DECLARE2_(NAME)
 #define SCALED(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1)       extern const tg_op tg_op_##NAME;
 #define TERNARY(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1, LO2, HI2)                                                \
     extern const tg_op tg_op_##NAME;                                                                                   \
@@ -34,6 +35,9 @@ extern const tg_op tg_op_to[TG_NDTYPES]; /* by the dtype of the result */
 
 /* The intervals that op's gradient is tested on, one per operand; false for ops that are not pointwise or have no gradient. */
 bool tg_pointwise_domain(const tg_op *op, double lo[3], double hi[3]);
+
+/* The op whose slope this op, a SLOPE row, is; NULL for others. */
+const tg_op *tg_slope_of(const tg_op *op);
 
 /* A scalar (rank 0) of t's dtype on t's tape, for the public function `function`; NULL for NULL and after an error. */
 tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);

@@ -24,13 +24,45 @@
 #define MAXIMUM(X, Y) ((X) > (Y) || (X) != (X) ? (X) : (Y))
 #define MINIMUM(X, Y) ((X) < (Y) || (X) != (X) ? (X) : (Y))
 
-/* e^-x overflows to inf below -max: 1/inf = 0 is right */
-#define SIGMOID(X)  (1 / (1 + exp(-(X))))
+#define SIGMOID(X)  ((X) >= 0 ? 1 / (1 + exp(-(X))) : exp(X) / (1 + exp(X)))
 #define SOFTPLUS(X) ((X) != (X) ? (X) : ((X) > 0 ? (X) : 0) + log1p(exp(-fabs(X))))
+
+#define PART(NAME, X)      _Generic((X), float: NAME##_f32, default: NAME##_f64)(X)
+#define PART2(NAME, X, Y)  _Generic((X), float: NAME##_f32, default: NAME##_f64)(X, Y)
+
+/* Slopes of tanh and sigmoid by their result or, where that has come too near to 1, by their argument. */
+#define SLOPE_NEAR          0.9998779296875 /* 1 - 2^-13; as in kernels/loops.h */
+#define TANH_SLOPE(X, Y)    (fabs(Y) > C(SLOPE_NEAR) ? PART2(far_slope, fabs(X), 2) : (1 - (Y)) * (1 + (Y)))
+#define SIGMOID_SLOPE(X, Y) ((Y) > C(SLOPE_NEAR) ? PART2(far_slope, fabs(X) / 2, 1) : (Y) * (1 - (Y)))
+#define SIGMOID_SUB(X, Y)   ((X) > 0 ? (1 - (Y)) - SIGMOID(-(X)) : SIGMOID(X) - (Y))
+
+/* far_slope: (scale s)^2/(1 + s^2)^2, s = e^-h. Then x sigmoid(x), and its slope (1 + e - a) e/(1+e)^2 at x = -a, e = e^-a. Powers are
+ * squares, for e would be subnormal before the product is. */
+#define SIGMOID_PARTS(SUFFIX, TYPE)                                                                                       \
+    static TYPE far_slope_##SUFFIX(TYPE h, TYPE scale)                                                                \
+    {                                                                                                                 \
+        const TYPE s = exp(-h), d = 1 + s * s;                                                                        \
+        return scale * s * (scale * s) / (d * d);                                                                     \
+    }                                                                                                                 \
+    static TYPE x_sigmoid_##SUFFIX(TYPE x)                                                                            \
+    {                                                                                                                 \
+        if (x >= 0) return x / (1 + exp(-x));                                                                         \
+        return x < -1000 ? (TYPE)-0.0 : x * exp(x / 2) * exp(x / 2) / (1 + exp(x));                                   \
+    }                                                                                                                 \
+    static TYPE x_sigmoid_slope_##SUFFIX(TYPE x)                                                                           \
+    {                                                                                                                 \
+        const TYPE a = fabs(x), e = exp(-a);                                                                          \
+        const TYPE w = a > 1000 ? 0 : (1 + e - a) * exp(-a / 2) * exp(-a / 2) / ((1 + e) * (1 + e));                  \
+        return x < 0 ? w : 1 - w;                                                                                     \
+    }
+SIGMOID_PARTS(f32, float)
+SIGMOID_PARTS(f64, double)
+#define SILU(X)       PART(x_sigmoid, X)
+#define SILU_SLOPE(X) PART(x_sigmoid_slope, X)
 
 /* The parts of gelu for one type. Exponents here are as large as 10^3: they are carried with their rounding errors, as are the constants,
  * of which LEFT is what the type leaves out: of a double V itself, and LOW, of V written out in full. Beyond 40 all is as at infinity.
- * bell: e^(-x^2/2), by an h near x whose square is exact.
+ * bell, square_bell: e^(-x^2/2) and e^(-x^2), by an h near x whose square is exact.
  * phi: erfc(-x/sqrt 2)/2, without cancellation on the left. erfc(t + dt) is erfc t - 2/sqrt(pi) dt e^(-t^2).
  * power: e^-v, v = k x (1 + a x^2), k = 2 sqrt(2/pi), a = 0.044715. */
 #define LEFT(V, LOW) ((T)(((V) - (double)C(V)) + (LOW)))
@@ -39,6 +71,11 @@
     {                                                                                                                 \
         const TYPE h = floor(16 * x) / 16;                                                                            \
         return fabs(x) > 40 ? 0 : exp(-h * h / 2) * exp((h - x) * (h + x) / 2);                                       \
+    }                                                                                                                 \
+    static TYPE square_bell_##SUFFIX(TYPE x)                                                                          \
+    {                                                                                                                 \
+        const TYPE h = floor(16 * x) / 16;                                                                            \
+        return fabs(x) > 40 ? 0 : exp(-h * h) * exp((h - x) * (h + x));                                               \
     }                                                                                                                 \
     static TYPE phi_##SUFFIX(TYPE x)                                                                                  \
     {                                                                                                                 \
@@ -64,18 +101,20 @@
 #define GELU_K_LOW    (-9.96931e-17)
 GELU_PARTS(f32, float)
 GELU_PARTS(f64, double)
-#define PART(NAME, X) _Generic((X), float: NAME##_f32, default: NAME##_f64)(X)
 
 /* At -inf the product must not be NaN. */
-#define GELU(X)      ((X) < -40 ? 0 : (X) * PART(phi, X))
+#define GELU(X)      ((X) < -40 ? C(-0.0) : (X) * PART(phi, X))
+#define DENSITY(X)   (C(0.3989422804014327) * PART(bell, X))
+#define ERF_SLOPE(X) (C(1.1283791670955126) * PART(square_bell, X))
 #define PHI_SLOPE(X) (PART(phi, X) + (fabs(X) > 40 ? 0 : (X) * C(0.39894228040143268) * PART(bell, X)))
 
 /* (1 + tanh u)/2 = sigmoid(2u) = 1/(1 + e^-v); the slope of x times it is s + x s (1-s) k (1 + 3 a x^2) */
 #define GELU_TANH_S(X)  (1 / (1 + PART(power, X)))
-#define GELU_TANH(X)    ((X) < -40 ? 0 : (X) * GELU_TANH_S(X))
+#define GELU_TANH(X)    ((X) < -40 ? C(-0.0) : (X) * GELU_TANH_S(X))
 #define GELU_TANH_SLOPE(X)                                                                                             \
     (GELU_TANH_S(X) + (fabs(X) > 40 ? 0                                                                               \
                                     : GELU_TANH_S(X) * GELU_TANH_S(-(X)) * C(GELU_K) * (X) * (1 + C(0.134145) * (X) * (X))))
+#define GELU_TANH_BELL(X) (GELU_TANH_S(X) * GELU_TANH_S(-(X)))
 
 /* ---- reference loops: NAME_f32, NAME_f64 ---------------------------------------------------------------------------- */
 
@@ -129,6 +168,7 @@ GELU_PARTS(f64, double)
 #define BINARY_RING(NAME, EXPR, ...)    FLOATS2(NAME, EXPR)
 #define BINARY_ORDERED(NAME, EXPR, ...) FLOATS2(NAME, EXPR)
 #define SCALED(NAME, EXPR, ...)         FLOATS2(NAME, EXPR)
+#define SLOPE(NAME, EXPR, ...)          FLOATS2(NAME, EXPR)
 #define COMPARE(NAME, EXPR)             LOOP2(NAME, f32, float, T, uint8_t, EXPR) LOOP2(NAME, f64, double, T, uint8_t, EXPR)
 #define TERNARY(NAME, EXPR, ...)        LOOP3(NAME, f32, float, EXPR) LOOP3(NAME, f64, double, EXPR)
 #include "pointwise.def"
@@ -157,6 +197,7 @@ GELU_PARTS(f64, double)
 #define BINARY_RING(NAME, EXPR, ...)    INTS(LOOP2, NAME, uint64_t, EXPR)
 #define BINARY_ORDERED(NAME, EXPR, ...) INTS(LOOP2, NAME, int64_t, EXPR) LOOP2(NAME, bool, uint8_t, int64_t, T, EXPR)
 #define SCALED(NAME, EXPR, ...)
+#define SLOPE(NAME, EXPR, ...)
 #define COMPARE(NAME, EXPR)                                                                                            \
     LOOP2(NAME, i64, int64_t, T, uint8_t, EXPR)                                                                       \
     LOOP2(NAME, i32, int32_t, T, uint8_t, EXPR)                                                                       \
@@ -217,6 +258,7 @@ LOOP_WHERE(u8, uint8_t)
 #define BINARY_RING(NAME, EXPR, VJP, NONDIFF, ...)     OP(NAME, 2, VJP, NONDIFF, 0, NUMBERS(NAME)) CALL2(NAME)
 #define BINARY_ORDERED(NAME, EXPR, VJP, NONDIFF, ...)  OP(NAME, 2, VJP, NONDIFF, 0, ANYTHING(NAME)) CALL2(NAME)
 #define SCALED(NAME, EXPR, VJP, NONDIFF, ...)          OP(NAME, 2, VJP, NONDIFF, 0, FLOATS(NAME))
+#define SLOPE(NAME, EXPR, VJP, ...)                    OP(NAME, 2, VJP, 2, 0, FLOATS(NAME)) CALL2(NAME)
 #define COMPARE(NAME, EXPR)                            OP(NAME, 2, NULL, 0, STEP, ANYTHING(NAME)) CALL2(NAME)
 #define TERNARY(NAME, EXPR, VJP, NONDIFF, ...)         OP(NAME, 3, VJP, NONDIFF, 0, FLOATS(NAME)) CALL3(NAME)
 #include "pointwise.def"
@@ -252,14 +294,12 @@ tg_tensor *tg_rdiv_s(double s, tg_tensor *a) { return tg_div(tg_number_like(a, s
 tg_tensor *tg_pow_s(tg_tensor *a, double s)
 {
     if (s == 2) return tg_square(a);
-    if (s == 0.5) return tg_sqrt(a);
+    if (s == 0.5) return tg_pow_half(a);
     if (s == 1) return tg_check(a, "tg_pow_s") ? tg_view_of(a) : NULL;
     if (s == 0) return tg_pow_zero(a);
     if (s == -1) return tg_reciprocal(a);
     return tg_pow(a, tg_number_like(a, s, "tg_pow_s"));
 }
-
-tg_tensor *tg_silu(tg_tensor *x) { return tg_mul(x, tg_sigmoid(x)); }
 
 tg_tensor *tg_leaky_relu(tg_tensor *x, double slope)
 {
@@ -284,6 +324,7 @@ static const domain domains[] = {
 #define BINARY_RING(NAME, EXPR, VJP, NONDIFF, ...)    BINARY(NAME, EXPR, VJP, NONDIFF, __VA_ARGS__)
 #define BINARY_ORDERED(NAME, EXPR, VJP, NONDIFF, ...) BINARY(NAME, EXPR, VJP, NONDIFF, __VA_ARGS__)
 #define SCALED(NAME, EXPR, VJP, NONDIFF, ...)         BINARY(NAME, EXPR, VJP, NONDIFF, __VA_ARGS__)
+#define SLOPE(NAME, EXPR, VJP, OF, ...)               {&tg_op_##NAME, __VA_ARGS__, 0, 0, 0, 0},
 #define COMPARE(NAME, EXPR)
 #define TERNARY(NAME, EXPR, VJP, NONDIFF, ...)        {&tg_op_##NAME, __VA_ARGS__},
 #include "pointwise.def"
@@ -301,4 +342,25 @@ bool tg_pointwise_domain(const tg_op *op, double lo[3], double hi[3])
         return true;
     }
     return false;
+}
+
+const tg_op *tg_slope_of(const tg_op *op)
+{
+#define ROW(NAME, ...)
+#define UNARY          ROW
+#define UNARY_RING     ROW
+#define UNARY_ORDERED  ROW
+#define FLAT           ROW
+#define TEST           ROW
+#define BINARY         ROW
+#define BINARY_RING    ROW
+#define BINARY_ORDERED ROW
+#define SCALED         ROW
+#define COMPARE        ROW
+#define TERNARY        ROW
+#define SLOPE(NAME, EXPR, VJP, OF, ...) \
+    if (op == &tg_op_##NAME) return &tg_op_##OF;
+#include "pointwise.def"
+#include "pointwise_undef.h"
+    return NULL;
 }

@@ -9,4 +9,5 @@
 #undef BINARY_ORDERED
 #undef SCALED
 #undef COMPARE
+#undef SLOPE
 #undef TERNARY

@@ -164,15 +164,13 @@ static tg_tensor *log1p_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 static tg_tensor *sin_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, tg_cos(c->in[i])); }
 static tg_tensor *cos_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_neg(tg_mul_zero(g, tg_sin(c->in[i]))); }
 
-/* tanh' = 1 - tanh^2; (x (1 - y^2))' = 1 - y^2 and -2 x y */
-static tg_tensor *tanh_vjp(const tg_call *c, int i, tg_tensor *g)
+/* Slopes read from a result are near its limit a difference of rounded numbers: these rows have the argument as well, and look at it there.
+ * tanh'' = -2 tanh tanh' */
+static tg_tensor *tanh_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, tg_tanh_slope(c->in[i], c->out)); }
+static tg_tensor *tanh_slope_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_tanh_grad(g, c->out);
-}
-static tg_tensor *tanh_grad_vjp(const tg_call *c, int i, tg_tensor *g)
-{
-    return i == 0 ? linear_vjp(c, g, tg_tanh_grad) : tg_neg(tg_square_grad(both(g, c->in[0]), c->in[1]));
+    return tg_neg(tg_square_grad(tg_mul_zero(g, c->out), c->in[1]));
 }
 
 /* erf' = 2/sqrt(pi) e^(-x^2); (x e^(-y^2))' = e^(-y^2) and -2 y x e^(-y^2) */
@@ -180,6 +178,11 @@ static tg_tensor *erf_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_erf
 static tg_tensor *erf_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     return i == 0 ? linear_vjp(c, g, tg_erf_grad) : tg_neg(tg_square_grad(both(g, c->out), c->in[1]));
+}
+/* (x phi(y))' = phi(y) and -y x phi(y) */
+static tg_tensor *phi_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    return i == 0 ? linear_vjp(c, g, tg_phi_grad) : tg_neg(tg_mul_zero(both(g, c->out), c->in[1]));
 }
 
 /* ---- activations */
@@ -205,41 +208,59 @@ static tg_tensor *leaky_relu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
     return linear3_vjp(c, g, tg_leaky_relu_grad);
 }
 
-/* s' = s (1 - s); (x y (1-y))' = y (1-y) and x (1 - 2y) = x - 2 x y */
-static tg_tensor *sigmoid_vjp(const tg_call *c, int i, tg_tensor *g)
+/* s'' = s' (1 - 2 s), and 1 - 2 s is -tanh(x/2) */
+static tg_tensor *sigmoid_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, tg_sigmoid_slope(c->in[i], c->out)); }
+static tg_tensor *sigmoid_slope_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    (void)i;
-    return tg_sigmoid_grad(g, c->out);
+    return tg_neg(tg_mul_zero(tg_mul_zero(g, c->out), tg_tanh(tg_mul_s(c->in[i], 0.5))));
 }
-static tg_tensor *sigmoid_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+static tg_tensor *sigmoid_sub_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    if (i == 0) return linear_vjp(c, g, tg_sigmoid_grad);
-    tg_tensor *gx = both(g, c->in[0]);
-    return tg_sub(gx, tg_square_grad(gx, c->in[1]));
+    return i == 0 ? tg_mul_zero(g, tg_sigmoid_slope(c->in[0], tg_sigmoid(c->in[0]))) : tg_neg(g);
+}
+
+/* (x s)'' = s' (2 - x tanh(x/2)) */
+static tg_tensor *silu_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_silu_grad(g, c->in[i]); }
+static tg_tensor *silu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    tg_tensor *y = c->in[1];
+    if (i == 0) return linear_vjp(c, g, tg_silu_grad);
+    tg_tensor *slope = tg_mul_zero(both(g, c->in[0]), tg_sigmoid_slope(y, tg_sigmoid(y)));
+    return tg_mul_zero(slope, tg_rsub_s(2, tg_mul(y, tg_tanh(tg_mul_s(y, 0.5)))));
 }
 static tg_tensor *softplus_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_zero(g, tg_sigmoid(c->in[i])); }
 
-/* (x Phi)'' = phi (2 - x^2), phi the normal density: erf_grad(s, x/sqrt 2) = 2 sqrt 2 s phi(x) */
+/* (x Phi)'' = phi (2 - x^2) */
 static tg_tensor *gelu_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_gelu_grad(g, c->in[i]); }
 static tg_tensor *gelu_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     tg_tensor *y = c->in[1];
     if (i == 0) return linear_vjp(c, g, tg_gelu_grad);
-    tg_tensor *density = tg_mul_s(tg_erf_grad(both(g, c->in[0]), tg_mul_s(y, 0.70710678118654752)), 0.35355339059327376);
-    return tg_mul_zero(density, tg_rsub_s(2, tg_square(y)));
+    return tg_mul_zero(tg_phi_grad(both(g, c->in[0]), y), tg_rsub_s(2, tg_square(y)));
 }
 
-/* (x (1 + t)/2)'' = (1 - t^2) (u' + x u''/2 - x t u'^2), where t = tanh u, u = k (x + a x^3), u' = k (1 + 3 a x^2), u'' = 6 k a x */
+/* gelu_tanh is x s, s = sigmoid(v), v = x (k + k a x^2). With b = s (1-s) and 1 - 2 s = -tanh(v/2):
+ * (x s)'' = b (2 v' + x v'' - x v'^2 tanh(v/2)) and b' = -b v' tanh(v/2), where v' = k + 3 k a x^2, x v'' = 6 k a x^2. */
+static const double gelu_tanh_k = 1.5957691216057308, gelu_tanh_ka = 0.07135481627260025;
+
+static tg_tensor *gelu_tanh_v1(tg_tensor *x) { return tg_add_s(tg_mul_s(tg_square(x), 3 * gelu_tanh_ka), gelu_tanh_k); }
+static tg_tensor *gelu_tanh_half(tg_tensor *x) /* tanh(v/2) */
+{
+    return tg_tanh(tg_mul(x, tg_add_s(tg_mul_s(tg_square(x), gelu_tanh_ka / 2), gelu_tanh_k / 2)));
+}
+
 static tg_tensor *gelu_tanh_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_gelu_tanh_grad(g, c->in[i]); }
 static tg_tensor *gelu_tanh_grad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const double k = 0.79788456080286536, a = 0.044715;
-    tg_tensor   *x = c->in[1];
+    tg_tensor *x = c->in[1];
     if (i == 0) return linear_vjp(c, g, tg_gelu_tanh_grad);
-    tg_tensor *xx    = tg_square(x);
-    tg_tensor *t     = tg_tanh(tg_mul(x, tg_add_s(tg_mul_s(xx, k * a), k)));
-    tg_tensor *u1    = tg_add_s(tg_mul_s(xx, 3 * k * a), k);
-    tg_tensor *bend  = tg_add_s(tg_mul_s(xx, 6 * k * a), k); /* u' + x u''/2 */
-    tg_tensor *curve = tg_sub(bend, tg_mul(tg_mul(x, t), tg_square(u1)));
-    return tg_mul_zero(tg_tanh_grad(both(g, c->in[0]), t), curve);
+    tg_tensor *rise  = tg_add_s(tg_mul_s(tg_square(x), 12 * gelu_tanh_ka), 2 * gelu_tanh_k); /* 2 v' + x v'' */
+    tg_tensor *curve = tg_sub(rise, tg_mul(tg_mul(x, gelu_tanh_half(x)), tg_square(gelu_tanh_v1(x))));
+    return tg_mul_zero(tg_gelu_tanh_bell(both(g, c->in[0]), x), curve);
+}
+static tg_tensor *gelu_tanh_bell_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    tg_tensor *x = c->in[1];
+    if (i == 0) return linear_vjp(c, g, tg_gelu_tanh_bell);
+    return tg_neg(tg_mul_zero(both(g, c->out), tg_mul(gelu_tanh_half(x), gelu_tanh_v1(x))));
 }

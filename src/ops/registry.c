@@ -13,6 +13,7 @@ static const tg_op *const listed[] = {
 #define BINARY_ORDERED  ROW
 #define SCALED          ROW
 #define COMPARE         ROW
+#define SLOPE           ROW
 #define TERNARY         ROW
 #include "pointwise.def"
 #include "pointwise_undef.h"

@@ -29,11 +29,11 @@ tg_status tg_alias_view(const tg_call *c, const tg_layout *in, tg_layout *out)
     return TG_OK;
 }
 
-/* An op with inputs {x, value}: the value, whose gradient with respect to x is the op's rule. attr: the tg_reduce_attr. */
-static tg_tensor *alias(const tg_op *op, tg_tensor *x, tg_tensor *value, uint32_t axes, bool keepdim)
+/* An op with inputs {x, …, value}: the value, whose gradient with respect to x is the op's rule. attr: the tg_reduce_attr. */
+static tg_tensor *alias(const tg_op *op, tg_tensor *const *in, uint32_t axes, bool keepdim)
 {
     const tg_reduce_attr a = {.axes = axes, .keepdim = keepdim}; /* two words, no padding */
-    return tg_record(op, (tg_tensor *[]){x, value}, 2, &a, sizeof a);
+    return tg_record(op, in, op->arity, &a, sizeof a);
 }
 
 static uint32_t axes_of(const tg_call *c) { return ((const tg_reduce_attr *)c->attr)->axes; }
@@ -66,44 +66,12 @@ static tg_tensor *row_shift(tg_tensor *x, uint32_t axes)
 
 static tg_tensor *row_sum(tg_tensor *x, uint32_t axes) { return tg_reduce_bits(&tg_op_sum, x, axes, true); }
 
+static tg_tensor *at_least_1(tg_tensor *t) { return tg_maximum(t, tg_number_like(t, 1, "tg_softmax")); }
+
 /* The sum of a row of e^(x - m): at least 1, from the largest element, unless all are -inf. Then 1 stands in for 0. */
 static tg_tensor *row_weight(tg_tensor *e, uint32_t axes)
 {
-    tg_tensor *sum = row_sum(e, axes);
-    return tg_maximum(sum, tg_number_like(sum, 1, "tg_softmax"));
-}
-
-/* ---- logsumexp ---------------------------------------------------------------------------------------------------- */
-
-/* d ln sum e^x / dx = e^(x - ln sum e^x) */
-static tg_tensor *logsumexp_vjp(const tg_call *c, int i, tg_tensor *g)
-{
-    (void)i;
-    const tg_shape s = tg_reduced_shape(tg_in_shape(c, 0), axes_of(c), true);
-    tg_tensor     *out = above_lowest(tg_reshape_if(c->out, &s));
-    return tg_mul_zero(tg_reshape_if(g, &s), tg_exp(tg_sub(c->in[0], out)));
-}
-
-const tg_op tg_op_logsumexp = {.name       = "logsumexp",
-                               .kind       = TG_VIEW,
-                               .arity      = 2,
-                               .nondiff    = 2,
-                               .infer      = alias_infer,
-                               .vjp        = logsumexp_vjp,
-                               .view       = tg_alias_view,
-                               .view_input = 1};
-
-tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim)
-{
-    uint32_t bits;
-    if (!tg_needs_float(x, "tg_logsumexp") || !tg_axis_bits(x, axes, "tg_logsumexp", &bits)) return NULL;
-    tg_tape       *tape = tg_tape_of(x);
-    const tg_shape s = tg_reduced_shape(tg_shape_of(x), bits, keepdim);
-    const bool     was = tg_set_grad_enabled(tape, false);
-    tg_tensor     *m = tg_minimum(row_shift(x, bits), bound(x, true));
-    tg_tensor     *value = tg_reshape_if(tg_add(tg_log(row_sum(tg_exp(tg_sub(x, m)), bits)), m), &s);
-    tg_set_grad_enabled(tape, was);
-    return alias(&tg_op_logsumexp, x, value, bits, keepdim);
+    return at_least_1(row_sum(e, axes));
 }
 
 /* ---- softmax ------------------------------------------------------------------------------------------------------ */
@@ -138,7 +106,45 @@ tg_tensor *tg_softmax(tg_tensor *x, int axis)
     tg_tensor *e = tg_exp(tg_sub(x, row_shift(x, bits)));
     tg_tensor *value = tg_div(e, row_weight(e, bits));
     tg_set_grad_enabled(tape, was);
-    return alias(&tg_op_softmax, x, value, bits, true);
+    return alias(&tg_op_softmax, (tg_tensor *[]){x, value}, bits, true);
+}
+
+/* ---- logsumexp ---------------------------------------------------------------------------------------------------- */
+
+/* Inputs {x, m, sum, value}: sum = sum e^(x - m), m the row's shift. d ln sum e^x / dx is softmax(x) = e^(x - m)/sum, made of what the
+ * value was made of: of the value itself, m + ln sum, nothing but m may be left. Softmax's alias carries its derivatives. */
+static tg_tensor *logsumexp_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    tg_tensor     *x = c->in[0];
+    const tg_shape s = tg_reduced_shape(tg_shape_of(x), axes_of(c), true);
+    tg_tape       *tape = tg_tape_of(x);
+    const bool     was = tg_set_grad_enabled(tape, false);
+    tg_tensor     *p = tg_div(tg_exp(tg_sub(x, c->in[1])), at_least_1(c->in[2]));
+    tg_set_grad_enabled(tape, was);
+    return tg_mul_zero(tg_reshape_if(g, &s), alias(&tg_op_softmax, (tg_tensor *[]){x, p}, axes_of(c), true));
+}
+
+const tg_op tg_op_logsumexp = {.name       = "logsumexp",
+                               .kind       = TG_VIEW,
+                               .arity      = 4,
+                               .nondiff    = 2 | 4 | 8,
+                               .infer      = alias_infer,
+                               .vjp        = logsumexp_vjp,
+                               .view       = tg_alias_view,
+                               .view_input = 3};
+
+tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim)
+{
+    uint32_t bits;
+    if (!tg_needs_float(x, "tg_logsumexp") || !tg_axis_bits(x, axes, "tg_logsumexp", &bits)) return NULL;
+    tg_tape       *tape = tg_tape_of(x);
+    const tg_shape s = tg_reduced_shape(tg_shape_of(x), bits, keepdim);
+    const bool     was = tg_set_grad_enabled(tape, false);
+    tg_tensor     *m = tg_minimum(row_shift(x, bits), bound(x, true)), *sum = row_sum(tg_exp(tg_sub(x, m)), bits);
+    tg_tensor     *value = tg_reshape_if(tg_add(tg_log(sum), m), &s);
+    tg_set_grad_enabled(tape, was);
+    return alias(&tg_op_logsumexp, (tg_tensor *[]){x, m, sum, value}, bits, keepdim);
 }
 
 /* ---- log_softmax -------------------------------------------------------------------------------------------------- */
@@ -169,5 +175,5 @@ tg_tensor *tg_log_softmax(tg_tensor *x, int axis)
     tg_tensor *shifted = tg_sub(x, row_shift(x, bits));
     tg_tensor *value = tg_sub(shifted, tg_log(row_weight(tg_exp(shifted), bits)));
     tg_set_grad_enabled(tape, was);
-    return alias(&tg_op_log_softmax, x, value, bits, true);
+    return alias(&tg_op_log_softmax, (tg_tensor *[]){x, value}, bits, true);
 }
