@@ -56,7 +56,8 @@ TEST_X   := $(patsubst %,$B/tests/%,$(filter-out %.sh,$(TESTS)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check cross demo demos bench benches ulp linear performance steady oracle asan tsan valgrind ops-table install format clean
+.PHONY: all lib check cross demo demos bench benches ulp linear performance steady oracle differential asan tsan valgrind \
+    ops-table install format clean
 .SECONDARY:
 
 all: lib
@@ -131,6 +132,12 @@ ulp: $B/tests/test_kernels $B/tests/test_slopes
 # 100,000 against 1,000,000 of everything that there may be many of, with a small stack: half an hour and 10 GB. OF="chain": one of them.
 linear: $B/tests/test_linear
 	ulimit -s 256 && TAPEGRAD_LINEAR=100000 TAPEGRAD_LINEAR_OF='$(OF)' $<
+
+# Scenarios of random calls against the eager mirror: as many as SCENARIOS says, from number FIRST on, which is another one each time.
+SCENARIOS ?= 60000
+FIRST     ?= $(shell date +%s)000000
+differential: $B/tests/test_mirror
+	TAPEGRAD_MIRROR=$(SCENARIOS) TAPEGRAD_MIRROR_SEED=$(FIRST) OMP_WAIT_POLICY=passive $<
 
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan

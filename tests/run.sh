@@ -77,7 +77,7 @@ start() {
 
 for name; do
     case $name in
-    *.sh | test_evaluators | test_memory_plan) start "$name" '' ;; # these name the evaluators themselves,
+    *.sh | test_evaluators | test_memory_plan | test_mirror) start "$name" '' ;; # these name the evaluators themselves,
     test_format | test_gemm | test_kernels) start "$name" '' ;;    # and these use none
     *) for e in ${EVALUATORS:-reference}; do start "$name" "$e"; done ;;
     esac
