@@ -300,6 +300,27 @@ static void test_infinite_slope(void **state)
     tg_tape_free(t);
 }
 
+/* What comes back is infinite where the first derivative is 0: its reciprocal is summed. */
+static void test_infinite_tangent(void **state)
+{
+    tg_tape      *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
+    unsigned char taken[2] = {0, 1};
+    (void)state;
+    assert_non_null(t);
+    for (int k = 0; k < 4; k++) {
+        tg_tensor *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){k == 3 ? (double)INFINITY : (double)k, 1})), *g, *h;
+        tg_tensor *y = k == 2 ? tg_sqrt(x) : tg_mul(tg_exp(x), tg_square(x));
+        y = tg_where(tg_from_data(t, TG_BOOL, TG_SHAPE(2), taken), y, tg_zeros_like(y));
+        assert_int_equal(tg_grad(&y, (tg_tensor *[]){tg_ones_like(y)}, 1, &x, 1, true, &g), TG_OK);
+        tg_tensor *r = tg_reciprocal(g);
+        assert_int_equal(tg_grad(&r, (tg_tensor *[]){tg_ones_like(r)}, 1, &x, 1, false, &h), TG_OK);
+        const double *d = tg_data_f64(h); /* -y''/y'^2: y' = 3e, y'' = 7e; of the root 1/2 and -1/4 */
+        assert_true(d[0] == 0);
+        assert_true(fabs(d[1] - (k == 2 ? 1 : -7 / (9 * exp(1)))) < 1e-12);
+    }
+    tg_tape_free(t);
+}
+
 static bool listed(const topic *p, int n, const char *name)
 {
     for (int i = 0; i < n; i++)
@@ -312,7 +333,7 @@ int main(void)
     sample_list        list = samples_all();
     const int          most = tg_op_count() + (list.n > 0 ? list.n : 0);
     topic             *p = calloc((size_t)most, sizeof *p);
-    struct CMUnitTest *tests = calloc((size_t)most + 1, sizeof *tests);
+    struct CMUnitTest *tests = calloc((size_t)most + 2, sizeof *tests);
     int                n = 0, failed = 1;
     if (p && tests && list.row) {
         for (int i = 0; i < tg_op_count(); i++)
@@ -326,6 +347,7 @@ int main(void)
         for (int i = 0; i < n; i++)
             tests[i] = (struct CMUnitTest){.name = p[i].name, .test_func = test_topic, .initial_state = &p[i]};
         tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_infinite_slope);
+        tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_infinite_tangent);
         failed = _cmocka_run_group_tests("unused", tests, (size_t)n, NULL, NULL);
     }
     free(tests);
