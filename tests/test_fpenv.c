@@ -58,23 +58,32 @@ static void take_environment(const host *h)
     fesetround(h->rounding);
     if (h->subnormals_are_zero) flush_subnormals();
     if (h->traps) feenableexcept(FE_ALL_EXCEPT);
-    else feraiseexcept(FE_UNDERFLOW); /* to be found again */
+}
+
+/* A caller has a flag raised, to be found again. */
+static void take_callers_environment(const host *h)
+{
+    take_environment(h);
+    if (!h->traps) feraiseexcept(FE_INVALID);
 }
 
 enum { TEAM = 2 };
 
-/* The environments of this thread and of OpenMP's other ones. */
+/* The environments of OpenMP's other threads and of this one: outside, as clang's runtime takes back what its first thread sets inside. */
 static void take_environments(const host *h)
 {
 #pragma omp parallel num_threads(TEAM)
     take_environment(h);
+    take_callers_environment(h);
 }
 
 static bool has_environments(const host *h)
 {
-    int as_it_was = 0;
+    const uint64_t mine = read_control();
+    take_callers_environment(h);
+    int as_it_was = mine == read_control();
 #pragma omp parallel num_threads(TEAM) reduction(+ : as_it_was)
-    {
+    if (omp_get_thread_num() > 0) {
         const uint64_t now = read_control();
         take_environment(h);
         as_it_was += now == read_control();
