@@ -5,6 +5,7 @@
  *   tg-bench --check NAME              three steps under each evaluator, whose results have to agree
  *   tg-bench --steady NAME [STEPS]     allocations and page faults in 1,000 steps after the warm-up
  *   tg-bench --chain                   the cost of an op in chains of 1,000 to 1,000,000
+ *   tg-bench --axes [THREADS]          what reductions and index ops cost along each axis
  *   tg-bench --functions [OP]          what an element of each vector loop costs, beside libmvec's
  *   tg-bench --plan                    the cost of planning a node of a graph that changes
  *   tg-bench --blas                    which BLAS is in use
@@ -278,7 +279,8 @@ static bool run_steady(const workload *w, int64_t n)
 
 static int usage(void)
 {
-    fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --plan | --functions [OP] | --blas\n", stderr);
+    fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --plan | --axes [THREADS] |\n"
+          "       --functions [OP] | --blas\n", stderr);
     return 2;
 }
 
@@ -308,6 +310,12 @@ int main(int argc, char **argv)
     if (strcmp(first, "--plan") == 0) {
         want_threads(1, argv);
         return bench_planning(setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;
+    }
+    if (strcmp(first, "--axes") == 0) {
+        const int threads = (int)number(argc, argv, 2, 1);
+        if (threads < 1 || threads > 1024) return usage();
+        want_threads(threads, argv);
+        return bench_axes(threads, 3e-2 * setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;
     }
     const bool check = strcmp(first, "--check") == 0, steady = strcmp(first, "--steady") == 0, chain = strcmp(first, "--chain") == 0;
     if ((check || steady) && argc < 3) return usage();

@@ -403,8 +403,8 @@ TG_API tg_tensor *tg_where(tg_tensor *cond, tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype);
 
 /* ---- reductions ---------------------------------------------------------------------------------------------------
- * axes: TG_AXES(…) or TG_ALL_AXES. keepdim leaves the reduced axes with size 1. Long sums of f32 run in f64 or in many lanes, in an order
- * that does not depend on the number of threads. */
+ * axes: TG_AXES(…) or TG_ALL_AXES. keepdim leaves the reduced axes with size 1. Long sums run in f64, or in lanes joined in f64, in the
+ * same order for any number of threads; docs/accuracy.md has bounds. Sums of integers wrap around modulo 2^64. */
 
 TG_API tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim);       /* of bool and integers: i64; 0 over nothing */
 TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* sum / n; f32, f64; NaN over nothing */
@@ -494,7 +494,7 @@ TG_API tg_tensor *tg_max_pool2d(tg_tensor *x, const tg_pool_options *options);
 TG_API tg_tensor *tg_avg_pool2d(tg_tensor *x, const tg_pool_options *options); /* the mean of each window */
 
 /* ---- normalisation ------------------------------------------------------------------------------------------------
- * Over the last n_axes axes, whose sizes weight and bias have; NULL for none. eps >= 0, usually 1e-5. */
+ * Over the last n_axes axes, whose sizes weight and bias have; NULL for none. eps >= 0, usually 1e-5. Range: docs/accuracy.md. */
 
 /* (x - mean) / sqrt(variance + eps) weight + bias, variance = mean of (x - mean)^2. Ba, Kiros, Hinton 2016 */
 TG_API tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_tensor *bias, double eps);

@@ -40,6 +40,7 @@ done
 # The cost of vector loops: a row for each dtype.
 BENCH_SECONDS=0.001 "$bench" --functions exp | tee "$BUILD/bench/functions"
 [ "$(grep -c '^exp  *f[36][24]  *[0-9]' "$BUILD/bench/functions")" = 2 ] || status=1
+test "$(BENCH_SECONDS=0.001 "$bench" --axes | grep -c '^gradient of amax  *[0-9.]*  *[0-9.]*')" = 4 || status=1
 if "$bench" --functions no_such_op 2>"$BUILD/bench/refused"; then status=1; fi
 grep -q 'no_such_op' "$BUILD/bench/refused" || status=1
 # Graphs that change are planned each time.

@@ -9,6 +9,7 @@ typedef struct scene {
     tg_tensor *(*sum)(tg_tape *t, tg_tensor *x);
     int64_t (*class_of)(int64_t i);
     int     classes;
+    bool    in_turn; /* f64 is added up one by one: the bound is n u */
 } scene;
 
 /* ---- reductions --------------------------------------------------------------------------------------------------- */
@@ -127,27 +128,27 @@ static tg_tensor *conv_bias_gradient(tg_tape *t, tg_tensor *x)
 }
 
 static const scene scenes[] = {
-    {"sum of all", sum_all, only, 1},
-    {"gradient of a scalar", scalar_gradient, only, 1},
-    {"2 long rows", sum_2_rows, half, 2},
-    {"mean of 2 rows", mean_2_rows, half, 2},
-    {"average pooling", pooled, half, 2},
-    {"gradient of a column", column_gradient, half, 2},
-    {"16 long rows", sum_16_rows, sixteenth, 16},
-    {"2000 rows", sum_2000_rows, of_5000, 2000},
-    {"rows whose sum is used in the pass", rows_and_back, of_5000, 2000},
-    {"4 columns", sum_4_columns, of_4, 4},
-    {"rows of a transposed view", sum_transposed, of_4, 4},
-    {"1250 columns", sum_1250_columns, of_1250, 1250},
-    {"gradient of a wide bias", wide_bias_gradient, of_1250, 1250},
-    {"middle axis", sum_middle, in_the_middle, 8},
-    {"gradient of a bias", bias_gradient, of_10, 10},
-    {"embedding", embedding_gradient, of_3, 3},
-    {"embedding of rows", wide_embedding_gradient, of_3_and_4, 12},
-    {"gather, axis 0", gather_gradient, of_3_and_4, 12},
-    {"index_select", select_gradient, of_2_and_3, 6},
-    {"gather, axis 1", gather_rows_gradient, of_2_and_3, 6},
-    {"bias of a convolution", conv_bias_gradient, channel, 2},
+    {"sum of all", sum_all, only, 1, false},
+    {"gradient of a scalar", scalar_gradient, only, 1, false},
+    {"2 long rows", sum_2_rows, half, 2, false},
+    {"mean of 2 rows", mean_2_rows, half, 2, false},
+    {"average pooling", pooled, half, 2, true},
+    {"gradient of a column", column_gradient, half, 2, false},
+    {"16 long rows", sum_16_rows, sixteenth, 16, false},
+    {"2000 rows", sum_2000_rows, of_5000, 2000, false},
+    {"rows whose sum is used in the pass", rows_and_back, of_5000, 2000, false},
+    {"4 columns", sum_4_columns, of_4, 4, false},
+    {"rows of a transposed view", sum_transposed, of_4, 4, false},
+    {"1250 columns", sum_1250_columns, of_1250, 1250, false},
+    {"gradient of a wide bias", wide_bias_gradient, of_1250, 1250, false},
+    {"middle axis", sum_middle, in_the_middle, 8, false},
+    {"gradient of a bias", bias_gradient, of_10, 10, false},
+    {"embedding", embedding_gradient, of_3, 3, true},
+    {"embedding of rows", wide_embedding_gradient, of_3_and_4, 12, true},
+    {"gather, axis 0", gather_gradient, of_3_and_4, 12, true},
+    {"index_select", select_gradient, of_2_and_3, 6, true},
+    {"gather, axis 1", gather_rows_gradient, of_2_and_3, 6, true},
+    {"bias of a convolution", conv_bias_gradient, channel, 2, false},
 };
 
 /* ---- running them --------------------------------------------------------------------------------------------------- */
@@ -204,7 +205,7 @@ static void check_scenes(tg_dtype dtype)
     for (size_t k = 0; k < sizeof scenes / sizeof *scenes; k++) {
         const scene *s = &scenes[k];
         const size_t bytes = (size_t)s->classes * tg_dtype_size(dtype);
-        const double most = dtype == TG_F32 ? 4e-7 : 1e-9;
+        const double most = dtype == TG_F32 ? 4e-7 : s->in_turn ? 1e-9 : 1e-12;
         double       worst = 0;
         if (k == 0 || s->class_of != scenes[k - 1].class_of) exact_sums(s, dtype, exact);
         run_scene(s, dtype, 1, "never", first);

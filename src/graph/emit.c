@@ -257,11 +257,26 @@ static bool only_reduces_rows(const emitter *e)
     return true;
 }
 
+static bool reduces_rows(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++)
+        if (e->places[i].cls == C_LATE && !e->places[i].all) return true;
+    return false;
+}
+
+/* Each chunk has a partial result as wide as a row: with few rows these would be most of the work. */
+enum { ROWS_PER_PART = 16, LEAST_ROWS_PER_PART = 4, LEAST_PARTS = 2 };
+static int64_t fewer(int64_t units, int64_t parts)
+{
+    if (parts < LEAST_PARTS) parts = LEAST_PARTS;
+    return units < parts ? units : parts;
+}
+
 static void choose_tiles(emitter *e)
 {
     group     *g = e->g;
     int64_t    cols = cols_of(g), rows = g->n / cols;
-    const bool side_by_side = g->cols && cols <= LONGEST_ROW && only_reduces_rows(e);
+    const bool only_rows = g->cols && only_reduces_rows(e), side_by_side = only_rows && cols <= LONGEST_ROW;
     const bool whole = side_by_side || (g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e))));
     g->tile_cols = whole ? cols : cols < TILE ? cols : TILE;
     g->rows_per_tile = whole && cols < TILE ? TILE / cols : 1;
@@ -271,6 +286,8 @@ static void choose_tiles(emitter *e)
     int64_t blocks = (rows + g->rows_per_tile - 1) / g->rows_per_tile, segments = (cols + g->tile_cols - 1) / g->tile_cols;
     g->tiles = blocks * segments;
     int64_t units = segments > 1 && has_columns(e) ? blocks : g->tiles;
+    if (only_rows) units = fewer(units, rows / ROWS_PER_PART);
+    else if (reduces_rows(e)) units = fewer(units, rows / LEAST_ROWS_PER_PART);
     g->chunks = g->n <= CHUNK_LEAST ? 1 : units < CHUNKS ? (int32_t)units : CHUNKS;
 }
 
@@ -401,7 +418,7 @@ void tg_emit_instance(emitter *e, place *pl)
     code *c = tg_add_code(e, reduce ? K_REDUCE_COLS : pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, n_in);
     if (c) {
         c->dtype = (uint8_t)in_dtype;
-        if (reduce) c->reduce = (uint8_t)v->op->reduce;
+        if (reduce) c->reduce = (uint8_t)v->op->reduce, c->attr = v->attr;
         else if (v->op) c->loop = loop_for(e, v->op, in_dtype), c->attr = v->attr;
         else c->kind = K_COPY;
     }

@@ -143,31 +143,48 @@ tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes)
 
 /* ---- gather: attr is the axis. scatter_add: and the sizes of the result ------------------------------------------ */
 
-/* The lines of an index tensor along its last axis, and where they lie in a tensor of this shape: element j of line i belongs
- * to its element  at(i) + j step + index[i, j] along. */
-typedef struct lines {
+/* An index tensor along an axis of x, in units that have nothing in common: each is a few columns of x with all places along the axis,
+ *
+ *     pick k, column j:  index element at + k next + j,  x's element from + index along + j,     k < picks, j < cols
+ *
+ * Columns are as many as fill a cache line, so that all that is in it is used while it is there. Where the axis is the last one a unit is
+ * a line of the index, and all its picks belong to one column: j counts them, and x's element is from + index. */
+typedef struct units {
     const tg_shape *index;
-    int64_t         stride[TG_MAX_RANK];
-    int64_t         n, length, along, step;
-} lines;
+    int64_t         stride[TG_MAX_RANK]; /* in x, 0 along the axis */
+    bool            last;
+    int64_t         n, picks, middle, tiles, width, length, along;
+} units;
 
-static lines lines_of(const tg_shape *index, const tg_shape *x, int64_t axis)
+typedef struct unit {
+    int64_t at, from, cols;
+} unit;
+
+static units units_of(const tg_shape *index, const tg_shape *x, int64_t axis, size_t item)
 {
-    const tg_layout l    = tg_layout_contiguous(x);
-    const int       last = x->rank - 1;
-    lines           u    = {.index = index, .n = 1, .length = index->dim[last], .along = l.stride[axis], .step = axis != last};
-    for (int k = 0; k < last; k++) {
+    const tg_layout l = tg_layout_contiguous(x);
+    const int       end = x->rank - 1;
+    units           u = {.index = index, .last = axis == end, .n = 1, .picks = 1, .middle = 1, .along = l.stride[axis]};
+    u.length = index->dim[end];
+    u.width = u.last ? u.length : TG_ALIGN / (int64_t)item;
+    u.tiles = u.last ? 1 : (u.length + u.width - 1) / u.width;
+    for (int k = 0; k < end; k++) {
         u.stride[k] = k == axis ? 0 : l.stride[k];
-        u.n *= index->dim[k];
+        if (k == axis) u.picks = index->dim[k];
+        else u.n *= index->dim[k];
+        if (k > axis) u.middle *= index->dim[k];
     }
+    u.n *= u.tiles;
     return u;
 }
 
-static int64_t line_at(const lines *u, int64_t i)
+static unit unit_at(const units *u, int64_t number)
 {
-    int64_t at = 0;
-    for (int k = u->index->rank - 1; k-- > 0; i /= u->index->dim[k]) at += i % u->index->dim[k] * u->stride[k];
-    return at;
+    const int64_t first = number % u->tiles * u->width, lines = number / u->tiles;
+    int64_t       line = lines / u->middle * u->picks * u->middle + lines % u->middle;
+    unit          w = {line * u->length + first, first, u->length - first < u->width ? u->length - first : u->width};
+    for (int k = u->index->rank - 1; k-- > 0; line /= u->index->dim[k]) w.from += line % u->index->dim[k] * u->stride[k];
+    return w;
 }
 
 /* Do the index's sizes stay within x's beside the axis? */
@@ -189,10 +206,14 @@ static tg_status gather_infer(tg_call *c)
     return need_index(c, 1);
 }
 
-/* One line. The size of an element is known at compile time, so that each becomes one move. */
+/* The size of an element is known at compile time, so that each becomes one move. */
 #define PICK(SIZE)                                                                                                     \
-    for (int64_t j = 0; j < u.length; j++)                                                                             \
-        memcpy(to + j * (SIZE), from + (j * u.step + at[j] * u.along) * (SIZE), SIZE)
+    for (int64_t k = 0; k < u.picks; k++) {                                                                            \
+        const int64_t at = w.at + k * u.middle * u.length, *place = index + at;                                        \
+        char         *to = (char *)c->y.data + at * (SIZE);                                                            \
+        for (int64_t j = 0; j < w.cols; j++)                                                                           \
+            memcpy(to + j * (SIZE), from + (place[j] * u.along + (u.last ? 0 : j)) * (SIZE), SIZE);                    \
+    }
 
 static tg_status gather_run(tg_call *c)
 {
@@ -202,16 +223,15 @@ static tg_status gather_run(tg_call *c)
     const size_t    size = tg_dtype_size(c->y.dtype);
     tg_status       s    = read_index(c, 1, x->dim[axis], &index);
     if (s != TG_OK || n == 0) return s;
-    const lines u       = lines_of(c->y.shape, x, axis);
+    const units u       = units_of(c->y.shape, x, axis, size);
     const int   threads = tg_threads_for(c, u.n, (double)n);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < u.n; i++) {
-        const char    *from = (const char *)c->x[0].data + (size_t)line_at(&u, i) * size;
-        char          *to   = (char *)c->y.data + (size_t)(i * u.length) * size;
-        const int64_t *at   = index + i * u.length;
-        if (size == 4) PICK(4);
-        else if (size == 8) PICK(8);
-        else PICK(1);
+        const unit  w    = unit_at(&u, i);
+        const char *from = (const char *)c->x[0].data + (size_t)w.from * size;
+        if (size == 4) PICK(4)
+        else if (size == 8) PICK(8)
+        else PICK(1)
     }
     return TG_OK;
 }
@@ -251,82 +271,54 @@ static tg_status scatter_add_infer(tg_call *c)
     return need_index(c, 1);
 }
 
-/* y as slabs, the parts with the same place along the axes before `axis`, and the part of the index that goes into one. */
-typedef struct slabs {
-    int64_t n, size, picks;
-    lines   of; /* of one slab's part of the index */
-} slabs;
-
-/* The number of the index's part that goes into y's slab o; -1: there is none. */
-static int64_t part_of_slab(const tg_shape *index, const tg_shape *y, int64_t axis, int64_t o)
-{
-    int64_t part = 0, step = 1;
-    for (int64_t k = axis; k-- > 0; o /= y->dim[k]) {
-        if (o % y->dim[k] >= index->dim[k]) return -1;
-        part += o % y->dim[k] * step;
-        step *= index->dim[k];
+/* TO: the unit's own sums, [size][cols], or y itself, which is 0 where nothing was added yet. */
+#define ADD_UNIT(TO, FROM, SUMS, ALONG)                                                                                \
+    for (int64_t k = 0; k < u->picks; k++) {                                                                           \
+        const int64_t at = w.at + k * u->middle * u->length;                                                           \
+        for (int64_t j = 0; j < w.cols; j++)                                                                           \
+            ((TO *)(SUMS))[index[at + j] * (ALONG) + (u->last ? 0 : j)] += (TO)((const FROM *)x)[at + j];              \
     }
-    return part;
+#define STORE_UNIT(T)                                                                                                  \
+    for (int64_t v = 0; v < size; v++)                                                                                 \
+        for (int64_t j = 0; j < cols; j++) ((T *)y)[w.from + v * u->along + j] = (T)sums[v * cols + j];
+
+static void add_unit(const units *u, unit w, tg_dtype dtype, const int64_t *index, const void *x, void *y, int64_t size, double *sums)
+{
+    const int64_t cols = u->last ? 1 : w.cols;
+    if (!sums) {
+        if (dtype == TG_F32) ADD_UNIT(float, float, (float *)y + w.from, u->along)
+        else ADD_UNIT(double, double, (double *)y + w.from, u->along)
+        return;
+    }
+    memset(sums, 0, (size_t)(size * cols) * sizeof *sums);
+    if (dtype == TG_F32) ADD_UNIT(double, float, sums, cols)
+    else ADD_UNIT(double, double, sums, cols)
+    if (dtype == TG_F32) STORE_UNIT(float)
+    else STORE_UNIT(double)
 }
 
-/* Where more than two values may meet they are added up in double. */
-#define ADD_SLAB(TO, FROM)                                                                                             \
-    do {                                                                                                               \
-        memset(to, 0, (size_t)d->size * sizeof *to);                                                                   \
-        for (int64_t i = 0; i < d->of.n; i++) {                                                                        \
-            const int64_t base = line_at(&d->of, i);                                                                   \
-            for (int64_t j = 0; j < d->of.length; j++)                                                                 \
-                to[base + j * d->of.step + at[i * d->of.length + j] * d->of.along] += (TO)((const FROM *)x)[i * d->of.length + j]; \
-        }                                                                                                              \
-    } while (0)
-
-static void add_slab(const slabs *d, tg_dtype dtype, const int64_t *at, const void *x, void *y, double *sums)
-{
-    if (dtype == TG_F64) {
-        double *to = y;
-        ADD_SLAB(double, double);
-    } else if (!sums) {
-        float *to = y;
-        ADD_SLAB(float, float);
-    } else {
-        double *to = sums;
-        ADD_SLAB(double, float);
-        for (int64_t k = 0; k < d->size; k++) ((float *)y)[k] = (float)sums[k];
-    }
-}
-
+/* Where more than two values may meet they are added up in double; the sum of two is rounded once in either type. */
 static tg_status scatter_add_run(tg_call *c)
 {
-    enum { MEET = 2 }; /* the sum of two is rounded once in either type */
+    enum { MEET = 2 };
     const int64_t   axis = ((const scatter_attr *)c->attr)->axis;
     const tg_shape *y = c->y.shape, *shape = c->x[1].shape;
-    const size_t    item = tg_dtype_size(c->y.dtype);
-    const int64_t  *index;
-    tg_status       s = read_index(c, 1, y->dim[axis], &index);
+    const int64_t  *index, n = count_of(shape, 0, shape->rank), size = y->dim[axis];
+    tg_status       s = read_index(c, 1, size, &index);
+    bool            covers = true; /* all of y beside the axis */
     if (s != TG_OK) return s;
-    if (count_of(shape, 0, shape->rank) == 0) {
-        zero(&c->y);
-        return TG_OK;
-    }
-    tg_shape of = {.rank = shape->rank - (int)axis}, in = {.rank = of.rank};
-    memcpy(of.dim, shape->dim + axis, (size_t)of.rank * sizeof *of.dim);
-    memcpy(in.dim, y->dim + axis, (size_t)of.rank * sizeof *in.dim);
-    const slabs d = {.n = count_of(y, 0, (int)axis), .size = count_of(y, (int)axis, y->rank), .picks = count_of(&of, 0, of.rank),
-                     .of = lines_of(&of, &in, 0)};
-    const int   threads = tg_threads_for(c, d.n, (double)d.n * (double)(d.size + d.picks));
-    double     *sums = NULL;
-    if (c->y.dtype == TG_F32 && shape->dim[axis] > MEET && d.n > 0 && d.size > 0 &&
-        !(sums = tg_scratch(c, (size_t)threads * (size_t)d.size * sizeof *sums)))
-        return TG_ERR_MEMORY;
+    for (int k = 0; k < y->rank; k++) covers = covers && (k == axis || shape->dim[k] == y->dim[k]);
+    const bool few = shape->dim[axis] <= MEET;
+    if (few || !covers || n == 0) zero(&c->y);
+    if (n == 0) return TG_OK;
+    const units   u = units_of(shape, y, axis, tg_dtype_size(c->y.dtype));
+    const int     threads = tg_threads_for(c, u.n, (double)n + (double)u.n * (double)size);
+    const int64_t room = size * (u.last ? 1 : u.width);
+    double       *sums = NULL;
+    if (!few && !(sums = tg_scratch(c, (size_t)threads * (size_t)room * sizeof *sums))) return TG_ERR_MEMORY;
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t o = 0; o < d.n; o++) {
-        const int64_t part = part_of_slab(shape, y, axis, o);
-        char         *to = (char *)c->y.data + (size_t)(o * d.size) * item;
-        if (part < 0) memset(to, 0, (size_t)d.size * item);
-        else
-            add_slab(&d, c->y.dtype, index + part * d.picks, (const char *)c->x[0].data + (size_t)(part * d.picks) * item, to,
-                     sums ? sums + (int64_t)omp_get_thread_num() * d.size : NULL);
-    }
+    for (int64_t i = 0; i < u.n; i++)
+        add_unit(&u, unit_at(&u, i), c->y.dtype, index, c->x[0].data, c->y.data, size, sums ? sums + omp_get_thread_num() * room : NULL);
     return TG_OK;
 }
 
@@ -367,18 +359,31 @@ static tg_status index_select_infer(tg_call *c)
     return need_index(c, 1);
 }
 
+/* Rows of a few elements are copied element by element: a call for each would cost more. */
+#define SELECT(SIZE)                                                                                                   \
+    for (int64_t k = 0; k < n; k++)                                                                                    \
+        for (int64_t j = 0; j < row; j++) memcpy(y + (k * row + j) * (SIZE), x + (index[k] * row + j) * (SIZE), SIZE);
+
+enum { NARROW = 16 };
+
 static tg_status index_select_run(tg_call *c)
 {
     const select_attr *a = c->attr;
     const tg_shape    *s = c->y.shape;
-    const int64_t     *index, outer = count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
-    const size_t       row    = (size_t)count_of(s, (int)a->axis + 1, s->rank) * tg_dtype_size(c->y.dtype);
+    const int64_t     *index, outer = count_of(s, 0, (int)a->axis), n = s->dim[a->axis], row = count_of(s, (int)a->axis + 1, s->rank);
+    const int64_t      item   = (int64_t)tg_dtype_size(c->y.dtype);
     tg_status          status = read_index(c, 1, a->size, &index);
     if (status != TG_OK || row == 0) return status;
-    char *y = c->y.data;
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t k = 0; k < n; k++, y += row)
-            memcpy(y, (const char *)c->x[0].data + (size_t)(o * a->size + index[k]) * row, row);
+    const int threads = tg_threads_for(c, outer, (double)outer * (double)n * (double)row);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t o = 0; o < outer; o++) {
+        const char *x = (const char *)c->x[0].data + o * a->size * row * item;
+        char       *y = (char *)c->y.data + o * n * row * item;
+        if (row < NARROW && item == 4) SELECT(4)
+        else if (row < NARROW && item == 8) SELECT(8)
+        else
+            for (int64_t k = 0; k < n; k++) memcpy(y + k * row * item, x + index[k] * row * item, (size_t)(row * item));
+    }
     return TG_OK;
 }
 
@@ -454,6 +459,30 @@ static const int64_t *sort_places(tg_call *c, const int64_t *index, int64_t n, i
 ADD_ROWS(f32, float)
 ADD_ROWS(f64, double)
 
+/* Rows of a few elements: all sums side by side. */
+static tg_status add_narrow_rows(tg_call *c, const int64_t *index, int64_t outer, int64_t n, int64_t size, int64_t row)
+{
+    const int     threads = tg_threads_for(c, outer, (double)outer * (double)row * (double)(n + size));
+    const int64_t room = size * row;
+    double       *all = tg_scratch(c, (size_t)threads * (size_t)room * sizeof *all);
+    if (!all) return TG_ERR_MEMORY;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t o = 0; o < outer; o++) {
+        double *sum = all + omp_get_thread_num() * room;
+        memset(sum, 0, (size_t)room * sizeof *sum);
+#define ADD_NARROW(T)                                                                                                  \
+    do {                                                                                                               \
+        const T *x = (const T *)c->x[0].data + o * n * row;                                                            \
+        for (int64_t k = 0; k < n; k++)                                                                                \
+            for (int64_t j = 0; j < row; j++) sum[index[k] * row + j] += (double)x[k * row + j];                       \
+        for (int64_t k = 0; k < room; k++) ((T *)c->y.data)[o * room + k] = (T)sum[k];                                 \
+    } while (0)
+        if (c->y.dtype == TG_F32) ADD_NARROW(float);
+        else ADD_NARROW(double);
+    }
+    return TG_OK;
+}
+
 /* Row v of y is complete before the next begins, so that any thread may compute any row. */
 static tg_status index_add_run(tg_call *c)
 {
@@ -464,6 +493,7 @@ static tg_status index_add_run(tg_call *c)
     const size_t       item   = tg_dtype_size(c->y.dtype);
     tg_status          status = read_index(c, 1, a->size, &index);
     if (status != TG_OK || row == 0 || outer == 0) return status;
+    if (row < NARROW) return add_narrow_rows(c, index, outer, n, a->size, row);
     const int64_t *first = sort_places(c, index, n, a->size, &order);
     if (!first) return TG_ERR_MEMORY;
     const int threads = tg_threads_for(c, outer * a->size, (double)outer * (double)row * (double)(n + a->size));

@@ -15,6 +15,8 @@ typedef void (*row_fn)(int64_t n, void *y, int64_t ys, const void *x, int64_t xs
         const T *a = x;                                                                                                \
         if (ys == 1 && xs == 1)                                                                                        \
             SOLID;                                                                                                     \
+        else if (ys == 1 && xs == -1)                                                                                  \
+            for (int64_t k = 0; k < n; k++) o[k] OP a[-k];                                                             \
         else                                                                                                           \
             for (int64_t k = 0; k < n; k++) o[k * ys] OP a[k * xs];                                                    \
     }
@@ -37,6 +39,7 @@ static const row_fn add_rows[TG_NDTYPES] = {[TG_F32] = add_f32, [TG_F64] = add_f
 typedef struct pair {
     row_fn  row;
     size_t  size, to_size; /* of an element of x and of y */
+    bool    turned; /* x's neighbours lie along the last axis but one, y's along the last */
     int     rank;
     int64_t dim[TG_MAX_RANK], ys[TG_MAX_RANK], xs[TG_MAX_RANK];
 } pair;
@@ -62,8 +65,59 @@ static void simplify(pair *p)
     p->rank = r;
 }
 
+/* Transposes the last two axes in blocks as wide as a cache line: each line is read once, and written once. */
+#define TURN(NAME, T)                                                                                                  \
+    static void NAME(const pair *p, char *to, const char *from)                                                        \
+    {                                                                                                                  \
+        enum { N = TG_ALIGN / sizeof(T) };                                                                             \
+        const int     r = p->rank;                                                                                     \
+        const int64_t rows = p->dim[r - 2], cols = p->dim[r - 1], ys = p->ys[r - 2], xs = p->xs[r - 1];                \
+        for (int64_t i = 0, h; i < rows; i += h) {                                                                     \
+            h = rows - i < N ? rows - i : N;                                                                           \
+            for (int64_t j = 0, w; j < cols; j += w) {                                                                 \
+                const T *x = (const T *)(const void *)from + j * xs + i;                                               \
+                T       *y = (T *)(void *)to + i * ys + j, block[N][N];                                                \
+                w = cols - j < N ? cols - j : N;                                                                       \
+                for (int64_t k = 0; k < w; k++) memcpy(block[k], x + k * xs, (size_t)h * sizeof(T));                   \
+                if (w == N)                                                                                            \
+                    for (int64_t q = 0; q < h; q++)                                                                    \
+                        for (int64_t k = 0; k < N; k++) y[q * ys + k] = block[k][q];                                   \
+                else                                                                                                   \
+                    for (int64_t q = 0; q < h; q++)                                                                    \
+                        for (int64_t k = 0; k < w; k++) y[q * ys + k] = block[k][q];                                   \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+TURN(turn_4, uint32_t)
+TURN(turn_8, uint64_t)
+
+/* Brings the axis along which x's neighbours lie next to the last one, if that is another. */
+static void find_turn(pair *p)
+{
+    const int last = p->rank - 1;
+    if (last < 1 || p->ys[last] != 1 || p->xs[last] == 1 || p->size != p->to_size || p->size < 4) return;
+    for (int k = 0; k < last; k++) {
+        const int64_t dim = p->dim[k], ys = p->ys[k];
+        if (p->xs[k] != 1) continue;
+        for (; k + 1 < last; k++) {
+            p->dim[k] = p->dim[k + 1];
+            p->ys[k] = p->ys[k + 1];
+            p->xs[k] = p->xs[k + 1];
+        }
+        p->dim[k] = dim;
+        p->ys[k] = ys;
+        p->xs[k] = 1;
+        p->turned = true;
+        return;
+    }
+}
+
 static void walk(const pair *p, int axis, char *y, const char *x)
 {
+    if (p->turned && axis == p->rank - 2) {
+        (p->size == 4 ? turn_4 : turn_8)(p, y, x);
+        return;
+    }
     if (axis >= p->rank) {
         p->row(1, y, 1, x, 1);
         return;
@@ -97,6 +151,7 @@ static void move(const tg_call *c, char *y, size_t to_size, int64_t first, const
         elements *= (double)p.dim[k];
     }
     simplify(&p);
+    if (row == put_rows[x->dtype]) find_turn(&p);
     char          *to = y + first * (int64_t)to_size;
     const int64_t  n = p.rank ? p.dim[0] : 1;
     const int      threads = tg_threads_for(c, n, elements);

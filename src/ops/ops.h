@@ -88,6 +88,10 @@ int64_t  tg_reduced_count(const tg_shape *s, uint32_t axes);
 /* Records a reduction over axes given as bits. */
 tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool keepdim);
 
+/* Run functions of sum, amax and amin, and of argmax (reduce_run.c). */
+tg_status tg_reduce_run(tg_call *c);
+tg_status tg_argmax_run(tg_call *c);
+
 /* Is x there and f32 or f64? false after a sentence about `function`. */
 bool tg_needs_float(tg_tensor *x, const char *function);
 

@@ -1,4 +1,4 @@
-/* reduce.c - reductions over axes: sum, amax, amin; the mean as a composite; argmax as a kernel op. */
+/* reduce.c - reductions over axes: sum, amax, amin; the mean as a composite; argmax as a kernel op. Their loops are in reduce_run.c. */
 #include "ops.h"
 
 #include <math.h>
@@ -56,129 +56,6 @@ tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t bits, bool kee
     a.axes = bits;
     a.keepdim = keepdim;
     return tg_record(op, &x, 1, &a, sizeof a);
-}
-
-/* ---- the loops ---------------------------------------------------------------------------------------------------- */
-
-typedef union accumulator {
-    double   f64;
-    float    f32;
-    uint64_t sum; /* of integers, modulo 2^64 */
-    int64_t  i64;
-    int32_t  i32;
-    uint8_t  u8;
-} accumulator;
-
-/* Takes n elements, `step` apart, into *a. first: there is nothing in it yet. */
-typedef void (*fold)(accumulator *a, bool first, const void *p, int64_t n, int64_t step);
-
-#define SUM(NAME, T, FIELD, AS)                                                                                        \
-    static void sum_##NAME(accumulator *a, bool first, const void *p, int64_t n, int64_t step)                        \
-    {                                                                                                                  \
-        const T *x = p;                                                                                                \
-        AS       s = first ? 0 : a->FIELD;                                                                             \
-        for (int64_t k = 0; k < n; k++) s += (AS)x[k * step];                                                          \
-        a->FIELD = s;                                                                                                  \
-    }
-/* NaN replaces everything, and nothing replaces it. */
-#define EXTREME(NAME, T, FIELD, BEATS)                                                                                 \
-    static void NAME(accumulator *a, bool first, const void *p, int64_t n, int64_t step)                              \
-    {                                                                                                                  \
-        const T *x = p;                                                                                                \
-        T        m = first ? x[0] : a->FIELD;                                                                          \
-        for (int64_t k = 0; k < n; k++)                                                                                \
-            if (x[k * step] BEATS m || x[k * step] != x[k * step]) m = x[k * step];                                    \
-        a->FIELD = m;                                                                                                  \
-    }
-
-SUM(f32, float, f64, double)
-SUM(f64, double, f64, double)
-SUM(i64, int64_t, sum, uint64_t)
-SUM(i32, int32_t, sum, uint64_t)
-SUM(u8, uint8_t, sum, uint64_t)
-EXTREME(max_f32, float, f32, >)
-EXTREME(max_f64, double, f64, >)
-EXTREME(max_i64, int64_t, i64, >)
-EXTREME(max_i32, int32_t, i32, >)
-EXTREME(max_u8, uint8_t, u8, >)
-EXTREME(min_f32, float, f32, <)
-EXTREME(min_f64, double, f64, <)
-EXTREME(min_i64, int64_t, i64, <)
-EXTREME(min_i32, int32_t, i32, <)
-EXTREME(min_u8, uint8_t, u8, <)
-
-static const fold folds[3][TG_NDTYPES] = {
-    [TG_REDUCE_SUM] = {sum_f32, sum_f64, sum_i64, sum_i32, sum_u8, sum_u8},
-    [TG_REDUCE_MAX] = {max_f32, max_f64, max_i64, max_i32, max_u8, max_u8},
-    [TG_REDUCE_MIN] = {min_f32, min_f64, min_i64, min_i32, min_u8, min_u8},
-};
-
-/* Some of an array's axes, to walk over: offsets in elements. */
-typedef struct walk {
-    int     n;
-    int64_t dim[TG_MAX_RANK], stride[TG_MAX_RANK], index[TG_MAX_RANK];
-} walk;
-
-static walk walk_over(const tg_array *x, uint32_t bits)
-{
-    walk w = {0};
-    for (int k = 0; k < x->shape->rank; k++)
-        if (bits >> k & 1) {
-            w.dim[w.n] = x->shape->dim[k];
-            w.stride[w.n++] = x->stride[k];
-        }
-    return w;
-}
-
-/* Moves *at to the next place in row-major order; false: come round to the first one. */
-static bool walk_on(walk *w, int64_t *at)
-{
-    for (int k = w->n; k-- > 0;) {
-        *at += w->stride[k];
-        if (++w->index[k] < w->dim[k]) return true;
-        *at -= w->stride[k] * w->dim[k];
-        w->index[k] = 0;
-    }
-    return false;
-}
-
-static void store(const accumulator *a, tg_dtype dtype, bool sum, void *y, int64_t k)
-{
-    switch (dtype) {
-    case TG_F32: ((float *)y)[k] = sum ? (float)a->f64 : a->f32; break;
-    case TG_F64: ((double *)y)[k] = a->f64; break;
-    case TG_I64: ((int64_t *)y)[k] = sum ? (int64_t)a->sum : a->i64; break;
-    case TG_I32: ((int32_t *)y)[k] = a->i32; break;
-    default: ((uint8_t *)y)[k] = a->u8; break;
-    }
-}
-
-/* One result after the other, each in row-major order of what is reduced; sums of f32 in f64. */
-static tg_status reduce_run(tg_call *c)
-{
-    const tg_array       *x = &c->x[0];
-    const tg_reduce_attr *attr = c->attr;
-    const size_t          item = tg_dtype_size(x->dtype);
-    const uint32_t        all = (1u << x->shape->rank) - 1;
-    const bool            sum = c->op->reduce == TG_REDUCE_SUM;
-    const fold            take = folds[c->op->reduce][x->dtype];
-    walk                  outer = walk_over(x, all & ~attr->axes), inner = walk_over(x, attr->axes);
-    const bool            some = tg_reduced_count(x->shape, attr->axes) > 0;
-    const int64_t         row = inner.n ? inner.dim[inner.n - 1] : 1, step = inner.n ? inner.stride[inner.n - 1] : 0;
-    int64_t               at = 0, k = 0;
-    if (inner.n) inner.n--;
-    if (tg_reduced_count(x->shape, all & ~attr->axes) == 0) return TG_OK;
-    do {
-        accumulator a = {.sum = 0}; /* 0 in every field */
-        int64_t     from = at;
-        bool        first = true;
-        if (some) do {
-                take(&a, first, (const char *)x->data + from * (int64_t)item, row, step);
-                first = false;
-            } while (walk_on(&inner, &from));
-        store(&a, c->y.dtype, sum, c->y.data, k++);
-    } while (walk_on(&outer, &at));
-    return TG_OK;
 }
 
 /* ---- sum, amax, amin ---------------------------------------------------------------------------------------------- */
@@ -252,7 +129,7 @@ const tg_op tg_op_sum = {.name   = "sum",
                          .arity  = 1,
                          .flags  = TG_OP_STRIDED,
                          .infer  = sum_infer,
-                         .run    = reduce_run,
+                         .run    = tg_reduce_run,
                          .vjp    = sum_vjp,
                          .reduce = TG_REDUCE_SUM};
 const tg_op tg_op_amax = {.name   = "amax",
@@ -260,7 +137,7 @@ const tg_op tg_op_amax = {.name   = "amax",
                           .arity  = 1,
                           .flags  = TG_OP_STRIDED,
                           .infer  = extreme_infer,
-                          .run    = reduce_run,
+                          .run    = tg_reduce_run,
                           .vjp    = extreme_vjp,
                           .reduce = TG_REDUCE_MAX};
 const tg_op tg_op_amin = {.name   = "amin",
@@ -268,7 +145,7 @@ const tg_op tg_op_amin = {.name   = "amin",
                           .arity  = 1,
                           .flags  = TG_OP_STRIDED,
                           .infer  = extreme_infer,
-                          .run    = reduce_run,
+                          .run    = tg_reduce_run,
                           .vjp    = extreme_vjp,
                           .reduce = TG_REDUCE_MIN};
 
@@ -302,37 +179,6 @@ tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim)
 
 /* ---- argmax: attr is the axis as a tg_reduce_attr with one bit ---------------------------------------------------- */
 
-#define ARGMAX(NAME, T)                                                                                                \
-    static int64_t argmax_##NAME(const void *p, int64_t n, int64_t step)                                              \
-    {                                                                                                                  \
-        const T *x = p;                                                                                                \
-        int64_t  best = 0;                                                                                             \
-        for (int64_t k = 1; k < n && x[best * step] == x[best * step]; k++)                                            \
-            if (!(x[k * step] <= x[best * step])) best = k;                                                            \
-        return best;                                                                                                   \
-    }
-ARGMAX(f32, float)
-ARGMAX(f64, double)
-ARGMAX(i64, int64_t)
-ARGMAX(i32, int32_t)
-ARGMAX(u8, uint8_t)
-
-static tg_status argmax_run(tg_call *c)
-{
-    static int64_t (*const find[TG_NDTYPES])(const void *, int64_t, int64_t) = {argmax_f32, argmax_f64, argmax_i64,
-                                                                                argmax_i32, argmax_u8,  argmax_u8};
-    const tg_array       *x = &c->x[0];
-    const tg_reduce_attr *a = c->attr;
-    const uint32_t        rest = ((1u << x->shape->rank) - 1) & ~a->axes;
-    walk                  outer = walk_over(x, rest), inner = walk_over(x, a->axes);
-    int64_t               at = 0, k = 0, *y = c->y.data;
-    if (tg_reduced_count(x->shape, rest) == 0) return TG_OK;
-    do {
-        y[k++] = find[x->dtype]((const char *)x->data + at * (int64_t)tg_dtype_size(x->dtype), inner.dim[0], inner.stride[0]);
-    } while (walk_on(&outer, &at));
-    return TG_OK;
-}
-
 static tg_status argmax_infer(tg_call *c)
 {
     tg_status s = reduce_infer(c);
@@ -350,7 +196,7 @@ const tg_op tg_op_argmax = {.name    = "argmax",
                             .nondiff = 1,
                             .flags   = TG_OP_ZERO_GRAD | TG_OP_STRIDED,
                             .infer   = argmax_infer,
-                            .run     = argmax_run};
+                            .run     = tg_argmax_run};
 
 tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim)
 {
