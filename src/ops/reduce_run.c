@@ -116,7 +116,7 @@ typedef void (*finish)(const void *acc, int64_t n, void *y, int64_t y_step);
             EACH_COLUMN(m[j] = BETTER(x[at], BEATS, m[j]))                                                             \
         }                                                                                                              \
     }
-#define BETTER(X, BEATS, M) (((X) BEATS (M)) | ((X) != (X)) ? (X) : (M))
+#define BETTER(X, BEATS, M) ((((X) BEATS (M)) | ((X) != (X))) ? (X) : (M))
 
 SUM(f32, float, double)
 SUM(f64, double, double)
