@@ -363,6 +363,43 @@ static void test_remembered_by_a_rule(void **state)
     tg_tape_free(t);
 }
 
+/* A view of what a parameter gets is another leaf's gradient, or a rule's: it does not lie in the parameter's gradient. */
+static tg_status whole(const tg_call *c, const tg_layout *in, tg_layout *out)
+{
+    (void)c;
+    *out = *in;
+    return TG_OK;
+}
+static tg_tensor *wanting_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)c, (void)i;
+    tg_tensor *mine = tg_mul_s(g, 2);
+    remembered = tg_want(tg_reshape(mine, TG_SHAPE(6)));
+    return mine;
+}
+static const tg_op wanting = {.name = "wanting", .kind = TG_VIEW, .arity = 1, .infer = same_infer, .view = whole, .vjp = wanting_vjp};
+
+static void test_view_of_a_gradient_to_be(void **state)
+{
+    (void)state;
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *a = tg_param(t, "a", tg_zeros(t, TG_SHAPE(2, 3))), *c = tg_reshape(tg_arange(t, TG_F64, 6), TG_SHAPE(2, 3));
+    tg_tensor *b = tg_require_grad(tg_full(t, TG_F64, TG_SHAPE(3, 2), 1)), *loss = total(tg_mul(tg_add(a, tg_reshape(b, TG_SHAPE(2, 3))), c));
+    assert_int_equal(tg_backward(loss), TG_OK);
+    tg_tensor *g = tg_grad_of(b);
+    assert_true(tg_data_f64(g)[2] == 2);
+    assert_int_equal(tg_backward(total(tg_mul_s(a, 10))), TG_OK);
+    assert_true(tg_data_f64(g)[2] == 2 && tg_data_f64(tg_grad_of(a))[2] == 12);
+    assert_int_equal(tg_backward(loss), TG_OK);
+    assert_true(tg_data_f64(tg_grad_of(b))[2] == 4 && tg_data_f64(tg_grad_of(a))[2] == 14);
+    tg_zero_grad(t);
+    assert_int_equal(tg_backward(total(tg_mul(tg_record(&wanting, &a, 1, NULL, 0), c))), TG_OK);
+    assert_true(tg_data_f64(remembered)[2] == 4);
+    assert_int_equal(tg_set_grad(a, tg_full(t, TG_F64, TG_SHAPE(2, 3), 77)), TG_OK);
+    assert_true(tg_data_f64(remembered)[2] == 4);
+    tg_tape_free(t);
+}
+
 /* ---- gradients by hand, tg_assign --------------------------------------------------------------------------------- */
 
 static void test_set_grad(void **state)
@@ -519,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_seed_is_no_gradient),
         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_remembered_by_a_rule),
+        cmocka_unit_test(test_view_of_a_gradient_to_be),
         cmocka_unit_test(test_set_grad),
         cmocka_unit_test(test_assign),
         cmocka_unit_test(test_seed_between),

@@ -247,7 +247,7 @@ struct program {
  *   tg_make_values    a plan, an empty program         a value for each node and for each input, operands before what reads them; views
  *                                                      resolved to a base and a layout; twins made views; the lists of constants
  *                                                      and of what can move; the nodes' marks are their values
- *   tg_check_places   values                           placed only where nobody else reads what lies there; else copied
+ *   tg_check_places   values, the nodes' marks         placed only where nobody else reads or names what lies there; else copied
  *   tg_mark_roots     values, the nodes' marks         roots, stored; after it the marks are cleared (tg_forget_marks)
  *   tg_make_groups    values, places, roots            each computed value in a step that is not before any that computes what it reads: a
  *                                                      group or a step of its own; stored is every value that is read outside its group
@@ -264,7 +264,7 @@ struct program {
 value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype);
 tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
 tg_status tg_ask(tg_tape *t, const tg_plan *plan, program *p); /* notes the roots as they are given */
-void      tg_check_places(program *p);
+void      tg_check_places(program *p, const tg_plan *plan);
 /* Lets gradients know the placed results that go to their memory, or forget them. While they know: the value of the result that goes where
  * the input, or what it is a view of, lies; -1: none does. */
 void tg_note_places(const program *p, bool on);

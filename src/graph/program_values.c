@@ -149,10 +149,17 @@ void tg_note_places(const program *p, bool on)
     }
 }
 
-/* A result is copied to its place at the end where anybody but itself reads what lies there. */
-void tg_check_places(program *p)
+/* A result is copied to its place at the end where anybody but itself reads what lies there, and where a view of it is asked for as well:
+ * that would be another name for the place's memory. */
+void tg_check_places(program *p, const tg_plan *plan)
 {
     size_t n = 0;
+    for (size_t i = 0; i < plan->n_roots; i++) {
+        const tg_node *root = plan->roots[i];
+        if (root->flags & TG_N_VALUE || p->values[root->mark - 1].kind != V_VIEW) continue;
+        value *base = &p->values[p->values[root->mark - 1].base];
+        if (base->placed) base->copied = true;
+    }
     tg_note_places(p, true);
     for (size_t i = 0; i < p->n_bound; i++) {
         const int32_t number = p->bound[i].value;
