@@ -119,7 +119,8 @@ typedef struct tg_axes {
 #define TG_ALL_AXES  (&(tg_axes){-1, {0}})
 
 /* Where all memory comes from. resize(ctx, p, old, size): as realloc; p NULL allocates, size 0 frees and returns NULL.
- * What it returns is aligned for any C type. NULL for size > 0 means out of memory and leaves p as it was. */
+ * What it returns is aligned for any C type. NULL for size > 0 means out of memory and leaves p as it was. No tape's function
+ * can be called from it. */
 typedef struct tg_allocator {
     void *(*resize)(void *ctx, void *p, size_t old_size, size_t size);
     void *ctx;
@@ -127,6 +128,9 @@ typedef struct tg_allocator {
 
 /* ---- the tape ----------------------------------------------------------------------------------------------------- */
 
+/* Is told each error, once, when the call that met it has done all else and is about to return: several errors of one call in their order,
+ * and of more than four the number of the others. It may do with the tape what it likes (reset it, record, train) but free it. Errors that
+ * happen while it runs are not told again; tg_error has them. It returns. */
 typedef void (*tg_error_fn)(void *ctx, tg_status s, const char *sentence);
 
 /* Options are structs in which zero means the usual value; a NULL pointer means all of them. */
@@ -675,8 +679,9 @@ typedef struct tg_gradcheck_report {
 /* Compares the gradient of f at these inputs with central differences improved by one Richardson step, contracted with random output
  * directions: inputs of at most 64 elements element by element; larger ones, and all together, along random directions, and where
  * those disagree, by halving down to an element. Inputs of f64 that require grad are varied (at least one), the others are constants.
- * f gets fresh leaves in their place, on the same tape; it must not reset the tape. Nobody's gradient is touched. Returns TG_OK when all
- * agree, TG_ERR_GRAD when they do not, and other errors when f is not finite, not repeatable or not f64; report may be NULL. */
+ * f gets fresh leaves in their place, on the same tape, which it can neither reset nor free. Nobody's gradient is touched. Returns TG_OK
+ * when all agree, TG_ERR_GRAD when they do not, and other errors when f is not finite, not repeatable or not f64, or met an error itself;
+ * report may be NULL. */
 TG_API tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, const tg_gradcheck_options *options,
                               tg_gradcheck_report *report);
 

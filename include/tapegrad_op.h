@@ -14,6 +14,16 @@
  * A vjp rule returns the gradient of *one* input by calling ops, from the same three things everywhere: the inputs c->in,
  * the result c->out, and g, the gradient of the result. It is called only for inputs that need a gradient. It need not sum
  * over broadcast axes nor add to what is there: the backward walk does both. Because rules call ops, second derivatives need no code.
+ *
+ * An op's functions are called in the middle of recording, computing or differentiating. They may
+ *
+ *     all                            ask for shapes, dtypes, parameters and the like, and call tg_fail
+ *     run                            call tg_scratch
+ *     vjp, merge                     record ops
+ *
+ * and nothing else with the tape: recording in infer, view, run or a loop, and in all of them reading values, evaluating, differentiating,
+ * keeping, updating, resetting or freeing is refused with a sentence (TG_ERR_ARG) that names both functions. What they answer is checked as
+ * far as it can be; a status other than TG_OK without tg_fail gets a sentence.
  */
 #ifndef TAPEGRAD_OP_H
 #define TAPEGRAD_OP_H
@@ -65,7 +75,8 @@ typedef enum tg_op_kind {
     TG_KERNEL = 0, /* run computes the whole result */
     TG_POINTWISE,  /* out[i] = f(in0[i], in1[i], …) with broadcasting; loop gives f */
     TG_VIEW,       /* the same memory with another layout; view gives it */
-    TG_REDUCE,     /* over axes: attr is a tg_reduce_attr */
+    TG_REDUCE,     /* of one input over axes: attr is a tg_reduce_attr, which gives the shape; sums of integers are i64 */
+    /* The library's own, refused of others: */
     TG_MATMUL,     /* the one product */
     TG_LEAF,       /* no inputs: data brought from outside */
     TG_CONST,      /* no inputs: attr is a double that fills the shape */
@@ -111,8 +122,9 @@ struct tg_op {
      * walk uses it instead of a chain of additions. NULL after an error. */
     tg_tensor *(*merge)(tg_tensor *const *parts, int n);
 
-    /* View ops: the layout of the result in the memory of input view_input, whose layout is `in`. TG_ERR_UNSUPPORTED: strides can't
-     * express it and the input is made contiguous first (in is contiguous then, and it has to work). */
+    /* View ops: the layout of the result, of the same dtype, in the memory of input view_input, whose layout is `in`: among its elements
+     * and not beyond. TG_ERR_UNSUPPORTED: strides can't express it and the input is made contiguous first (in is contiguous then, and it
+     * has to work). */
     tg_status (*view)(const tg_call *c, const tg_layout *in, tg_layout *out);
     int       view_input;
 

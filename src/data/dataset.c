@@ -60,7 +60,7 @@ tg_dataset *tg_dataset_make(tg_tape *t, const char *function, tg_dtype dtype, co
 
 void tg_dataset_free(tg_dataset *d)
 {
-    if (!d) return;
+    if (!d || !tg_may(d->tape, TG_IN_FUNCTION, "tg_dataset_free")) return;
     if (d->disclaimed) {
         tg_fail_on(d->tape, TG_ERR_STALE, "tg_dataset_free", "the data set was freed before");
         return;
@@ -77,6 +77,8 @@ tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shap
     char                     text[TG_SHAPE_TEXT];
     size_t                   bytes;
     if (!tape) return NULL;
+    TG_CALL(tape);
+    if (!tg_may(tape, TG_IN_FUNCTION, function)) return NULL;
     if (!shape)
         tg_fail_on(tape, TG_ERR_NULL, function, "shape is NULL");
     else if (dtype != TG_F32 && dtype != TG_U8)
@@ -160,6 +162,8 @@ static tg_dataset *read_pair(tg_tape *t, const char *function, const char *image
 tg_dataset *tg_idx_dataset(tg_tape *tape, const char *images, const char *labels, int classes)
 {
     if (!tape) return NULL;
+    TG_CALL(tape);
+    if (!tg_may(tape, TG_IN_FUNCTION, "tg_idx_dataset")) return NULL;
     if (!images || !labels)
         tg_fail_on(tape, TG_ERR_NULL, "tg_idx_dataset", "%s is NULL", images ? "labels" : "images");
     else if (classes < 0)
@@ -197,6 +201,8 @@ tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *part)
                                             {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}};
     char                     images[PATH_ROOM], labels[PATH_ROOM];
     if (!tape) return NULL;
+    TG_CALL(tape);
+    if (!tg_may(tape, TG_IN_FUNCTION, "tg_mnist")) return NULL;
     if (!directory || !part) {
         tg_fail_on(tape, TG_ERR_NULL, "tg_mnist", "%s is NULL", directory ? "part" : "directory");
         return NULL;

@@ -256,6 +256,8 @@ tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed)
     const tg_shape           shape = {3, {n, SIDE, SIDE}};
     size_t                   bytes;
     if (!tape) return NULL;
+    TG_CALL(tape);
+    if (!tg_may(tape, TG_IN_FUNCTION, function)) return NULL;
     if (n < 0 || tg_shape_size(&shape, TG_U8, NULL, &bytes) != TG_OK) {
         tg_fail_on(tape, TG_ERR_ARG, function, "%lld is not a number of digits", (long long)n);
         return NULL;

@@ -56,7 +56,10 @@ tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options)
 {
     static const tg_loader_options usual = {0};
     const tg_loader_options       *o = options ? options : &usual;
-    if (!data || check_options(data, o) != TG_OK) return NULL;
+    if (!data) return NULL;
+    TG_CALL(data->tape);
+    if (!tg_may(data->tape, TG_IN_FUNCTION, "tg_loader_new")) return NULL;
+    if (check_options(data, o) != TG_OK) return NULL;
 
     tg_tape   *t = data->tape;
     tg_loader *l = tg_tape_alloc(t, sizeof *l);
@@ -86,7 +89,7 @@ tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options)
 
 void tg_loader_free(tg_loader *l)
 {
-    if (!l) return;
+    if (!l || !tg_may(l->tape, TG_IN_FUNCTION, "tg_loader_free")) return;
     tg_disown(l->tape, &l->owned);
     free_owned(&l->owned);
 }
@@ -117,6 +120,7 @@ int64_t tg_loader_batches(const tg_loader *l) { return l ? l->end / l->batch + (
 tg_status tg_loader_rewind(tg_loader *l)
 {
     if (!l) return TG_ERR_NULL;
+    if (!tg_may(l->tape, TG_IN_FUNCTION, "tg_loader_rewind")) return TG_ERR_ARG;
     if (l->at > 0) next_epoch(l);
     return TG_OK;
 }
@@ -171,6 +175,8 @@ bool tg_next(tg_loader *l, tg_tensor **x, tg_tensor **y)
     if (x) *x = NULL;
     if (y) *y = NULL;
     if (!l) return false;
+    TG_CALL(l->tape);
+    if (!tg_may(l->tape, TG_IN_FUNCTION, "tg_next")) return false;
     if (!x || !y) {
         tg_fail_on(l->tape, TG_ERR_NULL, "tg_next", "%s is NULL", x ? "y" : "x");
         return false;

@@ -63,6 +63,21 @@ static tg_status contribute(tg_tape *t, tg_node *to, tg_tensor *g, progress *w)
     return TG_OK;
 }
 
+/* The sum of the first n gradients of t->stack, results of this op. */
+static tg_tensor *call_merge(tg_tape *t, const tg_op *op, size_t n)
+{
+    const tg_node  *one = tg_node_of((tg_tensor *)(void *)t->stack[0]);
+    const bool      grad = t->grad_enabled;
+    const tg_inside was = tg_go_inside(t, TG_IN_RULE, "merge", op);
+    tg_tensor      *g = op->merge((tg_tensor *const *)(void *)t->stack, (int)n);
+    t->inside = was;
+    t->grad_enabled = grad;
+    if (!g) return NULL;
+    if (tg_is_on(t, g) && tg_node_of(g)->dtype == one->dtype && tg_shape_equal(tg_node_of(g)->shape, one->shape)) return g;
+    tg_fail_on(t, TG_ERR_GRAD, op->name, "its merge gave no tensor of the parts' shape and dtype");
+    return NULL;
+}
+
 /* Joins pieces of the same op into one node each, and those with the rest. */
 static tg_status join_pieces(tg_tape *t, tg_adjoint *a)
 {
@@ -82,7 +97,7 @@ static tg_status join_pieces(tg_tape *t, tg_adjoint *a)
                 rest = piece;
             }
         }
-        tg_tensor *g = n == 1 ? (tg_tensor *)(void *)t->stack[0] : op->merge((tg_tensor *const *)(void *)t->stack, (int)n);
+        tg_tensor *g = n == 1 ? (tg_tensor *)(void *)t->stack[0] : call_merge(t, op, n);
         a = &t->adjoints[at];
         if (g && a->grad) g = tg_add(g, a->grad);
         if (!g) return failure(t, TG_ERR_GRAD);
@@ -102,7 +117,7 @@ static __attribute__((cold, noinline)) tg_tensor *unfit(tg_call *c, int i, tg_te
     char got[TG_SHAPE_TEXT];
     if (!g) {
         if (c->tape->latest == TG_OK) tg_fail(c, TG_ERR_GRAD, "its vjp gave no gradient for input %d", i);
-    } else if (!tg_is_live(g) || tg_node_of(g)->tape != c->tape) {
+    } else if (!tg_is_on(c->tape, g)) {
         tg_fail(c, TG_ERR_GRAD, "its vjp gave a stale tensor or one of another tape for input %d", i);
     } else {
         const tg_node *n = tg_node_of(g);
@@ -115,7 +130,7 @@ static __attribute__((cold, noinline)) tg_tensor *unfit(tg_call *c, int i, tg_te
 static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
 {
     const tg_node *in = tg_node_of(c->in[i]), *n = tg_node_of(g);
-    if (!g || !tg_is_live(g) || n->tape != c->tape || n->dtype != in->dtype) return unfit(c, i, g);
+    if (!tg_is_on(c->tape, g) || n->dtype != in->dtype) return unfit(c, i, g);
     if (n->shape == in->shape || tg_shape_equal(n->shape, in->shape)) return g;
     return tg_broadcasts_to(in->shape, n->shape) ? tg_sum_to(g, in->shape) : unfit(c, i, g);
 }
@@ -126,6 +141,20 @@ static __attribute__((cold, noinline)) tg_status released(const tg_node *n, cons
     char text[TG_KEPT_TEXT];
     return tg_fail_on(n->tape, TG_ERR_STALE, n->op->name, "reads %s, which was released; differentiate before that",
                       tg_kept_text(in, text));
+}
+
+/* The answer of n's rule, whatever it is. */
+static tg_tensor *call_rule(const tg_call *c, const tg_node *n, int i, tg_tensor *g)
+{
+    tg_tape        *t = c->tape;
+    const bool      grad = t->grad_enabled;
+    const tg_inside was = tg_go_inside(t, TG_IN_RULE, "vjp", n->op);
+    if (t->written > n->id) t->as_of = n->id;
+    g = n->op->vjp(c, i, g);
+    t->as_of = TG_KEPT_ID;
+    t->inside = was;
+    t->grad_enabled = grad;
+    return g;
 }
 
 static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
@@ -150,11 +179,8 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
         tg_node *to = tg_node_of(in[i]);
         if (!(to->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
         t->latest = TG_OK;
-        if (t->written > n->id) t->as_of = n->id;
-        tg_tensor *gi = n->op->vjp(c, i, g);
-        t->as_of = TG_KEPT_ID;
-        gi = fit(c, i, gi);
-        tg_status s = gi ? contribute(t, to, gi, w) : failure(t, TG_ERR_GRAD);
+        tg_tensor *gi = fit(c, i, call_rule(c, n, i, g));
+        tg_status  s = gi ? contribute(t, to, gi, w) : failure(t, TG_ERR_GRAD);
         if (s != TG_OK) return s;
     }
     return TG_OK;
@@ -270,6 +296,8 @@ static tg_status gradients(tg_tensor *const *outputs, tg_tensor *const *seeds, i
     const tg_node *y = tg_check(outputs[0], "tg_grad");
     if (!y) return outputs[0] ? TG_ERR_STALE : TG_ERR_NULL;
     tg_tape *t = y->tape;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_grad")) return TG_ERR_ARG;
     if (!inputs || !grads) return tg_fail_on(t, TG_ERR_NULL, "tg_grad", "%s is NULL", inputs ? "grads" : "inputs");
     if (n_inputs < 0) return tg_fail_on(t, TG_ERR_ARG, "tg_grad", "the number of inputs is %d", n_inputs);
     tg_status s = check_asked(t, inputs, n_inputs);
@@ -383,7 +411,9 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *functi
 {
     tg_node *y = tg_check(output, function);
     if (!y) return output ? TG_ERR_STALE : TG_ERR_NULL;
-    tg_tape       *t = y->tape;
+    tg_tape *t = y->tape;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
     const uint32_t first = t->count;
     bool           was = tg_set_grad_enabled(t, false);
     tg_status      s = differentiate(t, &output, &seed, 1, false, function);
@@ -443,6 +473,8 @@ tg_status tg_set_grad(tg_tensor *leaf, tg_tensor *value)
     tg_node *n = tg_check(leaf, "tg_set_grad");
     if (!n) return leaf ? TG_ERR_STALE : TG_ERR_NULL;
     tg_tape *t = n->tape;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_set_grad")) return TG_ERR_ARG;
     if (!(n->flags & TG_N_GRAD) || !ends_here(n))
         return tg_fail_on(t, TG_ERR_GRAD, "tg_set_grad", "the tensor is not a leaf that requires grad (tg_param, tg_require_grad)");
     if (!value) {
@@ -474,6 +506,7 @@ tg_tensor *tg_require_grad(tg_tensor *x)
 {
     tg_node *n = tg_check(x, "tg_require_grad");
     if (!n) return NULL;
+    if (!tg_may(n->tape, TG_IN_FUNCTION, "tg_require_grad")) return NULL;
     if (!tg_dtype_is_float((tg_dtype)n->dtype)) {
         tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_require_grad", "a %s tensor has no gradient; float32 and float64 have",
                    tg_dtype_name((tg_dtype)n->dtype));

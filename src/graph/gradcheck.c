@@ -105,12 +105,16 @@ static tg_status call(check *c, const double *x, tg_tensor **y)
     for (int j = 0; j < c->k; j++) {
         const tg_shape *shape = tg_shape_of(c->in[c->input[j]]);
         if (!shape)
-            return tg_fail_on(c->tape, TG_ERR_STALE, FUNCTION, "the inputs are gone: f must not reset the tape");
+            return tg_fail_on(c->tape, TG_ERR_STALE, FUNCTION, "the inputs are gone: f must not release them");
         c->leaf[j] = tg_require_grad(tg_from_f64(c->tape, shape, x + c->start[j]));
         if (!c->leaf[j]) return TG_ERR_MEMORY;
         c->arg[c->input[j]] = c->leaf[j];
     }
-    *y = c->f(c->ctx, c->arg);
+    const uint64_t  errors = c->tape->errors;
+    const tg_inside was    = tg_go_inside(c->tape, TG_IN_FUNCTION, NULL, NULL);
+    *y                     = c->f(c->ctx, c->arg);
+    c->tape->inside        = was;
+    if (*y && c->tape->errors != errors) return c->tape->latest; /* such as a call that was refused */
     return check_result(c, *y);
 }
 
@@ -489,6 +493,8 @@ tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, cons
     if (!f) return tg_fail_on(first->tape, TG_ERR_NULL, FUNCTION, "f is NULL");
 
     c.tape          = first->tape;
+    TG_CALL(c.tape);
+    if (!tg_may(c.tape, TG_IN_FUNCTION, FUNCTION)) return TG_ERR_ARG;
     r->text[0]      = 0;
     const bool grad = tg_set_grad_enabled(c.tape, true), fresh = !tg_error(c.tape);
     tg_status  s = read_options(&c, options);

@@ -11,6 +11,7 @@
 #ifndef TG_GRAPH_H
 #define TG_GRAPH_H
 
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <tapegrad_op.h>
@@ -139,12 +140,36 @@ typedef struct tg_params {
     size_t    cap_named;
 } tg_params;
 
+/* Whose code runs: the library calls functions of its caller. What each may do with the tape is less from line to line. */
+enum {
+    TG_OUTSIDE = 0,
+    TG_IN_HANDLER,  /* the error handler: everything but freeing the tape */
+    TG_IN_FUNCTION, /* the one under tg_gradcheck: nor reset it */
+    TG_IN_RULE,     /* vjp, merge: record ops, and ask what is recorded */
+    TG_IN_OP,       /* infer, view, run, loop: ask what is recorded */
+    TG_IN_ALLOCATOR = INT_MAX, /* nothing */
+};
+typedef struct tg_inside {
+    int         where;
+    const char *what; /* "run" and the like, and of which op */
+    const tg_op *op;
+} tg_inside;
+
+/* Errors of one call that are still to be told to the handler: so many with their sentences, of the others the number. */
+enum { TG_MOST_TOLD = 4 };
+typedef struct tg_told {
+    tg_status status;
+    char      sentence[1024];
+} tg_told;
+
 struct tg_tape {
     tg_heap   heap;
     uintptr_t tag; /* in handles to nodes of this recording: tg_tag_of(gen) */
     uint32_t  gen;
     uint32_t count; /* nodes of this recording */
     uint32_t valid; /* slots below this hold a node of an earlier recording that may be confirmed, or of this one */
+    uint32_t under_way; /* public functions that have been entered and not left */
+    tg_inside inside;
 
     tg_slots  slots;
     tg_arena  record; /* shapes, long input lists, attributes: written by recording alone, in slot order */
@@ -199,6 +224,11 @@ struct tg_tape {
     void       *error_ctx;
     tg_status   error, latest; /* the first one, which tg_error tells; the latest one */
     char        sentence[1024];
+    uint64_t    errors;   /* ever */
+    bool        handling; /* the handler is running */
+    uint32_t    n_told, n_untold;
+    tg_status   last_untold;
+    tg_told     told[TG_MOST_TOLD];
     int64_t     evaluated, plans, segments;
 };
 
@@ -280,9 +310,39 @@ static inline bool tg_grow_set(void *array, const void *grown)
 }
 void  tg_own(tg_tape *t, tg_owned *o);    /* o->free is set by the caller */
 void  tg_disown(tg_tape *t, tg_owned *o);
+
+/* ---- errors.c ----------------------------------------------------------------------------------------------------- */
+
+void      tg_print_error(void *ctx, tg_status s, const char *sentence); /* the usual handler */
+void      tg_tell_errors(tg_tape *t);
+bool      tg_refuse_inside(tg_tape *t, const char *function);
 tg_status tg_out_of_memory(tg_tape *t, const char *function);
 int       tg_threads(const tg_tape *t); /* how many a team may have now: 1 in a forked process */
 tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args);
+
+static inline tg_tape *tg_enter(tg_tape *t)
+{
+    if (t) t->under_way++;
+    return t;
+}
+static inline void tg_leave(tg_tape **t)
+{
+    if (*t && --(*t)->under_way == 0 && (*t)->n_told) tg_tell_errors(*t);
+}
+/* First thing in a public function that is more than one check or one record: from here to its end the tape T (NULL: none) is in the middle
+ * of something, and errors wait for the end, after the result is decided, to be told to the handler, which may reset the tape. */
+#define TG_CALL(T) __attribute__((cleanup(tg_leave))) tg_tape *under_way_ = tg_enter(T)
+
+/* May the public function be called from where it is called now? `most`: the last place from which it may. false after a sentence. */
+static inline bool tg_may(tg_tape *t, int most, const char *function) { return t->inside.where <= most || tg_refuse_inside(t, function); }
+
+/* Around a call of the caller's function. */
+static inline tg_inside tg_go_inside(tg_tape *t, int where, const char *what, const tg_op *op)
+{
+    const tg_inside was = t->inside;
+    t->inside = (tg_inside){where, what, op};
+    return was;
+}
 
 /* ---- record.c ----------------------------------------------------------------------------------------------------- */
 
@@ -305,6 +365,17 @@ void     tg_params_add(tg_node *n);      /* it has its name */
 void     tg_params_drop(tg_node *n);     /* and still has it */
 tg_node *tg_params_at(const tg_tape *t, size_t i); /* in the order they were made; NULL from params.n on */
 void     tg_params_free(tg_tape *t);
+
+/* ---- check.c: calling an op's functions, and what they answer ------------------------------------------------------- */
+
+tg_status tg_check_op(const tg_call *c);       /* before infer; NULL nowhere that is used */
+tg_status tg_call_infer(tg_call *c);
+tg_status tg_check_inferred(const tg_call *c);
+tg_status tg_call_run(tg_call *c);
+/* contiguous: the input is, so that there has to be a layout. */
+tg_status tg_call_view(const tg_call *c, const tg_layout *in, bool contiguous, tg_layout *out);
+/* Is this, which may be any address, a live tensor of this tape? */
+bool tg_is_on(const tg_tape *t, const tg_tensor *x);
 
 /* ---- values.c, plan.c, run_reference.c ---------------------------------------------------------------------------- */
 

@@ -45,13 +45,15 @@ tg_tensor *tg_keep(tg_tensor *x)
 {
     tg_node *n = tg_check(x, "tg_keep");
     if (!n) return NULL;
-    return tg_handle(kept_copy(n));
+    TG_CALL(n->tape);
+    return tg_may(n->tape, TG_IN_FUNCTION, "tg_keep") ? tg_handle(kept_copy(n)) : NULL;
 }
 
 tg_status tg_release(tg_tensor *x)
 {
     tg_node *n = tg_check(x, "tg_release");
     if (!n) return x ? TG_ERR_STALE : TG_ERR_NULL;
+    if (!tg_may(n->tape, TG_IN_FUNCTION, "tg_release")) return TG_ERR_ARG;
     if (!(n->flags & TG_N_KEPT)) return tg_fail_on(n->tape, TG_ERR_ARG, "tg_release", "the tensor is not a kept one");
     if (n->flags & TG_N_GRADIENT)
         return tg_fail_on(n->tape, TG_ERR_ARG, "tg_release", "a gradient goes with its tensor, or by tg_zero_grad");
@@ -76,6 +78,8 @@ tg_tensor *tg_param(tg_tape *t, const char *name, tg_tensor *init)
 {
     tg_node *n = tg_check(init, "tg_param");
     if (!t || !n) return NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_param")) return NULL;
     if (n->tape != t) {
         tg_fail_on(t, TG_ERR_TAPE, "tg_param", "the initial value belongs to another tape");
         return NULL;
@@ -113,7 +117,8 @@ static tg_node *check_kept(tg_tensor *x, const char *function, tg_status *s)
 {
     tg_node *n = tg_check(x, function);
     *s = n ? TG_OK : x ? TG_ERR_STALE : TG_ERR_NULL;
-    if (n && !(n->flags & TG_N_KEPT))
+    if (n && !tg_may(n->tape, TG_IN_FUNCTION, function)) *s = TG_ERR_ARG;
+    else if (n && !(n->flags & TG_N_KEPT))
         *s = tg_fail_on(n->tape, TG_ERR_ARG, function, "only parameters, kept tensors and their gradients can be overwritten");
     return n;
 }
@@ -168,7 +173,8 @@ tg_status tg_write_value(tg_node *kept, const tg_node *value)
 tg_status tg_assign(tg_tensor *x, tg_tensor *value)
 {
     tg_status s;
-    tg_node  *v = NULL, *n = check_kept(x, "tg_assign", &s);
+    TG_CALL(tg_tape_of(x));
+    tg_node *v = NULL, *n = check_kept(x, "tg_assign", &s);
     if (s == TG_OK) s = tg_value_for(n, value, "tg_assign", &v);
     if (s == TG_OK) s = tg_write_value(n, v);
     if (s == TG_OK) note_write(n);

@@ -369,7 +369,10 @@ int tg_plan_format(tg_tape *t, tg_tensor *const *x, int n, char *buf, size_t siz
 {
     tg_text text = {.buf = buf, .size = buf ? size : 0};
     if (text.size) buf[0] = 0;
-    if (!t || put_plan(t, x, n, &text, "tg_plan_format") != TG_OK) return -1;
+    if (!t) return -1;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_plan_format")) return -1;
+    if (put_plan(t, x, n, &text, "tg_plan_format") != TG_OK) return -1;
     if (text.length <= INT_MAX) return (int)text.length;
     tg_fail_on(t, TG_ERR_UNSUPPORTED, "tg_plan_format", "the text has more than %d bytes", INT_MAX);
     return -1;
@@ -379,6 +382,8 @@ tg_status tg_plan_print(tg_tape *t, tg_tensor *const *x, int n)
 {
     tg_text text = {.to = stdout};
     if (!t) return TG_ERR_NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_plan_print")) return TG_ERR_ARG;
     tg_status s = put_plan(t, x, n, &text, "tg_plan_print");
     return s == TG_OK && text.failed ? tg_fail_on(t, TG_ERR_IO, "tg_plan_print", "standard output refused the text") : s;
 }

@@ -116,12 +116,12 @@ static tg_status view_value(tg_tape *t, program *p, tg_node *n)
     if (of < 0) return TG_ERR_MEMORY;
     note_reader(p, of, n);
     from = *tg_value_layout(p, &p->values[of], &plain);
-    tg_status s = n->op->view(&c, &from, &to);
+    tg_status s = tg_call_view(&c, &from, p->values[of].layout < 0, &to);
     if (s == TG_ERR_UNSUPPORTED) {
         of = copy_value(t, p, of);
         if (of < 0) return TG_ERR_MEMORY;
         from = tg_layout_contiguous(p->values[of].shape);
-        s = n->op->view(&c, &from, &to);
+        s = tg_call_view(&c, &from, true, &to);
     }
     if (s != TG_OK) return s;
     value *v = tg_add_value(t, p, V_VIEW, n, n->shape, (tg_dtype)n->dtype);

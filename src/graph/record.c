@@ -118,32 +118,12 @@ static tg_status infer_pointwise(tg_call *c)
     return TG_OK;
 }
 
-/* Does the op have what computes it? Leaves and pointwise loops are checked elsewhere. */
-static bool can_run(const tg_op *op, int n_in)
-{
-    switch (op->kind) {
-    case TG_POINTWISE: return n_in <= TG_INLINE_INPUTS;
-    case TG_VIEW: return op->view && op->view_input >= 0 && op->view_input < n_in && n_in <= 4;
-    case TG_LEAF: return true;
-    default: return op->run != NULL;
-    }
-}
-
 static tg_status infer(tg_call *c)
 {
-    tg_status s;
-    if (c->op->arity != TG_ANY_ARITY ? c->n_in != c->op->arity : c->n_in < 1)
-        return tg_fail(c, TG_ERR_ARG, "takes %d inputs, got %d", c->op->arity == TG_ANY_ARITY ? 1 : c->op->arity, c->n_in);
+    tg_status s = tg_check_op(c);
     c->dtype = TG_NDTYPES;
-    if (c->op->infer) s = c->op->infer(c);
-    else if (c->op->kind == TG_POINTWISE && c->n_in > 0) s = infer_pointwise(c);
-    else return tg_fail(c, TG_ERR_ARG, "the op has no infer function");
-    if (s != TG_OK) return s;
-    if (!can_run(c->op, c->n_in)) return tg_fail(c, TG_ERR_ARG, "the op says not how it is computed (run, view or loop)");
-    if ((unsigned)c->dtype >= TG_NDTYPES) return tg_fail(c, TG_ERR_DTYPE, "infer gave no dtype");
-    if (tg_shape_size(&c->shape, c->dtype, NULL, NULL) != TG_OK)
-        return tg_fail(c, TG_ERR_SHAPE, "the result is too large for memory");
-    return TG_OK;
+    if (s == TG_OK) s = c->op->infer ? tg_call_infer(c) : infer_pointwise(c);
+    return s == TG_OK ? tg_check_inferred(c) : s;
 }
 
 /* ---- recording ---------------------------------------------------------------------------------------------------- */
@@ -193,7 +173,7 @@ static inline bool repeats(const tg_tape *t, const tg_node *n, const tg_op *op, 
         if (x != tg_node_of(in[i]) || !tg_is_live_on(t, in[i])) return false;
         found |= brings_grad(op, x, i);
     }
-    if (attr_size && op->kind != TG_CONST && memcmp(tg_attr(n), attr, attr_size)) return false;
+    if (attr_size && (!attr || (op->kind != TG_CONST && memcmp(tg_attr(n), attr, attr_size)))) return false;
     *grad = found && passes_grad(t, op) && tg_dtype_is_float((tg_dtype)n->dtype);
     return ((n->flags & (TG_N_GRAD | TG_N_LEAF)) == TG_N_GRAD) == *grad;
 }
@@ -286,12 +266,26 @@ static __attribute__((cold, noinline)) void refuse_input(tg_tape *t, const tg_op
     }
 }
 
+/* Is there an op, called from where ops may be recorded? */
+static bool may_record(tg_tape *t, const tg_op *op)
+{
+    char name[80];
+    if (!op->name) {
+        tg_fail_on(t, TG_ERR_NULL, "tg_record", "the op's name is NULL");
+        return false;
+    }
+    if (t->inside.where <= TG_IN_RULE) return true;
+    snprintf(name, sizeof name, "tg_%s", op->name);
+    return tg_refuse_inside(t, name);
+}
+
 /* Are the inputs live tensors of this tape? Sets *grad when one of them brings a gradient path. */
 static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, bool *grad)
 {
     bool found = false;
+    for (int i = 0; i < n_in; i++)
+        if (!in[i]) return false; /* an error was said before: nothing more is said of the others */
     for (int i = 0; i < n_in; i++) {
-        if (!in[i]) return false;
         const tg_node *n = tg_node_of(in[i]);
         if (!tg_is_live(in[i]) || n->tape != t) {
             refuse_input(t, op, in, n_in, i);
@@ -324,8 +318,9 @@ static __attribute__((cold, noinline)) bool reads_as_recorded(tg_tape *t, const 
 static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in,
                                                            const void *attr, size_t attr_size)
 {
+    TG_CALL(t);
     bool grad;
-    if (!check_inputs(t, op, in, n_in, &grad)) return NULL;
+    if (!may_record(t, op) || !check_inputs(t, op, in, n_in, &grad)) return NULL;
     static const tg_call blank; /* as in write_node */
     tg_call c;
     memcpy(&c, &blank, sizeof c);
@@ -341,7 +336,7 @@ static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_
 static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
     if (__builtin_expect(t->as_of != TG_KEPT_ID, 0) && !reads_as_recorded(t, op, in, n_in)) return NULL;
-    if (t->count < t->valid) {
+    if (t->count < t->valid && t->inside.where <= TG_IN_RULE) {
         bool     grad;
         tg_node *n = tg_slot(t, t->count);
         if (repeats(t, n, op, in, n_in, attr, attr_size, &grad)) {
@@ -355,7 +350,7 @@ static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *i
 
 tg_tensor *tg_record_on(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
-    return t && op && n_in >= 0 ? record(t, op, in, n_in, attr, attr_size) : NULL;
+    return t && op && n_in >= 0 && (in || !n_in) ? record(t, op, in, n_in, attr, attr_size) : NULL;
 }
 
 tg_tensor *tg_record(const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)

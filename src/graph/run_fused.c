@@ -691,7 +691,9 @@ static tg_status run_program(tg_tape *t, program *p)
     if (tg_is_forked()) e->threads = 1;
     tg_layout *layouts = room_for_layouts(t, p);
     s = layouts ? bind(t, e, p) : TG_ERR_MEMORY;
+    const tg_inside was = tg_go_inside(t, TG_IN_OP, "a loop", NULL);
     if (s == TG_OK) s = run_steps(t, p);
+    t->inside = was;
     if (s == TG_OK) hand_over(p, layouts);
     t->evaluated += (int64_t)p->n_order;
     if (s != TG_OK) {
@@ -711,8 +713,9 @@ static tg_status run_program(tg_tape *t, program *p)
 
 static tg_status run_plan(tg_tape *t, const tg_plan *plan)
 {
+    t->latest = TG_OK;
     program *p = find_program(t, plan);
-    return p ? run_program(t, p) : TG_ERR_MEMORY;
+    return p ? run_program(t, p) : t->latest != TG_OK ? t->latest : TG_ERR_MEMORY;
 }
 
 static bool replay(tg_tape *t, tg_node *const *roots, size_t n, tg_status *s)

@@ -101,7 +101,7 @@ void tg_array_copy(const tg_array *from, void *to)
 
 /* ---- one node of each kind ---------------------------------------------------------------------------------------- */
 
-static tg_status run_pointwise(const tg_node *n, void *out)
+static tg_status run_pointwise(tg_node *n, void *out)
 {
     enum { MOST = 3 };
     tg_node *const *in = tg_inputs(n);
@@ -126,6 +126,7 @@ static tg_status run_pointwise(const tg_node *n, void *out)
     const size_t  width = flat ? total : row;
     char         *o = out;
     int64_t       index[TG_MAX_RANK] = {0};
+    const tg_inside was = tg_go_inside(n->tape, TG_IN_OP, "the loop", n->op);
     do {
         for (size_t done = 0, len; done < width; done += len) {
             const void *x[MOST];
@@ -143,6 +144,7 @@ static tg_status run_pointwise(const tg_node *n, void *out)
             o += len * out_item;
         }
     } while (!flat && next_row(s, index, count, p, step));
+    n->tape->inside = was;
     return TG_OK;
 }
 
@@ -170,7 +172,7 @@ tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bo
     }
     c.y = (tg_array){.data = out, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = true};
     memcpy(c.y.stride, tg_layout_contiguous(n->shape).stride, sizeof c.y.stride);
-    if (s == TG_OK) s = n->op->run(&c);
+    if (s == TG_OK) s = tg_call_run(&c);
     free_scratch(t);
     return s;
 }
@@ -203,13 +205,13 @@ static tg_status run_view(tg_tape *t, tg_node *n)
                  .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
     tg_layout plain = tg_layout_contiguous(base->shape), from = base->layout ? *base->layout : plain, to = {0};
     char     *data = base->data;
-    tg_status s = n->op->view(&c, &from, &to);
+    tg_status s = tg_call_view(&c, &from, !base->layout, &to);
     if (s == TG_ERR_UNSUPPORTED) {
         tg_array a = tg_array_of(base);
         data = tg_value_room(t, tg_value_bytes(base));
         if (!data) return TG_ERR_MEMORY;
         tg_array_copy(&a, data);
-        s = n->op->view(&c, &plain, &to);
+        s = tg_call_view(&c, &plain, true, &to);
     }
     if (s != TG_OK) return s;
     data += to.offset * (int64_t)tg_dtype_size((tg_dtype)n->dtype);

@@ -1,4 +1,4 @@
-/* tape.c - the life of a tape: making, resetting, freeing it, its errors and its memory. */
+/* tape.c - the life of a tape: making, resetting, freeing it, and its memory. */
 #include "graph.h"
 
 #include <limits.h>
@@ -9,90 +9,7 @@
 
 #include "../kernels/blas.h"
 #include "../tensor/process.h"
-#include "../tensor/text.h"
 #include "profile.h"
-
-/* ---- errors ------------------------------------------------------------------------------------------------------- */
-
-static void print_error(void *ctx, tg_status s, const char *sentence)
-{
-    (void)ctx, (void)s;
-    fprintf(stderr, "tapegrad: %s\n", sentence);
-}
-
-/* The one place where errors land: put a breakpoint here. */
-static tg_status report(tg_tape *t, tg_status s, const char *sentence)
-{
-    t->latest = s;
-    if (t->error == TG_OK) {
-        t->error = s;
-        snprintf(t->sentence, sizeof t->sentence, "%s", sentence);
-    }
-    if (t->on_error) t->on_error(t->error_ctx, s, sentence);
-    return s;
-}
-
-tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args)
-{
-    char   text[sizeof t->sentence];
-    size_t used = 0;
-    if (!t) return s;
-    int n = snprintf(text, sizeof text, "%s: ", function);
-    if (n > 0) used = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    vsnprintf(text + used, sizeof text - used, format, args);
-    return report(t, s, tg_printable(text, sizeof text, text)); /* whatever was put into it */
-}
-
-tg_status tg_fail_on(tg_tape *t, tg_status s, const char *function, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    tg_vfail(t, s, function, format, args);
-    va_end(args);
-    return s;
-}
-
-/* "…: reason (inputs [64,784] float32, [128,10] float32)" */
-tg_status tg_fail(const tg_call *c, tg_status s, const char *format, ...)
-{
-    char    text[900], name[80], shape[TG_SHAPE_TEXT];
-    size_t  used;
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    used = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    const char *open = c->n_in == 1 ? " (input " : " (inputs ";
-    for (int i = 0; i < c->n_in && i < 4 && used < sizeof text - 1; i++) {
-        const tg_shape *dims = c->in ? tg_shape_of(c->in[i]) : c->x[i].shape;
-        tg_dtype        dt = c->in ? tg_dtype_of(c->in[i]) : c->x[i].dtype;
-        if (!dims) continue;
-        n = snprintf(text + used, sizeof text - used, "%s%s %s%s", i ? ", " : open,
-                     tg_shape_text(dims, shape, sizeof shape), tg_dtype_name(dt),
-                     i == c->n_in - 1 ? ")" : i == 3 ? ", ...)" : "");
-        used += n < 0 ? 0 : (size_t)n;
-    }
-    snprintf(name, sizeof name, "tg_%s", c->op->name);
-    return tg_fail_on(c->tape, s, name, "%s", text);
-}
-
-tg_status tg_out_of_memory(tg_tape *t, const char *function)
-{
-    return tg_fail_on(t, TG_ERR_MEMORY, function, "out of memory");
-}
-
-const char *tg_error(const tg_tape *t) { return t && t->error != TG_OK ? t->sentence : NULL; }
-tg_status   tg_error_status(const tg_tape *t) { return t ? t->error : TG_ERR_NULL; }
-void        tg_clear_error(tg_tape *t)
-{
-    if (t) t->error = TG_OK;
-}
-void tg_set_error_handler(tg_tape *t, tg_error_fn fn, void *ctx)
-{
-    if (!t) return;
-    t->on_error = fn;
-    t->error_ctx = ctx;
-}
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -150,7 +67,7 @@ static TG_PRINTF(3, 4) tg_tape *refuse(const tg_tape_options *o, tg_status s, co
     va_start(args, format);
     vsnprintf(sentence + used, sizeof sentence - (size_t)used, format, args);
     va_end(args);
-    if (!o->silent) (o->on_error ? o->on_error : print_error)(o->error_ctx, s, sentence);
+    if (!o->silent) (o->on_error ? o->on_error : tg_print_error)(o->error_ctx, s, sentence);
     return NULL;
 }
 
@@ -200,6 +117,7 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     if (!t) return refuse(o, TG_ERR_MEMORY, "out of memory");
     memset(t, 0, sizeof *t);
     t->heap = heap;
+    t->heap.inside = &t->inside.where;
     t->gen = 1;
     t->tag = tg_tag_of(t->gen);
     t->as_of = TG_KEPT_ID;
@@ -208,7 +126,7 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     t->threads = o->threads;
     t->compile_after = compile_after;
     t->grad_enabled = true;
-    t->on_error = o->silent ? NULL : o->on_error ? o->on_error : print_error;
+    t->on_error = o->silent ? NULL : o->on_error ? o->on_error : tg_print_error;
     t->error_ctx = o->error_ctx;
     t->evaluator = evaluator;
     tg_arena_init(&t->record, &t->heap);
@@ -249,6 +167,7 @@ static void put_blocks(tg_tape *t)
 tg_status tg_reset(tg_tape *t)
 {
     if (!t) return TG_ERR_NULL;
+    if (!tg_may(t, TG_IN_HANDLER, "tg_reset")) return TG_ERR_ARG;
     if (t->evaluator->reset) t->evaluator->reset(t);
     put_blocks(t);
     tg_arena_reset(&t->values);
@@ -266,7 +185,7 @@ tg_status tg_reset(tg_tape *t)
 
 void tg_tape_free(tg_tape *t)
 {
-    if (!t) return;
+    if (!t || !tg_may(t, TG_OUTSIDE, "tg_tape_free")) return;
     tg_profile_close(t->profile);
     t->profile = NULL;
     while (t->owned) {
@@ -290,6 +209,8 @@ void tg_tape_free(tg_tape *t)
     tg_arena_free(&t->values);
     tg_pool_free(&t->pool);
     tg_heap heap = t->heap;
+    heap.inside = NULL;
+    t->inside.where = TG_IN_ALLOCATOR; /* for good */
     tg_heap_free(&heap, t, sizeof *t);
 }
 
@@ -299,13 +220,14 @@ bool tg_set_grad_enabled(tg_tape *t, bool on)
 {
     if (!t) return false;
     bool was = t->grad_enabled;
-    t->grad_enabled = on;
+    if (tg_may(t, TG_IN_RULE, "tg_set_grad_enabled")) t->grad_enabled = on;
     return was;
 }
 
 tg_status tg_seed(tg_tape *t, uint64_t seed)
 {
     if (!t) return TG_ERR_NULL;
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_seed")) return TG_ERR_ARG;
     if (t->seeds[t->n_seeds - 1].from != t->count) {
         if (!TG_GROW(t, t->seeds, t->cap_seeds, t->n_seeds + 1)) return TG_ERR_MEMORY;
         t->seeds[t->n_seeds++].from = t->count;

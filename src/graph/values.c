@@ -53,6 +53,8 @@ tg_status tg_eval(tg_tensor *const *tensors, int n)
     tg_node *first = tg_check(tensors[0], "tg_eval");
     if (!first) return tensors[0] ? TG_ERR_STALE : TG_ERR_NULL;
     tg_tape *t = first->tape;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_eval")) return TG_ERR_ARG;
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + (size_t)n)) return TG_ERR_MEMORY;
     size_t had = t->n_wanted;
     for (int i = 0; i < n; i++) {
@@ -70,6 +72,7 @@ tg_tensor *tg_want(tg_tensor *x)
     tg_node *n = tg_check(x, "tg_want");
     if (!n) return NULL;
     tg_tape *t = n->tape;
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_want")) return NULL;
     if (n->flags & (TG_N_VALUE | TG_N_WANTED)) return x;
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + 1)) return NULL;
     t->wanted[t->n_wanted++] = n;
@@ -95,13 +98,17 @@ const void *tg_contiguous_value(tg_node *n)
 static const void *read_value(tg_tensor *x, const char *function)
 {
     tg_node *n = tg_check(x, function);
-    return n ? tg_contiguous_value(n) : NULL;
+    if (!n) return NULL;
+    TG_CALL(n->tape);
+    return tg_may(n->tape, TG_IN_FUNCTION, function) ? tg_contiguous_value(n) : NULL;
 }
 
 static const void *read_as(tg_tensor *x, tg_dtype dtype, const char *function)
 {
     tg_node *n = tg_check(x, function);
     if (!n) return NULL;
+    TG_CALL(n->tape);
+    if (!tg_may(n->tape, TG_IN_FUNCTION, function)) return NULL;
     if (n->dtype != (uint8_t)dtype) {
         tg_fail_on(n->tape, TG_ERR_DTYPE, function, "the tensor is %s, not %s", tg_dtype_name((tg_dtype)n->dtype),
                    tg_dtype_name(dtype));
@@ -131,6 +138,8 @@ double tg_item(tg_tensor *x)
     char     text[TG_SHAPE_TEXT];
     tg_node *n = tg_check(x, "tg_item");
     if (!n) return NAN;
+    TG_CALL(n->tape);
+    if (!tg_may(n->tape, TG_IN_FUNCTION, "tg_item")) return NAN;
     if (tg_node_numel(n) != 1) {
         tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_item", "takes a tensor of one element, got %s",
                    tg_shape_text(n->shape, text, sizeof text));
@@ -144,6 +153,8 @@ tg_status tg_copy_to(tg_tensor *x, void *dst, size_t bytes)
 {
     tg_node *n = tg_check(x, "tg_copy_to");
     if (!n) return x ? TG_ERR_STALE : TG_ERR_NULL;
+    TG_CALL(n->tape);
+    if (!tg_may(n->tape, TG_IN_FUNCTION, "tg_copy_to")) return TG_ERR_ARG;
     if (bytes != tg_value_bytes(n))
         return tg_fail_on(n->tape, TG_ERR_ARG, "tg_copy_to", "the tensor has %zu bytes, the destination %zu", tg_value_bytes(n), bytes);
     if (!dst && bytes) return tg_fail_on(n->tape, TG_ERR_NULL, "tg_copy_to", "the destination is NULL");
@@ -158,7 +169,9 @@ int tg_format(tg_tensor *x, char *buf, size_t size)
 {
     tg_node *n = tg_check(x, "tg_format");
     if (buf && size) buf[0] = '\0';
-    if (!n || !tg_contiguous_value(n)) return -1;
+    if (!n) return -1;
+    TG_CALL(n->tape);
+    if (!tg_may(n->tape, TG_IN_FUNCTION, "tg_format") || !tg_contiguous_value(n)) return -1;
     tg_array       a = tg_array_of(n);
     const tg_fpenv host = tg_fpenv_enter();
     const int      length = tg_format_array(&a, buf, size);
@@ -168,11 +181,15 @@ int tg_format(tg_tensor *x, char *buf, size_t size)
 
 tg_status tg_print(const char *label, tg_tensor *x)
 {
+    const tg_node *n = tg_check(x, "tg_print");
+    if (!n) return x ? TG_ERR_STALE : TG_ERR_NULL;
+    tg_tape *t = n->tape;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_print")) return TG_ERR_ARG;
     int need = tg_format(x, NULL, 0);
-    if (need < 0) return x ? TG_ERR_STALE : TG_ERR_NULL;
-    tg_tape *t = tg_node_of(x)->tape;
-    size_t   named = label ? strlen(label) + 1 : 1, size = named + (size_t)need + 1;
-    char    *text = tg_tape_alloc(t, size); /* the label, and behind it the values */
+    if (need < 0) return t->latest;
+    size_t named = label ? strlen(label) + 1 : 1, size = named + (size_t)need + 1;
+    char  *text = tg_tape_alloc(t, size); /* the label, and behind it the values */
     if (!text) return TG_ERR_MEMORY;
     tg_printable(text, named, label ? label : "");
     tg_format(x, text + named, size - named);

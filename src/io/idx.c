@@ -387,6 +387,8 @@ tg_tensor *tg_idx_tensor(tg_tape *t, const char *path)
     tg_idx            x = {.data = NULL};
     void             *data;
     if (!t) return NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, function)) return NULL;
     if (!path) {
         tg_fail_on(t, TG_ERR_NULL, function, "the path is NULL");
         return NULL;

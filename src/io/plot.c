@@ -3,6 +3,7 @@
 #include <tapegrad_op.h>
 #include <tapegrad_show.h>
 
+#include "../graph/graph.h"
 #include "gnuplot.h"
 
 #include <errno.h>
@@ -190,7 +191,9 @@ static void curves_script(tg_out *o, const void *what)
 tg_status tg_plot_curves(tg_tape *tape, const char *path, const tg_curves *c, tg_picture *made)
 {
     made_is(made, TG_PICTURE_NONE, "");
+    TG_CALL(tape);
     if (!tape || !path || !c || !c->series) return tg_fail_on(tape, TG_ERR_NULL, __func__, "an argument is NULL");
+    if (!tg_may(tape, TG_IN_FUNCTION, __func__)) return TG_ERR_ARG;
     if (c->n < 0 || c->n_series < 1 || c->n_series > MAX_SERIES)
         return tg_fail_on(tape, TG_ERR_ARG, __func__, "%lld points of %d series; the limit is %d series", (long long)c->n,
                           c->n_series, MAX_SERIES);
@@ -311,7 +314,9 @@ static void images_script(tg_out *o, const void *what)
 tg_status tg_plot_images(tg_tape *tape, const char *path, const tg_images *im, tg_picture *made)
 {
     made_is(made, TG_PICTURE_NONE, "");
+    TG_CALL(tape);
     if (!tape || !path || !im || !im->pixels) return tg_fail_on(tape, TG_ERR_NULL, __func__, "an argument is NULL");
+    if (!tg_may(tape, TG_IN_FUNCTION, __func__)) return TG_ERR_ARG;
     if (im->dtype != TG_U8 && im->dtype != TG_F32)
         return tg_fail_on(tape, TG_ERR_DTYPE, __func__, "images are uint8 or float32, not %s", tg_dtype_name(im->dtype));
     if (im->n < 1 || im->n > MAX_IMAGES || im->height < 1 || im->height > MAX_IMAGE_SIDE || im->width < 1 ||
@@ -417,7 +422,9 @@ static void matrix_script(tg_out *o, const void *what)
 tg_status tg_plot_matrix(tg_tape *tape, const char *path, const tg_matrix *m, tg_picture *made)
 {
     made_is(made, TG_PICTURE_NONE, "");
+    TG_CALL(tape);
     if (!tape || !path || !m || !m->values) return tg_fail_on(tape, TG_ERR_NULL, __func__, "an argument is NULL");
+    if (!tg_may(tape, TG_IN_FUNCTION, __func__)) return TG_ERR_ARG;
     if (m->rows < 1 || m->rows > MAX_MATRIX || m->columns < 1 || m->columns > MAX_MATRIX)
         return tg_fail_on(tape, TG_ERR_ARG, __func__, "a matrix of %lld by %lld; both must be 1 to %d", (long long)m->rows,
                           (long long)m->columns, MAX_MATRIX);

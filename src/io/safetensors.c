@@ -25,6 +25,8 @@ static void free_archive(tg_owned *self)
 tg_archive *tg_archive_open(tg_tape *t, const char *path)
 {
     if (!t) return NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_archive_open")) return NULL;
     tg_archive *a = tg_tape_alloc(t, sizeof *a);
     if (!a) return NULL;
     if (tg_st_open(&a->file, t, "tg_archive_open", path) != TG_OK) {
@@ -38,7 +40,7 @@ tg_archive *tg_archive_open(tg_tape *t, const char *path)
 
 void tg_archive_close(tg_archive *a)
 {
-    if (!a) return;
+    if (!a || !tg_may(a->file.tape, TG_IN_FUNCTION, "tg_archive_close")) return;
     tg_disown(a->file.tape, &a->owned);
     free_archive(&a->owned);
 }
@@ -55,6 +57,8 @@ tg_tensor *tg_archive_read(tg_archive *a, const char *name)
     static const char function[] = "tg_archive_read";
     char              text[TG_NAME_TEXT];
     if (!a) return NULL;
+    TG_CALL(a->file.tape);
+    if (!tg_may(a->file.tape, TG_IN_FUNCTION, function)) return NULL;
     const tg_st_file  *f = &a->file;
     const tg_st_entry *e = name ? tg_st_find(f, name) : NULL;
     if (!name) {
@@ -129,6 +133,8 @@ static tg_status load_values(const tg_st_file *f)
 tg_status tg_load(tg_tape *t, const char *path)
 {
     if (!t) return TG_ERR_NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, load)) return TG_ERR_ARG;
     tg_st_file f;
     tg_status  s = tg_st_open(&f, t, load, path);
     if (s != TG_OK) return s;

@@ -182,6 +182,8 @@ tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor 
             return tg_fail_on(tape, TG_ERR_TAPE, function, "tensor %d belongs to another tape than the ones before", i);
         tape = node->tape;
     }
+    TG_CALL(tape);
+    if (!tg_may(tape, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
     if (!names) return tg_fail_on(tape, TG_ERR_NULL, function, "the names are NULL");
     return save(&(writer){.tape = tape, .function = function, .names = names, .tensors = tensors, .n = n}, path);
 }
@@ -189,6 +191,8 @@ tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor 
 tg_status tg_save(tg_tape *t, const char *path)
 {
     if (!t) return TG_ERR_NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_save")) return TG_ERR_ARG;
     const int    n       = tg_param_count(t);
     const size_t size    = (size_t)n * sizeof(void *);
     const char **names   = tg_tape_alloc(t, size);

@@ -168,6 +168,7 @@ tg_tensor *tg_eye(tg_tape *tape, int64_t n)
         tg_fail_on(tape, TG_ERR_SHAPE, "tg_eye", "the size is %lld", (long long)n);
         return NULL;
     }
+    TG_CALL(tape);
     tg_tensor *k = tg_arange(tape, TG_I64, n);
     return tg_to(tg_eq(tg_unsqueeze(k, 1), k), tape->dtype);
 }

@@ -266,6 +266,7 @@ tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
     const tg_node *first = tg_check(x[0], "tg_cat");
     const int64_t  k     = first ? tg_checked_axis(first, "tg_cat", axis) : -1;
     if (k < 0) return NULL;
+    TG_CALL(first->tape);
     if (n == 1) return tg_copy(x[0]);
     enum { FEW = 15 };
     int64_t      few[1 + FEW], first_of = 0;

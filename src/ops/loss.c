@@ -22,6 +22,7 @@ static tg_tensor *mean(tg_tensor *x) { return tg_mean(x, TG_ALL_AXES, false); }
 
 tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target)
 {
+    TG_CALL(tg_tape_of(prediction));
     return is_pair(prediction, target, "tg_mse") ? mean(tg_square(tg_sub(prediction, target))) : NULL;
 }
 
@@ -48,6 +49,7 @@ tg_tensor *tg_bce_with_logits(tg_tensor *x, tg_tensor *t)
 {
     if (!is_pair(x, t, "tg_bce_with_logits")) return NULL;
     tg_tape   *tape = tg_tape_of(x);
+    TG_CALL(tape);
     const bool was = tg_set_grad_enabled(tape, false);
     tg_tensor *zero = tg_number_like(x, 0, "tg_bce_with_logits"), *one = tg_number_like(x, 1, "tg_bce_with_logits");
     tg_tensor *wrong = tg_sub(tg_where(tg_gt(x, zero), one, zero), t);
@@ -107,6 +109,7 @@ tg_tensor *tg_cross_entropy(tg_tensor *logits, tg_tensor *label)
 {
     if (!is_labelled(logits, label, "tg_cross_entropy")) return NULL;
     tg_tape   *tape = tg_tape_of(logits);
+    TG_CALL(tape);
     tg_tensor *mask = label_mask(logits, label), *log_p = tg_log_softmax(logits, -1);
     const bool was = tg_set_grad_enabled(tape, false);
     tg_tensor *picked = tg_where(mask, log_p, tg_number_like(logits, 0, "tg_cross_entropy"));
@@ -121,6 +124,7 @@ tg_tensor *tg_accuracy(tg_tensor *logits, tg_tensor *label)
 {
     if (!is_labelled(logits, label, "tg_accuracy")) return NULL;
     tg_tape   *tape = tg_tape_of(logits);
+    TG_CALL(tape);
     tg_tensor *right = tg_eq(tg_argmax(logits, -1, false), tg_check_index(label, tg_dim(logits, -1)));
     return mean(tg_where(right, tg_scalar(tape, 1), tg_scalar(tape, 0)));
 }

@@ -97,6 +97,7 @@ static uint32_t last_axes(tg_tensor *x, int n)
 
 tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_tensor *bias, double eps)
 {
+    TG_CALL(tg_tape_of(x));
     if (!checked(x, n_axes, (tg_tensor *[]){weight, bias}, 2, eps, "tg_layer_norm")) return NULL;
     tg_tensor *y = normalize(x, last_axes(x, n_axes), true, eps);
     if (weight) y = tg_mul(y, weight);
@@ -105,6 +106,7 @@ tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_tensor 
 
 tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, double eps)
 {
+    TG_CALL(tg_tape_of(x));
     if (!checked(x, n_axes, &weight, 1, eps, "tg_rms_norm")) return NULL;
     tg_tensor *y = normalize(x, last_axes(x, n_axes), false, eps);
     return weight ? tg_mul(y, weight) : y;

@@ -29,6 +29,7 @@ tg_status tg_split(tg_tensor *x, int axis, const int64_t *sizes, int n, tg_tenso
     if (!node) return x ? TG_ERR_STALE : TG_ERR_NULL;
     if (!parts) return tg_fail_on(node->tape, TG_ERR_NULL, "tg_split", "there is no room for the parts: NULL");
     if (n < 1) return tg_fail_on(node->tape, TG_ERR_ARG, "tg_split", "the number of parts is %d", n);
+    TG_CALL(node->tape);
     const int k  = tg_checked_axis(node, "tg_split", axis);
     tg_status s  = k < 0 ? TG_ERR_SHAPE : check_sizes(node, k, sizes, n);
     int64_t   at = 0;
@@ -47,6 +48,7 @@ tg_tensor *tg_stack(tg_tensor *const *x, int n, int axis)
     if (!x || n < 1) return NULL;
     const tg_node *first = tg_check(x[0], "tg_stack");
     if (!first) return NULL;
+    TG_CALL(first->tape);
     tg_tensor **row = tg_value_room(first->tape, (size_t)n * sizeof *row);
     for (int i = 0; row && i < n; i++)
         if (!(row[i] = tg_unsqueeze(x[i], axis))) return NULL;
@@ -75,6 +77,7 @@ tg_tensor *tg_flatten(tg_tensor *x, int from, int to)
 
 tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias)
 {
+    TG_CALL(tg_tape_of(x));
     tg_tensor *y = tg_matmul(x, w);
     return bias ? tg_add(y, bias) : y;
 }
@@ -85,6 +88,7 @@ tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
     const tg_node *w = tg_check(weight, "tg_embedding"), *i = tg_check(index, "tg_embedding");
     char           text[TG_SHAPE_TEXT];
     if (!w || !i) return NULL;
+    TG_CALL(w->tape);
     if (w->shape->rank != 2) {
         tg_fail_on(w->tape, TG_ERR_SHAPE, "tg_embedding",
                    "the weight is %s; it has one row for each index, [rows, width]",
@@ -104,6 +108,7 @@ tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
 
 tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value)
 {
+    TG_CALL(tg_tape_of(x));
     return tg_where(mask, tg_number_like(x, value, "tg_masked_fill"), x);
 }
 
@@ -112,6 +117,7 @@ static tg_tensor *triangle(tg_tensor *x, int64_t diagonal, bool lower, const cha
 {
     const tg_node *n = tg_check(x, function);
     if (!n) return NULL;
+    TG_CALL(n->tape);
     if (n->shape->rank < 2) {
         tg_fail_on(n->tape, TG_ERR_SHAPE, function, "takes at least 2 dimensions, not %d", n->shape->rank);
         return NULL;

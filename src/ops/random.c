@@ -145,6 +145,7 @@ tg_tensor *tg_dropout(tg_tensor *x, double p)
                    tg_dtype_name((tg_dtype)n->dtype));
         return NULL;
     }
+    TG_CALL(n->tape);
     if (p == 0) return tg_view_of(x);
     tg_tensor *zero = tg_full(n->tape, (tg_dtype)n->dtype, TG_SCALAR_SHAPE, 0);
     if (p == 1) return tg_where(tg_full(n->tape, TG_BOOL, TG_SCALAR_SHAPE, 0), x, zero);
@@ -179,6 +180,7 @@ static double one_if_zero(double fan) { return fan > 0 ? fan : 1; }
 tg_tensor *tg_glorot(tg_tape *tape, const tg_shape *shape)
 {
     double in, out;
+    TG_CALL(tape);
     if (!tape || !find_fans(tape, "tg_glorot", shape, &in, &out)) return NULL;
     const tg_fpenv host = tg_fpenv_enter();
     const double   bound = sqrt(6 / one_if_zero(in + out));
@@ -190,6 +192,7 @@ tg_tensor *tg_glorot(tg_tape *tape, const tg_shape *shape)
 tg_tensor *tg_kaiming(tg_tape *tape, const tg_shape *shape)
 {
     double in, out;
+    TG_CALL(tape);
     if (!tape || !find_fans(tape, "tg_kaiming", shape, &in, &out)) return NULL;
     const tg_fpenv host = tg_fpenv_enter();
     tg_tensor     *y = tg_mul_s(tg_randn(tape, shape), sqrt(2 / one_if_zero(in)));

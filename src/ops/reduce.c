@@ -172,6 +172,7 @@ bool tg_needs_float(tg_tensor *x, const char *function)
 tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim)
 {
     uint32_t bits;
+    TG_CALL(tg_tape_of(x));
     if (!tg_needs_float(x, "tg_mean") || !tg_axis_bits(x, axes, "tg_mean", &bits)) return NULL;
     const int64_t n = tg_reduced_count(tg_shape_of(x), bits);
     return tg_div_s(tg_reduce_bits(&tg_op_sum, x, bits, keepdim), (double)n);

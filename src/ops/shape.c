@@ -342,6 +342,7 @@ tg_tensor *tg_sum_to(tg_tensor *a, const tg_shape *shape)
 {
     const tg_node *n = tg_check(a, "tg_sum_to");
     if (!n || !is_readable(n, "tg_sum_to", shape)) return NULL;
+    TG_CALL(n->tape);
     if (tg_shape_equal(n->shape, shape)) return tg_view_of(a);
     const int added = n->shape->rank - shape->rank;
     uint32_t  axes = 0;
@@ -437,6 +438,7 @@ tg_tensor *tg_select(tg_tensor *x, int axis, int64_t index)
                    k, (long long)size);
         return NULL;
     }
+    TG_CALL(n->tape);
     return tg_squeeze(take(x, n, k, at, 1, 1), k);
 }
 

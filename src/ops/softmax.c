@@ -102,6 +102,7 @@ tg_tensor *tg_softmax(tg_tensor *x, int axis)
     uint32_t bits;
     if (!axis_bit(x, axis, "tg_softmax", &bits)) return NULL;
     tg_tape   *tape = tg_tape_of(x);
+    TG_CALL(tape);
     const bool was = tg_set_grad_enabled(tape, false);
     tg_tensor *e = tg_exp(tg_sub(x, row_shift(x, bits)));
     tg_tensor *value = tg_div(e, row_weight(e, bits));
@@ -138,7 +139,8 @@ tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim)
 {
     uint32_t bits;
     if (!tg_needs_float(x, "tg_logsumexp") || !tg_axis_bits(x, axes, "tg_logsumexp", &bits)) return NULL;
-    tg_tape       *tape = tg_tape_of(x);
+    tg_tape *tape = tg_tape_of(x);
+    TG_CALL(tape);
     const tg_shape s = tg_reduced_shape(tg_shape_of(x), bits, keepdim);
     const bool     was = tg_set_grad_enabled(tape, false);
     tg_tensor     *m = tg_minimum(row_shift(x, bits), bound(x, true)), *sum = row_sum(tg_exp(tg_sub(x, m)), bits);
@@ -171,6 +173,7 @@ tg_tensor *tg_log_softmax(tg_tensor *x, int axis)
     uint32_t bits;
     if (!axis_bit(x, axis, "tg_log_softmax", &bits)) return NULL;
     tg_tape   *tape = tg_tape_of(x);
+    TG_CALL(tape);
     const bool was = tg_set_grad_enabled(tape, false);
     tg_tensor *shifted = tg_sub(x, row_shift(x, bits));
     tg_tensor *value = tg_sub(shifted, tg_log(row_weight(tg_exp(shifted), bits)));

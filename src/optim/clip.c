@@ -20,6 +20,7 @@ static int threads_for(const tg_tape *t, size_t n)
 tg_status tg_zero_grad(tg_tape *t)
 {
     if (!t) return TG_ERR_NULL;
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_zero_grad")) return TG_ERR_ARG;
     for (size_t i = 0; i < t->kept_used; i++)
         if (kept_at(t, i)->flags & TG_N_KEPT) tg_forget_grad(kept_at(t, i));
     return TG_OK;
@@ -151,6 +152,8 @@ static tg_status clip(tg_tape *t, double max_norm, double *norm_out)
 tg_status tg_clip_grad_norm(tg_tape *t, double max_norm, double *norm_out)
 {
     if (!t) return TG_ERR_NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_clip_grad_norm")) return TG_ERR_ARG;
     const tg_fpenv  host = tg_fpenv_enter();
     const tg_status s = clip(t, max_norm, norm_out);
     tg_fpenv_leave(host);

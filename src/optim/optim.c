@@ -148,6 +148,8 @@ static void free_optim(tg_owned *owned)
 
 tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tensor *const *params, int n_params)
 {
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, rule->name)) return NULL;
     tg_optim *o = tg_tape_alloc(t, sizeof *o);
     if (!o) return NULL;
     o->tape = t;
@@ -165,7 +167,7 @@ tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tens
 
 void tg_optim_free(tg_optim *o)
 {
-    if (!o) return;
+    if (!o || !tg_may(o->tape, TG_IN_FUNCTION, "tg_optim_free")) return;
     tg_disown(o->tape, &o->owned);
     free_optim(&o->owned);
 }
@@ -342,6 +344,8 @@ static tg_status step(tg_optim *o)
 tg_status tg_step(tg_optim *o)
 {
     if (!o) return TG_ERR_NULL;
+    TG_CALL(o->tape);
+    if (!tg_may(o->tape, TG_IN_FUNCTION, "tg_step")) return TG_ERR_ARG;
     const tg_fpenv  host = tg_fpenv_enter();
     const tg_status s = step(o);
     tg_fpenv_leave(host);
@@ -353,6 +357,8 @@ int64_t tg_steps_skipped(const tg_optim *o) { return o ? o->skipped : -1; }
 tg_status tg_optim_zero_grad(tg_optim *o)
 {
     if (!o) return TG_ERR_NULL;
+    TG_CALL(o->tape);
+    if (!tg_may(o->tape, TG_IN_FUNCTION, "tg_optim_zero_grad")) return TG_ERR_ARG;
     if (!follow(o)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < o->n_states; i++) tg_forget_grad(o->states[i].node);
     return TG_OK;

@@ -3,6 +3,7 @@
 
 #include "mem.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,6 +34,16 @@ static void *libc_resize(void *ctx, void *p, size_t old_size, size_t size)
     return q;
 }
 
+/* The allocator's own call. */
+static void *resize(tg_heap *h, void *p, size_t old_size, size_t size)
+{
+    const int where = h->inside ? *h->inside : 0;
+    if (h->inside) *h->inside = INT_MAX;
+    void *q = h->allocator.resize(h->allocator.ctx, p, old_size, size);
+    if (h->inside) *h->inside = where;
+    return q;
+}
+
 void tg_heap_init(tg_heap *h, const tg_allocator *allocator)
 {
     *h = (tg_heap){.allocator = {.resize = libc_resize}};
@@ -49,7 +60,7 @@ void *tg_heap_resize(tg_heap *h, void *p, size_t old_size, size_t size)
     }
     if (size > PTRDIFF_MAX) return NULL;
     h->calls++;
-    void *q = h->allocator.resize(h->allocator.ctx, p, old_size, size);
+    void *q = resize(h, p, old_size, size);
     if (q) h->reserved = h->reserved - old_size + size;
     return q;
 }
@@ -57,7 +68,7 @@ void *tg_heap_resize(tg_heap *h, void *p, size_t old_size, size_t size)
 void tg_heap_free(tg_heap *h, void *p, size_t size)
 {
     if (!p) return;
-    h->allocator.resize(h->allocator.ctx, p, size, 0);
+    resize(h, p, size, 0);
     h->reserved -= size;
 }
 

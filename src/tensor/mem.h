@@ -24,6 +24,7 @@ typedef struct tg_heap {
     tg_allocator allocator;
     int64_t      calls;    /* that asked for memory */
     size_t       reserved; /* bytes held now */
+    int         *inside;   /* NULL, or where to note that the caller's allocator is running: then it is INT_MAX */
 } tg_heap;
 
 void  tg_heap_init(tg_heap *h, const tg_allocator *allocator);           /* NULL or no resize in it: realloc and free */
