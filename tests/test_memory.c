@@ -364,6 +364,20 @@ static bool image_step(world *w)
     return loss && tg_want(d) && tg_backward(loss) == TG_OK && take(w, loss) && take(w, d) && tg_step(w->opt) == TG_OK;
 }
 
+/* A pass over several tiles that becomes one run of loops in machine code. */
+static bool tiles_prepare(world *w)
+{
+    w->w[0] = tg_param(w->t, "a", tg_randn(w->t, TG_SHAPE(1500)));
+    w->w[1] = tg_param(w->t, "b", tg_randn(w->t, TG_SHAPE(1500)));
+    return w->w[0] && w->w[1] && (w->opt = make_optimizer(w->t, w->which)) != NULL;
+}
+
+static bool tiles_step(world *w)
+{
+    tg_tensor *loss = tg_sum(tg_mul(tg_mul(w->w[0], w->w[1]), tg_mul(w->w[0], w->w[0])), TG_ALL_AXES, false);
+    return loss && tg_backward(loss) == TG_OK && take(w, loss) && tg_step(w->opt) == TG_OK;
+}
+
 static void test_training(void **state)
 {
     compile = "at once";
@@ -375,6 +389,7 @@ static void test_training(void **state)
         hits += every_allocation(&(scenario){"a new optimizer", mlp_weights, fresh_step, k, NULL});
     }
     assert_true(hits > 100);
+    assert_true(every_allocation(&(scenario){"tiles", tiles_prepare, tiles_step, SGD, NULL}) > 20);
     assert_true(every_allocation(&(scenario){"images", image_prepare, image_step, ADAM, NULL}) > 20);
     compile = "never";
 }

@@ -370,14 +370,14 @@ static tg_status whole(const tg_call *c, const tg_layout *in, tg_layout *out)
     *out = *in;
     return TG_OK;
 }
-static tg_tensor *wanting_vjp(const tg_call *c, int i, tg_tensor *g)
+static tg_tensor *viewing_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)c, (void)i;
     tg_tensor *mine = tg_mul_s(g, 2);
-    remembered = tg_want(tg_reshape(mine, TG_SHAPE(6)));
+    remembered = tg_reshape(mine, TG_SHAPE(6));
     return mine;
 }
-static const tg_op wanting = {.name = "wanting", .kind = TG_VIEW, .arity = 1, .infer = same_infer, .view = whole, .vjp = wanting_vjp};
+static const tg_op viewing = {.name = "viewing", .kind = TG_VIEW, .arity = 1, .infer = same_infer, .view = whole, .vjp = viewing_vjp};
 
 static void test_view_of_a_gradient_to_be(void **state)
 {
@@ -393,10 +393,73 @@ static void test_view_of_a_gradient_to_be(void **state)
     assert_int_equal(tg_backward(loss), TG_OK);
     assert_true(tg_data_f64(tg_grad_of(b))[2] == 4 && tg_data_f64(tg_grad_of(a))[2] == 14);
     tg_zero_grad(t);
-    assert_int_equal(tg_backward(total(tg_mul(tg_record(&wanting, &a, 1, NULL, 0), c))), TG_OK);
+    assert_int_equal(tg_backward(total(tg_mul(tg_record(&viewing, &a, 1, NULL, 0), c))), TG_OK);
     assert_true(tg_data_f64(remembered)[2] == 4);
     assert_int_equal(tg_set_grad(a, tg_full(t, TG_F64, TG_SHAPE(2, 3), 77)), TG_OK);
     assert_true(tg_data_f64(remembered)[2] == 4);
+    tg_tape_free(t);
+}
+
+/* A rule that gives back a tensor that it recorded nothing for: that of the time when its node was recorded, or none. */
+static tg_status inject_run(tg_call *c)
+{
+    for (int64_t i = 0; i < c->shape.dim[0]; i++) ((double *)c->y.data)[i] = ((const double *)c->x[0].data)[i];
+    return TG_OK;
+}
+static tg_tensor *inject_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)g;
+    return c->in[1 - i];
+}
+static const tg_op inject = {.name = "inject", .arity = 2, .nondiff = 2, .infer = same_infer, .run = inject_run, .vjp = inject_vjp};
+
+static void test_rule_gives_a_kept_tensor(void **state)
+{
+    (void)state;
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *w = param(t, "w", 1), *k = tg_keep(tg_full(t, TG_F64, TG_SHAPE(1), 3));
+    tg_tensor *loss = total(tg_record(&inject, (tg_tensor *[]){w, k}, 2, NULL, 0));
+    assert_int_equal(tg_backward(loss), TG_OK);
+    assert_true(grad(w) == 3);
+    assert_int_equal(tg_copy_from(k, (double[]){30}, sizeof(double)), TG_OK);
+    assert_stale(t, tg_backward(loss), "inject", "a kept tensor");
+    assert_true(grad(w) == 3);
+    tg_tape_free(t);
+}
+
+/* What a gradient was made, a leaf with a gradient of its own, goes with it. */
+static void test_gradient_as_leaf(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 2; how++) {
+        tg_tape   *t = quiet(TG_F64);
+        tg_tensor *w = param(t, "w", 1);
+        assert_int_equal(tg_backward(total(tg_square(w))), TG_OK);
+        tg_tensor *g = tg_require_grad(tg_grad_of(w));
+        assert_int_equal(tg_backward(total(tg_mul_s(g, 5))), TG_OK);
+        tg_tensor *gg = tg_grad_of(g);
+        assert_true(tg_item(gg) == 5);
+        assert_int_equal(how ? tg_zero_grad(t) : tg_set_grad(w, NULL), TG_OK);
+        assert_null(tg_tape_of(gg));
+        assert_int_equal(tg_backward(total(tg_square(w))), TG_OK);
+        g = tg_grad_of(w);
+        assert_true(!tg_requires_grad(g) && !tg_grad_of(g));
+        assert_int_equal(tg_backward(total(tg_mul_s(tg_require_grad(g), 5))), TG_OK);
+        assert_true(grad(g) == 5);
+        tg_tape_free(t);
+    }
+}
+
+/* A wish that can't be granted any more is no obstacle to what is there. */
+static void test_stale_wish(void **state)
+{
+    (void)state;
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *w = param(t, "w", 1), *x = tg_exp(w), *loss = total(x);
+    assert_int_equal(tg_eval(&loss, 1), TG_OK);
+    tg_want(x);
+    assert_int_equal(tg_copy_from(w, (double[]){9}, sizeof(double)), TG_OK);
+    for (int i = 0; i < 2; i++) assert_true(fabs(tg_item(loss) - exp(1)) < 1e-12);
     tg_tape_free(t);
 }
 
@@ -519,15 +582,19 @@ static void test_failure_half_way(void **state)
     p[1] = tg_param(t, "b", tg_ones(t, TG_SHAPE(N)));
     p[2] = tg_param(t, "c", tg_ones(t, TG_SHAPE(N)));
     for (int round = 0; round < 6; round++) {
+        tg_tensor *leaf = tg_require_grad(tg_full(t, TG_F64, TG_SHAPE(N), 1));
         tg_tensor *y = tg_mul(tg_exp(p[0]), tg_record(&maybe, (tg_tensor *[]){tg_square(p[1])}, 1, NULL, 0));
         tg_tensor *loss = total(tg_mul(tg_record(&maybe, &y, 1, NULL, 0), tg_square(p[2])));
+        loss = tg_add(tg_mul(loss, tg_mean(leaf, TG_ALL_AXES, false)), total(tg_mul_s(leaf, 3)));
         failing = false;
         assert_true(tg_item(loss) > 0);
         assert_int_equal(tg_backward(loss), TG_OK);
         const double had[3] = {tg_data_f64(tg_grad_of(p[0]))[5], tg_data_f64(tg_grad_of(p[1]))[5], tg_data_f64(tg_grad_of(p[2]))[5]};
         assert_true(fabs(had[1] - 2 * exp(1)) < 1e-9);
         failing = true;
+        const double of_leaf = tg_data_f64(tg_grad_of(leaf))[5];
         assert_int_equal(tg_backward(loss), TG_ERR_ARG);
+        assert_true(tg_data_f64(tg_grad_of(leaf))[5] == of_leaf);
         for (int i = 0; i < 3; i++) assert_true(tg_data_f64(tg_grad_of(p[i]))[5] == had[i]);
         failing = false;
         assert_int_equal(tg_backward(loss), TG_OK);
@@ -557,6 +624,9 @@ int main(void)
         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_remembered_by_a_rule),
         cmocka_unit_test(test_view_of_a_gradient_to_be),
+        cmocka_unit_test(test_rule_gives_a_kept_tensor),
+        cmocka_unit_test(test_gradient_as_leaf),
+        cmocka_unit_test(test_stale_wish),
         cmocka_unit_test(test_set_grad),
         cmocka_unit_test(test_assign),
         cmocka_unit_test(test_seed_between),

@@ -151,6 +151,7 @@ static tg_tensor *call_rule(const tg_call *c, const tg_node *n, int i, tg_tensor
     const tg_inside was = tg_go_inside(t, TG_IN_RULE, "vjp", n->op);
     if (t->written > n->id) t->as_of = n->id;
     g = n->op->vjp(c, i, g);
+    if (g && t->as_of != TG_KEPT_ID && tg_is_on(t, g) && !tg_reads_as_recorded(t, n->op, &g, 1)) g = NULL;
     t->as_of = TG_KEPT_ID;
     t->inside = was;
     t->grad_enabled = grad;
@@ -372,9 +373,8 @@ static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
 
 /* After the evaluation: what is there now is the gradient, and the gradient's alone. What was not computed loses its place; what lay there
  * is still the gradient, unless it had been used up and writing began. */
-static void take_gradient(tg_node *leaf, tg_node *root)
+static void take_gradient(tg_node *leaf, tg_node *root, bool done)
 {
-    const bool done = root->flags & TG_N_VALUE;
     if (!(leaf->flags & TG_N_KEPT)) {
         if (done) leaf->grad = root;
         return;
@@ -401,10 +401,10 @@ static tg_status want_gradients(tg_tape *t, uint32_t first)
     return TG_OK;
 }
 
-static void take_gradients(tg_tape *t, size_t first, size_t end)
+static void take_gradients(tg_tape *t, size_t first, size_t end, bool done)
 {
     for (size_t i = 0, root = first; i < t->n_adjoints && root < end; i++)
-        if (is_leafs(&t->adjoints[i])) take_gradient(t->adjoints[i].node, t->wanted[root++]);
+        if (is_leafs(&t->adjoints[i])) take_gradient(t->adjoints[i].node, t->wanted[root++], done);
 }
 
 static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *function)
@@ -426,7 +426,7 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *functi
         t->ran = false;
         if (s == TG_OK) s = tg_evaluate_wanted(t);
         else tg_forget_wanted(t);
-        take_gradients(t, had, end);
+        take_gradients(t, had, end, s == TG_OK);
     }
     tg_set_grad_enabled(t, was);
     forget_adjoints(t);
@@ -458,14 +458,15 @@ void tg_set_gradient(tg_node *g)
 
 void tg_forget_grad(tg_node *leaf)
 {
-    tg_node *g = leaf->grad;
-    if (!g || !(g->flags & TG_N_VALUE)) return;
-    g->flags = (uint16_t)(g->flags & ~(TG_N_VALUE | TG_N_USED));
-    g->gen++;           /* its handle is stale … */
-    tg_mark_written(g); /* … and so is what was to be computed from it */
-    if (g->gen & TG_TAG_MASK) return;
-    tg_drop_kept(g); /* the slot's tags are used up */
-    leaf->grad = NULL;
+    for (tg_node *g; (g = leaf->grad) && g->flags & TG_N_VALUE; leaf = g) { /* with the gradient of the gradient, where it was made a leaf */
+        g->flags = TG_N_KEPT | TG_N_GRADIENT;
+        g->gen++;           /* its handle is stale … */
+        tg_mark_written(g); /* … and so is what was to be computed from it */
+        if (g->gen & TG_TAG_MASK) continue;
+        tg_drop_kept(g); /* the slot's tags are used up */
+        leaf->grad = NULL;
+        return;
+    }
 }
 
 tg_status tg_set_grad(tg_tensor *leaf, tg_tensor *value)

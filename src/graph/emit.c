@@ -489,7 +489,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
         for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) tg_emit_instance(&e, &e.places[i]);
     }
     e.g->n_code = (int32_t)p->n_codes - e.g->code;
-    list_ahead(&e);
+    if (e.status == TG_OK) list_ahead(&e);
     if (e.status == TG_OK) tg_place_registers(&e, first_use);
     tg_arena_seek(&t->values, before); /* scratch: the next group's is the same memory */
     return e.status;

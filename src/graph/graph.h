@@ -420,6 +420,9 @@ tg_status tg_value_for(const tg_node *n, tg_tensor *value, const char *function,
 tg_status tg_write_value(tg_node *kept, const tg_node *value);
 /* Computes n and makes its value contiguous. */
 const void *tg_contiguous_value(tg_node *n);
+/* The rule of node tape.as_of is recording, and something was written since that node was recorded. Is none of the tensors that it reads, or
+ * gives back, what was written? Rules read what their node read, and computed values are as they were: only kept tensors can be others. */
+bool tg_reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in);
 /* Marks a kept node as written now: what was recorded before reads another value than is there, unless it has been computed. */
 void tg_mark_written(tg_node *kept);
 /* "parameter 'w'", "a gradient" or "a kept tensor", for messages. Returns text. */

@@ -297,9 +297,7 @@ static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *i
     return true;
 }
 
-/* A rule is recording and something was written since its node was recorded. Is none of the inputs, as they lie in memory now, what was
- * written? Rules read what their node read, and computed values are as they were: only kept tensors can be others. */
-static __attribute__((cold, noinline)) bool reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in)
+__attribute__((cold, noinline)) bool tg_reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in)
 {
     char text[TG_KEPT_TEXT];
     for (int i = 0; i < n_in; i++) {
@@ -335,7 +333,7 @@ static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_
 
 static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
-    if (__builtin_expect(t->as_of != TG_KEPT_ID, 0) && !reads_as_recorded(t, op, in, n_in)) return NULL;
+    if (__builtin_expect(t->as_of != TG_KEPT_ID, 0) && !tg_reads_as_recorded(t, op, in, n_in)) return NULL;
     if (t->count < t->valid && t->inside.where <= TG_IN_RULE) {
         bool     grad;
         tg_node *n = tg_slot(t, t->count);
