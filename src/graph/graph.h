@@ -331,7 +331,7 @@ static inline void tg_leave(tg_tape **t)
 }
 /* First thing in a public function that is more than one check or one record: from here to its end the tape T (NULL: none) is in the middle
  * of something, and errors wait for the end, after the result is decided, to be told to the handler, which may reset the tape. */
-#define TG_CALL(T) __attribute__((cleanup(tg_leave))) tg_tape *under_way_ = tg_enter(T)
+#define TG_CALL(T) __attribute__((cleanup(tg_leave), unused)) tg_tape *under_way_ = tg_enter(T)
 
 /* May the public function be called from where it is called now? `most`: the last place from which it may. false after a sentence. */
 static inline bool tg_may(tg_tape *t, int most, const char *function) { return t->inside.where <= most || tg_refuse_inside(t, function); }
