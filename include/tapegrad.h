@@ -260,7 +260,7 @@ TG_API tg_status tg_eval(tg_tensor *const *t, int n);
 
 /* Marks t as wanted: the next evaluation on its tape, by tg_backward, tg_eval or reading, computes and holds its value too, in the same
  * plan. Say it of logits, of metrics, before tg_backward. Where t can't be had any more because something was overwritten since, that
- * evaluation reports it; reading gives its own value all the same. Returns t. */
+ * evaluation fails, once. Returns t. */
 TG_API tg_tensor *tg_want(tg_tensor *t);
 
 /* The value of a one-element tensor; NaN after an error. */

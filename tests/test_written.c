@@ -450,16 +450,19 @@ static void test_gradient_as_leaf(void **state)
     }
 }
 
-/* A wish that can't be granted any more is no obstacle to what is there. */
+/* A wish that can't be granted any more is the error of the evaluation that was to grant it, and gone. */
 static void test_stale_wish(void **state)
 {
     (void)state;
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *w = param(t, "w", 1), *x = tg_exp(w), *loss = total(x);
+    tg_tensor *w = param(t, "w", 1), *x = tg_exp(w), *loss = total(x), *other = tg_scalar(t, 2);
     assert_int_equal(tg_eval(&loss, 1), TG_OK);
-    tg_want(x);
+    tg_want(tg_square(w));
     assert_int_equal(tg_copy_from(w, (double[]){9}, sizeof(double)), TG_OK);
-    for (int i = 0; i < 2; i++) assert_true(fabs(tg_item(loss) - exp(1)) < 1e-12);
+    assert_true(isnan(tg_item(tg_neg(other))));
+    assert_stale(t, tg_error_status(t), "square", "parameter 'w'");
+    assert_true(fabs(tg_item(loss) - exp(1)) < 1e-12 && tg_item(tg_neg(other)) == -2);
+    assert_null(tg_error(t));
     tg_tape_free(t);
 }
 

@@ -44,8 +44,7 @@ tg_status tg_evaluate(tg_tape *t, tg_node *const *roots, size_t n)
     if (!t->n_wanted) return evaluate(t, roots, n);
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + n)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < n; i++) t->wanted[t->n_wanted++] = roots[i];
-    const tg_status s = tg_evaluate_wanted(t);
-    return s == TG_ERR_STALE ? evaluate(t, roots, n) : s; /* what can't be had any more was told, and is in nobody else's way */
+    return tg_evaluate_wanted(t);
 }
 
 tg_status tg_eval(tg_tensor *const *tensors, int n)
