@@ -82,7 +82,12 @@ typedef enum tg_op_kind {
     TG_CONST,      /* no inputs: attr is a double that fills the shape */
 } tg_op_kind;
 
-typedef enum tg_reduce_kind { TG_REDUCE_SUM = 0, TG_REDUCE_MAX, TG_REDUCE_MIN } tg_reduce_kind;
+typedef enum tg_reduce_kind {
+    TG_REDUCE_SUM = 0,
+    TG_REDUCE_MAX,
+    TG_REDUCE_MIN,
+    TG_REDUCE_RSTD, /* 1 / sqrt(mean of squares + eps); attr is a longer one, see src/ops/norm.c */
+} tg_reduce_kind;
 
 enum {
     TG_OP_ZERO_GRAD = 1, /* the gradient is zero by definition (floor, comparisons, argmax): results never require grad */

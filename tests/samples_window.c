@@ -64,6 +64,15 @@ static tg_tensor *f_rms_norm(void *ctx, tg_tensor *const *in)
     return tg_rms_norm(in[0], s->axis, sample_inputs(s) > 1 ? in[1] : NULL, s->number);
 }
 
+static tg_tensor *f_rstd(void *ctx, tg_tensor *const *in)
+{
+    const sample      *s = ctx;
+    const uint32_t     axes = ((1u << s->axis) - 1) << (tg_rank(in[0]) - s->axis);
+    const tg_rstd_attr a = {.reduce = {axes, 1}, .centred = (uint64_t)s->start, .eps = s->number,
+                            .share = 1 / (double)tg_reduced_count(tg_shape_of(in[0]), axes)};
+    return tg_record(&tg_op_rstd, in, 1, &a, sizeof a);
+}
+
 /* ---- parts and masks ---- */
 
 static tg_tensor *f_embedding(void *ctx, tg_tensor *const *in)
@@ -227,6 +236,9 @@ static const sample rows[] = {
      .axis   = 1,
      .number = 0.2,
      .large  = true},
+    {.name = "rstd", .f = f_rstd, .op = &tg_op_rstd, .in = {FLOATS(3, 5)}, .axis = 1, .start = 1, .number = 0.3},
+    {.name = "rstd", .f = f_rstd, .op = &tg_op_rstd, .in = {FLOATS(2, 2, 3)}, .axis = 2, .start = 0, .number = 0.3},
+    {.name = "rstd", .f = f_rstd, .op = &tg_op_rstd, .in = {FLOATS(0, 3)}, .axis = 1, .start = 1, .number = 0.3},
     RMS(1, FLOATS(2, 3)),
     RMS(1, FLOATS(4), FLOATS(4)),
     RMS(2, FLOATS(2, 2, 3), FLOATS(2, 3)),

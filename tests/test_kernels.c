@@ -624,6 +624,15 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
         t->sum_columns(1, cols, out[isa], x);
         if (!with_nan) assert_true(value(d, acc, 0) == value(d, out[isa], 0));
 
+        double sum, squares, want_sum = 0, want_squares = 0;
+        for (size_t c = 0; c < cols; c++) {
+            want_sum += value(d, x, c);
+            want_squares += value(d, x, c) * value(d, x, c);
+        }
+        t->moments(cols, x, &sum, &squares);
+        if (isnan(want_sum)) assert_true(isnan(sum) && isnan(squares));
+        else assert_true(fabs(sum - want_sum) <= 8 * eps * (double)cols && fabs(squares - want_squares) <= 8 * eps * (double)cols);
+
         for (size_t c = 0; c < cols; c++) acc[c] = 1;
         t->sum_rows(rows, cols, acc, x);
         for (int kind = 0; kind < 3; kind++) { /* over rows, onto what is there */

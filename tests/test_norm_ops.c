@@ -129,9 +129,45 @@ static void test_refused(void **state)
     tg_tape_free(t);
 }
 
+/* Rows far from 0 that differ little, and values whose squares leave the range of the dtype; the gradient too. eps matters in the first
+ * ones and is 0 in the others. */
+static void test_scales(void **state)
+{
+    (void)state;
+    enum { ROWS = 3, LONGEST = 9000 };
+    static const struct {
+        tg_dtype dtype;
+        double   mean, scale, eps;
+    } of[] = {{TG_F32, 1e3, 1e-2, 1e-5}, {TG_F32, 1e4, 1e-2, 1e-5}, {TG_F32, -1e6, 1, 1e-5}, {TG_F32, 1e30, 1e29, 1e-5},
+              {TG_F32, 0, 1e30, 1e-5},   {TG_F32, 0, 1e-30, 0},     {TG_F32, 0, 1e-36, 0},   {TG_F32, 0, 1e-12, 1e-20},
+              {TG_F64, 1e5, 1e-3, 1e-9}, {TG_F64, 0, 1e200, 1e-5},  {TG_F64, 0, 1e-200, 0},  {TG_F64, 1e300, 1e299, 1e-5},
+              {TG_F64, 0, 1e-300, 0},    {TG_F64, 0, 1e-160, 1e-320}};
+    static const int64_t lengths[] = {5, 16, 300, LONGEST};
+    static double        x[ROWS * LONGEST], want[ROWS * LONGEST];
+    static float         single[ROWS * LONGEST];
+    for (size_t k = 0; k < sizeof of / sizeof *of; k++)
+        for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+            for (int centred = 0; centred < 2; centred++) {
+                const int64_t n = lengths[l];
+                uint64_t      seed = 3;
+                for (int64_t i = 0; i < ROWS * n; i++) {
+                    x[i] = of[k].mean + of[k].scale * ((double)draw(&seed, 2000) / 1000 - 1);
+                    if (of[k].dtype == TG_F32) x[i] = (double)(single[i] = (float)x[i]);
+                }
+                model(centred, ROWS, n, x, NULL, NULL, of[k].eps, want);
+                tg_tape   *t = quiet(of[k].dtype);
+                tg_tensor *in = tg_from_data(t, of[k].dtype, TG_SHAPE(ROWS, n), of[k].dtype == TG_F32 ? (void *)single : (void *)x);
+                tg_tensor *y = centred ? tg_layer_norm(in, 1, NULL, NULL, of[k].eps) : tg_rms_norm(in, 1, NULL, of[k].eps);
+               
+                assert_values(y, of[k].dtype, TG_SHAPE(ROWS, n), want, of[k].dtype == TG_F32 ? 1e-5 : 1e-9);
+                tg_tape_free(t);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scales),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_derivatives),
         cmocka_unit_test(test_no_spread),

@@ -332,6 +332,7 @@ static void reduce_role(const program *p, const value *v, role *r)
     else if (trail == 1) r->rows = true, r->cols = x->numel / lead;
     else return;
     if (!r->all && (r->cols == 1 || r->cols == x->numel)) return;
+    if (v->op->reduce == TG_REDUCE_RSTD && (r->all || r->rows || r->cols > LONGEST_ROW)) return; /* it needs a row as a whole */
     r->n = x->numel;
 }
 

@@ -186,6 +186,18 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         TYPE       *o = out;                                                                                           \
         if (cols < SHORT) {                                                                                            \
             size_t r = 0;                                                                                              \
+            if (cols >= V)                                                                                             \
+                for (; r + V <= rows_; r += V, x += V * cols) {                                                        \
+                    v_##S a[V], b;                                                                                     \
+                    for (size_t k = 0; k < V; k++) {                                                                   \
+                        const TYPE *row = x + k * cols;                                                                \
+                        memcpy(a + k, row, sizeof *a);                                                                 \
+                        for (size_t c = V; c + V <= cols; c += V) memcpy(&b, row + c, sizeof b), a[k] = join_##NAME##_##S(a[k], b);\
+                        memcpy(&b, row + cols - V, sizeof b), a[k] = join_##NAME##_##S(a[k], b); /* some again */      \
+                    }                                                                                                  \
+                    a[0] = fold_##NAME##_##S(a);                                                                       \
+                    memcpy(o + r, a, sizeof *a);                                                                       \
+                }                                                                                                      \
             for (; r + SIDE_BY_SIDE <= rows_; r += SIDE_BY_SIDE, x += SIDE_BY_SIDE * cols) {                           \
                 TYPE m[SIDE_BY_SIDE];                                                                                  \
                 for (size_t k = 0; k < SIDE_BY_SIDE; k++) m[k] = x[k * cols];                                          \
@@ -246,6 +258,36 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         }                                                                                                             \
     }
 
+/* Four vectors, so that additions do not wait for one another. What is left over of a block follows one by one. */
+#define TILE_MOMENTS(S, TYPE)                                                                                          \
+    static void moments_##S(size_t n, const void *values, double *sum_, double *squares)                               \
+    {                                                                                                                  \
+        enum { L = VECTOR_SIZE / sizeof(TYPE), P = 4 };                                                                \
+        const TYPE *x = values;                                                                                        \
+        double      sum = 0, square = 0;                                                                               \
+        while (n > 0) {                                                                                                \
+            const size_t m = n < BLOCK ? n : BLOCK;                                                                    \
+            v_##S        s[P] = {{0}}, q[P] = {{0}}, b;                                                                \
+            size_t       i = 0;                                                                                        \
+            for (; i + P * L <= m; i += P * L)                                                                         \
+                for (size_t k = 0; k < P; k++) {                                                                       \
+                    memcpy(&b, x + i + k * L, sizeof b);                                                               \
+                    s[k] += b;                                                                                         \
+                    q[k] += b * b;                                                                                     \
+                }                                                                                                      \
+            for (; i < m; i++) {                                                                                       \
+                sum += (double)x[i];                                                                                   \
+                square += (double)x[i] * (double)x[i];                                                                 \
+            }                                                                                                          \
+            sum += (double)across_sum_##S((s[0] + s[1]) + (s[2] + s[3]));                                              \
+            square += (double)across_sum_##S((q[0] + q[1]) + (q[2] + q[3]));                                           \
+            x += m;                                                                                                    \
+            n -= m;                                                                                                    \
+        }                                                                                                              \
+        *sum_ = sum;                                                                                                   \
+        *squares = square;                                                                                             \
+    }
+
 #define TILE(S, TYPE)                    \
     TILE_SUM(S, TYPE)                    \
     TILE_EXTREME(max, S, TYPE, LARGER, -(TYPE)INFINITY)   \
@@ -253,10 +295,12 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
     TILE_SPREAD(S, TYPE)
 TILE(f32, float)
 TILE(f64, double)
+TILE_MOMENTS(f32, float)
+TILE_MOMENTS(f64, double)
 
 #define TILE_LOOPS(S)                                                                                                  \
     {                                                                                                                 \
         .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .sum_columns = sum_columns_##S,             \
         .max_columns = max_columns_##S, .min_columns = min_columns_##S, .sum_rows = sum_rows_##S,                     \
-        .max_rows = max_rows_##S, .min_rows = min_rows_##S, .sum = sum_##S                                            \
+        .max_rows = max_rows_##S, .min_rows = min_rows_##S, .sum = sum_##S, .moments = moments_##S                                            \
     }

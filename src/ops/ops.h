@@ -109,7 +109,16 @@ TG_WINDOW_OPS(TG_DECLARE_OP_)
 #define TG_REDUCE_OPS(X) X(sum) X(amax) X(amin) X(argmax) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
     X(bce_with_logits) X(cross_entropy)
 TG_REDUCE_OPS(TG_DECLARE_OP_)
-extern const tg_op tg_op_normalize; /* norm.c */
+extern const tg_op tg_op_normalize, tg_op_rstd; /* norm.c */
+
+typedef struct tg_rstd_attr {
+    tg_reduce_attr reduce;
+    uint64_t       centred; /* about the mean instead of about 0 */
+    double         eps, share; /* share: 1/n */
+} tg_rstd_attr;
+
+/* The result of rstd for n values of a float dtype, as a double. */
+double tg_rstd_of(const tg_rstd_attr *a, tg_dtype dtype, const void *x, size_t n);
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 
@@ -123,6 +132,7 @@ extern const tg_op tg_op_normalize; /* norm.c */
     TG_REDUCE_OPS(X)  \
     TG_WINDOW_OPS(X)  \
     X(normalize)      \
+    X(rstd)           \
     X(where)          \
     X(logical_not)
 
