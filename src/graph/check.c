@@ -111,7 +111,9 @@ static const char *fault_of(const tg_call *c)
         if (!op->view) return "a view op has a view function, which lays it out";
         if (c->n_in > 4) return "a view has at most four inputs";
         return op->view_input < 0 || op->view_input >= c->n_in ? "its view_input is none of its inputs" : NULL;
-    case TG_REDUCE: return op->run ? fault_of_reduction(c) : "a reduction has a run function, for inputs of all layouts";
+    case TG_REDUCE:
+        if (op == &tg_op_rstd) return NULL; /* its kind of reduction is its own, and its infer looks at its attributes */
+        return op->run ? fault_of_reduction(c) : "a reduction has a run function, for inputs of all layouts";
     case TG_MATMUL: return op == &tg_op_matmul ? NULL : "the kind TG_MATMUL is that of tg_matmul alone; other products are kernel ops";
     case TG_LEAF: return op == &tg_op_leaf ? NULL : "the kind TG_LEAF is the library's own; tg_from_data brings data from outside";
     case TG_CONST: return is_const(op) ? NULL : "the kind TG_CONST is the library's own; tg_full and tg_scalar make constants";
