@@ -127,10 +127,13 @@ static __attribute__((cold, noinline)) tg_tensor *unfit(tg_call *c, int i, tg_te
     return NULL;
 }
 
-static tg_tensor *fit(tg_call *c, int i, tg_tensor *g)
+/* `given` is what the rule was asked about. Most answers are that, or what was recorded last: others are looked up. */
+static tg_tensor *fit(tg_call *c, int i, tg_tensor *given, tg_tensor *g)
 {
+    const tg_tape *t = c->tape;
     const tg_node *in = tg_node_of(c->in[i]), *n = tg_node_of(g);
-    if (!tg_is_on(c->tape, g) || n->dtype != in->dtype) return unfit(c, i, g);
+    if (g != given && (uintptr_t)g != ((uintptr_t)tg_slot(t, t->count - 1) | t->tag) && !tg_is_on(t, g)) return unfit(c, i, g);
+    if (n->dtype != in->dtype) return unfit(c, i, g);
     if (n->shape == in->shape || tg_shape_equal(n->shape, in->shape)) return g;
     return tg_broadcasts_to(in->shape, n->shape) ? tg_sum_to(g, in->shape) : unfit(c, i, g);
 }
@@ -180,7 +183,7 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
         tg_node *to = tg_node_of(in[i]);
         if (!(to->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
         t->latest = TG_OK;
-        tg_tensor *gi = fit(c, i, call_rule(c, n, i, g));
+        tg_tensor *gi = fit(c, i, g, call_rule(c, n, i, g));
         tg_status  s = gi ? contribute(t, to, gi, w) : failure(t, TG_ERR_GRAD);
         if (s != TG_OK) return s;
     }
