@@ -37,6 +37,10 @@ ifneq ($(X86_64),)
 endif
 # Unrolls the loops of a few instructions alone, which would else wait for their own counting.
 %loops_base.o %loops_avx2.o %loops_avx512.o: SPECIAL += $(if $(CLANG),,-funroll-loops --param max-unrolled-insns=48)
+# clang 14 optimises convolutions for minutes where both sanitizers' checks are in them.
+ifeq ($B,build/asan-clang)
+%conv_base.o %conv_avx2.o %conv_avx512.o: SPECIAL += -O0
+endif
 # A yardstick for this machine, in no library. Compiled so and not linked so: that would flush the whole program's subnormals to zero.
 # (clang 14 leaves exp scalar there: a limit with exp in it is a limit with gcc only.)
 %bench/limits.o: SPECIAL := -O3 $(if $(X86_64),-march=native -mprefer-vector-width=512) -ffast-math $(if $(CLANG),-fveclib=libmvec -Wno-pass-failed)
