@@ -37,9 +37,9 @@ ifneq ($(X86_64),)
 endif
 # Unrolls the loops of a few instructions alone, which would else wait for their own counting.
 %loops_base.o %loops_avx2.o %loops_avx512.o: SPECIAL += $(if $(CLANG),,-funroll-loops --param max-unrolled-insns=48)
-# clang 14 optimises convolutions for minutes where both sanitizers' checks are in them.
+# clang 14 optimises kernels for minutes where both sanitizers' checks are in them.
 ifeq ($B,build/asan-clang)
-%conv_base.o %conv_avx2.o %conv_avx512.o: SPECIAL += -O0
+%_base.o %_avx2.o %_avx512.o: SPECIAL += -O0
 endif
 # A yardstick for this machine, in no library. Compiled so and not linked so: that would flush the whole program's subnormals to zero.
 # (clang 14 leaves exp scalar there: a limit with exp in it is a limit with gcc only.)
