@@ -159,7 +159,7 @@ tg_status tg_write_value(tg_node *kept, const tg_node *value)
     const char    *from = base->data;
     char          *to = kept->data;
     const size_t   bytes = tg_value_bytes(kept);
-    if (from + tg_value_bytes(base) <= to || to + bytes <= from) {
+    if (!(base->flags & TG_N_VALUE) || from + tg_value_bytes(base) <= to || to + bytes <= from) { /* somewhere else altogether */
         tg_array_copy(&a, to);
     } else if (value->layout || value->data != kept->data) { /* elements of the tensor change places */
         void *copy = tg_value_room(kept->tape, bytes);
