@@ -143,6 +143,9 @@ FIRST     ?= $(shell date +%s)000000
 differential: $B/tests/test_mirror
 	TAPEGRAD_MIRROR=$(SCENARIOS) TAPEGRAD_MIRROR_SEED=$(FIRST) OMP_WAIT_POLICY=passive $<
 
+# Under these tools fewer random scenarios do: they take ten times as long and more.
+asan tsan valgrind: export TAPEGRAD_MIRROR ?= 200
+
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan
 
