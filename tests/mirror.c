@@ -162,11 +162,27 @@ int64_t *m_strided(m_world *w, const tg_shape *shape, const int64_t *stride, int
 
 /* ---- nodes -------------------------------------------------------------------------------------------------------- */
 
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    a = (a ^ (b + 0x9e3779b97f4a7c15u + (a << 6) + (a >> 2))) * 0xff51afd7ed558ccdu;
+    return a ^ a >> 32;
+}
+
+static uint64_t bits(double x)
+{
+    uint64_t b;
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+
+static uint64_t key(const m_node *n, int64_t i) { return n->key ? n->key[i] : bits(n->v[i]); }
+
 static m_node *new_node(m_world *w, m_op op, const tg_shape *shape, m_node *x, m_node *y, m_node *z)
 {
     m_node *n = m_room(w, sizeof *n);
     *n = (m_node){.op = op, .shape = *shape, .n = m_numel(shape), .in = {x, y, z}, .number = w->n_nodes};
     n->v = m_room(w, (size_t)n->n * sizeof *n->v);
+    if (op != M_LEAF && op != M_OTHER && op != M_ALSO) n->key = m_room(w, (size_t)n->n * sizeof *n->key);
     n->derived = (x && x->derived) || (y && y->derived) || (z && z->derived);
     const bool smooth = op != M_LEAF && op != M_OTHER;
     n->requires = smooth && w->grad_enabled && ((x && x->requires) || (op != M_ALSO && y && y->requires) || (z && z->requires));
@@ -204,8 +220,10 @@ m_node *m_unary(m_world *w, m_op op, m_node *x, double a, double b)
     m_node *n = new_node(w, op, &x->shape, x, NULL, NULL);
     n->a = a;
     n->b = b;
+    const uint64_t same = mix(mix(op, bits(a)), bits(b));
     for (int64_t i = 0; i < n->n; i++) {
         const double u = x->v[i];
+        n->key[i] = mix(same, key(x, i));
         switch (op) {
         case M_AFFINE: n->v[i] = a * u + b; break;
         case M_EXP: n->v[i] = exp(u); break;
@@ -234,6 +252,7 @@ m_node *m_binary(m_world *w, m_op op, m_node *x, m_node *y)
     m_node *n = new_node(w, op, &shape, x, y, NULL);
     for (int64_t i = 0; i < n->n; i++) {
         const double u = x->v[i], v = y->v[i];
+        n->key[i] = mix(mix(op, key(x, i)), key(y, i));
         n->v[i] = op == M_ADD ? u + v : op == M_SUB ? u - v : op == M_MUL ? u * v : u / v;
     }
     return computed(w, n);
@@ -242,7 +261,11 @@ m_node *m_binary(m_world *w, m_op op, m_node *x, m_node *y)
 m_node *m_where(m_world *w, m_node *cond, m_node *x, m_node *y)
 {
     m_node *n = new_node(w, M_WHERE, &x->shape, cond, x, y);
-    for (int64_t i = 0; i < n->n; i++) n->v[i] = cond->v[i] != 0 ? x->v[i] : y->v[i];
+    for (int64_t i = 0; i < n->n; i++) {
+        const m_node *from = cond->v[i] != 0 ? x : y;
+        n->v[i] = from->v[i];
+        n->key[i] = key(from, i);
+    }
     return n;
 }
 
@@ -250,7 +273,10 @@ m_node *m_gather(m_world *w, m_node *x, const tg_shape *shape, int64_t *map)
 {
     m_node *n = new_node(w, M_GATHER, shape, x, NULL, NULL);
     n->map = map;
-    for (int64_t i = 0; i < n->n; i++) n->v[i] = x->v[map ? map[i] : i];
+    for (int64_t i = 0; i < n->n; i++) {
+        n->v[i] = x->v[map ? map[i] : i];
+        n->key[i] = key(x, map ? map[i] : i);
+    }
     return n;
 }
 
@@ -259,7 +285,12 @@ m_node *m_scatter(m_world *w, m_node *x, const tg_shape *shape, int64_t *map)
     m_node *n = new_node(w, M_SCATTER, shape, x, NULL, NULL);
     n->map = map;
     memset(n->v, 0, (size_t)n->n * sizeof *n->v);
-    for (int64_t i = 0; i < x->n; i++) n->v[map ? map[i] : i] += x->v[i];
+    memset(n->key, 0, (size_t)n->n * sizeof *n->key);
+    for (int64_t i = 0; i < x->n; i++) {
+        const int64_t to = map ? map[i] : i;
+        n->v[to] += x->v[i];
+        n->key[to] = mix(n->key[to], key(x, i));
+    }
     return computed(w, n);
 }
 
@@ -267,6 +298,7 @@ m_node *m_also(m_world *w, m_node *x, m_node *from)
 {
     m_node *n = new_node(w, M_ALSO, &x->shape, x, from, NULL);
     memcpy(n->v, x->v, (size_t)n->n * sizeof *n->v);
+    n->key = x->key;
     n->alias = true;
     return n;
 }
@@ -277,8 +309,26 @@ m_node *m_detach(m_world *w, m_node *x)
 {
     m_node *n = m_other(w, &x->shape, x, NULL);
     memcpy(n->v, x->v, (size_t)n->n * sizeof *n->v);
+    n->key = x->key;
     n->alias = true;
     return n;
+}
+
+/* The key of an element of a product: of its row and its column. */
+static void key_product(m_node *n, const m_node *x, const m_node *y)
+{
+    const int64_t rows = n->shape.dim[1], columns = n->shape.dim[2], depth = x->shape.dim[2];
+    memset(n->key, 0, (size_t)n->n * sizeof *n->key);
+    for (int64_t b = 0; b < n->shape.dim[0]; b++) {
+        uint64_t *to = n->key + b * rows * columns;
+        for (int64_t j = 0; j < columns && rows; j++)
+            for (int64_t k = 0; k < depth; k++) to[j] = mix(to[j], key(y, (b * depth + k) * columns + j));
+        for (int64_t i = rows; i-- > 0;) {
+            uint64_t row = 0;
+            for (int64_t k = 0; k < depth; k++) row = mix(row, key(x, (b * rows + i) * depth + k));
+            for (int64_t j = 0; j < columns; j++) to[i * columns + j] = mix(row, to[j]);
+        }
+    }
 }
 
 static m_node *multiply(m_world *w, m_node *x, m_node *y) /* [B,m,k] [B,k,n] */
@@ -286,6 +336,7 @@ static m_node *multiply(m_world *w, m_node *x, m_node *y) /* [B,m,k] [B,k,n] */
     const int64_t B = x->shape.dim[0], rows = x->shape.dim[1], depth = x->shape.dim[2], columns = y->shape.dim[2];
     m_node       *n = new_node(w, M_MATMUL, TG_SHAPE(B, rows, columns), x, y, NULL);
     memset(n->v, 0, (size_t)n->n * sizeof *n->v);
+    key_product(n, x, y);
     for (int64_t b = 0; b < B; b++)
         for (int64_t i = 0; i < rows; i++)
             for (int64_t k = 0; k < depth; k++) {
@@ -420,6 +471,18 @@ static bool search(m_world *w, m_node *x, bool held_serves)
     return false;
 }
 
+static bool search_leaf(m_world *w, m_node *x, const m_store *s)
+{
+    if (x->seen[0] == w->searches || !x->requires) return false;
+    x->seen[0] = w->searches;
+    if (x->store == s) return true;
+    for (int i = 0; i < 3 && !x->leaf; i++)
+        if (x->in[i] && search_leaf(w, x->in[i], s)) return true;
+    return false;
+}
+
+bool m_reaches(m_world *w, m_node *x, const m_store *s) { return w->searches++, search_leaf(w, x, s); }
+
 bool m_stale(m_world *w, m_node *x) { return w->searches++, search(w, x, true); }
 bool m_outdated(m_world *w, m_node *x) { return w->searches++, search(w, x, false); }
 
@@ -432,6 +495,7 @@ m_store *m_store_new(m_world *w, const tg_shape *shape, const double *v)
     s->n = m_numel(shape);
     s->v = or_die(malloc((size_t)s->n * sizeof *s->v + 1));
     memcpy(s->v, v, (size_t)s->n * sizeof *s->v);
+    s->number = w->stores ? w->stores->number + 1 : 0;
     s->next = w->stores;
     return w->stores = s;
 }
@@ -548,6 +612,12 @@ double m_clip(m_world *w, double most)
 
 /* ---- comparisons, which rounding must not decide ------------------------------------------------------------------ */
 
+void m_compared(m_world *w, const m_node *x, int64_t i, const m_node *y, int64_t k, double scale)
+{
+    const double u = x->v[i], v = y->v[k];
+    if (u == v ? u != 0 && key(x, i) != key(y, k) : fabs(u - v) < w->margin * scale) w->unsure = true;
+}
+
 m_node *m_compare(m_world *w, m_relation r, m_node *x, m_node *y)
 {
     tg_shape shape;
@@ -559,7 +629,7 @@ m_node *m_compare(m_world *w, m_relation r, m_node *x, m_node *y)
     for (int64_t i = 0; i < n->n; i++) scale = fmax(scale, fmax(fabs(x->v[i]), fabs(y->v[i])));
     for (int64_t i = 0; i < n->n; i++) {
         const double u = x->v[i], v = y->v[i];
-        if (u != v && fabs(u - v) < w->margin * scale) w->unsure = true;
+        m_compared(w, x, i, y, i, scale);
         n->v[i] = r == M_EQ ? u == v : r == M_NE ? u != v : r == M_LT ? u < v : r == M_LE ? u <= v : r == M_GT ? u > v : u >= v;
     }
     return n;

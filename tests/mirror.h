@@ -34,6 +34,7 @@ struct m_node {
     tg_shape  shape;
     int64_t   n;
     double   *v;
+    uint64_t *key;      /* of each element: equal where the same is computed from the same numbers; NULL: what they are */
     m_node   *in[3];
     int64_t  *map;      /* of M_GATHER and M_SCATTER */
     double    a, b;
@@ -58,7 +59,8 @@ struct m_store {
     bool     requires, released;
     m_store *grad;    /* NULL: none */
     bool     used;    /* the gradient was used up by a step */
-    m_store *next;    /* of the world's */
+    int64_t  number;  /* in the order of making */
+    m_store *next;    /* of the world's: the one made before */
 };
 
 /* ---- the world ---------------------------------------------------------------------------------------------------- */
@@ -68,8 +70,10 @@ void     m_close(m_world *w);
 void     m_reset(m_world *w); /* nodes go, stores stay */
 bool     m_grad_enabled(m_world *w, bool on); /* returns how it was */
 void    *m_room(m_world *w, size_t bytes);    /* until m_reset */
-/* Numbers closer than this, relative to the largest one compared, make the outcome of a comparison a matter of rounding. */
+/* Numbers closer than this, relative to the largest one compared, make the outcome of a comparison a matter of rounding; equal ones, too,
+ * where they are neither 0 nor computed in the same way from the same numbers. */
 void     m_set_margin(m_world *w, double margin);
+void     m_compared(m_world *w, const m_node *x, int64_t i, const m_node *y, int64_t k, double scale); /* notes that x[i], y[k] were */
 /* Has a comparison been a matter of rounding, or a number left ±1e8? Nothing can be judged from there on. */
 bool     m_unsure(const m_world *w);
 
@@ -153,6 +157,8 @@ void    m_backward(m_world *w, m_node *output, m_node *seed);
 
 /* Does an outdated leaf lie below, reached without passing what the library has to hold? */
 bool m_stale(m_world *w, m_node *x);
+/* Does a gradient of x flow to the store? */
+bool m_reaches(m_world *w, m_node *x, const m_store *s);
 /* Does one lie below at all? */
 bool m_outdated(m_world *w, m_node *x);
 

@@ -16,14 +16,14 @@ static bool    chance(ms_scenario *s, int percent) { return below(s, 100) < perc
 static void choose_shapes(ms_scenario *s)
 {
     static const int64_t small[] = {1, 2, 3, 4, 5, 7, 8}, medium[] = {3, 8, 16, 17, 33, 64, 100}, large[] = {64, 128, 200, 300};
-    const int     size = (int)below(s, 32); /* 0: large, to 7: medium */
-    const int64_t r = size ? size < 8 ? medium[below(s, 7)] : small[below(s, 7)] : large[below(s, 4)];
-    const int64_t c = size ? size < 8 ? medium[below(s, 7)] : small[below(s, 7)] : large[below(s, 4)];
+    const int     size = (int)below(s, 64); /* 0: large, to 14: medium */
+    const int64_t r = size ? size < 15 ? medium[below(s, 7)] : small[below(s, 7)] : large[below(s, 4)];
+    const int64_t c = size ? size < 15 ? medium[below(s, 7)] : small[below(s, 7)] : large[below(s, 4)];
     const tg_shape shapes[MS_SHAPES] = {*TG_SHAPE(r, c), *TG_SHAPE(c), *TG_SHAPE(c, r), *TG_SHAPE(r, 1), *TG_SHAPE(1, c), *TG_SHAPE(1),
                                         *TG_SHAPE(2, r, c), *TG_SHAPE(c, c), *TG_SCALAR_SHAPE};
     memcpy(s->shape, shapes, sizeof shapes);
-    s->options.most = size ? size < 8 ? 20000 : 400 : 100000;
-    s->rounds = size ? size < 8 ? 6 + (int)below(s, 24) : chance(s, 10) ? 200 : 15 + (int)below(s, 60) : 4 + (int)below(s, 5);
+    s->options.most = size ? size < 15 ? 20000 : 400 : 100000;
+    s->rounds = size ? size < 15 ? 6 + (int)below(s, 24) : chance(s, 10) ? 200 : 15 + (int)below(s, 60) : 4 + (int)below(s, 5);
     for (int i = 0; i < MR_PARAMS; i++) s->options.param[i] = s->shape[i < 3 ? i : below(s, MS_SHAPES)];
 }
 
@@ -82,8 +82,8 @@ static mr_code side_code(ms_scenario *s)
     static const struct {
         mr_code code;
         int     weight;
-    } table[] = {{MR_READ, 22}, {MR_EVAL, 8}, {MR_WANT, 6}, {MR_KEEP, 7}, {MR_RELEASE, 2}, {MR_WRITE, 4}, {MR_ASSIGN, 4}, {MR_SET_GRAD, 3},
-                 {MR_NEW_PARAM, 2}, {MR_DIFF, 14}, {MR_STEP, 9}, {MR_ZERO, 3}, {MR_CLIP, 3}, {MR_HOLD, 4}, {MR_READ_HELD, 3},
+    } table[] = {{MR_READ, 20}, {MR_EVAL, 8}, {MR_WANT, 6}, {MR_KEEP, 7}, {MR_RELEASE, 3}, {MR_WRITE, 4}, {MR_ASSIGN, 4}, {MR_SET_GRAD, 3},
+                 {MR_NEW_PARAM, 3}, {MR_DIFF, 14}, {MR_STEP, 9}, {MR_ZERO, 3}, {MR_CLIP, 3}, {MR_HOLD, 4}, {MR_READ_HELD, 3},
                  {MR_GRADIENT, 6}};
     int64_t at = below(s, 100);
     for (size_t i = 0;; i++)
@@ -94,13 +94,14 @@ static mr_code code_at(ms_scenario *s, int i, int n, bool off)
 {
     if (off && chance(s, 40)) return MR_MODE;
     if (i < 2) return MR_PARAM;
-    if (i < 6) return (mr_code)(chance(s, 40) ? MR_PARAM : chance(s, 40) ? MR_KEPT_ONE : MR_DATA);
+    if (i < 6) return chance(s, 40) ? MR_PARAM : chance(s, 20) ? MR_KEPT_ONE : chance(s, 25) ? MR_LATEST : MR_DATA;
     const int64_t p = below(s, 100);
     if (i < n * 6 / 10) {
         if (p < 78) return MR_OP;
-        return p < 82 ? MR_DATA : p < 84 ? MR_PARAM : p < 86 ? MR_KEPT_ONE : p < 88 ? MR_REQUIRE : p < 89 ? MR_MODE : side_code(s);
+        if (p < 86) return p < 82 ? MR_DATA : p < 84 ? MR_PARAM : p < 85 ? MR_KEPT_ONE : MR_LATEST;
+        return p < 88 ? MR_REQUIRE : p < 89 ? MR_MODE : side_code(s);
     }
-    return p < 25 ? MR_OP : p < 27 ? MR_PARAM : p < 28 ? MR_KEPT_ONE : side_code(s);
+    return p < 25 ? MR_OP : p < 27 ? MR_PARAM : p < 28 ? MR_LATEST : side_code(s);
 }
 
 /* ---- programs ----------------------------------------------------------------------------------------------------- */
@@ -175,6 +176,40 @@ static void extreme(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, mr_
     add_call(p, r, h, c, round);
 }
 
+/* After a step: another loss of a parameter and of what was kept or made a gradient last, which lies there in some rounds and there in
+ * others; its gradient comes to the place of the one that the step has used up. */
+static void once_more(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int round)
+{
+    static const char *const by[] = {"mul", "matmul scaled", "sub", "maximum"};
+    mr_call c = blank(s, p, p->n, MR_LATEST);
+    c.at %= MR_PARAMS;
+    c.shape = s->options.param[c.at];
+    c.out = (uint8_t)(p->n % MR_REGISTERS);
+    c.mode = 1;
+    c.number = 1;
+    const uint8_t other = c.out, own = (uint8_t)((p->n + 1) % MR_REGISTERS), loss = (uint8_t)((p->n + 2) % MR_REGISTERS);
+    add_call(p, r, h, c, round);
+    c.code = MR_PARAM;
+    c.out = own;
+    add_call(p, r, h, c, round);
+    c.code = MR_OP;
+    c.which = (uint8_t)op_named(by[below(s, 4)]);
+    c.in[0] = other;
+    c.in[1] = chance(s, 50) ? own : other;
+    c.out = other;
+    add_call(p, r, h, c, round);
+    c.which = (uint8_t)mr_op_loss();
+    c.in[0] = own;
+    c.in[1] = other;
+    c.out = loss;
+    add_call(p, r, h, c, round);
+    c.code = MR_DIFF;
+    c.mode = MR_BACKWARD;
+    c.in[0] = loss;
+    add_call(p, r, h, c, round);
+    add_call(p, r, h, blank(s, p, p->n, MR_STEP), round);
+}
+
 /* A new program, made while it runs for the first time. */
 static void compose(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int round)
 {
@@ -196,6 +231,7 @@ static void compose(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int
         d.in[0] = c.out;
         add_call(p, r, h, d, round);
         if (chance(s, 50)) add_call(p, r, h, blank(s, p, p->n, MR_STEP), round);
+        if (chance(s, 20)) once_more(s, p, r, h, round);
     }
 }
 
@@ -224,7 +260,10 @@ static void change(ms_scenario *s, ms_program *p)
     case 0:
     case 1:
     case 2: insert(p, late, blank(s, p, late, side_code(s))); break;
-    case 3: insert(p, at, blank(s, p, at, side_code(s))); break;
+    case 3:
+        if (chance(s, 50)) insert(p, at, blank(s, p, at, side_code(s)));
+        else insert(p, 0, blank(s, p, at, MR_RENEW));
+        break;
     case 4:
         for (int k = 0; k < p->n; k++) {
             if (!is_side(&p->call[(at + k) % p->n])) continue;
@@ -232,14 +271,20 @@ static void change(ms_scenario *s, ms_program *p)
             return;
         }
         break;
-    case 5:
-    case 6: /* another way to read or to differentiate */
+    case 5: /* another way to differentiate */
         for (int k = 0; k < p->n; k++) {
             mr_call *d = &p->call[(at + k) % p->n];
-            if (d->code == MR_DIFF) d->mode = (uint8_t)below(s, MR_DIFFS);
-            else if (d->code == MR_READ || d->code == MR_EVAL || d->code == MR_WANT)
-                d->code = (uint8_t)(MR_READ + below(s, 3)), d->mode = (uint8_t)below(s, 3);
-            else continue;
+            if (d->code != MR_DIFF) continue;
+            d->mode = (uint8_t)(d->mode != MR_BACKWARD && chance(s, 50) ? MR_BACKWARD : below(s, MR_DIFFS));
+            return;
+        }
+        break;
+    case 6: /* another way to read */
+        for (int k = 0; k < p->n; k++) {
+            mr_call *d = &p->call[(at + k) % p->n];
+            if (d->code != MR_READ && d->code != MR_EVAL && d->code != MR_WANT) continue;
+            d->code = (uint8_t)(MR_READ + below(s, 3));
+            d->mode = (uint8_t)below(s, 3);
             return;
         }
         break;

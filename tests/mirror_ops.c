@@ -211,10 +211,19 @@ static m_node *shares(m_world *w, m_node *x, unsigned axes)
     const tg_shape shape = without(&x->shape, axes, true);
     const int64_t *at = places(w, &x->shape, axes);
     m_node        *share = m_other(w, &x->shape, x, NULL), *most = m_full(w, &shape, -1e300), *count = m_full(w, &shape, 0);
-    for (int64_t i = 0; i < x->n; i++) most->v[at[i]] = fmax(most->v[at[i]], x->v[i]);
-    m_node *is_most = m_compare(w, M_EQ, x, m_expand(w, most, &x->shape));
-    for (int64_t i = 0; i < x->n; i++) count->v[at[i]] += is_most->v[i];
-    for (int64_t i = 0; i < x->n; i++) share->v[i] = is_most->v[i] / count->v[at[i]];
+    m_node        *winner = m_full(w, &shape, -1);
+    double         scale = 1;
+    for (int64_t i = 0; i < x->n; i++) {
+        scale = fmax(scale, fabs(x->v[i]));
+        if (x->v[i] <= most->v[at[i]]) continue;
+        most->v[at[i]] = x->v[i];
+        winner->v[at[i]] = (double)i;
+    }
+    for (int64_t i = 0; i < x->n; i++) {
+        count->v[at[i]] += x->v[i] == most->v[at[i]];
+        m_compared(w, x, i, x, (int64_t)winner->v[at[i]], scale);
+    }
+    for (int64_t i = 0; i < x->n; i++) share->v[i] = x->v[i] == most->v[at[i]] ? 1 / count->v[at[i]] : 0;
     return share;
 }
 

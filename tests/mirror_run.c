@@ -94,6 +94,29 @@ static bool do_slot(mr_run *r, const mr_call *c)
     return true;
 }
 
+/* The kept tensor, or gradient, of this shape that was made last. */
+static mr_value latest(mr_run *r, const tg_shape *shape, bool gradients)
+{
+    mr_value last = {0};
+    for (int i = 0; i < MR_PARAMS + MR_KEPT; i++) {
+        mr_value       v = i < MR_PARAMS ? r->param[i] : r->kept[i - MR_PARAMS];
+        const mr_value g = gradients && mr_alive(v) && v.s->requires ? mr_gradient_of(r, v) : (mr_value){0};
+        if (mr_there(g)) v = g;
+        else if (i < MR_PARAMS) continue;
+        if (mr_alive(v) && m_same_shape(&v.s->shape, shape) && (!last.s || v.s->number > last.s->number)) last = v;
+    }
+    return last;
+}
+
+static bool do_latest(mr_run *r, const mr_call *c)
+{
+    const mr_value v = latest(r, &c->shape, true);
+    if (!mr_there(v)) return false;
+    mr_put(r, c->out, v);
+    mr_say(r, "r%d = the kept tensor or gradient of its shape that was made last\n", c->out % MR_REGISTERS);
+    return true;
+}
+
 static bool do_gradient(mr_run *r, const mr_call *c)
 {
     const mr_value leaf = mr_operand(r, c, 0);
@@ -202,11 +225,12 @@ static bool do_release(mr_run *r, const mr_call *c)
 
 static bool do_new_param(mr_run *r, const mr_call *c)
 {
-    const mr_value v = mr_operand(r, c, 0);
-    mr_value      *slot = &r->param[c->at % MR_PARAMS];
+    mr_value *slot = &r->param[c->at % MR_PARAMS];
+    mr_value  v = mr_operand(r, c, 0);
     char           name[16];
+    if (c->mode & 1 && mr_there(*slot)) v = mr_shaped_operand(r, c, 0, &slot->s->shape);
     if (!mr_alive(v) || v.s == slot->s) return false;
-    mr_say(r, "parameter %d = tg_param(r%d)\n", c->at % MR_PARAMS, c->in[0] % MR_REGISTERS);
+    mr_say(r, "parameter %d = tg_param(r%d)\n", c->at % MR_PARAMS, mr_register(r, v));
     if (mr_alive(*slot)) release(r, slot);
     if (mr_dead(v)) return true; /* it was its gradient */
     const bool justified = mr_wants_stale(r) || mr_value_stale(r, v);
@@ -288,6 +312,34 @@ static bool do_mode(mr_run *r, const mr_call *c)
     return true;
 }
 
+static bool do_renew(mr_run *r, const mr_call *c)
+{
+    mr_value      *slot = &r->param[c->at % MR_PARAMS];
+    char           name[16];
+    if (!mr_alive(*slot)) return false;
+    const tg_shape shape = slot->s->shape;
+    const int64_t  n = m_numel(&shape);
+    double        *v = m_room(r->mirror, (size_t)(n + 1) * sizeof *v);
+    mr_say(r, "parameter %d is made anew\n", c->at % MR_PARAMS);
+    mr_numbers(r, c, v, n);
+    release(r, slot);
+    snprintf(name, sizeof name, "p%d", c->at % MR_PARAMS);
+    tg_tensor *t = tg_param(r->tape, name, tg_from_data(r->tape, r->options.dtype, &shape, mr_as_dtype(r, v, n)));
+    const bool ok = mr_accept(r, "tg_param", t != NULL, mr_wants_stale(r));
+    mr_perhaps_evaluated(r);
+    if (!ok) return true;
+    *slot = mr_of_store(t, m_store_new(r->mirror, &shape, v));
+    slot->s->requires = true;
+    const mr_value kept = c->mode & 1 ? latest(r, &shape, false) : (mr_value){0};
+    for (int i = 0; i < MR_KEPT && mr_there(kept); i++)
+        if (r->kept[i].s == kept.s) {
+            mr_say(r, "    tg_release(kept %d)\n", i);
+            release(r, &r->kept[i]);
+            break;
+        }
+    return true;
+}
+
 static bool do_assign(mr_run *r, const mr_call *c)
 {
     const mr_value to = mr_store_operand(r, c, 0), v = mr_there(to) ? mr_shaped_operand(r, c, 1, &to.s->shape) : to;
@@ -306,6 +358,7 @@ static bool make(mr_run *r, const mr_call *c)
     case MR_OP: return do_op(r, c);
     case MR_PARAM:
     case MR_KEPT_ONE: return do_slot(r, c);
+    case MR_LATEST: return do_latest(r, c);
     case MR_GRADIENT: return do_gradient(r, c);
     case MR_REQUIRE: return do_require(r, c);
     case MR_MODE: return do_mode(r, c);
@@ -316,6 +369,7 @@ static bool make(mr_run *r, const mr_call *c)
     case MR_KEEP: return do_keep(r, c);
     case MR_RELEASE: return do_release(r, c);
     case MR_WRITE: return do_write(r, c);
+    case MR_RENEW: return do_renew(r, c);
     case MR_ASSIGN: return do_assign(r, c);
     case MR_SET_GRAD: return mr_do_set_grad(r, c);
     case MR_NEW_PARAM: return do_new_param(r, c);

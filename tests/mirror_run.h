@@ -18,6 +18,7 @@ typedef enum mr_code {
     MR_OP,        /* out = op `which` of in */
     MR_PARAM,     /* out = the handle of parameter slot `at` */
     MR_KEPT_ONE,  /* out = the handle of kept slot `at` */
+    MR_LATEST,    /* out = the kept tensor or gradient of this shape that was made last: often it lies where another one lay */
     MR_GRADIENT,  /* out = tg_grad_of(in[0]) */
     MR_REQUIRE,   /* tg_require_grad of a detached in[0] */
     MR_MODE,      /* tg_set_grad_enabled(mode) */
@@ -29,7 +30,8 @@ typedef enum mr_code {
     MR_WRITE,     /* tg_copy_from into what in[0] names: parameter, kept tensor, gradient */
     MR_ASSIGN,    /* tg_assign(in[0], in[1]) */
     MR_SET_GRAD,  /* tg_set_grad(in[0], in[1]); mode 0: of NULL */
-    MR_NEW_PARAM, /* parameter slot `at` = tg_param(in[0]) */
+    MR_NEW_PARAM, /* parameter slot `at` = tg_param(in[0]); mode 1: of the shape that the old one has */
+    MR_RENEW,     /* parameter slot `at` is made anew, with other numbers; mode 1: and the last kept tensor of its shape is released */
     MR_DIFF,      /* differentiates in[0]; see mr_diff */
     MR_STEP,      /* of optimizer `at` */
     MR_ZERO,      /* tg_zero_grad; mode 1: tg_optim_zero_grad of optimizer `at` */

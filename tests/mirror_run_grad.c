@@ -100,18 +100,21 @@ static bool backward(mr_run *r, const mr_call *c, mr_value y, mr_value seed)
     return true;
 }
 
-/* What to differentiate with respect to: some of the leaves, and another result. Not where a derivative is differentiated: on which
- * results on the way that depends is the rules' own business, for a slope may be told by the operand or by the result. */
-static int differentiated(mr_run *r, const mr_call *c, mr_value *x, bool derived)
+/* What to differentiate y with respect to: all leaves that y's gradient reaches, as tg_backward does, or some of the leaves and another
+ * result. Not that where a derivative is differentiated: on which results on the way it depends is the rules' own business, for a slope may
+ * be told by the operand or by the result. */
+static int differentiated(mr_run *r, const mr_call *c, mr_value *x, m_node *y, bool derived)
 {
-    uint64_t state = c->seed;
-    int      n = 0;
-    for (int i = 0; i < MR_PARAMS; i++)
-        if (mr_alive(r->param[i]) && mr_below(&state, 4)) x[n++] = r->param[i];
-    for (int i = 0; i < MR_KEPT; i++)
-        if (mr_alive(r->kept[i]) && r->kept[i].s->requires && mr_below(&state, 4)) x[n++] = r->kept[i];
+    uint64_t       state = c->seed;
+    const bool     all = mr_below(&state, 2);
     const mr_value other = mr_operand(r, c, 1);
-    if (mr_alive(other) && !other.s && other.m->requires && !derived && mr_below(&state, 2)) x[n++] = other;
+    int            n = 0;
+    for (int i = 0; i < MR_PARAMS + MR_KEPT; i++) {
+        const mr_value leaf = i < MR_PARAMS ? r->param[i] : r->kept[i - MR_PARAMS];
+        if (!mr_alive(leaf) || !leaf.s->requires) continue;
+        if (all ? m_reaches(r->mirror, y, leaf.s) : mr_below(&state, 4) > 0) x[n++] = leaf;
+    }
+    if (!all && mr_alive(other) && !other.s && other.m->requires && !derived && mr_below(&state, 2)) x[n++] = other;
     return n;
 }
 
@@ -152,7 +155,7 @@ static bool grad(mr_run *r, const mr_call *c, const mr_value *y, const mr_value 
         justified = justified || m_outdated(r->mirror, out[j]) || (v[j] && m_outdated(r->mirror, v[j]));
         derived = derived || out[j]->derived;
     }
-    const int n_x = differentiated(r, c, x, derived);
+    const int n_x = differentiated(r, c, x, out[0], derived);
     if (!n_x) return false;
     for (int k = 0; k < n_x; k++) inputs[k] = x[k].t;
     static const char *const then[] = {"", "evaluated at once", "read one by one", "not read", "read and copied into gradients"};
@@ -169,12 +172,13 @@ static bool grad(mr_run *r, const mr_call *c, const mr_value *y, const mr_value 
     m_grad_enabled(r->mirror, was);
     if (c->mode == MR_GRAD_EVAL) {
         tg_tensor *all[MOST_INPUTS + 1];
+        const int first = (int)(c->seed >> 8 & 1); /* the output first or last */
         justified = mr_wants_stale(r) || mr_value_stale(r, y[0]);
         for (int k = 0; k < n_x; k++) {
-            all[k] = grads[k];
+            all[first + k] = grads[k];
             justified = justified || m_stale(r->mirror, g[k].m);
         }
-        all[n_x] = outputs[0];
+        all[first ? 0 : n_x] = outputs[0];
         const bool ok = mr_accept(r, "tg_eval of gradients", tg_eval(all, n_x + 1) == TG_OK, justified);
         mr_evaluated(r, ok);
         if (!ok) return true;

@@ -193,7 +193,7 @@ static void test_scenarios(void **state)
     printf("from %llu: %llu scenarios, %lld rounds, %lld values judged, %lld errors justified, %lld scenarios ended by rounding\n",
            (unsigned long long)first, (unsigned long long)n, (long long)latest.rounds, (long long)latest.judged,
            (long long)latest.stale, (long long)latest.unsure);
-    assert_true((uint64_t)latest.unsure * 6 <= n + 6); /* else too little is judged */
+    assert_true((uint64_t)latest.unsure * 2 <= n + 2); /* else too little is judged */
     for (int i = 0; i < MR_CODES; i++) assert_true(n < 200 || latest.made[i] > 0);
 }
 
