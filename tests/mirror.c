@@ -129,12 +129,13 @@ bool m_same_shape(const tg_shape *a, const tg_shape *b)
 
 bool m_broadcast(const tg_shape *a, const tg_shape *b, tg_shape *out)
 {
-    out->rank = a->rank > b->rank ? a->rank : b->rank;
-    for (int k = 1; k <= out->rank; k++) {
+    tg_shape both = {.rank = a->rank > b->rank ? a->rank : b->rank}; /* `out` may be one of the two */
+    for (int k = 1; k <= both.rank; k++) {
         const int64_t p = k <= a->rank ? a->dim[a->rank - k] : 1, q = k <= b->rank ? b->dim[b->rank - k] : 1;
         if (p != q && p != 1 && q != 1) return false;
-        out->dim[out->rank - k] = p == 1 ? q : p;
+        both.dim[both.rank - k] = p == 1 ? q : p;
     }
+    *out = both;
     return true;
 }
 
