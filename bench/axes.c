@@ -1,7 +1,9 @@
 /* axes.c - what reductions and index ops cost along each axis of some shapes: nanoseconds an element, and how many times the best axis. */
 #include "bench.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <tapegrad_op.h>
 
@@ -108,6 +110,7 @@ static const row rows[] = {
     {"gradient of slice", NULL, slice_gradient},
     {"gradient of cat", NULL, cat_gradient},
 };
+enum { N_ROWS = sizeof rows / sizeof *rows };
 
 /* ---- running them --------------------------------------------------------------------------------------------------------- */
 
@@ -117,46 +120,59 @@ static tg_tensor *scattered(tg_tape *t, const tg_shape *s, int64_t n)
     return tg_keep(tg_to(tg_mul_s(tg_uniform(t, s, 0, 1), (double)n - 0.5), TG_I64));
 }
 
-/* The fastest run of those that fit into the time, in seconds; negative after an error. */
+/* The fastest run of those that fit into the time, in seconds, and of at least LEAST_RUNS; negative after an error. The first ones are left
+ * out: they take memory from the system and compile the program. */
 static double time_of(tg_tape *t, const row *r, const inputs *in, int axis, double seconds)
 {
+    enum { FIRST_RUNS = 3, LEAST_RUNS = 5 };
     double best = -1, used = 0;
-    do {
+    for (int run = 0; run < FIRST_RUNS + LEAST_RUNS || used < seconds; run++) {
         const double from = bench_now();
         const bool   good = r->op ? tg_data(r->op(in, axis)) != NULL : r->gradient(in, axis);
         const double took = bench_now() - from;
         tg_reset(t);
         if (!good) return -1;
+        if (run < FIRST_RUNS) continue;
         if (best < 0 || took < best) best = took;
         used += took;
-    } while (used < seconds);
+    }
     return best;
 }
 
-static bool print_shape(tg_tape *t, const tg_shape *s, double seconds)
+static bool is_asked(const row *r, const char *op) { return !op || strstr(r->name, op); }
+
+/* The last axis is at the end already, and the first one in front. */
+static bool moves_nothing(const row *r, const tg_shape *s, int axis)
+{
+    return ((r->op == to_end_x || r->op == add_to_end) && axis == s->rank - 1) || (r->op == to_front_x && axis == 0);
+}
+
+static bool print_shape(tg_tape *t, const tg_shape *s, const char *op, double seconds)
 {
     char       text[TG_SHAPE_TEXT];
     inputs     in = {.x = tg_require_grad(bench_normal(t, s)), .whole = scattered(t, s, 1000000)};
-    double     elements = 1, ns[sizeof rows / sizeof *rows][MOST_AXES];
+    double     elements = 1, ns[N_ROWS][MOST_AXES];
     printf("\n%-32s", tg_shape_text(s, text, sizeof text));
     for (int k = 0; k < s->rank; k++) elements *= (double)s->dim[k];
     for (int axis = 0; axis < s->rank; axis++) {
         in.places = scattered(t, s, s->dim[axis]);
         in.some = scattered(t, TG_SHAPE(s->dim[axis]), s->dim[axis]);
-        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
-            if ((ns[k][axis] = 1e9 * time_of(t, &rows[k], &in, axis, seconds) / elements) < 0) return false;
+        for (size_t k = 0; k < N_ROWS; k++)
+            if (is_asked(&rows[k], op) && (ns[k][axis] = 1e9 * time_of(t, &rows[k], &in, axis, seconds) / elements) < 0) return false;
         tg_release(in.places);
         tg_release(in.some);
         printf("%9s %d", "axis", axis);
     }
     printf("   worst / best\n");
-    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-        double best = ns[k][0], worst = best;
+    for (size_t k = 0; k < N_ROWS; k++) {
+        double best = INFINITY, worst = 0;
+        if (!is_asked(&rows[k], op)) continue;
         printf("%-32s", rows[k].name);
         for (int axis = 0; axis < s->rank; axis++) {
             printf("%11.3f", ns[k][axis]);
-            best = ns[k][axis] < best ? ns[k][axis] : best;
-            worst = ns[k][axis] > worst ? ns[k][axis] : worst;
+            if (moves_nothing(&rows[k], s, axis)) continue;
+            best = fmin(best, ns[k][axis]);
+            worst = fmax(worst, ns[k][axis]);
         }
         printf("%15.1f\n", worst / best);
     }
@@ -165,13 +181,13 @@ static bool print_shape(tg_tape *t, const tg_shape *s, double seconds)
     return true;
 }
 
-bool bench_axes(int threads, double seconds)
+bool bench_axes(int threads, const char *op, double seconds)
 {
     tg_tape *t = tg_tape_new(&(tg_tape_options){.threads = threads});
     bool     good = t != NULL;
     const tg_shape *shapes[] = {TG_SHAPE(2048, 1024), TG_SHAPE(64, 64, 512), TG_SHAPE(512, 16, 256), TG_SHAPE(4, 65536, 8)};
     printf("nanoseconds an element of the input, %d thread%s\n", threads, threads == 1 ? "" : "s");
-    for (size_t k = 0; good && k < sizeof shapes / sizeof *shapes; k++) good = print_shape(t, shapes[k], seconds);
+    for (size_t k = 0; good && k < sizeof shapes / sizeof *shapes; k++) good = print_shape(t, shapes[k], op, seconds);
     tg_tape_free(t);
     return good;
 }

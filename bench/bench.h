@@ -50,7 +50,7 @@ bool bench_functions(const char *name, double seconds);
 /* ---- axes (axes.c) ---------------------------------------------------------------------------------------------------- */
 
 /* Prints what reductions and index ops cost along each axis, each timed for so many seconds at least. false after an error. */
-bool bench_axes(int threads, double seconds);
+bool bench_axes(int threads, const char *op, double seconds);
 
 /* ---- planning (plan.c) -------------------------------------------------------------------------------------------- */
 

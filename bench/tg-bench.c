@@ -5,7 +5,7 @@
  *   tg-bench --check NAME              three steps under each evaluator, whose results have to agree
  *   tg-bench --steady NAME [STEPS]     allocations and page faults in 1,000 steps after the warm-up
  *   tg-bench --chain                   the cost of an op in chains of 1,000 to 1,000,000
- *   tg-bench --axes [THREADS]          what reductions and index ops cost along each axis
+ *   tg-bench --axes [THREADS] [OP]     what reductions and index ops (those with OP in their name) cost along each axis
  *   tg-bench --functions [OP]          what an element of each vector loop costs, beside libmvec's
  *   tg-bench --plan                    the cost of planning a node of a graph that changes
  *   tg-bench --blas                    which BLAS is in use
@@ -315,7 +315,7 @@ int main(int argc, char **argv)
         const int threads = (int)number(argc, argv, 2, 1);
         if (threads < 1 || threads > 1024) return usage();
         want_threads(threads, argv);
-        return bench_axes(threads, 3e-2 * setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;
+        return bench_axes(threads, argc > 3 ? argv[3] : NULL, 3e-2 * setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;
     }
     const bool check = strcmp(first, "--check") == 0, steady = strcmp(first, "--steady") == 0, chain = strcmp(first, "--chain") == 0;
     if ((check || steady) && argc < 3) return usage();
