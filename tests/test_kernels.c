@@ -634,10 +634,10 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
         else assert_true(fabs(sum - want_sum) <= 8 * eps * (double)cols && fabs(squares - want_squares) <= 8 * eps * (double)cols);
 
         for (size_t c = 0; c < cols; c++) acc[c] = 1;
-        t->sum_rows(rows, cols, acc, x);
+        t->sum_rows(rows, cols, (ptrdiff_t)cols, acc, x);
         for (int kind = 0; kind < 3; kind++) { /* over rows, onto what is there */
             for (size_t c = 0; c < cols; c++) set(d, out[isa], c, value(d, x, c));
-            if (kind) (kind == 1 ? t->max_rows : t->min_rows)(rows, cols, out[isa], x);
+            if (kind) (kind == 1 ? t->max_rows : t->min_rows)(rows, cols, (ptrdiff_t)cols, out[isa], x);
             for (size_t c = 0; c < cols; c++) {
                 double want = kind ? value(d, x, c) : 1;
                 for (size_t r = 0; r < rows; r++) {

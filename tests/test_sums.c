@@ -2,7 +2,7 @@
  * two, with machine code and without. Each scene is a sum of x's elements by class. */
 #include "op_test.h"
 
-enum { TERMS = 10000000, MOST_CLASSES = 2000 };
+enum { TERMS = 10000000, MOST_CLASSES = 20000 };
 
 typedef struct scene {
     const char *name;
@@ -21,6 +21,7 @@ static int64_t of_3(int64_t i) { return i * 7 % 3; }
 static int64_t of_4(int64_t i) { return i % 4; }
 static int64_t of_10(int64_t i) { return i % 10; }
 static int64_t of_1250(int64_t i) { return i % 1250; }
+static int64_t of_20000(int64_t i) { return i % 20000; }
 static int64_t of_5000(int64_t i) { return i / 5000; }
 static int64_t in_the_middle(int64_t i) { return half(i) * 4 + i % 4; }
 
@@ -31,6 +32,14 @@ static tg_tensor *sum_16_rows(tg_tape *t, tg_tensor *x) { (void)t; return tg_sum
 static tg_tensor *sum_2000_rows(tg_tape *t, tg_tensor *x) { (void)t; return tg_sum(shaped(x, 2000, -1), TG_AXES(1), false); }
 static tg_tensor *sum_4_columns(tg_tape *t, tg_tensor *x) { (void)t; return tg_sum(shaped(x, -1, 4), TG_AXES(0), false); }
 static tg_tensor *sum_1250_columns(tg_tape *t, tg_tensor *x) { (void)t; return tg_sum(shaped(x, -1, 1250), TG_AXES(0), false); }
+/* Rows of so many columns that chunks have columns of their own: of memory and of what is computed, beside a sum of all of it. */
+static tg_tensor *sum_20000_columns(tg_tape *t, tg_tensor *x) { (void)t; return tg_sum(shaped(x, -1, 20000), TG_AXES(0), false); }
+static tg_tensor *sum_20000_computed(tg_tape *t, tg_tensor *x)
+{
+    (void)t;
+    tg_tensor *y = tg_mul_s(tg_add_s(shaped(x, -1, 20000), 0), 1), *all = tg_sum(y, TG_ALL_AXES, false);
+    return tg_add(tg_sum(y, TG_AXES(0), false), tg_mul_s(all, 0));
+}
 static tg_tensor *sum_middle(tg_tape *t, tg_tensor *x)
 {
     (void)t;
@@ -141,6 +150,8 @@ static const scene scenes[] = {
     {"rows of a transposed view", sum_transposed, of_4, 4, false},
     {"1250 columns", sum_1250_columns, of_1250, 1250, false},
     {"gradient of a wide bias", wide_bias_gradient, of_1250, 1250, false},
+    {"20000 columns", sum_20000_columns, of_20000, 20000, false},
+    {"20000 columns, computed", sum_20000_computed, of_20000, 20000, false},
     {"middle axis", sum_middle, in_the_middle, 8, false},
     {"gradient of a bias", bias_gradient, of_10, 10, false},
     {"embedding", embedding_gradient, of_3, 3, true},

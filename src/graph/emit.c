@@ -264,7 +264,8 @@ static bool reduces_rows(const emitter *e)
     return false;
 }
 
-/* Each chunk has a partial result as wide as a row: with few rows these would be most of the work. */
+/* Each chunk has a partial result as wide as a row: with few rows these would be most of the work. Where rows have a piece for every chunk
+ * it gets columns instead of rows, and what they are added up in stays in the cache. */
 enum { ROWS_PER_PART = 16, LEAST_ROWS_PER_PART = 4, LEAST_PARTS = 2 };
 static int64_t fewer(int64_t units, int64_t parts)
 {
@@ -280,13 +281,15 @@ static void choose_tiles(emitter *e)
     const bool whole = side_by_side || (g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e))));
     g->tile_cols = whole ? cols : cols < TILE ? cols : TILE;
     g->rows_per_tile = whole && cols < TILE ? TILE / cols : 1;
-    if (side_by_side && g->rows_per_tile < ROWS_SIDE_BY_SIDE) g->rows_per_tile = ROWS_SIDE_BY_SIDE;
+    g->down = cols >= CHUNKS * TILE && !has_columns(e) && reduces_rows(e);
+    if ((side_by_side || (g->down && only_rows)) && g->rows_per_tile < ROWS_SIDE_BY_SIDE) g->rows_per_tile = ROWS_SIDE_BY_SIDE;
     if (whole && has_streamed(e)) g->rows_per_tile = whole_lines(g->rows_per_tile, cols);
     if (g->rows_per_tile > rows) g->rows_per_tile = rows;
     int64_t blocks = (rows + g->rows_per_tile - 1) / g->rows_per_tile, segments = (cols + g->tile_cols - 1) / g->tile_cols;
     g->tiles = blocks * segments;
     int64_t units = segments > 1 && has_columns(e) ? blocks : g->tiles;
-    if (only_rows) units = fewer(units, rows / ROWS_PER_PART);
+    if (g->down) units = segments;
+    else if (only_rows) units = fewer(units, rows / ROWS_PER_PART);
     else if (reduces_rows(e)) units = fewer(units, rows / LEAST_ROWS_PER_PART);
     g->chunks = g->n <= CHUNK_LEAST ? 1 : units < CHUNKS ? (int32_t)units : CHUNKS;
 }
@@ -340,7 +343,8 @@ int32_t tg_add_late(emitter *e, const place *pl, tg_dtype dtype)
         return 0;
     }
     p->lates[p->n_lates] = (late){.value = pl->value, .reduce = (uint8_t)v->op->reduce, .all = pl->all, .dtype = (uint8_t)dtype,
-                                  .staged = tg_is_staged(e, pl), .width = pl->all ? 1 : cols_of(e->g)};
+                                  .staged = tg_is_staged(e, pl), .width = pl->all ? 1 : cols_of(e->g),
+                                  .parts = e->g->down && !pl->all ? 1 : e->g->chunks};
     e->g->n_late++;
     return (int32_t)p->n_lates++;
 }
@@ -450,7 +454,7 @@ static void list_ahead(emitter *e)
 {
     const program *p = e->p;
     e->g->ahead = (int32_t)p->n_pointers;
-    if (e->g->tiles == 1 || e->g->tile_cols * e->g->rows_per_tile > LONGEST_ROW) return;
+    if (e->g->tiles == 1 || tg_is_apart(e->g) || e->g->tile_cols * e->g->rows_per_tile > LONGEST_ROW) return;
     for (int32_t i = e->g->code; i < e->g->code + e->g->n_code; i++) {
         const code *c = &p->codes[i];
         for (int k = 0; k < c->n_in; k++) {
@@ -480,7 +484,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
     e.g->fills = (int32_t)p->n_fills;
     e.g->n_late = e.g->n_fills = e.g->n_ahead = 0;
     e.g->rows_per_tile = e.g->tile_cols = 0; /* not chosen yet: what an earlier emission chose must not decide anything */
-    e.g->streams = false;
+    e.g->streams = e.g->down = false;
     if (!list_instances(&e)) return e.status;
     choose_tiles(&e);
     if (p->joins && e.g->n > 1 && e.n <= JOIN_MOST) {

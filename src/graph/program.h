@@ -93,9 +93,13 @@ typedef struct group {
     int32_t fills, n_fills;     /* scalars and rows spread over a tile once: program.fills[fills …] */
     int32_t ahead, n_ahead;     /* operands to fetch ahead of their tiles: program.pointers[ahead …] */
     bool    streams;            /* writes around the caches */
+    bool    down;               /* tiles go down through the rows of a piece of them before the next piece: chunks have columns of their own */
     int64_t rows_per_tile, tile_cols, tiles;
     int32_t chunks;
 } group;
+
+/* Do the rows of a tile lie apart in memory, because they are pieces of longer ones? Only where nothing but REDUCE_ROWS reads them. */
+static inline bool tg_is_apart(const group *g) { return g->rows_per_tile > 1 && g->tile_cols < g->cols; }
 
 typedef enum code_kind {
     K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_REDUCE_COLS, K_REDUCE_ROWS, K_REDUCE_ALL, K_STREAM,
@@ -150,6 +154,7 @@ typedef struct late {
     uint8_t reduce, all, dtype;
     bool    staged;  /* rows that are tiles of their own are added up in float first; every STAGED rows go to the partial results */
     int64_t width;   /* elements of the result */
+    int32_t parts;   /* partial results: one for each chunk, or one in which every chunk has its columns */
     size_t  partial; /* offset of the chunks' partial results in program memory */
     size_t  staging; /* likewise */
 } late;

@@ -141,13 +141,14 @@ static void run_reduce_all(const code *c, int64_t n, char *acc, const char *x)
     *a = join_two(c->reduce, *a, reduce_run(c, (size_t)n, x));
 }
 
-static void run_reduce_rows(const code *c, const tile *w, char *acc, const char *x)
+static void run_reduce_rows(const code *c, const group *g, const tile *w, char *acc, const char *x)
 {
+    const ptrdiff_t      between = tg_is_apart(g) ? g->cols : w->cols;
     const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
     size_t               rows = (size_t)w->rows, cols = (size_t)w->cols;
-    if (c->reduce == TG_REDUCE_SUM) l->sum_rows(rows, cols, (double *)(void *)acc + w->col, x);
-    else if (c->reduce == TG_REDUCE_MAX) l->max_rows(rows, cols, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
-    else l->min_rows(rows, cols, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
+    if (c->reduce == TG_REDUCE_SUM) l->sum_rows(rows, cols, between, (double *)(void *)acc + w->col, x);
+    else if (c->reduce == TG_REDUCE_MAX) l->max_rows(rows, cols, between, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
+    else l->min_rows(rows, cols, between, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
 }
 
 static void call_segment(const program *p, const segment *s, void *const *pointers, int thread, int64_t rows, int64_t cols)
@@ -159,10 +160,11 @@ static void call_segment(const program *p, const segment *s, void *const *pointe
     else run(tiles, pointers, (size_t)rows, (size_t)cols);
 }
 
-/* The chunk's row of float sums. */
+/* Where the chunk's partial results begin, in elements, and its row of float sums. */
+static size_t part_of(const late *l, int32_t chunk) { return l->parts == 1 ? 0 : (size_t)chunk * (size_t)l->width; }
 static float *staging_of(const program *p, const late *l, int32_t chunk)
 {
-    return (float *)(void *)(p->memory + l->staging) + (size_t)chunk * (size_t)l->width;
+    return (float *)(void *)(p->memory + l->staging) + part_of(l, chunk);
 }
 
 static void run_segment(const program *p, const segment *s, const tile *w)
@@ -182,18 +184,20 @@ static void stage_row(const program *p, const code *c, const tile *w, const void
     c->loop((size_t)w->cols, sum, (const void *[]){sum, x}, NULL);
 }
 
-/* Rows that were added up in float go to the chunk's partial results. */
-static void empty_staging(const program *p, const group *g, int32_t chunk)
+/* Rows that were added up in float, these columns of them, go to the chunk's partial results. */
+static void empty_staging(const program *p, const group *g, int32_t chunk, int64_t col, int64_t cols)
 {
     for (int32_t i = 0; i < g->n_late; i++) {
-        const late  *l = &p->lates[g->late + i];
-        const size_t width = (size_t)l->width;
+        const late *l = &p->lates[g->late + i];
         if (!l->staged) continue;
-        float *sum = staging_of(p, l, chunk);
-        tg_fast_tile(TG_F32)->sum_rows(1, width, (double *)(void *)(p->memory + l->partial) + (size_t)chunk * width, sum);
-        memset(sum, 0, width * sizeof *sum);
+        float *sum = staging_of(p, l, chunk) + col;
+        tg_fast_tile(TG_F32)->sum_rows(1, (size_t)cols, cols, (double *)(void *)(p->memory + l->partial) + part_of(l, chunk) + col, sum);
+        memset(sum, 0, (size_t)cols * sizeof *sum);
     }
 }
+
+/* How many elements the next tile lies behind this one of n. */
+static int64_t step_of(const group *g, int64_t n) { return g->down ? g->cols : n; }
 
 /* Fetches elements from … to of the tile of n elements behind this one. Always inline: gcc drops calls of what has no other effect. */
 static inline __attribute__((always_inline)) void fetch_part(const program *p, const group *g, const tile *w, int64_t n, int64_t from,
@@ -201,7 +205,7 @@ static inline __attribute__((always_inline)) void fetch_part(const program *p, c
 {
     for (int32_t k = g->ahead; k < g->ahead + g->n_ahead; k++) {
         const int64_t item = p->pointers[k].item, end = (to < n ? to : n) * item;
-        const char   *next = (const char *)p->resolved[k] + (w->at[AT_FULL] + n) * item;
+        const char   *next = (const char *)p->resolved[k] + (w->at[AT_FULL] + step_of(g, n)) * item;
         for (int64_t at = from * item; at < end; at += TG_ALIGN) __builtin_prefetch(next + at, 0, 2);
     }
 }
@@ -210,7 +214,7 @@ static inline __attribute__((always_inline)) void fetch_part(const program *p, c
 static void run_tile(const program *p, const group *g, const tile *w)
 {
     const int64_t n = w->rows * w->cols;
-    const bool    ahead = g->n_ahead && w->at[AT_FULL] + 2 * n <= g->n;
+    const bool    ahead = g->n_ahead && w->at[AT_FULL] + step_of(g, n) + n <= g->n;
     const int64_t share = ahead ? n / g->n_code + 1 : 0;
     for (int32_t i = g->code; i < g->code + g->n_code; i++) {
         if (ahead) fetch_part(p, g, w, n, (i - g->code) * share, (i - g->code + 1) * share);
@@ -242,10 +246,10 @@ static void run_tile(const program *p, const group *g, const tile *w)
         case K_REDUCE_ROWS:
         case K_REDUCE_ALL: {
             const late *l = &p->lates[c->extra];
-            char       *acc = p->memory + l->partial + (size_t)w->chunk * (size_t)l->width * 8;
+            char       *acc = p->memory + l->partial + part_of(l, w->chunk) * 8;
             if (c->kind == K_REDUCE_ALL) run_reduce_all(c, n, acc, in[0]);
             else if (l->staged) stage_row(p, c, w, in[0]);
-            else run_reduce_rows(c, w, acc, in[0]);
+            else run_reduce_rows(c, g, w, acc, in[0]);
             break;
         }
         }
@@ -275,7 +279,7 @@ static void start_lates(const program *p, const group *g)
 {
     for (int32_t i = 0; i < g->n_late; i++) {
         const late *l = &p->lates[g->late + i];
-        size_t      n = (size_t)l->width * (size_t)g->chunks;
+        size_t      n = (size_t)l->width * (size_t)l->parts;
         char       *acc = p->memory + l->partial;
         double      from = l->reduce == TG_REDUCE_SUM ? 0 : l->reduce == TG_REDUCE_MAX ? -INFINITY : INFINITY;
         if (l->staged) memset(p->memory + l->staging, 0, n * sizeof(float));
@@ -288,14 +292,14 @@ static void start_lates(const program *p, const group *g)
 }
 
 /* Joins the chunks' partial results in their order, in the memory of the first. */
-static void finish_late(const program *p, const group *g, const late *l)
+static void finish_late(const program *p, const late *l)
 {
     const bool  doubles = l->all || l->reduce == TG_REDUCE_SUM || l->dtype == TG_F64;
     char       *acc = p->memory + l->partial, *out = tg_memory_of(p, l->value);
     double     *sums = (double *)(void *)acc;
     float      *floats = (float *)(void *)acc;
     size_t      width = (size_t)l->width;
-    for (int32_t c = 1; c < g->chunks; c++) {
+    for (int32_t c = 1; c < l->parts; c++) {
         const char *part = acc + (size_t)c * width * 8;
         if (!doubles)
             for (size_t k = 0; k < width; k++)
@@ -312,24 +316,44 @@ static void finish_late(const program *p, const group *g, const late *l)
     }
 }
 
-static void run_chunk(const program *p, const group *g, int32_t chunk, int thread)
+static tile tile_at(const group *g, int64_t block, int64_t piece, int32_t chunk, int thread)
 {
     const int64_t cols = g->cols ? g->cols : g->n, rows = g->n / cols;
-    const int64_t pieces = (cols + g->tile_cols - 1) / g->tile_cols, blocks = g->tiles / pieces;
+    tile          w = {.row = block * g->rows_per_tile, .rows = g->rows_per_tile, .col = piece * g->tile_cols, .cols = g->tile_cols,
+                       .thread = thread, .chunk = chunk};
+    if (w.row + w.rows > rows) w.rows = rows - w.row;
+    if (w.col + w.cols > cols) w.cols = cols - w.col;
+    w.at[AT_COLUMN] = w.row;
+    w.at[AT_ROW] = w.col;
+    w.at[AT_FULL] = w.row * cols + w.col;
+    return w;
+}
+
+static void run_down(const program *p, const group *g, int32_t chunk, int thread, int64_t blocks, int64_t pieces)
+{
+    for (int64_t piece = pieces * chunk / g->chunks; piece < pieces * (chunk + 1) / g->chunks; piece++)
+        for (int64_t block = 0; block < blocks; block++) {
+            const tile w = tile_at(g, block, piece, chunk, thread);
+            run_tile(p, g, &w);
+            if (block + 1 == blocks || (block + 1) % STAGED == 0) empty_staging(p, g, chunk, w.col, w.cols);
+        }
+}
+
+static void run_chunk(const program *p, const group *g, int32_t chunk, int thread)
+{
+    const int64_t cols = g->cols ? g->cols : g->n, pieces = (cols + g->tile_cols - 1) / g->tile_cols, blocks = g->tiles / pieces;
+    if (g->down) {
+        run_down(p, g, chunk, thread, blocks, pieces);
+        return;
+    }
     /* chunks end at whole rows where there are rows enough, else at tiles */
     const int64_t units = blocks >= g->chunks ? blocks : g->tiles, per = blocks >= g->chunks ? pieces : 1;
     const int64_t from = units * chunk / g->chunks * per, to = units * (chunk + 1) / g->chunks * per;
     for (int64_t i = from; i < to; i++) {
-        int64_t block = i / pieces, piece = i % pieces;
-        tile    w = {.row = block * g->rows_per_tile, .rows = g->rows_per_tile, .col = piece * g->tile_cols, .cols = g->tile_cols,
-                     .thread = thread, .chunk = chunk};
-        if (w.row + w.rows > rows) w.rows = rows - w.row;
-        if (w.col + w.cols > cols) w.cols = cols - w.col;
-        w.at[AT_COLUMN] = w.row;
-        w.at[AT_ROW] = w.col;
-        w.at[AT_FULL] = w.row * cols + w.col;
+        const int64_t piece = i % pieces;
+        const tile    w = tile_at(g, i / pieces, piece, chunk, thread);
         run_tile(p, g, &w);
-        if (i + 1 == to || (piece + 1 == pieces && (i + 1 - from) / pieces % STAGED == 0)) empty_staging(p, g, chunk);
+        if (i + 1 == to || (piece + 1 == pieces && (i + 1 - from) / pieces % STAGED == 0)) empty_staging(p, g, chunk, 0, cols);
     }
 }
 
@@ -386,7 +410,7 @@ static void run_group(const engine *e, const program *p, const group *g)
             tg_fpenv_leave(host);
         }
     }
-    for (int32_t i = 0; i < g->n_late; i++) finish_late(p, g, &p->lates[g->late + i]);
+    for (int32_t i = 0; i < g->n_late; i++) finish_late(p, &p->lates[g->late + i]);
 }
 
 /* ---- nodes of their own ------------------------------------------------------------------------------------------- */

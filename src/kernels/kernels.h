@@ -19,9 +19,9 @@ typedef struct tg_tile_loops {
     void (*min_columns)(size_t rows, size_t cols, void *out, const void *x);
 
     /* Onto what is in acc: one accumulator for each column. Sums are double for both dtypes: a few rows at a time are added up in T. */
-    void (*sum_rows)(size_t rows, size_t cols, double *acc, const void *x);
-    void (*max_rows)(size_t rows, size_t cols, void *acc, const void *x);
-    void (*min_rows)(size_t rows, size_t cols, void *acc, const void *x);
+    void (*sum_rows)(size_t rows, size_t cols, ptrdiff_t step, double *acc, const void *x); /* rows lie `step` elements apart */
+    void (*max_rows)(size_t rows, size_t cols, ptrdiff_t step, void *acc, const void *x);
+    void (*min_rows)(size_t rows, size_t cols, ptrdiff_t step, void *acc, const void *x);
 
     /* The sum of n values as sum_columns adds them, not rounded to T at the end. */
     double (*sum)(size_t n, const void *x);

@@ -138,17 +138,18 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         for (; r < rows_; r++, x += cols) o[r] = (TYPE)sum_##S(cols, x);                                               \
     }                                                                                                                 \
     /* Eight rows are added pairwise, then onto the double. */                                                        \
-    static void sum_rows_##S(size_t rows_, size_t cols, double *acc, const void *values)                              \
+    static void sum_rows_##S(size_t rows_, size_t cols, ptrdiff_t step, double *acc, const void *values)              \
     {                                                                                                                 \
         const TYPE *x = values;                                                                                       \
-        for (; rows_ >= 8; rows_ -= 8, x += 8 * cols) {                                                               \
-            const TYPE *y = x + 4 * cols;                                                                             \
+        for (; rows_ >= 8; rows_ -= 8, x += 8 * step) {                                                               \
+            const TYPE *y = x + step, *z = y + step, *w = z + step, *x4 = w + step, *y4 = x4 + step, *z4 = y4 + step, *w4 = z4 + step; \
             INDEPENDENT for (size_t c = 0; c < cols; c++)                                                             \
-                acc[c] += (double)(((x[c] + x[cols + c]) + (x[2 * cols + c] + x[3 * cols + c])) +                     \
-                                   ((y[c] + y[cols + c]) + (y[2 * cols + c] + y[3 * cols + c])));                     \
+                acc[c] += (double)(((x[c] + y[c]) + (z[c] + w[c])) + ((x4[c] + y4[c]) + (z4[c] + w4[c])));            \
         }                                                                                                             \
-        for (; rows_ >= 2; rows_ -= 2, x += 2 * cols)                                                                 \
-            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)(x[c] + x[cols + c]);                     \
+        for (; rows_ >= 2; rows_ -= 2, x += 2 * step) {                                                               \
+            const TYPE *y = x + step;                                                                                 \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)(x[c] + y[c]);                            \
+        }                                                                                                             \
         if (rows_)                                                                                                    \
             INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)x[c];                                     \
     }
@@ -223,11 +224,19 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         }                                                                                                              \
         for (; rows_ > 0; rows_--, x += cols) *o++ = across_##NAME##_##S(row_lanes_##NAME##_##S(cols, x));             \
     }                                                                                                                  \
-    static void NAME##_rows_##S(size_t rows_, size_t cols, void *out, const void *values)                             \
+    static void NAME##_rows_##S(size_t rows_, size_t cols, ptrdiff_t step, void *out, const void *values)             \
     {                                                                                                                 \
         const TYPE *x   = values;                                                                                     \
         TYPE       *acc = out;                                                                                        \
-        for (size_t r = 0; r < rows_; r++, x += cols)                                                                 \
+        for (; rows_ >= 4; rows_ -= 4, x += 4 * step) {                                                               \
+            const TYPE *y = x + step, *z = y + step, *w = z + step;                                                   \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) {                                                           \
+                const TYPE a = BETTER(y[c], x[c]) ? y[c] : x[c], b = BETTER(w[c], z[c]) ? w[c] : z[c];                \
+                const TYPE m = BETTER(b, a) ? b : a;                                                                  \
+                acc[c]       = BETTER(m, acc[c]) ? m : acc[c];                                                        \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (; rows_ > 0; rows_--, x += step)                                                                         \
             INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] = BETTER(x[c], acc[c]) ? x[c] : acc[c];              \
     }
 

@@ -247,7 +247,6 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static void fold_fast(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtype, accumulator *acc, bool first, const char *x,
                       int64_t rows, int64_t row_step, int64_t cols)
 {
-    const size_t item = tg_dtype_size(dtype);
     if (cols == 1) {
         accumulator m;
         if (kind == TG_REDUCE_SUM) {
@@ -256,17 +255,13 @@ static void fold_fast(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtyp
         }
         (kind == TG_REDUCE_MAX ? l->max_columns : l->min_columns)(1, (size_t)rows, &m, x);
         if (first) *acc = m;
-        else (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)(1, 1, acc, &m);
+        else (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)(1, 1, 1, acc, &m);
         return;
     }
-    const bool    together = row_step == cols;
-    const int64_t times = together ? 1 : rows, height = together ? rows : 1;
     if (first && kind == TG_REDUCE_SUM) memset(acc, 0, (size_t)cols * sizeof(double));
-    else if (first) memcpy(acc, x, (size_t)cols * item);
-    for (int64_t r = 0; r < times; r++, x += row_step * (int64_t)item) {
-        if (kind == TG_REDUCE_SUM) l->sum_rows((size_t)height, (size_t)cols, &acc->f64, x);
-        else (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)((size_t)height, (size_t)cols, acc, x);
-    }
+    else if (first) memcpy(acc, x, (size_t)cols * tg_dtype_size(dtype));
+    if (kind == TG_REDUCE_SUM) l->sum_rows((size_t)rows, (size_t)cols, row_step, &acc->f64, x);
+    else (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)((size_t)rows, (size_t)cols, row_step, acc, x);
 }
 
 static void reduce_unit(const tg_call *c, const order *o, int64_t number)
