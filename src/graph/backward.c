@@ -132,7 +132,7 @@ static tg_tensor *fit(tg_call *c, int i, tg_tensor *given, tg_tensor *g)
 {
     const tg_tape *t = c->tape;
     const tg_node *in = tg_node_of(c->in[i]), *n = tg_node_of(g);
-    if (g != given && (uintptr_t)g != ((uintptr_t)tg_slot(t, t->count - 1) | t->tag) && !tg_is_on(t, g)) return unfit(c, i, g);
+    if (g != given && (uintptr_t)g != ((uintptr_t)(t->here - 1) | t->tag) && !tg_is_on(t, g)) return unfit(c, i, g);
     if (n->dtype != in->dtype) return unfit(c, i, g);
     if (n->shape == in->shape || tg_shape_equal(n->shape, in->shape)) return g;
     return tg_broadcasts_to(in->shape, n->shape) ? tg_sum_to(g, in->shape) : unfit(c, i, g);
@@ -146,33 +146,32 @@ static __attribute__((cold, noinline)) tg_status released(const tg_node *n, cons
                       tg_kept_text(in, text));
 }
 
-/* The answer of n's rule, whatever it is. */
+/* The answer of n's rule, whatever it is. Where something was written since n was recorded, ops that the rule records are watched. */
 static tg_tensor *call_rule(const tg_call *c, const tg_node *n, int i, tg_tensor *g)
 {
-    tg_tape        *t = c->tape;
-    const bool      grad = t->grad_enabled;
-    const tg_inside was = tg_go_inside(t, TG_IN_RULE, "vjp", n->op);
-    if (t->written > n->id) t->as_of = n->id;
+    tg_tape *t = c->tape;
+    if (__builtin_expect(t->written <= n->id, 1)) return n->op->vjp(c, i, g);
+    t->as_of = n->id;
+    t->inside.where = TG_IN_LATE_RULE;
     g = n->op->vjp(c, i, g);
-    if (g && t->as_of != TG_KEPT_ID && tg_is_on(t, g) && !tg_reads_as_recorded(t, n->op, &g, 1)) g = NULL;
-    t->as_of = TG_KEPT_ID;
-    t->inside = was;
-    t->grad_enabled = grad;
+    if (g && tg_is_on(t, g) && !tg_reads_as_recorded(t, n->op, &g, 1)) g = NULL;
+    t->inside.where = TG_IN_RULE;
     return g;
 }
 
 static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 {
     enum { FEW = 8 };
-    tg_tape   *t = c->tape;
-    tg_tensor *few[FEW], **in = few;
+    tg_tape        *t = c->tape;
+    tg_tensor      *few[FEW], **in = few;
+    tg_node *const *slots = tg_inputs(n);
+    const bool      grad = t->grad_enabled;
     if (n->n_in > FEW && !(in = tg_value_room(t, n->n_in * sizeof *in))) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < n->n_in; i++) {
-        const tg_node *x = tg_inputs(n)[i];
-        if (x->id == TG_KEPT_ID && !(x->flags & TG_N_KEPT)) return released(n, x);
-        in[i] = tg_handle_on(t, x);
+        if (slots[i]->id == TG_KEPT_ID && !(slots[i]->flags & TG_N_KEPT)) return released(n, slots[i]);
+        in[i] = tg_handle_on(t, slots[i]);
     }
-    c->op = n->op;
+    c->op = t->inside.op = n->op;
     c->n_in = (int)n->n_in;
     c->in = in;
     c->out = tg_handle_on(t, n);
@@ -180,11 +179,12 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
     c->attr_size = n->attr_size;
     c->dtype = (tg_dtype)n->dtype;
     for (int i = 0; i < c->n_in; i++) {
-        tg_node *to = tg_node_of(in[i]);
-        if (!(to->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
+        if (!(slots[i]->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
         t->latest = TG_OK;
-        tg_tensor *gi = fit(c, i, g, call_rule(c, n, i, g));
-        tg_status  s = gi ? contribute(t, to, gi, w) : failure(t, TG_ERR_GRAD);
+        tg_tensor *gi = call_rule(c, n, i, g);
+        t->grad_enabled = grad; /* whatever the rule did to it */
+        gi = fit(c, i, g, gi);
+        tg_status s = gi ? contribute(t, slots[i], gi, w) : failure(t, TG_ERR_GRAD);
         if (s != TG_OK) return s;
     }
     return TG_OK;
@@ -192,8 +192,8 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 
 /* ---- the walk ----------------------------------------------------------------------------------------------------- */
 
-/* From the outputs' seeds (already contributed) down to the leaves. keep: gradients of the nodes on the way are asked for, too. */
-static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
+/* Down from the outputs' seeds (already contributed). keep: gradients of the nodes on the way are asked for, too. */
+static tg_status walk_nodes(tg_tape *t, uint32_t from, progress *w, bool keep)
 {
     static const tg_call none = {0};
     tg_call              c; /* copied: clearing so large a struct becomes a string instruction, slow to start */
@@ -210,11 +210,18 @@ static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
         if (s == TG_OK) s = step_node(&c, n, g, w);
         if (s != TG_OK) return s;
     }
-    for (size_t i = 0; i < t->n_adjoints; i++) {
-        tg_status s = t->adjoints[i].node ? settle(t, &t->adjoints[i]) : TG_OK;
-        if (s != TG_OK) return s;
-    }
     return TG_OK;
+}
+
+/* To the leaves, whose gradients are settled, too. */
+static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
+{
+    const tg_inside was = tg_go_inside(t, TG_IN_RULE, "vjp", NULL);
+    tg_status       s = walk_nodes(t, from, w, keep);
+    t->inside = was;
+    for (size_t i = 0; i < t->n_adjoints && s == TG_OK; i++)
+        if (t->adjoints[i].node) s = settle(t, &t->adjoints[i]);
+    return s;
 }
 
 static void unmark(tg_tape *t)
@@ -251,8 +258,8 @@ static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor 
         if (seed->tape != t) return tg_fail_on(t, TG_ERR_TAPE, function, "the tensors belong to different tapes");
         if (seed->dtype != y->dtype || !tg_shape_equal(seed->shape, y->shape))
             return tg_fail_on(t, TG_ERR_SHAPE, function, "a seed has its output's shape and dtype");
-        /* What rules read of a kept seed is what it holds now, unlike what they read of a kept input. */
-        if (seed->flags & TG_N_KEPT && !(v = tg_apart(v))) return failure(t, TG_ERR_MEMORY);
+        /* What rules read of a kept seed is what it holds now, unlike what they read of a kept input: once written, it is a value here. */
+        if (seed->flags & TG_N_KEPT && !tg_value_valid(seed, 0) && !(v = tg_apart(v))) return failure(t, TG_ERR_MEMORY);
         tg_status s = contribute(t, y, v, &w);
         if (s != TG_OK) return s;
         if (!ends_here(y) && y->id > from) from = y->id;
@@ -462,7 +469,7 @@ void tg_set_gradient(tg_node *g)
 void tg_forget_grad(tg_node *leaf)
 {
     for (tg_node *g; (g = leaf->grad) && g->flags & TG_N_VALUE; leaf = g) { /* with the gradient of the gradient, where it was made a leaf */
-        g->flags = TG_N_KEPT | TG_N_GRADIENT;
+        g->flags = TG_N_KEPT | TG_N_GRADIENT | (g->flags & TG_N_READ);
         g->gen++;           /* its handle is stale … */
         tg_mark_written(g); /* … and so is what was to be computed from it */
         if (g->gen & TG_TAG_MASK) continue;

@@ -138,7 +138,7 @@ bool tg_refuse_inside(tg_tape *t, const char *function)
         rest = "which may neither reset nor free the tape";
     } else if (i->where != TG_IN_HANDLER) {
         snprintf(where, sizeof where, i->op ? "%s of op '%s'" : "%s of an op", i->what, i->op ? i->op->name : "");
-        rest = i->where == TG_IN_RULE ? "rules record ops and do nothing else with the tape"
+        rest = i->where == TG_IN_RULE || i->where == TG_IN_LATE_RULE ? "rules record ops and do nothing else with the tape"
                                       : "which computes from what it is given and does nothing with the tape but tg_fail and tg_scratch";
     }
     tg_fail_on(t, TG_ERR_ARG, function, "called from inside %s: %s", where, rest);

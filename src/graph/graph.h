@@ -46,6 +46,7 @@ enum { /* tg_node.flags */
     TG_N_USED     = 512, /* a gradient that tg_step used up: the next backward overwrites it */
     TG_N_GRADIENT = 2048, /* kept: it is some leaf's gradient */
     TG_N_PLACED   = 1024, /* data says where the value has to go; not computed yet */
+    TG_N_READ     = 4096, /* kept: a recording has had it as an input, or an earlier tenant of its slot */
 };
 
 /* What only kept nodes have. */
@@ -146,6 +147,7 @@ enum {
     TG_IN_HANDLER,  /* the error handler: everything but freeing the tape */
     TG_IN_FUNCTION, /* the one under tg_gradcheck: nor reset it */
     TG_IN_RULE,     /* vjp, merge: record ops, and ask what is recorded */
+    TG_IN_LATE_RULE, /* a vjp after a write: the same, and what it reads is looked at (tape.as_of) */
     TG_IN_OP,       /* infer, view, run, loop: ask what is recorded */
     TG_IN_ALLOCATOR = INT_MAX, /* nothing */
 };
@@ -165,6 +167,7 @@ typedef struct tg_told {
 struct tg_tape {
     tg_heap   heap;
     uintptr_t tag; /* in handles to nodes of this recording: tg_tag_of(gen) */
+    tg_node  *here; /* where the next node goes: slot number count, or the fence of the chunk before; NULL: there is no chunk yet */
     uint32_t  gen;
     uint32_t count; /* nodes of this recording */
     uint32_t valid; /* slots below this hold a node of an earlier recording that may be confirmed, or of this one */
@@ -201,9 +204,8 @@ struct tg_tape {
     tg_block *scratch; /* of the kernel under way */
     uint64_t  epoch;   /* counts the nodes that were recorded anew: unchanged, the recording is the same */
     bool      forget;  /* a kept slot changed shape: the next recording confirms nothing */
-    uint32_t  written; /* the latest write of a kept node in this recording was before this node of it; 0: there was none */
-    uint32_t  as_of;   /* a rule of this node is recording: what was written after the node does not hold what the node read; TG_KEPT_ID:
-                          no rule is, or nothing was written since */
+    uint32_t  written; /* the latest write of a kept node that recordings read was before this node of this one; 0: there was none */
+    uint32_t  as_of;   /* in a late rule: its node; what was written after it does not hold what the node read */
     bool      ran;     /* the evaluation under way has begun to write results */
 
     tg_seed_from *seeds; /* of the recording's nodes, in order; there is always one */
@@ -248,13 +250,14 @@ static inline tg_tensor *tg_handle_on(const tg_tape *t, const tg_node *n)
 /* The node behind a handle that is known to be good (it was checked by tg_record, or comes from tg_handle). */
 static inline tg_node *tg_node_of(const tg_tensor *t) { return (tg_node *)((uintptr_t)t & TG_ADDRESS_MASK); }
 
-/* Does the handle, to a node of this tape, mean what is there now? */
-static inline bool tg_is_live_on(const tg_tape *tape, const tg_tensor *t)
+/* Is this a live handle to the node, which is one of this tape's? */
+static inline bool tg_names(const tg_tape *tape, const tg_tensor *t, const tg_node *n)
 {
-    const tg_node *n = tg_node_of(t);
     if (n->gen == tape->gen) return (uintptr_t)t == ((uintptr_t)n | tape->tag);
     return (n->flags & TG_N_KEPT) && t == tg_handle(n);
 }
+/* Does the handle, to a node of this tape, mean what is there now? */
+static inline bool tg_is_live_on(const tg_tape *tape, const tg_tensor *t) { return tg_names(tape, t, tg_node_of(t)); }
 static inline bool tg_is_live(const tg_tensor *t) { return tg_is_live_on(tg_node_of(t)->tape, t); }
 
 /* A name that no parameter has: in the files to which they are saved it stands for something else. */
@@ -356,6 +359,7 @@ void     tg_drop_kept(tg_node *n); /* its slot is free again from the next tg_re
 void     tg_free_dropped(tg_tape *t); /* at tg_reset */
 void     tg_free_kept(tg_tape *t);    /* with all slots, at the tape's end */
 void     tg_retire_slots(tg_tape *t); /* at tg_reset, before tags repeat: the next recording goes to new slots */
+void     tg_move_to(tg_tape *t, uint32_t count); /* sets tape.count, and tape.here by it */
 uint64_t tg_seed_of(const tg_node *n); /* of the random numbers of a node */
 
 /* ---- params.c ----------------------------------------------------------------------------------------------------- */
@@ -420,7 +424,7 @@ tg_status tg_value_for(const tg_node *n, tg_tensor *value, const char *function,
 tg_status tg_write_value(tg_node *kept, const tg_node *value);
 /* Computes n and makes its value contiguous. */
 const void *tg_contiguous_value(tg_node *n);
-/* The rule of node tape.as_of is recording, and something was written since that node was recorded. Is none of the tensors that it reads, or
+/* The late rule of node tape.as_of is recording: something was written since that node was recorded. Is none of the tensors that it reads, or
  * gives back, what was written? Rules read what their node read, and computed values are as they were: only kept tensors can be others. */
 bool tg_reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in);
 /* Marks a kept node as written now: what was recorded before reads another value than is there, unless it has been computed. */

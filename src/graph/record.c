@@ -9,7 +9,8 @@
 
 /* ---- slots -------------------------------------------------------------------------------------------------------- */
 
-/* What stands in front of a chunk's nodes. Nodes are written when they are handed out. */
+/* What stands in front of a chunk's nodes. Nodes are written when they are handed out; after the last one stands a fence, a node without an
+ * op, at which recording finds that it has to go on in the next chunk. */
 typedef struct tg_chunk {
     struct tg_chunk *next; /* of the retired ones */
     void            *raw;  /* as the allocator gave it */
@@ -20,7 +21,7 @@ static tg_chunk *head_of(tg_node *first) { return (tg_chunk *)(void *)first - 1;
 
 static bool add_chunk(tg_tape *t, tg_slots *s)
 {
-    const size_t nodes = ((size_t)TG_SLOTS << s->n) * TG_NODE_SIZE, bytes = nodes + TG_NODE_SIZE + sizeof(tg_chunk);
+    const size_t nodes = ((size_t)TG_SLOTS << s->n) * TG_NODE_SIZE, bytes = nodes + 2 * TG_NODE_SIZE + sizeof(tg_chunk);
     if (!TG_GROW(t, s->chunk, s->cap, s->n + 1)) return false;
     char *raw = tg_heap_alloc(&t->heap, bytes);
     if (!raw) {
@@ -28,15 +29,22 @@ static bool add_chunk(tg_tape *t, tg_slots *s)
         return false;
     }
     const uintptr_t first = ((uintptr_t)raw + sizeof(tg_chunk) + TG_NODE_SIZE - 1) & ~(uintptr_t)(TG_NODE_SIZE - 1);
-    if (((uint64_t)first + nodes - 1) >> TG_ADDRESS_BITS) {
+    if (((uint64_t)first + nodes + TG_NODE_SIZE - 1) >> TG_ADDRESS_BITS) {
         tg_heap_free(&t->heap, raw, bytes);
         tg_fail_on(t, TG_ERR_MEMORY, "tapegrad", "the allocator gave an address of more than %d bits", TG_ADDRESS_BITS);
         return false;
     }
     tg_node *node = (tg_node *)first;
     *head_of(node) = (tg_chunk){.raw = raw, .bytes = bytes};
+    node[(size_t)TG_SLOTS << s->n].op = NULL;
     s->chunk[s->n++] = node;
     return true;
+}
+
+void tg_move_to(tg_tape *t, uint32_t count)
+{
+    t->count = count;
+    t->here = count < tg_slots_room(&t->slots) ? tg_slot(t, count) : NULL;
 }
 
 void tg_free_slots(tg_tape *t, tg_slots *s)
@@ -69,6 +77,7 @@ void tg_retire_slots(tg_tape *t)
     }
     t->slots.n = 0;
     t->valid = 0;
+    tg_move_to(t, 0);
 }
 
 /* ---- checking handles --------------------------------------------------------------------------------------------- */
@@ -151,6 +160,7 @@ static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
         t->counter += ((uint64_t)tg_node_numel(n) + 3) / 4;
     }
     t->count++;
+    t->here = n + 1;
 }
 
 /* Does the op pass a gradient on to what reads it, when an input brings a gradient path? */
@@ -160,8 +170,7 @@ static inline bool brings_grad(const tg_op *op, const tg_node *in, int i)
     return (in->flags & TG_N_GRAD) && !(i < 32 && (op->nondiff >> i & 1));
 }
 
-/* Is the call the one that this slot recorded last time? Sets *grad when it needs a gradient. Inputs that lie where they lay are
- * nodes of this tape; that the handles mean those nodes is still to be seen. */
+/* Is the call the one that this slot recorded last time? Sets *grad when it needs a gradient. */
 static inline bool repeats(const tg_tape *t, const tg_node *n, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr,
                            size_t attr_size, bool *grad)
 {
@@ -169,9 +178,8 @@ static inline bool repeats(const tg_tape *t, const tg_node *n, const tg_op *op, 
     if (n->op != op || n->n_in != (uint32_t)n_in || n->attr_size != (uint32_t)attr_size) return false;
     tg_node *const *slots = tg_inputs(n);
     for (int i = 0; i < n_in; i++) {
-        const tg_node *x = slots[i];
-        if (x != tg_node_of(in[i]) || !tg_is_live_on(t, in[i])) return false;
-        found |= brings_grad(op, x, i);
+        if (!tg_names(t, in[i], slots[i])) return false;
+        found |= brings_grad(op, slots[i], i);
     }
     if (attr_size && (!attr || (op->kind != TG_CONST && memcmp(tg_attr(n), attr, attr_size)))) return false;
     *grad = found && passes_grad(t, op) && tg_dtype_is_float((tg_dtype)n->dtype);
@@ -210,7 +218,10 @@ static bool write_node(tg_tape *t, tg_node *n, const tg_call *c, bool grad)
         if (!in) return false;
         n->u.more = in;
     }
-    for (int i = 0; i < c->n_in; i++) in[i] = tg_node_of(c->in[i]);
+    for (int i = 0; i < c->n_in; i++) {
+        in[i] = tg_node_of(c->in[i]);
+        if (in[i]->flags & TG_N_KEPT) in[i]->flags |= TG_N_READ;
+    }
     n->n_in = (uint32_t)c->n_in;
     if (c->op->kind == TG_VIEW) n->w.lowest = in[c->op->view_input]->op->kind == TG_VIEW ? in[c->op->view_input]->w.lowest : n;
     void *attr = &n->attr;
@@ -242,8 +253,11 @@ static tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
     tg_arena_mark start = {0};
     if (t->count) start = tg_slot(t, t->count - 1)->recorded;
     tg_arena_seek(&t->record, start);
-    if (t->count >= tg_slots_room(&t->slots) && !add_chunk(t, &t->slots)) return NULL;
-    tg_node *n = tg_slot(t, t->count);
+    if (!t->here) {
+        if (!add_chunk(t, &t->slots)) return NULL;
+        tg_move_to(t, t->count);
+    }
+    tg_node *n = t->here;
     grad = grad && tg_dtype_is_float(c->dtype);
     if (!write_node(t, n, c, grad)) {
         tg_fail(c, TG_ERR_MEMORY, "out of memory");
@@ -274,7 +288,7 @@ static bool may_record(tg_tape *t, const tg_op *op)
         tg_fail_on(t, TG_ERR_NULL, "tg_record", "the op's name is NULL");
         return false;
     }
-    if (t->inside.where <= TG_IN_RULE) return true;
+    if (t->inside.where <= TG_IN_LATE_RULE) return true;
     snprintf(name, sizeof name, "tg_%s", op->name);
     return tg_refuse_inside(t, name);
 }
@@ -297,7 +311,7 @@ static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *i
     return true;
 }
 
-__attribute__((cold, noinline)) bool tg_reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in)
+bool tg_reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in)
 {
     char text[TG_KEPT_TEXT];
     for (int i = 0; i < n_in; i++) {
@@ -313,8 +327,7 @@ __attribute__((cold, noinline)) bool tg_reads_as_recorded(tg_tape *t, const tg_o
     return true;
 }
 
-static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in,
-                                                           const void *attr, size_t attr_size)
+static tg_tensor *record_checked(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
     TG_CALL(t);
     bool grad;
@@ -331,19 +344,31 @@ static __attribute__((noinline)) tg_tensor *record_checked(tg_tape *t, const tg_
     return record_new(t, &c, grad);
 }
 
+/* The node that the slot has recorded before, if this is its call; NULL if it is another. */
+static inline tg_tensor *confirm(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
+{
+    bool     grad;
+    tg_node *n = t->here;
+    if (t->count >= t->valid || !repeats(t, n, op, in, n_in, attr, attr_size, &grad)) return NULL;
+    if (op->kind == TG_CONST) memcpy(&n->attr, attr, sizeof n->attr);
+    begin_node(t, n, grad);
+    return tg_handle_on(t, n);
+}
+
+/* The same at the beginning of a chunk and in a late rule, and all that is recorded for the first time. */
+static __attribute__((noinline)) tg_tensor *record_rest(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr,
+                                                        size_t attr_size)
+{
+    tg_move_to(t, t->count);
+    if (t->inside.where == TG_IN_LATE_RULE && !tg_reads_as_recorded(t, op, in, n_in)) return NULL;
+    tg_tensor *h = t->inside.where <= TG_IN_LATE_RULE ? confirm(t, op, in, n_in, attr, attr_size) : NULL;
+    return h ? h : record_checked(t, op, in, n_in, attr, attr_size);
+}
+
 static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
-    if (__builtin_expect(t->as_of != TG_KEPT_ID, 0) && !tg_reads_as_recorded(t, op, in, n_in)) return NULL;
-    if (t->count < t->valid && t->inside.where <= TG_IN_RULE) {
-        bool     grad;
-        tg_node *n = tg_slot(t, t->count);
-        if (repeats(t, n, op, in, n_in, attr, attr_size, &grad)) {
-            if (op->kind == TG_CONST) memcpy(&n->attr, attr, sizeof n->attr);
-            begin_node(t, n, grad);
-            return tg_handle_on(t, n);
-        }
-    }
-    return record_checked(t, op, in, n_in, attr, attr_size);
+    tg_tensor *h = t->inside.where <= TG_IN_RULE ? confirm(t, op, in, n_in, attr, attr_size) : NULL;
+    return h ? h : record_rest(t, op, in, n_in, attr, attr_size);
 }
 
 tg_tensor *tg_record_on(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
@@ -391,7 +416,7 @@ tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const vo
     tg_node *n = tg_node_of(h);
     n->data = external ? (void *)(uintptr_t)external : tg_value_room(t, tg_value_bytes(n));
     if (!n->data) {
-        t->count--;
+        tg_move_to(t, t->count - 1);
         return NULL;
     }
     n->flags |= TG_N_VALUE | (external ? TG_N_BORROWED : 0);
@@ -423,7 +448,8 @@ void tg_mark_written(tg_node *n)
 {
     tg_tape *t = n->tape;
     n->w.kept->write_gen = t->gen;
-    n->w.kept->write_id = t->written = t->count;
+    n->w.kept->write_id = t->count;
+    if (n->flags & TG_N_READ) t->written = t->count; /* no rule reads the others, which most gradients are */
 }
 
 static void forget_name(tg_tape *t, tg_kept *k)
@@ -457,7 +483,7 @@ tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
     for (int i = 0; i < shape->rank; i++) k->shape.dim[i] = shape->dim[i];
     n->shape = &k->shape;
     n->dtype = (uint8_t)dtype;
-    n->flags = TG_N_KEPT;
+    n->flags = TG_N_KEPT | (n->flags & TG_N_READ);
     n->data = block->data;
     n->grad = NULL;
     return n;
@@ -482,7 +508,7 @@ void tg_drop_kept(tg_node *n)
     tg_pool_put(&t->pool, k->block);
     k->block = NULL;
     tg_mark_written(n); /* views of it lose their value, too */
-    n->flags = 0;
+    n->flags &= TG_N_READ;
     n->data = NULL;
     n->grad = NULL;
     n->gen++;

@@ -120,7 +120,6 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     t->heap.inside = &t->inside.where;
     t->gen = 1;
     t->tag = tg_tag_of(t->gen);
-    t->as_of = TG_KEPT_ID;
     t->epoch = 1;
     t->dtype = o->dtype;
     t->threads = o->threads;
@@ -172,7 +171,8 @@ tg_status tg_reset(tg_tape *t)
     put_blocks(t);
     tg_arena_reset(&t->values);
     t->n_wanted = 0;
-    t->count = t->written = 0;
+    t->written = 0;
+    tg_move_to(t, 0);
     t->seeds[0] = (tg_seed_from){.seed = t->seeds[t->n_seeds - 1].seed};
     t->n_seeds = 1;
     tg_free_dropped(t);
@@ -220,7 +220,7 @@ bool tg_set_grad_enabled(tg_tape *t, bool on)
 {
     if (!t) return false;
     bool was = t->grad_enabled;
-    if (tg_may(t, TG_IN_RULE, "tg_set_grad_enabled")) t->grad_enabled = on;
+    if (tg_may(t, TG_IN_LATE_RULE, "tg_set_grad_enabled")) t->grad_enabled = on;
     return was;
 }
 
