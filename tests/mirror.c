@@ -1,29 +1,19 @@
-/* mirror.c - the mirror's nodes and stores, its primitives and their derivatives. */
-#include "mirror.h"
+/* mirror.c - the mirror's nodes: memory, shapes, primitives and their errors by rounding. */
+#include "mirror_world.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct chunk {
-    struct chunk *next;
-    size_t        size;
-    double        at[]; /* aligned for everything here */
-} chunk;
+typedef struct m_chunk {
+    struct m_chunk *next;
+    size_t          size;
+    double          at[]; /* aligned for everything here */
+} m_chunk;
 
-struct m_world {
-    chunk    *chunks, *spare; /* in use, the latest first; those that wait to be used again */
-    size_t    used;           /* bytes of the latest */
-    m_node  **nodes;
-    int64_t   n_nodes, cap_nodes;
-    m_store  *stores;
-    bool      grad_enabled, unsure;
-    double    margin;
-    uint64_t  searches;
-};
-
-static void *or_die(void *p)
+void *m_or_die(void *p)
 {
     if (p) return p;
     fputs("mirror: out of memory\n", stderr);
@@ -38,12 +28,12 @@ void *m_room(m_world *w, size_t bytes)
 {
     bytes = (bytes + 63) / 64 * 64;
     if (!w->chunks || w->used + bytes > w->chunks->size) {
-        chunk *c = w->spare;
+        m_chunk *c = w->spare;
         if (c && c->size >= bytes) {
             w->spare = c->next;
         } else {
             const size_t size = bytes > CHUNK_SIZE ? bytes : CHUNK_SIZE;
-            c = or_die(malloc(sizeof *c + size));
+            c = m_or_die(malloc(sizeof *c + size));
             c->size = size;
         }
         c->next = w->chunks;
@@ -57,15 +47,15 @@ void *m_room(m_world *w, size_t bytes)
 
 m_world *m_open(void)
 {
-    m_world *w = or_die(calloc(1, sizeof *w));
+    m_world *w = m_or_die(calloc(1, sizeof *w));
     w->grad_enabled = true;
-    w->margin = 1e-9;
+    w->unit = DBL_EPSILON / 2;
     return w;
 }
 
 static void forget_nodes(m_world *w)
 {
-    for (chunk *c; (c = w->chunks);) {
+    for (m_chunk *c; (c = w->chunks);) {
         w->chunks = c->next;
         c->next = w->spare;
         w->spare = c;
@@ -80,7 +70,8 @@ void m_reset(m_world *w)
         s->now = NULL;
         if (!s->released) continue;
         free(s->v);
-        s->v = NULL;
+        free(s->e);
+        s->v = s->e = NULL;
     }
     forget_nodes(w);
 }
@@ -88,13 +79,14 @@ void m_reset(m_world *w)
 void m_close(m_world *w)
 {
     forget_nodes(w);
-    for (chunk *c; (c = w->spare);) {
+    for (m_chunk *c; (c = w->spare);) {
         w->spare = c->next;
         free(c);
     }
     for (m_store *s; (s = w->stores);) {
         w->stores = s->next;
         free(s->v);
+        free(s->e);
         free(s);
     }
     free(w->nodes);
@@ -107,7 +99,7 @@ bool m_grad_enabled(m_world *w, bool on)
     w->grad_enabled = on;
     return was;
 }
-void m_set_margin(m_world *w, double margin) { w->margin = margin; }
+void m_set_unit(m_world *w, double unit) { w->unit = unit; }
 bool m_unsure(const m_world *w) { return w->unsure; }
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------- */
@@ -176,44 +168,115 @@ static uint64_t bits(double x)
     return b;
 }
 
-static uint64_t key(const m_node *n, int64_t i) { return n->key ? n->key[i] : bits(n->v[i]); }
+/* Leaves whose errors are not 0 are not what another one is. */
+static uint64_t key(const m_node *n, int64_t i)
+{
+    if (n->key) return n->key[i];
+    return m_error(n, i) > 0 ? mix((uint64_t)n->number, (uint64_t)i) : bits(n->v[i]);
+}
 
 static m_node *new_node(m_world *w, m_op op, const tg_shape *shape, m_node *x, m_node *y, m_node *z)
 {
     m_node *n = m_room(w, sizeof *n);
     *n = (m_node){.op = op, .shape = *shape, .n = m_numel(shape), .in = {x, y, z}, .number = w->n_nodes};
     n->v = m_room(w, (size_t)n->n * sizeof *n->v);
+    if (op != M_LEAF && op != M_ALSO) n->e = m_room(w, (size_t)n->n * sizeof *n->e);
     if (op != M_LEAF && op != M_OTHER && op != M_ALSO) n->key = m_room(w, (size_t)n->n * sizeof *n->key);
     n->derived = (x && x->derived) || (y && y->derived) || (z && z->derived);
     const bool smooth = op != M_LEAF && op != M_OTHER;
     n->requires = smooth && w->grad_enabled && ((x && x->requires) || (op != M_ALSO && y && y->requires) || (z && z->requires));
     if (w->n_nodes == w->cap_nodes) {
         w->cap_nodes = w->cap_nodes ? 2 * w->cap_nodes : 256;
-        w->nodes = or_die(realloc(w->nodes, (size_t)w->cap_nodes * sizeof(m_node *)));
+        w->nodes = m_or_die(realloc(w->nodes, (size_t)w->cap_nodes * sizeof(m_node *)));
     }
     return w->nodes[w->n_nodes++] = n;
 }
 
-static m_node *computed(m_world *w, m_node *n)
+/* What is large may be anything, and what has an error without bound, too. */
+static m_node *computed(m_node *n)
 {
-    for (int64_t i = 0; i < n->n; i++)
-        if (!(fabs(n->v[i]) < 1e8)) w->unsure = true;
+    for (int64_t i = 0; i < n->n; i++) {
+        n->e[i] = fabs(n->v[i]) < M_LARGEST ? m_bound(n->e[i]) : INFINITY;
+        if (!isfinite(n->v[i])) n->v[i] = 0;
+    }
     return n;
 }
 
-m_node *m_data(m_world *w, const tg_shape *shape, const double *v)
+static double *copy(m_world *w, const double *from, int64_t n)
+{
+    double *to = m_room(w, (size_t)n * sizeof *to);
+    return memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+m_node *m_data(m_world *w, const tg_shape *shape, const double *v, const double *e)
 {
     m_node *n = new_node(w, M_LEAF, shape, NULL, NULL, NULL);
     if (v) memcpy(n->v, v, (size_t)n->n * sizeof *v);
     else memset(n->v, 0, (size_t)n->n * sizeof *n->v);
+    if (e) n->e = copy(w, e, n->n);
     return n;
 }
 
 m_node *m_full(m_world *w, const tg_shape *shape, double value)
 {
-    m_node *n = m_data(w, shape, NULL);
+    m_node *n = m_data(w, shape, NULL, NULL);
     for (int64_t i = 0; i < n->n; i++) n->v[i] = value;
     return n;
+}
+
+/* ---- functions of one number, and what an error e of it becomes --------------------------------------------------- */
+
+static double unary(m_op op, double u, double a, double b)
+{
+    switch (op) {
+    case M_AFFINE: return a * u + b;
+    case M_EXP: return exp(u);
+    case M_LOG: return log(u);
+    case M_SIN: return sin(u);
+    case M_COS: return cos(u);
+    case M_TANH: return tanh(u);
+    case M_ERF: return erf(u);
+    default: return a == 2 ? u * u : a == -1 ? 1 / u : a == 0.5 ? sqrt(u) : pow(u, a);
+    }
+}
+
+/* Where the slope has a pole at 0, an error as large as half of the number has no bound. */
+static bool near_pole(double u, double e) { return e >= fabs(u) / 2; }
+
+static double power_error(double u, double y, double e, double a)
+{
+    const double size = fabs(u);
+    if (a == 0 || a == 1) return a * e;
+    if (a == 2) return e * (2 * size + e);
+    if (a > 1) return size > 0 ? fabs(y) * expm1(a * log1p(e / size)) : pow(e, a);
+    if (near_pole(u, e)) return INFINITY;
+    return a == -1 ? fabs(y) * e / (size - e) : fabs(y) * expm1(-fabs(a) * log1p(-e / size));
+}
+
+static double carried(m_op op, double u, double y, double e, double a)
+{
+    switch (op) {
+    case M_AFFINE: return fabs(a) * e;
+    case M_EXP: return y * expm1(e);
+    case M_LOG: return near_pole(u, e) ? INFINITY : -log1p(-e / u);
+    case M_SIN:
+    case M_COS: return fmin(e, 2);
+    case M_TANH: return e * fmin(1, 1 - y * y + e);
+    case M_ERF: return e * 1.13 * exp(-pow(fmax(0, fabs(u) - e), 2));
+    default: return power_error(u, y, e, a);
+    }
+}
+
+/* In units: the rounding of the result. */
+static double rounded(m_op op, double u, double y, double a, double b)
+{
+    switch (op) {
+    case M_AFFINE: return (fabs(a) == 1 ? 0 : 2 * fabs(a * u)) + (b == 0 ? 0 : fabs(b) + fabs(y));
+    case M_SIN: return fmin(1, fabs(u));
+    case M_COS: return 1;
+    case M_POW: return a == 0 || a == 1 ? 0 : 2 * fabs(y);
+    default: return 2 * fabs(y);
+    }
 }
 
 m_node *m_unary(m_world *w, m_op op, m_node *x, double a, double b)
@@ -223,23 +286,18 @@ m_node *m_unary(m_world *w, m_op op, m_node *x, double a, double b)
     n->b = b;
     const uint64_t same = mix(mix(op, bits(a)), bits(b));
     for (int64_t i = 0; i < n->n; i++) {
-        const double u = x->v[i];
+        const double u = x->v[i], e = m_error(x, i), y = unary(op, u, a, b);
         n->key[i] = mix(same, key(x, i));
-        switch (op) {
-        case M_AFFINE: n->v[i] = a * u + b; break;
-        case M_EXP: n->v[i] = exp(u); break;
-        case M_LOG: n->v[i] = log(u); break;
-        case M_SIN: n->v[i] = sin(u); break;
-        case M_COS: n->v[i] = cos(u); break;
-        case M_TANH: n->v[i] = tanh(u); break;
-        case M_ERF: n->v[i] = erf(u); break;
-        default: n->v[i] = a == 2 ? u * u : pow(u, a); break;
-        }
+        n->v[i] = y;
+        n->e[i] = w->unit * rounded(op, u, y, a, b);
+        if (e > 0) n->e[i] += e < INFINITY ? carried(op, u, y, e, a) : INFINITY;
     }
-    return computed(w, n);
+    return computed(n);
 }
 
-static m_node *spread(m_world *w, m_node *x, const tg_shape *shape)
+/* ---- the other primitives ----------------------------------------------------------------------------------------- */
+
+m_node *m_spread(m_world *w, m_node *x, const tg_shape *shape)
 {
     return m_same_shape(&x->shape, shape) ? x : m_expand(w, x, shape);
 }
@@ -248,15 +306,19 @@ m_node *m_binary(m_world *w, m_op op, m_node *x, m_node *y)
 {
     tg_shape shape;
     m_broadcast(&x->shape, &y->shape, &shape);
-    x = spread(w, x, &shape);
-    y = spread(w, y, &shape);
+    x = m_spread(w, x, &shape);
+    y = m_spread(w, y, &shape);
     m_node *n = new_node(w, op, &shape, x, y, NULL);
     for (int64_t i = 0; i < n->n; i++) {
-        const double u = x->v[i], v = y->v[i];
+        const double u = x->v[i], v = y->v[i], d = m_error(x, i), e = m_error(y, i);
         n->key[i] = mix(mix(op, key(x, i)), key(y, i));
         n->v[i] = op == M_ADD ? u + v : op == M_SUB ? u - v : op == M_MUL ? u * v : u / v;
+        const double size = fabs(n->v[i]), rounding = op <= M_SUB && (u == 0 || v == 0) ? 0 : w->unit * size;
+        if (op <= M_SUB) n->e[i] = d + e + rounding;
+        else if (op == M_MUL) n->e[i] = fabs(u) * e + d * (fabs(v) + e) + rounding;
+        else n->e[i] = e > 0 && near_pole(v, e) ? INFINITY : (d + size * e) / (fabs(v) - e) + rounding;
     }
-    return computed(w, n);
+    return computed(n);
 }
 
 m_node *m_where(m_world *w, m_node *cond, m_node *x, m_node *y)
@@ -264,8 +326,13 @@ m_node *m_where(m_world *w, m_node *cond, m_node *x, m_node *y)
     m_node *n = new_node(w, M_WHERE, &x->shape, cond, x, y);
     for (int64_t i = 0; i < n->n; i++) {
         const m_node *from = cond->v[i] != 0 ? x : y;
+        const double  either = m_error(cond, i);
         n->v[i] = from->v[i];
+        n->e[i] = m_error(from, i);
         n->key[i] = key(from, i);
+        if (either == 0) continue;
+        n->e[i] = either < INFINITY ? fabs(x->v[i] - y->v[i]) + fmax(m_error(x, i), m_error(y, i)) : INFINITY;
+        n->key[i] = mix(key(cond, i), mix(key(x, i), key(y, i)));
     }
     return n;
 }
@@ -274,9 +341,12 @@ m_node *m_gather(m_world *w, m_node *x, const tg_shape *shape, int64_t *map)
 {
     m_node *n = new_node(w, M_GATHER, shape, x, NULL, NULL);
     n->map = map;
+    if (!x->e) n->e = NULL;
     for (int64_t i = 0; i < n->n; i++) {
-        n->v[i] = x->v[map ? map[i] : i];
-        n->key[i] = key(x, map ? map[i] : i);
+        const int64_t from = map ? map[i] : i;
+        n->v[i] = x->v[from];
+        n->key[i] = key(x, from);
+        if (x->e) n->e[i] = x->e[from];
     }
     return n;
 }
@@ -286,19 +356,23 @@ m_node *m_scatter(m_world *w, m_node *x, const tg_shape *shape, int64_t *map)
     m_node *n = new_node(w, M_SCATTER, shape, x, NULL, NULL);
     n->map = map;
     memset(n->v, 0, (size_t)n->n * sizeof *n->v);
+    memset(n->e, 0, (size_t)n->n * sizeof *n->e);
     memset(n->key, 0, (size_t)n->n * sizeof *n->key);
     for (int64_t i = 0; i < x->n; i++) {
         const int64_t to = map ? map[i] : i;
-        n->v[to] += x->v[i];
+        const double  sum = n->v[to] + x->v[i];
+        n->e[to] += m_error(x, i) + (n->v[to] == 0 ? 0 : w->unit * (fabs(sum) + fabs(x->v[i])));
+        n->v[to] = sum;
         n->key[to] = mix(n->key[to], key(x, i));
     }
-    return computed(w, n);
+    return computed(n);
 }
 
 m_node *m_also(m_world *w, m_node *x, m_node *from)
 {
     m_node *n = new_node(w, M_ALSO, &x->shape, x, from, NULL);
     memcpy(n->v, x->v, (size_t)n->n * sizeof *n->v);
+    n->e = x->e;
     n->key = x->key;
     n->alias = true;
     return n;
@@ -310,6 +384,7 @@ m_node *m_detach(m_world *w, m_node *x)
 {
     m_node *n = m_other(w, &x->shape, x, NULL);
     memcpy(n->v, x->v, (size_t)n->n * sizeof *n->v);
+    n->e = x->e;
     n->key = x->key;
     n->alias = true;
     return n;
@@ -332,21 +407,25 @@ static void key_product(m_node *n, const m_node *x, const m_node *y)
     }
 }
 
-static m_node *multiply(m_world *w, m_node *x, m_node *y) /* [B,m,k] [B,k,n] */
+m_node *m_multiply(m_world *w, m_node *x, m_node *y)
 {
     const int64_t B = x->shape.dim[0], rows = x->shape.dim[1], depth = x->shape.dim[2], columns = y->shape.dim[2];
     m_node       *n = new_node(w, M_MATMUL, TG_SHAPE(B, rows, columns), x, y, NULL);
     memset(n->v, 0, (size_t)n->n * sizeof *n->v);
+    memset(n->e, 0, (size_t)n->n * sizeof *n->e);
     key_product(n, x, y);
     for (int64_t b = 0; b < B; b++)
         for (int64_t i = 0; i < rows; i++)
             for (int64_t k = 0; k < depth; k++) {
-                const double  u = x->v[(b * rows + i) * depth + k];
-                const double *from = y->v + (b * depth + k) * columns;
-                double       *to = n->v + (b * rows + i) * columns;
-                for (int64_t j = 0; j < columns; j++) to[j] += u * from[j];
+                const int64_t at = (b * rows + i) * depth + k, from = (b * depth + k) * columns, to = (b * rows + i) * columns;
+                const double  u = x->v[at], e = m_error(x, at), slope = fabs(u), rounded = 2 * w->unit * slope + e;
+                for (int64_t j = 0; j < columns; j++) {
+                    n->v[to + j] += u * y->v[from + j];
+                    n->e[to + j] += rounded * fabs(y->v[from + j]);
+                }
+                for (int64_t j = 0; j < columns && y->e; j++) n->e[to + j] += (slope + e) * y->e[from + j];
             }
-    return computed(w, n);
+    return computed(n);
 }
 
 /* x with its leading axes those of `lead`, joined to one */
@@ -354,7 +433,7 @@ static m_node *batched(m_world *w, m_node *x, tg_shape lead)
 {
     const int64_t batches = m_numel(&lead);
     for (int k = 0; k < 2; k++) lead.dim[lead.rank++] = x->shape.dim[x->shape.rank - 2 + k];
-    x = spread(w, x, &lead);
+    x = m_spread(w, x, &lead);
     return m_reshape(w, x, TG_SHAPE(batches, lead.dim[lead.rank - 2], lead.dim[lead.rank - 1]));
 }
 
@@ -364,274 +443,31 @@ m_node *m_matmul(m_world *w, m_node *x, m_node *y)
     p.rank -= 2;
     q.rank -= 2;
     m_broadcast(&p, &q, &lead);
-    m_node *n = multiply(w, batched(w, x, lead), batched(w, y, lead));
+    m_node *n = m_multiply(w, batched(w, x, lead), batched(w, y, lead));
     lead.dim[lead.rank++] = n->shape.dim[1];
     lead.dim[lead.rank++] = n->shape.dim[2];
     return m_reshape(w, n, &lead);
 }
 
-/* ---- derivatives -------------------------------------------------------------------------------------------------- */
-
-static m_node *zeros(m_world *w, const m_node *like) { return m_full(w, &like->shape, 0); }
-static m_node *turned(m_world *w, m_node *x) { return m_permute(w, x, (int[]){0, 2, 1}); }
-
-/* g times d y / d in[i] */
-static m_node *rule(m_world *w, m_node *y, int i, m_node *g)
-{
-    m_node *x = y->in[0], *z = y->in[1];
-    switch (y->op) {
-    case M_ALSO: return g;
-    case M_AFFINE: return m_affine(w, g, y->a, 0);
-    case M_EXP: return m_mul(w, g, y);
-    case M_LOG: return m_div(w, g, x);
-    case M_SIN: return m_mul(w, g, m_cos(w, x));
-    case M_COS: return m_mul(w, g, m_neg(w, m_sin(w, x)));
-    case M_TANH: return m_mul(w, g, m_affine(w, m_square(w, y), -1, 1));
-    case M_ERF: return m_mul(w, g, m_affine(w, m_exp(w, m_neg(w, m_square(w, x))), 2 / sqrt(acos(-1)), 0));
-    case M_POW: return m_mul(w, g, m_affine(w, m_unary(w, M_POW, x, y->a - 1, 0), y->a, 0));
-    case M_ADD: return g;
-    case M_SUB: return i == 0 ? g : m_neg(w, g);
-    case M_MUL: return m_mul(w, g, i == 0 ? z : x);
-    case M_DIV: return i == 0 ? m_div(w, g, z) : m_neg(w, m_div(w, m_mul(w, g, x), m_square(w, z)));
-    case M_WHERE: return i == 1 ? m_where(w, x, g, zeros(w, g)) : m_where(w, x, zeros(w, g), g);
-    case M_GATHER: return m_scatter(w, g, &x->shape, y->map);
-    case M_SCATTER: return m_gather(w, g, &x->shape, y->map);
-    case M_MATMUL: return i == 0 ? multiply(w, g, turned(w, z)) : multiply(w, turned(w, x), g);
-    default: return NULL;
-    }
-}
-
-static void arrive(m_world *w, m_node *at, m_node *g) { at->adjoint = at->adjoint ? m_add(w, at->adjoint, g) : g; }
-
-void m_walk(m_world *w, m_node *const *output, m_node *const *seed, int n, bool create_graph)
-{
-    const bool was = m_grad_enabled(w, create_graph && w->grad_enabled);
-    for (int64_t i = w->n_nodes; i-- > 0;) w->nodes[i]->adjoint = NULL;
-    const int64_t end = w->n_nodes;
-    for (int j = 0; j < n; j++)
-        if (output[j]->requires) arrive(w, output[j], seed && seed[j] ? seed[j] : m_full(w, &output[j]->shape, 1));
-    for (int64_t k = end; k-- > 0;) {
-        m_node *y = w->nodes[k];
-        if (!y->adjoint || y->leaf || y->op == M_LEAF || y->op == M_OTHER) continue;
-        for (int i = 0; i < (y->op == M_ALSO ? 1 : 3); i++)
-            if (y->in[i] && y->in[i]->requires) arrive(w, y->in[i], rule(w, y, i, y->adjoint));
-    }
-    m_grad_enabled(w, was);
-}
-
-m_node *m_arrived(m_world *w, const m_store *s)
-{
-    m_node       *sum = NULL;
-    const int64_t end = w->n_nodes;
-    for (int64_t i = 0; i < end; i++) {
-        m_node *n = w->nodes[i];
-        if (n->store == s && n->adjoint) sum = sum ? m_add(w, sum, n->adjoint) : n->adjoint;
-    }
-    return sum;
-}
-
-void m_end_walk(m_world *w)
-{
-    for (int64_t i = 0; i < w->n_nodes; i++) w->nodes[i]->adjoint = NULL;
-}
-
-void m_backward(m_world *w, m_node *output, m_node *seed)
-{
-    const bool was = m_grad_enabled(w, false);
-    m_walk(w, &output, &seed, 1, false);
-    const int64_t end = w->n_nodes;
-    for (int64_t i = 0; i < end; i++) { /* leaves of the recording */
-        m_node *n = w->nodes[i];
-        if (!n->leaf || !n->adjoint) continue;
-        m_node *g = n->grad ? m_add(w, n->grad, n->adjoint) : n->adjoint;
-        g = m_also(w, g, output);
-        n->grad = seed ? m_also(w, g, seed) : g;
-    }
-    for (m_store *s = w->stores; s; s = s->next) {
-        m_node *g = s->released ? NULL : m_arrived(w, s);
-        if (!g) continue;
-        m_store *there = m_fresh_grad(s);
-        if (there) g = m_add(w, m_data(w, &s->shape, there->v), g);
-        m_set_grad(w, s, g->v);
-    }
-    m_end_walk(w);
-    m_grad_enabled(w, was);
-}
-
-/* ---- what lies below ---------------------------------------------------------------------------------------------- */
-
-static bool search(m_world *w, m_node *x, bool held_serves)
-{
-    if (x->seen[held_serves] == w->searches) return false;
-    x->seen[held_serves] = w->searches;
-    if (x->outdated) return true;
-    if (held_serves && x->held && !x->alias) return false;
-    if (x->op == M_ALSO) held_serves = false; /* a gradient may need any value on its way */
-    for (int i = 0; i < 3; i++)
-        if (x->in[i] && search(w, x->in[i], held_serves)) return true;
-    return false;
-}
-
-static bool search_leaf(m_world *w, m_node *x, const m_store *s)
-{
-    if (x->seen[0] == w->searches || !x->requires) return false;
-    x->seen[0] = w->searches;
-    if (x->store == s) return true;
-    for (int i = 0; i < 3 && !x->leaf; i++)
-        if (x->in[i] && search_leaf(w, x->in[i], s)) return true;
-    return false;
-}
-
-bool m_reaches(m_world *w, m_node *x, const m_store *s) { return w->searches++, search_leaf(w, x, s); }
-
-bool m_stale(m_world *w, m_node *x) { return w->searches++, search(w, x, true); }
-bool m_outdated(m_world *w, m_node *x) { return w->searches++, search(w, x, false); }
-
-/* ---- stores ------------------------------------------------------------------------------------------------------- */
-
-m_store *m_store_new(m_world *w, const tg_shape *shape, const double *v)
-{
-    m_store *s = or_die(calloc(1, sizeof *s));
-    s->shape = *shape;
-    s->n = m_numel(shape);
-    s->v = or_die(malloc((size_t)s->n * sizeof *s->v + 1));
-    memcpy(s->v, v, (size_t)s->n * sizeof *s->v);
-    s->number = w->stores ? w->stores->number + 1 : 0;
-    s->next = w->stores;
-    return w->stores = s;
-}
-
-m_node *m_read(m_world *w, m_store *s)
-{
-    if (s->now) s->now->requires = s->requires;
-    if (s->now) return s->now;
-    m_node *n = m_data(w, &s->shape, s->v);
-    n->store = s;
-    n->requires = s->requires;
-    return s->now = n;
-}
-
-void m_write(m_world *w, m_store *s, const double *v)
-{
-    (void)w;
-    if (s->now) s->now->outdated = true; /* it has a copy of its own */
-    s->now = NULL;
-    memmove(s->v, v, (size_t)s->n * sizeof *v);
-}
-
-void m_forget_grad(m_world *w, m_store *s)
-{
-    if (!s->grad) return;
-    m_store *g = s->grad;
-    s->grad = NULL;
-    m_release(w, g);
-}
-
-void m_release(m_world *w, m_store *s)
-{
-    if (s->now) s->now->outdated = true;
-    s->released = true;
-    m_forget_grad(w, s);
-}
-
-void m_set_grad(m_world *w, m_store *s, const double *v)
-{
-    if (s->grad) m_write(w, s->grad, v);
-    else s->grad = m_store_new(w, &s->shape, v);
-    s->used = false;
-}
-
-m_store *m_fresh_grad(const m_store *s) { return s->used ? NULL : s->grad; }
-
-/* ---- optimizers --------------------------------------------------------------------------------------------------- */
-
-static int state_of(m_optim *o, m_store *s)
-{
-    for (int i = 0; i < o->n; i++)
-        if (o->state[i].of == s) return i;
-    o->state = or_die(realloc(o->state, (size_t)(o->n + 1) * sizeof *o->state));
-    o->state[o->n].of = s;
-    o->state[o->n].steps = 0;
-    o->state[o->n].m = or_die(calloc((size_t)s->n + 1, sizeof(double)));
-    o->state[o->n].v = or_die(calloc((size_t)s->n + 1, sizeof(double)));
-    return o->n++;
-}
-
-void m_step(m_world *w, m_optim *o, m_store *const *of, int n)
-{
-    for (int k = 0; k < n; k++) {
-        m_store *s = of[k], *g = m_fresh_grad(s);
-        if (!g) continue;
-        const int    at = state_of(o, s);
-        const double t = (double)++o->state[at].steps, b1 = o->beta1, b2 = o->beta2;
-        double      *m = o->state[at].m, *v = o->state[at].v, *x = m_room(w, (size_t)s->n * sizeof *x);
-        for (int64_t i = 0; i < s->n; i++) {
-            const double d = g->v[i];
-            double       change = d;
-            if (o->kind == M_MOMENTUM) change = m[i] = o->momentum * m[i] + d;
-            if (o->kind == M_ADAM) {
-                m[i] = b1 * m[i] + (1 - b1) * d;
-                v[i] = b2 * v[i] + (1 - b2) * d * d;
-                change = m[i] / (1 - pow(b1, t)) / (sqrt(v[i] / (1 - pow(b2, t))) + o->eps);
-            }
-            x[i] = s->v[i] - o->lr * change;
-        }
-        m_write(w, s, x);
-        s->used = true;
-    }
-}
-
-void m_optim_free(m_optim *o)
-{
-    for (int i = 0; i < o->n; i++) {
-        free(o->state[i].m);
-        free(o->state[i].v);
-    }
-    free(o->state);
-    o->state = NULL;
-    o->n = 0;
-}
-
-double m_clip(m_world *w, double most)
-{
-    double sum = 0;
-    for (m_store *s = w->stores; s; s = s->next) {
-        const m_store *g = s->released ? NULL : m_fresh_grad(s);
-        for (int64_t i = 0; g && i < g->n; i++) sum += g->v[i] * g->v[i];
-    }
-    const double norm = sqrt(sum);
-    if (fabs(norm - most) <= w->margin * most) w->unsure = true;
-    for (m_store *s = w->stores; norm > most && s; s = s->next) {
-        m_store *g = s->released ? NULL : m_fresh_grad(s);
-        if (!g) continue;
-        double *x = m_room(w, (size_t)g->n * sizeof *x);
-        for (int64_t i = 0; i < g->n; i++) x[i] = g->v[i] * (most / norm);
-        m_write(w, g, x);
-    }
-    return norm;
-}
-
 /* ---- comparisons, which rounding must not decide ------------------------------------------------------------------ */
 
-void m_compared(m_world *w, const m_node *x, int64_t i, const m_node *y, int64_t k, double scale)
+bool m_certain(const m_node *x, int64_t i, const m_node *y, int64_t k)
 {
-    const double u = x->v[i], v = y->v[k];
-    if (u == v ? u != 0 && key(x, i) != key(y, k) : fabs(u - v) < w->margin * scale) w->unsure = true;
+    const double u = x->v[i], v = y->v[k], e = m_error(x, i) + m_error(y, k);
+    return e == 0 || (u == v && e < INFINITY && key(x, i) == key(y, k)) || fabs(u - v) > M_SLACK * e;
 }
 
 m_node *m_compare(m_world *w, m_relation r, m_node *x, m_node *y)
 {
     tg_shape shape;
     m_broadcast(&x->shape, &y->shape, &shape);
-    x = spread(w, x, &shape);
-    y = spread(w, y, &shape);
+    x = m_spread(w, x, &shape);
+    y = m_spread(w, y, &shape);
     m_node *n = m_other(w, &shape, x, y);
-    double  scale = 1;
-    for (int64_t i = 0; i < n->n; i++) scale = fmax(scale, fmax(fabs(x->v[i]), fabs(y->v[i])));
     for (int64_t i = 0; i < n->n; i++) {
         const double u = x->v[i], v = y->v[i];
-        m_compared(w, x, i, y, i, scale);
         n->v[i] = r == M_EQ ? u == v : r == M_NE ? u != v : r == M_LT ? u < v : r == M_LE ? u <= v : r == M_GT ? u > v : u >= v;
+        n->e[i] = m_certain(x, i, y, i) ? 0 : m_error(x, i) + m_error(y, i) < INFINITY ? 1 : INFINITY;
     }
     return n;
 }

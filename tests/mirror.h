@@ -5,6 +5,10 @@
  * What can be written or released is a store (parameter, kept tensor, gradient). Each of its versions is a leaf of its own, marked
  * outdated by the write that follows it; a library that cannot give a value any more may say so only if an outdated leaf lies below.
  *
+ * Numbers of the tape are off by rounding. Each element here carries a bound of that, a running error analysis: a primitive adds its own
+ * rounding to what the errors of its inputs become by its slopes. Where a comparison may go either way, its result may be wrong by 1, and
+ * what is chosen by it by the difference of the alternatives; where a slope has no bound, the error has none either.
+ *
  * There are few primitives. Views, broadcasting, reductions and indexing are all M_GATHER (y[i] = x[map[i]]) and its transpose M_SCATTER
  * (y[map[i]] += x[i]); the rest is put together from primitives, and so needs no derivative rule. Rules make nodes: any order. */
 #ifndef MIRROR_H
@@ -33,7 +37,7 @@ struct m_node {
     m_op      op;
     tg_shape  shape;
     int64_t   n;
-    double   *v;
+    double   *v, *e;    /* values; bounds of the errors that the tape's may have by rounding, INFINITY: any; NULL: all 0 */
     uint64_t *key;      /* of each element: equal where the same is computed from the same numbers; NULL: what they are */
     m_node   *in[3];
     int64_t  *map;      /* of M_GATHER and M_SCATTER */
@@ -54,7 +58,7 @@ struct m_node {
 struct m_store {
     tg_shape shape;
     int64_t  n;
-    double  *v;       /* what it holds */
+    double  *v, *e;   /* what it holds, bounds of its errors */
     m_node  *now;     /* the version that ops read, once one did since the last write or reset */
     bool     requires, released;
     m_store *grad;    /* NULL: none */
@@ -70,27 +74,33 @@ void     m_close(m_world *w);
 void     m_reset(m_world *w); /* nodes go, stores stay */
 bool     m_grad_enabled(m_world *w, bool on); /* returns how it was */
 void    *m_room(m_world *w, size_t bytes);    /* until m_reset */
-/* Numbers closer than this, relative to the largest one compared, make the outcome of a comparison a matter of rounding; equal ones, too,
- * where they are neither 0 nor computed in the same way from the same numbers. */
-void     m_set_margin(m_world *w, double margin);
-void     m_compared(m_world *w, const m_node *x, int64_t i, const m_node *y, int64_t k, double scale); /* notes that x[i], y[k] were */
-/* Has a comparison been a matter of rounding, or a number left ±1e8? Nothing can be judged from there on. */
+/* The unit roundoff of the tape's dtype. */
+void     m_set_unit(m_world *w, double unit);
+/* Bounds are of the first order, and for the way in which values are computed here: the library may take another one. It gets this times
+ * as much. Numbers from M_LARGEST on are taken for anything: they may overflow in the library. */
+#define M_SLACK   64
+#define M_LARGEST 1e15
+/* Does it not depend on rounding how x[i] compares with y[k]? */
+bool     m_certain(const m_node *x, int64_t i, const m_node *y, int64_t k);
+/* Does a store hold numbers that are not finite, or large? Nothing can be judged from there on. */
 bool     m_unsure(const m_world *w);
 
 /* ---- stores ------------------------------------------------------------------------------------------------------- */
 
-m_store *m_store_new(m_world *w, const tg_shape *shape, const double *v); /* a copy of v */
+/* Numbers come with the bounds of their errors, NULL: exact; copies are made of both. */
+m_store *m_store_new(m_world *w, const tg_shape *shape, const double *v, const double *e);
 m_node  *m_read(m_world *w, m_store *s);  /* its present version */
-void     m_write(m_world *w, m_store *s, const double *v);
+void     m_write(m_world *w, m_store *s, const double *v, const double *e);
+void     m_correct(m_world *w, m_store *s, const double *v); /* it holds exactly these numbers, and no write has happened */
 void     m_release(m_world *w, m_store *s); /* and its gradient */
 void     m_forget_grad(m_world *w, m_store *s);
-void     m_set_grad(m_world *w, m_store *s, const double *v); /* fresh */
+void     m_set_grad(m_world *w, m_store *s, const double *v, const double *e); /* fresh */
 /* The gradient that a step, clipping or the next backward finds, NULL when there is none or it was used up. */
 m_store *m_fresh_grad(const m_store *s);
 
 /* ---- nodes -------------------------------------------------------------------------------------------------------- */
 
-m_node *m_data(m_world *w, const tg_shape *shape, const double *v); /* a copy of v; NULL: zeros, to be filled by the caller */
+m_node *m_data(m_world *w, const tg_shape *shape, const double *v, const double *e); /* v NULL: zeros, to be filled by the caller */
 m_node *m_full(m_world *w, const tg_shape *shape, double value);
 m_node *m_unary(m_world *w, m_op op, m_node *x, double a, double b);
 m_node *m_binary(m_world *w, m_op op, m_node *x, m_node *y); /* broadcasts */
@@ -99,7 +109,7 @@ m_node *m_gather(m_world *w, m_node *x, const tg_shape *shape, int64_t *map);
 m_node *m_scatter(m_world *w, m_node *x, const tg_shape *shape, int64_t *map);
 m_node *m_matmul(m_world *w, m_node *x, m_node *y); /* of any rank from 2, leading axes broadcast */
 m_node *m_also(m_world *w, m_node *x, m_node *from);
-m_node *m_other(m_world *w, const tg_shape *shape, m_node *x, m_node *y); /* values are the caller's to fill in */
+m_node *m_other(m_world *w, const tg_shape *shape, m_node *x, m_node *y); /* values and errors are the caller's to fill in */
 m_node *m_detach(m_world *w, m_node *x);
 
 /* map[i], i over shape in row-major order: offset + sum of index times stride */
@@ -167,13 +177,14 @@ bool m_outdated(m_world *w, m_node *x);
 typedef struct m_optim {
     enum { M_SGD, M_MOMENTUM, M_ADAM } kind;
     double   lr, momentum, beta1, beta2, eps;
-    struct { m_store *of; int64_t steps; double *m, *v; } *state;
+    struct { m_store *of; int64_t steps; double *m, *v, *m_error, *v_error; } *state;
     int      n;
 } m_optim;
 
 /* One step for those of these stores that have a fresh gradient. */
 void   m_step(m_world *w, m_optim *o, m_store *const *of, int n);
 void   m_optim_free(m_optim *o);
-double m_clip(m_world *w, double most); /* of all stores; returns the norm before */
+/* The gradients of all stores. Returns the norm before; *error: its bound. */
+double m_clip(m_world *w, double most, double *error);
 
 #endif

@@ -102,6 +102,14 @@ const void *mr_as_dtype(mr_run *r, const double *v, int64_t n)
     return p;
 }
 
+const double *mr_as_double(mr_run *r, const void *p, int64_t n)
+{
+    if (r->options.dtype == TG_F64) return p;
+    double *v = m_room(r->mirror, (size_t)(n + 1) * sizeof *v);
+    for (int64_t i = 0; i < n; i++) v[i] = (double)((const float *)p)[i];
+    return v;
+}
+
 size_t mr_element_bytes(const mr_run *r) { return tg_dtype_size(r->options.dtype); }
 
 /* ---- judging ------------------------------------------------------------------------------------------------------ */
@@ -148,36 +156,45 @@ void mr_evaluated(mr_run *r, bool ok)
 /* After a call that may have evaluated something, or not. */
 void mr_perhaps_evaluated(mr_run *r) { r->sure = false; }
 
-static double number_at(const mr_run *r, const void *p, int64_t i)
-{
-    return r->options.dtype == TG_F32 ? (double)((const float *)p)[i] : ((const double *)p)[i];
-}
+static double larger(double x, double y) { return x > y ? x : y; }
 
-/* Equal up to the tolerance, relative to the largest element. */
-static bool same_numbers(mr_run *r, const char *what, const void *have, const double *want, int64_t n)
+/* Equal up to the tolerance, relative to the largest element, or up to the error that rounding may have made. Elements whose error may be
+ * more than half of the digits are not judged. */
+static bool same_numbers(mr_run *r, const char *what, const double *have, const double *want, const double *error, int64_t n)
 {
-    double scale = 1;
-    for (int64_t i = 0; i < n; i++) scale = fmax(scale, fabs(want[i]));
+    const double vague = sqrt(r->tolerance);
+    double       scale = 1;
+    int64_t      left_out = 0;
+    bool         plain = true; /* as it mostly is */
     r->judged++;
+    for (int64_t i = 0; i < n; i++) plain &= fabs(have[i] - want[i]) <= r->tolerance;
+    for (int64_t i = 0; i < n && error; i++) plain &= M_SLACK * error[i] <= vague;
+    if (plain) return true;
     for (int64_t i = 0; i < n; i++) {
-        const double x = number_at(r, have, i);
-        if (fabs(x - want[i]) <= r->tolerance * scale) continue;
-        mr_fail(r, "%s: element %lld of %lld is %.12g, right is %.12g", what, (long long)i, (long long)n, x, want[i]);
+        const bool judged = !error || M_SLACK * error[i] <= vague * larger(1, fabs(want[i]));
+        if (judged) scale = larger(scale, fabs(want[i]));
+        left_out += !judged;
+    }
+    r->vague += left_out > 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double e = error ? M_SLACK * error[i] : 0;
+        if (fabs(have[i] - want[i]) <= larger(r->tolerance * scale, e) || e > vague * larger(1, fabs(want[i]))) continue;
+        mr_fail(r, "%s: element %lld of %lld is %.12g, right is %.12g up to %g", what, (long long)i, (long long)n, have[i], want[i], e);
         return false;
     }
     return true;
 }
 
 /* What a value has to be. */
-const double *mr_right_numbers(mr_value v) { return v.s ? v.s->v : v.m->v; }
-static int64_t       count_of(mr_value v) { return v.s ? v.s->n : v.m->n; }
+const double  *mr_right_numbers(mr_value v) { return v.s ? v.s->v : v.m->v; }
+const double  *mr_errors(mr_value v) { return v.s ? v.s->e : v.m->e; }
+static int64_t count_of(mr_value v) { return v.s ? v.s->n : v.m->n; }
 
 /* Compares, and takes over the tape's bits of a store, so that rounding does not add up over the rounds. */
-static void judge(mr_run *r, const char *what, mr_value v, const void *have)
+static void judge(mr_run *r, const char *what, mr_value v, const void *p)
 {
-    if (!same_numbers(r, what, have, mr_right_numbers(v), count_of(v))) return;
-    for (int64_t i = 0; v.s && i < v.s->n; i++) v.s->v[i] = number_at(r, have, i);
-    if (v.s && v.s->now) memcpy(v.s->now->v, v.s->v, (size_t)v.s->n * sizeof(double));
+    const double *const have = mr_as_double(r, p, count_of(v));
+    if (same_numbers(r, what, have, mr_right_numbers(v), mr_errors(v), count_of(v)) && v.s) m_correct(r->mirror, v.s, have);
 }
 
 bool mr_value_stale(mr_run *r, mr_value v) { return !v.s && m_stale(r->mirror, v.m); }
@@ -216,7 +233,8 @@ void mr_check_pointers(mr_run *r)
 {
     for (int i = 0; i < r->n_pointers; i++) {
         const m_node *m = r->pointer[i].m;
-        if (!m_stale(r->mirror, r->pointer[i].m)) same_numbers(r, "memory that tg_data gave", r->pointer[i].p, m->v, m->n);
+        if (m_stale(r->mirror, r->pointer[i].m)) continue;
+        same_numbers(r, "memory that tg_data gave", mr_as_double(r, r->pointer[i].p, m->n), m->v, m->e, m->n);
     }
     r->n_pointers = 0;
 }

@@ -25,9 +25,11 @@ mr_value mr_gradient_of(mr_run *r, mr_value leaf);
 
 void        mr_numbers(mr_run *r, const mr_call *c, double *v, int64_t n); /* what a call puts into data */
 const void *mr_as_dtype(mr_run *r, const double *v, int64_t n);            /* in the tape's dtype, until the next reset */
+const double *mr_as_double(mr_run *r, const void *p, int64_t n);           /* and back */
 size_t      mr_element_bytes(const mr_run *r);
 void        mr_write_store(mr_run *r, mr_value v, const double *numbers);  /* tg_copy_from */
-void        mr_written(mr_run *r, mr_value v, const double *numbers);      /* on the mirror's side */
+/* On the mirror's side; errors NULL: none. */
+void        mr_written(mr_run *r, mr_value v, const double *numbers, const double *errors);
 const tg_shape *mr_shape(mr_value v);
 
 /* ---- judging ------------------------------------------------------------------------------------------------------ */
@@ -43,6 +45,7 @@ bool mr_value_stale(mr_run *r, mr_value v);
 void mr_evaluated(mr_run *r, bool ok);   /* after an evaluation, which computes what was wanted too, or gives it up */
 void mr_perhaps_evaluated(mr_run *r);    /* after a call that may have evaluated something, or not */
 const double *mr_right_numbers(mr_value v);
+const double *mr_errors(mr_value v); /* their bounds; NULL: all 0 */
 /* Reads a live value: mode 0 by tg_data, 1 by tg_copy_to, 2 by tg_item where it has one element. NULL when it is stale or wrong. */
 const void *mr_read_value(mr_run *r, mr_value v, int mode, const char *what);
 void        mr_read_gradients(mr_run *r);

@@ -23,7 +23,7 @@ static void choose_shapes(ms_scenario *s)
                                         *TG_SHAPE(2, r, c), *TG_SHAPE(c, c), *TG_SCALAR_SHAPE};
     memcpy(s->shape, shapes, sizeof shapes);
     s->options.most = size ? size < 15 ? 20000 : 400 : 100000;
-    s->rounds = size ? size < 15 ? 6 + (int)below(s, 24) : chance(s, 10) ? 200 : 15 + (int)below(s, 60) : 4 + (int)below(s, 5);
+    s->rounds = size ? size < 15 ? 6 + (int)below(s, 16) : chance(s, 5) ? 150 : 12 + (int)below(s, 40) : 4 + (int)below(s, 5);
     for (int i = 0; i < MR_PARAMS; i++) s->options.param[i] = s->shape[i < 3 ? i : below(s, MS_SHAPES)];
 }
 

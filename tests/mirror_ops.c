@@ -1,7 +1,6 @@
 /* mirror_ops.c - the mirror's ops, put together from its primitives as the textbooks define them. */
-#include "mirror.h"
+#include "mirror_world.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- pointwise ---------------------------------------------------------------------------------------------------- */
@@ -205,29 +204,47 @@ m_node *m_mean(m_world *w, m_node *x, unsigned axes, bool keepdim)
     return m_affine(w, sum, (double)sum->n / (double)x->n, 0);
 }
 
-/* For each element, its part of the largest one's gradient. */
-static m_node *shares(m_world *w, m_node *x, unsigned axes)
+/* The largest elements, with their errors, and for each element its part of their gradient: 1 / their number. It is anybody's guess whose
+ * it is where rounding decides that. */
+static m_node *largest(m_world *w, m_node *x, unsigned axes, m_node **share)
 {
     const tg_shape shape = without(&x->shape, axes, true);
     const int64_t *at = places(w, &x->shape, axes);
-    m_node        *share = m_other(w, &x->shape, x, NULL), *most = m_full(w, &shape, -1e300), *count = m_full(w, &shape, 0);
-    m_node        *winner = m_full(w, &shape, -1);
-    double         scale = 1;
+    m_node        *most = m_other(w, &shape, x, NULL), *part = m_other(w, &x->shape, x, NULL);
+    int64_t       *winner = m_room(w, (size_t)most->n * sizeof *winner), *count = m_room(w, (size_t)most->n * sizeof *count);
+    for (int64_t k = 0; k < most->n; k++) winner[k] = -1;
     for (int64_t i = 0; i < x->n; i++) {
-        scale = fmax(scale, fabs(x->v[i]));
-        if (x->v[i] <= most->v[at[i]]) continue;
-        most->v[at[i]] = x->v[i];
-        winner->v[at[i]] = (double)i;
+        const int64_t k = at[i];
+        most->e[k] = fmax(winner[k] < 0 ? 0 : most->e[k], m_error(x, i));
+        if (winner[k] >= 0 && x->v[i] <= most->v[k]) continue;
+        most->v[k] = x->v[i];
+        winner[k] = i;
+        count[k] = 0;
     }
     for (int64_t i = 0; i < x->n; i++) {
-        count->v[at[i]] += x->v[i] == most->v[at[i]];
-        m_compared(w, x, i, x, (int64_t)winner->v[at[i]], scale);
+        count[at[i]] += x->v[i] == most->v[at[i]];
+        part->e[i] = 0;
     }
-    for (int64_t i = 0; i < x->n; i++) share->v[i] = x->v[i] == most->v[at[i]] ? 1 / count->v[at[i]] : 0;
-    return share;
+    for (int64_t i = 0; i < x->n; i++) {
+        const int64_t k = at[i];
+        part->v[i] = x->v[i] == most->v[k] ? 1 / (double)count[k] : 0;
+        if (most->e[k] < INFINITY && m_certain(x, i, x, winner[k])) continue;
+        part->e[i] = part->e[winner[k]] = most->e[k] < INFINITY ? 1 : INFINITY;
+    }
+    *share = part;
+    return most;
 }
 
-m_node *m_amax(m_world *w, m_node *x, unsigned axes, bool keepdim) { return m_sum(w, m_mul(w, x, shares(w, x, axes)), axes, keepdim); }
+/* Its derivative is that of a sum with weights, its value what that is but for rounding. */
+m_node *m_amax(m_world *w, m_node *x, unsigned axes, bool keepdim)
+{
+    m_node       *share;
+    const m_node *most = largest(w, x, axes, &share);
+    m_node       *y = m_sum(w, m_mul(w, x, share), axes, keepdim);
+    memcpy(y->v, most->v, (size_t)y->n * sizeof *y->v);
+    memcpy(y->e, most->e, (size_t)y->n * sizeof *y->e);
+    return y;
+}
 m_node *m_amin(m_world *w, m_node *x, unsigned axes, bool keepdim) { return m_neg(w, m_amax(w, m_neg(w, x), axes, keepdim)); }
 
 m_node *m_logsumexp(m_world *w, m_node *x, unsigned axes, bool keepdim) { return m_log(w, m_sum(w, m_exp(w, x), axes, keepdim)); }

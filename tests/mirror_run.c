@@ -1,4 +1,5 @@
 /* mirror_run.c - makes calls on a tape and on its mirror; those about gradients are in mirror_run_grad.c. */
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static void take(mr_run *r, const mr_call *c, const char *what, tg_tensor *t, m_
 
 static bool do_data(mr_run *r, const mr_call *c)
 {
-    m_node *m = m_data(r->mirror, &c->shape, NULL);
+    m_node *m = m_data(r->mirror, &c->shape, NULL, NULL);
     tg_tensor *t;
     if (c->mode & 4) {
         for (int64_t i = 0; i < m->n; i++) m->v[i] = c->number;
@@ -205,7 +206,7 @@ static bool do_keep(mr_run *r, const mr_call *c)
     for (int i = 0; i < MR_REGISTERS; i++)
         if (r->reg[i].t == t && !mr_dead(r->reg[i])) mr_fail(r, "tg_keep gives the handle of another tensor");
     if (was && !before) release(r, slot);
-    *slot = mr_of_store(t, m_store_new(r->mirror, mr_shape(v), mr_right_numbers(v)));
+    *slot = mr_of_store(t, m_store_new(r->mirror, mr_shape(v), mr_right_numbers(v), mr_errors(v)));
     if (c->mode & 1) {
         tg_require_grad(t);
         slot->s->requires = true;
@@ -239,7 +240,7 @@ static bool do_new_param(mr_run *r, const mr_call *c)
     const bool ok = mr_accept(r, "tg_param", t != NULL, justified);
     mr_perhaps_evaluated(r);
     if (!ok) return true;
-    *slot = mr_of_store(t, m_store_new(r->mirror, mr_shape(v), mr_right_numbers(v)));
+    *slot = mr_of_store(t, m_store_new(r->mirror, mr_shape(v), mr_right_numbers(v), mr_errors(v)));
     slot->s->requires = true;
     return true;
 }
@@ -328,7 +329,7 @@ static bool do_renew(mr_run *r, const mr_call *c)
     const bool ok = mr_accept(r, "tg_param", t != NULL, mr_wants_stale(r));
     mr_perhaps_evaluated(r);
     if (!ok) return true;
-    *slot = mr_of_store(t, m_store_new(r->mirror, &shape, v));
+    *slot = mr_of_store(t, m_store_new(r->mirror, &shape, v, NULL));
     slot->s->requires = true;
     const mr_value kept = c->mode & 1 ? latest(r, &shape, false) : (mr_value){0};
     for (int i = 0; i < MR_KEPT && mr_there(kept); i++)
@@ -347,7 +348,7 @@ static bool do_assign(mr_run *r, const mr_call *c)
     mr_say(r, "tg_assign(r%d, r%d)\n", mr_register(r, to), mr_register(r, v));
     const bool ok = mr_accept(r, "tg_assign", tg_assign(to.t, v.t) == TG_OK, mr_wants_stale(r) || mr_value_stale(r, v));
     mr_perhaps_evaluated(r);
-    if (ok) mr_written(r, to, mr_right_numbers(v));
+    if (ok) mr_written(r, to, mr_right_numbers(v), mr_errors(v));
     return true;
 }
 
@@ -404,7 +405,7 @@ static void open_param(mr_run *r, int i, const tg_shape *shape, uint64_t *state)
     mr_numbers(r, &numbers, v, m_numel(shape));
     snprintf(name, sizeof name, "p%d", i);
     tg_tensor *t = tg_param(r->tape, name, tg_from_data(r->tape, r->options.dtype, shape, mr_as_dtype(r, v, m_numel(shape))));
-    r->param[i] = mr_of_store(t, m_store_new(r->mirror, shape, v));
+    r->param[i] = mr_of_store(t, m_store_new(r->mirror, shape, v, NULL));
     r->param[i].s->requires = true;
 }
 
@@ -416,7 +417,7 @@ void mr_open(mr_run *r, const mr_options *options)
     r->tolerance = options->dtype == TG_F64 ? 1e-9 : 1e-3;
     r->sure = true;
     r->mirror = m_open();
-    m_set_margin(r->mirror, options->dtype == TG_F64 ? 1e-9 : 1e-4);
+    m_set_unit(r->mirror, (options->dtype == TG_F64 ? DBL_EPSILON : FLT_EPSILON) / 2);
     r->tape = tg_tape_new(&(tg_tape_options){.seed = options->seed, .dtype = options->dtype, .threads = options->threads, .silent = true,
                                              .evaluator = options->evaluator, .compile = options->compile});
     if (!r->tape) abort();

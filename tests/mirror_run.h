@@ -99,14 +99,15 @@ typedef struct mr_run {
     FILE      *print;   /* NULL: silence */
     bool       failed;
     char       why[800];
-    int64_t    made[MR_CODES], judged, stale, second_order; /* figures: calls, values compared, errors accepted, tg_grad of tg_grad's */
+    int64_t    made[MR_CODES], judged, /* figures: calls, values compared, */
+               vague, stale;           /* values of which rounding may have made anything in part, errors accepted */
 } mr_run;
 
 void mr_open(mr_run *r, const mr_options *options);
 void mr_close(mr_run *r);
 /* Makes the call, or leaves it out. False when it was left out. */
 bool mr_do(mr_run *r, const mr_call *c);
-/* Nothing more can be judged: a failure, or a comparison that rounding decides. */
+/* Nothing more can be judged: a failure, or numbers that are not finite. */
 bool mr_over(const mr_run *r);
 
 uint64_t mr_random(uint64_t *state);
