@@ -42,7 +42,11 @@ void ms_open(ms_scenario *s, uint64_t number)
     s->options = (mr_options){.evaluator = kinds[kind].evaluator, .compile = kinds[kind].compile, .threads = kinds[kind].threads,
                               .dtype = chance(s, 15) ? TG_F32 : TG_F64, .seed = number};
     choose_shapes(s);
+    s->turns = chance(s, 12) ? 20 : 2;
 }
+
+/* Programs of these are short: much of what changes hands then stays where the last round found it. */
+static bool is_short(const ms_scenario *s) { return s->turns > 2; }
 
 /* ---- single calls ------------------------------------------------------------------------------------------------- */
 
@@ -72,6 +76,7 @@ static mr_call blank(ms_scenario *s, const ms_program *p, int at, mr_code code)
     c.second = chance(s, 30);
     c.shape = s->shape[below(s, MS_SHAPES)];
     c.number = (double)(float)((double)below(s, 4001) / 1000 - 2);
+    if (code == MR_STEP && chance(s, 50)) c.at = 0; /* the one that updates whatever parameters there are */
     if (code == MR_DIFF) c.mode = (uint8_t)(chance(s, 50) ? MR_BACKWARD : below(s, MR_DIFFS));
     return c;
 }
@@ -162,58 +167,71 @@ static void tame(ms_program *p, mr_run *r, ms_history *h, mr_call c, int round)
     add_call(p, r, h, c, round);
 }
 
-/* The largest or smallest of what was just computed, read at once: its gradient goes by a comparison of what is held with what may have to
- * be computed again, in other company. */
-static void extreme(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, mr_call c, int round)
+/* A call of the program's end, into a register of its own; the register, whether the call was made or left out. */
+static uint8_t append(ms_program *p, mr_run *r, ms_history *h, mr_call c, int round)
 {
-    c.in[0] = c.out;
     c.out = (uint8_t)(p->n % MR_REGISTERS);
-    c.which = (uint8_t)op_named(chance(s, 50) ? "amax" : "amin");
-    c.seed = (uint32_t)mr_random(&s->state);
-    if (!add_call(p, r, h, c, round) || chance(s, 30)) return;
-    c.code = MR_READ;
-    c.in[0] = c.out;
     add_call(p, r, h, c, round);
+    return c.out;
+}
+
+static uint8_t append_op(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, const char *name, uint8_t x, uint8_t y, int round)
+{
+    mr_call c = blank(s, p, p->n, MR_OP);
+    c.which = (uint8_t)op_named(name);
+    c.in[0] = x;
+    c.in[1] = y;
+    return append(p, r, h, c, round);
+}
+
+static void append_side(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, mr_code code, uint8_t x, int round)
+{
+    mr_call c = blank(s, p, p->n, code);
+    c.in[0] = x;
+    if (code == MR_STEP && chance(s, 50)) c.at = 0; /* the one that updates whatever parameters there are */
+    if (code == MR_DIFF) c.mode = MR_BACKWARD;
+    add_call(p, r, h, c, round);
+}
+
+/* The largest or smallest of what was just computed or of its sums, read at once: its gradient goes by a comparison of what is held with
+ * what may have to be computed again, in other company. */
+static void extreme(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, uint8_t of, int round)
+{
+    uint8_t x = chance(s, 50) ? append_op(s, p, r, h, "sum", of, of, round) : of;
+    x = append_op(s, p, r, h, chance(s, 50) ? "amax" : "amin", x, x, round);
+    if (chance(s, 70)) append_side(s, p, r, h, MR_READ, x, round);
+    if (chance(s, 50)) return;
+    x = append_op(s, p, r, h, "loss", x, chance(s, 50) ? append_op(s, p, r, h, "square", of, of, round) : of, round);
+    append_side(s, p, r, h, MR_DIFF, x, round);
 }
 
 /* After a step: another loss of a parameter and of what was kept or made a gradient last, which lies there in some rounds and there in
  * others; its gradient comes to the place of the one that the step has used up. */
 static void once_more(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int round)
 {
-    static const char *const by[] = {"mul", "matmul scaled", "sub", "maximum"};
+    static const char *const by[] = {"mul", "matmul scaled", "matmul scaled", "sub", "maximum"};
     mr_call c = blank(s, p, p->n, MR_LATEST);
-    c.at %= MR_PARAMS;
+    c.at = chance(s, 60) ? 0 : (uint8_t)below(s, MR_PARAMS);
     c.shape = s->options.param[c.at];
-    c.out = (uint8_t)(p->n % MR_REGISTERS);
-    c.mode = 1;
-    c.number = 1;
-    const uint8_t other = c.out, own = (uint8_t)((p->n + 1) % MR_REGISTERS), loss = (uint8_t)((p->n + 2) % MR_REGISTERS);
-    add_call(p, r, h, c, round);
     c.code = MR_PARAM;
-    c.out = own;
-    add_call(p, r, h, c, round);
-    c.code = MR_OP;
-    c.which = (uint8_t)op_named(by[below(s, 4)]);
-    c.in[0] = other;
-    c.in[1] = chance(s, 50) ? own : other;
-    c.out = other;
-    add_call(p, r, h, c, round);
-    c.which = (uint8_t)mr_op_loss();
-    c.in[0] = own;
-    c.in[1] = other;
-    c.out = loss;
-    add_call(p, r, h, c, round);
-    c.code = MR_DIFF;
-    c.mode = MR_BACKWARD;
-    c.in[0] = loss;
-    add_call(p, r, h, c, round);
-    add_call(p, r, h, blank(s, p, p->n, MR_STEP), round);
+    const uint8_t own = append(p, r, h, c, round);
+    if (is_short(s)) { /* nothing was stepped yet */
+        const uint8_t first = append_op(s, p, r, h, "loss", append_op(s, p, r, h, "square", own, own, round), own, round);
+        append_side(s, p, r, h, MR_DIFF, first, round);
+        append_side(s, p, r, h, MR_STEP, first, round);
+    }
+    c.code = MR_LATEST;
+    const uint8_t other = append(p, r, h, c, round);
+    const uint8_t both = append_op(s, p, r, h, by[below(s, 5)], other, chance(s, 70) ? own : other, round);
+    const uint8_t loss = append_op(s, p, r, h, "loss", both, chance(s, 70) ? own : both, round);
+    append_side(s, p, r, h, MR_DIFF, loss, round);
+    append_side(s, p, r, h, MR_STEP, loss, round);
 }
 
 /* A new program, made while it runs for the first time. */
 static void compose(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int round)
 {
-    const int n = 12 + (int)below(s, 40);
+    const int n = is_short(s) ? 6 + (int)below(s, 6) : 12 + (int)below(s, 40);
     bool      off = false;
     for (int tries = 0; p->n < n && tries < 4 * n && !mr_over(r); tries++) {
         const bool loss = p->n == n * 6 / 10 || (p->n > n * 6 / 10 && chance(s, 10));
@@ -225,7 +243,7 @@ static void compose(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int
         if (!add_call(p, r, h, c, round)) continue;
         if (c.code == MR_MODE) off = !off;
         if (c.code == MR_OP) tame(p, r, h, c, round);
-        if (c.code == MR_OP && !loss && chance(s, 8)) extreme(s, p, r, h, c, round);
+        if (c.code == MR_OP && !loss && chance(s, 8)) extreme(s, p, r, h, c.out, round);
         if (!loss || chance(s, 30)) continue;
         mr_call d = blank(s, p, p->n, MR_DIFF);
         d.in[0] = c.out;
@@ -233,6 +251,7 @@ static void compose(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int
         if (chance(s, 50)) add_call(p, r, h, blank(s, p, p->n, MR_STEP), round);
         if (chance(s, 20)) once_more(s, p, r, h, round);
     }
+    if (is_short(s)) once_more(s, p, r, h, round);
 }
 
 static void insert(ms_program *p, int at, mr_call c)
@@ -309,12 +328,22 @@ static void change(ms_scenario *s, ms_program *p)
     }
 }
 
+static mr_call blank_reset(ms_scenario *s)
+{
+    mr_call c = {.code = MR_RESET};
+    if (!chance(s, s->turns)) return c;
+    c.mode = (uint8_t)(MR_TURN_KEPT | (chance(s, 60) ? MR_TURN_PARAM : 0));
+    if (chance(s, 20)) c.mode |= MR_TURN_PARAM_LAST;
+    if (chance(s, 20)) c.mode |= MR_TURN_PARAM_FIRST;
+    return c;
+}
+
 void ms_run(ms_scenario *s, mr_run *r, ms_history *h)
 {
     int last = 0;
     mr_open(r, &s->options);
     for (int round = 0; round < s->rounds && !mr_over(r); round++) {
-        if (round && chance(s, 96)) do_call(r, h, (mr_call){.code = MR_RESET}, round);
+        if (round && chance(s, 96)) do_call(r, h, blank_reset(s), round);
         if (!s->n_programs || (s->n_programs < MS_PROGRAMS && chance(s, 8))) {
             compose(s, &s->program[last = s->n_programs++], r, h, round);
         } else {

@@ -111,7 +111,7 @@ static mr_value latest(mr_run *r, const tg_shape *shape, bool gradients)
 
 static bool do_latest(mr_run *r, const mr_call *c)
 {
-    const mr_value v = latest(r, &c->shape, true);
+    const mr_value v = latest(r, &c->shape, !c->vary || r->round & 1);
     if (!mr_there(v)) return false;
     mr_put(r, c->out, v);
     mr_say(r, "r%d = the kept tensor or gradient of its shape that was made last\n", c->out % MR_REGISTERS);
@@ -285,7 +285,7 @@ static bool do_audit(mr_run *r, const mr_call *c)
     return true;
 }
 
-static bool do_reset(mr_run *r)
+static void reset(mr_run *r)
 {
     mr_check_pointers(r);
     mr_say(r, "tg_reset\n");
@@ -302,6 +302,39 @@ static bool do_reset(mr_run *r)
     r->n_wanted = 0;
     r->sure = true;
     m_reset(r->mirror);
+}
+
+/* Makes a parameter or kept tensor out of one of the same shape: nothing is recorded for it. */
+static void make_from(mr_run *r, mr_value *slot, mr_value like, int param)
+{
+    char name[16];
+    snprintf(name, sizeof name, "p%d", param);
+    tg_tensor *t = param < 0 ? tg_keep(like.t) : tg_param(r->tape, name, like.t);
+    if (!mr_accept(r, param < 0 ? "tg_keep" : "tg_param", t != NULL, false)) return;
+    *slot = mr_of_store(t, m_store_new(r->mirror, &like.s->shape, like.s->v, like.s->e));
+    slot->s->requires = param >= 0;
+}
+
+static bool do_reset(mr_run *r, const mr_call *c)
+{
+    mr_value *param = &r->param[c->at % MR_PARAMS], *kept = NULL, *like = NULL;
+    for (int i = 0; i < MR_KEPT && mr_alive(*param); i++) {
+        mr_value *k = &r->kept[i];
+        if (!mr_alive(*k) || !m_same_shape(&k->s->shape, &param->s->shape)) continue;
+        like = kept && kept->s->number > k->s->number ? k : kept;
+        kept = like == k ? kept : k;
+    }
+    if (!c->mode || !like) return reset(r), true;
+    const bool both = c->mode & MR_TURN_PARAM, last = c->mode & MR_TURN_PARAM_LAST, first = c->mode & MR_TURN_PARAM_FIRST;
+    mr_say(r, "kept %d%s made anew out of kept %d, around this reset\n", (int)(kept - r->kept), both ? " and the parameter are" : " is",
+        (int)(like - r->kept));
+    if (both && !last) release(r, param);
+    release(r, kept);
+    if (both && last) release(r, param);
+    reset(r);
+    if (both && first) make_from(r, param, *like, c->at % MR_PARAMS);
+    make_from(r, kept, *like, -1);
+    if (both && !first) make_from(r, param, *like, c->at % MR_PARAMS);
     return true;
 }
 
@@ -379,7 +412,7 @@ static bool make(mr_run *r, const mr_call *c)
     case MR_ZERO: return mr_do_zero(r, c);
     case MR_CLIP: return mr_do_clip(r, c);
     case MR_HOLD: return do_hold(r, c);
-    case MR_RESET: return do_reset(r);
+    case MR_RESET: return do_reset(r, c);
     case MR_AUDIT: return do_audit(r, c);
     default: return false;
     }
@@ -397,16 +430,16 @@ bool mr_do(mr_run *r, const mr_call *c)
 
 /* ---- a tape and its mirror ---------------------------------------------------------------------------------------- */
 
-static void open_param(mr_run *r, int i, const tg_shape *shape, uint64_t *state)
+static mr_value from_numbers(mr_run *r, const char *param, const tg_shape *shape, uint64_t *state)
 {
     const mr_call numbers = {.seed = (uint32_t)mr_random(state)};
-    char          name[16];
     double       *v = m_room(r->mirror, (size_t)m_numel(shape) * sizeof *v);
     mr_numbers(r, &numbers, v, m_numel(shape));
-    snprintf(name, sizeof name, "p%d", i);
-    tg_tensor *t = tg_param(r->tape, name, tg_from_data(r->tape, r->options.dtype, shape, mr_as_dtype(r, v, m_numel(shape))));
-    r->param[i] = mr_of_store(t, m_store_new(r->mirror, shape, v, NULL));
-    r->param[i].s->requires = true;
+    tg_tensor *t = tg_from_data(r->tape, r->options.dtype, shape, mr_as_dtype(r, v, m_numel(shape)));
+    t = param ? tg_param(r->tape, param, t) : tg_keep(t);
+    const mr_value made = mr_of_store(t, m_store_new(r->mirror, shape, v, NULL));
+    made.s->requires = param;
+    return made;
 }
 
 void mr_open(mr_run *r, const mr_options *options)
@@ -421,7 +454,12 @@ void mr_open(mr_run *r, const mr_options *options)
     r->tape = tg_tape_new(&(tg_tape_options){.seed = options->seed, .dtype = options->dtype, .threads = options->threads, .silent = true,
                                              .evaluator = options->evaluator, .compile = options->compile});
     if (!r->tape) abort();
-    for (int i = 0; i < MR_PARAMS; i++) open_param(r, i, &options->param[i], &state);
+    for (int i = 0; i < MR_PARAMS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "p%d", i);
+        r->param[i] = from_numbers(r, name, &options->param[i], &state);
+    }
+    for (int i = 0; i < 2; i++) r->kept[i] = from_numbers(r, NULL, &options->param[0], &state);
     mr_open_optimizers(r);
 }
 

@@ -18,7 +18,8 @@ typedef enum mr_code {
     MR_OP,        /* out = op `which` of in */
     MR_PARAM,     /* out = the handle of parameter slot `at` */
     MR_KEPT_ONE,  /* out = the handle of kept slot `at` */
-    MR_LATEST,    /* out = the kept tensor or gradient of this shape that was made last: often it lies where another one lay */
+    MR_LATEST,    /* out = the kept tensor or gradient of this shape that was made last: often it lies where another one lay;
+                     vary: no gradient in every other round */
     MR_GRADIENT,  /* out = tg_grad_of(in[0]) */
     MR_REQUIRE,   /* tg_require_grad of a detached in[0] */
     MR_MODE,      /* tg_set_grad_enabled(mode) */
@@ -38,7 +39,7 @@ typedef enum mr_code {
     MR_CLIP,
     MR_HOLD,      /* hold slot `at` = in[0]; it stays there over resets */
     MR_READ_HELD,
-    MR_RESET,
+    MR_RESET,     /* mode: what changes hands with it; see mr_turn */
     MR_AUDIT,     /* reads all parameters, kept tensors, gradients; mode 1: and registers */
     MR_CODES,
 } mr_code;
@@ -51,6 +52,13 @@ typedef enum mr_diff { /* mode of MR_DIFF */
     MR_GRAD_HAND,   /* read and copied into the gradients that are there */
     MR_DIFFS,
 } mr_diff;
+
+typedef enum mr_turn { /* released before a reset and made anew after it, in the slots that became free */
+    MR_TURN_KEPT = 1,        /* of the kept tensors of the shape of parameter `at`, the one that was made last */
+    MR_TURN_PARAM = 2,       /* and the parameter, before it */
+    MR_TURN_PARAM_LAST = 4,  /* it is released behind the kept tensor */
+    MR_TURN_PARAM_FIRST = 8, /* it is made before it */
+} mr_turn;
 
 typedef struct mr_call {
     uint8_t  code, which, mode, at;
