@@ -629,7 +629,7 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
             want_sum += value(d, x, c);
             want_squares += value(d, x, c) * value(d, x, c);
         }
-        t->moments(cols, x, &sum, &squares);
+        t->moments(1, cols, x, &sum, &squares);
         if (isnan(want_sum)) assert_true(isnan(sum) && isnan(squares));
         else assert_true(fabs(sum - want_sum) <= 8 * eps * (double)cols && fabs(squares - want_squares) <= 8 * eps * (double)cols);
 

@@ -88,18 +88,10 @@ static void run_gather(const gather *g, const char *from, char *to, int64_t firs
     }
 }
 
-static void rstd_columns(const code *c, size_t rows, size_t cols, void *out, const void *x)
-{
-    for (size_t r = 0; r < rows; r++) {
-        if (c->dtype == TG_F32) ((float *)out)[r] = (float)tg_rstd_of(c->attr, TG_F32, (const float *)x + r * cols, cols);
-        else ((double *)out)[r] = tg_rstd_of(c->attr, TG_F64, (const double *)x + r * cols, cols);
-    }
-}
-
 static void reduce_columns(const tg_tile_loops *l, const code *c, size_t rows, size_t cols, void *out, const void *x)
 {
     if (c->reduce == TG_REDUCE_SUM) l->sum_columns(rows, cols, out, x);
-    else if (c->reduce == TG_REDUCE_RSTD) rstd_columns(c, rows, cols, out, x);
+    else if (c->reduce == TG_REDUCE_RSTD) tg_rstd_rows(c->attr, (tg_dtype)c->dtype, rows, cols, x, out);
     else if (c->reduce == TG_REDUCE_MAX) l->max_columns(rows, cols, out, x);
     else l->min_columns(rows, cols, out, x);
 }

@@ -25,8 +25,9 @@ typedef struct tg_tile_loops {
 
     /* The sum of n values as sum_columns adds them, not rounded to T at the end. */
     double (*sum)(size_t n, const void *x);
-    /* The sum of n values and that of their squares, which may overflow: by blocks of 1024 in lanes of T, these in double. */
-    void (*moments)(size_t n, const void *x, double *sum, double *squares);
+    /* The sum of each row and that of its squares, which may overflow: by blocks of 1024 in lanes of T, these in double; of short rows in
+     * double. */
+    void (*moments)(size_t rows, size_t cols, const void *x, double *sum, double *squares);
 } tg_tile_loops;
 
 typedef enum tg_isa { TG_ISA_BASE = 0, TG_ISA_AVX2, TG_ISA_AVX512, TG_NISAS } tg_isa;

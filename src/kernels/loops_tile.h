@@ -14,6 +14,8 @@ enum {
 
 typedef float   v_f32 __attribute__((vector_size(VECTOR_SIZE)));
 typedef double  v_f64 __attribute__((vector_size(VECTOR_SIZE)));
+typedef float   u_f32 __attribute__((vector_size(VECTOR_SIZE), aligned(4), may_alias)); /* anywhere in memory */
+typedef double  u_f64 __attribute__((vector_size(VECTOR_SIZE), aligned(8), may_alias));
 typedef int32_t m_f32 __attribute__((vector_size(VECTOR_SIZE)));
 typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
 
@@ -189,12 +191,13 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
             size_t r = 0;                                                                                              \
             if (cols >= V)                                                                                             \
                 for (; r + V <= rows_; r += V, x += V * cols) {                                                        \
-                    v_##S a[V], b;                                                                                     \
+                    v_##S a[V];                                                                                        \
                     for (size_t k = 0; k < V; k++) {                                                                   \
                         const TYPE *row = x + k * cols;                                                                \
-                        memcpy(a + k, row, sizeof *a);                                                                 \
-                        for (size_t c = V; c + V <= cols; c += V) memcpy(&b, row + c, sizeof b), a[k] = join_##NAME##_##S(a[k], b);\
-                        memcpy(&b, row + cols - V, sizeof b), a[k] = join_##NAME##_##S(a[k], b); /* some again */      \
+                        v_##S       m = *(const u_##S *)row;                                                           \
+                        for (size_t c = V; c + V <= cols; c += V) m = join_##NAME##_##S(m, *(const u_##S *)(row + c)); \
+                        if (cols % V) m = join_##NAME##_##S(m, *(const u_##S *)(row + cols - V)); /* some again */     \
+                        a[k] = m;                                                                                      \
                     }                                                                                                  \
                     a[0] = fold_##NAME##_##S(a);                                                                       \
                     memcpy(o + r, a, sizeof *a);                                                                       \
@@ -267,13 +270,21 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         }                                                                                                             \
     }
 
-/* Four vectors, so that additions do not wait for one another. What is left over of a block follows one by one. */
+/* Four vectors, so that additions do not wait for one another; what is left over of a block follows one by one. Few are added up in double. */
 #define TILE_MOMENTS(S, TYPE)                                                                                          \
-    static void moments_##S(size_t n, const void *values, double *sum_, double *squares)                               \
+    INLINE void row_moments_##S(size_t n, const TYPE *x, double *sum_, double *squares)                                \
     {                                                                                                                  \
         enum { L = VECTOR_SIZE / sizeof(TYPE), P = 4 };                                                                \
-        const TYPE *x = values;                                                                                        \
-        double      sum = 0, square = 0;                                                                               \
+        double sum = 0, square = 0;                                                                               \
+        if (n < P * L) {                                                                                               \
+            double a[P] = {0}, b[P] = {0};                                                                             \
+            for (; n >= P; n -= P, x += P)                                                                             \
+                for (size_t k = 0; k < P; k++) a[k] += (double)x[k], b[k] += (double)x[k] * (double)x[k];              \
+            for (; n > 0; n--, x++) a[0] += (double)*x, b[0] += (double)*x * (double)*x;                               \
+            *sum_ = (a[0] + a[1]) + (a[2] + a[3]);                                                                     \
+            *squares = (b[0] + b[1]) + (b[2] + b[3]);                                                                  \
+            return;                                                                                                    \
+        }                                                                                                              \
         while (n > 0) {                                                                                                \
             const size_t m = n < BLOCK ? n : BLOCK;                                                                    \
             v_##S        s[P] = {{0}}, q[P] = {{0}}, b;                                                                \
@@ -295,6 +306,11 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         }                                                                                                              \
         *sum_ = sum;                                                                                                   \
         *squares = square;                                                                                             \
+    }                                                                                                                  \
+    static void moments_##S(size_t rows_, size_t n, const void *values, double *sum, double *squares)                  \
+    {                                                                                                                  \
+        const TYPE *x = values;                                                                                        \
+        for (size_t r = 0; r < rows_; r++, x += n) row_moments_##S(n, x, sum + r, squares + r);                        \
     }
 
 #define TILE(S, TYPE)                    \

@@ -100,18 +100,36 @@ static void moments_in_double(const float *x, size_t n, double *sum, double *squ
     }
 }
 
-double tg_rstd_of(const tg_rstd_attr *a, tg_dtype dtype, const void *x, size_t n)
+/* Of a row with these moments, as they were added up in its own type. */
+static double rstd_f32(const tg_rstd_attr *a, const float *x, size_t n, double sum, double squares)
 {
-    double sum, squares;
-    tg_fast_tile(dtype)->moments(n, x, &sum, &squares);
-    if (dtype == TG_F32) {
-        if (!(squares > 1e-25 && squares < 1e35)) moments_in_double(x, n, &sum, &squares);
-    } else if (!(squares < 1e300 && (squares > 1e-250 || a->eps > 1e-200))) {
+    if (!(squares > 1e-25 && squares < 1e35)) moments_in_double(x, n, &sum, &squares);
+    const double v = variance(a, sum, squares) + a->eps;
+    return v > 1e-30 && v < 1e30 ? (double)(1 / sqrtf((float)v)) : 1 / sqrt(v); /* the first is half the time */
+}
+
+static double rstd_f64(const tg_rstd_attr *a, const double *x, size_t n, double sum, double squares)
+{
+    if (!(squares < 1e300 && (squares > 1e-250 || a->eps > 1e-200))) {
         const double most = largest(x, n);
         if (most > 0 && isfinite(most)) return rescaled(a, x, n, most);
     }
-    const double v = variance(a, sum, squares) + a->eps;
-    return dtype == TG_F32 && v > 1e-30 && v < 1e30 ? (double)(1 / sqrtf((float)v)) : 1 / sqrt(v); /* the first is half the time */
+    return 1 / sqrt(variance(a, sum, squares) + a->eps);
+}
+
+void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y)
+{
+    enum { TOGETHER = 64 };
+    double sum[TOGETHER], squares[TOGETHER];
+    for (size_t r = 0, m; r < rows; r += m) {
+        const char *from = (const char *)x + r * n * tg_dtype_size(dtype);
+        m = rows - r < TOGETHER ? rows - r : TOGETHER;
+        tg_fast_tile(dtype)->moments(m, n, from, sum, squares);
+        for (size_t k = 0; k < m; k++) {
+            if (dtype == TG_F32) ((float *)y)[r + k] = (float)rstd_f32(a, (const float *)x + (r + k) * n, n, sum[k], squares[k]);
+            else ((double *)y)[r + k] = rstd_f64(a, (const double *)x + (r + k) * n, n, sum[k], squares[k]);
+        }
+    }
 }
 
 static tg_status rstd_infer(tg_call *c)
@@ -132,10 +150,7 @@ static tg_status rstd_run(tg_call *c)
     const tg_rstd_attr *a = c->attr;
     const tg_shape     *s = c->x[0].shape;
     const int64_t       n = tg_reduced_count(s, a->reduce.axes), rows = tg_reduced_count(s, ((1u << s->rank) - 1) & ~a->reduce.axes);
-    for (int64_t r = 0; r < rows; r++) {
-        if (c->y.dtype == TG_F32) ((float *)c->y.data)[r] = (float)tg_rstd_of(a, TG_F32, (const float *)c->x[0].data + r * n, (size_t)n);
-        else ((double *)c->y.data)[r] = tg_rstd_of(a, TG_F64, (const double *)c->x[0].data + r * n, (size_t)n);
-    }
+    tg_rstd_rows(a, c->y.dtype, (size_t)rows, (size_t)n, c->x[0].data, c->y.data);
     return TG_OK;
 }
 

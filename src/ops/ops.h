@@ -117,8 +117,8 @@ typedef struct tg_rstd_attr {
     double         eps, share; /* share: 1/n */
 } tg_rstd_attr;
 
-/* The result of rstd for n values of a float dtype, as a double. */
-double tg_rstd_of(const tg_rstd_attr *a, tg_dtype dtype, const void *x, size_t n);
+/* The result of rstd for each of some rows of n values of a float dtype. */
+void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y);
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 

@@ -243,6 +243,12 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- sum, amax, amin ------------------------------------------------------------------------------------------------------ */
 
+static double *start_sums(accumulator *acc, bool first, int64_t cols)
+{
+    if (first) memset(acc, 0, (size_t)cols * sizeof(double));
+    return &acc->f64;
+}
+
 /* The vector loops for columns that lie side by side, or rows in one piece. The reference evaluator does without. */
 static void fold_fast(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtype, accumulator *acc, bool first, const char *x,
                       int64_t rows, int64_t row_step, int64_t cols)
@@ -258,10 +264,29 @@ static void fold_fast(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtyp
         else (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)(1, 1, 1, acc, &m);
         return;
     }
-    if (first && kind == TG_REDUCE_SUM) memset(acc, 0, (size_t)cols * sizeof(double));
-    else if (first) memcpy(acc, x, (size_t)cols * tg_dtype_size(dtype));
-    if (kind == TG_REDUCE_SUM) l->sum_rows((size_t)rows, (size_t)cols, row_step, &acc->f64, x);
-    else (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)((size_t)rows, (size_t)cols, row_step, acc, x);
+    if (kind == TG_REDUCE_SUM) {
+        l->sum_rows((size_t)rows, (size_t)cols, row_step, start_sums(acc, first, cols), x);
+        return;
+    }
+    if (first) memcpy(acc, x, (size_t)cols * tg_dtype_size(dtype));
+    (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)((size_t)rows, (size_t)cols, row_step, acc, x);
+}
+
+/* A few columns, with rows behind one another: many rows are taken as one wide row, and its results folded. */
+static void fold_narrow(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtype, accumulator *acc, bool first, const char *x,
+                        int64_t rows, int64_t cols)
+{
+    enum { TOGETHER = 16 };
+    const int64_t height = rows / TOGETHER, wide = cols * TOGETHER;
+    const size_t  bytes = (size_t)(height * wide) * tg_dtype_size(dtype);
+    accumulator   part[NARROW * TOGETHER];
+    if (height > 0) {
+        fold_fast(l, kind, dtype, part, true, x, height, wide, wide);
+        if (kind == TG_REDUCE_SUM) tg_fast_tile(TG_F64)->sum_rows(TOGETHER, (size_t)cols, cols, start_sums(acc, first, cols), part);
+        else fold_fast(l, kind, dtype, acc, first, (const char *)part, TOGETHER, cols, cols);
+    }
+    if (rows > height * TOGETHER)
+        fold_fast(l, kind, dtype, acc, first && height == 0, x + bytes, rows - height * TOGETHER, cols, cols);
 }
 
 static void reduce_unit(const tg_call *c, const order *o, int64_t number)
@@ -272,6 +297,7 @@ static void reduce_unit(const tg_call *c, const order *o, int64_t number)
     const size_t    item = tg_dtype_size(x->dtype);
     const unit      u = unit_at(o, number);
     const tg_tile_loops *l = c->tape->engine && tg_dtype_is_float(x->dtype) ? tg_fast_tile(x->dtype) : NULL;
+    const bool      narrow = l && o->col.n > 1 && o->col.step == 1 && u.cols <= NARROW && o->row.step == u.cols;
     const bool      fast = l && (o->col.n == 1 ? o->row.step == 1 : o->col.step == 1 && u.cols > NARROW);
     accumulator     acc[WIDTH];
     bool            first = true;
@@ -280,7 +306,8 @@ static void reduce_unit(const tg_call *c, const order *o, int64_t number)
             const int64_t at = u.x + run_at(o, r) + from * o->row.step;
             const char   *p = (const char *)x->data + at * (int64_t)item;
             const int64_t rows = least(HEIGHT, o->row.n - from);
-            if (fast) fold_fast(l, c->op->reduce, x->dtype, acc, first, p, rows, o->row.step, u.cols);
+            if (narrow) fold_narrow(l, c->op->reduce, x->dtype, acc, first, p, rows, u.cols);
+            else if (fast) fold_fast(l, c->op->reduce, x->dtype, acc, first, p, rows, o->row.step, u.cols);
             else take(acc, first, p, rows, o->row.step, u.cols, o->col.step);
         }
     ends[sum][x->dtype](acc, u.cols, (char *)c->y.data + u.y * (int64_t)tg_dtype_size(c->y.dtype), o->col.out);
