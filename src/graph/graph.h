@@ -171,6 +171,7 @@ struct tg_tape {
     uint32_t  gen;
     uint32_t count; /* nodes of this recording */
     uint32_t valid; /* slots below this hold a node of an earlier recording that may be confirmed, or of this one */
+    bool     grad_enabled;
     uint32_t under_way; /* public functions that have been entered and not left */
     tg_inside inside;
 
@@ -215,7 +216,6 @@ struct tg_tape {
     int      threads; /* most of them; 0: as OpenMP says. Read by tg_threads */
     bool     blas;    /* products may be left to it */
     int      compile_after; /* runs of a program before its loops become machine code; INT_MAX: never */
-    bool     grad_enabled;
 
     const tg_evaluator *evaluator;
     void               *engine; /* the evaluator's own state */
@@ -397,8 +397,17 @@ typedef struct tg_plan {
 /* Finds what the roots need, checks that no leaf underneath was written since. */
 tg_status tg_plan_make(tg_tape *t, tg_node *const *roots, size_t n, tg_plan *plan);
 
-/* Is n's value, as node number `reader` reads it, still what was recorded? */
-bool tg_value_valid(const tg_node *n, uint32_t reader);
+/* Is n's value, as node number `reader` reads it, still what was recorded, left alone since by tg_step, tg_copy_from, tg_release? Views of a
+ * kept tensor share its memory, so they go invalid with it even when they have been computed. */
+static inline bool tg_value_valid(const tg_node *n, uint32_t reader)
+{
+    if (n->op->kind == TG_VIEW) {
+        reader = n->w.lowest->id;
+        n = tg_viewed(n);
+    }
+    const tg_kept *k = tg_is_leaf(n) ? n->w.kept : NULL;
+    return !k || k->write_gen != n->tape->gen || k->write_id <= reader;
+}
 
 /* An evaluator computes a plan: afterwards every root has N_VALUE. */
 struct tg_evaluator {

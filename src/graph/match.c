@@ -40,15 +40,18 @@ static bool meet(matcher *m, tg_node *n, value_kind kind)
 }
 
 /* Does the input still lie as it did? (Reading a value makes it contiguous.) */
-static bool same_layout(const program *p, const value *v, const tg_node *n)
+static bool same_strides(const program *p, const value *v, const tg_node *n)
 {
-    if (v->layout < 0 && !n->layout) return true;
     if (v->layout >= 0)
         return n->layout && !memcmp(p->layouts[v->layout].stride, n->layout->stride, (size_t)n->shape->rank * sizeof(int64_t));
     const tg_layout plain = tg_layout_contiguous(n->shape);
     for (int k = 0; k < n->shape->rank; k++)
         if (n->shape->dim[k] != 1 && n->layout->stride[k] != plain.stride[k] && v->numel) return false;
     return true;
+}
+static inline bool same_layout(const program *p, const value *v, const tg_node *n)
+{
+    return (v->layout < 0 && !n->layout) || same_strides(p, v, n);
 }
 
 /* The input's value number; an input that is met for the first time has to be the program's next input. */
@@ -126,13 +129,21 @@ static bool any_is_read(const program *p)
     return any;
 }
 
-/* Results go where gradients lie. When the program was made nobody read those but results in their own place: is it so today? */
-static bool places_hold(const program *p)
+/* Has the input a value in this round, the one that its readers recorded, and does it lie as it did? */
+static inline bool input_holds(const program *p, const value *v)
+{
+    return v->node->flags & TG_N_VALUE && tg_value_valid(v->node, v->reader) && same_layout(p, v, v->node);
+}
+
+/* Results go where gradients lie. When the program was made nobody read those but results in their own place: is it so today? `values`: and
+ * do the inputs hold? */
+static bool places_hold(const program *p, bool values)
 {
     size_t gradients = 0, in_place = 0;
     for (size_t i = 0; i < p->n_bound; i++) {
         const value *v = &p->values[p->bound[i].value];
         if (v->kind == V_INPUT) {
+            if (values && !input_holds(p, v)) return false;
             gradients += !!(tg_viewed(v->node)->flags & TG_N_GRADIENT);
         } else if (v->alias >= 0) {
             if (!tg_is_gradient_at(p->values[v->alias].node, v->node)) return false;
@@ -140,17 +151,6 @@ static bool places_hold(const program *p)
         }
     }
     return gradients == in_place || !any_is_read(p);
-}
-
-/* Has every input a value in this round, the one that its readers recorded, and does it lie as it did? */
-static bool inputs_hold(const program *p)
-{
-    for (size_t i = 0; i < p->n_bound; i++) {
-        const value *v = &p->values[p->bound[i].value];
-        if (v->kind != V_INPUT) continue;
-        if (!(v->node->flags & TG_N_VALUE) || !tg_value_valid(v->node, v->reader) || !same_layout(p, v, v->node)) return false;
-    }
-    return true;
 }
 
 /* The same roots, each with a value or without as it was, placed or not as it was? Those with a value are asked for as well. */
@@ -166,7 +166,7 @@ static bool roots_hold(const program *p, tg_node *const *roots, size_t n)
 
 bool tg_still_fits(const program *p, tg_node *const *roots, size_t n)
 {
-    return roots_hold(p, roots, n) && inputs_hold(p) && places_hold(p);
+    return roots_hold(p, roots, n) && places_hold(p, true);
 }
 
 /* ---- the comparison ----------------------------------------------------------------------------------------------- */
@@ -187,5 +187,5 @@ bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
         p->values[i].node = m.nodes[i];
         if (p->values[i].kind == V_INPUT) p->values[i].reader = 0; /* the strictest; known exactly when it was made */
     }
-    return places_hold(p);
+    return places_hold(p, false);
 }

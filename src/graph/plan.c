@@ -1,23 +1,6 @@
 /* plan.c - from the roots that are asked for to the nodes that have to be computed, in order; the stage between recording and running. */
 #include "graph.h"
 
-/* Was this leaf left alone (by tg_step, tg_copy_from, tg_release) since node `reader` was recorded? */
-static bool leaf_valid(const tg_node *leaf, uint32_t reader)
-{
-    const tg_kept *k = leaf->w.kept;
-    return !k || k->write_gen != leaf->tape->gen || k->write_id <= reader;
-}
-
-/* Views of a kept tensor share its memory, so they go invalid with it even when they have been computed. */
-bool tg_value_valid(const tg_node *n, uint32_t reader)
-{
-    if (n->op->kind == TG_VIEW) {
-        reader = n->w.lowest->id;
-        n = tg_viewed(n);
-    }
-    return !tg_is_leaf(n) || leaf_valid(n, reader);
-}
-
 static tg_status check_value(const tg_node *n, const tg_node *reader)
 {
     char           text[TG_KEPT_TEXT];

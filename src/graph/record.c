@@ -145,6 +145,12 @@ static inline void fetch_ahead(const tg_node *n)
     __builtin_prefetch((const void *)((uintptr_t)n + AHEAD * TG_NODE_SIZE), 1);
 }
 
+static __attribute__((noinline)) void draw(tg_tape *t, tg_node *n)
+{
+    n->w.counter = t->counter;
+    t->counter += ((uint64_t)tg_node_numel(n) + 3) / 4;
+}
+
 static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
 {
     fetch_ahead(n);
@@ -155,34 +161,41 @@ static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
     }
     n->gen = t->gen;
     n->flags = grad ? TG_N_GRAD : 0;
-    if (n->op->flags & TG_OP_RANDOM) {
-        n->w.counter = t->counter;
-        t->counter += ((uint64_t)tg_node_numel(n) + 3) / 4;
-    }
+    if (n->op->flags & TG_OP_RANDOM) draw(t, n);
     t->count++;
     t->here = n + 1;
 }
 
 /* Does the op pass a gradient on to what reads it, when an input brings a gradient path? */
 static inline bool passes_grad(const tg_tape *t, const tg_op *op) { return t->grad_enabled && !(op->flags & TG_OP_ZERO_GRAD); }
-static inline bool brings_grad(const tg_op *op, const tg_node *in, int i)
+
+/* For each input in turn, whether it may bring one: in bit 0, from the second input on after a shift. From input 32 on all may. */
+static inline int64_t differentiable(const tg_op *op) { return ~(int64_t)op->nondiff; }
+
+/* Attributes of a word are common. */
+static inline bool same_attr(const void *a, const void *b, size_t size)
 {
-    return (in->flags & TG_N_GRAD) && !(i < 32 && (op->nondiff >> i & 1));
+    uint64_t x, y;
+    if (size != sizeof x) return !memcmp(a, b, size);
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x == y;
 }
 
 /* Is the call the one that this slot recorded last time? Sets *grad when it needs a gradient. */
 static inline bool repeats(const tg_tape *t, const tg_node *n, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr,
                            size_t attr_size, bool *grad)
 {
-    bool found = false;
+    uint32_t found = 0;
+    int64_t  may = differentiable(op);
     if (n->op != op || n->n_in != (uint32_t)n_in || n->attr_size != (uint32_t)attr_size) return false;
     tg_node *const *slots = tg_inputs(n);
-    for (int i = 0; i < n_in; i++) {
+    for (int i = 0; i < n_in; i++, may >>= 1) {
         if (!tg_names(t, in[i], slots[i])) return false;
-        found |= brings_grad(op, slots[i], i);
+        found |= slots[i]->flags & (uint32_t)may;
     }
-    if (attr_size && (!attr || (op->kind != TG_CONST && memcmp(tg_attr(n), attr, attr_size)))) return false;
-    *grad = found && passes_grad(t, op) && tg_dtype_is_float((tg_dtype)n->dtype);
+    if (attr_size && (!attr || (op->kind != TG_CONST && !same_attr(tg_attr(n), attr, attr_size)))) return false;
+    *grad = (found & TG_N_GRAD) && passes_grad(t, op) && tg_dtype_is_float((tg_dtype)n->dtype);
     return ((n->flags & (TG_N_GRAD | TG_N_LEAF)) == TG_N_GRAD) == *grad;
 }
 
@@ -296,18 +309,19 @@ static bool may_record(tg_tape *t, const tg_op *op)
 /* Are the inputs live tensors of this tape? Sets *grad when one of them brings a gradient path. */
 static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, bool *grad)
 {
-    bool found = false;
+    uint32_t found = 0;
+    int64_t  may = differentiable(op);
     for (int i = 0; i < n_in; i++)
         if (!in[i]) return false; /* an error was said before: nothing more is said of the others */
-    for (int i = 0; i < n_in; i++) {
+    for (int i = 0; i < n_in; i++, may >>= 1) {
         const tg_node *n = tg_node_of(in[i]);
         if (!tg_is_live(in[i]) || n->tape != t) {
             refuse_input(t, op, in, n_in, i);
             return false;
         }
-        found |= brings_grad(op, n, i);
+        found |= n->flags & (uint32_t)may;
     }
-    *grad = found && passes_grad(t, op);
+    *grad = (found & TG_N_GRAD) && passes_grad(t, op);
     return true;
 }
 

@@ -278,7 +278,17 @@ FAR(f64, double)
                     loop_##NAME##_##SUFFIX(P, o + k, (const void *[]){x + k, y + k}, attr);                           \
                 else near_##NAME##_##SUFFIX(o + k, y + k, PIECE);                                                     \
         }                                                                                                             \
-        if (i < n) loop_##NAME##_##SUFFIX(n - i, o + i, (const void *[]){x + i, y + i}, attr);                        \
+        for (; i < n; i += P) { /* the last piece, padded with zeros, which are near */                               \
+            const size_t m = n - i < P ? n - i : P;                                                                   \
+            TYPE         piece[P] = {0};                                                                              \
+            memcpy(piece, y + i, m * sizeof(TYPE));                                                                   \
+            if (far_##SUFFIX(piece, PIECE, SIGN)) {                                                                   \
+                loop_##NAME##_##SUFFIX(m, o + i, (const void *[]){x + i, y + i}, attr);                               \
+                continue;                                                                                             \
+            }                                                                                                         \
+            near_##NAME##_##SUFFIX(piece, piece, PIECE);                                                              \
+            memcpy(o + i, piece, m * sizeof(TYPE));                                                                   \
+        }                                                                                                             \
     }
 #define TANH_NEAR(Y)    ((one - (Y)) * (one + (Y)))
 #define SIGMOID_NEAR(Y) ((Y) * (one - (Y)))

@@ -15,10 +15,20 @@ bool tg_isa_has(tg_isa isa)
     return isa == TG_ISA_BASE;
 }
 
-tg_isa tg_isa_best(void)
+static tg_isa               best;
+static const tg_tile_loops *fast_tile[TG_NDTYPES];
+
+/* Asked for with every tile. */
+__attribute__((constructor)) static void choose(void)
 {
-    return tg_isa_has(TG_ISA_AVX512) ? TG_ISA_AVX512 : tg_isa_has(TG_ISA_AVX2) ? TG_ISA_AVX2 : TG_ISA_BASE;
+#if defined(__x86_64__) && defined(__GNUC__)
+    __builtin_cpu_init();
+#endif
+    best = tg_isa_has(TG_ISA_AVX512) ? TG_ISA_AVX512 : tg_isa_has(TG_ISA_AVX2) ? TG_ISA_AVX2 : TG_ISA_BASE;
+    for (tg_dtype t = 0; t < TG_NDTYPES; t++) fast_tile[t] = tg_isa_tile(best, t);
 }
+
+tg_isa tg_isa_best(void) { return best; }
 
 const char *tg_isa_name(tg_isa isa)
 {
@@ -48,4 +58,4 @@ const tg_tile_loops *tg_isa_tile(tg_isa isa, tg_dtype dtype)
     return dtype == TG_F32 ? &tables[isa]->f32 : &tables[isa]->f64;
 }
 
-const tg_tile_loops *tg_fast_tile(tg_dtype dtype) { return tg_isa_tile(tg_isa_best(), dtype); }
+const tg_tile_loops *tg_fast_tile(tg_dtype dtype) { return fast_tile[dtype]; }

@@ -193,25 +193,19 @@ double tg_lr(const tg_optim *o) { return o ? o->lr : (double)NAN; }
 
 /* ---- a step ------------------------------------------------------------------------------------------------------- */
 
-/* Points the tensors that have a gradient at it; how many have one. */
-static size_t find_gradients(const tg_optim *o)
+/* Points the tensors that have a gradient at it; how many have one, and whether one of them has no means yet. */
+static size_t find_gradients(const tg_optim *o, bool *need_means)
 {
     size_t n = 0;
+    *need_means = false;
     for (size_t i = 0; i < o->n_states; i++) {
         tg_optim_state *s = &o->states[i];
         const tg_node  *g = tg_fresh_grad(s->node);
         s->u.g = g ? g->data : NULL;
         n += g != NULL;
+        *need_means = *need_means || needs_means(o, s);
     }
     return n;
-}
-
-/* Makes room for the means of those that have none. */
-static bool prepare(const tg_optim *o)
-{
-    bool need = false;
-    for (size_t i = 0; i < o->n_states; i++) need = need || needs_means(o, &o->states[i]);
-    return !need || find_room(o);
 }
 
 /* Counts the step of every tensor that has one, and gives it the formula's numbers. */
@@ -316,7 +310,7 @@ static void use_up(const tg_optim *o, bool updated)
 {
     for (size_t i = 0; i < o->n_states; i++) {
         tg_node *n = o->states[i].node;
-        if (!tg_fresh_grad(n)) continue;
+        if (!o->states[i].u.g) continue;
         n->grad->flags |= TG_N_USED;
         if (updated) tg_mark_written(n);
     }
@@ -326,14 +320,15 @@ static tg_status step(tg_optim *o)
 {
     const double begin = o->tape->profile ? tg_profile_now() : 0;
     if (!follow(o)) return TG_ERR_MEMORY;
-    if (!find_gradients(o) && o->n_states)
+    bool need_means;
+    if (!find_gradients(o, &need_means) && o->n_states)
         return tg_fail_on(o->tape, TG_ERR_GRAD, "tg_step", "no parameter has a gradient, or it is used up; tg_backward comes first");
     if (o->skip_nonfinite && !visit_all(o, is_finite)) {
         use_up(o, false);
         o->skipped++;
         return TG_SKIPPED;
     }
-    if (!prepare(o)) return TG_ERR_MEMORY; /* nothing was updated yet, and new means are zeros */
+    if (need_means && !find_room(o)) return TG_ERR_MEMORY; /* nothing was updated yet, and new means are zeros */
     count_step(o);
     visit_all(o, update);
     use_up(o, true);
