@@ -285,6 +285,15 @@ static inline const void *tg_attr(const tg_node *n)
 }
 static inline tg_node *tg_slot(const tg_tape *t, uint32_t id) { return tg_slot_at(&t->slots, id); }
 static inline bool tg_is_leaf(const tg_node *n) { return n->op->kind == TG_LEAF; }
+/* The same as tg_shape_equal for the shapes of nodes, which are valid: in line, for the walk back asks at every step. */
+static inline bool tg_same_sizes(const tg_shape *a, const tg_shape *b)
+{
+    if (a == b) return true;
+    if (a->rank != b->rank) return false;
+    for (int k = 0; k < a->rank; k++)
+        if (a->dim[k] != b->dim[k]) return false;
+    return true;
+}
 /* Does `from` broadcast to just this shape? Both are shapes of nodes. */
 static inline bool tg_broadcasts_to(const tg_shape *from, const tg_shape *to)
 {
