@@ -10,6 +10,7 @@ typedef struct scene {
     int64_t (*class_of)(int64_t i);
     int     classes;
     bool    in_turn; /* f64 is added up one by one: the bound is n u */
+    bool    scaled;  /* also with very large and very small terms */
 } scene;
 
 /* ---- reductions --------------------------------------------------------------------------------------------------- */
@@ -129,6 +130,16 @@ static tg_tensor *gather_rows_gradient(tg_tape *t, tg_tensor *x)
     tg_tensor *w = leaf(t, TG_SHAPE(2, 3)), *index = tg_expand(index_of(t, TERMS / 2, of_3), TG_SHAPE(2, TERMS / 2));
     return back(w, tg_gather(w, 1, index), x);
 }
+static tg_tensor *long_bias_gradient(tg_tape *t, tg_tensor *x)
+{
+    tg_tensor *w = leaf(t, TG_SHAPE(1));
+    return back(w, tg_add(w, tg_zeros(t, TG_SHAPE(TERMS, 1))), x);
+}
+static tg_tensor *one_embedding_gradient(tg_tape *t, tg_tensor *x)
+{
+    tg_tensor *w = leaf(t, TG_SHAPE(1, 1));
+    return back(w, tg_embedding(w, index_of(t, TERMS, only)), x);
+}
 static int64_t channel(int64_t i) { return i / (TERMS / 4) % 2; }
 static tg_tensor *conv_bias_gradient(tg_tape *t, tg_tensor *x)
 {
@@ -137,29 +148,31 @@ static tg_tensor *conv_bias_gradient(tg_tape *t, tg_tensor *x)
 }
 
 static const scene scenes[] = {
-    {"sum of all", sum_all, only, 1, false},
-    {"gradient of a scalar", scalar_gradient, only, 1, false},
-    {"2 long rows", sum_2_rows, half, 2, false},
-    {"mean of 2 rows", mean_2_rows, half, 2, false},
-    {"average pooling", pooled, half, 2, true},
-    {"gradient of a column", column_gradient, half, 2, false},
-    {"16 long rows", sum_16_rows, sixteenth, 16, false},
-    {"2000 rows", sum_2000_rows, of_5000, 2000, false},
-    {"rows whose sum is used in the pass", rows_and_back, of_5000, 2000, false},
-    {"4 columns", sum_4_columns, of_4, 4, false},
-    {"rows of a transposed view", sum_transposed, of_4, 4, false},
-    {"1250 columns", sum_1250_columns, of_1250, 1250, false},
-    {"gradient of a wide bias", wide_bias_gradient, of_1250, 1250, false},
-    {"20000 columns", sum_20000_columns, of_20000, 20000, false},
-    {"20000 columns, computed", sum_20000_computed, of_20000, 20000, false},
-    {"middle axis", sum_middle, in_the_middle, 8, false},
-    {"gradient of a bias", bias_gradient, of_10, 10, false},
-    {"embedding", embedding_gradient, of_3, 3, true},
-    {"embedding of rows", wide_embedding_gradient, of_3_and_4, 12, true},
-    {"gather, axis 0", gather_gradient, of_3_and_4, 12, true},
-    {"index_select", select_gradient, of_2_and_3, 6, true},
-    {"gather, axis 1", gather_rows_gradient, of_2_and_3, 6, true},
-    {"bias of a convolution", conv_bias_gradient, channel, 2, false},
+    {"sum of all", sum_all, only, 1, false, true},
+    {"gradient of a scalar", scalar_gradient, only, 1, false, false},
+    {"2 long rows", sum_2_rows, half, 2, false, false},
+    {"mean of 2 rows", mean_2_rows, half, 2, false, false},
+    {"average pooling", pooled, half, 2, true, false},
+    {"gradient of a column", column_gradient, half, 2, false, false},
+    {"16 long rows", sum_16_rows, sixteenth, 16, false, false},
+    {"2000 rows", sum_2000_rows, of_5000, 2000, false, false},
+    {"rows whose sum is used in the pass", rows_and_back, of_5000, 2000, false, false},
+    {"4 columns", sum_4_columns, of_4, 4, false, false},
+    {"rows of a transposed view", sum_transposed, of_4, 4, false, false},
+    {"1250 columns", sum_1250_columns, of_1250, 1250, false, true},
+    {"gradient of a wide bias", wide_bias_gradient, of_1250, 1250, false, false},
+    {"20000 columns", sum_20000_columns, of_20000, 20000, false, false},
+    {"20000 columns, computed", sum_20000_computed, of_20000, 20000, false, true},
+    {"middle axis", sum_middle, in_the_middle, 8, false, true},
+    {"gradient of a bias over ten million rows", long_bias_gradient, only, 1, false, false},
+    {"embedding, always the same", one_embedding_gradient, only, 1, true, false},
+    {"gradient of a bias", bias_gradient, of_10, 10, false, false},
+    {"embedding", embedding_gradient, of_3, 3, true, false},
+    {"embedding of rows", wide_embedding_gradient, of_3_and_4, 12, true, true},
+    {"gather, axis 0", gather_gradient, of_3_and_4, 12, true, false},
+    {"index_select", select_gradient, of_2_and_3, 6, true, false},
+    {"gather, axis 1", gather_rows_gradient, of_2_and_3, 6, true, false},
+    {"bias of a convolution", conv_bias_gradient, channel, 2, false, false},
 };
 
 /* ---- running them --------------------------------------------------------------------------------------------------- */
@@ -242,11 +255,44 @@ static void test_f64(void **state)
     check_scenes(TG_F64);
 }
 
+/* Terms whose sum is within a factor of the largest number, and terms that are subnormal. */
+static void test_scales(void **state)
+{
+    (void)state;
+    static long double  exact[MOST_CLASSES];
+    static double       got[MOST_CLASSES];
+    static const struct {
+        tg_dtype dtype;
+        double   undo, by; /* undo: the scale before */
+    } scales[] = {{TG_F32, 1, 0x1p105}, {TG_F32, 0x1p-105, 0x1p-128}, {TG_F64, 1, 0x1p1001}, {TG_F64, 0x1p-1001, 0x1p-1025}};
+    const char *evaluator = getenv("TAPEGRAD_EVAL");
+    if (evaluator && strcmp(evaluator, "fused")) return;
+    for (size_t q = 0; q < sizeof scales / sizeof *scales; q++) {
+        const tg_dtype dtype = scales[q].dtype;
+        for (size_t i = 0; i < TERMS; i++) {
+            if (dtype == TG_F32) f32[i] = (float)((double)f32[i] * scales[q].undo * scales[q].by);
+            else f64[i] = f64[i] * scales[q].undo * scales[q].by;
+        }
+        for (size_t k = 0; k < sizeof scenes / sizeof *scenes; k++) {
+            const scene *s = &scenes[k];
+            if (!s->scaled) continue;
+            exact_sums(s, dtype, exact);
+            run_scene(s, dtype, 1, "at once", got);
+            for (int i = 0; i < s->classes; i++) {
+                const double v = get(got, dtype, i), off = fabs((double)(((long double)v - exact[i]) / exact[i]));
+                const double most = dtype == TG_F32 ? 4e-7 : s->in_turn ? 1e-9 : 1e-12;
+                if (!(off <= most)) fail_msg("%s, %s times %g: off by %.1e", s->name, tg_dtype_name(dtype), scales[q].by, off);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_f32),
         cmocka_unit_test(test_f64),
+        cmocka_unit_test(test_scales), /* last: it changes the terms */
     };
     return cmocka_run_group_tests(tests, make_terms, forget_terms);
 }
