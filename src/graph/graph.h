@@ -135,8 +135,7 @@ static inline uint64_t tg_slots_room(const tg_slots *s) { return ((uint64_t)TG_S
 typedef struct tg_params {
     tg_node **at;
     size_t    n, end, cap;
-    uint32_t *counts; /* of what is left in at, a Fenwick tree over its cap places */
-    size_t    cap_counts;
+    size_t    latest, before; /* a place in at, and how many there are before it */
     tg_node **named; /* a hash table by name */
     size_t    cap_named;
 } tg_params;
@@ -376,7 +375,7 @@ uint64_t tg_seed_of(const tg_node *n); /* of the random numbers of a node */
 bool     tg_params_reserve(tg_tape *t);  /* room for one more; false after an error */
 void     tg_params_add(tg_node *n);      /* it has its name */
 void     tg_params_drop(tg_node *n);     /* and still has it */
-tg_node *tg_params_at(const tg_tape *t, size_t i); /* in the order they were made; NULL from params.n on */
+tg_node *tg_params_at(tg_tape *t, size_t i); /* in the order they were made; NULL from params.n on */
 void     tg_params_free(tg_tape *t);
 
 /* ---- check.c: calling an op's functions, and what they answer ------------------------------------------------------- */

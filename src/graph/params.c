@@ -1,5 +1,4 @@
-/* params.c - a tape's parameters: in the order they were made, by number and by name. However many there are, each of these is found in
- * a few looks, and one that is released leaves no work to the others. */
+/* params.c - a tape's parameters: in the order they were made, by number and by name. */
 #include "graph.h"
 
 #include <stdint.h>
@@ -53,22 +52,8 @@ static void drop_name(tg_params *s, const tg_node *n)
     s->named[hole] = NULL;
 }
 
-/* ---- by number: an array with holes, and a Fenwick tree that counts what is left ------------------------------------ */
+/* ---- by number: an array with holes ---------------------------------------------------------------------------------- */
 
-/* Adds to the count of a place. */
-static void count_place(tg_params *s, size_t place, uint32_t by)
-{
-    for (size_t i = place + 1; i <= s->cap; i += i & (~i + 1)) s->counts[i - 1] += by;
-}
-
-static void count_all(tg_params *s)
-{
-    memset(s->counts, 0, s->cap * sizeof *s->counts);
-    for (size_t i = 0; i < s->end; i++)
-        if (s->at[i]) count_place(s, i, 1);
-}
-
-/* When half are holes, the others move up. */
 static void close_holes(tg_params *s)
 {
     size_t n = 0;
@@ -79,34 +64,30 @@ static void close_holes(tg_params *s)
         n++;
     }
     s->end = n;
-    count_all(s);
+    s->latest = s->before = 0;
 }
 
-tg_node *tg_params_at(const tg_tape *t, size_t i)
+/* Where there are holes, a few steps from the place of the latest look: whoever goes through them and releases some needs no more. */
+tg_node *tg_params_at(tg_tape *t, size_t i)
 {
-    const tg_params *s = &t->params;
-    size_t           place = 0;
+    enum { FEW = 64 };
+    tg_params *s = &t->params;
     if (i >= s->n) return NULL;
-    if (s->n == s->end) return s->at[i];
-    for (size_t step = s->cap; step; step /= 2) { /* the last place before which there are at most i */
-        if (place + step > s->cap || s->counts[place + step - 1] > i) continue;
-        place += step;
-        i -= s->counts[place - 1];
+    for (int steps = 0; s->n < s->end && (s->before != i || !s->at[s->latest]); steps++) {
+        if (steps == FEW) close_holes(s);
+        else if (s->before > i) s->before -= s->at[--s->latest] != NULL;
+        else s->before += s->at[s->latest++] != NULL;
     }
-    return s->at[place];
+    if (s->n == s->end) s->latest = s->before = i;
+    return s->at[s->latest];
 }
 
 /* ---- both ----------------------------------------------------------------------------------------------------------- */
 
 bool tg_params_reserve(tg_tape *t)
 {
-    tg_params   *s = &t->params;
-    const size_t need = s->end + 1;
-    if (!grow_names(t, s->n + 1)) return false;
-    if (need <= s->cap) return true;
-    if (!TG_GROW(t, s->counts, s->cap_counts, need) || !TG_GROW(t, s->at, s->cap, need)) return false;
-    count_all(s); /* both have grown to the same power of two */
-    return true;
+    tg_params *s = &t->params;
+    return grow_names(t, s->n + 1) && TG_GROW(t, s->at, s->cap, s->end + 1);
 }
 
 void tg_params_add(tg_node *n)
@@ -114,19 +95,20 @@ void tg_params_add(tg_node *n)
     tg_params *s = &n->tape->params;
     s->named[find_name(s, n->w.kept->name)] = n;
     n->w.kept->place = (uint32_t)s->end;
-    count_place(s, s->end, 1);
     s->at[s->end++] = n;
     s->n++;
 }
 
 void tg_params_drop(tg_node *n)
 {
-    tg_params *s = &n->tape->params;
+    tg_params   *s = &n->tape->params;
+    const size_t place = n->w.kept->place;
     drop_name(s, n);
-    count_place(s, n->w.kept->place, UINT32_MAX);
-    s->at[n->w.kept->place] = NULL;
+    s->at[place] = NULL;
     s->n--;
+    if (place < s->latest) s->before--;
     while (s->end && !s->at[s->end - 1]) s->end--;
+    if (s->latest > s->end) s->latest = s->end;
     if (s->n < s->end / 2) close_holes(s);
 }
 
@@ -134,7 +116,6 @@ void tg_params_free(tg_tape *t)
 {
     tg_params *s = &t->params;
     tg_heap_free(&t->heap, s->named, s->cap_named * sizeof *s->named);
-    tg_heap_free(&t->heap, s->counts, s->cap_counts * sizeof *s->counts);
     tg_heap_free(&t->heap, s->at, s->cap * sizeof *s->at);
 }
 
@@ -142,7 +123,7 @@ void tg_params_free(tg_tape *t)
 
 int tg_param_count(const tg_tape *t) { return t ? (int)t->params.n : 0; }
 
-tg_tensor *tg_param_at(const tg_tape *t, int i) { return t && i >= 0 ? tg_handle(tg_params_at(t, (size_t)i)) : NULL; }
+tg_tensor *tg_param_at(const tg_tape *t, int i) { return t && i >= 0 ? tg_handle(tg_params_at((tg_tape *)t, (size_t)i)) : NULL; }
 
 tg_tensor *tg_param_named(const tg_tape *t, const char *name)
 {
