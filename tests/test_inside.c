@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include "temp.h"
+
 /* ---- the handler --------------------------------------------------------------------------------------------------- */
 
 /* A small model that is trained, and has to come out right whenever it is. */
@@ -179,8 +181,8 @@ static void test_handler_elsewhere(void **state)
 static void test_handler_while_loading(void **state)
 {
     bench b;
-    char  path[] = "/tmp/tapegrad-inside-XXXXXX";
-    int   file = mkstemp(path);
+    char  path[TEMP_PATH];
+    int   file = mkstemp(temp_path(path, "tapegrad-inside-XXXXXX"));
     (void)state;
     assert_true(file >= 0);
     close(file);
@@ -429,7 +431,7 @@ static tg_tensor *checked_function(void *ctx, tg_tensor *const *in)
     return tg_sum(tg_square(in[0]), TG_ALL_AXES, false);
 }
 
-static char archive_path[] = "/tmp/tapegrad-probe-XXXXXX";
+static char archive_path[TEMP_PATH];
 static char scratch_text[200];
 
 #define INTO(NAME, STATEMENT) \
@@ -590,7 +592,7 @@ static void assert_refused_from(place at, const call_row *r)
 
 static void test_refused_calls(void **state)
 {
-    int file = mkstemp(archive_path);
+    int file = mkstemp(temp_path(archive_path, "tapegrad-probe-XXXXXX"));
     (void)state;
     assert_true(file >= 0);
     close(file);

@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "temp.h"
+
 static tg_tape *current; /* for tg_error after a failed assertion */
 
 static void good(tg_status s)
@@ -437,8 +439,9 @@ static void trained_list(tg_tape *t, int n)
 
 static void saved(tg_tape *t, int n)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/tmp/test_linear.%ld", (long)getpid());
+    char name[64], path[TEMP_PATH];
+    snprintf(name, sizeof name, "test_linear.%ld", (long)getpid());
+    temp_path(path, name);
     many_params(t, n / 10);
     good(tg_save(t, path));
     good(tg_load(t, path));
