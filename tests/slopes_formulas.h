@@ -1,0 +1,136 @@
+/* slopes_formulas.h - first and second derivatives (NAME_d, NAME_dd) of the functions that tests/test_slopes.c measures, in one precision:
+ * REAL is the type, M(exp) its exponential, K(0.1) a constant of it, N(name) the name of a formula. They keep all digits but a few
+ * everywhere, cancellation excepted (units below), and have no branches, so that compilers make vector loops of them. */
+
+static inline REAL N(clamp)(REAL x, REAL to)
+{
+    const REAL low = x < -to ? -to : x;
+    return low > to ? to : low;
+}
+
+/* The rounding error of x x, by Dekker's product: what is in an exponent counts in full. */
+static inline REAL N(square_error)(REAL x)
+{
+#ifdef SPLIT
+    const volatile REAL s = SPLIT * x, hi_ = s - x, hi = s - hi_;
+    const REAL          lo = x - hi, z = x * x;
+    return ((hi * hi - z) + 2 * hi * lo) + lo * lo;
+#else
+    return 0 * x;
+#endif
+}
+static inline REAL N(bell)(REAL x, REAL half) /* e^(-half x^2) */
+{
+    const REAL c = N(clamp)(x, 150);
+    return M(exp)(-half * c * c) * (1 - half * N(square_error)(c));
+}
+
+static inline REAL N(sigmoid)(REAL x)
+{
+    const REAL e = M(exp)(-M(fabs)(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+static inline REAL N(sigmoid_d)(REAL x)
+{
+    const REAL e = M(exp)(-M(fabs)(x));
+    return e / ((1 + e) * (1 + e));
+}
+static inline REAL N(sigmoid_dd)(REAL x) { return -N(sigmoid_d)(x) * M(tanh)(x / 2); }
+static inline REAL N(tanh_d)(REAL x) { return 4 * N(sigmoid_d)(2 * x); }
+static inline REAL N(tanh_dd)(REAL x) { return -2 * M(tanh)(x) * N(tanh_d)(x); }
+static inline REAL N(silu_d)(REAL x)
+{
+    const REAL a = M(fabs)(N(clamp)(x, 11000)), e = M(exp)(-a), w = e * (1 + e - a) / ((1 + e) * (1 + e)), right = 1 - w;
+    return x < 0 ? w : right;
+}
+static inline REAL N(silu_dd)(REAL x)
+{
+    const REAL c = N(clamp)(x, 11000);
+    return N(sigmoid_d)(c) * (2 - c * M(tanh)(c / 2));
+}
+static inline REAL N(erf_d)(REAL x) { return K(1.128379167095512573896158903121545) * N(bell)(x, 1); }
+static inline REAL N(erf_dd)(REAL x) { return -2 * N(clamp)(x, 150) * N(erf_d)(x); }
+/* erfc(t + dt) = erfc t - 2/sqrt(pi) dt e^(-t^2), t = -x/sqrt 2 */
+static inline REAL N(phi)(REAL x)
+{
+    const REAL c = N(clamp)(x, 150), h = K(0x1.6a09e667p-1), low = K(0.707106781186547524400844362104849) - h;
+    const REAL t = -c * h, t1 = t - c * low, dt = (t - t1) - c * low;
+    return K(0.5) * (M(erfc)(t1) - K(1.128379167095512573896158903121545) * dt * M(exp)(-t1 * t1));
+}
+static inline REAL N(density)(REAL x) { return K(0.398942280401432677939946059934382) * N(bell)(x, K(0.5)); }
+static inline REAL N(gelu_d)(REAL x) { return N(phi)(x) + N(clamp)(x, 150) * N(density)(x); }
+static inline REAL N(gelu_dd)(REAL x) { return N(density)(x) * (2 - N(clamp)(x, 150) * N(clamp)(x, 150)); }
+/* gelu_tanh is x sigmoid(v), v = k x (1 + a x^2): of floats, v and its slopes have more digits here than matter. */
+static inline REAL N(gelu_v)(REAL c) { return K(1.595769121605730711759784239737632) * c * (1 + K(0.044715) * c * c); }
+static inline REAL N(gelu_v1)(REAL c) { return K(1.595769121605730711759784239737632) * (1 + K(0.134145) * c * c); }
+static inline REAL N(gelu_v2)(REAL c) { return K(1.595769121605730711759784239737632) * K(0.26829) * c; }
+static inline REAL N(gelu_tanh_d)(REAL x)
+{
+    const REAL c = N(clamp)(x, 150), v = N(gelu_v)(c);
+    return N(sigmoid)(v) + c * N(sigmoid_d)(v) * N(gelu_v1)(c);
+}
+static inline REAL N(gelu_tanh_dd)(REAL x)
+{
+    const REAL c = N(clamp)(x, 150), v = N(gelu_v)(c), v1 = N(gelu_v1)(c);
+    return N(sigmoid_d)(v) * (2 * v1 + c * N(gelu_v2)(c)) + c * N(sigmoid_dd)(v) * v1 * v1;
+}
+
+static inline REAL N(none)(REAL x) { return 0 * (x > 0); }
+static inline REAL N(neg_d)(REAL x) { return x != x ? x : -1; }
+static inline REAL N(square_d)(REAL x) { return 2 * x; }
+static inline REAL N(square_dd)(REAL x) { return x != x ? x : 2; }
+static inline REAL N(abs_d)(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+static inline REAL N(relu_d)(REAL x) { return x > 0 ? 1 : 0; }
+static inline REAL N(reciprocal_d)(REAL x) { return -1 / (x * x); }
+static inline REAL N(reciprocal_dd)(REAL x) { return 2 / (x * x * x); }
+static inline REAL N(sqrt_d)(REAL x) { return K(0.5) / M(sqrt)(x); }
+static inline REAL N(sqrt_dd)(REAL x) { return K(-0.25) / (x * M(sqrt)(x)); }
+static inline REAL N(exp_d)(REAL x) { return M(exp)(x); }
+static inline REAL N(log_d)(REAL x) { return 1 / x; }
+static inline REAL N(log_dd)(REAL x) { return -1 / (x * x); }
+static inline REAL N(log1p_d)(REAL x) { return 1 / (1 + x); }
+static inline REAL N(log1p_dd)(REAL x) { return -1 / ((1 + x) * (1 + x)); }
+static inline REAL N(cosine)(REAL x) { return M(cos)(x); }
+static inline REAL N(minus_sin)(REAL x) { return -M(sin)(x); }
+static inline REAL N(minus_cos)(REAL x) { return -M(cos)(x); }
+static inline REAL N(cube_d)(REAL x) { return 3 * x * x; }
+static inline REAL N(cube_dd)(REAL x) { return 6 * x; }
+static inline REAL N(root)(REAL x) /* x^(1/2) as pow has it: inf at -inf, and +0 at -0 */
+{
+    const REAL y = M(sqrt)(x + 0);
+    return x == -(REAL)INFINITY ? (REAL)INFINITY : y;
+}
+static inline REAL N(half_pow_d)(REAL x) { return K(0.5) / N(root)(x); }
+static inline REAL N(half_pow_dd)(REAL x) { return K(-0.25) / (M(fabs)(x) * N(root)(x)); }
+static inline REAL N(pow_5_2_d)(REAL x) { return K(2.5) * (M(fabs)(x) * N(root)(x)); }
+static inline REAL N(pow_5_2_dd)(REAL x) { return K(3.75) * N(root)(x); }
+static inline REAL N(bce_1_d)(REAL x) { return -N(sigmoid)(-x); }
+
+/* Where a derivative passes through 0 because two terms cancel, its unit is that of the larger one. */
+static inline REAL N(larger)(REAL a, REAL b)
+{
+    const REAL p = M(fabs)(a), q = M(fabs)(b);
+    return p > q ? p : q;
+}
+static inline REAL N(silu_u)(REAL x)
+{
+    const REAL c = N(clamp)(x, 11000);
+    return N(larger)(N(sigmoid)(c), c * N(sigmoid_d)(c));
+}
+static inline REAL N(silu_uu)(REAL x)
+{
+    const REAL c = N(clamp)(x, 11000);
+    return N(sigmoid_d)(c) * N(larger)(2, c);
+}
+static inline REAL N(gelu_u)(REAL x) { return N(larger)(N(phi)(x), N(clamp)(x, 150) * N(density)(x)); }
+static inline REAL N(gelu_uu)(REAL x) { return N(density)(x) * N(larger)(2, N(clamp)(x, 150) * N(clamp)(x, 150)); }
+static inline REAL N(gelu_tanh_u)(REAL x)
+{
+    const REAL c = N(clamp)(x, 150), v = N(gelu_v)(c);
+    return N(larger)(N(sigmoid)(v), c * N(sigmoid_d)(v) * N(gelu_v1)(c));
+}
+static inline REAL N(gelu_tanh_uu)(REAL x)
+{
+    const REAL c = N(clamp)(x, 150), v = N(gelu_v)(c), v1 = N(gelu_v1)(c);
+    return N(sigmoid_d)(v) * N(larger)(2 * v1 + c * N(gelu_v2)(c), c * v1 * v1);
+}
