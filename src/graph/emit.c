@@ -296,6 +296,12 @@ static void choose_tiles(emitter *e)
 
 /* ---- instances ---------------------------------------------------------------------------------------------------- */
 
+static bool is_column_of(const program *p, const place *pl, int reduce)
+{
+    const tg_op *op = p->values[pl->value].op;
+    return pl->cls == C_COLUMN && op && op->kind == TG_REDUCE && (int)op->reduce == reduce;
+}
+
 static int by_value(const void *a, const void *b)
 {
     int32_t x = ((const place *)a)->value, y = ((const place *)b)->value;
@@ -314,11 +320,13 @@ static bool list_instances(emitter *e)
     }
     bool    sorted = true;
     int32_t n = e->n;
+    e->n_rstd = 0;
     for (int32_t i = e->g->first; i >= 0; i = p->insts[i].next) { /* newest first */
         inst *in = &p->insts[i];
         sorted = sorted && (n == e->n || in->value < e->places[n].value);
         in->spot = --n;
         e->places[n] = (place){.value = in->value, .cls = in->cls, .all = in->reduce_all, .own = !in->clone, .expanded = -1};
+        e->n_rstd += is_column_of(p, &e->places[n], TG_REDUCE_RSTD);
     }
     tg_recall_clones(p, e->number);
     if (sorted) return true;
@@ -401,13 +409,50 @@ static operand row_total(emitter *e)
     return reg;
 }
 
+/* TG_REDUCE_RSTD adds up its rows as well: where their sum is wanted, too, one instruction gives both. The place of the one for the other's;
+ * NULL: there is none. */
+static place *partner_of(emitter *e, const place *pl)
+{
+    const program        *p = e->p;
+    const value          *v = &p->values[pl->value];
+    const tg_reduce_attr *own = v->attr;
+    const int             other = v->op->reduce == TG_REDUCE_RSTD ? TG_REDUCE_SUM : TG_REDUCE_RSTD;
+    for (int32_t i = 0; i < e->n && e->n_rstd; i++) {
+        place       *q = &e->places[i];
+        const value *w = &p->values[q->value];
+        if (!q->done && is_column_of(p, q, other) && p->operands[w->in] == p->operands[v->in] &&
+            ((const tg_reduce_attr *)w->attr)->axes == own->axes)
+            return q;
+    }
+    return NULL;
+}
+
+static void emit_columns(emitter *e, place *pl, const operand *in, tg_dtype dtype)
+{
+    const int  kind = e->p->values[pl->value].op->reduce;
+    const bool whole = e->g->tile_cols >= cols_of(e->g);
+    place     *other = whole && (kind == TG_REDUCE_SUM || kind == TG_REDUCE_RSTD) ? partner_of(e, pl) : NULL, *main = pl, *sum = other;
+    operand    x[2] = {*in};
+    int        n = 1;
+    if (other && kind == TG_REDUCE_SUM) main = other, sum = pl;
+    if (!whole) x[n++] = row_total(e);
+    else if (sum) x[n++] = tg_result_of(e, sum);
+    code *c = tg_add_code(e, K_REDUCE_COLS, tg_result_of(e, main), x, n);
+    if (!c) return;
+    c->dtype = (uint8_t)dtype;
+    c->reduce = (uint8_t)e->p->values[main->value].op->reduce;
+    c->attr = e->p->values[main->value].attr;
+    main->done = true;
+    if (sum) sum->done = true;
+    e->n_rstd -= c->reduce == TG_REDUCE_RSTD;
+}
+
 void tg_emit_instance(emitter *e, place *pl)
 {
+    if (pl->done) return;
     program      *p = e->p;
     const value  *v = &p->values[pl->value];
     operand       in[3] = {{0}};
-    int           n_in = v->n_in;
-    const bool    reduce = v->op && v->op->kind == TG_REDUCE;
     tg_dtype      in_dtype = TG_F32;
     for (int32_t k = 0; k < v->n_in && k < 3; k++) {
         const source s = tg_source_of(e, pl, k);
@@ -418,12 +463,14 @@ void tg_emit_instance(emitter *e, place *pl)
         emit_late(e, pl, in[0], in_dtype);
         return;
     }
-    if (reduce && e->g->tile_cols < cols_of(e->g)) in[n_in++] = row_total(e);
-    code *c = tg_add_code(e, reduce ? K_REDUCE_COLS : pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, n_in);
+    if (v->op && v->op->kind == TG_REDUCE) {
+        emit_columns(e, pl, in, in_dtype);
+        return;
+    }
+    code *c = tg_add_code(e, pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, v->n_in);
     if (c) {
         c->dtype = (uint8_t)in_dtype;
-        if (reduce) c->reduce = (uint8_t)v->op->reduce, c->attr = v->attr;
-        else if (v->op) c->loop = loop_for(e, v->op, in_dtype), c->attr = v->attr;
+        if (v->op) c->loop = loop_for(e, v->op, in_dtype), c->attr = v->attr;
         else c->kind = K_COPY;
     }
     if (tg_is_streamed(e, pl)) tg_stream_result(e, pl);

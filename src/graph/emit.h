@@ -14,6 +14,7 @@ typedef struct place {
     bool    own;      /* computed here first: a value that is stored is stored here */
     bool    all;      /* late: over everything */
     bool    around;   /* its segment writes it around the caches */
+    bool    done;     /* it has its instruction, or shares another place's */
     operand out;      /* where it is, once it is emitted */
     int32_t expanded; /* register that holds the column spread over the tile; -1 */
 } place;
@@ -41,6 +42,7 @@ typedef struct emitter {
     int32_t        number; /* the group's */
     place         *places;
     int32_t        n;
+    int32_t        n_rstd; /* of them TG_REDUCE_RSTD that wait for their instruction */
     size_t         n_registers; /* in tape.registers */
     found_loop    *loops;       /* FOUND_LOOPS of them, of the whole program */
     held          *held;        /* HELD of them, likewise */

@@ -91,7 +91,7 @@ static void run_gather(const gather *g, const char *from, char *to, int64_t firs
 static void reduce_columns(const tg_tile_loops *l, const code *c, size_t rows, size_t cols, void *out, const void *x)
 {
     if (c->reduce == TG_REDUCE_SUM) l->sum_columns(rows, cols, out, x);
-    else if (c->reduce == TG_REDUCE_RSTD) tg_rstd_rows(c->attr, (tg_dtype)c->dtype, rows, cols, x, out);
+    else if (c->reduce == TG_REDUCE_RSTD) tg_rstd_rows(c->attr, (tg_dtype)c->dtype, rows, cols, x, out, NULL);
     else if (c->reduce == TG_REDUCE_MAX) l->max_columns(rows, cols, out, x);
     else l->min_columns(rows, cols, out, x);
 }
@@ -114,9 +114,15 @@ static double reduce_run(const code *c, size_t n, const void *x)
     return c->dtype == TG_F32 ? (double)f : d;
 }
 
-/* A row longer than a tile comes in pieces, one after the other to the same thread, which are joined in a double of its own. */
-static void run_reduce_columns(const code *c, const tile *w, char *out, const char *x, double *total)
+/* A row longer than a tile comes in pieces, one after the other to the same thread, which are joined in `second`, a double of its own. To
+ * TG_REDUCE_RSTD, whose rows are never as long, that is where the sums of the rows go when they are wanted, too. */
+static void run_reduce_columns(const code *c, const tile *w, char *out, const char *x, void *second)
 {
+    double *total = second;
+    if (c->reduce == TG_REDUCE_RSTD) {
+        tg_rstd_rows(c->attr, (tg_dtype)c->dtype, (size_t)w->rows, (size_t)w->cols, x, out, second);
+        return;
+    }
     if (!total) {
         reduce_columns(tg_fast_tile((tg_dtype)c->dtype), c, (size_t)w->rows, (size_t)w->cols, out, x);
         return;
@@ -191,14 +197,36 @@ static void empty_staging(const program *p, const group *g, int32_t chunk, int64
 /* How many elements the next tile lies behind this one of n. */
 static int64_t step_of(const group *g, int64_t n) { return g->down ? g->cols : n; }
 
-/* Fetches elements from … to of the tile of n elements behind this one. Always inline: gcc drops calls of what has no other effect. */
-static inline __attribute__((always_inline)) void fetch_part(const program *p, const group *g, const tile *w, int64_t n, int64_t from,
-                                                             int64_t to)
+/* What is left of an operand's next tile to be fetched, so many lines before each instruction. */
+typedef struct fetching {
+    const char *next, *end;
+    ptrdiff_t   share; /* bytes */
+} fetching;
+
+enum { MOST_AHEAD = 8 }; /* operands that are fetched ahead */
+
+/* For a tile of n elements: how many operands there are. None where the next tile is another thread's, or none. */
+static int32_t plan_fetching(const program *p, const group *g, const tile *w, int64_t n, fetching *f)
 {
-    for (int32_t k = g->ahead; k < g->ahead + g->n_ahead; k++) {
-        const int64_t item = p->pointers[k].item, end = (to < n ? to : n) * item;
-        const char   *next = (const char *)p->resolved[k] + (w->at[AT_FULL] + step_of(g, n)) * item;
-        for (int64_t at = from * item; at < end; at += TG_ALIGN) __builtin_prefetch(next + at, 0, 2);
+    const int64_t from = w->at[AT_FULL] + step_of(g, n);
+    const int32_t many = g->n_ahead < MOST_AHEAD ? g->n_ahead : MOST_AHEAD;
+    if (from + n > g->n) return 0;
+    for (int32_t k = 0; k < many; k++) {
+        const int64_t item = p->pointers[g->ahead + k].item, lines = (n * item + TG_ALIGN - 1) / TG_ALIGN;
+        f[k].next = (const char *)p->resolved[g->ahead + k] + from * item;
+        f[k].end = f[k].next + n * item;
+        f[k].share = (lines / g->n_code + 1) * TG_ALIGN;
+    }
+    return many;
+}
+
+/* Always inline: gcc drops calls of what has no other effect. */
+static inline __attribute__((always_inline)) void fetch_share(fetching *f, int32_t n)
+{
+    for (int32_t k = 0; k < n; k++) {
+        const char *at = f[k].next, *end = f[k].end - at < f[k].share ? f[k].end : at + f[k].share;
+        for (; at < end; at += TG_ALIGN) __builtin_prefetch(at, 0, 2);
+        f[k].next = at;
     }
 }
 
@@ -206,10 +234,10 @@ static inline __attribute__((always_inline)) void fetch_part(const program *p, c
 static void run_tile(const program *p, const group *g, const tile *w)
 {
     const int64_t n = w->rows * w->cols;
-    const bool    ahead = g->n_ahead && w->at[AT_FULL] + step_of(g, n) + n <= g->n;
-    const int64_t share = ahead ? n / g->n_code + 1 : 0;
+    fetching      ahead[MOST_AHEAD];
+    const int32_t n_ahead = g->n_ahead ? plan_fetching(p, g, w, n, ahead) : 0;
     for (int32_t i = g->code; i < g->code + g->n_code; i++) {
-        if (ahead) fetch_part(p, g, w, n, (i - g->code) * share, (i - g->code + 1) * share);
+        fetch_share(ahead, n_ahead);
         const code          *c = &p->codes[i];
         const code_operands *where = &p->where[i];
         const void          *in[3] = {NULL, NULL, NULL};
@@ -234,7 +262,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
             break;
         case K_STREAM: tg_stream(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
         case K_SEGMENT: run_segment(p, &p->segments[c->extra], w); break;
-        case K_REDUCE_COLS: run_reduce_columns(c, w, out, in[0], (double *)(uintptr_t)in[1]); break;
+        case K_REDUCE_COLS: run_reduce_columns(c, w, out, in[0], (void *)(uintptr_t)in[1]); break;
         case K_REDUCE_ROWS:
         case K_REDUCE_ALL: {
             const late *l = &p->lates[c->extra];

@@ -117,7 +117,7 @@ static double rstd_f64(const tg_rstd_attr *a, const double *x, size_t n, double 
     return 1 / sqrt(variance(a, sum, squares) + a->eps);
 }
 
-void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y)
+void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y, void *sums)
 {
     enum { TOGETHER = 64 };
     double sum[TOGETHER], squares[TOGETHER];
@@ -126,6 +126,8 @@ void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, 
         m = rows - r < TOGETHER ? rows - r : TOGETHER;
         tg_fast_tile(dtype)->moments(m, n, from, sum, squares);
         for (size_t k = 0; k < m; k++) {
+            if (sums && dtype == TG_F32) ((float *)sums)[r + k] = (float)sum[k];
+            else if (sums) ((double *)sums)[r + k] = sum[k];
             if (dtype == TG_F32) ((float *)y)[r + k] = (float)rstd_f32(a, (const float *)x + (r + k) * n, n, sum[k], squares[k]);
             else ((double *)y)[r + k] = rstd_f64(a, (const double *)x + (r + k) * n, n, sum[k], squares[k]);
         }
@@ -150,7 +152,7 @@ static tg_status rstd_run(tg_call *c)
     const tg_rstd_attr *a = c->attr;
     const tg_shape     *s = c->x[0].shape;
     const int64_t       n = tg_reduced_count(s, a->reduce.axes), rows = tg_reduced_count(s, ((1u << s->rank) - 1) & ~a->reduce.axes);
-    tg_rstd_rows(a, c->y.dtype, (size_t)rows, (size_t)n, c->x[0].data, c->y.data);
+    tg_rstd_rows(a, c->y.dtype, (size_t)rows, (size_t)n, c->x[0].data, c->y.data, NULL);
     return TG_OK;
 }
 

@@ -117,8 +117,8 @@ typedef struct tg_rstd_attr {
     double         eps, share; /* share: 1/n */
 } tg_rstd_attr;
 
-/* The result of rstd for each of some rows of n values of a float dtype. */
-void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y);
+/* The result of rstd for each of some rows of n values of a float dtype, and in sums, unless that is NULL, their sums. */
+void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y, void *sums);
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 
