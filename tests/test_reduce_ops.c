@@ -256,6 +256,44 @@ static void test_gradients_of_nothing(void **state)
     tg_tape_free(t);
 }
 
+/* Over the rows of matrices that are narrow, as wide as some tiles, and so wide that tiles go down through them; of memory and of what is
+ * computed. Whole numbers: any order of addition is exact. */
+static void test_over_rows(void **state)
+{
+    static const int64_t sizes[][2] = {{1003, 3}, {1037, 8}, {37, 5000}, {3, 20001}, {37, 20001}};
+    static double        sum[20001], largest[20001], least[20001];
+    (void)state;
+    for (int k = 0; k < 10; k++) {
+        const tg_dtype dtype = k % 2 ? TG_F64 : TG_F32;
+        const int64_t  rows = sizes[k / 2][0], cols = sizes[k / 2][1];
+        tg_tape       *t = quiet(dtype);
+        uint64_t       seed = 1;
+        double        *v = malloc((size_t)(rows * cols) * sizeof *v);
+        assert_non_null(v);
+        for (int64_t i = 0; i < rows * cols; i++) {
+            const int64_t c = i % cols;
+            v[i] = (double)(draw(&seed, 2001) - 1000);
+            sum[c] = i < cols ? v[i] : sum[c] + v[i];
+            largest[c] = i < cols ? v[i] : fmax(largest[c], v[i]);
+            least[c] = i < cols ? v[i] : fmin(least[c], v[i]);
+        }
+        tg_tensor *memory = tg_keep(tg_to(tg_from_f64(t, TG_SHAPE(rows, cols), v), dtype));
+        tg_tensor *x[] = {memory, tg_add_s(memory, 0), tg_expand(tg_unsqueeze(memory, 0), TG_SHAPE(2, rows, cols))};
+        free(v);
+        for (int i = 0; i < 3; i++) {
+            const tg_axes *axis = i == 2 ? TG_AXES(1) : TG_AXES(0);
+            tg_tensor     *y[] = {tg_sum(x[i], axis, false), tg_amax(x[i], axis, false), tg_amin(x[i], axis, false)};
+            assert_int_equal(tg_eval(y, 3), TG_OK);
+            const double *const want[] = {sum, largest, least};
+            for (int r = 0; r < 3; r++)
+                for (int64_t c = 0; c < cols; c++)
+                    if (get(tg_data(y[r]), dtype, c) < want[r][c] || get(tg_data(y[r]), dtype, c) > want[r][c])
+                        fail_msg("%d rows of %d, result %d of operand %d, column %d: %g", (int)rows, (int)cols, r, i, (int)c, get(tg_data(y[r]), dtype, c));
+        }
+        tg_tape_free(t);
+    }
+}
+
 /* ---- wrong calls -------------------------------------------------------------------------------------------------- */
 
 static void test_errors(void **state)
@@ -292,7 +330,8 @@ int main(void)
         cmocka_unit_test(test_special_values),  cmocka_unit_test(test_over_nothing),
         cmocka_unit_test(test_argmax),          cmocka_unit_test(test_argmax_of_nan),
         cmocka_unit_test(test_ties_share),      cmocka_unit_test(test_second_derivative),
-        cmocka_unit_test(test_gradients_of_nothing), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_gradients_of_nothing), cmocka_unit_test(test_over_rows),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

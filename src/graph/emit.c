@@ -350,9 +350,10 @@ int32_t tg_add_late(emitter *e, const place *pl, tg_dtype dtype)
         e->status = TG_ERR_MEMORY;
         return 0;
     }
+    const int64_t width = pl->all ? 1 : cols_of(e->g);
     p->lates[p->n_lates] = (late){.value = pl->value, .reduce = (uint8_t)v->op->reduce, .all = pl->all, .dtype = (uint8_t)dtype,
-                                  .staged = tg_is_staged(e, pl), .width = pl->all ? 1 : cols_of(e->g),
-                                  .parts = e->g->down && !pl->all ? 1 : e->g->chunks};
+                                  .staged = tg_is_staged(e, pl), .width = width,
+                                  .room = e->g->down && !pl->all ? e->g->tile_cols : width};
     e->g->n_late++;
     return (int32_t)p->n_lates++;
 }

@@ -265,7 +265,7 @@ size_t tg_place_partials(program *p, group *g)
     size_t at = g->partials;
     for (int32_t k = 0; k < g->n_late; k++) {
         late        *l = &p->lates[g->late + k];
-        const size_t n = (size_t)l->width * (size_t)l->parts;
+        const size_t n = (size_t)l->room * (size_t)g->chunks;
         l->partial = at;
         at += round_up(n * 8);
         l->staging = at;

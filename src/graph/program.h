@@ -154,7 +154,7 @@ typedef struct late {
     uint8_t reduce, all, dtype;
     bool    staged;  /* rows that are tiles of their own are added up in float first; every STAGED rows go to the partial results */
     int64_t width;   /* elements of the result */
-    int32_t parts;   /* partial results: one for each chunk, or one in which every chunk has its columns */
+    int64_t room;    /* elements of a chunk's partial result: as wide as the result, or a tile where tiles go down */
     size_t  partial; /* offset of the chunks' partial results in program memory */
     size_t  staging; /* likewise */
 } late;

@@ -139,14 +139,15 @@ static void run_reduce_all(const code *c, int64_t n, char *acc, const char *x)
     *a = join_two(c->reduce, *a, reduce_run(c, (size_t)n, x));
 }
 
-static void run_reduce_rows(const code *c, const group *g, const tile *w, char *acc, const char *x)
+/* col: where the tile's columns are in the partial results. */
+static void run_reduce_rows(const code *c, const group *g, const tile *w, char *acc, size_t col, const char *x)
 {
     const ptrdiff_t      between = tg_is_apart(g) ? g->cols : w->cols;
     const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
     size_t               rows = (size_t)w->rows, cols = (size_t)w->cols;
-    if (c->reduce == TG_REDUCE_SUM) l->sum_rows(rows, cols, between, (double *)(void *)acc + w->col, x);
-    else if (c->reduce == TG_REDUCE_MAX) l->max_rows(rows, cols, between, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
-    else l->min_rows(rows, cols, between, acc + (size_t)w->col * tg_dtype_size((tg_dtype)c->dtype), x);
+    if (c->reduce == TG_REDUCE_SUM) l->sum_rows(rows, cols, between, (double *)(void *)acc + col, x);
+    else if (c->reduce == TG_REDUCE_MAX) l->max_rows(rows, cols, between, acc + col * tg_dtype_size((tg_dtype)c->dtype), x);
+    else l->min_rows(rows, cols, between, acc + col * tg_dtype_size((tg_dtype)c->dtype), x);
 }
 
 static void call_segment(const program *p, const segment *s, void *const *pointers, int thread, int64_t rows, int64_t cols)
@@ -158,11 +159,13 @@ static void call_segment(const program *p, const segment *s, void *const *pointe
     else run(tiles, pointers, (size_t)rows, (size_t)cols);
 }
 
-/* Where the chunk's partial results begin, in elements, and its row of float sums. */
-static size_t part_of(const late *l, int32_t chunk) { return l->parts == 1 ? 0 : (size_t)chunk * (size_t)l->width; }
-static float *staging_of(const program *p, const late *l, int32_t chunk)
+/* Does the late result have a piece's partial results only, which are complete when the tiles have come down? */
+static bool in_pieces(const late *l) { return l->room < l->width; }
+/* Where the chunk's partial results for this column are, in elements, and its float sums. */
+static size_t part_of(const late *l, int32_t chunk, int64_t col) { return (size_t)(chunk * l->room + (in_pieces(l) ? 0 : col)); }
+static float *staging_of(const program *p, const late *l, int32_t chunk, int64_t col)
 {
-    return (float *)(void *)(p->memory + l->staging) + part_of(l, chunk);
+    return (float *)(void *)(p->memory + l->staging) + part_of(l, chunk, col);
 }
 
 static void run_segment(const program *p, const segment *s, const tile *w)
@@ -170,7 +173,7 @@ static void run_segment(const program *p, const segment *s, const tile *w)
     void *pointers[TG_SEGMENT_POINTERS];
     for (int32_t k = 0; k < s->n_pointers; k++) {
         const operand *o = &p->pointers[s->pointers + k];
-        if (o->value == IN_STAGING) pointers[k] = staging_of(p, &p->lates[o->offset], w->chunk) + w->col;
+        if (o->value == IN_STAGING) pointers[k] = staging_of(p, &p->lates[o->offset], w->chunk, w->col);
         else pointers[k] = at(p, o, p->resolved[s->pointers + k], w);
     }
     call_segment(p, s, pointers, w->thread, w->rows, w->cols);
@@ -178,7 +181,7 @@ static void run_segment(const program *p, const segment *s, const tile *w)
 
 static void stage_row(const program *p, const code *c, const tile *w, const void *x)
 {
-    float *sum = staging_of(p, &p->lates[c->extra], w->chunk) + w->col;
+    float *sum = staging_of(p, &p->lates[c->extra], w->chunk, w->col);
     c->loop((size_t)w->cols, sum, (const void *[]){sum, x}, NULL);
 }
 
@@ -188,8 +191,8 @@ static void empty_staging(const program *p, const group *g, int32_t chunk, int64
     for (int32_t i = 0; i < g->n_late; i++) {
         const late *l = &p->lates[g->late + i];
         if (!l->staged) continue;
-        float *sum = staging_of(p, l, chunk) + col;
-        tg_fast_tile(TG_F32)->sum_rows(1, (size_t)cols, cols, (double *)(void *)(p->memory + l->partial) + part_of(l, chunk) + col, sum);
+        float *sum = staging_of(p, l, chunk, col);
+        tg_fast_tile(TG_F32)->sum_rows(1, (size_t)cols, cols, (double *)(void *)(p->memory + l->partial) + part_of(l, chunk, col), sum);
         memset(sum, 0, (size_t)cols * sizeof *sum);
     }
 }
@@ -266,10 +269,10 @@ static void run_tile(const program *p, const group *g, const tile *w)
         case K_REDUCE_ROWS:
         case K_REDUCE_ALL: {
             const late *l = &p->lates[c->extra];
-            char       *acc = p->memory + l->partial + part_of(l, w->chunk) * 8;
+            char       *acc = p->memory + l->partial + part_of(l, w->chunk, 0) * 8;
             if (c->kind == K_REDUCE_ALL) run_reduce_all(c, n, acc, in[0]);
             else if (l->staged) stage_row(p, c, w, in[0]);
-            else run_reduce_rows(c, g, w, acc, in[0]);
+            else run_reduce_rows(c, g, w, acc, in_pieces(l) ? 0 : (size_t)w->col, in[0]);
             break;
         }
         }
@@ -295,44 +298,56 @@ static void run_fills(const program *p, const group *g, int thread)
     }
 }
 
+/* n partial results of l from `at` on, before anything is added. */
+static void start_late(const program *p, const late *l, size_t at, size_t n)
+{
+    char        *acc = p->memory + l->partial + at * 8;
+    const double from = l->reduce == TG_REDUCE_SUM ? 0 : l->reduce == TG_REDUCE_MAX ? -INFINITY : INFINITY;
+    if (l->staged) memset((float *)(void *)(p->memory + l->staging) + at, 0, n * sizeof(float));
+    if (l->reduce == TG_REDUCE_SUM) memset(acc, 0, n * 8);
+    else if (l->all || l->dtype == TG_F64)
+        for (size_t k = 0; k < n; k++) ((double *)(void *)acc)[k] = from;
+    else
+        for (size_t k = 0; k < 2 * n; k++) ((float *)(void *)acc)[k] = (float)from;
+}
+
+/* Joins `parts` partial results of n elements in their order, in the memory of the first, at acc; they are the result's from col on. */
+static void finish_late(const program *p, const late *l, char *acc, int32_t parts, size_t n, int64_t col)
+{
+    const bool   doubles = l->all || l->reduce == TG_REDUCE_SUM || l->dtype == TG_F64;
+    char        *out = tg_memory_of(p, l->value) + (size_t)col * tg_dtype_size((tg_dtype)l->dtype);
+    double      *sums = (double *)(void *)acc;
+    float       *floats = (float *)(void *)acc;
+    for (int32_t c = 1; c < parts; c++) {
+        const char *part = acc + (size_t)c * n * 8;
+        if (!doubles)
+            for (size_t k = 0; k < n; k++)
+                floats[k] = (float)join_two(l->reduce, (double)floats[k], (double)((const float *)(const void *)part)[k]);
+        else if (l->reduce == TG_REDUCE_SUM)
+            for (size_t k = 0; k < n; k++) sums[k] += ((const double *)(const void *)part)[k];
+        else
+            for (size_t k = 0; k < n; k++) sums[k] = join_two(l->reduce, sums[k], ((const double *)(const void *)part)[k]);
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (!doubles) ((float *)(void *)out)[k] = floats[k];
+        else if (l->dtype == TG_F32) ((float *)(void *)out)[k] = (float)sums[k];
+        else ((double *)(void *)out)[k] = sums[k];
+    }
+}
+
 static void start_lates(const program *p, const group *g)
 {
     for (int32_t i = 0; i < g->n_late; i++) {
         const late *l = &p->lates[g->late + i];
-        size_t      n = (size_t)l->width * (size_t)l->parts;
-        char       *acc = p->memory + l->partial;
-        double      from = l->reduce == TG_REDUCE_SUM ? 0 : l->reduce == TG_REDUCE_MAX ? -INFINITY : INFINITY;
-        if (l->staged) memset(p->memory + l->staging, 0, n * sizeof(float));
-        if (l->reduce == TG_REDUCE_SUM) memset(acc, 0, n * 8);
-        else if (l->all || l->dtype == TG_F64)
-            for (size_t k = 0; k < n; k++) ((double *)(void *)acc)[k] = from;
-        else
-            for (size_t k = 0; k < 2 * n; k++) ((float *)(void *)acc)[k] = (float)from;
+        if (!in_pieces(l)) start_late(p, l, 0, (size_t)l->width * (size_t)g->chunks);
     }
 }
 
-/* Joins the chunks' partial results in their order, in the memory of the first. */
-static void finish_late(const program *p, const late *l)
+static void finish_lates(const program *p, const group *g)
 {
-    const bool  doubles = l->all || l->reduce == TG_REDUCE_SUM || l->dtype == TG_F64;
-    char       *acc = p->memory + l->partial, *out = tg_memory_of(p, l->value);
-    double     *sums = (double *)(void *)acc;
-    float      *floats = (float *)(void *)acc;
-    size_t      width = (size_t)l->width;
-    for (int32_t c = 1; c < l->parts; c++) {
-        const char *part = acc + (size_t)c * width * 8;
-        if (!doubles)
-            for (size_t k = 0; k < width; k++)
-                floats[k] = (float)join_two(l->reduce, (double)floats[k], (double)((const float *)(const void *)part)[k]);
-        else if (l->reduce == TG_REDUCE_SUM)
-            for (size_t k = 0; k < width; k++) sums[k] += ((const double *)(const void *)part)[k];
-        else
-            for (size_t k = 0; k < width; k++) sums[k] = join_two(l->reduce, sums[k], ((const double *)(const void *)part)[k]);
-    }
-    for (size_t k = 0; k < width; k++) {
-        if (!doubles) ((float *)(void *)out)[k] = floats[k];
-        else if (l->dtype == TG_F32) ((float *)(void *)out)[k] = (float)sums[k];
-        else ((double *)(void *)out)[k] = sums[k];
+    for (int32_t i = 0; i < g->n_late; i++) {
+        const late *l = &p->lates[g->late + i];
+        if (!in_pieces(l)) finish_late(p, l, p->memory + l->partial, g->chunks, (size_t)l->width, 0);
     }
 }
 
@@ -351,12 +366,22 @@ static tile tile_at(const group *g, int64_t block, int64_t piece, int32_t chunk,
 
 static void run_down(const program *p, const group *g, int32_t chunk, int thread, int64_t blocks, int64_t pieces)
 {
-    for (int64_t piece = pieces * chunk / g->chunks; piece < pieces * (chunk + 1) / g->chunks; piece++)
+    const int64_t to = pieces * (chunk + 1) / g->chunks;
+    for (int64_t piece = pieces * chunk / g->chunks; piece < to; piece++) {
+        const tile first = tile_at(g, 0, piece, chunk, thread);
+        for (int32_t i = g->late; i < g->late + g->n_late; i++)
+            if (in_pieces(&p->lates[i])) start_late(p, &p->lates[i], part_of(&p->lates[i], chunk, 0), (size_t)first.cols);
         for (int64_t block = 0; block < blocks; block++) {
             const tile w = tile_at(g, block, piece, chunk, thread);
             run_tile(p, g, &w);
             if (block + 1 == blocks || (block + 1) % STAGED == 0) empty_staging(p, g, chunk, w.col, w.cols);
         }
+        for (int32_t i = g->late; i < g->late + g->n_late; i++) {
+            const late *l = &p->lates[i];
+            char       *acc = p->memory + l->partial + part_of(l, chunk, 0) * 8;
+            if (in_pieces(l)) finish_late(p, l, acc, 1, (size_t)first.cols, first.col);
+        }
+    }
 }
 
 static void run_chunk(const program *p, const group *g, int32_t chunk, int thread)
@@ -430,7 +455,7 @@ static void run_group(const engine *e, const program *p, const group *g)
             tg_fpenv_leave(host);
         }
     }
-    for (int32_t i = 0; i < g->n_late; i++) finish_late(p, &p->lates[g->late + i]);
+    finish_lates(p, g);
 }
 
 /* ---- nodes of their own ------------------------------------------------------------------------------------------- */

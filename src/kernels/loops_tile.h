@@ -148,6 +148,12 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
             INDEPENDENT for (size_t c = 0; c < cols; c++)                                                             \
                 acc[c] += (double)(((x[c] + y[c]) + (z[c] + w[c])) + ((x4[c] + y4[c]) + (z4[c] + w4[c])));            \
         }                                                                                                             \
+        if (rows_ >= 4) {                                                                                             \
+            const TYPE *y = x + step, *z = y + step, *w = z + step;                                                   \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)((x[c] + y[c]) + (z[c] + w[c]));          \
+            rows_ -= 4;                                                                                               \
+            x += 4 * step;                                                                                            \
+        }                                                                                                             \
         for (; rows_ >= 2; rows_ -= 2, x += 2 * step) {                                                               \
             const TYPE *y = x + step;                                                                                 \
             INDEPENDENT for (size_t c = 0; c < cols; c++) acc[c] += (double)(x[c] + y[c]);                            \

@@ -40,7 +40,7 @@ typedef struct pair {
     row_fn  row;
     size_t  size, to_size; /* of an element of x and of y */
     bool    turned; /* x's neighbours lie along the last axis but one, y's along the last */
-    bool    short_rows; /* rows of a few elements, put side by side */
+    void (*short_rows)(const struct pair *p, char *y, const char *x); /* all rows of a few elements along the last two axes; or NULL */
     int     rank;
     int64_t dim[TG_MAX_RANK], ys[TG_MAX_RANK], xs[TG_MAX_RANK];
 } pair;
@@ -94,30 +94,35 @@ TURN(turn_8, uint64_t)
 
 /* Rows of a few elements that lie side by side, or backwards in x: a call for each would cost more than it copies. */
 enum { FEW_COLUMNS = 16 };
-#define SHORT_ROWS(N, STEP)                                                                                            \
+#define SHORT_ROWS(N, STEP, OP)                                                                                        \
     for (int64_t k = 0; k < rows; k++)                                                                                 \
-        for (int64_t j = 0; j < (N); j++) y[k * ys + j] = x[k * xs + j * (STEP)];
-#define PUT_SHORT(NAME, T)                                                                                             \
+        for (int64_t j = 0; j < (N); j++) y[k * ys + j] OP x[k * xs + j * (STEP)];
+#define SHORT(NAME, T, OP)                                                                                                 \
     static void NAME(const pair *p, char *to, const char *from)                                                        \
     {                                                                                                                  \
         const int         r = p->rank;                                                                                 \
         const int64_t     rows = p->dim[r - 2], cols = p->dim[r - 1], ys = p->ys[r - 2], xs = p->xs[r - 2];            \
         const T *restrict x = (const T *)(const void *)from;                                                           \
         T *restrict       y = (T *)(void *)to;                                                                         \
-        if (p->xs[r - 1] == -1 && cols == 8) SHORT_ROWS(8, -1)                                                         \
-        else if (p->xs[r - 1] == -1) SHORT_ROWS(cols, -1)                                                              \
-        else if (cols == 2) SHORT_ROWS(2, 1)                                                                           \
-        else if (cols == 4) SHORT_ROWS(4, 1)                                                                           \
-        else if (cols == 8) SHORT_ROWS(8, 1)                                                                           \
-        else SHORT_ROWS(cols, 1)                                                                                       \
+        if (p->xs[r - 1] == -1 && cols == 8) SHORT_ROWS(8, -1, OP)                                                         \
+        else if (p->xs[r - 1] == -1) SHORT_ROWS(cols, -1, OP)                                                              \
+        else if (cols == 2) SHORT_ROWS(2, 1, OP)                                                                           \
+        else if (cols == 4) SHORT_ROWS(4, 1, OP)                                                                           \
+        else if (cols == 8) SHORT_ROWS(8, 1, OP)                                                                           \
+        else SHORT_ROWS(cols, 1, OP)                                                                                       \
     }
-PUT_SHORT(put_short_4, uint32_t)
-PUT_SHORT(put_short_8, uint64_t)
+SHORT(put_short_4, uint32_t, =)
+SHORT(put_short_8, uint64_t, =)
+SHORT(add_short_f32, float, +=)
+SHORT(add_short_f64, double, +=)
 
-static bool has_short_rows(const pair *p)
+static void find_short_rows(pair *p)
 {
     const int last = p->rank - 1;
-    return last >= 1 && p->dim[last] <= FEW_COLUMNS && p->ys[last] == 1 && (p->xs[last] == 1 || p->xs[last] == -1) && p->size >= 4;
+    if (last < 1 || p->dim[last] > FEW_COLUMNS || p->ys[last] != 1 || (p->xs[last] != 1 && p->xs[last] != -1) || p->turned) return;
+    if (p->row == add_f32) p->short_rows = add_short_f32;
+    else if (p->row == add_f64) p->short_rows = add_short_f64;
+    else if (p->size == p->to_size && p->size >= 4) p->short_rows = p->size == 4 ? put_short_4 : put_short_8;
 }
 
 /* Brings the axis along which x's neighbours lie next to the last one, if that is another. */
@@ -148,7 +153,7 @@ static void walk(const pair *p, int axis, char *y, const char *x)
         return;
     }
     if (p->short_rows && axis == p->rank - 2) {
-        (p->size == 4 ? put_short_4 : put_short_8)(p, y, x);
+        p->short_rows(p, y, x);
         return;
     }
     if (axis >= p->rank) {
@@ -185,7 +190,7 @@ static void move(const tg_call *c, char *y, size_t to_size, int64_t first, const
     }
     simplify(&p);
     if (row == put_rows[x->dtype]) find_turn(&p);
-    p.short_rows = row == put_rows[x->dtype] && !p.turned && has_short_rows(&p);
+    find_short_rows(&p);
     char          *to = y + first * (int64_t)to_size;
     const int64_t  n = p.rank ? p.dim[0] : 1;
     const int      threads = tg_threads_for(c, n, elements);

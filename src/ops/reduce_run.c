@@ -348,9 +348,13 @@ FAST_MAX(f64, double, TG_F64)
 #define largest_i32 row_max_i32
 #define largest_u8  row_max_u8
 
+/* a where the condition holds, else b. In loops that are not made of vectors a selection becomes a jump, which is foretold badly. */
+#define BY_SELECTION(CONDITION, A, B) ((CONDITION) ? (A) : (B))
+#define BY_BITS(CONDITION, A, B)      ((B) ^ (((A) ^ (B)) & -(int64_t)(CONDITION)))
+
 /* I: an integer as wide as T, so that both go through vectors together. A row is searched block by block: only where a block has a larger
  * element is it looked for. */
-#define ARGMAX(NAME, T, I)                                                                                             \
+#define ARGMAX(NAME, T, I, CHOOSE)                                                                                             \
     static int64_t first_largest_##NAME(const T *x, int64_t n, int64_t step)                                           \
     {                                                                                                                  \
         int64_t best = 0;                                                                                              \
@@ -382,15 +386,15 @@ FAST_MAX(f64, double, TG_F64)
             x += row_step;                                                                                             \
             EACH_COLUMN(const T v = x[at]; const T m = best[j];                                                        \
                         const bool better = ((v > m) | (v != v)) & (m == m);                                           \
-                        best[j] = better ? v : m; place[j] = better ? number : place[j])                               \
+                        best[j] = CHOOSE(better, v, m); place[j] = CHOOSE(better, number, place[j]))                               \
         }                                                                                                              \
         for (int64_t j = 0; j < cols; j++) y[j * y_step] = place[j];                                                   \
     }
-ARGMAX(f32, float, int32_t)
-ARGMAX(f64, double, int64_t)
-ARGMAX(i64, int64_t, int64_t)
-ARGMAX(i32, int32_t, int32_t)
-ARGMAX(u8, uint8_t, int32_t)
+ARGMAX(f32, float, int32_t, BY_SELECTION)
+ARGMAX(f64, double, int64_t, BY_SELECTION)
+ARGMAX(i64, int64_t, int64_t, BY_BITS)
+ARGMAX(i32, int32_t, int32_t, BY_SELECTION)
+ARGMAX(u8, uint8_t, int32_t, BY_SELECTION)
 
 tg_status tg_argmax_run(tg_call *c)
 {
