@@ -1,0 +1,300 @@
+/* body.c - a segment's steps as instructions, one to three for each.
+ *
+ * Registers are handed out while these are written: an input is loaded at its first use and may be loaded again later, so its register can
+ * be taken for something else; what is computed keeps its register until its last use. */
+#include "body.h"
+
+#include <string.h>
+
+const int tg_pointer_registers[POINTER_REGISTERS] = {RBX, RBP, R12, R13, R14, R15};
+
+/* ---- registers ------------------------------------------------------------------------------------------------------ */
+
+static int16_t *register_file(body *y, const tg_micro_value *v, int *from, int *to)
+{
+    const bool mask = y->wide && v->condition;
+    *from = mask ? FIRST_MASK : 0;
+    *to = mask ? LAST_MASK + 1 : y->n;
+    return mask ? y->masks : y->holds;
+}
+
+static bool in_step(const body *y, int value)
+{
+    const tg_micro_step *step = &y->s->steps[y->step];
+    return step->a == value || step->b == value || step->condition == value;
+}
+
+/* The step from here on that uses the value next. */
+static int next_use(const body *y, int value)
+{
+    int i = y->step + 1;
+    while (i < y->s->n_steps && y->s->steps[i].a != value && y->s->steps[i].b != value && y->s->steps[i].condition != value) i++;
+    return i;
+}
+
+/* A free register for the value, if need be one of an input that is used again latest and can be loaded again. */
+static int take(body *y, int value)
+{
+    tg_micro_value *v = &y->s->values[value];
+    int             from, to, farthest = -1, chosen = -1;
+    int16_t        *holds = register_file(y, v, &from, &to);
+    for (int r = from; r < to && chosen < 0; r++)
+        if (holds[r] < 0) chosen = r;
+    for (int r = from; r < to && chosen < 0 && farthest < y->s->n_steps; r++) {
+        const tg_micro_value *held = &y->s->values[holds[r]];
+        if (held->kind == COMPUTED || in_step(y, holds[r])) continue;
+        const int next = next_use(y, holds[r]);
+        if (next > farthest) farthest = next;
+    }
+    for (int r = from; r < to && chosen < 0 && farthest >= 0; r++) {
+        tg_micro_value *held = &y->s->values[holds[r]];
+        if (held->kind == COMPUTED || in_step(y, holds[r]) || next_use(y, holds[r]) != farthest) continue;
+        held->where = -1;
+        chosen = r;
+    }
+    if (chosen < 0) {
+        y->crowded = true;
+        return from;
+    }
+    holds[chosen] = (int16_t)value;
+    v->where = (int8_t)chosen;
+    return chosen;
+}
+
+/* One use is over; after the last one the register is free. */
+static void leave(body *y, int value)
+{
+    if (value < 0) return;
+    tg_micro_value *v = &y->s->values[value];
+    int             from, to;
+    if (--v->left > 0 || v->where < 0) return;
+    register_file(y, v, &from, &to)[v->where] = -1;
+    v->where = -1;
+}
+
+/* ---- instructions --------------------------------------------------------------------------------------------------- */
+
+static void put(body *y, const tg_vector_instruction *v) { tg_assemble_vector(&y->s->code, v); }
+
+/* The address of a place for elements of `item` bytes; may load a pointer to rax. */
+static tg_address address_of(body *y, const tg_place *p, int item)
+{
+    const int index = p->reach == TG_FULL ? R10 : p->reach == TG_COLUMN ? R8 : NO_REGISTER;
+    if (p->tile) return (tg_address){.base = RDI, .index = index, .scale = item, .offset = (int32_t)p->at};
+    int base = RAX;
+    if (p->at < POINTER_REGISTERS) base = tg_pointer_registers[p->at];
+    else tg_assemble_load(&y->s->code, RAX, RSI, (int32_t)(8 * p->at));
+    return (tg_address){.base = base, .index = index, .scale = item};
+}
+
+static void load_condition(body *y, int value)
+{
+    const tg_address m = address_of(y, &y->s->values[value].from, 1);
+    const int        r = take(y, value);
+    const int        lane = y->wide ? scratch_register(y) : r; /* held back from the others */
+    tg_vector_instruction widen = instruction(y, packed38(y, 0x31, 0x32), lane, 0, 0);
+    widen.code.wide = 0;
+    widen.memory = &m;
+    put(y, &widen);
+    if (y->wide) { /* VPTESTMD, VPTESTMQ */
+        const tg_vector_instruction test = instruction(y, packed38(y, 0x27, 0x27), r, lane, lane);
+        put(y, &test);
+    } else { /* VPCMPGTD, VPCMPGTQ */
+        const tg_encoding           greater = y->s->dtype == TG_F64 ? (tg_encoding){1, 2, 0x37, 0} : (tg_encoding){1, 1, 0x66, 0};
+        const tg_vector_instruction test = instruction(y, greater, r, r, zero_register(y));
+        put(y, &test);
+    }
+}
+
+/* Where an input or a constant is. */
+static tg_address source_address(body *y, int value)
+{
+    const tg_micro_value *v = &y->s->values[value];
+    const int             item = item_size(y->s);
+    if (v->kind == CONSTANT) return (tg_address){.pool = true, .offset = tg_assemble_constant(&y->s->code, &v->bits, (size_t)item)};
+    return address_of(y, &v->from, item);
+}
+
+static void load(body *y, int value)
+{
+    const tg_micro_value *v = &y->s->values[value];
+    if (v->condition) {
+        load_condition(y, value);
+        return;
+    }
+    const tg_address m = source_address(y, value);
+    tg_vector_instruction get = instruction(y, packed(y, 0x10), take(y, value), 0, 0);
+    get.memory = &m;
+    if (v->kind == CONSTANT || v->from.reach != TG_FULL) { /* VBROADCASTSS, VBROADCASTSD */
+        get.code = packed38(y, 0x18, 0x19);
+    } else if (y->tail && !v->from.tile && y->wide) {
+        get.mask = TAIL;
+        get.zeroing = true;
+    } else if (y->tail && !v->from.tile) { /* VMASKMOVPS, VMASKMOVPD */
+        get.code = packed38(y, 0x2c, 0x2d);
+        get.first = TAIL_VECTOR;
+    }
+    put(y, &get);
+}
+
+/* The register of an operand, which is loaded where it is in none; that of none is 0. */
+static int need(body *y, int value)
+{
+    if (value < 0) return 0;
+    const tg_micro_value *v = &y->s->values[value];
+    if (v->kind == CONSTANT && v->bits == 0) return zero_register(y);
+    if (v->where < 0) load(y, value);
+    return v->where < 0 ? 0 : v->where;
+}
+
+/* Bytes 1 and 0 from a condition. */
+static void store_condition(body *y, int reg, const tg_place *to)
+{
+    uint8_t ones[16];
+    memset(ones, 1, sizeof ones);
+    const tg_address pool = {.pool = true, .offset = tg_assemble_constant(&y->s->code, ones, sizeof ones)};
+    const tg_address m = address_of(y, to, 1);
+    const int        t = scratch_register(y);
+    if (y->wide) { /* VMOVDQU8: ones where the condition holds, and out */
+        put(y, &(tg_vector_instruction){.code = {3, 1, 0x6f, 0}, .width = W128, .evex = true, .reg = t, .memory = &pool, .mask = reg,
+                                        .zeroing = true, .immediate = -1});
+        put(y, &(tg_vector_instruction){.code = {3, 1, 0x7f, 0}, .width = W128, .evex = true, .reg = t, .memory = &m, .immediate = -1});
+        return;
+    }
+    /* VEXTRACTI128 the upper half; pack both to words (doubles: VSHUFPS to dwords first), to bytes; VPAND; VMOVQ */
+    put(y, &(tg_vector_instruction){.code = {1, 3, 0x39, 0}, .width = W256, .reg = reg, .second = t, .immediate = 1});
+    if (y->s->dtype == TG_F64) {
+        put(y, &(tg_vector_instruction){.code = {0, 1, 0xc6, 0}, .reg = t, .first = reg, .second = t, .immediate = 0x88});
+        put(y, &(tg_vector_instruction){.code = {1, 1, 0x6b, 0}, .reg = t, .first = t, .second = t, .immediate = -1});
+    } else {
+        put(y, &(tg_vector_instruction){.code = {1, 1, 0x6b, 0}, .reg = t, .first = reg, .second = t, .immediate = -1});
+    }
+    put(y, &(tg_vector_instruction){.code = {1, 1, 0x63, 0}, .reg = t, .first = t, .second = t, .immediate = -1});
+    put(y, &(tg_vector_instruction){.code = {1, 1, 0xdb, 0}, .reg = t, .first = t, .memory = &pool, .immediate = -1});
+    put(y, &(tg_vector_instruction){.code = {1, 1, 0xd6, 0}, .reg = t, .memory = &m, .immediate = -1});
+}
+
+static void store(body *y, int reg, const tg_place *to)
+{
+    const tg_address      m = address_of(y, to, item_size(y->s));
+    tg_vector_instruction set = instruction(y, packed(y, 0x11), reg, 0, 0);
+    set.memory = &m;
+    if (to->around && !y->tail) { /* VMOVNTPS, VMOVNTPD */
+        set.code = packed(y, 0x2b);
+    } else if (y->tail && !to->tile && y->wide) {
+        set.mask = TAIL;
+    } else if (y->tail && !to->tile) {
+        set.code = packed38(y, 0x2e, 0x2f);
+        set.first = TAIL_VECTOR;
+    }
+    put(y, &set);
+}
+
+/* ---- steps ---------------------------------------------------------------------------------------------------------- */
+
+static const uint8_t opcodes[] = {[M_ADD] = 0x58, [M_SUB] = 0x5c, [M_MUL] = 0x59, [M_DIV] = 0x5e, [M_MIN] = 0x5d, [M_MAX] = 0x5f,
+                                  [M_AND] = 0x54, [M_ANDN] = 0x55, [M_OR] = 0x56, [M_XOR] = 0x57, [M_SQRT] = 0x51, [M_PASS] = 0x10};
+
+/* c ? a : b */
+static void pick(body *y, int to, int a, int b, int c)
+{
+    if (y->wide) { /* VBLENDMPS, VBLENDMPD */
+        tg_vector_instruction blend = instruction(y, packed38(y, 0x65, 0x65), to, b, a);
+        blend.mask = c;
+        put(y, &blend);
+    } else { /* VBLENDVPS, VBLENDVPD: the mask is named by the immediate */
+        tg_vector_instruction blend = instruction(y, (tg_encoding){1, 3, y->s->dtype == TG_F64 ? 0x4b : 0x4a, 0}, to, b, a);
+        blend.immediate = c << 4;
+        put(y, &blend);
+    }
+}
+
+/* Can b stay in memory? It is used here for the last time, and the instruction takes it as it lies: full, or with AVX-512 one element for
+ * all. */
+static bool stays_in_memory(const body *y, const tg_micro_step *step)
+{
+    if (step->b < 0 || step->op == M_PASS || step->op == M_PICK || step->op == M_STORE) return false;
+    const tg_micro_value *v = &y->s->values[step->b];
+    if (v->kind == COMPUTED || v->condition || v->where >= 0 || v->left != 1 || (v->kind == CONSTANT && v->bits == 0)) return false;
+    if (v->kind == CONSTANT || v->from.reach != TG_FULL) return y->wide;
+    return !y->tail || v->from.tile;
+}
+
+/* Gives the instruction its second operand. */
+static void set_second(body *y, tg_vector_instruction *v, int value, const tg_address *memory)
+{
+    const tg_micro_value *b = value >= 0 ? &y->s->values[value] : NULL;
+    v->memory = memory;
+    v->broadcast = memory && (b->kind == CONSTANT || b->from.reach != TG_FULL);
+}
+
+/* Where a condition does not hold the result is 0. */
+static void compute(body *y, const tg_micro_step *step, int to, int a, int b, int c, const tg_address *memory)
+{
+    const bool masked = step->condition >= 0;
+    if (step->op == M_PASS && !y->wide) {
+        const tg_vector_instruction keep = instruction(y, packed(y, 0x54), to, b, c);
+        put(y, &keep);
+        return;
+    }
+    tg_vector_instruction go = instruction(y, packed(y, opcodes[step->op]), to, step->a >= 0 ? a : 0, b);
+    set_second(y, &go, step->b, memory);
+    if (masked && y->wide) {
+        go.mask = c;
+        go.zeroing = true;
+    }
+    put(y, &go);
+    if (masked && !y->wide) {
+        const tg_vector_instruction keep = instruction(y, packed(y, 0x54), to, to, c);
+        put(y, &keep);
+    }
+}
+
+static void emit_step(body *y)
+{
+    const tg_micro_step *step = &y->s->steps[y->step];
+    const bool           far = stays_in_memory(y, step);
+    const int            a = need(y, step->a), b = far ? 0 : need(y, step->b), c = need(y, step->condition);
+    tg_address           memory;
+    if (far) memory = source_address(y, step->b);
+    if (step->op == M_STORE) {
+        if (y->s->values[step->a].condition) store_condition(y, a, &step->to);
+        else store(y, a, &step->to);
+        leave(y, step->a);
+        return;
+    }
+    /* The result may take over the register of an operand, but not, where the condition comes second, that of the condition. */
+    leave(y, step->a);
+    leave(y, step->b);
+    if (y->wide) leave(y, step->condition);
+    const int to = take(y, step->value);
+    if (!y->wide) leave(y, step->condition);
+    if (step->op == M_COMPARE) {
+        tg_vector_instruction compare = instruction(y, packed(y, 0xc2), to, a, b);
+        compare.immediate = step->predicate;
+        set_second(y, &compare, step->b, far ? &memory : NULL);
+        put(y, &compare);
+    } else if (step->op == M_PICK) {
+        pick(y, to, a, b, c);
+    } else {
+        compute(y, step, to, a, b, c, far ? &memory : NULL);
+    }
+    if (y->s->values[step->value].left == 0) { /* nobody wants it */
+        y->s->values[step->value].left = 1;
+        leave(y, step->value);
+    }
+}
+
+bool tg_emit_body(tg_segment *s, bool tail)
+{
+    body y = {.s = s, .wide = s->isa == TG_ISA_AVX512, .tail = tail};
+    y.n = y.wide ? zero_register(&y) - 1 : TAIL_VECTOR - 1; /* one more is scratch for conditions */
+    memset(y.holds, -1, sizeof y.holds);
+    memset(y.masks, -1, sizeof y.masks);
+    for (int i = 0; i < s->n_values; i++) {
+        s->values[i].left = s->values[i].uses;
+        s->values[i].where = -1;
+    }
+    for (y.step = 0; y.step < s->n_steps && !y.crowded; y.step++) emit_step(&y);
+    return !y.crowded;
+}

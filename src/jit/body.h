@@ -1,0 +1,55 @@
+/* body.h - between the files that make a segment's code: segment.c, which has the loops, and body.c, which has what is in them.
+ *
+ *     rdi tiles   rsi pointers   rdx rows   rcx cols      as called
+ *     r8  row     r9  the row's end         r10 element   rax, r11 scratch
+ *     rbx rbp r12 … r15                                   the first pointers; further ones are loaded where they are used */
+#ifndef TG_BODY_H
+#define TG_BODY_H
+
+#include "segment.h"
+
+enum { COMPUTED, INPUT, CONSTANT };                /* kinds of values */
+enum { TAIL = 1, FIRST_MASK = 2, LAST_MASK = 7 }; /* AVX-512 mask registers: the tail's, and those of conditions */
+enum { TAIL_VECTOR = 14 };                        /* the tail's mask with AVX2 */
+enum { POINTER_REGISTERS = 6 };
+extern const int tg_pointer_registers[POINTER_REGISTERS];
+
+/* A body under way: which value each register holds, -1 none. */
+typedef struct body {
+    tg_segment *s;
+    bool        wide;  /* AVX-512 */
+    bool        tail;
+    int         step;
+    int         n;     /* vector registers to hand out; behind them are one for scratch, with AVX2 the tail's mask, and zero */
+    int16_t     holds[32], masks[8];
+    bool        crowded;
+} body;
+
+/* Writes the body once: for whole vectors, or for what is left of a row. false: the registers do not suffice. */
+bool tg_emit_body(tg_segment *s, bool tail);
+
+static inline int item_size(const tg_segment *s) { return s->dtype == TG_F32 ? 4 : 8; }
+static inline int lanes(const tg_segment *s) { return (s->isa == TG_ISA_AVX512 ? 64 : 32) / item_size(s); }
+static inline int zero_register(const body *y) { return y->wide ? 31 : 15; }
+static inline int scratch_register(const body *y) { return y->n; }
+
+/* 66 0F … for doubles, 0F … for floats */
+static inline tg_encoding packed(const body *y, int opcode)
+{
+    const bool f64 = y->s->dtype == TG_F64;
+    return (tg_encoding){f64, 1, (uint8_t)opcode, f64 && y->wide};
+}
+/* 66 0F38 …: with an opcode for floats and one for doubles */
+static inline tg_encoding packed38(const body *y, int f32, int f64)
+{
+    const bool is64 = y->s->dtype == TG_F64;
+    return (tg_encoding){1, 2, (uint8_t)(is64 ? f64 : f32), is64 && y->wide};
+}
+
+static inline tg_vector_instruction instruction(const body *y, tg_encoding code, int reg, int first, int second)
+{
+    return (tg_vector_instruction){.code = code, .width = y->wide ? W512 : W256, .evex = y->wide,
+                                   .reg = reg, .first = first, .second = second, .immediate = -1};
+}
+
+#endif
