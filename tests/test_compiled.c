@@ -44,6 +44,22 @@ static tg_tensor *selected(tg_tensor *x, tg_tensor *row, tg_tensor *column)
     y = tg_add(tg_where(tg_lt(y, column), tg_relu(y), tg_leaky_relu(x, 0.1)), tg_minimum(x, column));
     return total(tg_div(y, tg_add_s(tg_square(row), 1)));
 }
+/* Beyond what slopes can be read from the result for: here and there, and in four gates whose arguments are slices. */
+static tg_tensor *saturated(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *y = tg_tanh(tg_add(tg_mul(tg_mul_s(x, 2), row), column));
+    return total(tg_mul(y, tg_sub(tg_sigmoid(tg_mul_s(x, 4)), tg_tanh(x))));
+}
+static tg_tensor *gates(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *part[4], *c = tg_mul_s(column, 0.5);
+    tg_split(tg_mul(tg_mul_s(x, 3), row), 1, NULL, 4, part);
+    for (int i = 0; i < 3; i++) {
+        c = tg_add(tg_mul(tg_sigmoid(part[1]), c), tg_mul(tg_sigmoid(part[0]), tg_tanh(part[2])));
+        c = tg_mul(tg_sigmoid(part[3]), tg_tanh(c));
+    }
+    return total(c);
+}
 static tg_tensor *rows_reduced(tg_tensor *x, tg_tensor *row, tg_tensor *column)
 {
     tg_tensor *y = tg_add(tg_sum(x, TG_AXES(0), false), tg_amax(x, TG_AXES(0), false));
@@ -77,6 +93,10 @@ static const model models[] = {
     {"rows reduced", TG_F32, 203, 3001, rows_reduced},        {"rows reduced, f64", TG_F64, 203, 1500, rows_reduced},
     {"rows reduced, short", TG_F32, 3000, 7, rows_reduced},   {"rows reduced, two", TG_F32, 2, 8192, rows_reduced},
     {"a row repeated and summed", TG_F32, 203, 3001, repeated},
+    {"saturated", TG_F32, 50, 130, saturated},                {"saturated, pieces of rows", TG_F32, 9, 9001, saturated},
+    {"saturated, f64", TG_F64, 70, 130, saturated},           {"saturated, around the caches", TG_F32, 2200, 1024, saturated},
+    {"gates", TG_F32, 32, 512, gates},                        {"gates, f64", TG_F64, 33, 148, gates},
+    {"gates, many", TG_F32, 300, 60, gates},
     {"crowd", TG_F32, 30, 300, crowd},                        {"crowd, f64", TG_F64, 30, 300, crowd},
 };
 

@@ -30,7 +30,8 @@ static int random_below(int n) { return (int)(random_bits() % (uint64_t)n); }
 
 static double random_number(void)
 {
-    static const double special[] = {0, -0.0, 1, -1, 2, 0.5, INFINITY, -INFINITY, NAN, 1e-40, -1e-40, 3e38, -3e38, 1e-300, 1e300};
+    static const double special[] = {0, -0.0, 1, -1, 2, 0.5, INFINITY, -INFINITY, NAN, 1e-40, -1e-40, 3e38, -3e38, 1e-300, 1e300,
+                                     TG_SLOPE_NEAR, -TG_SLOPE_NEAR, 0x1.fff002p-1, -0x1.fff002p-1, 0x1.fff0000000001p-1};
     if (random_below(4) == 0) return special[random_below((int)(sizeof special / sizeof *special))];
     return ((double)(random_bits() >> 11) * 0x1p-53 - 0.5) * 6;
 }
@@ -145,35 +146,45 @@ static int any_value(const trial *t, bool condition)
     return -1;
 }
 
-static void add_op(trial *t, const tg_op *op)
+static int add_op_of(trial *t, const tg_op *op, const int *operands)
 {
     int         numbers[3];
     const void *in[3] = {NULL};
     for (int i = 0; i < op->arity; i++) {
-        const int v = any_value(t, op->flags & TG_OP_SELECT && i == 0);
-        if (v < 0) return;
-        numbers[i] = t->number[v];
-        in[i] = slot(v);
+        numbers[i] = t->number[operands[i]];
+        in[i] = slot(operands[i]);
     }
     const int v = t->n++;
     t->number[v] = tg_segment_op(&t->s, op, numbers);
     t->condition[v] = op->flags & TG_OP_BOOL;
     const tg_loop loop = tg_isa_loop(t->isa, op, t->dtype);
     (loop ? loop : op->loop[t->dtype])(t->rows * t->cols, slot(v), in, NULL); /* a copy is the same for all of them */
+    return v;
+}
+
+static void add_op(trial *t, const tg_op *op)
+{
+    int operands[3];
+    for (int i = 0; i < op->arity; i++)
+        if ((operands[i] = any_value(t, op->flags & TG_OP_SELECT && i == 0)) < 0) return;
+    add_op_of(t, op, operands);
+}
+
+static void store_at(trial *t, int v, tg_place place)
+{
+    t->stored[v] = true;
+    t->place[v] = place;
+    tg_segment_store(&t->s, t->number[v], place);
 }
 
 static void store_value(trial *t, int v)
 {
-    const bool memory = !t->condition[v] && t->n_pointers < AREAS && random_below(2);
-    t->stored[v] = true;
-    if (memory) {
-        t->place[v] = (tg_place){.at = (uint32_t)t->n_pointers, .reach = TG_FULL};
+    if (!t->condition[v] && t->n_pointers < AREAS && random_below(2)) {
         t->pointers[t->n_pointers] = area[t->n_pointers] + area_bytes - t->rows * t->cols * t->item;
-        t->n_pointers++;
+        store_at(t, v, (tg_place){.at = (uint32_t)t->n_pointers++, .reach = TG_FULL});
     } else {
-        t->place[v] = (tg_place){.tile = true, .at = (uint32_t)v * SLOT, .reach = TG_FULL};
+        store_at(t, v, (tg_place){.tile = true, .at = (uint32_t)v * SLOT, .reach = TG_FULL});
     }
-    tg_segment_store(&t->s, t->number[v], t->place[v]);
 }
 
 /* false: the registers did not suffice. */
@@ -205,6 +216,24 @@ static void begin_trial(trial *t, tg_bytes *bytes, tg_isa isa, tg_dtype dtype, s
     t->n = t->n_pointers = 0;
     memset(t->stored, 0, sizeof t->stored);
     tg_segment_begin(&t->s, bytes, NULL, isa, dtype);
+}
+
+static void set_element(const trial *t, int v, size_t i, double value)
+{
+    char *at = t->place[v].tile ? tiles + t->place[v].at : t->pointers[t->place[v].at];
+    if (t->dtype == TG_F32) ((float *)(void *)at)[i] = (float)value;
+    else ((double *)(void *)at)[i] = value;
+    spread(t, v, at, t->place[v].reach);
+}
+
+/* Results y, none too near to 1 but for the i-th if `far`. */
+static void set_results(const trial *t, int v, size_t i, bool far)
+{
+    static const double beyond[] = {0x1.fff002p-1, 0.99995, 1, 1.5, INFINITY}, not_beyond[] = {TG_SLOPE_NEAR, 0, -0.0, NAN, -INFINITY};
+    const size_t        n = reach_size(t, t->place[v].reach);
+    for (size_t k = 0; k < n; k++) set_element(t, v, k, (random_below(2) ? 1 : -1) * ((double)random_below(900) / 1000));
+    if (far) set_element(t, v, i % n, beyond[random_below(5)] * (random_below(3) ? 1 : -1));
+    else set_element(t, v, i % n, not_beyond[random_below(5)]);
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------------ */
@@ -320,6 +349,76 @@ static void test_many_inputs(void **unused)
     }
 }
 
+/* ---- vectors that go to the op's loop --------------------------------------------------------------------------------- */
+
+/* Each lane in turn is the one that no result can be read for, or none is, while the registers hold as much as they can: results to be used
+ * afterwards, inputs, conditions. The slopes are used further on, and stored, also where an operand lies. */
+static bool run_fixups(tg_isa isa, tg_dtype dtype, size_t cols, int live, size_t lane, bool far)
+{
+    tg_bytes  bytes = {.heap = &heap};
+    int       sums[SLOTS], held = -1;
+    const int shape = random_below(6);
+    begin_trial(&t, &bytes, isa, dtype, 1 + (size_t)random_below(3), cols);
+    if (shape == 5)
+        for (int i = 0; i < AREAS - 2; i++) add_operand(&t, false, TG_SCALAR, false); /* the next pointers are in no register */
+    const int x = t.n, y = x + 1, z = x + 2;
+    add_operand(&t, random_below(2) && shape != 5, (tg_reach)random_below(3), false);
+    add_operand(&t, random_below(2) && shape != 5, random_below(2) ? TG_FULL : (tg_reach)random_below(3), false);
+    add_operand(&t, true, TG_FULL, false);
+    set_results(&t, y, lane, far);
+    const int point = shape == 1 ? add_op_of(&t, &tg_op_neg, (int[]){x}) : x; /* x may be computed here, and y */
+    const int result = shape == 2 ? add_op_of(&t, &tg_op_abs, (int[]){y}) : y;
+    if (shape == 3) held = add_op_of(&t, &tg_op_lt, (int[]){z, x});
+    for (int i = 0; i < live; i++) sums[i] = add_op_of(&t, &tg_op_add, (int[]){i ? sums[i - 1] : z, z});
+    const int tanh_slope = add_op_of(&t, &tg_op_tanh_slope, (int[]){point, result});
+    const int sigmoid_slope = add_op_of(&t, &tg_op_sigmoid_slope, (int[]){shape == 4 ? result : point, result});
+    int       all = add_op_of(&t, &tg_op_mul_zero, (int[]){tanh_slope, sigmoid_slope});
+    for (int i = live; i-- > 0 && t.n < SLOTS - 2;) all = add_op_of(&t, &tg_op_sub, (int[]){sums[i], all});
+    if (held >= 0) all = add_op_of(&t, &tg_op_where, (int[]){held, all, sigmoid_slope});
+    store_value(&t, all);
+    const int over = random_below(2) ? x : y;
+    if (!t.place[over].tile && t.place[over].reach == TG_FULL && random_below(2)) store_at(&t, tanh_slope, t.place[over]);
+    else store_value(&t, tanh_slope);
+    const bool ran = run_trial(&t, &bytes);
+    tg_bytes_free(&bytes);
+    return ran;
+}
+
+static void test_fixups(void **unused)
+{
+    (void)unused;
+    FOR_ALL_ISAS(isa, dtype)
+    {
+        int ran = 0, crowded = 0;
+        for (int live = 0; live < 14; live++)
+            for (int k = 0; k < SIZES; k++)
+                for (size_t lane = 0; lane < sizes[k]; lane++) {
+                    const bool done = run_fixups(isa, dtype, sizes[k], live, lane, lane % 4 != 3);
+                    ran += done;
+                    crowded += !done;
+                }
+        assert_true(ran > 3000 && (crowded > 0 || isa == TG_ISA_AVX512));
+    }
+}
+
+/* More of them than are kept account of. */
+static void test_many_fixups(void **unused)
+{
+    (void)unused;
+    FOR_ALL_ISAS(isa, dtype)
+    {
+        tg_bytes bytes = {.heap = &heap};
+        size_t   at;
+        tg_segment_begin(&t.s, &bytes, NULL, isa, dtype);
+        int v = tg_segment_input(&t.s, (tg_place){.tile = true}, false);
+        for (int i = 0; i < TG_FIXUPS; i++) v = tg_segment_op(&t.s, &tg_op_tanh_slope, (int[]){v, v});
+        tg_segment_store(&t.s, v, (tg_place){.tile = true});
+        assert_int_equal(tg_segment_compile(&t.s, &at), TG_SEGMENT_CROWDED);
+        assert_int_equal(bytes.n, 0);
+        tg_bytes_free(&bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +426,8 @@ int main(void)
         cmocka_unit_test(test_random_programs),
         cmocka_unit_test(test_crowded),
         cmocka_unit_test(test_many_inputs),
+        cmocka_unit_test(test_fixups),
+        cmocka_unit_test(test_many_fixups),
     };
     tg_heap_init(&heap, NULL);
     return cmocka_run_group_tests(tests, make_memory, free_memory);

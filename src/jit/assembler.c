@@ -130,6 +130,7 @@ static void based(tg_assembler *a, int opcode, int to, int base, int32_t offset)
     word32(a, offset);
 }
 void tg_assemble_load(tg_assembler *a, int to, int base, int32_t offset) { based(a, 0x8b, to, base, offset); }
+void tg_assemble_store(tg_assembler *a, int from, int base, int32_t offset) { based(a, 0x89, from, base, offset); }
 void tg_assemble_lea(tg_assembler *a, int to, int base, int32_t offset) { based(a, 0x8d, to, base, offset); }
 
 void tg_assemble_lea_pool(tg_assembler *a, int to, int32_t offset)
@@ -155,12 +156,20 @@ void tg_assemble_neg(tg_assembler *a, int reg)
     byte(a, modrm(3, 3, reg));
 }
 
-void tg_assemble_ones(tg_assembler *a, int to)
+void tg_assemble_set(tg_assembler *a, int to, int32_t value)
 {
     rex(a, 0, to);
     byte(a, 0xc7);
     byte(a, modrm(3, 0, to));
-    word32(a, -1);
+    word32(a, value);
+}
+
+void tg_assemble_align(tg_assembler *a, int to)
+{
+    rex(a, 0, to);
+    byte(a, 0x83);
+    byte(a, modrm(3, 4, to));
+    byte(a, -64);
 }
 
 void tg_assemble_low_bits(tg_assembler *a, int to, int from, int count)
@@ -173,6 +182,28 @@ void tg_assemble_mask(tg_assembler *a, int mask, int from)
 {
     const tg_vector_instruction kmovw = {.code = {0, 1, 0x92, 0}, .reg = mask, .second = from, .immediate = -1};
     tg_assemble_vector(a, &kmovw);
+}
+
+static void kmovw(tg_assembler *a, int opcode, int mask, int base, int32_t offset)
+{
+    const tg_address            m = {.base = base, .index = NO_REGISTER, .offset = offset};
+    const tg_vector_instruction move = {.code = {0, 1, (uint8_t)opcode, 0}, .reg = mask, .memory = &m, .immediate = -1};
+    tg_assemble_vector(a, &move);
+}
+void tg_assemble_mask_load(tg_assembler *a, int mask, int base, int32_t offset) { kmovw(a, 0x90, mask, base, offset); }
+void tg_assemble_mask_store(tg_assembler *a, int mask, int base, int32_t offset) { kmovw(a, 0x91, mask, base, offset); }
+
+void tg_assemble_mask_test(tg_assembler *a, int mask)
+{
+    const tg_vector_instruction kortestw = {.code = {0, 1, 0x98, 0}, .reg = mask, .second = mask, .immediate = -1};
+    tg_assemble_vector(a, &kortestw);
+}
+
+void tg_assemble_call_pool(tg_assembler *a, int32_t offset)
+{
+    byte(a, 0xff);
+    byte(a, modrm(0, 2, 5));
+    pool_displacement(a, offset, 0);
 }
 
 void tg_assemble_return(tg_assembler *a)
@@ -198,6 +229,12 @@ static void set_jump(tg_assembler *a, size_t jump, size_t to)
 }
 
 void tg_assemble_jump_back(tg_assembler *a, tg_condition c, size_t to) { set_jump(a, tg_assemble_jump(a, c), to); }
+void tg_assemble_go_back(tg_assembler *a, size_t to)
+{
+    byte(a, 0xe9);
+    word32(a, 0);
+    set_jump(a, a->out->n, to);
+}
 void tg_assemble_here(tg_assembler *a, size_t jump) { set_jump(a, jump, a->out->n); }
 
 /* ---- constants ------------------------------------------------------------------------------------------------------ */

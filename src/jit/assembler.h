@@ -69,22 +69,31 @@ typedef struct tg_assembler {
 void tg_assemble_vector(tg_assembler *a, const tg_vector_instruction *v);
 
 /* Integer instructions on 64 bits. */
-typedef enum tg_alu { ALU_ADD = 0x01, ALU_SUB = 0x29, ALU_CMP = 0x39, ALU_MOV = 0x89, ALU_XOR = 0x31 } tg_alu;
+typedef enum tg_alu {
+    ALU_ADD = 0x01, ALU_SUB = 0x29, ALU_XOR = 0x31, ALU_CMP = 0x39, ALU_TEST = 0x85, ALU_MOV = 0x89
+} tg_alu;
 void tg_assemble_alu(tg_assembler *a, tg_alu op, int to, int from);
 void tg_assemble_load(tg_assembler *a, int to, int base, int32_t offset);          /* to = *(base + offset) */
+void tg_assemble_store(tg_assembler *a, int from, int base, int32_t offset);       /* *(base + offset) = from */
 void tg_assemble_lea(tg_assembler *a, int to, int base, int32_t offset);           /* to = base + offset */
 void tg_assemble_lea_pool(tg_assembler *a, int to, int32_t offset);                /* to = address in the pool */
 void tg_assemble_push(tg_assembler *a, int reg);
 void tg_assemble_pop(tg_assembler *a, int reg);
 void tg_assemble_neg(tg_assembler *a, int reg);
 void tg_assemble_low_bits(tg_assembler *a, int to, int from, int count);           /* BZHI: to = the lowest `count` bits of from */
-void tg_assemble_ones(tg_assembler *a, int to);                                    /* to = -1 */
+void tg_assemble_set(tg_assembler *a, int to, int32_t value);                      /* to = value */
+void tg_assemble_align(tg_assembler *a, int to);                                   /* to &= -64 */
 void tg_assemble_mask(tg_assembler *a, int mask, int from);                        /* KMOVW: mask register = register */
+void tg_assemble_mask_load(tg_assembler *a, int mask, int base, int32_t offset);   /* KMOVW: mask register = *(base + offset) */
+void tg_assemble_mask_store(tg_assembler *a, int mask, int base, int32_t offset);  /* KMOVW: *(base + offset) = mask register */
+void tg_assemble_mask_test(tg_assembler *a, int mask);                             /* KORTESTW: IF_EQUAL where all its bits are 0 */
+void tg_assemble_call_pool(tg_assembler *a, int32_t offset);                       /* calls what the address in the pool names */
 void tg_assemble_return(tg_assembler *a);                                          /* VZEROUPPER, RET */
 
 /* Jumps. Backwards to a place that is known; forwards from a place that tg_assemble_here completes. */
-typedef enum tg_condition { IF_BELOW = 2, IF_EQUAL = 4, IF_NOT_ABOVE = 6, IF_ABOVE = 7 } tg_condition;
+typedef enum tg_condition { IF_BELOW = 2, IF_EQUAL = 4, IF_NOT_EQUAL = 5, IF_NOT_ABOVE = 6, IF_ABOVE = 7 } tg_condition;
 void   tg_assemble_jump_back(tg_assembler *a, tg_condition c, size_t to);
+void   tg_assemble_go_back(tg_assembler *a, size_t to); /* without a condition */
 size_t tg_assemble_jump(tg_assembler *a, tg_condition c);
 void   tg_assemble_here(tg_assembler *a, size_t jump);
 

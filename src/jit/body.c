@@ -72,9 +72,14 @@ static void leave(body *y, int value)
     v->where = -1;
 }
 
-/* ---- instructions --------------------------------------------------------------------------------------------------- */
+static void drop_unused(body *y, int value)
+{
+    if (y->s->values[value].left > 0) return;
+    y->s->values[value].left = 1;
+    leave(y, value);
+}
 
-static void put(body *y, const tg_vector_instruction *v) { tg_assemble_vector(&y->s->code, v); }
+/* ---- instructions --------------------------------------------------------------------------------------------------- */
 
 /* The address of a place for elements of `item` bytes; may load a pointer to rax. */
 static tg_address address_of(body *y, const tg_place *p, int item)
@@ -115,15 +120,11 @@ static tg_address source_address(body *y, int value)
     return address_of(y, &v->from, item);
 }
 
-static void load(body *y, int value)
+void tg_load_to(body *y, int value, int reg)
 {
     const tg_micro_value *v = &y->s->values[value];
-    if (v->condition) {
-        load_condition(y, value);
-        return;
-    }
-    const tg_address m = source_address(y, value);
-    tg_vector_instruction get = instruction(y, packed(y, 0x10), take(y, value), 0, 0);
+    const tg_address      m = source_address(y, value);
+    tg_vector_instruction get = instruction(y, packed(y, 0x10), reg, 0, 0);
     get.memory = &m;
     if (v->kind == CONSTANT || v->from.reach != TG_FULL) { /* VBROADCASTSS, VBROADCASTSD */
         get.code = packed38(y, 0x18, 0x19);
@@ -135,6 +136,12 @@ static void load(body *y, int value)
         get.first = TAIL_VECTOR;
     }
     put(y, &get);
+}
+
+static void load(body *y, int value)
+{
+    if (y->s->values[value].condition) load_condition(y, value);
+    else tg_load_to(y, value, take(y, value));
 }
 
 /* The register of an operand, which is loaded where it is in none; that of none is 0. */
@@ -250,9 +257,39 @@ static void compute(body *y, const tg_micro_step *step, int to, int a, int b, in
     }
 }
 
+/* The result is what was in a's register, or is put there. */
+static void fix_up(body *y)
+{
+    const tg_micro_step *step = &y->s->steps[y->step];
+    tg_micro_value      *v = &y->s->values[step->value];
+    const int            to = need(y, step->a), tested = need(y, step->tested);
+    if (y->crowded || y->s->n_fixups == TG_FIXUPS) {
+        y->crowded = true;
+        return;
+    }
+    tg_fixup *f = &y->s->fixups[y->s->n_fixups++];
+    *f = (tg_fixup){.step = (int16_t)y->step, .tail = y->tail, .to = (int8_t)to,
+                    .x = y->s->values[step->condition].where, .y = y->s->values[step->b].where};
+    leave(y, step->a);
+    leave(y, step->b);
+    leave(y, step->condition);
+    for (int r = 0; r < y->n; r++)
+        if (y->holds[r] >= 0) f->live |= 1u << r;
+    for (int r = FIRST_MASK; r <= LAST_MASK; r++)
+        if (y->masks[r] >= 0) f->live_masks |= (uint8_t)(1 << r);
+    y->holds[to] = step->value;
+    v->where = (int8_t)to;
+    tg_test_fixup(y, tested);
+}
+
 static void emit_step(body *y)
 {
     const tg_micro_step *step = &y->s->steps[y->step];
+    if (step->op == M_FIXUP) {
+        fix_up(y);
+        drop_unused(y, step->value);
+        return;
+    }
     const bool           far = stays_in_memory(y, step);
     const int            a = need(y, step->a), b = far ? 0 : need(y, step->b), c = need(y, step->condition);
     tg_address           memory;
@@ -279,18 +316,21 @@ static void emit_step(body *y)
     } else {
         compute(y, step, to, a, b, c, far ? &memory : NULL);
     }
-    if (y->s->values[step->value].left == 0) { /* nobody wants it */
-        y->s->values[step->value].left = 1;
-        leave(y, step->value);
-    }
+    drop_unused(y, step->value);
+}
+
+body tg_body_of(tg_segment *s, bool tail)
+{
+    body y = {.s = s, .wide = s->isa == TG_ISA_AVX512, .tail = tail};
+    y.n = y.wide ? zero_register(&y) - 1 : TAIL_VECTOR - 1;
+    memset(y.holds, -1, sizeof y.holds);
+    memset(y.masks, -1, sizeof y.masks);
+    return y;
 }
 
 bool tg_emit_body(tg_segment *s, bool tail)
 {
-    body y = {.s = s, .wide = s->isa == TG_ISA_AVX512, .tail = tail};
-    y.n = y.wide ? zero_register(&y) - 1 : TAIL_VECTOR - 1; /* one more is scratch for conditions */
-    memset(y.holds, -1, sizeof y.holds);
-    memset(y.masks, -1, sizeof y.masks);
+    body y = tg_body_of(s, tail);
     for (int i = 0; i < s->n_values; i++) {
         s->values[i].left = s->values[i].uses;
         s->values[i].where = -1;

@@ -1,8 +1,10 @@
-/* body.h - between the files that make a segment's code: segment.c, which has the loops, and body.c, which has what is in them.
+/* body.h - between the files that make a segment's code: segment.c, which has the loops, body.c, which has what is in them,
+ * and fixup.c, which has what stands behind them.
  *
  *     rdi tiles   rsi pointers   rdx rows   rcx cols      as called
  *     r8  row     r9  the row's end         r10 element   rax, r11 scratch
- *     rbx rbp r12 … r15                                   the first pointers; further ones are loaded where they are used */
+ *     rbx rbp r12 … r15                                   the first pointers; further ones are loaded where they are used
+ *     rsp                                                 the frame, in segments with fix-ups */
 #ifndef TG_BODY_H
 #define TG_BODY_H
 
@@ -27,6 +29,15 @@ typedef struct body {
 
 /* Writes the body once: for whole vectors, or for what is left of a row. false: the registers do not suffice. */
 bool tg_emit_body(tg_segment *s, bool tail);
+body tg_body_of(tg_segment *s, bool tail);
+void tg_load_to(body *y, int value, int reg); /* an input or a constant that is no condition; may change rax */
+
+/* The memory on the stack that fix-ups use; what they have to do with a vector, as stubs; and the test for it, in step y->step, whose
+ * operands lie in registers or, x and y, in none. */
+void tg_begin_frame(tg_assembler *c);
+void tg_end_frame(tg_assembler *c);
+void tg_emit_fixups(tg_segment *s);
+void tg_test_fixup(body *y, int tested);
 
 static inline int item_size(const tg_segment *s) { return s->dtype == TG_F32 ? 4 : 8; }
 static inline int lanes(const tg_segment *s) { return (s->isa == TG_ISA_AVX512 ? 64 : 32) / item_size(s); }
@@ -51,5 +62,7 @@ static inline tg_vector_instruction instruction(const body *y, tg_encoding code,
     return (tg_vector_instruction){.code = code, .width = y->wide ? W512 : W256, .evex = y->wide,
                                    .reg = reg, .first = first, .second = second, .immediate = -1};
 }
+
+static inline void put(body *y, const tg_vector_instruction *v) { tg_assemble_vector(&y->s->code, v); }
 
 #endif

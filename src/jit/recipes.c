@@ -34,6 +34,20 @@ static int pass_nan(tg_segment *s, int g, int y)
     return WHERE(COMPARE(NOT_EQUAL, g, NUMBER(0)), WHERE(COMPARE(IS_UNORDERED, y, y), y));
 }
 
+/* Slopes are read from the result y but for where it is too near to 1. tanh's is below this limit just where |y| is beyond TG_SLOPE_NEAR. */
+static int tanh_slope(tg_segment *s, int x, int y)
+{
+    const int near = OP(MUL, OP(SUB, NUMBER(1), y), OP(ADD, NUMBER(1), y));
+    return tg_micro_fixup(s, &(tg_fixup_rule){.op = &tg_op_tanh_slope, .x = x, .y = y, .near = near, .tested = near,
+                                              .predicate = IS_LESS, .limit = (1 - TG_SLOPE_NEAR) * (1 + TG_SLOPE_NEAR)});
+}
+static int sigmoid_slope(tg_segment *s, int x, int y)
+{
+    const int near = OP(MUL, y, OP(SUB, NUMBER(1), y));
+    return tg_micro_fixup(s, &(tg_fixup_rule){.op = &tg_op_sigmoid_slope, .x = x, .y = y, .near = near, .tested = y,
+                                              .predicate = IS_GREATER, .limit = TG_SLOPE_NEAR});
+}
+
 RECIPE(copy, OP(OR, x, x)) /* x itself might be loaded when something else lies there already */
 RECIPE(add, OP(ADD, x, y))
 RECIPE(sub, OP(SUB, x, y))
@@ -68,6 +82,8 @@ RECIPE(square_grad, zero_mul(s, OP(MUL, NUMBER(2), x), y))
 RECIPE(reciprocal_grad, NEGATIVE(zero_mul(s, x, OP(MUL, y, y))))
 RECIPE(sqrt_grad, zero_div(s, OP(MUL, NUMBER(0.5), x), y))
 RECIPE(log1p_grad, zero_div(s, x, OP(ADD, NUMBER(1), y)))
+RECIPE(tanh_slope, tanh_slope(s, x, y))
+RECIPE(sigmoid_slope, sigmoid_slope(s, x, y))
 RECIPE(relu_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, pass_nan(s, x, y)))
 RECIPE(abs_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x, PICK(COMPARE(IS_LESS, y, NUMBER(0)), NEGATIVE(x), pass_nan(s, x, y))))
 RECIPE(leaky_relu_grad, PICK(COMPARE(IS_GREATER, y, NUMBER(0)), x,
@@ -86,7 +102,7 @@ static const recipe recipes[] = {
     ROW(copy) ROW(add) ROW(sub) ROW(mul) ROW(div) ROW(maximum) ROW(minimum) ROW(neg) ROW(square) ROW(abs) ROW(sign) ROW(reciprocal)
     ROW(sqrt) ROW(pow_half) ROW(relu) ROW(leaky_relu) ROW(eq) ROW(ne) ROW(lt) ROW(le) ROW(gt) ROW(ge) ROW(isfinite) ROW(where)
     ROW(mul_zero) ROW(div_zero)
-    ROW(square_grad) ROW(reciprocal_grad) ROW(sqrt_grad) ROW(log1p_grad) ROW(relu_grad) ROW(abs_grad)
+    ROW(square_grad) ROW(reciprocal_grad) ROW(sqrt_grad) ROW(log1p_grad) ROW(tanh_slope) ROW(sigmoid_slope) ROW(relu_grad) ROW(abs_grad)
     ROW(leaky_relu_grad) ROW(greater_grad) ROW(guard_zero)
 };
 

@@ -105,6 +105,17 @@ int tg_micro_compare(tg_segment *s, int predicate, int a, int b)
     return v;
 }
 
+int tg_micro_fixup(tg_segment *s, const tg_fixup_rule *r)
+{
+    const int      v = add_value(s, COMPUTED, false), limit = tg_micro_number(s, r->limit);
+    tg_micro_step *step = add_step(s, M_FIXUP, v, r->near, r->y, r->x);
+    step->predicate = (uint8_t)r->predicate;
+    step->tested = (int16_t)r->tested;
+    step->limit = (int16_t)limit;
+    step->loop = tg_isa_loop(s->isa, r->op, s->dtype);
+    return v;
+}
+
 void tg_segment_store(tg_segment *s, int value, tg_place to)
 {
     add_step(s, M_STORE, -1, value, -1, -1)->to = to;
@@ -114,6 +125,13 @@ void tg_segment_store(tg_segment *s, int value, tg_place to)
 /* ---- the loops ------------------------------------------------------------------------------------------------------ */
 
 static int pointer_count(const tg_segment *s) { return s->pointers < POINTER_REGISTERS ? s->pointers : POINTER_REGISTERS; }
+
+static bool has_fixups(const tg_segment *s)
+{
+    for (int i = 0; i < s->n_steps; i++)
+        if (s->steps[i].op == M_FIXUP) return true;
+    return false;
+}
 
 static void begin_code(tg_segment *s)
 {
@@ -128,6 +146,7 @@ static void begin_code(tg_segment *s)
     tg_assemble_alu(c, ALU_XOR, R10, R10);
     const tg_vector_instruction zero = instruction(&y, packed(&y, 0x57), zero_register(&y), zero_register(&y), zero_register(&y));
     tg_assemble_vector(c, &zero);
+    if (has_fixups(s)) tg_begin_frame(c);
 }
 
 /* The mask of the first r11 lanes. */
@@ -135,7 +154,7 @@ static void mask_tail(tg_segment *s)
 {
     tg_assembler *c = &s->code;
     if (s->isa == TG_ISA_AVX512) {
-        tg_assemble_ones(c, RAX);
+        tg_assemble_set(c, RAX, -1);
         tg_assemble_low_bits(c, RAX, RAX, R11);
         tg_assemble_mask(c, TAIL, RAX);
         return;
@@ -185,12 +204,15 @@ static tg_segment_result compile(tg_segment *s, size_t *at)
     tg_assembler *c = &s->code;
     *at = c->out->n;
     c->n_pool = c->n_fix = 0;
+    s->n_fixups = 0;
     c->failed = false;
     begin_code(s);
     const size_t uses = c->uses ? c->uses->n : 0;
     const bool   fits = emit_loops(s);
+    if (has_fixups(s)) tg_end_frame(c);
     for (int i = pointer_count(s); i-- > 0;) tg_assemble_pop(c, tg_pointer_registers[i]);
     tg_assemble_return(c);
+    if (fits) tg_emit_fixups(s);
     if (fits && tg_assemble_pool(c) && !(c->uses && c->uses->failed)) return TG_SEGMENT_OK;
     c->out->n = *at;
     if (c->uses) c->uses->n = uses;

@@ -36,9 +36,11 @@ typedef struct tg_place {
 enum { TG_SEGMENT_MOST = 512, TG_SEGMENT_POINTERS = 48 };
 
 typedef struct tg_micro_step { /* a micro-op: value = op(a, b) where the condition holds, else 0; or a store */
-    uint8_t op, predicate;
-    int16_t value, a, b, condition; /* -1: none */
-    tg_place to;
+    uint8_t  op, predicate;
+    int16_t  value, a, b, condition; /* -1: none */
+    tg_place to;                     /* of stores */
+    int16_t  tested, limit;          /* of fix-ups */
+    tg_loop  loop;
 } tg_micro_step;
 
 typedef struct tg_micro_value {
@@ -50,6 +52,18 @@ typedef struct tg_micro_value {
     uint64_t bits;     /* constants: an element, in the low bytes */
 } tg_micro_value;
 
+/* A place in the code from which a vector that the instructions there do not suffice for goes to a stub behind the loop. */
+typedef struct tg_fixup {
+    size_t   jump, back;  /* the end of the jump to the stub, and where the stub returns to */
+    int16_t  step;
+    bool     tail;
+    int8_t   to, x, y;    /* registers of the result and the operands; -1: in none */
+    uint32_t live;        /* vector registers that are needed afterwards, … */
+    uint8_t  live_masks;  /* … and mask registers */
+} tg_fixup;
+
+enum { TG_FIXUPS = 64 };
+
 typedef struct tg_segment {
     tg_assembler code;
     tg_isa       isa;
@@ -58,6 +72,8 @@ typedef struct tg_segment {
     tg_micro_value values[TG_SEGMENT_MOST];
     tg_micro_step      steps[TG_SEGMENT_MOST];
     int          pointers; /* how many */
+    int          n_fixups; /* in the code so far */
+    tg_fixup     fixups[TG_FIXUPS];
     bool         full;     /* more values or steps than there is room for */
 } tg_segment;
 
@@ -90,6 +106,7 @@ typedef enum tg_micro {
     M_PASS, /* b, where the condition holds */
     M_PICK, /* the condition ? a : b */
     M_COMPARE, /* a condition */
+    M_FIXUP, /* a, or what a loop makes of operands x and y, see below */
     M_STORE
 } tg_micro;
 
@@ -98,6 +115,16 @@ enum { IS_EQUAL = 0x00, IS_UNORDERED = 0x03, NOT_EQUAL = 0x04, IS_LESS = 0x11, I
 
 int tg_micro_op(tg_segment *s, tg_micro op, int a, int b, int condition); /* condition -1: everywhere */
 int tg_micro_compare(tg_segment *s, int predicate, int a, int b);
+
+/* What the op's own loop gives for x and y in vectors in which any lane of `tested` compares so with the limit; elsewhere `near`, which is
+ * the same for lanes that do not, and which nothing else may use. `tested` is near or y. */
+typedef struct tg_fixup_rule {
+    const tg_op *op;
+    int          x, y, near, tested, predicate;
+    double       limit;
+} tg_fixup_rule;
+int tg_micro_fixup(tg_segment *s, const tg_fixup_rule *r);
+
 int tg_micro_number(tg_segment *s, double number);
 int tg_micro_sign(tg_segment *s); /* the sign bit alone */
 

@@ -50,7 +50,6 @@
 
 #define C(V) ((T)(V))
 
-#define SLOPE_NEAR 0.9998779296875 /* 1 - 2^-13; as in pointwise.c */
 enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argument, element by element */
 
 #define T              double

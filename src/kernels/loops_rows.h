@@ -206,18 +206,18 @@ TRIG(cos, f64, double, cos)
 
 /* ---- slopes that are read from the result y, but for where y has come too near to 1: few blocks look there ------------------- */
 
-/* Is any of `bytes` of results, without the bits of `sign`, beyond SLOPE_NEAR? A NaN counts as none: the first operand of a maximum. */
+/* Is any of `bytes` of results, without the bits of `sign`, beyond TG_SLOPE_NEAR? A NaN counts as none: the first operand of a maximum. */
 #if VECTOR_SIZE == 64
 INLINE int far_f32(const float *y, size_t bytes, float sign)
 {
-    const __m512 limit = _mm512_set1_ps((float)SLOPE_NEAR), mask = _mm512_set1_ps(sign);
+    const __m512 limit = _mm512_set1_ps((float)TG_SLOPE_NEAR), mask = _mm512_set1_ps(sign);
     __m512       m = limit;
     for (size_t k = 0; k < bytes / 64; k++) m = _mm512_max_ps(_mm512_andnot_ps(mask, _mm512_loadu_ps(y + 16 * k)), m);
     return _mm512_cmp_ps_mask(m, limit, _CMP_GT_OQ);
 }
 INLINE int far_f64(const double *y, size_t bytes, double sign)
 {
-    const __m512d limit = _mm512_set1_pd(SLOPE_NEAR), mask = _mm512_set1_pd(sign);
+    const __m512d limit = _mm512_set1_pd(TG_SLOPE_NEAR), mask = _mm512_set1_pd(sign);
     __m512d       m = limit;
     for (size_t k = 0; k < bytes / 64; k++) m = _mm512_max_pd(_mm512_andnot_pd(mask, _mm512_loadu_pd(y + 8 * k)), m);
     return _mm512_cmp_pd_mask(m, limit, _CMP_GT_OQ);
@@ -225,14 +225,14 @@ INLINE int far_f64(const double *y, size_t bytes, double sign)
 #elif VECTOR_SIZE == 32
 INLINE int far_f32(const float *y, size_t bytes, float sign)
 {
-    const __m256 limit = _mm256_set1_ps((float)SLOPE_NEAR), mask = _mm256_set1_ps(sign);
+    const __m256 limit = _mm256_set1_ps((float)TG_SLOPE_NEAR), mask = _mm256_set1_ps(sign);
     __m256       m = limit;
     for (size_t k = 0; k < bytes / 32; k++) m = _mm256_max_ps(_mm256_andnot_ps(mask, _mm256_loadu_ps(y + 8 * k)), m);
     return _mm256_movemask_ps(_mm256_cmp_ps(m, limit, _CMP_GT_OQ));
 }
 INLINE int far_f64(const double *y, size_t bytes, double sign)
 {
-    const __m256d limit = _mm256_set1_pd(SLOPE_NEAR), mask = _mm256_set1_pd(sign);
+    const __m256d limit = _mm256_set1_pd(TG_SLOPE_NEAR), mask = _mm256_set1_pd(sign);
     __m256d       m = limit;
     for (size_t k = 0; k < bytes / 32; k++) m = _mm256_max_pd(_mm256_andnot_pd(mask, _mm256_loadu_pd(y + 4 * k)), m);
     return _mm256_movemask_pd(_mm256_cmp_pd(m, limit, _CMP_GT_OQ));
@@ -242,7 +242,7 @@ INLINE int far_f64(const double *y, size_t bytes, double sign)
     INLINE int far_##SUFFIX(const TYPE *y, size_t bytes, TYPE sign)                                                   \
     {                                                                                                                 \
         int any = 0;                                                                                                  \
-        for (size_t k = 0; k < bytes / sizeof(TYPE); k++) any |= (signbit(sign) ? ABS(y[k]) : y[k]) > (TYPE)SLOPE_NEAR; \
+        for (size_t k = 0; k < bytes / sizeof(TYPE); k++) any |= (signbit(sign) ? ABS(y[k]) : y[k]) > (TYPE)TG_SLOPE_NEAR; \
         return any;                                                                                                   \
     }
 FAR(f32, float)

@@ -160,12 +160,12 @@ INLINE T F(far_slope)(T a, T scale)
 INLINE T F(tanh_slope)(T x, T y)
 {
     const T far = F(far_slope)(2 * F(magnitude)(x), 4), near = (1 - y) * (1 + y);
-    return F(magnitude)(y) > C(SLOPE_NEAR) ? far : near;
+    return F(magnitude)(y) > C(TG_SLOPE_NEAR) ? far : near;
 }
 INLINE T F(sigmoid_slope)(T x, T y)
 {
     const T far = F(far_slope)(F(magnitude)(x), 1), near = y * (1 - y);
-    return y > C(SLOPE_NEAR) ? far : near;
+    return y > C(TG_SLOPE_NEAR) ? far : near;
 }
 
 /* sigmoid(x) - t: for x > 0 it is (1 - t) - sigmoid(-x), which a sigmoid rounded to 1 would leave nothing of. */

@@ -38,6 +38,7 @@ bool tg_pointwise_domain(const tg_op *op, double lo[3], double hi[3]);
 
 /* The op whose slope this op, a SLOPE row, is; NULL for others. */
 const tg_op *tg_slope_of(const tg_op *op);
+#define TG_SLOPE_NEAR 0.9998779296875 /* 1 - 2^-13: results nearer to 1 have lost the digits that those slopes need */
 
 /* A scalar (rank 0) of t's dtype on t's tape, for the public function `function`; NULL for NULL and after an error. */
 tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);

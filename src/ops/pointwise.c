@@ -31,9 +31,8 @@
 #define PART2(NAME, X, Y)  _Generic((X), float: NAME##_f32, default: NAME##_f64)(X, Y)
 
 /* Slopes of tanh and sigmoid by their result or, where that has come too near to 1, by their argument. */
-#define SLOPE_NEAR          0.9998779296875 /* 1 - 2^-13; as in kernels/loops.h */
-#define TANH_SLOPE(X, Y)    (fabs(Y) > C(SLOPE_NEAR) ? PART2(far_slope, fabs(X), 2) : (1 - (Y)) * (1 + (Y)))
-#define SIGMOID_SLOPE(X, Y) ((Y) > C(SLOPE_NEAR) ? PART2(far_slope, fabs(X) / 2, 1) : (Y) * (1 - (Y)))
+#define TANH_SLOPE(X, Y)    (fabs(Y) > C(TG_SLOPE_NEAR) ? PART2(far_slope, fabs(X), 2) : (1 - (Y)) * (1 + (Y)))
+#define SIGMOID_SLOPE(X, Y) ((Y) > C(TG_SLOPE_NEAR) ? PART2(far_slope, fabs(X) / 2, 1) : (Y) * (1 - (Y)))
 #define SIGMOID_SUB(X, Y)   ((X) > 0 ? (1 - (Y)) - SIGMOID(-(X)) : SIGMOID(X) - (Y))
 
 /* far_slope: (scale s)^2/(1 + s^2)^2, s = e^-h. Then x sigmoid(x), and its slope (1 + e - a) e/(1+e)^2 at x = -a, e = e^-a. Powers are
