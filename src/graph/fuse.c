@@ -248,20 +248,22 @@ static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role 
     return TG_OK;
 }
 
-/* The latest group that the node may join and shares something with, else the latest that it may join; -1: none. Sets how. */
+/* The latest group that the node may join and shares something with, else the latest that it may join; -1: none. Sets how. A slope goes to
+ * the latest in any case: what it multiplies has just been placed there, while all that it reads itself may be of long ago. */
 static int32_t find_group(const program *p, const value *v, const role *r, inst_class *as)
 {
     const size_t oldest = p->n_groups > LOOK_BACK ? p->n_groups - LOOK_BACK : 0;
     int32_t      found = -1;
     inst_class   cls;
     bool         shares;
+    const bool   is_slope = v->op && tg_slope_of(v->op);
     if (r->n == 1 && !r->reduce && p->groups[0].n == 1 && p->groups[0].step >= r->newest && can_join(p, &p->groups[0], v, r, as, &shares))
         return 0;
     for (size_t g = p->n_groups; g-- > oldest && p->groups[g].step >= r->newest;) {
         if (!can_join(p, &p->groups[g], v, r, &cls, &shares) || (!shares && found >= 0)) continue;
         found = (int32_t)g;
         *as = cls;
-        if (shares) break;
+        if (shares || is_slope) break;
     }
     return found;
 }
