@@ -633,6 +633,14 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
         if (isnan(want_sum)) assert_true(isnan(sum) && isnan(squares));
         else assert_true(fabs(sum - want_sum) <= 8 * eps * (double)cols && fabs(squares - want_squares) <= 8 * eps * (double)cols);
 
+        for (int k = 0; k < 4; k++) { /* just the greatest is not beyond itself; a bit below, it is */
+            double greatest = 0;
+            for (size_t c = 0; c < cols; c++)
+                if (fabs(value(d, x, c)) > greatest) greatest = fabs(value(d, x, c));
+            const double limit = k == 0 ? greatest : k == 1 ? greatest * (1 - 4 * eps) : k == 2 ? 0 : (double)INFINITY;
+            assert_int_equal(t->any_beyond(cols, x, limit), greatest > (d == TG_F32 ? (double)(float)limit : limit));
+        }
+
         for (size_t c = 0; c < cols; c++) acc[c] = 1;
         t->sum_rows(rows, cols, (ptrdiff_t)cols, acc, x);
         for (int kind = 0; kind < 3; kind++) { /* over rows, onto what is there */

@@ -90,7 +90,7 @@ static void run_group(checker *c, const group *g, int64_t now)
             const operand *o = &where->in[k];
             if (o->value < 0) continue;
             const int64_t item = (int64_t)tg_dtype_size((tg_dtype)p->values[o->value].dtype);
-            touch(c, o->value, now, 2 * i, does->kind != K_GATHER && in_place(o, item), false);
+            touch(c, o->value, now, 2 * i, (does->kind != K_GATHER || k > 0) && in_place(o, item), false);
         }
         if (does->kind == K_SEGMENT) run_segment(c, &p->segments[does->extra], now, 2 * i);
         if (where->out.value < 0) continue;

@@ -202,6 +202,26 @@ static operand expanded(emitter *e, const source *s)
     return reg;
 }
 
+bool tg_looks_seldom(const emitter *e, const place *reader)
+{
+    const value *v = &e->p->values[reader->value];
+    return reader->cls == C_FULL && v->op && tg_slope_of(v->op);
+}
+
+void tg_gather_seldom(emitter *e, const place *slope)
+{
+    const source  y = tg_source_of(e, slope, 1);
+    code_operands where;
+    if (e->status != TG_OK || (y.kind != FROM_TILE && (y.kind != FROM_MEMORY || y.extent != AT_FULL))) return;
+    where = e->p->where[e->p->n_codes - 1];
+    where.in[1] = y.kind == FROM_TILE ? e->places[y.place].out : tg_in_memory(e, y.base, y.from, AT_FULL);
+    e->p->n_codes--;
+    code *c = &e->p->codes[e->p->n_codes];
+    tg_use_register(e, &where.in[1]);
+    e->p->where[e->p->n_codes++] = where;
+    c->n_in = 2;
+}
+
 operand tg_bring_to_hand(emitter *e, const source *s, const place *reader)
 {
     const value *r = &e->p->values[reader->value];
@@ -458,6 +478,7 @@ void tg_emit_instance(emitter *e, place *pl)
     for (int32_t k = 0; k < v->n_in && k < 3; k++) {
         const source s = tg_source_of(e, pl, k);
         in[k] = tg_at_hand(e, &s, pl);
+        if (k == 0 && s.kind == FROM_STRIDES && tg_looks_seldom(e, pl)) tg_gather_seldom(e, pl);
         in_dtype = s.dtype;
     }
     if (pl->cls == C_LATE) {
@@ -513,7 +534,7 @@ static void list_ahead(emitter *e)
         const segment *s = &p->segments[c->extra];
         for (int k = 0; k < s->n_pointers; k++) {
             const operand in = p->pointers[s->pointers + k];
-            if (!(s->written >> k & 1)) fetch_ahead(e, &in);
+            if (!((s->written | s->seldom) >> k & 1)) fetch_ahead(e, &in);
         }
     }
 }

@@ -80,6 +80,11 @@ static inline operand tg_at_hand(emitter *e, const source *s, const place *reade
     return s->kind == FROM_TILE ? e->places[s->place].out : tg_bring_to_hand(e, s, reader);
 }
 operand  tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how);
+
+/* Slopes look at their point, operand 0, only where their result, operand 1, is too near to 1. */
+bool     tg_looks_seldom(const emitter *e, const place *reader);
+/* The instruction that was added last gathers a slope's point: only for tiles with such a result, if that is there by then. */
+void     tg_gather_seldom(emitter *e, const place *slope);
 operand  tg_new_register(emitter *e, uint32_t bytes);
 void     tg_use_register(emitter *e, const operand *o); /* by the instruction to be added next */
 code    *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in);

@@ -130,6 +130,14 @@ static tg_place place_of(joiner *j, const operand *o, tg_reach reach)
     return (tg_place){.at = (uint32_t)(i - (size_t)j->first_pointer), .reach = reach};
 }
 
+/* Is it a slope whose result is there before the segment? */
+static bool is_read_seldom(const joiner *j, const place *pl)
+{
+    if (!tg_looks_seldom(j->e, pl)) return false;
+    const source y = tg_source_of(j->e, pl, 1);
+    return !is_computed(&y) || j->number[y.place] < 0;
+}
+
 static int operand_of(joiner *j, int32_t reader, int32_t k)
 {
     emitter     *e = j->e;
@@ -147,7 +155,10 @@ static int operand_of(joiner *j, int32_t reader, int32_t k)
         reach = TG_SCALAR;
     } else if (s.kind == FROM_STRIDES) {
         int32_t *at = &j->gathered[3 * reader + k];
-        if (*at < 0) *at = (int32_t)tg_at_hand(e, &s, pl).offset;
+        if (*at < 0) {
+            *at = (int32_t)tg_at_hand(e, &s, pl).offset;
+            if (k == 0 && is_read_seldom(j, pl)) tg_gather_seldom(e, pl);
+        }
         o = (operand){.value = IN_REGISTER, .offset = (uint32_t)*at};
     } else {
         o = tg_at_hand(e, &s, pl);
@@ -241,6 +252,15 @@ static bool goes_by_columns(const joiner *j)
     return false;
 }
 
+/* The pointers to what only the segment's stubs read. */
+static uint64_t seldom_read(const tg_segment *s)
+{
+    uint64_t seldom = 0;
+    for (int i = 0; i < s->n_values; i++)
+        if (tg_segment_reads_seldom(s, i)) seldom |= UINT64_C(1) << s->values[i].from.at;
+    return seldom;
+}
+
 static void add_segment(joiner *j, size_t at, kind k)
 {
     emitter *e = j->e;
@@ -259,6 +279,7 @@ static void add_segment(joiner *j, size_t at, kind k)
                                              .pointers = j->first_pointer,
                                              .n_pointers = (int32_t)p->n_pointers - j->first_pointer,
                                              .written = j->written,
+                                             .seldom = seldom_read(j->segment),
                                              .flat = !goes_by_columns(j),
                                              .column = k == COLUMNS_F32 || k == COLUMNS_F64};
 }

@@ -134,6 +134,7 @@ typedef struct segment {
     size_t  at;     /* in program.machine */
     int32_t  pointers, n_pointers;
     uint64_t written; /* bit k: pointer k is a result's */
+    uint64_t seldom;  /* bit k: what pointer k leads to is read for few elements, if for any */
     bool    flat;   /* no operand differs from row to row: the tile is one row to it */
     bool    column; /* over the tile's rows instead of its elements */
 } segment;
@@ -142,7 +143,8 @@ typedef struct code_operands {
     operand out, in[3];
 } code_operands;
 
-/* A strided operand, read into a tile register: the shape of the iteration space and the strides of the operand in it, in bytes. */
+/* A strided operand, read into a tile register: the shape of the iteration space and the strides of the operand in it, in bytes. With a
+ * second operand it is the point of a slope with that result, and read only for tiles in which a result asks for it. */
 typedef struct gather {
     tg_shape shape;
     int64_t  stride[TG_MAX_RANK];

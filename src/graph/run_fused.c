@@ -260,6 +260,7 @@ static void run_tile(const program *p, const group *g, const tile *w)
             }
             break;
         case K_GATHER:
+            if (c->n_in == 2 && !tg_fast_tile((tg_dtype)c->dtype)->any_beyond((size_t)n, in[1], TG_SLOPE_NEAR)) break;
             run_gather(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w->row * (g->cols ? g->cols : g->n) + w->col, n,
                        tg_dtype_size((tg_dtype)c->dtype));
             break;

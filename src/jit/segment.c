@@ -122,6 +122,13 @@ void tg_segment_store(tg_segment *s, int value, tg_place to)
     if (!to.tile && (int)to.at >= s->pointers) s->pointers = (int)to.at + 1;
 }
 
+bool tg_segment_reads_seldom(const tg_segment *s, int value)
+{
+    int seldom = 0;
+    for (int i = 0; i < s->n_steps; i++) seldom += s->steps[i].op == M_FIXUP && s->steps[i].condition == value;
+    return s->values[value].kind == INPUT && !s->values[value].from.tile && s->values[value].uses == seldom;
+}
+
 /* ---- the loops ------------------------------------------------------------------------------------------------------ */
 
 static int pointer_count(const tg_segment *s) { return s->pointers < POINTER_REGISTERS ? s->pointers : POINTER_REGISTERS; }

@@ -94,6 +94,9 @@ typedef enum tg_segment_result { TG_SEGMENT_OK, TG_SEGMENT_CROWDED, TG_SEGMENT_M
 /* CROWDED: it takes more registers than there are. Nothing is left in the bytes then. */
 tg_segment_result tg_segment_compile(tg_segment *s, size_t *at);
 
+/* Is the value an operand in memory that is read only for vectors that go to an op's own loop? */
+bool tg_segment_reads_seldom(const tg_segment *s, int value);
+
 /* Code that may be run, from bytes; NULL when the system does not allow that. */
 void *tg_code_map(const tg_bytes *b);
 void  tg_code_unmap(void *code, size_t bytes);

@@ -28,6 +28,8 @@ typedef struct tg_tile_loops {
     /* The sum of each row and that of its squares, which may overflow: by blocks of 1024 in lanes of T, these in double; of short rows in
      * double. */
     void (*moments)(size_t rows, size_t cols, const void *x, double *sum, double *squares);
+    /* Has any of n values a magnitude beyond the limit? NaN has none. */
+    bool (*any_beyond)(size_t n, const void *x, double limit);
 } tg_tile_loops;
 
 typedef enum tg_isa { TG_ISA_BASE = 0, TG_ISA_AVX2, TG_ISA_AVX512, TG_NISAS } tg_isa;

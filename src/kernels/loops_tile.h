@@ -319,6 +319,15 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         for (size_t r = 0; r < rows_; r++, x += n) row_moments_##S(n, x, sum + r, squares + r);                        \
     }
 
+#define TILE_BEYOND(S, TYPE, INT)                                                                                      \
+    static bool any_beyond_##S(size_t n, const void *values, double limit)                                            \
+    {                                                                                                                 \
+        const TYPE *x = values, most = (TYPE)limit;                                                                   \
+        INT         any = 0;                                                                                          \
+        for (size_t i = 0; i < n; i++) any |= ABS(x[i]) > most;                                                       \
+        return any;                                                                                                   \
+    }
+
 #define TILE(S, TYPE)                    \
     TILE_SUM(S, TYPE)                    \
     TILE_EXTREME(max, S, TYPE, LARGER, -(TYPE)INFINITY)   \
@@ -328,10 +337,13 @@ TILE(f32, float)
 TILE(f64, double)
 TILE_MOMENTS(f32, float)
 TILE_MOMENTS(f64, double)
+TILE_BEYOND(f32, float, int32_t)
+TILE_BEYOND(f64, double, int64_t)
 
 #define TILE_LOOPS(S)                                                                                                  \
     {                                                                                                                 \
         .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .sum_columns = sum_columns_##S,             \
         .max_columns = max_columns_##S, .min_columns = min_columns_##S, .sum_rows = sum_rows_##S,                     \
-        .max_rows = max_rows_##S, .min_rows = min_rows_##S, .sum = sum_##S, .moments = moments_##S                                            \
+        .max_rows = max_rows_##S, .min_rows = min_rows_##S, .sum = sum_##S, .moments = moments_##S,         \
+        .any_beyond = any_beyond_##S                                                                                  \
     }
