@@ -548,7 +548,7 @@ static void test_environment(void **state)
     char *table = last_words(both);
     assert_string_equal(none, "");
     assert_string_equal(nothing, "");
-    assert_non_null(strstr(table, "tg_adam"));
+    assert_non_null(strstr(table, "a tape's work")); /* which rows it has is a matter of time */
     assert_non_null(strstr(table, "/env.2.json\n"));
     free(none);
     free(nothing);
