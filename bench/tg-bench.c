@@ -11,7 +11,7 @@
  *   tg-bench --blas                    which BLAS is in use
  *
  * Environment: BENCH_SECONDS (1) for a repeat, BENCH_REPEATS (5); workload and limit take turns. BENCH_CLOCK=cpu counts this process' CPU
- * time instead of the time on the wall: for one thread on a busy machine. */
+ * time instead of the time on the wall: for one thread on a busy machine. BENCH_LIMIT=0: without the limit. */
 #define _GNU_SOURCE
 #include "bench.h"
 
@@ -212,7 +212,7 @@ static bool run_timed(const workload *w, int threads)
         return false;
     }
     const double peak = peak_mb();
-    limit       *l = limit_new(w->name);
+    limit       *l = setting("BENCH_LIMIT", 1, 0, 1) != 0 ? limit_new(w->name) : NULL;
     timed       *what = calloc(2, sizeof *what);
     bool         good = what != NULL;
     if (good) {

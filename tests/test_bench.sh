@@ -107,6 +107,25 @@ has "$dir/verdicts" '| chain_*: an op forward / the shortest | 1 | 1.5 | 1.40 | 
 has "$dir/verdicts" '| B_y: time / limit | 1 | 1.1 | – | not measured |'
 has "$dir/verdicts" '5 hold, 3 miss, 1 not measured.'
 
+# Two builds: ratios of the shortest times and the middle ones of the rounds, and their geometric means.
+awk -F, -f bench/pairs.awk >"$dir/pairs" <<'END'
+A_x,1,new,10
+A_x,1,base,5
+A_x,1,again,10
+A_x,1,new,12
+A_x,1,base,12
+A_x,1,again,11
+A_x,1,new,16
+A_x,1,base,10
+A_x,1,again,8
+B_y,2,new,8
+B_y,2,base,16
+B_y,2,again,8
+END
+has "$dir/pairs" '| A_x | 1 | 10 us | 5 us | 2.000 | 1.600 | 1.250 | 1.091 |'
+has "$dir/pairs" '| B_y | 2 | 8 us | 16 us | 0.500 | 0.500 | 1.000 | 1.000 |'
+has "$dir/pairs" 'Geometric means: 1.000 (middle 0.894); of this build against itself 1.118 (middle 1.044). The largest: 2.000, A_x, 1 thread(s).'
+
 # What is promised is about workloads that there are; lines with a * mean several.
 sed -n 's/^\([A-Za-z0-9_]*\),.*/\1/p' bench/promises.csv | sort -u >"$dir/promised"
 [ -s "$dir/promised" ] || wrong "bench/promises.csv promises nothing"
