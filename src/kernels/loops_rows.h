@@ -262,6 +262,19 @@ FAR(f64, double)
             memcpy(o + k, &v, sizeof v);                                                                              \
         }                                                                                                             \
     }                                                                                                                 \
+    /* Less than a piece: padded with zeros, which are near. */                                                       \
+    static void last_##NAME##_##SUFFIX(size_t n, TYPE *o, const TYPE *x, const TYPE *y)                               \
+    {                                                                                                                 \
+        enum { PIECE = 64 };                                                                                          \
+        TYPE piece[PIECE / sizeof(TYPE)] = {0};                                                                       \
+        for (size_t k = 0; k < n; k++) piece[k] = y[k];                                                               \
+        if (far_##SUFFIX(piece, PIECE, SIGN)) {                                                                       \
+            loop_##NAME##_##SUFFIX(n, o, (const void *[]){x, y}, NULL);                                               \
+            return;                                                                                                   \
+        }                                                                                                             \
+        near_##NAME##_##SUFFIX(piece, piece, PIECE);                                                                  \
+        for (size_t k = 0; k < n; k++) o[k] = piece[k];                                                               \
+    }                                                                                                                 \
     static void any_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                   \
     {                                                                                                                 \
         enum { PIECE = 64, BLOCK = 256, P = PIECE / sizeof(TYPE), B = BLOCK / sizeof(TYPE) }; /* bytes, elements */   \
@@ -278,17 +291,10 @@ FAR(f64, double)
                     loop_##NAME##_##SUFFIX(P, o + k, (const void *[]){x + k, y + k}, attr);                           \
                 else near_##NAME##_##SUFFIX(o + k, y + k, PIECE);                                                     \
         }                                                                                                             \
-        for (; i < n; i += P) { /* the last piece, padded with zeros, which are near */                               \
-            const size_t m = n - i < P ? n - i : P;                                                                   \
-            TYPE         piece[P] = {0};                                                                              \
-            memcpy(piece, y + i, m * sizeof(TYPE));                                                                   \
-            if (far_##SUFFIX(piece, PIECE, SIGN)) {                                                                   \
-                loop_##NAME##_##SUFFIX(m, o + i, (const void *[]){x + i, y + i}, attr);                               \
-                continue;                                                                                             \
-            }                                                                                                         \
-            near_##NAME##_##SUFFIX(piece, piece, PIECE);                                                              \
-            memcpy(o + i, piece, m * sizeof(TYPE));                                                                   \
-        }                                                                                                             \
+        for (; i + P <= n; i += P)                                                                                    \
+            if (far_##SUFFIX(y + i, PIECE, SIGN)) loop_##NAME##_##SUFFIX(P, o + i, (const void *[]){x + i, y + i}, attr); \
+            else near_##NAME##_##SUFFIX(o + i, y + i, PIECE);                                                         \
+        if (i < n) last_##NAME##_##SUFFIX(n - i, o + i, x + i, y + i);                                                \
     }
 #define TANH_NEAR(Y)    ((one - (Y)) * (one + (Y)))
 #define SIGMOID_NEAR(Y) ((Y) * (one - (Y)))
