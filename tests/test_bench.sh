@@ -40,7 +40,39 @@ done
 # The cost of vector loops: a row for each dtype.
 BENCH_SECONDS=0.001 "$bench" --functions exp | tee "$BUILD/bench/functions"
 [ "$(grep -c '^exp  *f[36][24]  *[0-9]' "$BUILD/bench/functions")" = 2 ] || status=1
-test "$(BENCH_SECONDS=0.001 "$bench" --axes | grep -c '^gradient of amax  *[0-9.]*  *[0-9.]*')" = 4 || status=1
+# No axis costs many times the best one. The promise is 3; a machine that is busy with other things gets 8, and the shortest of up to three
+# tables for each axis.
+differ() {
+    awk -v most="$1" '
+        /^\[/ { shape = $1; next }
+        NF < 4 || /^nano/ { next }
+        {
+            name = shape " " substr($0, 1, 32)
+            axes[name] = split(substr($0, 33), ns, " ") - 1
+            for (i = 1; i <= axes[name]; i++) if (!((name, i) in best) || ns[i] + 0 < best[name, i]) best[name, i] = ns[i] + 0
+        }
+        END {
+            for (name in axes) {
+                low = high = best[name, 1]
+                for (i = 2; i <= axes[name]; i++) {
+                    if (best[name, i] < low) low = best[name, i]
+                    if (best[name, i] > high) high = best[name, i]
+                }
+                rows++
+                if (high > most * low) { print name ": the worst axis takes " high / low " times the best"; bad = 1 }
+            }
+            if (rows < 8) print "a table of " rows + 0 " rows"
+            exit !(bad || rows < 8)
+        }'
+}
+for op in gather amax; do
+    : >"$dir/axes"
+    for _ in 1 2 3; do
+        BENCH_CLOCK=cpu BENCH_SECONDS=0.001 "$bench" --axes 1 "$op" >>"$dir/axes"
+        said=$(differ "$([ -n "$sanitized" ] && echo 1e9 || echo 8)" <"$dir/axes") || { said='' && break; }
+    done
+    [ -z "$said" ] || wrong "$said"
+done
 if "$bench" --functions no_such_op 2>"$BUILD/bench/refused"; then status=1; fi
 grep -q 'no_such_op' "$BUILD/bench/refused" || status=1
 # Graphs that change are planned each time.

@@ -16,7 +16,7 @@ enum {
     LANES  = 8,
     FEW    = 8,    /* values that are added without a sum of their own */
     NARROW = 8,    /* columns that are reduced one after the other, a piece of HEIGHT at a time */
-    SHORT  = 32,   /* rows of this length are reduced side by side where they can be */
+    SHORT  = 32,   /* rows below this length are reduced side by side where they can be */
 };
 
 typedef union accumulator {
@@ -353,7 +353,7 @@ FAST_MAX(f64, double, TG_F64)
 #define BY_BITS(CONDITION, A, B)      ((B) ^ (((A) ^ (B)) & -(int64_t)(CONDITION)))
 
 /* I: an integer as wide as T, so that both go through vectors together. A row is searched block by block: only where a block has a larger
- * element is it looked for. */
+ * element is it looked for, in pieces that are compared as a whole. */
 #define ARGMAX(NAME, T, I, CHOOSE)                                                                                             \
     static int64_t first_largest_##NAME(const T *x, int64_t n, int64_t step)                                           \
     {                                                                                                                  \
@@ -362,7 +362,10 @@ FAST_MAX(f64, double, TG_F64)
             const int64_t end = least(from + WIDTH, n);                                                                \
             const T       m = largest_##NAME(x + from * step, end - from, step), b = x[best * step];                   \
             if (from > 0 && !(m > b) && !(m != m)) continue;                                                           \
-            for (int64_t k = from; k < end; k++)                                                                       \
+            int64_t k = from;                                                                                          \
+            for (I hit = 0; step == 1 && !hit && k + SHORT <= end; k += hit ? 0 : SHORT)                               \
+                for (int q = 0; q < SHORT; q++) hit |= (x[k + q] == m || x[k + q] != x[k + q]) ? 1 : 0;                \
+            for (; k < end; k++)                                                                                       \
                 if (x[k * step] == m || x[k * step] != x[k * step]) {                                                  \
                     best = k;                                                                                          \
                     break;                                                                                             \
