@@ -84,6 +84,15 @@ int mr_register(const mr_run *r, mr_value v)
     return k;
 }
 
+void mr_check_name(mr_run *r, const char *what, mr_value v)
+{
+    for (int i = 0; i < MR_REGISTERS; i++) {
+        const mr_value other = r->reg[i];
+        if (other.t != v.t || mr_dead(other) || (other.s == v.s && other.m == v.m)) continue;
+        mr_fail(r, "%s gives the handle of another tensor", what);
+    }
+}
+
 const tg_shape *mr_shape(mr_value v) { return v.s ? &v.s->shape : &v.m->shape; }
 
 /* ---- numbers ------------------------------------------------------------------------------------------------------ */

@@ -16,6 +16,7 @@ mr_value mr_store_operand(const mr_run *r, const mr_call *c, int i);
 mr_value mr_shaped_operand(const mr_run *r, const mr_call *c, int i, const tg_shape *shape);
 int      mr_register(const mr_run *r, mr_value v); /* one that holds it */
 void     mr_put(mr_run *r, int at, mr_value v);
+void     mr_check_name(mr_run *r, const char *what, mr_value v); /* its handle is no other tensor's */
 mr_value mr_of_node(tg_tensor *t, m_node *m);
 mr_value mr_of_store(tg_tensor *t, m_store *s);
 /* The gradient of a leaf: there when the mirror has one, and only then. */

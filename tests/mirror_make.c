@@ -23,7 +23,7 @@ static void choose_shapes(ms_scenario *s)
                                         *TG_SHAPE(2, r, c), *TG_SHAPE(c, c), *TG_SCALAR_SHAPE};
     memcpy(s->shape, shapes, sizeof shapes);
     s->options.most = size ? size < 15 ? 20000 : 400 : 100000;
-    s->rounds = size ? size < 15 ? 6 + (int)below(s, 16) : chance(s, 5) ? 150 : 12 + (int)below(s, 40) : 4 + (int)below(s, 5);
+    s->rounds = size ? size < 15 ? 6 + (int)below(s, 16) : chance(s, 4) ? 120 : 12 + (int)below(s, 36) : 4 + (int)below(s, 5);
     for (int i = 0; i < MR_PARAMS; i++) s->options.param[i] = s->shape[i < 3 ? i : below(s, MS_SHAPES)];
 }
 
@@ -42,11 +42,8 @@ void ms_open(ms_scenario *s, uint64_t number)
     s->options = (mr_options){.evaluator = kinds[kind].evaluator, .compile = kinds[kind].compile, .threads = kinds[kind].threads,
                               .dtype = chance(s, 15) ? TG_F32 : TG_F64, .seed = number};
     choose_shapes(s);
-    s->turns = chance(s, 12) ? 20 : 2;
+    s->is_short = chance(s, 12);
 }
-
-/* Programs of these are short: much of what changes hands then stays where the last round found it. */
-static bool is_short(const ms_scenario *s) { return s->turns > 2; }
 
 /* ---- single calls ------------------------------------------------------------------------------------------------- */
 
@@ -99,6 +96,7 @@ static mr_code code_at(ms_scenario *s, int i, int n, bool off)
 {
     if (off && chance(s, 40)) return MR_MODE;
     if (i < 2) return MR_PARAM;
+    if (i < 6 && s->is_short) return chance(s, 50) ? MR_PARAM : MR_DATA;
     if (i < 6) return chance(s, 40) ? MR_PARAM : chance(s, 20) ? MR_KEPT_ONE : chance(s, 25) ? MR_LATEST : MR_DATA;
     const int64_t p = below(s, 100);
     if (i < n * 6 / 10) {
@@ -190,6 +188,8 @@ static void append_side(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h,
     c.in[0] = x;
     if (code == MR_STEP && chance(s, 50)) c.at = 0; /* the one that updates whatever parameters there are */
     if (code == MR_DIFF) c.mode = MR_BACKWARD;
+    c.second = code == MR_READ && s->is_short;
+    if (s->is_short) c.at = 0; /* the optimizer of whatever parameters there are */
     add_call(p, r, h, c, round);
 }
 
@@ -211,11 +211,11 @@ static void once_more(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, i
 {
     static const char *const by[] = {"mul", "matmul scaled", "matmul scaled", "sub", "maximum"};
     mr_call c = blank(s, p, p->n, MR_LATEST);
-    c.at = chance(s, 60) ? 0 : (uint8_t)below(s, MR_PARAMS);
+    c.at = chance(s, s->is_short ? 90 : 40) ? 0 : (uint8_t)below(s, MR_PARAMS);
     c.shape = s->options.param[c.at];
     c.code = MR_PARAM;
     const uint8_t own = append(p, r, h, c, round);
-    if (is_short(s)) { /* nothing was stepped yet */
+    if (s->is_short) { /* nothing was stepped yet */
         const uint8_t first = append_op(s, p, r, h, "loss", append_op(s, p, r, h, "square", own, own, round), own, round);
         append_side(s, p, r, h, MR_DIFF, first, round);
         append_side(s, p, r, h, MR_STEP, first, round);
@@ -223,6 +223,7 @@ static void once_more(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, i
     c.code = MR_LATEST;
     const uint8_t other = append(p, r, h, c, round);
     const uint8_t both = append_op(s, p, r, h, by[below(s, 5)], other, chance(s, 70) ? own : other, round);
+    if (s->is_short) append_side(s, p, r, h, MR_READ, both, round);
     const uint8_t loss = append_op(s, p, r, h, "loss", both, chance(s, 70) ? own : both, round);
     append_side(s, p, r, h, MR_DIFF, loss, round);
     append_side(s, p, r, h, MR_STEP, loss, round);
@@ -231,7 +232,7 @@ static void once_more(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, i
 /* A new program, made while it runs for the first time. */
 static void compose(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int round)
 {
-    const int n = is_short(s) ? 6 + (int)below(s, 6) : 12 + (int)below(s, 40);
+    const int n = s->is_short ? 3 + (int)below(s, 6) : 12 + (int)below(s, 40);
     bool      off = false;
     for (int tries = 0; p->n < n && tries < 4 * n && !mr_over(r); tries++) {
         const bool loss = p->n == n * 6 / 10 || (p->n > n * 6 / 10 && chance(s, 10));
@@ -251,7 +252,7 @@ static void compose(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int
         if (chance(s, 50)) add_call(p, r, h, blank(s, p, p->n, MR_STEP), round);
         if (chance(s, 20)) once_more(s, p, r, h, round);
     }
-    if (is_short(s)) once_more(s, p, r, h, round);
+    if (s->is_short) once_more(s, p, r, h, round);
 }
 
 static void insert(ms_program *p, int at, mr_call c)
@@ -328,11 +329,14 @@ static void change(ms_scenario *s, ms_program *p)
     }
 }
 
-static mr_call blank_reset(ms_scenario *s)
+/* In short scenarios a kept tensor is made anew in one round of eight, and a few rounds later, when all is confirmed and plans run again,
+ * a parameter, whose gradient comes to the slot where that kept tensor was. */
+static mr_call some_reset(ms_scenario *s, int round)
 {
-    mr_call c = {.code = MR_RESET};
-    if (!chance(s, s->turns)) return c;
-    c.mode = (uint8_t)(MR_TURN_KEPT | (chance(s, 60) ? MR_TURN_PARAM : 0));
+    mr_call   c = {.code = MR_RESET};
+    const int at = round % 8;
+    if (s->is_short ? chance(s, at == 1 || at == 7 ? 20 : 97) : !chance(s, 2)) return c;
+    c.mode = (uint8_t)(MR_TURN_KEPT | ((s->is_short ? at != 1 : chance(s, 60)) ? MR_TURN_PARAM : 0));
     if (chance(s, 20)) c.mode |= MR_TURN_PARAM_LAST;
     if (chance(s, 20)) c.mode |= MR_TURN_PARAM_FIRST;
     return c;
@@ -343,13 +347,13 @@ void ms_run(ms_scenario *s, mr_run *r, ms_history *h)
     int last = 0;
     mr_open(r, &s->options);
     for (int round = 0; round < s->rounds && !mr_over(r); round++) {
-        if (round && chance(s, 96)) do_call(r, h, blank_reset(s), round);
-        if (!s->n_programs || (s->n_programs < MS_PROGRAMS && chance(s, 8))) {
+        if (round && chance(s, 96)) do_call(r, h, some_reset(s, round), round);
+        if (!s->n_programs || (s->n_programs < MS_PROGRAMS && chance(s, s->is_short ? 1 : 8))) {
             compose(s, &s->program[last = s->n_programs++], r, h, round);
         } else {
             if (chance(s, 30)) last = (int)below(s, s->n_programs);
             ms_program p = s->program[last];
-            if (chance(s, 50))
+            if (chance(s, s->is_short ? 15 : 50))
                 for (int64_t n = 1 + below(s, 3); n-- > 0 && p.n;) change(s, &p);
             if (chance(s, 25)) s->program[last] = p;
             for (int i = 0; i < p.n && !mr_over(r); i++) do_call(r, h, p.call[i], round);

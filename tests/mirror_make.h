@@ -23,7 +23,8 @@ typedef struct ms_scenario {
     uint64_t   number, state;
     mr_options options;
     tg_shape   shape[MS_SHAPES]; /* of its tensors */
-    int        rounds, turns; /* turns: of 100 resets, at so many slots change hands */
+    int        rounds;
+    bool       is_short; /* its programs are, and often repeated as they are: nothing is recorded anew then, while slots change hands */
     ms_program program[MS_PROGRAMS];
     int        n_programs;
 } ms_scenario;

@@ -14,8 +14,7 @@ static void take(mr_run *r, const mr_call *c, const char *what, tg_tensor *t, m_
     const tg_shape *shape = tg_shape_of(t);
     if (!shape || !m_same_shape(shape, &m->shape)) mr_fail(r, "%s has another shape than the mirror's", what);
     if (tg_requires_grad(t) != m->requires) mr_fail(r, "%s: tg_requires_grad is %d, right is %d", what, !m->requires, m->requires);
-    for (int i = 0; i < MR_REGISTERS; i++)
-        if (r->reg[i].t == t && !r->reg[i].gone && r->reg[i].m != m) mr_fail(r, "%s gives the handle of another tensor", what);
+    mr_check_name(r, what, mr_of_node(t, m));
     mr_put(r, c->out, mr_of_node(t, m));
     if (!r->print) return;
     fprintf(r->print, "    r%d ", c->out % MR_REGISTERS);
@@ -135,6 +134,7 @@ static bool do_read(mr_run *r, const mr_call *c)
     const mr_value v = c->code == MR_READ ? mr_operand(r, c, 0) : r->held[c->at % MR_HOLDS];
     static const char *const how[] = {"tg_data", "tg_copy_to", "tg_item"};
     if (!mr_there(v)) return false;
+    if (c->code == MR_READ && c->second && !(r->round & 2)) return true;
     mr_say(r, "%s(%s%d)%s\n", how[c->mode % 3], c->code == MR_READ ? "r" : "held ",
         c->code == MR_READ ? c->in[0] % MR_REGISTERS : c->at % MR_HOLDS, mr_dead(v) ? ", which is gone" : "");
     if (mr_dead(v)) mr_refuse(r, how[0], !tg_data(v.t));
@@ -161,8 +161,10 @@ static bool do_eval(mr_run *r, const mr_call *c)
     if (!n) return false;
     const bool ok = mr_accept(r, "tg_eval", tg_eval(t, n) == TG_OK, justified);
     mr_evaluated(r, ok);
-    for (int i = 0; i < n && ok; i++)
+    for (int i = 0; i < n && ok; i++) {
         if (m[i]) m[i]->held = true;
+        if (c->mode & 4 && !tg_data(t[i])) mr_fail(r, "tg_data refuses what tg_eval computed: %s", tg_error(r->tape));
+    }
     return true;
 }
 
@@ -203,10 +205,9 @@ static bool do_keep(mr_run *r, const mr_call *c)
     const bool ok = mr_accept(r, "tg_keep", t != NULL, justified);
     mr_perhaps_evaluated(r);
     if (!ok) return true;
-    for (int i = 0; i < MR_REGISTERS; i++)
-        if (r->reg[i].t == t && !mr_dead(r->reg[i])) mr_fail(r, "tg_keep gives the handle of another tensor");
     if (was && !before) release(r, slot);
     *slot = mr_of_store(t, m_store_new(r->mirror, mr_shape(v), mr_right_numbers(v), mr_errors(v)));
+    mr_check_name(r, "tg_keep", *slot);
     if (c->mode & 1) {
         tg_require_grad(t);
         slot->s->requires = true;

@@ -23,7 +23,7 @@ typedef enum mr_code {
     MR_GRADIENT,  /* out = tg_grad_of(in[0]) */
     MR_REQUIRE,   /* tg_require_grad of a detached in[0] */
     MR_MODE,      /* tg_set_grad_enabled(mode) */
-    MR_READ,      /* by tg_data, tg_copy_to, tg_item */
+    MR_READ,      /* by tg_data, tg_copy_to, tg_item; second: in two of four rounds */
     MR_EVAL,      /* tg_eval of in[0 …] */
     MR_WANT,
     MR_KEEP,      /* kept slot `at` = tg_keep(in[0]); mode 1: a leaf */
@@ -64,7 +64,7 @@ typedef struct mr_call {
     uint8_t  code, which, mode, at;
     uint8_t  in[MR_IN], out;
     bool     vary;      /* other numbers in each round */
-    bool     second;    /* MR_DIFF: create_graph */
+    bool     second;    /* MR_DIFF: create_graph; MR_READ: not in every round */
     uint32_t round;     /* in which it is made */
     uint32_t seed;      /* of data, and of all that is not said otherwise */
     tg_shape shape;

@@ -12,7 +12,9 @@ mr_value mr_gradient_of(mr_run *r, mr_value leaf)
     const bool has = leaf.s ? leaf.s->grad != NULL : leaf.m->grad != NULL;
     if (!t != !has) mr_fail(r, "tg_grad_of gives %s", t ? "a gradient where none arrived" : "no gradient where one arrived");
     if (!t || !has) return (mr_value){0};
-    return leaf.s ? mr_of_store(t, leaf.s->grad) : mr_of_node(t, leaf.m->grad);
+    const mr_value g = leaf.s ? mr_of_store(t, leaf.s->grad) : mr_of_node(t, leaf.m->grad);
+    mr_check_name(r, "tg_grad_of", g);
+    return g;
 }
 
 /* The leaf whose gradient s is. */

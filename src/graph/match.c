@@ -182,7 +182,10 @@ bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
     for (size_t i = 0; i < m.next; i++)
         if (m.nodes[i]) m.nodes[i]->mark = 0;
     if (!same || tg_ask(t, plan, p) != TG_OK) return false;
-    p->epoch = 0; /* bound to other nodes: it fits no recording until it has run */
+    /* Bound to other nodes it fits no recording until it has run. No number depends on that: should these be of this very recording, as the
+     * epoch that it had would say, a replay of it would find all of them confirmed. But "once more" would be said of what never ran before,
+     * and `state` be equal after unequal histories. */
+    p->epoch = 0;
     for (size_t i = 0; i < p->n_met; i++) {
         p->values[i].node = m.nodes[i];
         if (p->values[i].kind == V_INPUT) p->values[i].reader = 0; /* the strictest; known exactly when it was made */
