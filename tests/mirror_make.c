@@ -16,14 +16,14 @@ static bool    chance(ms_scenario *s, int percent) { return below(s, 100) < perc
 static void choose_shapes(ms_scenario *s)
 {
     static const int64_t small[] = {1, 2, 3, 4, 5, 7, 8}, medium[] = {3, 8, 16, 17, 33, 64, 100}, large[] = {64, 128, 200, 300};
-    const int     size = (int)below(s, 64); /* 0: large, to 14: medium */
+    const int     size = s->is_short && chance(s, 60) ? 1 : (int)below(s, 64); /* 0: large, to 14: medium */
     const int64_t r = size ? size < 15 ? medium[below(s, 7)] : small[below(s, 7)] : large[below(s, 4)];
     const int64_t c = size ? size < 15 ? medium[below(s, 7)] : small[below(s, 7)] : large[below(s, 4)];
     const tg_shape shapes[MS_SHAPES] = {*TG_SHAPE(r, c), *TG_SHAPE(c), *TG_SHAPE(c, r), *TG_SHAPE(r, 1), *TG_SHAPE(1, c), *TG_SHAPE(1),
                                         *TG_SHAPE(2, r, c), *TG_SHAPE(c, c), *TG_SCALAR_SHAPE};
     memcpy(s->shape, shapes, sizeof shapes);
     s->options.most = size ? size < 15 ? 20000 : 400 : 100000;
-    s->rounds = size ? size < 15 ? 6 + (int)below(s, 16) : chance(s, 4) ? 120 : 12 + (int)below(s, 36) : 4 + (int)below(s, 5);
+    s->rounds = size ? size < 15 ? 8 + (int)below(s, 14) : chance(s, 4) ? 120 : 12 + (int)below(s, 36) : 4 + (int)below(s, 5);
     for (int i = 0; i < MR_PARAMS; i++) s->options.param[i] = s->shape[i < 3 ? i : below(s, MS_SHAPES)];
 }
 
@@ -41,8 +41,8 @@ void ms_open(ms_scenario *s, uint64_t number)
     const int kind = (int)below(s, 6);
     s->options = (mr_options){.evaluator = kinds[kind].evaluator, .compile = kinds[kind].compile, .threads = kinds[kind].threads,
                               .dtype = chance(s, 15) ? TG_F32 : TG_F64, .seed = number};
+    s->is_short = chance(s, 15);
     choose_shapes(s);
-    s->is_short = chance(s, 12);
 }
 
 /* ---- single calls ------------------------------------------------------------------------------------------------- */
@@ -178,7 +178,7 @@ static uint8_t append_op(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h
     mr_call c = blank(s, p, p->n, MR_OP);
     c.which = (uint8_t)op_named(name);
     c.in[0] = x;
-    c.in[1] = y;
+    c.in[1] = c.in[2] = y;
     return append(p, r, h, c, round);
 }
 
@@ -222,9 +222,9 @@ static void once_more(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, i
     }
     c.code = MR_LATEST;
     const uint8_t other = append(p, r, h, c, round);
-    const uint8_t both = append_op(s, p, r, h, by[below(s, 5)], other, chance(s, 70) ? own : other, round);
+    const uint8_t both = append_op(s, p, r, h, by[s->is_short && chance(s, 70) ? 1 : below(s, 5)], other, chance(s, 70) ? own : other, round);
     if (s->is_short) append_side(s, p, r, h, MR_READ, both, round);
-    const uint8_t loss = append_op(s, p, r, h, "loss", both, chance(s, 70) ? own : both, round);
+    const uint8_t loss = append_op(s, p, r, h, "loss", both, chance(s, s->is_short ? 30 : 70) ? own : both, round);
     append_side(s, p, r, h, MR_DIFF, loss, round);
     append_side(s, p, r, h, MR_STEP, loss, round);
 }
@@ -353,7 +353,7 @@ void ms_run(ms_scenario *s, mr_run *r, ms_history *h)
         } else {
             if (chance(s, 30)) last = (int)below(s, s->n_programs);
             ms_program p = s->program[last];
-            if (chance(s, s->is_short ? 15 : 50))
+            if (chance(s, s->is_short ? 5 : 50))
                 for (int64_t n = 1 + below(s, 3); n-- > 0 && p.n;) change(s, &p);
             if (chance(s, 25)) s->program[last] = p;
             for (int i = 0; i < p.n && !mr_over(r); i++) do_call(r, h, p.call[i], round);
