@@ -212,6 +212,8 @@ static m_node *largest(m_world *w, m_node *x, unsigned axes, m_node **share)
     const int64_t *at = places(w, &x->shape, axes);
     m_node        *most = m_other(w, &shape, x, NULL), *part = m_other(w, &x->shape, x, NULL);
     int64_t       *winner = m_room(w, (size_t)most->n * sizeof *winner), *count = m_room(w, (size_t)most->n * sizeof *count);
+    bool          *doubt = m_room(w, (size_t)most->n * sizeof *doubt); /* may another one be the largest? */
+    memset(doubt, 0, (size_t)most->n * sizeof *doubt);
     for (int64_t k = 0; k < most->n; k++) winner[k] = -1;
     for (int64_t i = 0; i < x->n; i++) {
         const int64_t k = at[i];
@@ -221,16 +223,15 @@ static m_node *largest(m_world *w, m_node *x, unsigned axes, m_node **share)
         winner[k] = i;
         count[k] = 0;
     }
-    for (int64_t i = 0; i < x->n; i++) {
-        count[at[i]] += x->v[i] == most->v[at[i]];
-        part->e[i] = 0;
-    }
+    for (int64_t i = 0; i < x->n; i++) count[at[i]] += x->v[i] == most->v[at[i]];
     for (int64_t i = 0; i < x->n; i++) {
         const int64_t k = at[i];
         part->v[i] = x->v[i] == most->v[k] ? 1 / (double)count[k] : 0;
-        if (most->e[k] < INFINITY && m_certain(x, i, x, winner[k])) continue;
-        part->e[i] = part->e[winner[k]] = most->e[k] < INFINITY ? 1 : INFINITY;
+        part->e[i] = most->e[k] == INFINITY ? INFINITY : !m_certain(x, i, x, winner[k]);
+        doubt[k] = doubt[k] || part->e[i] > 0;
     }
+    for (int64_t i = 0; i < x->n; i++)
+        if (doubt[at[i]] && part->v[i] > 0) part->e[i] = fmax(part->e[i], 1); /* all that are as large */
     *share = part;
     return most;
 }
