@@ -94,7 +94,7 @@ static const model models[] = {
     {"rows reduced, short", TG_F32, 3000, 7, rows_reduced},   {"rows reduced, two", TG_F32, 2, 8192, rows_reduced},
     {"a row repeated and summed", TG_F32, 203, 3001, repeated},
     {"saturated", TG_F32, 50, 130, saturated},                {"saturated, pieces of rows", TG_F32, 9, 9001, saturated},
-    {"saturated, f64", TG_F64, 70, 130, saturated},           {"saturated, around the caches", TG_F32, 2200, 1024, saturated},
+    {"saturated, f64", TG_F64, 70, 130, saturated},           {"saturated, one column", TG_F32, 4000, 1, saturated},
     {"gates", TG_F32, 32, 512, gates},                        {"gates, f64", TG_F64, 33, 148, gates},
     {"gates, many", TG_F32, 300, 60, gates},
     {"crowd", TG_F32, 30, 300, crowd},                        {"crowd, f64", TG_F64, 30, 300, crowd},

@@ -58,6 +58,7 @@ static int take(body *y, int value)
     }
     holds[chosen] = (int16_t)value;
     v->where = (int8_t)chosen;
+    if (holds == y->holds && chosen >= y->s->peak) y->s->peak = chosen + 1;
     return chosen;
 }
 
@@ -136,6 +137,11 @@ void tg_load_to(body *y, int value, int reg)
         get.first = TAIL_VECTOR;
     }
     put(y, &get);
+}
+
+void tg_load_pinned(body *y)
+{
+    for (int i = 0; i < y->s->n_pinned; i++) tg_load_to(y, y->s->pinned[i], pinned_register(y, i));
 }
 
 static void load(body *y, int value)
@@ -322,7 +328,7 @@ static void emit_step(body *y)
 body tg_body_of(tg_segment *s, bool tail)
 {
     body y = {.s = s, .wide = s->isa == TG_ISA_AVX512, .tail = tail};
-    y.n = y.wide ? zero_register(&y) - 1 : TAIL_VECTOR - 1;
+    y.n = scratch_register(&y) - s->n_pinned;
     memset(y.holds, -1, sizeof y.holds);
     memset(y.masks, -1, sizeof y.masks);
     return y;
@@ -334,6 +340,10 @@ bool tg_emit_body(tg_segment *s, bool tail)
     for (int i = 0; i < s->n_values; i++) {
         s->values[i].left = s->values[i].uses;
         s->values[i].where = -1;
+    }
+    for (int i = 0; i < s->n_pinned; i++) { /* one use more: the last one never comes */
+        s->values[s->pinned[i]].left++;
+        s->values[s->pinned[i]].where = (int8_t)pinned_register(&y, i);
     }
     for (y.step = 0; y.step < s->n_steps && !y.crowded; y.step++) emit_step(&y);
     return !y.crowded;

@@ -2,7 +2,7 @@
  * and fixup.c, which has what stands behind them.
  *
  *     rdi tiles   rsi pointers   rdx rows   rcx cols      as called
- *     r8  row     r9  the row's end         r10 element   rax, r11 scratch
+ *     r8  row     r9  the row's end         r10 element   r11 where the last whole vector of the row may begin   rax scratch
  *     rbx rbp r12 … r15                                   the first pointers; further ones are loaded where they are used
  *     rsp                                                 the frame, in segments with fix-ups */
 #ifndef TG_BODY_H
@@ -22,7 +22,7 @@ typedef struct body {
     bool        wide;  /* AVX-512 */
     bool        tail;
     int         step;
-    int         n;     /* vector registers to hand out; behind them are one for scratch, with AVX2 the tail's mask, and zero */
+    int         n;     /* vector registers to hand out; behind them are pinned values, one for scratch, with AVX2 the tail's mask, and zero */
     int16_t     holds[32], masks[8];
     bool        crowded;
 } body;
@@ -31,6 +31,7 @@ typedef struct body {
 bool tg_emit_body(tg_segment *s, bool tail);
 body tg_body_of(tg_segment *s, bool tail);
 void tg_load_to(body *y, int value, int reg); /* an input or a constant that is no condition; may change rax */
+void tg_load_pinned(body *y);
 
 /* The memory on the stack that fix-ups use; what they have to do with a vector, as stubs; and the test for it, in step y->step, whose
  * operands lie in registers or, x and y, in none. */
@@ -42,7 +43,8 @@ void tg_test_fixup(body *y, int tested);
 static inline int item_size(const tg_segment *s) { return s->dtype == TG_F32 ? 4 : 8; }
 static inline int lanes(const tg_segment *s) { return (s->isa == TG_ISA_AVX512 ? 64 : 32) / item_size(s); }
 static inline int zero_register(const body *y) { return y->wide ? 31 : 15; }
-static inline int scratch_register(const body *y) { return y->n; }
+static inline int scratch_register(const body *y) { return y->wide ? 30 : 13; }
+static inline int pinned_register(const body *y, int i) { return scratch_register(y) - 1 - i; }
 
 /* 66 0F … for doubles, 0F … for floats */
 static inline tg_encoding packed(const body *y, int opcode)

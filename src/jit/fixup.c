@@ -25,7 +25,7 @@ enum {
 };
 
 /* What a call may change: what the loops do not change is saved once. */
-static const int constant_registers[] = {RDI, RSI, RDX, RCX}, loop_registers[] = {R8, R9, R10};
+static const int constant_registers[] = {RDI, RSI, RDX, RCX}, loop_registers[] = {R8, R9, R10, R11};
 enum { CONSTANT_REGISTERS = sizeof constant_registers / sizeof(int), LOOP_REGISTERS = sizeof loop_registers / sizeof(int) };
 
 static void save(tg_assembler *c, int reg) { tg_assemble_store(c, reg, RSP, GENERAL + 8 * reg); }
@@ -128,6 +128,7 @@ static void emit_stub(tg_segment *s, const tg_fixup *f)
         if (live >> r & 1) restore_vector(&y, r, VECTORS + 64 * r);
     for (int r = 0; r < 8; r++)
         if (masks >> r & 1) tg_assemble_mask_load(c, r, RSP, MASKS + 8 * r);
+    tg_load_pinned(&y);
     restore_vector(&y, f->to, RESULT);
     tg_assemble_go_back(c, f->back);
 }

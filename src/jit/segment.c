@@ -1,7 +1,8 @@
 /* segment.c - what a segment consists of, and the loops around its steps.
  *
  * The steps are in order. The loop's body is written twice (body.c): for whole vectors, and for what is left of a row, with loads and
- * stores of memory masked so that nothing outside is touched. */
+ * stores of memory masked so that nothing outside is touched. All of it is written a second time when registers are left over: numbers are
+ * loaded to them in front of the loops. */
 #include "body.h"
 
 #include <string.h>
@@ -143,7 +144,7 @@ static bool has_fixups(const tg_segment *s)
 static void begin_code(tg_segment *s)
 {
     tg_assembler *c = &s->code;
-    const body    y = {.s = s, .wide = s->isa == TG_ISA_AVX512};
+    body          y = tg_body_of(s, false);
     for (int i = 0; i < pointer_count(s); i++) {
         tg_assemble_push(c, tg_pointer_registers[i]);
         tg_assemble_load(c, tg_pointer_registers[i], RSI, 8 * i);
@@ -153,10 +154,11 @@ static void begin_code(tg_segment *s)
     tg_assemble_alu(c, ALU_XOR, R10, R10);
     const tg_vector_instruction zero = instruction(&y, packed(&y, 0x57), zero_register(&y), zero_register(&y), zero_register(&y));
     tg_assemble_vector(c, &zero);
+    tg_load_pinned(&y);
     if (has_fixups(s)) tg_begin_frame(c);
 }
 
-/* The mask of the first r11 lanes. */
+/* The mask of the first r11 lanes. Changes rax and r11. */
 static void mask_tail(tg_segment *s)
 {
     tg_assembler *c = &s->code;
@@ -186,11 +188,11 @@ static bool emit_loops(tg_segment *s)
     tg_assemble_lea(c, R11, R10, n);
     tg_assemble_alu(c, ALU_CMP, R11, R9);
     const size_t short_row = tg_assemble_jump(c, IF_ABOVE);
+    tg_assemble_lea(c, R11, R9, -n);
     const size_t whole = c->out->n;
     if (!tg_emit_body(s, false)) return false;
     tg_assemble_lea(c, R10, R10, n);
-    tg_assemble_lea(c, R11, R10, n);
-    tg_assemble_alu(c, ALU_CMP, R11, R9);
+    tg_assemble_alu(c, ALU_CMP, R10, R11);
     tg_assemble_jump_back(c, IF_NOT_ABOVE, whole);
     tg_assemble_here(c, short_row);
     tg_assemble_alu(c, ALU_MOV, R11, R9);
@@ -206,10 +208,11 @@ static bool emit_loops(tg_segment *s)
     return true;
 }
 
-static tg_segment_result compile(tg_segment *s, size_t *at)
+static tg_segment_result write_code(tg_segment *s, size_t *at)
 {
     tg_assembler *c = &s->code;
     *at = c->out->n;
+    s->peak = 0;
     c->n_pool = c->n_fix = 0;
     s->n_fixups = 0;
     c->failed = false;
@@ -224,6 +227,31 @@ static tg_segment_result compile(tg_segment *s, size_t *at)
     c->out->n = *at;
     if (c->uses) c->uses->n = uses;
     return c->out->failed || (c->uses && c->uses->failed) ? TG_SEGMENT_MEMORY : TG_SEGMENT_CROWDED;
+}
+
+/* Numbers are loaded once, not in every turn of the loop, as far as there are registers that it does not use. */
+static void pin_numbers(tg_segment *s)
+{
+    const body y = tg_body_of(s, false);
+    const int  room = y.n - s->peak;
+    for (int i = 0; i < s->n_values && s->n_pinned < room; i++) {
+        const tg_micro_value *v = &s->values[i];
+        const bool            number = v->kind == CONSTANT ? v->bits != 0 : v->kind == INPUT && v->from.reach == TG_SCALAR;
+        if (number && v->uses > 0 && !v->condition) s->pinned[s->n_pinned++] = (int16_t)i;
+    }
+}
+
+static tg_segment_result compile(tg_segment *s, size_t *at)
+{
+    const size_t uses = s->code.uses ? s->code.uses->n : 0;
+    s->n_pinned = 0;
+    const tg_segment_result r = write_code(s, at);
+    if (r != TG_SEGMENT_OK) return r;
+    pin_numbers(s);
+    if (s->n_pinned == 0) return r;
+    s->code.out->n = *at;
+    if (s->code.uses) s->code.uses->n = uses;
+    return write_code(s, at);
 }
 
 /* Puts the stores behind everything else, in their order. */

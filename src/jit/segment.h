@@ -72,6 +72,9 @@ typedef struct tg_segment {
     tg_micro_value values[TG_SEGMENT_MOST];
     tg_micro_step      steps[TG_SEGMENT_MOST];
     int          pointers; /* how many */
+    int          peak;     /* vector registers in use at once */
+    int          n_pinned; /* values that keep a register of their own all the time */
+    int16_t      pinned[32];
     int          n_fixups; /* in the code so far */
     tg_fixup     fixups[TG_FIXUPS];
     bool         full;     /* more values or steps than there is room for */
