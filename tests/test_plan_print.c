@@ -207,6 +207,32 @@ static void test_changes_nothing(void **state)
     assert_string_equal(e->text, "plan: 0 nodes, 0 steps (0 groups, 0 products, 0 kernels), 0 bytes of memory\n");
 }
 
+/* Slopes are computed where the gradient is that they multiply, and stored nowhere. Of what they read only the points are gathered. */
+static void test_slopes(void **state)
+{
+    env       *e = *state;
+    char       name[20];
+    int        slopes = 0, point, result;
+    tg_tensor *part[2], *h = e->x;
+    for (int i = 0; i < 6; i++) {
+        tg_split(tg_matmul(h, i ? tg_slice(e->w, 0, 0, 32, 1) : e->w), 1, NULL, 2, part);
+        h = tg_mul(tg_sigmoid(part[0]), tg_tanh(part[1]));
+    }
+    assert_int_equal(tg_backward(tg_sum(tg_square(h), TG_ALL_AXES, false)), TG_OK);
+    plan(e, NULL, 0);
+    for (const char *line = e->text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        if (sscanf(line, " %%%*d = %19[a-z]_slope slice(%%%d) %%%d", name, &point, &result) != 3) continue;
+        const char *arrow = strstr(line, "->");
+        assert_true(!arrow || arrow > end);
+        slopes++;
+        snprintf(name, sizeof name, "%%%d gathered", point);
+        SAYS(name);
+        snprintf(name, sizeof name, "%%%d gathered", result);
+        SAYS_NOT(name);
+    }
+    assert_int_equal(slopes, 12);
+}
+
 /* In a steady loop the text is the same in every step; before anything ran in a recording there is none. */
 static void test_loop(void **state)
 {
@@ -313,7 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_whole),     TEST(test_readings), TEST(test_products),        TEST(test_again_and_early), TEST(test_backward),
         TEST(test_copied),    TEST(test_odd_names), TEST(test_changes_nothing), TEST(test_loop),            TEST(test_refused),
-        TEST(test_buffer),    TEST(test_print),
+        TEST(test_buffer),    TEST(test_print),    TEST(test_slopes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

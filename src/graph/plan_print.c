@@ -179,7 +179,7 @@ static void put_readings(printer *x, int32_t number)
         const operand *in = p->where[i].in, *out = &p->where[i].out;
         if (c->kind == K_SEGMENT) put_segment_readings(x, &p->segments[c->extra], number);
         for (int k = 0; k < c->n_in; k++) {
-            const int how = c->kind == K_GATHER ? BY_GATHER : how_read(&in[k], c->kind == K_COLUMN);
+            const int how = c->kind == K_GATHER && k == 0 ? BY_GATHER : how_read(&in[k], c->kind == K_COLUMN);
             if (in[k].value >= 0) put_reading(x, in[k].value, number, how);
         }
         if (out->value >= 0) is_new(x, out->value, number, WRITTEN);
