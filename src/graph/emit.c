@@ -430,15 +430,17 @@ static operand row_total(emitter *e)
     return reg;
 }
 
-/* TG_REDUCE_RSTD adds up its rows as well: where their sum is wanted, too, one instruction gives both. The place of the one for the other's;
- * NULL: there is none. */
+/* TG_REDUCE_RSTD adds up its rows as well: where their sum is wanted, too, one instruction gives both. The place of the one for the other's,
+ * if it is near: groups may be long. NULL: there is none. */
 static place *partner_of(emitter *e, const place *pl)
 {
+    enum { NEAR = 16 };
+    const int32_t         here = (int32_t)(pl - e->places), end = here + NEAR < e->n ? here + NEAR : e->n;
     const program        *p = e->p;
     const value          *v = &p->values[pl->value];
     const tg_reduce_attr *own = v->attr;
     const int             other = v->op->reduce == TG_REDUCE_RSTD ? TG_REDUCE_SUM : TG_REDUCE_RSTD;
-    for (int32_t i = 0; i < e->n && e->n_rstd; i++) {
+    for (int32_t i = here > NEAR ? here - NEAR : 0; i < end && e->n_rstd; i++) {
         place       *q = &e->places[i];
         const value *w = &p->values[q->value];
         if (!q->done && is_column_of(p, q, other) && p->operands[w->in] == p->operands[v->in] &&
