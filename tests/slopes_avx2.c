@@ -57,7 +57,7 @@ static inline double error_of(double x, float y, double want, double unit, doubl
     memcpy(&bits, &size, sizeof bits);
     bits = (UINT64_C(2069) << 52) - (bits & UINT64_C(0x7ff0000000000000)); /* 2^23 over the power of two in size */
     memcpy(&per_unit, &bits, sizeof per_unit);
-    const double e = fabs(g - w) * per_unit, f = (want != want) & (got != got) ? 0 : e;
+    const double e = fabs(g - w) * per_unit, f = ((want != want) & (got != got)) ? 0 : e;
     return x != x ? 0 : f;
 }
 

@@ -316,10 +316,10 @@ static void choose_tiles(emitter *e)
 
 /* ---- instances ---------------------------------------------------------------------------------------------------- */
 
-static bool is_column_of(const program *p, const place *pl, int reduce)
+static bool is_column_of(const program *p, const place *pl, tg_reduce_kind reduce)
 {
     const tg_op *op = p->values[pl->value].op;
-    return pl->cls == C_COLUMN && op && op->kind == TG_REDUCE && (int)op->reduce == reduce;
+    return pl->cls == C_COLUMN && op && op->kind == TG_REDUCE && op->reduce == reduce;
 }
 
 static int by_value(const void *a, const void *b)
@@ -439,7 +439,7 @@ static place *partner_of(emitter *e, const place *pl)
     const program        *p = e->p;
     const value          *v = &p->values[pl->value];
     const tg_reduce_attr *own = v->attr;
-    const int             other = v->op->reduce == TG_REDUCE_RSTD ? TG_REDUCE_SUM : TG_REDUCE_RSTD;
+    const tg_reduce_kind  other = v->op->reduce == TG_REDUCE_RSTD ? TG_REDUCE_SUM : TG_REDUCE_RSTD;
     for (int32_t i = here > NEAR ? here - NEAR : 0; i < end && e->n_rstd; i++) {
         place       *q = &e->places[i];
         const value *w = &p->values[q->value];
@@ -452,8 +452,8 @@ static place *partner_of(emitter *e, const place *pl)
 
 static void emit_columns(emitter *e, place *pl, const operand *in, tg_dtype dtype)
 {
-    const int  kind = e->p->values[pl->value].op->reduce;
     const bool whole = e->g->tile_cols >= cols_of(e->g);
+    const tg_reduce_kind kind = e->p->values[pl->value].op->reduce;
     place     *other = whole && (kind == TG_REDUCE_SUM || kind == TG_REDUCE_RSTD) ? partner_of(e, pl) : NULL, *main = pl, *sum = other;
     operand    x[2] = {*in};
     int        n = 1;
