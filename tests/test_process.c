@@ -1,5 +1,5 @@
 /* test_process.c - what the process does to a tape: forked children compute, with what threads they have, and a limited address space gives
- * fewer threads or an error. Nothing waits for ever. */
+ * fewer threads or an error. Nothing waits for ever. What computes before main does as well. */
 #define _GNU_SOURCE
 #include <stdarg.h>
 #include <stddef.h>
@@ -171,9 +171,29 @@ static void test_limited_address_space(void **state)
     }
 }
 
+/* The linker lets it run before the library's own constructors. */
+static double loss_before_main;
+__attribute__((constructor)) static void compute_before_main(void)
+{
+    model m;
+    loss_before_main = model_new(&m, 1) ? train(&m) : 0.0 / 0.0;
+    tg_tape_free(m.t);
+}
+
+static void test_before_main(void **state)
+{
+    (void)state;
+    model m;
+    assert_true(model_new(&m, 1));
+    const double loss = train(&m);
+    tg_tape_free(m.t);
+    assert_memory_equal(&loss_before_main, &loss, sizeof loss);
+    assert_true(loss == loss);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_fork_before_threads), cmocka_unit_test(test_limited_address_space),
-                                       cmocka_unit_test(test_fork)};
+                                       cmocka_unit_test(test_fork), cmocka_unit_test(test_before_main)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@ bool tg_isa_has(tg_isa isa)
 {
     if ((unsigned)isa >= TG_NISAS || !tables[isa]->rows) return false;
 #if defined(__x86_64__) && defined(__GNUC__)
+    __builtin_cpu_init(); /* does nothing but the first time; constructors may come before that */
     if (isa == TG_ISA_AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (isa == TG_ISA_AVX512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
@@ -15,20 +16,24 @@ bool tg_isa_has(tg_isa isa)
     return isa == TG_ISA_BASE;
 }
 
+static tg_isa best_there_is(void)
+{
+    return tg_isa_has(TG_ISA_AVX512) ? TG_ISA_AVX512 : tg_isa_has(TG_ISA_AVX2) ? TG_ISA_AVX2 : TG_ISA_BASE;
+}
+
+static bool                 chosen;
 static tg_isa               best;
 static const tg_tile_loops *fast_tile[TG_NDTYPES];
 
-/* Asked for with every tile. */
+/* Asked for with every tile. A constructor of the host program may come before this one: until then everybody who asks finds out anew. */
 __attribute__((constructor)) static void choose(void)
 {
-#if defined(__x86_64__) && defined(__GNUC__)
-    __builtin_cpu_init();
-#endif
-    best = tg_isa_has(TG_ISA_AVX512) ? TG_ISA_AVX512 : tg_isa_has(TG_ISA_AVX2) ? TG_ISA_AVX2 : TG_ISA_BASE;
+    best = best_there_is();
     for (tg_dtype t = 0; t < TG_NDTYPES; t++) fast_tile[t] = tg_isa_tile(best, t);
+    chosen = true;
 }
 
-tg_isa tg_isa_best(void) { return best; }
+tg_isa tg_isa_best(void) { return chosen ? best : best_there_is(); }
 
 const char *tg_isa_name(tg_isa isa)
 {
@@ -58,4 +63,7 @@ const tg_tile_loops *tg_isa_tile(tg_isa isa, tg_dtype dtype)
     return dtype == TG_F32 ? &tables[isa]->f32 : &tables[isa]->f64;
 }
 
-const tg_tile_loops *tg_fast_tile(tg_dtype dtype) { return fast_tile[dtype]; }
+const tg_tile_loops *tg_fast_tile(tg_dtype dtype)
+{
+    return __builtin_expect(chosen, 1) ? fast_tile[dtype] : tg_isa_tile(best_there_is(), dtype);
+}
