@@ -244,7 +244,7 @@ static void compose(ms_scenario *s, ms_program *p, mr_run *r, ms_history *h, int
         if (!add_call(p, r, h, c, round)) continue;
         if (c.code == MR_MODE) off = !off;
         if (c.code == MR_OP) tame(p, r, h, c, round);
-        if (c.code == MR_OP && !loss && chance(s, 8)) extreme(s, p, r, h, c.out, round);
+        if (c.code == MR_OP && !loss && chance(s, s->options.most > 400 ? 40 : 8)) extreme(s, p, r, h, c.out, round);
         if (!loss || chance(s, 30)) continue;
         mr_call d = blank(s, p, p->n, MR_DIFF);
         d.in[0] = c.out;
