@@ -84,7 +84,11 @@ static inline REAL N(relu_d)(REAL x) { return x > 0 ? 1 : 0; }
 static inline REAL N(reciprocal_d)(REAL x) { return -1 / (x * x); }
 static inline REAL N(reciprocal_dd)(REAL x) { return 2 / (x * x * x); }
 static inline REAL N(sqrt_d)(REAL x) { return K(0.5) / M(sqrt)(x); }
-static inline REAL N(sqrt_dd)(REAL x) { return K(-0.25) / (x * M(sqrt)(x)); }
+static inline REAL N(sqrt_dd)(REAL x) /* with the sign that the first one has at -0, taken once more */
+{
+    const REAL y = M(sqrt)(x);
+    return K(-0.25) / (y * y * y);
+}
 static inline REAL N(exp_d)(REAL x) { return M(exp)(x); }
 static inline REAL N(log_d)(REAL x) { return 1 / x; }
 static inline REAL N(log_dd)(REAL x) { return -1 / (x * x); }
