@@ -450,11 +450,12 @@ static place *partner_of(emitter *e, const place *pl)
     return NULL;
 }
 
+/* A reduction to a column. */
 static void emit_columns(emitter *e, place *pl, const operand *in, tg_dtype dtype)
 {
-    const bool whole = e->g->tile_cols >= cols_of(e->g);
     const tg_reduce_kind kind = e->p->values[pl->value].op->reduce;
-    place     *other = whole && (kind == TG_REDUCE_SUM || kind == TG_REDUCE_RSTD) ? partner_of(e, pl) : NULL, *main = pl, *sum = other;
+    const bool whole = e->g->tile_cols >= cols_of(e->g), pairs = whole && (kind == TG_REDUCE_SUM || kind == TG_REDUCE_RSTD);
+    place     *other = pairs ? partner_of(e, pl) : NULL, *main = pl, *sum = other;
     operand    x[2] = {*in};
     int        n = 1;
     if (other && kind == TG_REDUCE_SUM) main = other, sum = pl;

@@ -14,7 +14,7 @@ typedef struct place {
     bool    own;      /* computed here first: a value that is stored is stored here */
     bool    all;      /* late: over everything */
     bool    around;   /* its segment writes it around the caches */
-    bool    done;     /* it has its instruction, or shares another place's */
+    bool    done;     /* a reduction to a column that has its instruction, or shares another place's */
     operand out;      /* where it is, once it is emitted */
     int32_t expanded; /* register that holds the column spread over the tile; -1 */
 } place;

@@ -144,7 +144,7 @@ static bool places_hold(const program *p, bool values)
         const value *v = &p->values[p->bound[i].value];
         if (v->kind == V_INPUT) {
             if (values && !input_holds(p, v)) return false;
-            gradients += (v->node->op->kind == TG_VIEW ? tg_viewed(v->node) : v->node)->flags / TG_N_GRADIENT & 1;
+            gradients += !!(tg_viewed(v->node)->flags & TG_N_GRADIENT);
         } else if (v->alias >= 0) {
             if (!tg_is_gradient_at(p->values[v->alias].node, v->node)) return false;
             in_place++;

@@ -91,7 +91,6 @@ static void run_gather(const gather *g, const char *from, char *to, int64_t firs
 static void reduce_columns(const tg_tile_loops *l, const code *c, size_t rows, size_t cols, void *out, const void *x)
 {
     if (c->reduce == TG_REDUCE_SUM) l->sum_columns(rows, cols, out, x);
-    else if (c->reduce == TG_REDUCE_RSTD) tg_rstd_rows(c->attr, (tg_dtype)c->dtype, rows, cols, x, out, NULL);
     else if (c->reduce == TG_REDUCE_MAX) l->max_columns(rows, cols, out, x);
     else l->min_columns(rows, cols, out, x);
 }
