@@ -25,7 +25,7 @@ CFLAGS   ?= $(or $(OPT.$(VARIANT)),-O3) -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(CLANG),-Wno-pass-failed) $(if $(filter 1,$(WERROR)),-Werror)
 DEPS     := openblas zlib jansson
 # clang's libomp also serves the OpenMP calls that OpenBLAS makes, so there is one pool of threads with either compiler
-FLAGS    := -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fno-math-errno -fopenmp -Iinclude $(shell $(PKG_CONFIG) --cflags $(DEPS))
+FLAGS    := -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fno-math-errno -fopenmp -Iinclude -Isrc $(shell $(PKG_CONFIG) --cflags $(DEPS))
 # glibc's vector functions, which gcc's loops call: not on every target
 MVEC     := $(if $(findstring /,$(shell $(CC) -print-file-name=libmvec.so)),-lmvec)
 LIBS     := $(shell $(PKG_CONFIG) --libs $(DEPS)) $(if $(CLANG),,$(MVEC)) -lm

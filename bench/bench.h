@@ -52,7 +52,7 @@ bool bench_functions(const char *name, double seconds);
 /* Prints what reductions and index ops cost along each axis, each timed for so many seconds at least. false after an error. */
 bool bench_axes(int threads, const char *op, double seconds);
 
-/* ---- planning (plan.c) -------------------------------------------------------------------------------------------- */
+/* ---- planning (order.c) -------------------------------------------------------------------------------------------- */
 
 /* Prints what planning costs per node, in graphs that are planned anew each time. false after an error. */
 bool bench_planning(double seconds);

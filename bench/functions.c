@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../src/kernels/kernels.h"
-#include "../src/ops/ops.h"
+#include "kernels/kernels.h"
+#include "ops/ops.h"
 
 enum { N = 1024 /* a tile: all of it is in the first cache */, ROUNDS = 25 };
 

@@ -86,7 +86,7 @@ typedef enum tg_reduce_kind {
     TG_REDUCE_SUM = 0,
     TG_REDUCE_MAX,
     TG_REDUCE_MIN,
-    TG_REDUCE_RSTD, /* 1 / sqrt(mean of squares + eps); attr is a longer one, see src/ops/norm.c */
+    TG_REDUCE_RSTD, /* 1 / sqrt(mean of squares + eps); attr is a longer one, see src/ops/nn/norm.c */
 } tg_reduce_kind;
 
 enum {

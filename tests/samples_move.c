@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../src/ops/ops.h"
+#include "ops/ops.h"
 
 static const sample *of(void *ctx) { return ctx; }
 

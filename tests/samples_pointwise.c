@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../src/ops/ops.h"
+#include "ops/ops.h"
 
 static const tg_shape unary[] = {SCALAR,      SHAPE(1),    SHAPE(0),    SHAPE(5),       SHAPE(2, 3),      SHAPE(1, 3),
                                  SHAPE(2, 1), SHAPE(0, 3), SHAPE(2, 0), SHAPE(2, 1, 3), SHAPE(2, 2, 1, 2)};

@@ -2,7 +2,7 @@
  */
 #include "samples.h"
 
-#include "../src/ops/window.h"
+#include "ops/window/window.h"
 
 /* ---- convolution: shape holds {stride, stride, padding, padding, dilation, dilation, groups}; of gradients:
  * start and stop are the last two sizes of x, axes those of w ---- */

@@ -4,7 +4,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "../src/kernels/kernels.h"
+#include "kernels/kernels.h"
 
 #define REAL  long double
 #define M(f)  f##l

@@ -12,7 +12,7 @@
 
 #include <tapegrad_op.h>
 
-#include "../src/ops/ops.h"
+#include "ops/ops.h"
 
 typedef struct model {
     const char *name;

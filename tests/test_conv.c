@@ -4,7 +4,7 @@
  */
 #include "op_test.h"
 
-#include "../src/kernels/conv.h"
+#include "kernels/conv.h"
 
 typedef struct conv_case {
     int64_t         n, c, h, w, o, kh, kw; /* w [o, c / groups, kh, kw] */

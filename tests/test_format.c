@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/tensor/format.h"
+#include "tensor/format.h"
 
 static char text[200000];
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/kernels/gemm.h"
+#include "kernels/gemm.h"
 
 /* ---- helpers ------------------------------------------------------------------------------------------------------ */
 

@@ -14,7 +14,7 @@
 
 #include "samples.h"
 
-#include "../src/graph/graph.h"
+#include "graph/graph.h"
 
 enum { AT_LEAST = 200, MOST_SEEDS = 40 };
 

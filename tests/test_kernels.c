@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/kernels/kernels.h"
-#include "../src/ops/ops.h"
+#include "kernels/kernels.h"
+#include "ops/ops.h"
 
 #define COUNT(A) (sizeof(A) / sizeof *(A))
 

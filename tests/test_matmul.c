@@ -2,8 +2,8 @@
  * axes; gradients of the same; wrong calls. The numbers are small integers, so results are exact and compared as such. */
 #include "op_test.h"
 
-#include "../src/kernels/blas.h"
-#include "../src/kernels/kernels.h"
+#include "kernels/blas.h"
+#include "kernels/kernels.h"
 
 /* ---- the model ---------------------------------------------------------------------------------------------------- */
 

@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../src/tensor/mem.h"
+#include "tensor/mem.h"
 
 /* Checks what a caller must keep to (old sizes), misaligns as far as C allows, counts, and fails on demand. */
 typedef struct watch {

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../src/graph/program.h"
+#include "plan/program.h"
 #include "random_graph.h"
 
 #ifdef __SANITIZE_THREAD__

@@ -2,7 +2,7 @@
  * op goes by comparisons, and exactly 0 where the result's gradient is 0. By loops and by machine code, in f32 and f64. */
 #include "op_test.h"
 
-#include "../src/ops/ops.h"
+#include "ops/ops.h"
 
 enum { N = 43 }; /* whole vectors and a rest, of either dtype */
 

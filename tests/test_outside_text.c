@@ -11,7 +11,7 @@
 #include <tapegrad_op.h>
 #include <tapegrad_show.h>
 
-#include "../src/tensor/text.h"
+#include "tensor/text.h"
 #include "file_fixture.h"
 
 /* Each C0 character, DEL, each C1 character as UTF-8 and as a byte; then what has to arrive. */

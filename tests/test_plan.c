@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/graph/program.h"
+#include "plan/program.h"
 #include "random_graph.h"
 
 typedef struct env {

@@ -3,7 +3,7 @@
  * instruction set. */
 #include "op_test.h"
 
-#include "../src/kernels/conv.h"
+#include "kernels/conv.h"
 
 typedef struct pool_case {
     tg_shape        x;

@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include "../src/graph/trace.h"
+#include "profile/trace.h"
 #include "file_fixture.h"
 
 enum { ROWS = 64, IN = 32, HIDDEN = 48, STEPS = 3 };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/tensor/rng.h"
+#include "tensor/rng.h"
 
 enum { SEED = 12345, N = 1 << 20 };
 

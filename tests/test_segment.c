@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../src/jit/segment.h"
-#include "../src/ops/ops.h"
+#include "jit/segment.h"
+#include "ops/ops.h"
 
 enum { MOST = 2048, AREAS = 8, SLOT = MOST * 8 + 64, SLOTS = 40 };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <tapegrad_op.h>
 
-#include "../src/tensor/rng.h"
+#include "tensor/rng.h"
 
 /* ---- the product --------------------------------------------------------------------------------------------------
  */

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../src/kernels/update.h"
+#include "kernels/update.h"
 
 enum { MOST = 150 };
 

@@ -1,7 +1,7 @@
 /* dataset.c - data sets in memory: from IDX files, from the caller's arrays; their accessors and their end. */
 #define _POSIX_C_SOURCE 200809L
 
-#include "dataset.h"
+#include "data/dataset.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../io/idx.h"
+#include "io/idx.h"
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 

@@ -2,7 +2,7 @@
 #ifndef TG_DATASET_H
 #define TG_DATASET_H
 
-#include "../graph/graph.h"
+#include "graph/graph.h"
 
 struct tg_dataset {
     tg_owned owned; /* first: the tape frees by it */

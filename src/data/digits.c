@@ -6,13 +6,13 @@
  *
  * Sample i is a function of (seed, i) alone. Only + - * / and square roots are used, which IEEE 754 defines exactly, so
  * the same seed draws the same digits everywhere. */
-#include "dataset.h"
+#include "data/dataset.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "../tensor/fpenv.h"
-#include "../tensor/rng.h"
+#include "tensor/fpenv.h"
+#include "tensor/rng.h"
 
 #ifdef __clang__ /* gcc -std=c11 fuses no multiplications with additions by itself */
 #pragma STDC FP_CONTRACT OFF

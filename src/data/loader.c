@@ -1,12 +1,12 @@
 /* loader.c - mini-batches out of a data set: which samples, in which order, converted into new tensors. */
-#include "dataset.h"
+#include "data/dataset.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#include "../tensor/fpenv.h"
-#include "../tensor/rng.h"
+#include "tensor/fpenv.h"
+#include "tensor/rng.h"
 
 struct tg_loader {
     tg_owned    owned; /* first: the tape frees by it */

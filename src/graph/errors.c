@@ -1,11 +1,11 @@
 /* errors.c - errors are composed, noted at once, and told to the caller's handler when the call that met them is about to return; and
  * calls are refused that come from inside a function of the caller's that the library has called. */
-#include "graph.h"
+#include "graph/graph.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "../tensor/text.h"
+#include "tensor/text.h"
 
 void tg_print_error(void *ctx, tg_status s, const char *sentence)
 {

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <tapegrad_op.h>
 
-#include "../tensor/mem.h"
+#include "tensor/mem.h"
 
 typedef struct tg_node tg_node;
 
@@ -389,7 +389,7 @@ tg_status tg_call_view(const tg_call *c, const tg_layout *in, bool contiguous, t
 /* Is this, which may be any address, a live tensor of this tape? */
 bool tg_is_on(const tg_tape *t, const tg_tensor *x);
 
-/* ---- values.c, plan.c, run_reference.c ---------------------------------------------------------------------------- */
+/* ---- read.c, order.c, reference.c ---------------------------------------------------------------------------- */
 
 /* Room for a value of this recording. */
 void *tg_value_room(tg_tape *t, size_t bytes);
@@ -455,7 +455,7 @@ tg_array tg_array_of(const tg_node *n);
 void     tg_array_copy(const tg_array *from, void *to); /* to: contiguous */
 size_t   tg_array_bytes(const tg_array *a);
 
-/* ---- run_reference.c: one node; also the fallback of the fused evaluator ------------------------------------------ */
+/* ---- reference.c: one node; also the fallback of the fused evaluator ------------------------------------------ */
 tg_status tg_run_node(tg_tape *t, tg_node *n);
 /* Runs a kernel, a reduction or a product on these inputs; x is overwritten. */
 tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bool accumulate);
@@ -476,7 +476,7 @@ tg_node *tg_gradient_of(tg_node *leaf);
 void     tg_set_gradient(tg_node *gradient); /* it was written: it is there, and not used up */
 void     tg_forget_grad(tg_node *leaf);      /* of a kept leaf; handles to it become stale */
 
-/* ---- registers.c: a tile register of the fused evaluator, while its group's instructions are written --------------- */
+/* ---- tile_registers.c: a tile register of the fused evaluator, while its group's instructions are written --------------- */
 typedef struct tile_register {
     uint32_t bytes, offset;
     int32_t  first, last; /* instructions of the group that use it first and last; first -1: none */

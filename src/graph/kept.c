@@ -1,8 +1,8 @@
 /* kept.c - what outlives a reset: making, releasing and overwriting kept tensors and parameters. */
-#include "../tensor/fpenv.h"
-#include "graph.h"
+#include "tensor/fpenv.h"
+#include "graph/graph.h"
 
-#include "../tensor/text.h"
+#include "tensor/text.h"
 
 enum { LONGEST_NAME = 200 };
 

@@ -1,5 +1,5 @@
 /* params.c - a tape's parameters: in the order they were made, by number and by name. */
-#include "graph.h"
+#include "graph/graph.h"
 
 #include <stdint.h>
 

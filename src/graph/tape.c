@@ -1,5 +1,5 @@
 /* tape.c - the life of a tape: making, resetting, freeing it, and its memory. */
-#include "graph.h"
+#include "graph/graph.h"
 
 #include <limits.h>
 #include <omp.h>
@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../kernels/blas.h"
-#include "../tensor/process.h"
-#include "profile.h"
+#include "kernels/blas.h"
+#include "tensor/process.h"
+#include "profile/profile.h"
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "idx.h"
+#include "io/idx.h"
 
 #include <errno.h>
 #include <fcntl.h>

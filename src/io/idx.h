@@ -3,8 +3,8 @@
 #ifndef TG_IDX_H
 #define TG_IDX_H
 
-#include "../graph/graph.h"
-#include "../tensor/text.h"
+#include "graph/graph.h"
+#include "tensor/text.h"
 
 typedef struct tg_idx {
     tg_dtype dtype; /* TG_U8, TG_I32, TG_F32 or TG_F64: signed bytes and 16 bits become TG_I32 */

@@ -1,10 +1,10 @@
 /* safetensors.c - reading tensors from safetensors files: one by one out of an archive, or all of a tape's parameters.
  */
-#include "safetensors.h"
+#include "io/safetensors.h"
 
 #include <stddef.h>
 
-#include "safetensors_header.h"
+#include "io/safetensors_header.h"
 
 /* ---- archives -----------------------------------------------------------------------------------------------------
  */

@@ -5,7 +5,7 @@
  * tensors. */
 #define _GNU_SOURCE
 
-#include "safetensors_header.h"
+#include "io/safetensors_header.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "safetensors.h"
+#include "io/safetensors.h"
 
 typedef struct reader {
     tg_st_file *file;

@@ -2,8 +2,8 @@
 #ifndef TG_SAFETENSORS_HEADER_H
 #define TG_SAFETENSORS_HEADER_H
 
-#include "../graph/graph.h"
-#include "../tensor/text.h"
+#include "graph/graph.h"
+#include "tensor/text.h"
 
 /* A tensor, of any dtype and any number of axes: what can't be read here doesn't keep from what can. */
 typedef struct tg_st_entry {

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "replace.h"
-#include "safetensors.h"
+#include "io/atomic_file.h"
+#include "io/safetensors.h"
 
 typedef struct writer {
     tg_tape           *tape;

@@ -1,5 +1,5 @@
 /* assembler.c - encodes instructions. One function for each form; what an instruction means stands where it is used. */
-#include "assembler.h"
+#include "jit/assembler.h"
 
 #include <string.h>
 

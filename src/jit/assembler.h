@@ -4,7 +4,7 @@
 #ifndef TG_ASSEMBLER_H
 #define TG_ASSEMBLER_H
 
-#include "../tensor/mem.h"
+#include "tensor/mem.h"
 
 /* Bytes that grow. After memory ran out nothing is written any more and `failed` stays. */
 typedef struct tg_bytes {

@@ -2,7 +2,7 @@
  *
  * Registers are handed out while these are written: an input is loaded at its first use and may be loaded again later, so its register can
  * be taken for something else; what is computed keeps its register until its last use. */
-#include "body.h"
+#include "jit/body.h"
 
 #include <string.h>
 

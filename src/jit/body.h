@@ -8,7 +8,7 @@
 #ifndef TG_BODY_H
 #define TG_BODY_H
 
-#include "segment.h"
+#include "jit/segment.h"
 
 enum { COMPUTED, INPUT, CONSTANT };                /* kinds of values */
 enum { TAIL = 1, FIRST_MASK = 2, LAST_MASK = 7 }; /* AVX-512 mask registers: the tail's, and those of conditions */

@@ -1,6 +1,6 @@
 /* code.c - memory that may be executed: written first, then made read-only and executable, never both. */
 #define _GNU_SOURCE
-#include "segment.h"
+#include "jit/segment.h"
 
 #include <string.h>
 

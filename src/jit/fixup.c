@@ -8,7 +8,7 @@
  * beyond the end of a row hold anything and may lead here; what becomes of them is not looked at.
  *
  * The frame lies below the pushed registers, so that no signal handler gets to it, at a multiple of 64 bytes: */
-#include "body.h"
+#include "jit/body.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 /* recipes.c - the ops that can be part of a segment, in instructions. Each recipe does what the op's row in pointwise.def says, in the same
  * order, so that its results are the same to the last bit. x, y, z are its inputs. */
-#include "segment.h"
+#include "jit/segment.h"
 
 #include <math.h>
 
-#include "../graph/graph.h"
-#include "../ops/ops.h"
+#include "graph/graph.h"
+#include "ops/ops.h"
 
 #define OP(MICRO, A, B)       tg_micro_op(s, M_##MICRO, A, B, -1)
 #define COMPARE(HOW, A, B)    tg_micro_compare(s, HOW, A, B)

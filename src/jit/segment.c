@@ -3,7 +3,7 @@
  * The steps are in order. The loop's body is written twice (body.c): for whole vectors, and for what is left of a row, with loads and
  * stores of memory masked so that nothing outside is touched. All of it is written a second time when registers are left over: numbers are
  * loaded to them in front of the loops. */
-#include "body.h"
+#include "jit/body.h"
 
 #include <string.h>
 

@@ -17,8 +17,8 @@
 
 #include <tapegrad_op.h>
 
-#include "../kernels/kernels.h"
-#include "assembler.h"
+#include "kernels/kernels.h"
+#include "jit/assembler.h"
 
 typedef void (*tg_segment_fn)(char *tiles, void *const *pointers, size_t rows, size_t cols);
 

@@ -1,14 +1,14 @@
 /* blas.c - the only file that knows cblas.h. Most products are ours (gemm.h); long vectors, and what is too large for this CPU's loops,
  * go to BLAS. */
-#include "blas.h"
+#include "kernels/blas.h"
 
 #include <cblas.h>
 #include <limits.h>
 #include <math.h>
 #include <omp.h>
 
-#include "../tensor/process.h"
-#include "gemm.h"
+#include "tensor/process.h"
+#include "kernels/gemm.h"
 
 /* The most multiplications for which our loops keep up with OpenBLAS's kernels for the same instruction set: measured 0.8 to 2.1 times as
  * fast up to 64 x 64 x 64, 0.95 to 1.25 times beyond; less only for fewer columns of C than half a vector has lanes, and a few shapes whose
@@ -93,7 +93,7 @@ void tg_own_product_place(tg_own_product *o, const void *a, const void *b, void 
 BLAS(f32, float, cblas_sgemm, cblas_sgemv)
 BLAS(f64, double, cblas_dgemm, cblas_dgemv)
 
-/* On this thread alone: who wants more cuts the product (products.c). So every thread that computes has the floating-point environment it
+/* On this thread alone: who wants more cuts the product (product.c). So every thread that computes has the floating-point environment it
  * should have, and a forked process, in which OpenMP has no threads left, waits for none. */
 static void run_blas(tg_dtype dtype, const product *p)
 {

@@ -2,7 +2,7 @@
 #ifndef TG_BLAS_H
 #define TG_BLAS_H
 
-#include "gemm.h"
+#include "kernels/gemm.h"
 
 /* May products be left to BLAS? Not where the address space is limited: OpenBLAS maps 128 MiB for each thread that calls it at the same
  * time as others, and tries again for ever where it can't. Nor where it brings threads of its own, not OpenMP's (its pthread build): how

@@ -5,7 +5,7 @@
 #ifndef TG_CONV_H
 #define TG_CONV_H
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 /* C[m,n] = start + A[m,k] P[k,n]. Row r of A begins at a + r a_row, its elements are a_step apart. P and C are
  * row-major. P is readable up to the next multiple of `lanes` behind n; of C exactly n columns are written. */

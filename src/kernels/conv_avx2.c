@@ -3,8 +3,8 @@
 #if defined(__AVX2__) && defined(__FMA__)
 #define CONV_TABLE tg_conv_avx2
 #define VECTOR_SIZE 32
-#include "conv_loops.h"
+#include "kernels/conv_loops.h"
 #else
-#include "conv.h"
+#include "kernels/conv.h"
 const tg_conv_table tg_conv_avx2 = {0};
 #endif

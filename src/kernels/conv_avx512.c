@@ -3,8 +3,8 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && defined(__FMA__)
 #define CONV_TABLE tg_conv_avx512
 #define VECTOR_SIZE 64
-#include "conv_loops.h"
+#include "kernels/conv_loops.h"
 #else
-#include "conv.h"
+#include "kernels/conv.h"
 const tg_conv_table tg_conv_avx512 = {0};
 #endif

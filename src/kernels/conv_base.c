@@ -1,7 +1,7 @@
 /* conv_base.c - the loops of convolution for any CPU; on x86-64 that is SSE2. And which ones this CPU gets. */
 #define CONV_TABLE tg_conv_base
 #define VECTOR_SIZE 16
-#include "conv_loops.h"
+#include "kernels/conv_loops.h"
 
 static const tg_conv_table *const tables[TG_NISAS] = {&tg_conv_base, &tg_conv_avx2, &tg_conv_avx512};
 

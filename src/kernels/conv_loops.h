@@ -1,9 +1,9 @@
 /* conv_loops.h - the loops of convolution of one instruction set: included by conv_base.c, conv_avx2.c and
  * conv_avx512.c, which define CONV_TABLE (the table to make) and VECTOR_SIZE (bytes). conv_tile.h has them for one
  * dtype. */
-#include "conv.h"
+#include "kernels/conv.h"
 
-#include "vectors.h"
+#include "kernels/vectors.h"
 
 /* Tiles of C of TILE_ROWS rows × 3 vectors stay in registers. */
 #if VECTOR_SIZE == 64
@@ -31,14 +31,14 @@
 #define INT int32_t
 #define F(NAME) F32_(NAME)
 #define F32_(NAME) NAME##_f32
-#include "conv_tile.h"
+#include "kernels/conv_tile.h"
 
 #define T double
 #define T_SIZE 8
 #define INT int64_t
 #define F(NAME) F64_(NAME)
 #define F64_(NAME) NAME##_f64
-#include "conv_tile.h"
+#include "kernels/conv_tile.h"
 
 #define CONV_LOOPS(NAME)                                                                                               \
     {                                                                                                                  \

@@ -181,21 +181,21 @@ static void F(turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, cons
 #if MOST_LANES(T_SIZE) >= 16
 #define LANE 16
 #define W(NAME) F(NAME##_16)
-#include "conv_pool.h"
+#include "kernels/conv_pool.h"
 #undef LANE
 #undef W
 #endif
 #if MOST_LANES(T_SIZE) >= 8
 #define LANE 8
 #define W(NAME) F(NAME##_8)
-#include "conv_pool.h"
+#include "kernels/conv_pool.h"
 #undef LANE
 #undef W
 #endif
 #if MOST_LANES(T_SIZE) >= 4
 #define LANE 4
 #define W(NAME) F(NAME##_4)
-#include "conv_pool.h"
+#include "kernels/conv_pool.h"
 #undef LANE
 #undef W
 #endif

@@ -5,7 +5,7 @@
 #ifndef TG_GEMM_H
 #define TG_GEMM_H
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 /* C[m,n] = alpha A[m,k] B[k,n] + beta C; of T, f32 or f64. C is not read where beta is 0. Steps in elements. */
 typedef struct tg_gemm_call {

@@ -2,8 +2,8 @@
 #if defined(__AVX2__) && defined(__FMA__)
 #define GEMM_TABLE  tg_gemm_avx2
 #define VECTOR_SIZE 32
-#include "gemm_loops.h"
+#include "kernels/gemm_loops.h"
 #else
-#include "gemm.h"
+#include "kernels/gemm.h"
 const tg_gemm_loops tg_gemm_avx2 = {0};
 #endif

@@ -3,8 +3,8 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && defined(__FMA__)
 #define GEMM_TABLE  tg_gemm_avx512
 #define VECTOR_SIZE 64
-#include "gemm_loops.h"
+#include "kernels/gemm_loops.h"
 #else
-#include "gemm.h"
+#include "kernels/gemm.h"
 const tg_gemm_loops tg_gemm_avx512 = {0};
 #endif

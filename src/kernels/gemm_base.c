@@ -1,7 +1,7 @@
 /* gemm_base.c - the products for any CPU; on x86-64 that is SSE2. And which ones an instruction set has. */
 #define GEMM_TABLE  tg_gemm_base
 #define VECTOR_SIZE 16
-#include "gemm_loops.h"
+#include "kernels/gemm_loops.h"
 
 const tg_gemm_loops *tg_isa_gemm(tg_isa isa)
 {

@@ -1,8 +1,8 @@
 /* gemm_loops.h - the products of one instruction set: included by gemm_base.c, gemm_avx2.c and gemm_avx512.c, which define GEMM_TABLE (the
  * table to make) and VECTOR_SIZE (bytes). gemm_tile.h has them for one dtype. */
-#include "gemm.h"
+#include "kernels/gemm.h"
 
-#include "vectors.h"
+#include "kernels/vectors.h"
 
 /* Tiles of C of TILE_ROWS rows and up to TILE_VECS vectors stay in registers. Of k so many elements at a time that a panel of B stays in
  * the first cache and what A has beside it, in TALL rows, in the second. */
@@ -50,11 +50,11 @@ static const int32_t some[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define T       float
 #define LANES   N_f32
 #define F(NAME) JOIN(NAME, _f32)
-#include "gemm_tile.h"
+#include "kernels/gemm_tile.h"
 
 #define T       double
 #define LANES   N_f64
 #define F(NAME) JOIN(NAME, _f64)
-#include "gemm_tile.h"
+#include "kernels/gemm_tile.h"
 
 const tg_gemm_loops GEMM_TABLE = {.f32 = gemm_f32, .f64 = gemm_f64};

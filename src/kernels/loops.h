@@ -9,13 +9,13 @@
 #elif defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* the few loops that call libm stay scalar; has to stand before the first include */
 #endif
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "../ops/ops.h"
+#include "ops/ops.h"
 
 #if VECTOR_SIZE > 16
 #include <immintrin.h>
@@ -78,9 +78,9 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define GELU_KA_LO     (-5.978177400718744e-18)
 #define GELU_V         0x1.9884533d43650p+0
 #define GELU_V_LO      1.223515168339221e-16
-#include "vmath.h"
-#include "vmath_f64.h"
-#include "vmath_undef.h"
+#include "kernels/vmath.h"
+#include "kernels/vmath_f64.h"
+#include "kernels/vmath_undef.h"
 
 #define T              float
 #define U              uint32_t
@@ -108,9 +108,9 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define GELU_KA_LO     (-2.01619844e-9)
 #define GELU_V         1.595768928527832
 #define GELU_V_LO      1.930778950054446e-7
-#include "vmath.h"
-#include "vmath_f32.h"
-#include "vmath_undef.h"
+#include "kernels/vmath.h"
+#include "kernels/vmath_f32.h"
+#include "kernels/vmath_undef.h"
 
 /* ---- the vocabulary of the rows ------------------------------------------------------------------------------------ */
 
@@ -144,8 +144,8 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define MAXIMUM(X, Y)      ((((X) > (Y)) | ((X) != (X))) ? (X) : (Y))
 #define MINIMUM(X, Y)      ((((X) < (Y)) | ((X) != (X))) ? (X) : (Y))
 
-#include "loops_rows.h"
-#include "loops_tile.h"
+#include "kernels/loops_rows.h"
+#include "kernels/loops_tile.h"
 
 const tg_loop_table LOOP_TABLE = {
     .rows = rows, .n = sizeof rows / sizeof *rows, .f32 = TILE_LOOPS(f32), .f64 = TILE_LOOPS(f64)};

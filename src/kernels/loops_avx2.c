@@ -2,8 +2,8 @@
 #if defined(__AVX2__) && defined(__FMA__)
 #define LOOP_TABLE  tg_loops_avx2
 #define VECTOR_SIZE 32
-#include "loops.h"
+#include "kernels/loops.h"
 #else
-#include "kernels.h"
+#include "kernels/kernels.h"
 const tg_loop_table tg_loops_avx2 = {0};
 #endif

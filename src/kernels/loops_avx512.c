@@ -3,8 +3,8 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && defined(__FMA__)
 #define LOOP_TABLE  tg_loops_avx512
 #define VECTOR_SIZE 64
-#include "loops.h"
+#include "kernels/loops.h"
 #else
-#include "kernels.h"
+#include "kernels/kernels.h"
 const tg_loop_table tg_loops_avx512 = {0};
 #endif

@@ -178,8 +178,8 @@ enum { U8_PART = 8 };
 #define COMPARE(NAME, EXPR)             LOOP2(NAME, f32, float, u8, uint8_t, EXPR) LOOP2(NAME, f64, double, u8, uint8_t, EXPR)
 #define SLOPE(NAME, EXPR, ...)          FLOATS2(NAME, EXPR)
 #define TERNARY(NAME, EXPR, ...)        LOOP3(NAME, f32, float, f32, float, EXPR) LOOP3(NAME, f64, double, f64, double, EXPR)
-#include "../ops/pointwise.def"
-#include "../ops/pointwise_undef.h"
+#include "table/pointwise.def"
+#include "table/pointwise_undef.h"
 
 LOOP3(where, f32, float, u8, uint8_t, x ? y : z)
 LOOP3(where, f64, double, u8, uint8_t, x ? y : z)
@@ -324,6 +324,6 @@ static const tg_loop_row rows[] = {
 #define COMPARE        ROW
 #define SLOPE          ROW
 #define TERNARY        ROW
-#include "../ops/pointwise.def"
-#include "../ops/pointwise_undef.h"
+#include "table/pointwise.def"
+#include "table/pointwise_undef.h"
 };

@@ -1,5 +1,5 @@
 /* select.c - which loops this CPU gets. */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 static const tg_loop_table *const tables[TG_NISAS] = {&tg_loops_base, &tg_loops_avx2, &tg_loops_avx512};
 

@@ -5,11 +5,11 @@
 #ifndef TG_UPDATE_H
 #define TG_UPDATE_H
 
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 typedef enum tg_update_kind {
 #define UPDATE(NAME, ...) TG_UPDATE_##NAME,
-#include "../optim/updates.def"
+#include "table/updates.def"
 #undef UPDATE
     TG_UPDATES
 } tg_update_kind;

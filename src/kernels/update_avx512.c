@@ -2,8 +2,8 @@
  * -mprefer-vector-width=512; an empty table elsewhere. */
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__) && defined(__FMA__)
 #define UPDATE_TABLE tg_updates_avx512
-#include "update_loops.h"
+#include "kernels/update_loops.h"
 #else
-#include "update.h"
+#include "kernels/update.h"
 const tg_update_loops tg_updates_avx512[TG_UPDATES] = {{0}};
 #endif

@@ -1,6 +1,6 @@
 /* update_base.c - the optimizers' passes for any CPU; on x86-64 that is SSE2. And which ones this CPU gets. */
 #define UPDATE_TABLE tg_updates_base
-#include "update_loops.h"
+#include "kernels/update_loops.h"
 
 const tg_update_loops *tg_isa_update(tg_isa isa, tg_update_kind kind)
 {

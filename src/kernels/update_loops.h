@@ -1,6 +1,6 @@
 /* update_loops.h - the optimizers' passes of one instruction set: included by update_base.c, update_avx2.c and update_avx512.c, which
  * define UPDATE_TABLE, the table to make. */
-#include "update.h"
+#include "kernels/update.h"
 
 #include <float.h>
 #include <math.h>
@@ -39,11 +39,11 @@ static inline double within_f64(double limit, double x) { return x > limit ? lim
         }                                                                                                              \
     }
 #define UPDATE(NAME, MEANS, FORMULA) LOOP(NAME, f32, float, MEANS, FORMULA) LOOP(NAME, f64, double, MEANS, FORMULA)
-#include "../optim/updates.def"
+#include "table/updates.def"
 #undef UPDATE
 
 const tg_update_loops UPDATE_TABLE[TG_UPDATES] = {
 #define UPDATE(NAME, MEANS, FORMULA) [TG_UPDATE_##NAME] = {MEANS, NAME##_f32, NAME##_f64},
-#include "../optim/updates.def"
+#include "table/updates.def"
 #undef UPDATE
 };

@@ -2,7 +2,7 @@
 #ifndef TG_OPS_H
 #define TG_OPS_H
 
-#include "../graph/graph.h"
+#include "graph/graph.h"
 
 /* ---- pointwise: declared from their rows -------------------------------------------------------------------------- */
 
@@ -27,8 +27,8 @@
 #define TERNARY(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1, LO2, HI2)                                                \
     extern const tg_op tg_op_##NAME;                                                                                   \
     tg_tensor         *tg_##NAME(tg_tensor *x, tg_tensor *y, tg_tensor *z);
-#include "pointwise.def"
-#include "pointwise_undef.h"
+#include "table/pointwise.def"
+#include "table/pointwise_undef.h"
 
 extern const tg_op tg_op_where, tg_op_logical_not;
 extern const tg_op tg_op_to[TG_NDTYPES]; /* by the dtype of the result */
@@ -43,7 +43,7 @@ const tg_op *tg_slope_of(const tg_op *op);
 /* A scalar (rank 0) of t's dtype on t's tape, for the public function `function`; NULL for NULL and after an error. */
 tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);
 
-/* ---- shapes (shape.c, join.c) and indices (index.c) ----------------------------------------------------------------- */
+/* ---- shapes (shape.c, cat.c) and indices (index.c) ----------------------------------------------------------------- */
 
 /* The shape of input i, in any of a call's three lives. */
 static inline const tg_shape *tg_in_shape(const tg_call *c, int i) { return c->in ? tg_shape_of(c->in[i]) : c->x[i].shape; }

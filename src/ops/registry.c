@@ -1,5 +1,5 @@
 /* registry.c - the list of all ops of the library, for tests, tables and documentation. */
-#include "ops.h"
+#include "ops/ops.h"
 
 static const tg_op *const listed[] = {
 #define ROW(NAME, ...)  &tg_op_##NAME,
@@ -15,8 +15,8 @@ static const tg_op *const listed[] = {
 #define COMPARE         ROW
 #define SLOPE           ROW
 #define TERNARY         ROW
-#include "pointwise.def"
-#include "pointwise_undef.h"
+#include "table/pointwise.def"
+#include "table/pointwise_undef.h"
 #define LISTED(NAME) &tg_op_##NAME,
     TG_OP_LIST(LISTED)
 };

@@ -1,5 +1,5 @@
 /* adam.c - Adam (Kingma, Ba 2015) and AdamW (Loshchilov, Hutter 2019): one update, which differs in where the weight decay goes. */
-#include "optim.h"
+#include "optim/optim.h"
 
 #include <math.h>
 

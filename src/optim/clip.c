@@ -1,9 +1,9 @@
 /* clip.c - what acts on all gradients of a tape together: forgetting them, and scaling them to a joint norm. */
-#include "optim.h"
+#include "optim/optim.h"
 
 #include <math.h>
 
-#include "../tensor/fpenv.h"
+#include "tensor/fpenv.h"
 
 /* Sums go over PARTS pieces of a large gradient, added up in their order: the result does not depend on the number of threads. */
 enum { SMALL = 65536, PARTS = 64, LANES = 8 };

@@ -1,11 +1,11 @@
 /* optim.c - the life of an optimizer and its step, whatever its rule. */
-#include "optim.h"
+#include "optim/optim.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "../graph/profile.h"
-#include "../tensor/fpenv.h"
+#include "profile/profile.h"
+#include "tensor/fpenv.h"
 
 /* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
 enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };

@@ -5,8 +5,8 @@
 #include <float.h>
 #include <math.h>
 
-#include "../graph/graph.h"
-#include "../kernels/update.h"
+#include "graph/graph.h"
+#include "kernels/update.h"
 
 /* One tensor under an optimizer. Node and generation together name it: a released tensor's slot may hold another one by now. */
 typedef struct tg_optim_state {

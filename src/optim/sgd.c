@@ -1,5 +1,5 @@
 /* sgd.c - stochastic gradient descent, with momentum. Sutskever et al. 2013; momentum and dampening as PyTorch defines them. */
-#include "optim.h"
+#include "optim/optim.h"
 
 #include <math.h>
 

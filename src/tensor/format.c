@@ -1,5 +1,5 @@
 /* format.c - the text of an array: one style for all its numbers, chosen from those that are shown. */
-#include "format.h"
+#include "tensor/format.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* mem.c - the heap that counts, the bump arena and the pool of large blocks. */
 #define _GNU_SOURCE
 
-#include "mem.h"
+#include "tensor/mem.h"
 
 #include <limits.h>
 #include <stdlib.h>

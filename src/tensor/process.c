@@ -1,6 +1,6 @@
 /* process.c - forked processes, and limited address space. */
 #define _GNU_SOURCE
-#include "process.h"
+#include "tensor/process.h"
 
 #include <omp.h>
 #include <pthread.h>

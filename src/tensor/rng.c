@@ -1,7 +1,7 @@
 /* rng.c - Philox4x32-10 and what is made of its words; rng.h defines which number comes from where. */
 #define _GNU_SOURCE
 
-#include "rng.h"
+#include "tensor/rng.h"
 
 #include <math.h>
 #include <string.h>

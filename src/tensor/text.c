@@ -1,5 +1,5 @@
 /* text.c - text put together piece by piece, and what of a text may be shown. */
-#include "text.h"
+#include "tensor/text.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -1,0 +1,236 @@
+/* create.c - tensors from nothing and from the caller's data. A filled tensor is a constant of rank 0, expanded: it
+ * takes no memory. */
+#include "ops/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- constants --------------------------------------------------------------------------------------------------- */
+
+static tg_status const_infer(tg_call *c)
+{
+    c->shape.rank = 0;
+    c->dtype      = (tg_dtype)(c->op - tg_op_const);
+    return TG_OK;
+}
+
+/* As tg_to: towards zero, to the nearest value there is, NaN to 0. */
+static int64_t to_integer(double v, int64_t lo, int64_t hi)
+{
+    if (isnan(v)) return 0;
+    return v <= (double)lo ? lo : v >= (double)hi ? hi : (int64_t)v;
+}
+
+static tg_status const_run(tg_call *c)
+{
+    const double v = *(const double *)c->attr;
+    switch (c->y.dtype) {
+    case TG_F32: *(float *)c->y.data = (float)v; break;
+    case TG_F64: *(double *)c->y.data = v; break;
+    case TG_I64: *(int64_t *)c->y.data = to_integer(v, INT64_MIN, INT64_MAX); break;
+    case TG_I32: *(int32_t *)c->y.data = (int32_t)to_integer(v, INT32_MIN, INT32_MAX); break;
+    case TG_U8: *(uint8_t *)c->y.data = (uint8_t)to_integer(v, 0, UINT8_MAX); break;
+    default: *(uint8_t *)c->y.data = v != 0; break;
+    }
+    return TG_OK;
+}
+
+#define CONSTANT(SUFFIX)                                                                                               \
+    {                                                                                                                  \
+        .name = "const_" #SUFFIX, .kind = TG_CONST, .arity = 0, .infer = const_infer, .run = const_run                 \
+    }
+const tg_op tg_op_const[TG_NDTYPES] = {
+    [TG_F32] = CONSTANT(f32), [TG_F64] = CONSTANT(f64), [TG_I64] = CONSTANT(i64),
+    [TG_I32] = CONSTANT(i32), [TG_U8] = CONSTANT(u8),   [TG_BOOL] = CONSTANT(bool),
+};
+
+static bool is_dtype(tg_tape *tape, const char *function, tg_dtype dtype)
+{
+    if ((unsigned)dtype < TG_NDTYPES) return true;
+    tg_fail_on(tape, TG_ERR_DTYPE, function, "there is no dtype %d", (int)dtype);
+    return false;
+}
+
+tg_tensor *tg_full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value)
+{
+    if (!tape || !is_dtype(tape, "tg_full", dtype)) return NULL;
+    return tg_expand_if(tg_record_on(tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value), shape);
+}
+
+tg_tensor *tg_zeros(tg_tape *tape, const tg_shape *shape) { return tape ? tg_full(tape, tape->dtype, shape, 0) : NULL; }
+tg_tensor *tg_ones(tg_tape *tape, const tg_shape *shape) { return tape ? tg_full(tape, tape->dtype, shape, 1) : NULL; }
+tg_tensor *tg_scalar(tg_tape *tape, double value)
+{
+    return tape ? tg_full(tape, tape->dtype, TG_SCALAR_SHAPE, value) : NULL;
+}
+
+static tg_tensor *full_like(tg_tensor *t, const char *function, double value)
+{
+    const tg_node *n = tg_check(t, function);
+    return n ? tg_full(n->tape, (tg_dtype)n->dtype, n->shape, value) : NULL;
+}
+
+tg_tensor *tg_zeros_like(tg_tensor *t) { return full_like(t, "tg_zeros_like", 0); }
+tg_tensor *tg_ones_like(tg_tensor *t) { return full_like(t, "tg_ones_like", 1); }
+
+/* ---- ranges ------------------------------------------------------------------------------------------------------ */
+
+typedef struct range_attr {
+    int64_t n, dtype;
+} range_attr;
+
+static tg_status arange_infer(tg_call *c)
+{
+    const range_attr *a = c->attr;
+    c->shape            = (tg_shape){1, {a->n}};
+    c->dtype            = (tg_dtype)a->dtype;
+    return TG_OK;
+}
+
+#define COUNT_UP(T)                                                                                                    \
+    for (int64_t k = 0; k < a->n; k++) ((T *)c->y.data)[k] = (T)k
+
+static tg_status arange_run(tg_call *c)
+{
+    const range_attr *a = c->attr;
+    switch (c->y.dtype) {
+    case TG_F32: COUNT_UP(float); break;
+    case TG_F64: COUNT_UP(double); break;
+    case TG_I64: COUNT_UP(int64_t); break;
+    case TG_I32: COUNT_UP(int32_t); break;
+    default: COUNT_UP(uint8_t); break;
+    }
+    return TG_OK;
+}
+
+const tg_op tg_op_arange = {.name = "arange", .arity = 0, .infer = arange_infer, .run = arange_run};
+
+tg_tensor *tg_arange(tg_tape *tape, tg_dtype dtype, int64_t n)
+{
+    static const int64_t most[TG_NDTYPES] = {INT64_MAX, INT64_MAX, INT64_MAX, (int64_t)INT32_MAX + 1, 256, 2};
+    if (!tape || !is_dtype(tape, "tg_arange", dtype)) return NULL;
+    if (n < 0 || n > most[dtype]) {
+        tg_fail_on(tape, TG_ERR_ARG, "tg_arange", "%lld numbers are not possible in %s", (long long)n,
+                   tg_dtype_name(dtype));
+        return NULL;
+    }
+    const range_attr a = {n, dtype};
+    return tg_record_on(tape, &tg_op_arange, NULL, 0, &a, sizeof a);
+}
+
+typedef struct linspace_attr {
+    double  from, to;
+    int64_t n, dtype;
+} linspace_attr;
+
+static tg_status linspace_infer(tg_call *c)
+{
+    const linspace_attr *a = c->attr;
+    c->shape               = (tg_shape){1, {a->n}};
+    c->dtype               = (tg_dtype)a->dtype;
+    return TG_OK;
+}
+
+/* Each half is counted from its own end, so that both ends come out exactly. */
+static tg_status linspace_run(tg_call *c)
+{
+    const linspace_attr *a    = c->attr;
+    const double         step = a->n > 1 ? (a->to - a->from) / (double)(a->n - 1) : 0;
+    for (int64_t k = 0; k < a->n; k++) {
+        const bool   lower = a->n == 1 || k < a->n / 2;
+        const double v     = lower ? a->from + step * (double)k : a->to - step * (double)(a->n - 1 - k);
+        if (c->y.dtype == TG_F32)
+            ((float *)c->y.data)[k] = (float)v;
+        else
+            ((double *)c->y.data)[k] = v;
+    }
+    return TG_OK;
+}
+
+const tg_op tg_op_linspace = {.name = "linspace", .arity = 0, .infer = linspace_infer, .run = linspace_run};
+
+tg_tensor *tg_linspace(tg_tape *tape, double from, double to, int64_t n)
+{
+    if (!tape) return NULL;
+    if (n < 0 || !isfinite(to - from)) {
+        tg_fail_on(tape, TG_ERR_ARG, "tg_linspace", "%lld numbers from %g to %g are not possible", (long long)n, from,
+                   to);
+        return NULL;
+    }
+    const linspace_attr a = {from, to, n, tape->dtype};
+    return tg_record_on(tape, &tg_op_linspace, NULL, 0, &a, sizeof a);
+}
+
+tg_tensor *tg_eye(tg_tape *tape, int64_t n)
+{
+    if (!tape) return NULL;
+    if (n < 0) {
+        tg_fail_on(tape, TG_ERR_SHAPE, "tg_eye", "the size is %lld", (long long)n);
+        return NULL;
+    }
+    TG_CALL(tape);
+    tg_tensor *k = tg_arange(tape, TG_I64, n);
+    return tg_to(tg_eq(tg_unsqueeze(k, 1), k), tape->dtype);
+}
+
+/* ---- the caller's data ------------------------------------------------------------------------------------------- */
+
+/* Can `data` be read as a tensor of this dtype and shape? */
+static bool is_data(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, const void *data,
+                    size_t *bytes)
+{
+    char text[TG_SHAPE_TEXT];
+    if (!is_dtype(tape, function, dtype)) return false;
+    if (!shape)
+        tg_fail_on(tape, TG_ERR_NULL, function, "the shape is NULL");
+    else if (tg_shape_size(shape, dtype, NULL, bytes) != TG_OK)
+        tg_fail_on(tape, TG_ERR_SHAPE, function,
+                   "the shape %s is invalid: rank 0 to 8, sizes >= 0, total size within memory",
+                   tg_shape_text(shape, text, sizeof text));
+    else if (!data && *bytes)
+        tg_fail_on(tape, TG_ERR_NULL, function, "the data is NULL, for a shape that has elements");
+    else
+        return true;
+    return false;
+}
+
+tg_tensor *tg_from_data(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data)
+{
+    size_t bytes = 0;
+    void  *room  = NULL;
+    if (!tape || !is_data(tape, "tg_from_data", dtype, shape, data, &bytes)) return NULL;
+    const tg_node *n = tg_new_leaf(tape, dtype, shape, NULL, &room);
+    if (!n) return NULL;
+    if (dtype == TG_BOOL) /* whatever the caller's bytes are, a bool is 0 or 1 */
+        for (size_t k = 0; k < bytes; k++) ((uint8_t *)room)[k] = ((const uint8_t *)data)[k] != 0;
+    else if (bytes)
+        memcpy(room, data, bytes);
+    return tg_handle(n);
+}
+
+tg_tensor *tg_from_f32(tg_tape *tape, const tg_shape *shape, const float *data)
+{
+    return tg_from_data(tape, TG_F32, shape, data);
+}
+tg_tensor *tg_from_f64(tg_tape *tape, const tg_shape *shape, const double *data)
+{
+    return tg_from_data(tape, TG_F64, shape, data);
+}
+tg_tensor *tg_from_i64(tg_tape *tape, const tg_shape *shape, const int64_t *data)
+{
+    return tg_from_data(tape, TG_I64, shape, data);
+}
+
+tg_tensor *tg_borrow(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data)
+{
+    size_t bytes = 0;
+    if (!tape || !is_data(tape, "tg_borrow", dtype, shape, data, &bytes)) return NULL;
+    if (dtype == TG_BOOL)
+        for (size_t k = 0; k < bytes; k++)
+            if (((const uint8_t *)data)[k] > 1) {
+                tg_fail_on(tape, TG_ERR_ARG, "tg_borrow", "byte %zu is %u, and a bool is 0 or 1; tg_from_data converts",
+                           k, ((const uint8_t *)data)[k]);
+                return NULL;
+            }
+    return tg_handle(tg_new_leaf(tape, dtype, shape, data, NULL)); /* data NULL: an empty tensor with room of its own */
+}

@@ -1,0 +1,356 @@
+/* index.c - picking by index tensors: one_hot, index_select, the addition that is its gradient, and the check of indices. gather.c has the
+ * ops whose index names a place for each element.
+ *
+ * Indices are i64 or i32. They are checked when the values are computed; the sentence names the first bad one.
+ * Additions at the same place happen in the order of the indices, those of many floats in double: the result is the same in every run,
+ * for any number of threads, and right however often a place is named. */
+#include "ops/index/index.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "ops/window/window.h"
+
+static bool is_index(tg_dtype d) { return d == TG_I64 || d == TG_I32; }
+
+tg_status tg_need_index(const tg_call *c, int i)
+{
+    if (is_index(tg_dtype_of(c->in[i]))) return TG_OK;
+    return tg_fail(c, TG_ERR_DTYPE, "indices are int64 or int32; convert them with tg_to(index, TG_I64)");
+}
+
+/* "[1,3]": where element k of a shape is. */
+static const char *place(const tg_shape *s, int64_t k, char *text, size_t size)
+{
+    tg_shape at = {.rank = s->rank};
+    for (int a = s->rank; a-- > 0; k /= s->dim[a]) at.dim[a] = k % s->dim[a];
+    return tg_shape_text(&at, text, size);
+}
+
+static tg_status bad_index(const tg_call *c, const tg_array *index, int64_t k, int64_t v, int64_t size)
+{
+    char text[TG_SHAPE_TEXT];
+    place(index->shape, k, text, sizeof text);
+    if (size == 0)
+        return tg_fail(c, TG_ERR_INDEX, "index %lld at %s: there is nothing to index, the size is 0", (long long)v,
+                       text);
+    return tg_fail(c, TG_ERR_INDEX, "index %lld at %s is outside 0 to %lld", (long long)v, text, (long long)(size - 1));
+}
+
+/* All indices are looked at before the first bad one is looked for: a loop that may end early is not made of vectors. The sign of v or of
+ * size - 1 - v is set where v is bad. */
+tg_status tg_read_index(tg_call *c, int i, int64_t size, const int64_t **out)
+{
+    const tg_array *index = &c->x[i];
+    int64_t         n     = 0;
+    tg_shape_size(index->shape, TG_I64, &n, NULL);
+    *out = index->data;
+    if (index->dtype == TG_I32 && n > 0) {
+        int64_t *wide = tg_scratch(c, (size_t)n * sizeof *wide);
+        if (!wide) return TG_ERR_MEMORY;
+        for (int64_t k = 0; k < n; k++) wide[k] = ((const int32_t *)index->data)[k];
+        *out = wide;
+    }
+    const int64_t *v = *out;
+    uint64_t       signs = 0;
+    for (int64_t k = 0; k < n; k++) signs |= (uint64_t)v[k] | ((uint64_t)size - 1 - (uint64_t)v[k]);
+    for (int64_t k = 0; k < n && signs >> 63; k++)
+        if (v[k] < 0 || v[k] >= size) return bad_index(c, index, k, v[k], size);
+    return TG_OK;
+}
+
+void tg_zero_array(const tg_array *y)
+{
+    size_t bytes = 0;
+    tg_shape_size(y->shape, y->dtype, NULL, &bytes);
+    if (bytes) memset(y->data, 0, bytes);
+}
+
+int64_t tg_count_of(const tg_shape *s, int from, int to)
+{
+    int64_t n = 1;
+    for (int k = from; k < to; k++) n *= s->dim[k];
+    return n;
+}
+
+/* ---- check_index: attr is the number of classes ------------------------------------------------------------------ */
+
+static tg_status check_index_infer(tg_call *c)
+{
+    c->shape = *tg_in_shape(c, 0);
+    c->dtype = TG_I64;
+    return tg_need_index(c, 0);
+}
+
+static tg_status check_index_run(tg_call *c)
+{
+    const int64_t *index;
+    tg_status      s = tg_read_index(c, 0, *(const int64_t *)c->attr, &index);
+    const int64_t  n = tg_count_of(c->y.shape, 0, c->y.shape->rank);
+    if (s == TG_OK && n > 0) memcpy(c->y.data, index, (size_t)n * sizeof *index);
+    return s;
+}
+
+const tg_op tg_op_check_index = {.name    = "check_index",
+                                 .arity   = 1,
+                                 .nondiff = 1,
+                                 .flags   = TG_OP_ZERO_GRAD,
+                                 .infer   = check_index_infer,
+                                 .run     = check_index_run};
+
+tg_tensor *tg_check_index(tg_tensor *index, int64_t classes)
+{
+    return tg_record(&tg_op_check_index, &index, 1, &classes, sizeof classes);
+}
+
+/* ---- one_hot ----------------------------------------------------------------------------------------------------- */
+
+typedef struct one_hot_attr {
+    int64_t classes, dtype;
+} one_hot_attr;
+
+static tg_status one_hot_infer(tg_call *c)
+{
+    const one_hot_attr *a = c->attr;
+    c->shape              = *tg_in_shape(c, 0);
+    if (a->classes < 0) return tg_fail(c, TG_ERR_ARG, "the number of classes is %lld", (long long)a->classes);
+    if (c->shape.rank == TG_MAX_RANK)
+        return tg_fail(c, TG_ERR_SHAPE, "the result would have more than %d axes", TG_MAX_RANK);
+    c->shape.dim[c->shape.rank++] = a->classes;
+    c->dtype                      = (tg_dtype)a->dtype;
+    return tg_need_index(c, 0);
+}
+
+static tg_status one_hot_run(tg_call *c)
+{
+    const int64_t  classes = ((const one_hot_attr *)c->attr)->classes;
+    const int64_t  n       = tg_count_of(c->y.shape, 0, c->y.shape->rank - 1);
+    const int64_t *index;
+    tg_status      s = tg_read_index(c, 0, classes, &index);
+    if (s != TG_OK) return s;
+    tg_zero_array(&c->y);
+    if (c->y.dtype == TG_F32)
+        for (int64_t k = 0; k < n; k++) ((float *)c->y.data)[k * classes + index[k]] = 1;
+    else
+        for (int64_t k = 0; k < n; k++) ((double *)c->y.data)[k * classes + index[k]] = 1;
+    return TG_OK;
+}
+
+const tg_op tg_op_one_hot = {
+    .name = "one_hot", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = one_hot_infer, .run = one_hot_run};
+
+tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes)
+{
+    const tg_node *n = tg_check(index, "tg_one_hot");
+    if (!n) return NULL;
+    const one_hot_attr a = {classes, n->tape->dtype};
+    return tg_record(&tg_op_one_hot, &index, 1, &a, sizeof a);
+}
+
+/* ---- index_select and index_add: attr is the axis and x's size along it --------------------------------------------
+ * x [outer, size, inner], y [outer, n, inner]: y[o, k, :] = x[o, index[k], :], and for index_add the reverse. */
+
+typedef struct select_attr {
+    int64_t axis, size;
+} select_attr;
+
+static tg_status index_select_infer(tg_call *c)
+{
+    const select_attr *a = c->attr;
+    if (tg_in_shape(c, 1)->rank != 1) return tg_fail(c, TG_ERR_SHAPE, "the index needs rank 1");
+    c->shape              = *tg_in_shape(c, 0);
+    c->shape.dim[a->axis] = tg_in_shape(c, 1)->dim[0];
+    c->dtype              = tg_dtype_of(c->in[0]);
+    return tg_need_index(c, 1);
+}
+
+/* Rows of a few elements: a call for each would cost more than it copies. The usual numbers of them are known at compile time. */
+#define SELECT_ROWS(ROW) for (int64_t k = 0; k < n; k++) memcpy(y + k * (ROW), x + index[k] * (ROW), (ROW) * sizeof *y);
+#define SELECT(NAME, T)                                                                                                \
+    static void select_##NAME(const int64_t *index, int64_t n, int64_t row, const void *from, void *to)                \
+    {                                                                                                                  \
+        const T *restrict x = from;                                                                                    \
+        T *restrict y = to;                                                                                            \
+        switch (row) {                                                                                                 \
+        case 1: SELECT_ROWS(1) break;                                                                                  \
+        case 2: SELECT_ROWS(2) break;                                                                                  \
+        case 4: SELECT_ROWS(4) break;                                                                                  \
+        case 8: SELECT_ROWS(8) break;                                                                                  \
+        default:                                                                                                       \
+            for (int64_t k = 0; k < n; k++)                                                                            \
+                for (int64_t j = 0; j < row; j++) y[k * row + j] = x[index[k] * row + j];                              \
+        }                                                                                                              \
+    }
+SELECT(1, uint8_t)
+SELECT(4, uint32_t)
+SELECT(8, uint64_t)
+
+enum { NARROW = 16 };
+
+static tg_status index_select_run(tg_call *c)
+{
+    const select_attr *a = c->attr;
+    const tg_shape    *s = c->y.shape;
+    const int64_t     *index, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis], row = tg_count_of(s, (int)a->axis + 1, s->rank);
+    const int64_t      item   = (int64_t)tg_dtype_size(c->y.dtype);
+    tg_status          status = tg_read_index(c, 1, a->size, &index);
+    if (status != TG_OK || row == 0) return status;
+    const int threads = tg_threads_for(c, outer, (double)outer * (double)n * (double)row);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t o = 0; o < outer; o++) {
+        const char *x = (const char *)c->x[0].data + o * a->size * row * item;
+        char       *y = (char *)c->y.data + o * n * row * item;
+        if (row < NARROW) (item == 4 ? select_4 : item == 8 ? select_8 : select_1)(index, n, row, x, y);
+        else
+            for (int64_t k = 0; k < n; k++) memcpy(y + k * row * item, x + index[k] * row * item, (size_t)(row * item));
+    }
+    return TG_OK;
+}
+
+static tg_tensor *index_select_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_record(&tg_op_index_add, (tg_tensor *[]){g, c->in[1]}, 2, c->attr, c->attr_size);
+}
+
+const tg_op tg_op_index_select = {.name    = "index_select",
+                                  .arity   = 2,
+                                  .nondiff = 2,
+                                  .infer   = index_select_infer,
+                                  .run     = index_select_run,
+                                  .vjp     = index_select_vjp};
+
+tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index)
+{
+    const tg_node *n = tg_check(x, "tg_index_select");
+    const int      k = n ? tg_checked_axis(n, "tg_index_select", axis) : -1;
+    if (k < 0) return NULL;
+    const select_attr a = {k, n->shape->dim[k]};
+    return tg_record(&tg_op_index_select, (tg_tensor *[]){x, index}, 2, &a, sizeof a);
+}
+
+static tg_status index_add_infer(tg_call *c)
+{
+    const select_attr *a = c->attr;
+    c->shape             = *tg_in_shape(c, 0);
+    c->dtype             = tg_dtype_of(c->in[0]);
+    if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
+    if (tg_in_shape(c, 1)->rank != 1 || tg_in_shape(c, 1)->dim[0] != c->shape.dim[a->axis])
+        return tg_fail(c, TG_ERR_SHAPE, "the index needs rank 1 and the values' size along axis %lld",
+                       (long long)a->axis);
+    c->shape.dim[a->axis] = a->size;
+    return tg_need_index(c, 1);
+}
+
+/* The places of each value among the indices, in their order: of value v order[first[v]] … order[first[v + 1] - 1]. NULL after an
+ * error. */
+static const int64_t *sort_places(tg_call *c, const int64_t *index, int64_t n, int64_t size, const int64_t **order)
+{
+    int64_t *first = tg_scratch(c, (size_t)(size + 2 + n) * sizeof *first), *sorted = first + size + 2;
+    if (!first) return NULL;
+    memset(first, 0, (size_t)(size + 2) * sizeof *first);
+    for (int64_t k = 0; k < n; k++) first[index[k] + 2]++;
+    for (int64_t v = 2; v < size + 2; v++) first[v] += first[v - 1];
+    for (int64_t k = 0; k < n; k++) sorted[first[index[k] + 1]++] = k; /* moves each one's beginning to its end */
+    *order = sorted;
+    return first;
+}
+
+/* y [row] = the sum of n rows of x: few at a time in T, these in double. */
+#define ADD_ROWS(NAME, T)                                                                                              \
+    static void add_rows_##NAME(const T *x, const int64_t *at, int64_t n, int64_t row, T *y)                           \
+    {                                                                                                                  \
+        enum { WIDTH = 512 };                                                                                          \
+        double sum[WIDTH];                                                                                             \
+        for (int64_t from = 0, w; from < row; from += w) {                                                             \
+            int64_t k = 0;                                                                                             \
+            w         = row - from < WIDTH ? row - from : WIDTH;                                                       \
+            memset(sum, 0, (size_t)w * sizeof *sum);                                                                   \
+            for (; k + 4 <= n; k += 4) {                                                                               \
+                const T *a = x + at[k] * row + from, *b = x + at[k + 1] * row + from;                                  \
+                const T *d = x + at[k + 2] * row + from, *e = x + at[k + 3] * row + from;                              \
+                for (int64_t j = 0; j < w; j++) sum[j] += (double)((a[j] + b[j]) + (d[j] + e[j]));                     \
+            }                                                                                                          \
+            for (; k < n; k++)                                                                                         \
+                for (int64_t j = 0; j < w; j++) sum[j] += (double)x[at[k] * row + from + j];                           \
+            for (int64_t j = 0; j < w; j++) y[from + j] = (T)sum[j];                                                   \
+        }                                                                                                              \
+    }
+ADD_ROWS(f32, float)
+ADD_ROWS(f64, double)
+
+/* Rows of a few elements: all sums side by side. */
+#define ADD_NARROW_ROWS(ROW)                                                                                           \
+    for (int64_t k = 0; k < n; k++)                                                                                    \
+        for (int64_t j = 0; j < (ROW); j++) sum[index[k] * (ROW) + j] += (double)x[k * (ROW) + j];
+#define ADD_NARROW(NAME, T)                                                                                            \
+    static void add_narrow_##NAME(const int64_t *index, int64_t n, int64_t row, const T *x, double *restrict sum, int64_t room, T *y) \
+    {                                                                                                                  \
+        memset(sum, 0, (size_t)room * sizeof *sum);                                                                    \
+        switch (row) {                                                                                                 \
+        case 1: ADD_NARROW_ROWS(1) break;                                                                              \
+        case 2: ADD_NARROW_ROWS(2) break;                                                                              \
+        case 4: ADD_NARROW_ROWS(4) break;                                                                              \
+        case 8: ADD_NARROW_ROWS(8) break;                                                                              \
+        default: ADD_NARROW_ROWS(row)                                                                                  \
+        }                                                                                                              \
+        for (int64_t k = 0; k < room; k++) y[k] = (T)sum[k];                                                           \
+    }
+ADD_NARROW(f32, float)
+ADD_NARROW(f64, double)
+
+static tg_status add_narrow_rows(tg_call *c, const int64_t *index, int64_t outer, int64_t n, int64_t size, int64_t row)
+{
+    const int     threads = tg_threads_for(c, outer, (double)outer * (double)row * (double)(n + size));
+    const int64_t room = size * row;
+    double       *all = tg_scratch(c, (size_t)threads * (size_t)room * sizeof *all);
+    if (!all) return TG_ERR_MEMORY;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t o = 0; o < outer; o++) {
+        double    *sum = all + omp_get_thread_num() * room;
+        const void *x = c->x[0].data;
+        if (c->y.dtype == TG_F32) add_narrow_f32(index, n, row, (const float *)x + o * n * row, sum, room, (float *)c->y.data + o * room);
+        else add_narrow_f64(index, n, row, (const double *)x + o * n * row, sum, room, (double *)c->y.data + o * room);
+    }
+    return TG_OK;
+}
+
+/* Row v of y is complete before the next begins, so that any thread may compute any row. */
+static tg_status index_add_run(tg_call *c)
+{
+    const select_attr *a = c->attr;
+    const tg_shape    *s = c->x[0].shape;
+    const int64_t     *index, *order, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
+    const int64_t      row    = tg_count_of(s, (int)a->axis + 1, s->rank);
+    const size_t       item   = tg_dtype_size(c->y.dtype);
+    tg_status          status = tg_read_index(c, 1, a->size, &index);
+    if (status != TG_OK || row == 0 || outer == 0) return status;
+    if (row < NARROW) return add_narrow_rows(c, index, outer, n, a->size, row);
+    const int64_t *first = sort_places(c, index, n, a->size, &order);
+    if (!first) return TG_ERR_MEMORY;
+    const int threads = tg_threads_for(c, outer * a->size, (double)outer * (double)row * (double)(n + a->size));
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
+    for (int64_t k = 0; k < outer * a->size; k++) {
+        const int64_t  v = k % a->size, times = first[v + 1] - first[v], *at = order + first[v];
+        const char    *x = (const char *)c->x[0].data + (size_t)(k / a->size * n * row) * item;
+        char          *y = (char *)c->y.data + (size_t)(k * row) * item;
+        if (times == 0) memset(y, 0, (size_t)row * item);
+        else if (times == 1) memcpy(y, x + (size_t)(*at * row) * item, (size_t)row * item);
+        else if (item == 4) add_rows_f32((const float *)(const void *)x, at, times, row, (float *)(void *)y);
+        else add_rows_f64((const double *)(const void *)x, at, times, row, (double *)(void *)y);
+    }
+    return TG_OK;
+}
+
+static tg_tensor *index_add_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_record(&tg_op_index_select, (tg_tensor *[]){g, c->in[1]}, 2, c->attr, c->attr_size);
+}
+
+const tg_op tg_op_index_add = {.name    = "index_add",
+                               .arity   = 2,
+                               .nondiff = 2,
+                               .infer   = index_add_infer,
+                               .run     = index_add_run,
+                               .vjp     = index_add_vjp};

@@ -1,0 +1,242 @@
+/* norm.c - layer_norm and rms_norm.
+ *
+ * The normalised value z = (x - mean) r, r = 1/sqrt(mean (x - mean)^2 + eps), is made of primitives and the reduction rstd, which the
+ * fused evaluator runs as one pass over a row; rms_norm leaves the mean out. An alias op on top carries the gradient in its
+ * short form dx = r (g - mean g - z mean(g z))        (rms_norm: without mean g) in terms of r and z, both of them
+ * functions of x again, so that second derivatives follow by themselves.
+ *
+ * The mean of large numbers that differ little is rounded to a grid not much finer than they are. So the mean of d = x - mean is taken off
+ * once more: it is small, and has all the digits that are wanted. Where squares of floats overflow or vanish rstd takes those of doubles, and
+ * where these would it divides by a power of 2 first. */
+#include "ops/ops.h"
+
+#include <math.h>
+
+#include "kernels/kernels.h"
+
+typedef struct normalize_attr {
+    uint32_t axes, centred;
+} normalize_attr;
+
+/* The mean over axes, which stay with size 1. */
+static tg_tensor *mean_of(tg_tensor *x, uint32_t axes)
+{
+    const tg_shape *s = tg_shape_of(x);
+    return s ? tg_div_s(tg_reduce_bits(&tg_op_sum, x, axes, true), (double)tg_reduced_count(s, axes)) : NULL;
+}
+
+static tg_status normalize_infer(tg_call *c)
+{
+    const normalize_attr *a = c->attr;
+    const tg_shape       *x = tg_in_shape(c, 0), *z = tg_in_shape(c, 2);
+    if (c->attr_size != sizeof *a || a->axes >> x->rank)
+        return tg_fail(c, TG_ERR_ARG, "the attributes are none of a normalisation");
+    if (!tg_shape_equal(x, z)) return tg_fail(c, TG_ERR_SHAPE, "the normalised value does not have the input's shape");
+    return tg_alias_infer(c);
+}
+
+/* Inputs {x, r, z}. */
+static tg_tensor *normalize_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    const normalize_attr *a     = c->attr;
+    tg_tensor            *along = tg_mul_zero(mean_of(tg_mul_zero(g, c->out), a->axes), c->out);
+    tg_tensor            *rest  = a->centred ? tg_sub(g, mean_of(g, a->axes)) : g;
+    return tg_mul_zero(tg_sub(rest, along), c->in[1]);
+}
+
+const tg_op tg_op_normalize = {.name       = "normalize",
+                               .kind       = TG_VIEW,
+                               .arity      = 3,
+                               .nondiff    = 2 | 4,
+                               .infer      = normalize_infer,
+                               .vjp        = normalize_vjp,
+                               .view       = tg_alias_view,
+                               .view_input = 2};
+
+/* ---- rstd: 1 / sqrt(mean of squares + eps) over the last axes -------------------------------------------------------- */
+
+static double largest(const double *x, size_t n)
+{
+    double most = 0;
+    for (size_t k = 0; k < n; k++)
+        if (!(fabs(x[k]) <= most)) most = fabs(x[k]); /* NaN too, unless what follows is larger; the sums are NaN as well then */
+    return most;
+}
+
+/* Of values of which these are the sum and the sum of squares; rounding may not make it negative. */
+static double variance(const tg_rstd_attr *a, double sum, double squares)
+{
+    const double mean = a->centred ? sum * a->share : 0, v = squares * a->share - mean * mean;
+    return v < 0 ? 0 : v;
+}
+
+/* 1 / sqrt(deviation^2 + eps) */
+static double inverse_of(const tg_rstd_attr *a, double deviation) { return 1 / hypot(deviation, sqrt(a->eps)); }
+
+/* The squares of x would overflow or vanish: those of x 2^-e do not, for the largest is about 1. */
+static double rescaled(const tg_rstd_attr *a, const double *x, size_t n, double most)
+{
+    enum { FARTHEST = 1000 };
+    int    e;
+    double sum = 0, squares = 0;
+    frexp(most, &e);
+    e = e < -FARTHEST ? -FARTHEST : e > FARTHEST ? FARTHEST : e;
+    const double by = ldexp(1, -e);
+    for (size_t k = 0; k < n; k++) {
+        sum += x[k] * by;
+        squares += (x[k] * by) * (x[k] * by);
+    }
+    return inverse_of(a, sqrt(variance(a, sum, squares)) / by);
+}
+
+/* In double squares of floats neither overflow nor vanish. */
+static void moments_in_double(const float *x, size_t n, double *sum, double *squares)
+{
+    *sum = *squares = 0;
+    for (size_t k = 0; k < n; k++) {
+        *sum += (double)x[k];
+        *squares += (double)x[k] * (double)x[k];
+    }
+}
+
+/* Of a row with these moments, as they were added up in its own type. */
+static double rstd_f32(const tg_rstd_attr *a, const float *x, size_t n, double sum, double squares)
+{
+    if (!(squares > 1e-25 && squares < 1e35)) moments_in_double(x, n, &sum, &squares);
+    const double v = variance(a, sum, squares) + a->eps;
+    return v > 1e-30 && v < 1e30 ? (double)(1 / sqrtf((float)v)) : 1 / sqrt(v); /* the first is half the time */
+}
+
+static double rstd_f64(const tg_rstd_attr *a, const double *x, size_t n, double sum, double squares)
+{
+    if (!(squares < 1e300 && (squares > 1e-250 || a->eps > 1e-200))) {
+        const double most = largest(x, n);
+        if (most > 0 && isfinite(most)) return rescaled(a, x, n, most);
+    }
+    return 1 / sqrt(variance(a, sum, squares) + a->eps);
+}
+
+void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y, void *sums)
+{
+    enum { TOGETHER = 64 };
+    double sum[TOGETHER], squares[TOGETHER];
+    for (size_t r = 0, m; r < rows; r += m) {
+        const char *from = (const char *)x + r * n * tg_dtype_size(dtype);
+        m = rows - r < TOGETHER ? rows - r : TOGETHER;
+        tg_fast_tile(dtype)->moments(m, n, from, sum, squares);
+        for (size_t k = 0; k < m; k++) {
+            if (sums && dtype == TG_F32) ((float *)sums)[r + k] = (float)sum[k];
+            else if (sums) ((double *)sums)[r + k] = sum[k];
+            if (dtype == TG_F32) ((float *)y)[r + k] = (float)rstd_f32(a, (const float *)x + (r + k) * n, n, sum[k], squares[k]);
+            else ((double *)y)[r + k] = rstd_f64(a, (const double *)x + (r + k) * n, n, sum[k], squares[k]);
+        }
+    }
+}
+
+static tg_status rstd_infer(tg_call *c)
+{
+    const tg_rstd_attr *a = c->attr;
+    const tg_shape     *s = tg_in_shape(c, 0);
+    const uint32_t      all = (1u << s->rank) - 1, axes = c->attr_size == sizeof *a ? a->reduce.axes : 0;
+    if (axes == 0 || axes > all || (((all & ~axes) + 1) & all & ~axes) || !a->reduce.keepdim)
+        return tg_fail(c, TG_ERR_ARG, "the attributes are none of a normalisation over the last axes");
+    if (!tg_dtype_is_float(tg_dtype_of(c->in[0]))) return tg_fail(c, TG_ERR_DTYPE, "takes float32 and float64");
+    c->shape = tg_reduced_shape(s, axes, true);
+    c->dtype = tg_dtype_of(c->in[0]);
+    return TG_OK;
+}
+
+static tg_status rstd_run(tg_call *c)
+{
+    const tg_rstd_attr *a = c->attr;
+    const tg_shape     *s = c->x[0].shape;
+    const int64_t       n = tg_reduced_count(s, a->reduce.axes), rows = tg_reduced_count(s, ((1u << s->rank) - 1) & ~a->reduce.axes);
+    tg_rstd_rows(a, c->y.dtype, (size_t)rows, (size_t)n, c->x[0].data, c->y.data, NULL);
+    return TG_OK;
+}
+
+/* dr/dx = -r^3 (x - mean) / n */
+static tg_tensor *rstd_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    const tg_rstd_attr *a = c->attr;
+    const double        n = (double)tg_reduced_count(tg_in_shape(c, 0), a->reduce.axes);
+    tg_tensor          *d = a->centred ? tg_sub(c->in[0], mean_of(c->in[0], a->reduce.axes)) : c->in[0];
+    tg_tensor          *r = c->out;
+    return tg_mul_zero(tg_mul_zero(tg_mul_s(g, -1 / n), tg_square(r)), tg_mul(d, r));
+}
+
+const tg_op tg_op_rstd = {
+    .name = "rstd", .kind = TG_REDUCE, .arity = 1, .infer = rstd_infer, .run = rstd_run, .vjp = rstd_vjp, .reduce = TG_REDUCE_RSTD};
+
+static tg_tensor *rstd(tg_tensor *x, uint32_t axes, bool centred, double eps)
+{
+    if (!x) return NULL;
+    const tg_rstd_attr a = {.reduce = {axes, 1}, .centred = centred, .eps = eps, .share = 1 / (double)tg_reduced_count(tg_shape_of(x), axes)};
+    return tg_record(&tg_op_rstd, &x, 1, &a, sizeof a);
+}
+
+/* r is recorded with gradients on: only second derivatives go that way. */
+static tg_tensor *normalize(tg_tensor *x, uint32_t axes, bool centred, double eps)
+{
+    const normalize_attr a = {.axes = axes, .centred = centred};
+    tg_tensor           *from_mean = centred ? tg_sub(x, mean_of(x, axes)) : x;
+    tg_tensor           *r = rstd(from_mean, axes, centred, eps);
+    if (!r) return NULL;
+    const bool was = tg_set_grad_enabled(tg_tape_of(x), false);
+    tg_tensor *z = tg_mul(centred ? tg_sub(from_mean, mean_of(from_mean, axes)) : x, r);
+    tg_set_grad_enabled(tg_tape_of(x), was);
+    return tg_record(&tg_op_normalize, (tg_tensor *[]){x, r, z}, 3, &a, sizeof a);
+}
+
+/* Do x, the number of axes, eps and an optional factor or summand of theirs go together? */
+static bool checked(tg_tensor *x, int n_axes, tg_tensor *const *optional, int n_optional, double eps,
+                    const char *function)
+{
+    if (!tg_needs_float(x, function)) return false;
+    const tg_node *n = tg_node_of(x);
+    char           have[TG_SHAPE_TEXT], want[TG_SHAPE_TEXT];
+    if (n_axes < 1 || n_axes > n->shape->rank)
+        return tg_fail_on(n->tape, TG_ERR_SHAPE, function, "can't normalise over %d axes of the input %s", n_axes,
+                          tg_shape_text(n->shape, have, sizeof have)),
+               false;
+    if (!isfinite(eps) || eps < 0)
+        return tg_fail_on(n->tape, TG_ERR_ARG, function, "eps is %g; it is finite and not negative", eps), false;
+    tg_shape last = {.rank = n_axes};
+    for (int k = 0; k < n_axes; k++) last.dim[k] = n->shape->dim[n->shape->rank - n_axes + k];
+    for (int i = 0; i < n_optional; i++) {
+        if (!optional[i]) continue;
+        const tg_node *o = tg_check(optional[i], function);
+        if (!o) return false;
+        if (tg_shape_equal(o->shape, &last)) continue;
+        tg_fail_on(n->tape, TG_ERR_SHAPE, function, "the %s is %s, the normalised axes are %s",
+                   i == 0 ? "weight" : "bias", tg_shape_text(o->shape, have, sizeof have),
+                   tg_shape_text(&last, want, sizeof want));
+        return false;
+    }
+    return true;
+}
+
+static uint32_t last_axes(tg_tensor *x, int n)
+{
+    const int rank = tg_rank(x);
+    return ((1u << n) - 1) << (rank - n);
+}
+
+tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_tensor *bias, double eps)
+{
+    TG_CALL(tg_tape_of(x));
+    if (!checked(x, n_axes, (tg_tensor *[]){weight, bias}, 2, eps, "tg_layer_norm")) return NULL;
+    tg_tensor *y = normalize(x, last_axes(x, n_axes), true, eps);
+    if (weight) y = tg_mul(y, weight);
+    return bias ? tg_add(y, bias) : y;
+}
+
+tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, double eps)
+{
+    TG_CALL(tg_tape_of(x));
+    if (!checked(x, n_axes, &weight, 1, eps, "tg_rms_norm")) return NULL;
+    tg_tensor *y = normalize(x, last_axes(x, n_axes), false, eps);
+    return weight ? tg_mul(y, weight) : y;
+}

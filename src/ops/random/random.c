@@ -1,0 +1,201 @@
+/* random.c - random numbers and what is drawn with them. Each op takes the next piece of its tape's stream when it is
+ * recorded, so computing it again, in a gradient or after a plan dropped the value, gives the same numbers. */
+#include "tensor/fpenv.h"
+#include "tensor/rng.h"
+#include "ops/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The attributes of all of them; only the sizes that the rank has are recorded. */
+typedef struct random_attr {
+    double  a, b; /* the range of the uniform numbers; the probability */
+    int64_t dtype;
+    int64_t dim[TG_MAX_RANK];
+} random_attr;
+
+static tg_status random_infer(tg_call *c)
+{
+    const random_attr *a = c->attr;
+    c->dtype             = (tg_dtype)a->dtype;
+    c->shape.rank        = (int)((c->attr_size - offsetof(random_attr, dim)) / sizeof *a->dim);
+    if (c->shape.rank) memcpy(c->shape.dim, a->dim, (size_t)c->shape.rank * sizeof *a->dim);
+    return TG_OK;
+}
+
+static tg_tensor *record_random(tg_tape *tape, const char *function, const tg_op *op, tg_dtype dtype,
+                                const tg_shape *shape, double a, double b)
+{
+    char text[TG_SHAPE_TEXT];
+    if (!shape || tg_shape_size(shape, dtype, NULL, NULL) != TG_OK) {
+        tg_fail_on(tape, shape ? TG_ERR_SHAPE : TG_ERR_NULL, function,
+                   "the shape %s is invalid: rank 0 to 8, sizes >= 0, total size within memory",
+                   tg_shape_text(shape, text, sizeof text));
+        return NULL;
+    }
+    random_attr attr = {.a = a, .b = b, .dtype = dtype};
+    memcpy(attr.dim, shape->dim, (size_t)shape->rank * sizeof *attr.dim);
+    return tg_record_on(tape, op, NULL, 0, &attr, offsetof(random_attr, dim) + (size_t)shape->rank * sizeof *attr.dim);
+}
+
+static size_t elements(const tg_call *c)
+{
+    int64_t n = 0;
+    tg_shape_size(c->y.shape, c->y.dtype, &n, NULL);
+    return (size_t)n;
+}
+
+/* ---- uniform: lo + (hi - lo) u, kept below hi where rounding would reach it --------------------------------------- */
+
+static tg_status uniform_run(tg_call *c)
+{
+    const random_attr *a     = c->attr;
+    const double       width = a->b - a->a;
+    const size_t       n     = elements(c);
+    tg_rng_uniform(c->seed, c->counter, c->y.dtype, 0, n, c->y.data);
+    if (a->a == 0 && a->b == 1) return TG_OK;
+    if (c->y.dtype == TG_F32) {
+        float      *y  = c->y.data;
+        const float lo = (float)a->a, hi = (float)a->b, below = hi > lo ? nextafterf(hi, lo) : lo;
+        for (size_t k = 0; k < n; k++) {
+            const float v = (float)(a->a + width * (double)y[k]);
+            y[k]          = v < hi ? v : below;
+        }
+    } else {
+        double      *y     = c->y.data;
+        const double below = a->b > a->a ? nextafter(a->b, a->a) : a->a;
+        for (size_t k = 0; k < n; k++) {
+            const double v = a->a + width * y[k];
+            y[k]           = v < a->b ? v : below;
+        }
+    }
+    return TG_OK;
+}
+
+const tg_op tg_op_uniform = {
+    .name = "uniform", .arity = 0, .flags = TG_OP_RANDOM, .infer = random_infer, .run = uniform_run};
+
+tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi)
+{
+    if (!tape) return NULL;
+    const double most = tape->dtype == TG_F32 ? (double)3.40282346638528859812e38 : 1.7976931348623157e308;
+    const tg_fpenv host = tg_fpenv_enter();
+    const bool     valid = lo >= -most && lo <= hi && hi <= most && hi - lo <= most;
+    tg_fpenv_leave(host);
+    if (!valid) {
+        tg_fail_on(tape, TG_ERR_ARG, "tg_uniform", "from %g to %g is no finite range of %s", lo, hi,
+                   tg_dtype_name(tape->dtype));
+        return NULL;
+    }
+    return record_random(tape, "tg_uniform", &tg_op_uniform, tape->dtype, shape, lo, hi);
+}
+
+tg_tensor *tg_rand(tg_tape *tape, const tg_shape *shape)
+{
+    return tape ? record_random(tape, "tg_rand", &tg_op_uniform, tape->dtype, shape, 0, 1) : NULL;
+}
+
+/* ---- normal ------------------------------------------------------------------------------------------------------ */
+
+static tg_status randn_run(tg_call *c)
+{
+    tg_rng_normal(c->seed, c->counter, c->y.dtype, 0, elements(c), c->y.data);
+    return TG_OK;
+}
+
+const tg_op tg_op_randn = {.name = "randn", .arity = 0, .flags = TG_OP_RANDOM, .infer = random_infer, .run = randn_run};
+
+tg_tensor *tg_randn(tg_tape *tape, const tg_shape *shape)
+{
+    return tape ? record_random(tape, "tg_randn", &tg_op_randn, tape->dtype, shape, 0, 0) : NULL;
+}
+
+/* ---- masks ------------------------------------------------------------------------------------------------------- */
+
+static tg_status bernoulli_run(tg_call *c)
+{
+    tg_rng_bernoulli(c->seed, c->counter, ((const random_attr *)c->attr)->a, 0, elements(c), c->y.data);
+    return TG_OK;
+}
+
+const tg_op tg_op_bernoulli = {
+    .name = "bernoulli", .arity = 0, .flags = TG_OP_RANDOM, .infer = random_infer, .run = bernoulli_run};
+
+static bool is_probability(tg_tape *tape, const char *function, double p)
+{
+    if (p >= 0 && p <= 1) return true;
+    tg_fail_on(tape, TG_ERR_ARG, function, "the probability is %g, not in 0 to 1", p);
+    return false;
+}
+
+tg_tensor *tg_bernoulli(tg_tape *tape, const tg_shape *shape, double p)
+{
+    if (!tape || !is_probability(tape, "tg_bernoulli", p)) return NULL;
+    return record_random(tape, "tg_bernoulli", &tg_op_bernoulli, TG_BOOL, shape, p, 0);
+}
+
+/* where and not a product: what is dropped gives 0, also when it is inf or NaN. The mask is one node, which the
+ * gradients read too. */
+tg_tensor *tg_dropout(tg_tensor *x, double p)
+{
+    const tg_node *n = tg_check(x, "tg_dropout");
+    if (!n || !is_probability(n->tape, "tg_dropout", p)) return NULL;
+    if (!tg_dtype_is_float((tg_dtype)n->dtype)) {
+        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_dropout", "takes float32 and float64, not %s",
+                   tg_dtype_name((tg_dtype)n->dtype));
+        return NULL;
+    }
+    TG_CALL(n->tape);
+    if (p == 0) return tg_view_of(x);
+    tg_tensor *zero = tg_full(n->tape, (tg_dtype)n->dtype, TG_SCALAR_SHAPE, 0);
+    if (p == 1) return tg_where(tg_full(n->tape, TG_BOOL, TG_SCALAR_SHAPE, 0), x, zero);
+    const tg_fpenv host = tg_fpenv_enter();
+    tg_tensor     *y = tg_where(tg_bernoulli(n->tape, n->shape, 1 - p), tg_mul_s(x, 1 / (1 - p)), zero);
+    tg_fpenv_leave(host);
+    return y;
+}
+
+/* ---- initial weights --------------------------------------------------------------------------------------------- */
+
+static bool find_fans(tg_tape *tape, const char *function, const tg_shape *s, double *in, double *out)
+{
+    char text[TG_SHAPE_TEXT];
+    if (!s || s->rank < 2 || tg_shape_size(s, tape->dtype, NULL, NULL) != TG_OK) {
+        tg_fail_on(tape, s ? TG_ERR_SHAPE : TG_ERR_NULL, function, "needs a valid shape with at least 2 axes, not %s",
+                   tg_shape_text(s, text, sizeof text));
+        return false;
+    }
+    *in  = (double)s->dim[s->rank == 2 ? 0 : 1];
+    *out = (double)s->dim[s->rank == 2 ? 1 : 0];
+    for (int k = 2; k < s->rank; k++) {
+        *in *= (double)s->dim[k];
+        *out *= (double)s->dim[k];
+    }
+    return true;
+}
+
+/* No element, no fan: any finite width will do then. */
+static double one_if_zero(double fan) { return fan > 0 ? fan : 1; }
+
+tg_tensor *tg_glorot(tg_tape *tape, const tg_shape *shape)
+{
+    double in, out;
+    TG_CALL(tape);
+    if (!tape || !find_fans(tape, "tg_glorot", shape, &in, &out)) return NULL;
+    const tg_fpenv host = tg_fpenv_enter();
+    const double   bound = sqrt(6 / one_if_zero(in + out));
+    tg_tensor     *y = tg_uniform(tape, shape, -bound, bound);
+    tg_fpenv_leave(host);
+    return y;
+}
+
+tg_tensor *tg_kaiming(tg_tape *tape, const tg_shape *shape)
+{
+    double in, out;
+    TG_CALL(tape);
+    if (!tape || !find_fans(tape, "tg_kaiming", shape, &in, &out)) return NULL;
+    const tg_fpenv host = tg_fpenv_enter();
+    tg_tensor     *y = tg_mul_s(tg_randn(tape, shape), sqrt(2 / one_if_zero(in)));
+    tg_fpenv_leave(host);
+    return y;
+}

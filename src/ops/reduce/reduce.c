@@ -1,0 +1,207 @@
+/* reduce.c - reductions over axes: sum, amax, amin; the mean as a composite; argmax as a kernel op. Their loops are in reduce_run.c. */
+#include "ops/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- axes --------------------------------------------------------------------------------------------------------- */
+
+bool tg_axis_bits(tg_tensor *x, const tg_axes *axes, const char *function, uint32_t *bits)
+{
+    const tg_node *n = tg_check(x, function);
+    *bits = 0;
+    if (!n) return false;
+    if (!axes || axes->n < -1 || axes->n > TG_MAX_RANK) {
+        tg_fail_on(n->tape, axes ? TG_ERR_ARG : TG_ERR_NULL, function,
+                   "axes is %s; TG_AXES(…) lists at most %d, TG_ALL_AXES means all", axes ? "no list of axes" : "NULL", TG_MAX_RANK);
+        return false;
+    }
+    if (axes->n < 0) *bits = (1u << n->shape->rank) - 1;
+    for (int k = 0; k < axes->n; k++) {
+        const int a = tg_checked_axis(n, function, axes->axis[k]);
+        if (a < 0) return false;
+        if (*bits >> a & 1) {
+            char text[TG_SHAPE_TEXT];
+            tg_fail_on(n->tape, TG_ERR_SHAPE, function, "axis %d is listed twice; the input is %s", a,
+                       tg_shape_text(n->shape, text, sizeof text));
+            return false;
+        }
+        *bits |= 1u << a;
+    }
+    return true;
+}
+
+tg_shape tg_reduced_shape(const tg_shape *s, uint32_t bits, bool keepdim)
+{
+    tg_shape r = {0};
+    for (int k = 0; k < s->rank; k++) {
+        if (!(bits >> k & 1)) r.dim[r.rank++] = s->dim[k];
+        else if (keepdim) r.dim[r.rank++] = 1;
+    }
+    return r;
+}
+
+int64_t tg_reduced_count(const tg_shape *s, uint32_t bits)
+{
+    int64_t n = 1; /* cannot overflow: tg_shape_size refuses that */
+    for (int k = 0; k < s->rank; k++)
+        if (bits >> k & 1) n *= s->dim[k];
+    return n;
+}
+
+tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t bits, bool keepdim)
+{
+    tg_reduce_attr a;
+    memset(&a, 0, sizeof a);
+    a.axes = bits;
+    a.keepdim = keepdim;
+    return tg_record(op, &x, 1, &a, sizeof a);
+}
+
+/* ---- sum, amax, amin ---------------------------------------------------------------------------------------------- */
+
+static tg_status reduce_infer(tg_call *c)
+{
+    const tg_shape       *s = tg_in_shape(c, 0);
+    const tg_reduce_attr *a = c->attr;
+    if (c->attr_size != sizeof *a || a->axes >> s->rank || a->keepdim > 1)
+        return tg_fail(c, TG_ERR_ARG, "the attributes are no tg_reduce_attr for this input");
+    c->shape = tg_reduced_shape(s, a->axes, a->keepdim);
+    c->dtype = tg_dtype_of(c->in[0]);
+    return TG_OK;
+}
+
+static tg_status sum_infer(tg_call *c)
+{
+    tg_status s = reduce_infer(c);
+    if (s == TG_OK && !tg_dtype_is_float(c->dtype)) c->dtype = TG_I64;
+    return s;
+}
+
+/* An empty result needs no element, so it is no error then. */
+static tg_status extreme_infer(tg_call *c)
+{
+    tg_status s = reduce_infer(c);
+    if (s != TG_OK) return s;
+    const tg_reduce_attr *a = c->attr;
+    if (tg_reduced_count(tg_in_shape(c, 0), a->axes) == 0 && tg_reduced_count(&c->shape, (1u << c->shape.rank) - 1) > 0)
+        return tg_fail(c, TG_ERR_SHAPE, "nothing has no %s element: a reduced axis has size 0",
+                       c->op->reduce == TG_REDUCE_MAX ? "largest" : "smallest");
+    return TG_OK;
+}
+
+/* t, a result of c's shape, with the reduced axes back as size 1. */
+static tg_tensor *unreduced(const tg_call *c, tg_tensor *t)
+{
+    const tg_reduce_attr *a = c->attr;
+    const tg_shape        s = tg_reduced_shape(tg_in_shape(c, 0), a->axes, true);
+    return tg_reshape_if(t, &s);
+}
+
+/* Axes that were reduced in front come back by broadcasting. */
+static tg_tensor *sum_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    const uint32_t axes = ((const tg_reduce_attr *)c->attr)->axes;
+    const bool     leading = (axes & (axes + 1)) == 0;
+    (void)i;
+    return tg_expand_if(leading ? g : unreduced(c, g), tg_in_shape(c, 0));
+}
+
+/* Equals share: each of the n elements that no other one beats gets g/n. Beside a NaN nothing is beaten, and each gets g NaN.
+ *
+ * The elements are compared with their extreme m, which is reduced anew. c->out may have been read before, and x be computed again now,
+ * with other bits where it is made of sums in tiles of another shape: then no element would equal it. Nobody else knows m, so that
+ * whoever computes it computes it from the very x that it is compared with. */
+static tg_tensor *extreme_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    const tg_reduce_attr *a = c->attr;
+    tg_tensor            *x = c->in[0], *zero = tg_number_like(g, 0, c->op->name);
+    tg_tensor            *m = tg_reduce_bits(c->op, x, a->axes, true);
+    tg_tensor            *beaten = c->op->reduce == TG_REDUCE_MAX ? tg_lt(x, m) : tg_gt(x, m);
+    tg_tensor            *n = tg_reduce_bits(&tg_op_sum, tg_where(beaten, zero, tg_number_like(g, 1, c->op->name)), a->axes, true);
+    tg_tensor            *share = tg_div_zero(unreduced(c, g), tg_where(tg_eq(m, m), n, tg_number_like(g, NAN, c->op->name)));
+    return tg_where(beaten, zero, share);
+}
+
+const tg_op tg_op_sum = {.name   = "sum",
+                         .kind   = TG_REDUCE,
+                         .arity  = 1,
+                         .flags  = TG_OP_STRIDED,
+                         .infer  = sum_infer,
+                         .run    = tg_reduce_run,
+                         .vjp    = sum_vjp,
+                         .reduce = TG_REDUCE_SUM};
+const tg_op tg_op_amax = {.name   = "amax",
+                          .kind   = TG_REDUCE,
+                          .arity  = 1,
+                          .flags  = TG_OP_STRIDED,
+                          .infer  = extreme_infer,
+                          .run    = tg_reduce_run,
+                          .vjp    = extreme_vjp,
+                          .reduce = TG_REDUCE_MAX};
+const tg_op tg_op_amin = {.name   = "amin",
+                          .kind   = TG_REDUCE,
+                          .arity  = 1,
+                          .flags  = TG_OP_STRIDED,
+                          .infer  = extreme_infer,
+                          .run    = tg_reduce_run,
+                          .vjp    = extreme_vjp,
+                          .reduce = TG_REDUCE_MIN};
+
+static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, const tg_axes *axes, bool keepdim)
+{
+    uint32_t bits;
+    return tg_axis_bits(x, axes, function, &bits) ? tg_reduce_bits(op, x, bits, keepdim) : NULL;
+}
+
+tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim) { return reduce(&tg_op_sum, "tg_sum", x, axes, keepdim); }
+tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim) { return reduce(&tg_op_amax, "tg_amax", x, axes, keepdim); }
+tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim) { return reduce(&tg_op_amin, "tg_amin", x, axes, keepdim); }
+
+bool tg_needs_float(tg_tensor *x, const char *function)
+{
+    const tg_node *n = tg_check(x, function);
+    if (!n) return false;
+    if (tg_dtype_is_float((tg_dtype)n->dtype)) return true;
+    tg_fail_on(n->tape, TG_ERR_DTYPE, function, "takes float32 or float64, got %s; tg_to(x, TG_F32) converts",
+               tg_dtype_name((tg_dtype)n->dtype));
+    return false;
+}
+
+tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim)
+{
+    uint32_t bits;
+    TG_CALL(tg_tape_of(x));
+    if (!tg_needs_float(x, "tg_mean") || !tg_axis_bits(x, axes, "tg_mean", &bits)) return NULL;
+    const int64_t n = tg_reduced_count(tg_shape_of(x), bits);
+    return tg_div_s(tg_reduce_bits(&tg_op_sum, x, bits, keepdim), (double)n);
+}
+
+/* ---- argmax: attr is the axis as a tg_reduce_attr with one bit ---------------------------------------------------- */
+
+static tg_status argmax_infer(tg_call *c)
+{
+    tg_status s = reduce_infer(c);
+    if (s != TG_OK) return s;
+    const uint32_t axis = ((const tg_reduce_attr *)c->attr)->axes;
+    c->dtype = TG_I64;
+    if (axis == 0 || (axis & (axis - 1))) return tg_fail(c, TG_ERR_ARG, "takes one axis");
+    if (tg_reduced_count(tg_in_shape(c, 0), axis) == 0 && tg_reduced_count(&c->shape, (1u << c->shape.rank) - 1) > 0)
+        return tg_fail(c, TG_ERR_SHAPE, "nothing has no largest element: the axis has size 0");
+    return TG_OK;
+}
+
+const tg_op tg_op_argmax = {.name    = "argmax",
+                            .arity   = 1,
+                            .nondiff = 1,
+                            .flags   = TG_OP_ZERO_GRAD | TG_OP_STRIDED,
+                            .infer   = argmax_infer,
+                            .run     = tg_argmax_run};
+
+tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim)
+{
+    const tg_node *n = tg_check(x, "tg_argmax");
+    const int      k = n ? tg_checked_axis(n, "tg_argmax", axis) : -1;
+    return k < 0 ? NULL : tg_reduce_bits(&tg_op_argmax, x, 1u << k, keepdim);
+}

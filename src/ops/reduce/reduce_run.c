@@ -1,0 +1,418 @@
+/* reduce_run.c - sum, amax, amin and argmax over any axes of a strided array of any dtype, for the reference evaluator and for what the
+ * fused one leaves to kernels.
+ *
+ * The axes are taken in the order in which they lie in memory. Where the innermost one is reduced, rows are folded into one result each;
+ * where it is kept, results that lie side by side are reduced together. Either way memory is read in its order. Threads share the results:
+ * each is computed by one of them, and its elements are added up in an order that depends on shape and strides alone. */
+#include "ops/window/window.h"
+
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+enum {
+    WIDTH  = 512,  /* results that are reduced side by side */
+    HEIGHT = 1024, /* elements that are added up before the sum goes to the total: rounding errors grow with the longer of both */
+    LANES  = 8,
+    FEW    = 8,    /* values that are added without a sum of their own */
+    NARROW = 8,    /* columns that are reduced one after the other, a piece of HEIGHT at a time */
+    SHORT  = 32,   /* rows below this length are reduced side by side where they can be */
+};
+
+typedef union accumulator {
+    double   f64;
+    float    f32;
+    uint64_t sum; /* of integers, modulo 2^64 */
+    int64_t  i64;
+    int32_t  i32;
+    uint8_t  u8;
+} accumulator; /* the functions below take arrays of one of these types */
+
+/* ---- loops: rows × cols elements, strides in elements, into one accumulator for each column ------------------------------ */
+
+/* first: there is nothing in them yet. At most HEIGHT rows, WIDTH columns. */
+typedef void (*fold)(void *acc, bool first, const void *x, int64_t rows, int64_t row_step, int64_t cols, int64_t step);
+typedef void (*finish)(const void *acc, int64_t n, void *y, int64_t y_step);
+
+#define EACH_COLUMN(STATEMENT)                                                                                         \
+    if (step == 1)                                                                                                     \
+        for (int64_t j = 0; j < cols; j++) {                                                                           \
+            const int64_t at = j;                                                                                      \
+            STATEMENT;                                                                                                 \
+        }                                                                                                              \
+    else                                                                                                               \
+        for (int64_t j = 0; j < cols; j++) {                                                                           \
+            const int64_t at = j * step;                                                                               \
+            STATEMENT;                                                                                                 \
+        }
+
+/* A: the accumulator's type. A column is taken in several lanes, so that additions don't wait for one another. */
+#define SUM(NAME, T, A)                                                                                                \
+    static A row_##NAME(const T *x, int64_t n, int64_t step)                                                           \
+    {                                                                                                                  \
+        A       lane[LANES] = {0};                                                                                     \
+        int64_t k = 0;                                                                                                 \
+        if (step == 1)                                                                                                 \
+            for (; k + LANES <= n; k += LANES)                                                                         \
+                for (int q = 0; q < LANES; q++) lane[q] += (A)x[k + q];                                                \
+        else                                                                                                           \
+            for (; k + LANES <= n; k += LANES)                                                                         \
+                for (int q = 0; q < LANES; q++) lane[q] += (A)x[(k + q) * step];                                       \
+        for (; k < n; k++) lane[0] += (A)x[k * step];                                                                  \
+        return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));              \
+    }                                                                                                                  \
+    static void sum_##NAME(void *acc, bool first, const void *p, int64_t rows, int64_t row_step, int64_t cols, int64_t step) \
+    {                                                                                                                  \
+        const T *x = p;                                                                                                \
+        A       *total = acc, part[WIDTH], *sum = rows < FEW ? total : part;                                           \
+        if (first) memset(total, 0, (size_t)cols * sizeof *total);                                                     \
+        if (cols <= NARROW) {                                                                                          \
+            for (int64_t j = 0; j < cols; j++) total[j] += row_##NAME(x + j * step, rows, row_step);                   \
+            return;                                                                                                    \
+        }                                                                                                              \
+        if (sum == part) memset(part, 0, (size_t)cols * sizeof *part);                                                 \
+        for (int64_t r = 0; r < rows; r++, x += row_step) {                                                            \
+            EACH_COLUMN(sum[j] += (A)x[at])                                                                            \
+        }                                                                                                              \
+        if (sum == part)                                                                                               \
+            for (int64_t j = 0; j < cols; j++) total[j] += part[j];                                                    \
+    }
+
+#define END(NAME, A, T)                                                                                                \
+    static void end_##NAME(const void *acc, int64_t n, void *y, int64_t y_step)                                        \
+    {                                                                                                                  \
+        for (int64_t j = 0; j < n; j++) ((T *)y)[j * y_step] = (T)((const A *)acc)[j];                                 \
+    }
+
+/* NaN replaces everything, and nothing replaces it. */
+#define EXTREME(NAME, T, BEATS)                                                                                        \
+    static T row_##NAME(const T *x, int64_t n, int64_t step)                                                           \
+    {                                                                                                                  \
+        T       lane[LANES], m = x[0];                                                                                 \
+        int64_t k = 0;                                                                                                 \
+        for (int q = 0; q < LANES; q++) lane[q] = m;                                                                   \
+        if (step == 1)                                                                                                 \
+            for (; k + LANES <= n; k += LANES)                                                                         \
+                for (int q = 0; q < LANES; q++) lane[q] = BETTER(x[k + q], BEATS, lane[q]);                            \
+        for (; k < n; k++) m = BETTER(x[k * step], BEATS, m);                                                          \
+        for (int q = 0; q < LANES; q++) m = BETTER(lane[q], BEATS, m);                                                 \
+        return m;                                                                                                      \
+    }                                                                                                                  \
+    static void NAME(void *acc, bool first, const void *p, int64_t rows, int64_t row_step, int64_t cols, int64_t step) \
+    {                                                                                                                  \
+        const T *x = p;                                                                                                \
+        T       *m = acc;                                                                                              \
+        if (first) {                                                                                                   \
+            EACH_COLUMN(m[j] = x[at])                                                                                  \
+        }                                                                                                              \
+        if (cols <= NARROW) {                                                                                          \
+            for (int64_t j = 0; j < cols; j++) {                                                                       \
+                const T v = row_##NAME(x + j * step, rows, row_step);                                                  \
+                m[j] = BETTER(v, BEATS, m[j]);                                                                         \
+            }                                                                                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
+        for (int64_t r = 0; r < rows; r++, x += row_step) {                                                            \
+            EACH_COLUMN(m[j] = BETTER(x[at], BEATS, m[j]))                                                             \
+        }                                                                                                              \
+    }
+#define BETTER(X, BEATS, M) ((((X) BEATS (M)) | ((X) != (X))) ? (X) : (M))
+
+SUM(f32, float, double)
+SUM(f64, double, double)
+SUM(i64, int64_t, uint64_t)
+SUM(i32, int32_t, uint64_t)
+SUM(u8, uint8_t, uint64_t)
+EXTREME(max_f32, float, >)
+EXTREME(max_f64, double, >)
+EXTREME(max_i64, int64_t, >)
+EXTREME(max_i32, int32_t, >)
+EXTREME(max_u8, uint8_t, >)
+EXTREME(min_f32, float, <)
+EXTREME(min_f64, double, <)
+EXTREME(min_i64, int64_t, <)
+EXTREME(min_i32, int32_t, <)
+EXTREME(min_u8, uint8_t, <)
+END(sum_f32, double, float)
+END(sum_int, uint64_t, int64_t)
+END(f32, float, float)
+END(f64, double, double)
+END(i64, int64_t, int64_t)
+END(i32, int32_t, int32_t)
+END(u8, uint8_t, uint8_t)
+
+static const fold folds[3][TG_NDTYPES] = {
+    [TG_REDUCE_SUM] = {sum_f32, sum_f64, sum_i64, sum_i32, sum_u8, sum_u8},
+    [TG_REDUCE_MAX] = {max_f32, max_f64, max_i64, max_i32, max_u8, max_u8},
+    [TG_REDUCE_MIN] = {min_f32, min_f64, min_i64, min_i32, min_u8, min_u8},
+};
+static const finish ends[2][TG_NDTYPES] = {
+    {end_f32, end_f64, end_i64, end_i32, end_u8, end_u8},
+    {end_sum_f32, end_f64, end_sum_int, end_sum_int, end_sum_int, end_sum_int}, /* sums */
+};
+
+/* ---- the order of axes -------------------------------------------------------------------------------------------------- */
+
+typedef struct axis {
+    int64_t n, step, out; /* strides in x and in y, in elements */
+    bool    reduced;
+} axis;
+
+/* Results in rows of `cols`, `blocks` of at most WIDTH in each; and what is reduced, in runs of `rows`. */
+typedef struct order {
+    int  n_kept, n_reduced;
+    axis kept[TG_MAX_RANK], reduced[TG_MAX_RANK]; /* the others, innermost last */
+    axis col, row;
+    int64_t blocks, units, runs;
+} order;
+
+static int64_t size_of(int64_t step) { return step < 0 ? -step : step; }
+
+/* Axes of more than one element, farthest apart first; neighbours of one kind that lie behind one another as one. */
+static int list_axes(const tg_array *x, uint32_t reduced, axis *list)
+{
+    int     n = 0, joined = 0;
+    int64_t out = 1;
+    for (int k = x->shape->rank; k-- > 0;) {
+        const axis a = {x->shape->dim[k], x->stride[k], reduced >> k & 1 ? 0 : out, reduced >> k & 1};
+        int        at = n;
+        if (!a.reduced) out *= a.n;
+        if (a.n == 1) continue;
+        while (at > 0 && size_of(list[at - 1].step) < size_of(a.step)) at--;
+        memmove(&list[at + 1], &list[at], (size_t)(n++ - at) * sizeof *list);
+        list[at] = a;
+    }
+    for (int k = 0; k < n; k++) {
+        const axis *a = &list[k];
+        axis       *before = joined ? &list[joined - 1] : NULL;
+        if (before && before->reduced == a->reduced && before->step == a->step * a->n && before->out == a->out * a->n)
+            *before = (axis){before->n * a->n, a->step, a->out, a->reduced};
+        else list[joined++] = *a;
+    }
+    return joined;
+}
+
+static order order_of(const tg_array *x, uint32_t reduced)
+{
+    axis  list[TG_MAX_RANK + 1];
+    order o = {.col = {1, 0, 0, false}, .row = {1, 0, 0, true}, .units = 1, .runs = 1};
+    int   n = list_axes(x, reduced, list);
+    int   col = n - 1;
+    if (n > 1 && list[col].reduced && list[col].n < SHORT && !list[col - 1].reduced) col--;
+    if (n > 0 && !list[col].reduced) {
+        o.col = list[col];
+        memmove(&list[col], &list[col + 1], (size_t)(--n - col) * sizeof *list);
+    }
+    for (int k = 0; k < n; k++) {
+        if (list[k].reduced) o.reduced[o.n_reduced++] = list[k];
+        else o.kept[o.n_kept++] = list[k];
+    }
+    if (o.n_reduced) o.row = o.reduced[--o.n_reduced];
+    o.blocks = (o.col.n + WIDTH - 1) / WIDTH;
+    for (int k = 0; k < o.n_kept; k++) o.units *= o.kept[k].n;
+    o.units *= o.blocks;
+    for (int k = 0; k < o.n_reduced; k++) o.runs *= o.reduced[k].n;
+    return o;
+}
+
+/* Where results number u … begin in x and y, and how many there are. */
+typedef struct unit {
+    int64_t x, y, cols;
+} unit;
+
+static unit unit_at(const order *o, int64_t u)
+{
+    const int64_t from = u % o->blocks * WIDTH, left = o->col.n - from;
+    unit          w = {from * o->col.step, from * o->col.out, left < WIDTH ? left : WIDTH};
+    u /= o->blocks;
+    for (int k = o->n_kept; k-- > 0; u /= o->kept[k].n) {
+        w.x += u % o->kept[k].n * o->kept[k].step;
+        w.y += u % o->kept[k].n * o->kept[k].out;
+    }
+    return w;
+}
+
+static int64_t run_at(const order *o, int64_t r)
+{
+    int64_t at = 0;
+    for (int k = o->n_reduced; k-- > 0; r /= o->reduced[k].n) at += r % o->reduced[k].n * o->reduced[k].step;
+    return at;
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* ---- sum, amax, amin ------------------------------------------------------------------------------------------------------ */
+
+static double *start_sums(accumulator *acc, bool first, int64_t cols)
+{
+    if (first) memset(acc, 0, (size_t)cols * sizeof(double));
+    return &acc->f64;
+}
+
+/* The vector loops for columns that lie side by side, or rows in one piece. The reference evaluator does without. */
+static void fold_fast(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtype, accumulator *acc, bool first, const char *x,
+                      int64_t rows, int64_t row_step, int64_t cols)
+{
+    if (cols == 1) {
+        accumulator m;
+        if (kind == TG_REDUCE_SUM) {
+            acc->f64 = (first ? 0 : acc->f64) + l->sum((size_t)rows, x);
+            return;
+        }
+        (kind == TG_REDUCE_MAX ? l->max_columns : l->min_columns)(1, (size_t)rows, &m, x);
+        if (first) *acc = m;
+        else (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)(1, 1, 1, acc, &m);
+        return;
+    }
+    if (kind == TG_REDUCE_SUM) {
+        l->sum_rows((size_t)rows, (size_t)cols, row_step, start_sums(acc, first, cols), x);
+        return;
+    }
+    if (first) memcpy(acc, x, (size_t)cols * tg_dtype_size(dtype));
+    (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)((size_t)rows, (size_t)cols, row_step, acc, x);
+}
+
+/* A few columns, with rows behind one another: many rows are taken as one wide row, and its results folded. */
+static void fold_narrow(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtype, accumulator *acc, bool first, const char *x,
+                        int64_t rows, int64_t cols)
+{
+    enum { TOGETHER = 16 };
+    const int64_t height = rows / TOGETHER, wide = cols * TOGETHER;
+    const size_t  bytes = (size_t)(height * wide) * tg_dtype_size(dtype);
+    accumulator   part[NARROW * TOGETHER];
+    if (height > 0) {
+        fold_fast(l, kind, dtype, part, true, x, height, wide, wide);
+        if (kind == TG_REDUCE_SUM) tg_fast_tile(TG_F64)->sum_rows(TOGETHER, (size_t)cols, cols, start_sums(acc, first, cols), part);
+        else fold_fast(l, kind, dtype, acc, first, (const char *)part, TOGETHER, cols, cols);
+    }
+    if (rows > height * TOGETHER)
+        fold_fast(l, kind, dtype, acc, first && height == 0, x + bytes, rows - height * TOGETHER, cols, cols);
+}
+
+static void reduce_unit(const tg_call *c, const order *o, int64_t number)
+{
+    const tg_array *x = &c->x[0];
+    const bool      sum = c->op->reduce == TG_REDUCE_SUM;
+    const fold      take = folds[c->op->reduce][x->dtype];
+    const size_t    item = tg_dtype_size(x->dtype);
+    const unit      u = unit_at(o, number);
+    const tg_tile_loops *l = c->tape->engine && tg_dtype_is_float(x->dtype) ? tg_fast_tile(x->dtype) : NULL;
+    const bool      narrow = l && o->col.n > 1 && o->col.step == 1 && u.cols <= NARROW && o->row.step == u.cols;
+    const bool      fast = l && (o->col.n == 1 ? o->row.step == 1 : o->col.step == 1 && u.cols > NARROW);
+    accumulator     acc[WIDTH];
+    bool            first = true;
+    for (int64_t r = 0; r < o->runs; r++)
+        for (int64_t from = 0; from < o->row.n; from += HEIGHT, first = false) {
+            const int64_t at = u.x + run_at(o, r) + from * o->row.step;
+            const char   *p = (const char *)x->data + at * (int64_t)item;
+            const int64_t rows = least(HEIGHT, o->row.n - from);
+            if (narrow) fold_narrow(l, c->op->reduce, x->dtype, acc, first, p, rows, u.cols);
+            else if (fast) fold_fast(l, c->op->reduce, x->dtype, acc, first, p, rows, o->row.step, u.cols);
+            else take(acc, first, p, rows, o->row.step, u.cols, o->col.step);
+        }
+    ends[sum][x->dtype](acc, u.cols, (char *)c->y.data + u.y * (int64_t)tg_dtype_size(c->y.dtype), o->col.out);
+}
+
+tg_status tg_reduce_run(tg_call *c)
+{
+    const tg_array *x = &c->x[0];
+    const uint32_t  all = (1u << x->shape->rank) - 1, reduced = ((const tg_reduce_attr *)c->attr)->axes;
+    const int64_t   results = tg_reduced_count(x->shape, all & ~reduced), each = tg_reduced_count(x->shape, reduced);
+    if (results == 0) return TG_OK;
+    if (each == 0) {
+        memset(c->y.data, 0, (size_t)results * tg_dtype_size(c->y.dtype));
+        return TG_OK;
+    }
+    const order o = order_of(x, reduced);
+    const int   threads = tg_threads_for(c, o.units, (double)results * (double)each);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t u = 0; u < o.units; u++) reduce_unit(c, &o, u);
+    return TG_OK;
+}
+
+/* ---- argmax: one axis ----------------------------------------------------------------------------------------------------- */
+
+typedef void (*find)(const void *x, int64_t n, int64_t row_step, int64_t cols, int64_t step, int64_t *y, int64_t y_step);
+
+#define FAST_MAX(NAME, T, DTYPE)                                                                                       \
+    static T largest_##NAME(const T *x, int64_t n, int64_t step)                                                       \
+    {                                                                                                                  \
+        T m;                                                                                                           \
+        if (step != 1) return row_max_##NAME(x, n, step);                                                              \
+        tg_fast_tile(DTYPE)->max_columns(1, (size_t)n, &m, x);                                                         \
+        return m;                                                                                                      \
+    }
+FAST_MAX(f32, float, TG_F32)
+FAST_MAX(f64, double, TG_F64)
+#define largest_i64 row_max_i64
+#define largest_i32 row_max_i32
+#define largest_u8  row_max_u8
+
+/* a where the condition holds, else b. In loops that are not made of vectors a selection becomes a jump, which is foretold badly. */
+#define BY_SELECTION(CONDITION, A, B) ((CONDITION) ? (A) : (B))
+#define BY_BITS(CONDITION, A, B)      ((B) ^ (((A) ^ (B)) & -(int64_t)(CONDITION)))
+
+/* I: an integer as wide as T, so that both go through vectors together. A row is searched block by block: only where a block has a larger
+ * element is it looked for, in pieces that are compared as a whole. */
+#define ARGMAX(NAME, T, I, CHOOSE)                                                                                             \
+    static int64_t first_largest_##NAME(const T *x, int64_t n, int64_t step)                                           \
+    {                                                                                                                  \
+        int64_t best = 0;                                                                                              \
+        for (int64_t from = 0; from < n; from += WIDTH) {                                                              \
+            const int64_t end = least(from + WIDTH, n);                                                                \
+            const T       m = largest_##NAME(x + from * step, end - from, step), b = x[best * step];                   \
+            if (from > 0 && !(m > b) && !(m != m)) continue;                                                           \
+            int64_t k = from;                                                                                          \
+            for (I hit = 0; step == 1 && !hit && k + SHORT <= end; k += hit ? 0 : SHORT)                               \
+                for (int q = 0; q < SHORT; q++) hit |= (x[k + q] == m || x[k + q] != x[k + q]) ? 1 : 0;                \
+            for (; k < end; k++)                                                                                       \
+                if (x[k * step] == m || x[k * step] != x[k * step]) {                                                  \
+                    best = k;                                                                                          \
+                    break;                                                                                             \
+                }                                                                                                      \
+            if (m != m) break;                                                                                         \
+        }                                                                                                              \
+        return best;                                                                                                   \
+    }                                                                                                                  \
+    static void argmax_##NAME(const void *p, int64_t n, int64_t row_step, int64_t cols, int64_t step, int64_t *y, int64_t y_step) \
+    {                                                                                                                  \
+        const T *x = p;                                                                                                \
+        T        best[WIDTH];                                                                                          \
+        I        place[WIDTH] = {0};                                                                                   \
+        if (cols == 1 || (uint64_t)n > INT32_MAX) {                                                                    \
+            for (int64_t j = 0; j < cols; j++) y[j * y_step] = first_largest_##NAME(x + j * step, n, row_step);        \
+            return;                                                                                                    \
+        }                                                                                                              \
+        EACH_COLUMN(best[j] = x[at])                                                                                   \
+        for (int64_t r = 1; r < n; r++) {                                                                              \
+            const I number = (I)r;                                                                                     \
+            x += row_step;                                                                                             \
+            EACH_COLUMN(const T v = x[at]; const T m = best[j];                                                        \
+                        const bool better = ((v > m) | (v != v)) & (m == m);                                           \
+                        best[j] = CHOOSE(better, v, m); place[j] = CHOOSE(better, number, place[j]))                               \
+        }                                                                                                              \
+        for (int64_t j = 0; j < cols; j++) y[j * y_step] = place[j];                                                   \
+    }
+ARGMAX(f32, float, int32_t, BY_SELECTION)
+ARGMAX(f64, double, int64_t, BY_SELECTION)
+ARGMAX(i64, int64_t, int64_t, BY_BITS)
+ARGMAX(i32, int32_t, int32_t, BY_SELECTION)
+ARGMAX(u8, uint8_t, int32_t, BY_SELECTION)
+
+tg_status tg_argmax_run(tg_call *c)
+{
+    static const find finds[TG_NDTYPES] = {argmax_f32, argmax_f64, argmax_i64, argmax_i32, argmax_u8, argmax_u8};
+    const tg_array   *x = &c->x[0];
+    const uint32_t    all = (1u << x->shape->rank) - 1, reduced = ((const tg_reduce_attr *)c->attr)->axes;
+    const int64_t     results = tg_reduced_count(x->shape, all & ~reduced), each = tg_reduced_count(x->shape, reduced);
+    if (results == 0) return TG_OK;
+    const order o = order_of(x, reduced);
+    const int   threads = tg_threads_for(c, o.units, (double)results * (double)each);
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t k = 0; k < o.units; k++) {
+        const unit u = unit_at(&o, k);
+        finds[x->dtype]((const char *)x->data + u.x * (int64_t)tg_dtype_size(x->dtype), o.row.n, o.row.step, u.cols, o.col.step,
+                        (int64_t *)c->y.data + u.y, o.col.out);
+    }
+    return TG_OK;
+}

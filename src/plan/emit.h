@@ -1,0 +1,107 @@
+/* emit.h - a group while its instructions are written, for emit.c, emit_segments.c and tile_registers.c.
+ *
+ * Instructions name tile registers by numbers first. When the group is complete, tile_registers.c gives each register its place, so that those
+ * whose uses don't overlap share one. */
+#ifndef TG_EMIT_H
+#define TG_EMIT_H
+
+#include "plan/program.h"
+
+/* What is known of an instance of the group. */
+typedef struct place {
+    int32_t value;
+    uint8_t cls;
+    bool    own;      /* computed here first: a value that is stored is stored here */
+    bool    all;      /* late: over everything */
+    bool    around;   /* its segment writes it around the caches */
+    bool    done;     /* a reduction to a column that has its instruction, or shares another place's */
+    operand out;      /* where it is, once it is emitted */
+    int32_t expanded; /* register that holds the column spread over the tile; -1 */
+} place;
+
+/* Loops that were asked for, by a hash of op and type: to find one anew is a search, and a question about the CPU. */
+enum { FOUND_LOOPS = 64 };
+typedef struct found_loop {
+    const tg_op *op;
+    tg_dtype     dtype;
+    tg_loop      loop;
+} found_loop;
+
+/* Registers that hold a scalar or a row spread over the tile, by a hash of what they hold: the latest of each hash. */
+enum { HELD = 64 };
+typedef struct held {
+    int32_t  group, value; /* whose registers these are */
+    uint32_t from, number; /* of the register */
+    bool     row;
+} held;
+
+typedef struct emitter {
+    tg_tape       *t;
+    program       *p;
+    group         *g;
+    int32_t        number; /* the group's */
+    place         *places;
+    int32_t        n;
+    int32_t        n_rstd; /* of them TG_REDUCE_RSTD that wait for their instruction */
+    size_t         n_registers; /* in tape.registers */
+    found_loop    *loops;       /* FOUND_LOOPS of them, of the whole program */
+    held          *held;        /* HELD of them, likewise */
+    tg_status      status;
+} emitter;
+
+/* ---- emit.c ---- */
+
+/* Where an operand comes from. */
+typedef enum source_kind {
+    FROM_TILE,          /* computed here, full */
+    FROM_COLUMN,        /* computed here, one for each row */
+    FROM_MEMORY,        /* full, or a row where tiles are pieces of rows */
+    FROM_MEMORY_COLUMN,
+    FROM_SCALAR,
+    FROM_ROW,           /* the same row for all rows of a tile */
+    FROM_STRIDES,
+} source_kind;
+
+typedef struct source {
+    source_kind kind;
+    tg_dtype    dtype;
+    int32_t     place;  /* computed here: its number */
+    int32_t     value;  /* as it is read; base: whose memory it is */
+    int32_t     base;
+    uint32_t    from;   /* bytes into it */
+    extent      extent; /* from memory */
+} source;
+
+source   tg_source_of(const emitter *e, const place *reader, int32_t k); /* the reader's operand k */
+operand  tg_bring_to_hand(emitter *e, const source *s, const place *reader);
+/* The operand, spread or gathered into a register if need be. */
+static inline operand tg_at_hand(emitter *e, const source *s, const place *reader)
+{
+    return s->kind == FROM_TILE ? e->places[s->place].out : tg_bring_to_hand(e, s, reader);
+}
+operand  tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how);
+
+/* Slopes look at their point, operand 0, only where their result, operand 1, is too near to 1. */
+bool     tg_looks_seldom(const emitter *e, const place *reader);
+/* The instruction that was added last gathers a slope's point: only for tiles with such a result, if that is there by then. */
+void     tg_gather_seldom(emitter *e, const place *slope);
+operand  tg_new_register(emitter *e, uint32_t bytes);
+void     tg_use_register(emitter *e, const operand *o); /* by the instruction to be added next */
+code    *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in);
+operand  tg_result_of(emitter *e, place *pl);  /* chooses where the instance's value goes */
+void     tg_stream_result(emitter *e, const place *pl);
+int32_t  tg_add_late(emitter *e, const place *pl, tg_dtype dtype); /* the late result's number */
+bool     tg_is_staged(const emitter *e, const place *pl);
+void     tg_emit_instance(emitter *e, place *pl);
+bool     tg_is_streamed(const emitter *e, const place *pl);
+
+/* ---- emit_segments.c ---- */
+
+/* Emits all instances, in an order that brings loops together, runs of them as segments. */
+void tg_emit_joined(emitter *e);
+
+/* ---- tile_registers.c ---- */
+
+void tg_place_registers(emitter *e, size_t first_use);
+
+#endif

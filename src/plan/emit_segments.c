@@ -1,0 +1,366 @@
+/* emit_segments.c - the order of a group's instances, and machine code for runs of them.
+ *
+ * Ops with a recipe (src/jit) that stand next to each other become one segment, in which what only they need never leaves the vector
+ * registers. So the order brings them together: from the last instance backwards, everything of one kind that may come last goes there
+ * before another kind gets its turn, and segments get theirs when nothing else can go. What is computed late needs few registers, too. */
+#include "ops/ops.h"
+#include "plan/emit.h"
+
+enum { SHORTEST_ROW = 32 }; /* elements from which a column's element is repeated in the loop over the row; else it is spread first */
+
+/* What stands alone, and segments by what they go over and of what type. */
+typedef enum kind { ALONE, COLUMNS_F32, COLUMNS_F64, TILES_F32, TILES_F64, KINDS } kind;
+
+typedef struct joiner {
+    emitter *e;
+    uint8_t *kinds;    /* by place, as all of these */
+    int32_t *readers;  /* reads by other places … */
+    int32_t *left;     /* … that are not in order yet */
+    int32_t *order;
+    int32_t *inside;   /* reads by members of the segment under way */
+    int32_t *gathered; /* by place and operand: the register that holds it gathered, -1 */
+    int16_t *number;   /* in the segment under way, -1 */
+    tg_segment *segment;
+    int32_t  first_pointer;
+    uint64_t written;  /* bit k: pointer k is a result's */
+    operand  used[TG_SEGMENT_MOST]; /* registers that the segment reads and writes */
+    int      n_used;
+} joiner;
+
+/* ---- kinds ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_computed(const source *s) { return s->kind == FROM_TILE || s->kind == FROM_COLUMN; }
+
+/* Conditions come and go in tile registers only. */
+static bool condition_at_hand(const emitter *e, const place *pl, const source *s)
+{
+    if (pl->cls != C_FULL || s->kind == FROM_MEMORY) return false;
+    if (s->kind != FROM_TILE) return true;
+    const place *from = &e->places[s->place];
+    return !(e->p->values[from->value].stored && from->own);
+}
+
+static kind kind_of(const emitter *e, const place *pl)
+{
+    const value *v = &e->p->values[pl->value];
+    tg_dtype     dtype = TG_BOOL;
+    if (tg_is_staged(e, pl)) return tg_segment_can(tg_isa_best(), TG_F32) ? TILES_F32 : ALONE; /* x added to what is there */
+    if (!v->op || v->op->kind != TG_POINTWISE || pl->cls == C_LATE || !tg_segment_knows(v->op)) return ALONE;
+    for (int32_t k = 0; k < v->n_in; k++) {
+        const source s = tg_source_of(e, pl, k);
+        if (s.dtype == TG_BOOL && !condition_at_hand(e, pl, &s)) return ALONE;
+        dtype = s.dtype;
+    }
+    if (!tg_segment_can(tg_isa_best(), dtype)) return ALONE;
+    if (v->dtype == TG_BOOL && (pl->cls != C_FULL || (v->stored && pl->own))) return ALONE;
+    if (pl->cls == C_COLUMN) return dtype == TG_F32 ? COLUMNS_F32 : COLUMNS_F64;
+    return dtype == TG_F32 ? TILES_F32 : TILES_F64;
+}
+
+/* ---- order ---------------------------------------------------------------------------------------------------------- */
+
+static void count_readers(joiner *j, int32_t i, int by)
+{
+    const emitter *e = j->e;
+    const value   *v = &e->p->values[e->places[i].value];
+    for (int32_t k = 0; k < v->n_in; k++) {
+        const source s = tg_source_of(e, &e->places[i], k);
+        if (is_computed(&s)) j->left[s.place] += by;
+    }
+}
+
+/* A result in the place of an operand that dies here has to wait for everybody who reads that. */
+static void count_waiting(joiner *j, int32_t i, int by)
+{
+    const emitter *e = j->e;
+    const int32_t  over = e->places[i].own ? e->p->values[e->places[i].value].over : -1;
+    for (int32_t r = 0; over >= 0 && r < e->n; r++) {
+        const value *v = &e->p->values[e->places[r].value];
+        for (int32_t k = 0; k < v->n_in && r != i; k++)
+            if (e->p->values[e->p->operands[v->in + k]].base == over) j->left[r] += by;
+    }
+}
+
+/* The last place of this kind whose readers are all in order; -1. */
+static int32_t last_ready(const joiner *j, const bool *done, kind k)
+{
+    for (int32_t i = j->e->n; i-- > 0;)
+        if (!done[i] && j->kinds[i] == k && j->left[i] == 0) return i;
+    return -1;
+}
+
+static void find_order(joiner *j, bool *done)
+{
+    const int32_t n = j->e->n;
+    for (int32_t at = n; at > 0;)
+        for (kind k = ALONE; k < KINDS; k++) {
+            int32_t i, had = at;
+            while ((i = last_ready(j, done, k)) >= 0) {
+                done[i] = true;
+                j->order[--at] = i;
+                count_readers(j, i, -1);
+                count_waiting(j, i, -1);
+            }
+            if (at != had) break; /* the kinds before have their turn again */
+        }
+}
+
+/* ---- segments ------------------------------------------------------------------------------------------------------- */
+
+static void use(joiner *j, const operand *o)
+{
+    if (o->value == IN_REGISTER && j->n_used < TG_SEGMENT_MOST) j->used[j->n_used++] = *o;
+}
+
+/* The place of an operand: a tile register, or a pointer, the same one for the same memory. */
+static tg_place place_of(joiner *j, const operand *o, tg_reach reach)
+{
+    program *p = j->e->p;
+    use(j, o);
+    if (o->value == IN_REGISTER) return (tg_place){.tile = true, .at = o->offset, .reach = reach};
+    size_t i = (size_t)j->first_pointer;
+    for (; i < p->n_pointers; i++) {
+        const operand *q = &p->pointers[i];
+        if (q->value == o->value && q->offset == o->offset && q->extent == o->extent) break;
+    }
+    if (i == p->n_pointers) {
+        if (!TG_GROW(j->e->t, p->pointers, p->cap_pointers, i + 1)) j->e->status = TG_ERR_MEMORY;
+        else p->pointers[p->n_pointers++] = *o;
+    }
+    return (tg_place){.at = (uint32_t)(i - (size_t)j->first_pointer), .reach = reach};
+}
+
+/* Is it a slope whose result is there before the segment? */
+static bool is_read_seldom(const joiner *j, const place *pl)
+{
+    if (!tg_looks_seldom(j->e, pl)) return false;
+    const source y = tg_source_of(j->e, pl, 1);
+    return !is_computed(&y) || j->number[y.place] < 0;
+}
+
+static int operand_of(joiner *j, int32_t reader, int32_t k)
+{
+    emitter     *e = j->e;
+    const place *pl = &e->places[reader];
+    const source s = tg_source_of(e, pl, k);
+    const bool   column = pl->cls == C_COLUMN, condition = s.dtype == TG_BOOL;
+    operand      o;
+    tg_reach     reach = TG_FULL;
+    if (is_computed(&s) && j->number[s.place] >= 0 && (s.kind == FROM_TILE || column)) return j->number[s.place];
+    if (!column && !condition && e->g->tile_cols >= SHORTEST_ROW && (s.kind == FROM_COLUMN || s.kind == FROM_MEMORY_COLUMN)) {
+        o = s.kind == FROM_COLUMN ? e->places[s.place].out : tg_in_memory(e, s.base, s.from, AT_COLUMN);
+        reach = TG_COLUMN;
+    } else if (s.kind == FROM_SCALAR && !condition) {
+        o = tg_in_memory(e, s.base, s.from, AT_POINT);
+        reach = TG_SCALAR;
+    } else if (s.kind == FROM_STRIDES) {
+        int32_t *at = &j->gathered[3 * reader + k];
+        if (*at < 0) {
+            *at = (int32_t)tg_at_hand(e, &s, pl).offset;
+            if (k == 0 && is_read_seldom(j, pl)) tg_gather_seldom(e, pl);
+        }
+        o = (operand){.value = IN_REGISTER, .offset = (uint32_t)*at};
+    } else {
+        o = tg_at_hand(e, &s, pl);
+    }
+    return tg_segment_input(j->segment, place_of(j, &o, reach), condition);
+}
+
+/* Counts how often members first … first + n - 1 of the order read each of what they read. */
+static void count_inside(joiner *j, int32_t first, int32_t n)
+{
+    const emitter *e = j->e;
+    for (int32_t m = first; m < first + n; m++) j->inside[j->order[m]] = 0;
+    for (int32_t m = first; m < first + n; m++) {
+        const place *pl = &e->places[j->order[m]];
+        for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
+            const source s = tg_source_of(e, pl, k);
+            if (is_computed(&s)) j->inside[s.place]++; /* of what is no member: of no use, and no harm */
+        }
+    }
+}
+
+/* Does anything but the members that were counted read place i? */
+static bool read_outside(const joiner *j, int32_t i) { return j->inside[i] < j->readers[i]; }
+
+static int64_t item_of(const value *v) { return (int64_t)tg_dtype_size((tg_dtype)v->dtype); }
+static int64_t row_bytes(const emitter *e, const value *v) { return (e->g->cols ? e->g->cols : e->g->n) * item_of(v); }
+
+/* Is the value one to write around the caches, in whole cache lines? */
+static bool goes_around(const emitter *e, const place *pl)
+{
+    return tg_is_streamed(e, pl) && (!e->g->cols || row_bytes(e, &e->p->values[pl->value]) % TG_ALIGN == 0);
+}
+
+/* A sum over rows, row by row: onto what is there. */
+static void add_up(joiner *j, const place *pl, int x)
+{
+    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_late(j->e, pl, TG_F32), .extent = AT_ROW, .item = sizeof(float)};
+    const tg_place there = place_of(j, &sum, TG_FULL);
+    const int      before = tg_segment_input(j->segment, there, false);
+    tg_segment_store(j->segment, tg_segment_op(j->segment, &tg_op_add, (int[]){before, x}), there);
+}
+
+/* Describes members first … first + n - 1 of the order and compiles them. */
+static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, size_t *at)
+{
+    emitter       *e = j->e;
+    const tg_dtype dtype = k == TILES_F32 || k == COLUMNS_F32 ? TG_F32 : TG_F64;
+    const size_t   lates = e->p->n_lates;
+    j->first_pointer = (int32_t)e->p->n_pointers;
+    j->written = 0;
+    j->n_used = 0;
+    count_inside(j, first, n);
+    tg_segment_begin(j->segment, &e->p->machine, &e->p->register_uses, tg_isa_best(), dtype);
+    for (int32_t m = first; m < first + n && e->status == TG_OK; m++) {
+        const int32_t i = j->order[m];
+        place        *pl = &e->places[i];
+        const value  *v = &e->p->values[pl->value];
+        int           in[3] = {0};
+        for (int32_t o = 0; o < v->n_in; o++) in[o] = operand_of(j, i, o);
+        if (pl->cls == C_LATE) {
+            add_up(j, pl, in[0]);
+            continue;
+        }
+        j->number[i] = (int16_t)tg_segment_op(j->segment, v->op, in);
+        if ((v->stored && pl->own) || read_outside(j, i)) {
+            pl->around = goes_around(e, pl) && !read_outside(j, i);
+            const operand out = pl->around ? tg_in_memory(e, pl->value, 0, AT_FULL) : tg_result_of(e, pl);
+            tg_place      to = place_of(j, &out, TG_FULL);
+            to.around = pl->around;
+            e->g->streams = e->g->streams || pl->around;
+            tg_segment_store(j->segment, j->number[i], to);
+            if (!to.tile && to.at < TG_SEGMENT_POINTERS) j->written |= UINT64_C(1) << to.at;
+        }
+    }
+    for (int32_t m = first; m < first + n; m++) j->number[j->order[m]] = -1;
+    if (e->status != TG_OK) return TG_SEGMENT_MEMORY;
+    const bool many = e->p->n_pointers - (size_t)j->first_pointer > TG_SEGMENT_POINTERS || j->n_used == TG_SEGMENT_MOST;
+    const tg_segment_result r = many ? TG_SEGMENT_CROWDED : tg_segment_compile(j->segment, at);
+    if (r != TG_SEGMENT_OK) { /* nothing of it stays */
+        e->p->n_pointers = (size_t)j->first_pointer;
+        e->p->n_lates = lates;
+        e->g->n_late = (int32_t)lates - e->g->late;
+    }
+    return r;
+}
+
+static bool goes_by_columns(const joiner *j)
+{
+    for (int i = 0; i < j->segment->n_values; i++)
+        if (j->segment->values[i].from.reach == TG_COLUMN) return true;
+    return false;
+}
+
+/* The pointers to what only the segment's stubs read. */
+static uint64_t seldom_read(const tg_segment *s)
+{
+    uint64_t seldom = 0;
+    for (int i = 0; i < s->n_values; i++)
+        if (tg_segment_reads_seldom(s, i)) seldom |= UINT64_C(1) << s->values[i].from.at;
+    return seldom;
+}
+
+static void add_segment(joiner *j, size_t at, kind k)
+{
+    emitter *e = j->e;
+    program *p = e->p;
+    code    *c = tg_add_code(e, K_SEGMENT, (operand){.value = NOWHERE}, NULL, 0);
+    if (!c || !TG_GROW(e->t, p->segments, p->cap_segments, p->n_segments + 1) ||
+        !TG_GROW(e->t, p->resolved, p->cap_resolved, p->n_pointers)) {
+        e->status = TG_ERR_MEMORY;
+        return;
+    }
+    c->extra = (int32_t)p->n_segments;
+    p->n_codes--; /* the registers are used by this instruction */
+    for (int i = 0; i < j->n_used; i++) tg_use_register(e, &j->used[i]);
+    p->n_codes++;
+    p->segments[p->n_segments++] = (segment){.at = at,
+                                             .pointers = j->first_pointer,
+                                             .n_pointers = (int32_t)p->n_pointers - j->first_pointer,
+                                             .written = j->written,
+                                             .seldom = seldom_read(j->segment),
+                                             .flat = !goes_by_columns(j),
+                                             .column = k == COLUMNS_F32 || k == COLUMNS_F64};
+}
+
+/* Is a segment better than the op's loop even for one op? When it saves writing the result twice, or spreading an operand. */
+static bool pays_alone(const joiner *j, int32_t i)
+{
+    const emitter *e = j->e;
+    const place   *pl = &e->places[i];
+    bool           spread = false;
+    for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
+        const source s = tg_source_of(e, pl, k);
+        spread = spread || s.kind == FROM_MEMORY_COLUMN || (s.kind == FROM_COLUMN && pl->cls != C_COLUMN);
+    }
+    return pl->cls == C_LATE || goes_around(e, pl) || (spread && e->g->tile_cols >= SHORTEST_ROW);
+}
+
+/* A run of n members of one kind: as few segments as the registers allow, and what stands by itself as a loop. */
+static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
+{
+    emitter *e = j->e;
+    while (n > 0 && e->status == TG_OK) {
+        size_t            at = 0;
+        int32_t           take = n < TG_SEGMENT_MOST ? n : TG_SEGMENT_MOST; /* each is one step at least */
+        tg_segment_result r = TG_SEGMENT_CROWDED;
+        while (take > 1 && (r = compile(j, first, take, k, &at)) == TG_SEGMENT_CROWDED) take -= take > 8 ? take / 4 : 1;
+        if (take == 1 && pays_alone(j, j->order[first])) r = compile(j, first, 1, k, &at);
+        if (r == TG_SEGMENT_MEMORY) e->status = e->status != TG_OK ? e->status : tg_out_of_memory(e->t, "tapegrad");
+        if (r == TG_SEGMENT_OK) add_segment(j, at, k);
+        else if (e->status == TG_OK) tg_emit_instance(e, &e->places[j->order[first]]);
+        for (int32_t m = first; r == TG_SEGMENT_OK && m < first + take; m++)
+            if (tg_is_streamed(e, &e->places[j->order[m]]) && !e->places[j->order[m]].around) tg_stream_result(e, &e->places[j->order[m]]);
+        if (r != TG_SEGMENT_OK) take = 1;
+        first += take;
+        n -= take;
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------ */
+
+static bool begin(joiner *j, bool **done)
+{
+    tg_arena    *a = &j->e->t->values;
+    const size_t n = (size_t)j->e->n;
+    j->kinds = tg_arena_alloc(a, n, 8);
+    j->readers = tg_arena_alloc(a, 7 * n * sizeof *j->readers, 8);
+    j->number = tg_arena_alloc(a, n * sizeof *j->number, 8);
+    j->segment = tg_arena_alloc(a, sizeof *j->segment, 8);
+    *done = tg_arena_alloc(a, n, 8);
+    if (!j->kinds || !j->readers || !j->number || !j->segment || !*done) return false;
+    j->left = j->readers + n;
+    j->order = j->left + n;
+    j->inside = j->order + n;
+    j->gathered = j->inside + n;
+    memset(j->inside, 0, n * sizeof *j->inside);
+    memset(j->left, 0, n * sizeof *j->left);
+    memset(j->gathered, -1, 3 * n * sizeof *j->gathered);
+    memset(j->number, -1, n * sizeof *j->number);
+    memset(*done, 0, n);
+    for (int32_t i = 0; i < j->e->n; i++) {
+        j->kinds[i] = (uint8_t)kind_of(j->e, &j->e->places[i]);
+        count_readers(j, i, 1);
+    }
+    memcpy(j->readers, j->left, n * sizeof *j->readers);
+    for (int32_t i = 0; i < j->e->n; i++) count_waiting(j, i, 1);
+    return true;
+}
+
+void tg_emit_joined(emitter *e)
+{
+    joiner *j = tg_arena_alloc(&e->t->values, sizeof *j, 8);
+    bool   *done;
+    if (!j || (j->e = e, !begin(j, &done))) {
+        e->status = tg_out_of_memory(e->t, "tapegrad");
+        return;
+    }
+    find_order(j, done);
+    for (int32_t first = 0, n; first < e->n && e->status == TG_OK; first += n) {
+        const kind k = (kind)j->kinds[j->order[first]];
+        for (n = 1; k != ALONE && first + n < e->n && j->kinds[j->order[first + n]] == k;) n++;
+        if (k == ALONE) tg_emit_instance(e, &e->places[j->order[first]]);
+        else emit_run(j, first, n, k);
+    }
+}

@@ -1,0 +1,416 @@
+/* group.c - what fuses with what: from a plan's nodes to steps, each a fused group or a node of its own.
+ *
+ * Nodes come in tape order. A step's number is its place in time; a node may join a group whose step is not before anything the node
+ * reads, where reading inside the same step is possible only for what the tiles hold. So joining never makes a cycle, and a forward
+ * pass and the backward pass over the same elements become one group wherever nothing in between needs the whole of something. */
+#include "ops/ops.h"
+#include "plan/program.h"
+
+enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2 };
+
+/* ---- groups ------------------------------------------------------------------------------------------------------- */
+
+static tg_status new_step(tg_tape *t, program *p, int32_t g, int32_t v)
+{
+    if (!TG_GROW(t, p->steps, p->cap_steps, p->n_steps + 1)) return TG_ERR_MEMORY;
+    p->steps[p->n_steps++] = (step){.group = g, .value = v, .product = -1};
+    return TG_OK;
+}
+
+static group *new_group(tg_tape *t, program *p, int64_t n)
+{
+    if (!TG_GROW(t, p->groups, p->cap_groups, p->n_groups + 1)) return NULL;
+    p->groups[p->n_groups] = (group){.n = n, .step = (int32_t)p->n_steps, .first = -1};
+    if (new_step(t, p, (int32_t)p->n_groups, -1) != TG_OK) return NULL;
+    return &p->groups[p->n_groups++];
+}
+
+void tg_recall_clones(program *p, int32_t g)
+{
+    for (int32_t i = p->groups[g].first; i >= 0; i = p->insts[i].next) {
+        if (!p->insts[i].clone) continue;
+        p->values[p->insts[i].value].clone_group = g;
+        p->values[p->insts[i].value].clone = i;
+    }
+}
+
+static tg_status add_inst(tg_tape *t, program *p, int32_t g, int32_t v, inst_class cls, bool clone)
+{
+    if (!TG_GROW(t, p->insts, p->cap_insts, p->n_insts + 1)) return TG_ERR_MEMORY;
+    group *grp = &p->groups[g];
+    p->insts[p->n_insts] = (inst){.value = v, .next = grp->first, .cls = (uint8_t)cls, .clone = clone};
+    grp->first = (int32_t)p->n_insts;
+    grp->count++;
+    if (clone) {
+        p->values[v].clone_group = g;
+        p->values[v].clone = (int32_t)p->n_insts;
+    } else {
+        p->values[v].inst = (int32_t)p->n_insts;
+        p->values[v].step = p->values[v].born = grp->step;
+    }
+    p->n_insts++;
+    return TG_OK;
+}
+
+/* An operand as its op reads it. */
+typedef struct input {
+    int32_t value, base;
+    pattern how; /* broadcast to what the op goes over */
+} input;
+
+/* What a node would be in a group: how it runs, what it reads, and what it asks of the group's columns. */
+typedef struct role {
+    int64_t    n;    /* of the iteration space; for column nodes the number of rows */
+    int64_t    cols; /* asked for; 0: any */
+    bool       soft; /* by rows that are read, which could be gathered */
+    inst_class cls;
+    bool       reduce, rows, all;
+    int32_t    n_in, newest; /* newest: the last step that computes an operand; groups before it can't be joined */
+    input      in[TG_INLINE_INPUTS];
+} role;
+
+static input input_of(const program *p, const value *v, int32_t k)
+{
+    const int32_t x = p->operands[v->in + k];
+    return (input){.value = x, .base = p->values[x].base, .how = tg_pattern(p, &p->values[x], tg_space_shape(p, v))};
+}
+
+/* The step after which b is there: the one that computes it, or none when that runs before all others. */
+static int32_t known_after(const program *p, const value *b) { return b->step >= 0 && p->steps[b->step].early ? -1 : b->step; }
+
+static void list_inputs(const program *p, const value *v, role *r)
+{
+    r->n_in = v->n_in;
+    r->newest = -1;
+    for (int32_t k = 0; k < v->n_in; k++) {
+        r->in[k] = input_of(p, v, k);
+        const int32_t after = known_after(p, &p->values[r->in[k].base]);
+        if (r->newest < after) r->newest = after;
+    }
+}
+
+/* Can the operand be read in tiles of this group, inside the step that computes it? */
+static inline bool in_tile(const program *p, const group *g, const input *in, inst_class reader)
+{
+    const value *v = &p->values[in->value], *b = &p->values[in->base];
+    const inst  *i = tg_inst_in(p, b, (int32_t)(g - p->groups));
+    if (!i || i->cls == C_LATE || (v->layout >= 0 && p->layouts[v->layout].offset)) return false;
+    if (i->cls == C_FULL) return reader != C_COLUMN && in->how.kind == P_FULL && b->numel == g->n;
+    if (g->cols > LONGEST_ROW) return false;
+    if (reader == C_COLUMN) return in->how.kind == P_FULL;
+    return in->how.kind == P_COLUMN && in->how.cols == g->cols && b->numel * g->cols == g->n;
+}
+
+/* Has the group as many ops as it may? Of those of a small space most can be in the tiles at once; numbers take next to no room. */
+static bool is_full(const group *g)
+{
+    if (g->n > SMALL_SPACE) return g->count >= LARGEST_GROUP;
+    return g->n > 1 && g->count * (g->n + TG_ALIGN) >= LARGEST_TILES;
+}
+
+/* May the node run in this group, which is not before what it reads? Sets how, and whether it reads something that the group has at
+ * hand. */
+static bool can_join(const program *p, const group *g, const value *v, const role *r, inst_class *cls, bool *shares)
+{
+    *cls = r->cls;
+    *shares = false;
+    if (r->n == g->n) {
+        if (r->cols && g->cols && r->cols != g->cols && !r->soft && !g->soft) return false;
+    } else {
+        if (r->reduce || !v->op || !g->cols || g->n != r->n * g->cols || r->cols) return false;
+        if (g->cols > LONGEST_ROW) return false; /* a row comes in pieces: what adds in place would do so once a piece */
+        *cls = C_COLUMN;
+    }
+    if (is_full(g)) return false;
+    for (int32_t k = 0; k < r->n_in; k++) {
+        const input *in = &r->in[k];
+        const value *b = &p->values[in->base];
+        if (*cls == C_COLUMN && in->how.kind != P_FULL && in->how.kind != P_SCALAR) return false;
+        if (b->step == g->step) {
+            if (!in_tile(p, g, in, *cls)) return false;
+            *shares = true;
+        }
+        if (b->read_in == (int32_t)(g - p->groups)) *shares = true;
+    }
+    return true;
+}
+
+/* ---- computing again instead of storing --------------------------------------------------------------------------- */
+
+static bool is_one_of(const tg_op *op, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(op->name, names[i])) return true;
+    return false;
+}
+
+/* What an op costs to compute again, in cheap ones; 0: it is not to be. */
+static int price_of(const tg_op *op)
+{
+    static const char *const cheap[] = {"add", "sub", "mul", "neg", "square", "relu", "maximum", "minimum", "where", "mul_zero", "abs",
+                                        "eq", "lt", "le", "gt", "ge", "leaky_relu", "relu_grad", "copy"};
+    static const char *const dear[] = {"gelu", "gelu_tanh"};
+    if (is_one_of(op, cheap, sizeof cheap / sizeof *cheap)) return 1;
+    return is_one_of(op, dear, sizeof dear / sizeof *dear) ? RECOMPUTE_DEAR : 0;
+}
+
+int tg_recompute_cost(const program *p, const value *v, const group *g, int budget)
+{
+    int cost;
+    if (!v->op || v->op->kind != TG_POINTWISE || v->numel != g->n || !(cost = price_of(v->op))) return budget + 1;
+    for (int32_t k = 0; k < v->n_in && cost <= budget; k++) {
+        const input   in = input_of(p, v, k);
+        const value  *b = &p->values[in.base];
+        const pattern pt = in.how;
+        if ((pt.kind == P_ROW || pt.kind == P_COLUMN) && g->cols && pt.cols != g->cols) return budget + 1;
+        if (pt.kind == P_OTHER || (pt.kind == P_ROW && !b->stored)) return budget + 1;
+        if (b->stored || in_tile(p, g, &in, C_FULL)) continue;
+        if (pt.kind != P_FULL) return budget + 1;
+        cost += tg_recompute_cost(p, b, g, budget - cost);
+    }
+    return cost;
+}
+
+static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g);
+
+/* What a value computed again in group g reads: from memory, from the tiles, or computed again itself. */
+static tg_status clone_operands(tg_tape *t, program *p, int32_t v, int32_t g)
+{
+    for (int32_t k = 0; k < p->values[v].n_in; k++) {
+        const input in = input_of(p, &p->values[v], k);
+        if ((in.how.kind == P_ROW || in.how.kind == P_COLUMN) && !p->groups[g].cols) {
+            p->groups[g].cols = in.how.cols;
+            p->groups[g].soft = in.how.kind == P_ROW;
+        }
+        if (p->values[in.base].stored || in_tile(p, &p->groups[g], &in, C_FULL)) continue;
+        tg_status s = clone_into(t, p, in.base, g);
+        if (s != TG_OK) return s;
+    }
+    return TG_OK;
+}
+
+static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g)
+{
+    tg_status s = clone_operands(t, p, v, g);
+    return s == TG_OK ? add_inst(t, p, g, v, C_FULL, true) : s;
+}
+
+tg_status tg_store_again(tg_tape *t, program *p, int32_t v, int32_t g)
+{
+    const int32_t again = (int32_t)p->n_values;
+    value        *w = tg_add_value(t, p, V_REAL, NULL, p->values[v].shape, (tg_dtype)p->values[v].dtype);
+    if (!w) return TG_ERR_MEMORY;
+    w->op = p->values[v].op;
+    w->attr = p->values[v].attr;
+    w->attr_size = p->values[v].attr_size;
+    w->in = p->values[v].in;
+    w->n_in = p->values[v].n_in;
+    w->stored = true;
+    p->values[v].again = again;
+    tg_status s = clone_operands(t, p, again, g);
+    return s == TG_OK ? add_inst(t, p, g, again, C_FULL, false) : s;
+}
+
+/* Makes sure that an operand of a node in group g is at hand: in the tiles, in memory, or computed again. */
+static tg_status supply(tg_tape *t, program *p, const input *in, int32_t g, inst_class cls)
+{
+    value *b = &p->values[in->base];
+    if (b->step == p->groups[g].step || in_tile(p, &p->groups[g], in, cls)) return TG_OK;
+    if (b->stored) {
+        b->read_in = g;
+        return TG_OK;
+    }
+    if (cls == C_FULL && b->numel > SMALL_SPACE && in->how.kind == P_FULL &&
+        tg_recompute_cost(p, b, &p->groups[g], RECOMPUTE_MOST) <= RECOMPUTE_MOST)
+        return clone_into(t, p, in->base, g);
+    b->stored = true;
+    return TG_OK;
+}
+
+/* ---- placing nodes ------------------------------------------------------------------------------------------------ */
+
+static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role *r, inst_class cls)
+{
+    if (r->cols && (!p->groups[g].cols || (p->groups[g].soft && !r->soft))) {
+        p->groups[g].cols = r->cols;
+        p->groups[g].soft = r->soft;
+    }
+    if (cls == C_COLUMN) p->groups[g].soft = false;
+    inst_class out = r->reduce ? (r->rows || r->all ? C_LATE : C_COLUMN) : cls;
+    for (int32_t k = 0; k < r->n_in; k++) {
+        tg_status s = supply(t, p, &r->in[k], g, cls);
+        if (s != TG_OK) return s;
+    }
+    tg_status s = add_inst(t, p, g, at, out, false);
+    if (s != TG_OK) return s;
+    p->insts[p->n_insts - 1].reduce_all = r->all;
+    if (out == C_LATE) p->values[at].stored = true;
+    return TG_OK;
+}
+
+/* The latest group that the node may join and shares something with, else the latest that it may join; -1: none. Sets how. A slope goes to
+ * the latest in any case: what it multiplies has just been placed there, while all that it reads itself may be of long ago. */
+static int32_t find_group(const program *p, const value *v, const role *r, inst_class *as)
+{
+    const size_t oldest = p->n_groups > LOOK_BACK ? p->n_groups - LOOK_BACK : 0;
+    int32_t      found = -1;
+    inst_class   cls;
+    bool         shares;
+    const bool   is_slope = v->op && tg_slope_of(v->op);
+    if (r->n == 1 && !r->reduce && p->groups[0].n == 1 && p->groups[0].step >= r->newest && can_join(p, &p->groups[0], v, r, as, &shares))
+        return 0;
+    for (size_t g = p->n_groups; g-- > oldest && p->groups[g].step >= r->newest;) {
+        if (!can_join(p, &p->groups[g], v, r, &cls, &shares) || (!shares && found >= 0)) continue;
+        found = (int32_t)g;
+        *as = cls;
+        if (shares || is_slope) break;
+    }
+    return found;
+}
+
+static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
+{
+    inst_class as = r->cls;
+    int32_t    g = find_group(p, &p->values[at], r, &as);
+    if (g < 0) {
+        if (!new_group(t, p, r->n)) return TG_ERR_MEMORY;
+        g = (int32_t)p->n_groups - 1;
+        as = r->cls;
+    }
+    return join(t, p, at, g, r, as);
+}
+
+/* A node of its own: everything it reads has to be in memory. */
+static tg_status alone(tg_tape *t, program *p, int32_t at)
+{
+    value *v = &p->values[at];
+    bool   early = v->op && v->op->kind == TG_KERNEL && !v->placed && (v->n_in || !(v->op->flags & TG_OP_RANDOM));
+    for (int32_t k = 0; k < v->n_in; k++) {
+        value *b = &p->values[p->values[p->operands[v->in + k]].base];
+        b->stored = true;
+        early = early && b->step < 0;
+    }
+    v->stored = true;
+    v->step = (int32_t)p->n_steps;
+    v->born = early ? 0 : v->step;
+    tg_status s = new_step(t, p, -1, at);
+    if (s == TG_OK) p->steps[p->n_steps - 1].early = early;
+    p->any_early = p->any_early || early;
+    return s;
+}
+
+static void pointwise_role(const program *p, const value *v, role *r)
+{
+    r->n = v->numel;
+    list_inputs(p, v, r);
+    for (int32_t k = 0; k < r->n_in; k++) {
+        const pattern how = r->in[k].how;
+        const bool    soft = how.kind == P_ROW;
+        if (how.kind != P_ROW && how.kind != P_COLUMN) continue;
+        if (!r->cols || (r->soft && !soft)) { /* another operand with other columns is gathered */
+            r->cols = how.cols;
+            r->soft = soft;
+        }
+    }
+}
+
+/* Which of rows, columns, everything is reduced; n = 0: neither, a kernel has to do it. */
+static void reduce_role(const program *p, const value *v, role *r)
+{
+    const value          *x = &p->values[p->operands[v->in]];
+    const tg_reduce_attr *a = v->attr;
+    const tg_shape       *s = x->shape;
+    int64_t               lead = 1, trail = 1;
+    int                   k = 0, end = s->rank;
+    r->reduce = true;
+    list_inputs(p, v, r);
+    if (!x->numel || !tg_dtype_is_float((tg_dtype)x->dtype) || r->in[0].how.kind == P_OTHER) return;
+    while (k < end && (s->dim[k] == 1 || (a->axes >> k & 1))) lead *= s->dim[k++];
+    while (end > k && (s->dim[end - 1] == 1 || (a->axes >> (end - 1) & 1))) trail *= s->dim[--end];
+    for (int i = k; i < end; i++)
+        if (s->dim[i] != 1 && (a->axes >> i & 1)) return;
+    if (k == end) r->all = true;
+    else if (lead == 1) r->cols = trail;
+    else if (trail == 1) r->rows = true, r->cols = x->numel / lead;
+    else return;
+    if (!r->all && (r->cols == 1 || r->cols == x->numel)) return;
+    if (v->op->reduce == TG_REDUCE_RSTD && (r->all || r->rows || r->cols > LONGEST_ROW)) return; /* it needs a row as a whole */
+    r->n = x->numel;
+}
+
+/* ---- products that add to what is there --------------------------------------------------------------------------- */
+
+static bool is_product(const value *v)
+{
+    return v->kind == V_REAL && v->op && v->op->kind == TG_MATMUL && v->uses == 1 && !v->root && v->dest < 0;
+}
+
+/* add(x, product) where nobody else wants the product: its step adds into x's memory, which becomes the sum's. x is another such
+ * product or sum, or the gradient that is there already, when the sum goes to the same place. */
+static bool accumulate(program *p, int32_t at)
+{
+    value *v = &p->values[at];
+    if (v->op != &tg_op_add) return false;
+    for (int k = 0; k < 2; k++) {
+        value *m = &p->values[p->operands[v->in + k]], *x = &p->values[p->operands[v->in + 1 - k]];
+        if (!is_product(m) || m->adds || !tg_shape_equal(m->shape, v->shape) || !tg_shape_equal(x->shape, v->shape)) continue;
+        bool there = v->placed && v->alias >= 0 && x == &p->values[v->alias];
+        bool own = (x->sum ? x->uses == 1 && !x->root && x->dest < 0 : is_product(x)) && x->step < m->step;
+        if (!there && !own) continue;
+        m->dest = at;
+        m->adds = true;
+        v->born = m->step;
+        if (own) {
+            x->dest = at;
+            v->born = x->born;
+        }
+        v->step = m->step;
+        v->stored = v->sum = p->any_sums = true;
+        return true;
+    }
+    return false;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+static tg_status place_value(tg_tape *t, program *p, int32_t at)
+{
+    value *v = &p->values[at];
+    role   r;
+    r.n = r.cols = 0;
+    r.soft = r.reduce = r.rows = r.all = false;
+    r.cls = C_FULL;
+    if (v->kind != V_REAL) return TG_OK;
+    if (!v->op || v->op->kind == TG_POINTWISE) {
+        if (!v->numel) return alone(t, p, at);
+        if (accumulate(p, at)) return TG_OK;
+        pointwise_role(p, v, &r);
+        return place(t, p, at, &r);
+    }
+    if (v->op->kind == TG_REDUCE) {
+        reduce_role(p, v, &r);
+        if (r.n) return place(t, p, at, &r);
+    }
+    return alone(t, p, at);
+}
+
+tg_status tg_make_groups(tg_tape *t, program *p)
+{
+    const size_t about = p->n_values; /* so that the array seldom grows on the way */
+    if (!TG_GROW(t, p->insts, p->cap_insts, about)) return TG_ERR_MEMORY;
+    tg_status s = new_group(t, p, 1) ? TG_OK : TG_ERR_MEMORY; /* for what depends on numbers only */
+    p->n_met = p->n_values;
+    for (size_t i = 0; i < p->n_met && s == TG_OK; i++) s = place_value(t, p, (int32_t)i);
+    if (s == TG_OK) s = tg_compute_again(t, p);
+    return s;
+}
+
+tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
+{
+    tg_status s = tg_make_values(t, plan, p);
+    if (s == TG_OK) tg_check_places(p, plan);
+    if (s == TG_OK) s = tg_mark_roots(t, plan, p);
+    tg_forget_marks(plan, p);
+    if (s == TG_OK) s = tg_make_groups(t, p);
+    return s;
+}

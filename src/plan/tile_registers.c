@@ -1,0 +1,102 @@
+/* tile_registers.c - places for a group's tile registers: those whose uses don't overlap share one. */
+#include "plan/emit.h"
+
+enum { MOST_FREE = 256, ROOM = 64 /* behind each: machine code writes whole vectors */ };
+
+/* What is free for reuse, by size. */
+typedef struct pieces {
+    uint32_t used;
+    int      n;
+    struct {
+        uint32_t offset, bytes;
+    } free[MOST_FREE];
+} pieces;
+
+/* Single elements of groups that are nothing but such share a cache line: long programs of them stay in the caches. */
+static uint32_t room_for(const emitter *e, uint32_t bytes)
+{
+    if (e->g->n == 1 && bytes <= 8) return 8;
+    return ((bytes + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1)) + ROOM;
+}
+
+static void take(const emitter *e, pieces *s, tile_register *r)
+{
+    const uint32_t bytes = room_for(e, r->bytes);
+    for (int i = s->n; i-- > 0;) {
+        if (s->free[i].bytes != bytes) continue;
+        r->offset = s->free[i].offset;
+        s->free[i] = s->free[--s->n];
+        return;
+    }
+    r->offset = s->used;
+    s->used += bytes;
+}
+
+static void give(const emitter *e, pieces *s, const tile_register *r)
+{
+    if (s->n == MOST_FREE) return;
+    s->free[s->n].offset = r->offset;
+    s->free[s->n++].bytes = room_for(e, r->bytes);
+}
+
+/* Those that hold all through the group first, then the others by instructions: places are taken at the first use and given back after
+ * the last. */
+static bool place_all(emitter *e, pieces *s)
+{
+    tile_register *r = e->t->registers;
+    const size_t   n = e->n_registers, n_code = (size_t)e->g->n_code;
+    int32_t       *begins = tg_arena_alloc(&e->t->values, 2 * (n + n_code + 1) * sizeof *begins, 8);
+    if (!begins) return false;
+    int32_t *ends = begins + n_code, *next_begin = ends + n_code, *next_end = next_begin + n;
+    memset(begins, -1, 2 * n_code * sizeof *begins);
+    for (size_t i = n; i-- > 0;) {
+        if (r[i].first < 0) continue;
+        if (r[i].last == INT32_MAX) {
+            take(e, s, &r[i]);
+            continue;
+        }
+        next_begin[i] = begins[r[i].first];
+        begins[r[i].first] = (int32_t)i;
+        next_end[i] = ends[r[i].last];
+        ends[r[i].last] = (int32_t)i;
+    }
+    for (size_t c = 0; c < n_code; c++) {
+        for (int32_t i = begins[c]; i >= 0; i = next_begin[i]) take(e, s, &r[i]);
+        for (int32_t i = ends[c]; i >= 0; i = next_end[i]) give(e, s, &r[i]);
+    }
+    return true;
+}
+
+static void place_operand(const emitter *e, operand *o)
+{
+    if (o->value == IN_REGISTER) o->offset = e->t->registers[o->offset].offset;
+}
+
+void tg_place_registers(emitter *e, size_t first_use)
+{
+    program *p = e->p;
+    pieces   s; /* but for the list itself, which is long */
+    s.used = 0;
+    s.n = 0;
+    if (!place_all(e, &s)) {
+        e->status = tg_out_of_memory(e->t, "tapegrad");
+        return;
+    }
+    for (size_t c = (size_t)e->g->code; c < p->n_codes; c++) {
+        place_operand(e, &p->where[c].out);
+        for (int k = 0; k < p->codes[c].n_in; k++) place_operand(e, &p->where[c].in[k]);
+    }
+    for (int32_t i = 0; i < e->g->n_fills; i++) {
+        fill *f = &p->fills[e->g->fills + i];
+        f->offset = e->t->registers[f->offset].offset;
+    }
+    for (size_t i = first_use; i < p->register_uses.n; i += sizeof(size_t)) { /* 4 bytes of machine code */
+        size_t   at;
+        uint32_t number;
+        memcpy(&at, p->register_uses.data + i, sizeof at);
+        memcpy(&number, p->machine.data + at, sizeof number);
+        memcpy(p->machine.data + at, &e->t->registers[number].offset, sizeof number);
+    }
+    const uint32_t bytes = (s.used + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1); /* each thread's begin at a line */
+    if (bytes > p->tile_bytes) p->tile_bytes = bytes;
+}

@@ -1,0 +1,285 @@
+/* reference.c - the reference evaluator: node by node in tape order, plain strided loops, obviously right. It is the oracle for
+ * the fused evaluator, which also falls back on it, node by node, for kernel ops. */
+#include "profile/profile.h"
+
+enum { GATHER = 256 }; /* elements gathered at a time from a strided operand */
+
+/* ---- room and scratch --------------------------------------------------------------------------------------------- */
+
+static void *room_from(tg_tape *t, tg_block **list, size_t bytes)
+{
+    if (bytes <= TG_SMALL_VALUE) {
+        void *p = tg_arena_alloc(&t->values, bytes ? bytes : 1, TG_ALIGN);
+        if (!p) tg_out_of_memory(t, "tapegrad");
+        return p;
+    }
+    tg_block *b = tg_pool_get(&t->pool, bytes);
+    if (!b) {
+        tg_out_of_memory(t, "tapegrad");
+        return NULL;
+    }
+    b->next = *list;
+    *list = b;
+    return b->data;
+}
+
+void *tg_value_room(tg_tape *t, size_t bytes) { return room_from(t, &t->blocks, bytes); }
+void *tg_scratch(tg_call *c, size_t bytes) { return room_from(c->tape, &c->tape->scratch, bytes); }
+
+static void free_scratch(tg_tape *t)
+{
+    while (t->scratch) {
+        tg_block *b = t->scratch;
+        t->scratch = b->next;
+        tg_pool_put(&t->pool, b);
+    }
+}
+
+/* ---- arrays ------------------------------------------------------------------------------------------------------- */
+
+tg_array tg_array_of(const tg_node *n)
+{
+    tg_array a = {.data = n->data, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = !n->layout};
+    tg_layout l = n->layout ? *n->layout : tg_layout_contiguous(n->shape);
+    memcpy(a.stride, l.stride, sizeof a.stride);
+    return a;
+}
+
+static void copy_strided(char *to, const char *from, size_t n, ptrdiff_t step, size_t item)
+{
+    if (item == 8)
+        for (size_t k = 0; k < n; k++) memcpy(to + 8 * k, from + (ptrdiff_t)k * step, 8);
+    else if (item == 4)
+        for (size_t k = 0; k < n; k++) memcpy(to + 4 * k, from + (ptrdiff_t)k * step, 4);
+    else
+        for (size_t k = 0; k < n; k++) to[k] = from[(ptrdiff_t)k * step];
+}
+
+/* Steps an odometer over all axes but the last. false: it has come round. p: the operands' addresses, step: their strides in bytes. */
+static bool next_row(const tg_shape *s, int64_t *index, int n, const char **p, ptrdiff_t step[][TG_MAX_RANK])
+{
+    for (int k = s->rank - 2; k >= 0; k--) {
+        index[k]++;
+        for (int i = 0; i < n; i++) p[i] += step[i][k];
+        if (index[k] < s->dim[k]) return true;
+        for (int i = 0; i < n; i++) p[i] -= step[i][k] * s->dim[k];
+        index[k] = 0;
+    }
+    return false;
+}
+
+size_t tg_array_bytes(const tg_array *a)
+{
+    size_t total = tg_dtype_size(a->dtype);
+    for (int k = 0; k < a->shape->rank; k++) total *= (size_t)a->shape->dim[k];
+    return total;
+}
+
+void tg_array_copy(const tg_array *from, void *to)
+{
+    const tg_shape *s = from->shape;
+    size_t          item = tg_dtype_size(from->dtype), total = 1;
+    ptrdiff_t       step[1][TG_MAX_RANK] = {{0}};
+    int64_t         index[TG_MAX_RANK] = {0};
+    for (int k = 0; k < s->rank; k++) {
+        total *= (size_t)s->dim[k];
+        step[0][k] = (ptrdiff_t)(from->stride[k] * (int64_t)item);
+    }
+    if (!total) return;
+    if (from->contiguous) {
+        memcpy(to, from->data, total * item);
+        return;
+    }
+    size_t      row = s->rank ? (size_t)s->dim[s->rank - 1] : 1;
+    const char *p[1] = {from->data};
+    char       *out = to;
+    do {
+        copy_strided(out, p[0], row, s->rank ? step[0][s->rank - 1] : 0, item);
+        out += row * item;
+    } while (next_row(s, index, 1, p, step));
+}
+
+/* ---- one node of each kind ---------------------------------------------------------------------------------------- */
+
+static tg_status run_pointwise(tg_node *n, void *out)
+{
+    enum { MOST = 3 };
+    tg_node *const *in = tg_inputs(n);
+    const tg_shape *s = n->shape;
+    int             count = (int)n->n_in;
+    ptrdiff_t       step[MOST][TG_MAX_RANK] = {{0}};
+    const char     *p[MOST];
+    size_t          item[MOST], total = (size_t)tg_node_numel(n), row = s->rank ? (size_t)s->dim[s->rank - 1] : 1;
+    bool            flat = true;
+    char            buffer[MOST][GATHER * 8];
+    for (int i = 0; i < count; i++) {
+        tg_array a = tg_array_of(in[i]);
+        item[i] = tg_dtype_size(a.dtype);
+        p[i] = a.data;
+        flat = flat && a.contiguous && tg_shape_equal(a.shape, s);
+        for (int k = 0, lead = s->rank - a.shape->rank; k < a.shape->rank; k++)
+            step[i][lead + k] = a.shape->dim[k] == 1 ? 0 : (ptrdiff_t)(a.stride[k] * (int64_t)item[i]);
+    }
+    if (!total) return TG_OK;
+    tg_loop       loop = n->op->loop[in[count - 1]->dtype];
+    const size_t  out_item = tg_dtype_size((tg_dtype)n->dtype);
+    const size_t  width = flat ? total : row;
+    char         *o = out;
+    int64_t       index[TG_MAX_RANK] = {0};
+    const tg_inside was = tg_go_inside(n->tape, TG_IN_OP, "the loop", n->op);
+    do {
+        for (size_t done = 0, len; done < width; done += len) {
+            const void *x[MOST];
+            len = flat || width - done < GATHER ? width - done : GATHER;
+            for (int i = 0; i < count; i++) {
+                ptrdiff_t st = s->rank ? step[i][s->rank - 1] : 0;
+                if (flat || st == (ptrdiff_t)item[i]) {
+                    x[i] = p[i] + done * item[i];
+                } else {
+                    copy_strided(buffer[i], p[i] + (ptrdiff_t)done * st, len, st, item[i]);
+                    x[i] = buffer[i];
+                }
+            }
+            loop(len, o, x, tg_attr(n));
+            o += len * out_item;
+        }
+    } while (!flat && next_row(s, index, count, p, step));
+    n->tape->inside = was;
+    return TG_OK;
+}
+
+/* Kernels, reductions, products: run on arrays; contiguous copies are made for ops that want them. */
+tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bool accumulate)
+{
+    tg_call c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .attr = tg_attr(n), .attr_size = n->attr_size, .shape = *n->shape,
+                 .dtype = (tg_dtype)n->dtype, .seed = t->seeds[t->n_seeds - 1].seed, .x = x, .accumulate = accumulate};
+    if (n->op->flags & TG_OP_RANDOM) {
+        c.counter = n->w.counter;
+        c.seed = tg_seed_of(n);
+    }
+    tg_status s = TG_OK;
+    for (uint32_t i = 0; i < n->n_in && s == TG_OK; i++) {
+        if (x[i].contiguous || (n->op->flags & TG_OP_STRIDED)) continue;
+        void *copy = tg_scratch(&c, tg_array_bytes(&x[i]));
+        if (!copy) {
+            s = TG_ERR_MEMORY;
+            break;
+        }
+        tg_array_copy(&x[i], copy);
+        x[i].data = copy;
+        x[i].contiguous = true;
+        memcpy(x[i].stride, tg_layout_contiguous(x[i].shape).stride, sizeof x[i].stride);
+    }
+    c.y = (tg_array){.data = out, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = true};
+    memcpy(c.y.stride, tg_layout_contiguous(n->shape).stride, sizeof c.y.stride);
+    if (s == TG_OK) s = tg_call_run(&c);
+    free_scratch(t);
+    return s;
+}
+
+static tg_status run_kernel(tg_tape *t, const tg_node *n, void *out)
+{
+    enum { FEW = 4 };
+    tg_array  few[FEW], *x = few;
+    if (n->n_in > FEW && !(x = tg_value_room(t, n->n_in * sizeof *x))) return TG_ERR_MEMORY;
+    for (uint32_t i = 0; i < n->n_in; i++) x[i] = tg_array_of(tg_inputs(n)[i]);
+    return tg_run_kernel(t, n, x, out, false);
+}
+
+static bool same_strides(const tg_shape *s, const tg_layout *a, const tg_layout *b)
+{
+    for (int k = 0; k < s->rank; k++)
+        if (s->dim[k] == 0) return true;
+    for (int k = 0; k < s->rank; k++)
+        if (s->dim[k] != 1 && a->stride[k] != b->stride[k]) return false;
+    return true;
+}
+
+/* A view computes no element: it takes the input's memory with another layout, or a contiguous copy of it where strides can't say it. */
+static tg_status run_view(tg_tape *t, tg_node *n)
+{
+    tg_node  *base = tg_inputs(n)[n->op->view_input];
+    tg_tensor *handle[4] = {0};
+    for (uint32_t i = 0; i < n->n_in && i < 4; i++) handle[i] = tg_handle(tg_inputs(n)[i]);
+    tg_call c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .in = handle, .out = tg_handle(n), .attr = tg_attr(n),
+                 .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
+    tg_layout plain = tg_layout_contiguous(base->shape), from = base->layout ? *base->layout : plain, to = {0};
+    char     *data = base->data;
+    tg_status s = tg_call_view(&c, &from, !base->layout, &to);
+    if (s == TG_ERR_UNSUPPORTED) {
+        tg_array a = tg_array_of(base);
+        data = tg_value_room(t, tg_value_bytes(base));
+        if (!data) return TG_ERR_MEMORY;
+        tg_array_copy(&a, data);
+        s = tg_call_view(&c, &plain, true, &to);
+    }
+    if (s != TG_OK) return s;
+    data += to.offset * (int64_t)tg_dtype_size((tg_dtype)n->dtype);
+    to.offset = 0;
+    plain = tg_layout_contiguous(n->shape);
+    tg_layout *layout = NULL;
+    if (!same_strides(n->shape, &to, &plain)) {
+        layout = tg_arena_alloc(&t->values, sizeof *layout, 8);
+        if (!layout) return tg_out_of_memory(t, n->op->name);
+        *layout = to;
+    }
+    n->data = data;
+    n->layout = layout;
+    return TG_OK;
+}
+
+tg_status tg_run_node(tg_tape *t, tg_node *n)
+{
+    tg_status    s;
+    const double begin = t->profile ? tg_profile_now() : 0;
+    if (n->op->kind == TG_VIEW) {
+        s = run_view(t, n);
+    } else {
+        void *out = n->flags & TG_N_PLACED ? n->data : tg_value_room(t, tg_value_bytes(n));
+        if (!out) return TG_ERR_MEMORY;
+        s = n->op->kind == TG_POINTWISE ? run_pointwise(n, out) : run_kernel(t, n, out);
+        if (s == TG_OK) n->data = out;
+    }
+    if (s == TG_OK) {
+        n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
+        t->evaluated++;
+    }
+    if (t->profile) tg_profile_node(t->profile, n, begin);
+    return s;
+}
+
+/* What has a place is computed elsewhere: somebody may still read what lies there. */
+static char *take_place(tg_node *n)
+{
+    if (!(n->flags & TG_N_PLACED)) return NULL;
+    char *place = n->data;
+    n->data = NULL;
+    n->flags = (uint16_t)(n->flags & ~TG_N_PLACED);
+    return place;
+}
+
+/* After the evaluation; after one that failed everything is as it was. */
+static void give_place(tg_node *n, char *place, bool failed)
+{
+    if (failed) n->flags = (uint16_t)((n->flags & ~TG_N_VALUE) | TG_N_PLACED);
+    else memcpy(place, n->data, tg_value_bytes(n));
+    n->data = place;
+}
+
+static tg_status run_plan(tg_tape *t, const tg_plan *plan)
+{
+    tg_status s = TG_OK;
+    size_t    n = 0;
+    char    **place = tg_arena_alloc(&t->values, plan->n * sizeof *place, 8);
+    if (!place) return tg_out_of_memory(t, "tapegrad");
+    t->plans++;
+    for (; n < plan->n && s == TG_OK; n++) {
+        place[n] = take_place(plan->order[n]);
+        s = tg_run_node(t, plan->order[n]);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (place[i]) give_place(plan->order[i], place[i], s != TG_OK);
+    return s;
+}
+
+const tg_evaluator tg_evaluator_reference = {.name = "reference", .run = run_plan};
