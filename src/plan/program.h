@@ -201,6 +201,28 @@ static inline tg_asked tg_asked_of(const tg_node *n)
 
 enum { KNOWN_SHAPES = 64, RECENT = 16 };
 
+/* A program's arrays, each with its length n_NAME and its capacity cap_NAME: whoever makes, empties or frees them goes by this list. */
+#define TG_PROGRAM_ARRAYS(ARRAY)                                                                                  \
+    ARRAY(value, values)                                                                                          \
+    ARRAY(tg_layout, layouts)                                                                                     \
+    ARRAY(int32_t, operands) /* of values: numbers of values */                                                   \
+    ARRAY(step, steps)                                                                                            \
+    ARRAY(product, products)                                                                                      \
+    ARRAY(group, groups)                                                                                          \
+    ARRAY(inst, insts)                                                                                            \
+    ARRAY(code, codes)                                                                                            \
+    ARRAY(code_operands, where) /* as many as codes */                                                            \
+    ARRAY(gather, gathers)                                                                                        \
+    ARRAY(late, lates)                                                                                            \
+    ARRAY(fill, fills)                                                                                            \
+    ARRAY(segment, segments)                                                                                      \
+    ARRAY(operand, pointers) /* of segments, and of groups to fetch ahead */                                      \
+    ARRAY(void *, resolved)  /* the pointers' addresses in the first tile: as many */                             \
+    ARRAY(int32_t, roots)    /* values to hand over */                                                            \
+    ARRAY(tg_asked, asked)   /* the roots as they were given */                                                   \
+    ARRAY(bound_value, bound) /* inputs and placed results: what can move */                                      \
+    ARRAY(int32_t, consts)
+
 typedef struct program program;
 struct program {
     program *next; /* in the cache, most recent first */
@@ -208,30 +230,16 @@ struct program {
     uint64_t epoch; /* of the recording it is known to fit */
     uint64_t before, after; /* states of the recording's evaluation: in which it ran, and to which that led */
 
-    value   *values;   size_t n_values, cap_values;
-    tg_layout *layouts; size_t n_layouts, cap_layouts;
-    int32_t *operands; size_t n_operands, cap_operands;
-    step    *steps;    size_t n_steps, cap_steps;
-    product *products; size_t n_products, cap_products;
-    group   *groups;   size_t n_groups, cap_groups;
-    inst    *insts;    size_t n_insts, cap_insts;
-    code    *codes;    size_t n_codes, cap_codes;
-    code_operands *where; size_t cap_where; /* as many as codes */
-    gather  *gathers;  size_t n_gathers, cap_gathers;
-    late    *lates;    size_t n_lates, cap_lates;
-    fill    *fills;    size_t n_fills, cap_fills;
-    segment *segments; size_t n_segments, cap_segments;
-    operand *pointers; size_t n_pointers, cap_pointers; /* of segments, and of groups to fetch ahead */
-    void   **resolved; size_t cap_resolved; /* the pointers' addresses in the first tile */
+#define ARRAY(type, name) \
+    type  *name;           \
+    size_t n_##name, cap_##name;
+    TG_PROGRAM_ARRAYS(ARRAY)
+#undef ARRAY
     tg_bytes machine;      /* the segments' code, with numbers of registers while it is made, and where these stand */
     tg_bytes register_uses;
     char    *executable;   /* the same, mapped; NULL: the program is not compiled */
     int      runs;         /* before it was compiled */
     bool     joins;        /* runs of loops become segments */
-    int32_t *roots;    size_t n_roots, cap_roots;   /* values to hand over */
-    tg_asked *asked;   size_t n_asked, cap_asked;   /* the roots as they were given */
-    bound_value *bound; size_t n_bound, cap_bound;  /* inputs and placed results: what can move */
-    int32_t *consts;   size_t n_consts, cap_consts;
     tg_arena own;
     const tg_shape *shapes[KNOWN_SHAPES]; /* in it: some of those met, so that few are there twice */
     uint32_t recent[RECENT]; /* hashes of the latest pointwise nodes and their operands */
@@ -366,8 +374,9 @@ tg_status tg_compile(tg_tape *t, program *p);
 /* Turns operands into addresses, after the memory or an input moved. */
 void tg_resolve(program *p);
 
-/* fused.c */
+/* program.c */
 program *tg_new_program(tg_tape *t); /* an empty one, in no cache; NULL after an error */
+void     tg_clear_program(program *p); /* its arrays and its arena stay, empty */
 void     tg_free_program(tg_tape *t, program *p);
 
 #endif

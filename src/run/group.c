@@ -1,0 +1,188 @@
+/* group.c - a fused group, tile by tile: its chunks and threads, and the partial results of its reductions. */
+#include "run/group.h"
+
+#include <math.h>
+#include <omp.h>
+
+#include "kernels/kernels.h"
+#include "run/tile.h"
+#include "tensor/fpenv.h"
+
+enum { PARALLEL_LEAST = 1 << 16 }; /* ops times elements that are worth a team of threads */
+
+/* Scalars and rows that the tiles read are spread over a register, once for each thread. */
+static void run_fills(const program *p, const group *g, int thread)
+{
+    for (int32_t i = 0; i < g->n_fills; i++) {
+        const fill *f = &p->fills[g->fills + i];
+        char       *to = p->tiles + (size_t)thread * p->tile_bytes + f->offset;
+        const char *from = tg_memory_of(p, f->value) + f->from;
+        size_t      item = tg_dtype_size((tg_dtype)f->dtype);
+        if (f->row) {
+            const size_t bytes = (size_t)g->tile_cols * item;
+            for (int64_t r = 0; r < g->rows_per_tile; r++) memcpy(to + (size_t)r * bytes, from, bytes);
+        } else {
+            tg_gather_run(to, from, g->rows_per_tile * g->tile_cols, 0, item);
+        }
+    }
+}
+
+/* n partial results of l from `at` on, before anything is added. */
+static void start_late(const program *p, const late *l, size_t at, size_t n)
+{
+    char        *acc = p->memory + l->partial + at * 8;
+    const double from = l->reduce == TG_REDUCE_SUM ? 0 : l->reduce == TG_REDUCE_MAX ? -INFINITY : INFINITY;
+    if (l->staged) memset((float *)(void *)(p->memory + l->staging) + at, 0, n * sizeof(float));
+    if (l->reduce == TG_REDUCE_SUM) memset(acc, 0, n * 8);
+    else if (l->all || l->dtype == TG_F64)
+        for (size_t k = 0; k < n; k++) ((double *)(void *)acc)[k] = from;
+    else
+        for (size_t k = 0; k < 2 * n; k++) ((float *)(void *)acc)[k] = (float)from;
+}
+
+/* Joins `parts` partial results of n elements in their order, in the memory of the first, at acc; they are the result's from col on. */
+static void finish_late(const program *p, const late *l, char *acc, int32_t parts, size_t n, int64_t col)
+{
+    const bool   doubles = l->all || l->reduce == TG_REDUCE_SUM || l->dtype == TG_F64;
+    char        *out = tg_memory_of(p, l->value) + (size_t)col * tg_dtype_size((tg_dtype)l->dtype);
+    double      *sums = (double *)(void *)acc;
+    float       *floats = (float *)(void *)acc;
+    for (int32_t c = 1; c < parts; c++) {
+        const char *part = acc + (size_t)c * n * 8;
+        if (!doubles)
+            for (size_t k = 0; k < n; k++)
+                floats[k] = (float)tg_join_two(l->reduce, (double)floats[k], (double)((const float *)(const void *)part)[k]);
+        else if (l->reduce == TG_REDUCE_SUM)
+            for (size_t k = 0; k < n; k++) sums[k] += ((const double *)(const void *)part)[k];
+        else
+            for (size_t k = 0; k < n; k++) sums[k] = tg_join_two(l->reduce, sums[k], ((const double *)(const void *)part)[k]);
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (!doubles) ((float *)(void *)out)[k] = floats[k];
+        else if (l->dtype == TG_F32) ((float *)(void *)out)[k] = (float)sums[k];
+        else ((double *)(void *)out)[k] = sums[k];
+    }
+}
+
+static void start_lates(const program *p, const group *g)
+{
+    for (int32_t i = 0; i < g->n_late; i++) {
+        const late *l = &p->lates[g->late + i];
+        if (!tg_in_pieces(l)) start_late(p, l, 0, (size_t)l->width * (size_t)g->chunks);
+    }
+}
+
+static void finish_lates(const program *p, const group *g)
+{
+    for (int32_t i = 0; i < g->n_late; i++) {
+        const late *l = &p->lates[g->late + i];
+        if (!tg_in_pieces(l)) finish_late(p, l, p->memory + l->partial, g->chunks, (size_t)l->width, 0);
+    }
+}
+
+static tile tile_at(const group *g, int64_t block, int64_t piece, int32_t chunk, int thread)
+{
+    const int64_t cols = g->cols ? g->cols : g->n, rows = g->n / cols;
+    tile          w = {.row = block * g->rows_per_tile, .rows = g->rows_per_tile, .col = piece * g->tile_cols, .cols = g->tile_cols,
+                       .thread = thread, .chunk = chunk};
+    if (w.row + w.rows > rows) w.rows = rows - w.row;
+    if (w.col + w.cols > cols) w.cols = cols - w.col;
+    w.at[AT_COLUMN] = w.row;
+    w.at[AT_ROW] = w.col;
+    w.at[AT_FULL] = w.row * cols + w.col;
+    return w;
+}
+
+static void run_down(const program *p, const group *g, int32_t chunk, int thread, int64_t blocks, int64_t pieces)
+{
+    const int64_t to = pieces * (chunk + 1) / g->chunks;
+    for (int64_t piece = pieces * chunk / g->chunks; piece < to; piece++) {
+        const tile first = tile_at(g, 0, piece, chunk, thread);
+        for (int32_t i = g->late; i < g->late + g->n_late; i++)
+            if (tg_in_pieces(&p->lates[i])) start_late(p, &p->lates[i], tg_part_of(&p->lates[i], chunk, 0), (size_t)first.cols);
+        for (int64_t block = 0; block < blocks; block++) {
+            const tile w = tile_at(g, block, piece, chunk, thread);
+            tg_run_tile(p, g, &w);
+            if (block + 1 == blocks || (block + 1) % STAGED == 0) tg_empty_staging(p, g, chunk, w.col, w.cols);
+        }
+        for (int32_t i = g->late; i < g->late + g->n_late; i++) {
+            const late *l = &p->lates[i];
+            char       *acc = p->memory + l->partial + tg_part_of(l, chunk, 0) * 8;
+            if (tg_in_pieces(l)) finish_late(p, l, acc, 1, (size_t)first.cols, first.col);
+        }
+    }
+}
+
+static void run_chunk(const program *p, const group *g, int32_t chunk, int thread)
+{
+    const int64_t cols = g->cols ? g->cols : g->n, pieces = (cols + g->tile_cols - 1) / g->tile_cols, blocks = g->tiles / pieces;
+    if (g->down) {
+        run_down(p, g, chunk, thread, blocks, pieces);
+        return;
+    }
+    /* chunks end at whole rows where there are rows enough, else at tiles */
+    const int64_t units = blocks >= g->chunks ? blocks : g->tiles, per = blocks >= g->chunks ? pieces : 1;
+    const int64_t from = units * chunk / g->chunks * per, to = units * (chunk + 1) / g->chunks * per;
+    for (int64_t i = from; i < to; i++) {
+        const int64_t piece = i % pieces;
+        const tile    w = tile_at(g, i / pieces, piece, chunk, thread);
+        tg_run_tile(p, g, &w);
+        if (i + 1 == to || (piece + 1 == pieces && (i + 1 - from) / pieces % STAGED == 0)) tg_empty_staging(p, g, chunk, 0, cols);
+    }
+}
+
+/* The whole group is one tile of plain loops: nothing to compute but the calls. */
+static void run_single(const program *p, const group *g)
+{
+    const int64_t n = g->n, cols = g->cols ? g->cols : g->n;
+    const code   *c = &p->codes[g->code], *end = c + g->n_code;
+    const tile    w = {.rows = n / cols, .cols = cols};
+    /* Two at a time: long runs of tiny ops mostly alternate, and then each of these calls goes where it went before. */
+    for (; end - c >= 2 && c[0].kind == K_LOOP && c[1].kind == K_LOOP; c += 2) {
+        c[0].loop((size_t)n, c[0].out, c[0].in, c[0].attr);
+        c[1].loop((size_t)n, c[1].out, c[1].in, c[1].attr);
+    }
+    for (; c < end; c++) {
+        if (c->kind == K_LOOP) {
+            c->loop((size_t)n, c->out, c->in, c->attr);
+        } else if (c->kind == K_SEGMENT) {
+            const segment *s = &p->segments[c->extra];
+            tg_call_segment(p, s, &p->resolved[s->pointers], 0, w.rows, w.cols);
+        } else {
+            break;
+        }
+    }
+    if (c < end) {
+        group rest = *g;
+        rest.code = (int32_t)(c - p->codes);
+        rest.n_code = (int32_t)(end - c);
+        tg_run_tile(p, &rest, &w);
+    }
+}
+
+void tg_run_group(const program *p, const group *g, int threads)
+{
+    int team = g->chunks < threads ? g->chunks : threads;
+    if (g->n * g->count < PARALLEL_LEAST) team = 1;
+    if (!g->n_code) return;
+    start_lates(p, g);
+    if (g->tiles == 1) {
+        run_fills(p, g, 0);
+        run_single(p, g);
+    } else if (team == 1) {
+        run_fills(p, g, 0);
+        for (int32_t c = 0; c < g->chunks; c++) run_chunk(p, g, c, 0);
+        if (g->streams) tg_stream_end();
+    } else {
+#pragma omp parallel num_threads(team)
+        {
+            const tg_fpenv host = tg_fpenv_enter();
+            int            id = omp_get_thread_num(), n = omp_get_num_threads();
+            run_fills(p, g, id);
+            for (int32_t c = g->chunks * id / n; c < g->chunks * (id + 1) / n; c++) run_chunk(p, g, c, id);
+            if (g->streams) tg_stream_end();
+            tg_fpenv_leave(host);
+        }
+    }
+    finish_lates(p, g);
+}
