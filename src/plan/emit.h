@@ -1,4 +1,5 @@
-/* emit.h - a group while its instructions are written, for emit.c, emit_segments.c and tile_registers.c.
+/* emit.h - a group while its instructions are written, for the files that do it: compile.c leads through emit.c, operand.c, tile_shape.c,
+ * emit_segments.c and tile_registers.c.
  *
  * Instructions name tile registers by numbers first. When the group is complete, tile_registers.c gives each register its place, so that those
  * whose uses don't overlap share one. */
@@ -49,7 +50,13 @@ typedef struct emitter {
     tg_status      status;
 } emitter;
 
-/* ---- emit.c ---- */
+/* Sizes of elements, rows, and registers that hold a tile or a column. */
+static inline size_t tg_item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
+static inline int64_t tg_cols_of(const group *g) { return g->cols ? g->cols : g->n; }
+static inline uint32_t tg_full_bytes(const emitter *e, size_t item) { return (uint32_t)((size_t)(e->g->rows_per_tile * e->g->tile_cols) * item); }
+static inline uint32_t tg_column_bytes(const emitter *e, size_t item) { return (uint32_t)((size_t)e->g->rows_per_tile * item); }
+
+/* ---- operand.c ---- */
 
 /* Where an operand comes from. */
 typedef enum source_kind {
@@ -94,6 +101,11 @@ int32_t  tg_add_late(emitter *e, const place *pl, tg_dtype dtype); /* the late r
 bool     tg_is_staged(const emitter *e, const place *pl);
 void     tg_emit_instance(emitter *e, place *pl);
 bool     tg_is_streamed(const emitter *e, const place *pl);
+
+/* ---- emit.c, tile_shape.c ---- */
+
+bool     tg_list_instances(emitter *e); /* the group's, in the order of their values; false after an error */
+void     tg_choose_tiles(emitter *e);
 
 /* ---- emit_segments.c ---- */
 

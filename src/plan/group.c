@@ -404,13 +404,3 @@ tg_status tg_make_groups(tg_tape *t, program *p)
     if (s == TG_OK) s = tg_compute_again(t, p);
     return s;
 }
-
-tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
-{
-    tg_status s = tg_make_values(t, plan, p);
-    if (s == TG_OK) tg_check_places(p, plan);
-    if (s == TG_OK) s = tg_mark_roots(t, plan, p);
-    tg_forget_marks(plan, p);
-    if (s == TG_OK) s = tg_make_groups(t, p);
-    return s;
-}

@@ -330,7 +330,6 @@ void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, t
 
 /* group.c */
 tg_status tg_make_groups(tg_tape *t, program *p);
-tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_recall_clones(program *p, int32_t g); /* values know the last group that computes them again: let that be this one */
 /* v's instance in group g; NULL: none, or one that has to be recalled. */
 static inline inst *tg_inst_in(const program *p, const value *v, int32_t g)
@@ -366,7 +365,8 @@ static inline char *tg_memory_of(const program *p, int32_t number)
 /* fused.c */
 const program *tg_latest_program(const tg_tape *t); /* the one that ran last on a tape with this evaluator; NULL: none did */
 
-/* emit.c */
+/* compile.c */
+tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p);
 tg_status tg_emit(tg_tape *t, program *p);
 /* Emits the program's groups once more, with runs of loops as machine code. Where the system gives no memory to execute, nothing
  * changes. */

@@ -1,0 +1,155 @@
+/* compile.c - from a plan to a program: all passes in their order; and from operands to addresses. */
+#include "plan/emit.h"
+
+/* ---- fetching ahead ------------------------------------------------------------------------------------------------- */
+
+/* Notes the operand if it is a large value from before the group, read element by element. */
+static void fetch_ahead(emitter *e, const operand *o)
+{
+    program *p = e->p;
+    if (o->value < 0 || o->extent != AT_FULL || e->status != TG_OK) return;
+    const value *v = &p->values[o->value];
+    if (v->numel * (int64_t)tg_item_of(v) < AHEAD_LEAST || (v->kind == V_REAL && v->step == e->g->step)) return;
+    for (size_t i = (size_t)e->g->ahead; i < p->n_pointers; i++)
+        if (p->pointers[i].value == o->value && p->pointers[i].offset == o->offset) return;
+    if (!TG_GROW(e->t, p->pointers, p->cap_pointers, p->n_pointers + 1) ||
+        !TG_GROW(e->t, p->resolved, p->cap_resolved, p->n_pointers + 1)) {
+        e->status = TG_ERR_MEMORY;
+        return;
+    }
+    p->pointers[p->n_pointers++] = *o;
+    e->g->n_ahead++;
+}
+
+/* Rows side by side are read at full speed as they are, and a tile of them is too much to fetch at once. */
+static void list_ahead(emitter *e)
+{
+    const program *p = e->p;
+    e->g->ahead = (int32_t)p->n_pointers;
+    if (e->g->tiles == 1 || tg_is_apart(e->g) || e->g->tile_cols * e->g->rows_per_tile > LONGEST_ROW) return;
+    for (int32_t i = e->g->code; i < e->g->code + e->g->n_code; i++) {
+        const code *c = &p->codes[i];
+        for (int k = 0; k < c->n_in; k++) {
+            const operand in = p->where[i].in[k];
+            fetch_ahead(e, &in);
+        }
+        if (c->kind != K_SEGMENT) continue;
+        const segment *s = &p->segments[c->extra];
+        for (int k = 0; k < s->n_pointers; k++) {
+            const operand in = p->pointers[s->pointers + k];
+            if (!((s->written | s->seldom) >> k & 1)) fetch_ahead(e, &in);
+        }
+    }
+}
+
+/* ---- groups --------------------------------------------------------------------------------------------------------- */
+
+enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order */
+
+static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *loops, held *holds)
+{
+    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops, .held = holds};
+    const size_t        first_use = p->register_uses.n;
+    const tg_arena_mark before = tg_arena_position(&t->values);
+    e.g->code = (int32_t)p->n_codes;
+    e.g->late = (int32_t)p->n_lates;
+    e.g->fills = (int32_t)p->n_fills;
+    e.g->n_late = e.g->n_fills = e.g->n_ahead = 0;
+    e.g->rows_per_tile = e.g->tile_cols = 0; /* not chosen yet: what an earlier emission chose must not decide anything */
+    e.g->streams = e.g->down = false;
+    if (!tg_list_instances(&e)) return e.status;
+    tg_choose_tiles(&e);
+    if (p->joins && e.g->n > 1 && e.n <= JOIN_MOST) {
+        tg_emit_joined(&e);
+    } else {
+        for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) tg_emit_instance(&e, &e.places[i]);
+    }
+    e.g->n_code = (int32_t)p->n_codes - e.g->code;
+    if (e.status == TG_OK) list_ahead(&e);
+    if (e.status == TG_OK) tg_place_registers(&e, first_use);
+    tg_arena_seek(&t->values, before); /* scratch: the next group's is the same memory */
+    return e.status;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+
+/* Nodes of their own read memory at their step. */
+static void note_readers(program *p)
+{
+    for (size_t s = 0; s < p->n_steps; s++) {
+        if (p->steps[s].group >= 0) continue;
+        const value *v = &p->values[p->steps[s].value];
+        for (int32_t k = 0; k < v->n_in; k++) {
+            value *b = &p->values[tg_memory_in(p, &p->values[p->operands[v->in + k]], (int32_t)s)];
+            if (b->last < (int32_t)s) b->last = (int32_t)s;
+        }
+    }
+}
+
+static tg_status emit_groups(tg_tape *t, program *p)
+{
+    tg_status  s = TG_OK;
+    found_loop loops[FOUND_LOOPS] = {0};
+    held       holds[HELD];
+    for (int i = 0; i < HELD; i++) holds[i].group = -1;
+    p->n_codes = p->n_gathers = p->n_lates = p->n_fills = p->n_segments = p->n_pointers = 0;
+    p->tile_bytes = 0;
+    p->machine.n = p->register_uses.n = 0;
+    const size_t about = p->n_insts + p->n_insts / 8; /* instructions; so that the arrays seldom grow on the way */
+    if (!TG_GROW(t, p->codes, p->cap_codes, about) || !TG_GROW(t, p->where, p->cap_where, about)) return TG_ERR_MEMORY;
+    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g, loops, holds);
+    return s;
+}
+
+tg_status tg_compile(tg_tape *t, program *p)
+{
+    p->joins = true;
+    tg_status s = emit_groups(t, p);
+    if (s == TG_OK && p->n_segments && !(p->executable = tg_code_map(&p->machine))) { /* not allowed here: as it was */
+        p->joins = false;
+        s = emit_groups(t, p);
+    }
+    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) tg_place_partials(p, &p->groups[g]);
+    t->segments += (int64_t)p->n_segments;
+    p->memory = NULL; /* resolve anew */
+    return s;
+}
+
+tg_status tg_emit(tg_tape *t, program *p)
+{
+    tg_status s;
+    note_readers(p);
+    s = emit_groups(t, p);
+    for (size_t i = 0; i < p->n_steps && s == TG_OK; i++)
+        if (p->steps[i].group < 0) s = tg_plan_product(t, p, &p->steps[i]);
+    if (s == TG_OK) s = tg_lay_out(t, p);
+    return s;
+}
+
+tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
+{
+    tg_status s = tg_make_values(t, plan, p);
+    if (s == TG_OK) tg_check_places(p, plan);
+    if (s == TG_OK) s = tg_mark_roots(t, plan, p);
+    tg_forget_marks(plan, p);
+    if (s == TG_OK) s = tg_make_groups(t, p);
+    return s;
+}
+
+/* ---- addresses ---------------------------------------------------------------------------------------------------- */
+
+static char *resolve_operand(const program *p, const operand *o)
+{
+    return o->value < 0 ? p->tiles + o->offset : tg_memory_of(p, o->value) + o->offset;
+}
+
+void tg_resolve(program *p)
+{
+    for (size_t i = 0; i < p->n_bound; i++) p->bound[i].address = p->values[p->bound[i].value].node->data;
+    for (size_t i = 0; i < p->n_codes; i++) {
+        p->codes[i].out = resolve_operand(p, &p->where[i].out);
+        for (int k = 0; k < p->codes[i].n_in; k++) p->codes[i].in[k] = resolve_operand(p, &p->where[i].in[k]);
+    }
+    for (size_t i = 0; i < p->n_pointers; i++) p->resolved[i] = resolve_operand(p, &p->pointers[i]);
+    tg_place_products(p);
+}

@@ -1,0 +1,229 @@
+/* operand.c - where an instruction finds what it reads: in a tile register, in memory, or spread or gathered into a register first. */
+#include "plan/emit.h"
+
+#include "ops/ops.h"
+
+operand tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how)
+{
+    value *base = &e->p->values[v];
+    if (base->last < e->g->step) base->last = e->g->step;
+    return (operand){.value = v, .offset = (uint32_t)byte_offset, .extent = (uint8_t)how, .item = (uint8_t)tg_item_of(base)};
+}
+
+operand tg_new_register(emitter *e, uint32_t bytes)
+{
+    if (!TG_GROW(e->t, e->t->registers, e->t->cap_registers, e->n_registers + 1)) {
+        e->status = TG_ERR_MEMORY;
+        return (operand){.value = IN_REGISTER};
+    }
+    e->t->registers[e->n_registers] = (tile_register){.bytes = bytes, .first = -1};
+    return (operand){.value = IN_REGISTER, .offset = (uint32_t)e->n_registers++};
+}
+
+void tg_use_register(emitter *e, const operand *o)
+{
+    if (o->value != IN_REGISTER || e->status != TG_OK) return;
+    tile_register *r = &e->t->registers[o->offset];
+    const int32_t  at = (int32_t)e->p->n_codes - e->g->code;
+    if (r->first < 0) r->first = at;
+    if (r->last < at) r->last = at;
+}
+
+code *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in)
+{
+    program *p = e->p;
+    if (e->status != TG_OK) return NULL;
+    if (!TG_GROW(e->t, p->codes, p->cap_codes, p->n_codes + 1) || !TG_GROW(e->t, p->where, p->cap_where, p->n_codes + 1)) {
+        e->status = TG_ERR_MEMORY;
+        return NULL;
+    }
+    code_operands *where = &p->where[p->n_codes];
+    where->out = out;
+    tg_use_register(e, &out);
+    for (int k = 0; k < n_in; k++) {
+        where->in[k] = in[k];
+        tg_use_register(e, &in[k]);
+    }
+    p->codes[p->n_codes] = (code){.kind = (uint8_t)kind, .n_in = (uint8_t)n_in};
+    return &p->codes[p->n_codes++];
+}
+
+source tg_source_of(const emitter *e, const place *reader, int32_t k)
+{
+    const program *p = e->p;
+    const group   *g = e->g;
+    const value   *r = &p->values[reader->value];
+    const int32_t  x = p->operands[r->in + k];
+    const value   *v = &p->values[x];
+    const inst    *i = tg_inst_in(p, &p->values[v->base], e->number);
+    const pattern  pt = tg_pattern(p, v, tg_space_shape(p, r));
+    const int64_t  from = v->layout >= 0 ? p->layouts[v->layout].offset * (int64_t)tg_item_of(v) : 0;
+    source         s = {.dtype = (tg_dtype)v->dtype, .value = x, .base = v->base, .from = (uint32_t)from, .extent = AT_FULL};
+    if (i) {
+        const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
+        s.place = i->spot;
+        if (i->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
+        if (i->cls == C_COLUMN) return s.kind = FROM_COLUMN, s;
+    }
+    const bool column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
+    s.kind = FROM_STRIDES;
+    if (from < 0 || from > UINT32_MAX) return s;
+    if (pt.kind == P_SCALAR) s.kind = FROM_SCALAR;
+    if (pt.kind == P_FULL) {
+        s.kind = FROM_MEMORY;
+        if (column) s.extent = AT_COLUMN;
+    }
+    if (column || !g->cols || pt.cols != g->cols) return s;
+    if (pt.kind == P_ROW && g->rows_per_tile == 1) s.kind = FROM_MEMORY, s.extent = AT_ROW;
+    else if (pt.kind == P_ROW && g->tile_cols == tg_cols_of(g)) s.kind = FROM_ROW;
+    if (pt.kind == P_COLUMN) s.kind = FROM_MEMORY_COLUMN, s.extent = AT_COLUMN;
+    return s;
+}
+
+static operand gathered(emitter *e, const source *s, const tg_shape *shape);
+
+/* A register holding a scalar or a row spread over the whole tile, filled once before the first tile. */
+static operand filled_once(emitter *e, const source *s)
+{
+    program   *p = e->p;
+    const bool row = s->kind == FROM_ROW;
+    tg_in_memory(e, s->base, 0, AT_POINT); /* notes the reading */
+    for (int32_t i = 0; i < e->g->n_fills; i++) {
+        const fill *f = &p->fills[e->g->fills + i];
+        if (f->value == s->base && f->from == s->from && f->row == row) return (operand){.value = IN_REGISTER, .offset = f->offset};
+    }
+    operand reg = tg_new_register(e, tg_full_bytes(e, tg_dtype_size(s->dtype)));
+    if (e->status != TG_OK || !TG_GROW(e->t, p->fills, p->cap_fills, p->n_fills + 1)) {
+        e->status = TG_ERR_MEMORY;
+        return reg;
+    }
+    e->t->registers[reg.offset].first = 0;
+    e->t->registers[reg.offset].last = INT32_MAX;
+    p->fills[p->n_fills++] = (fill){.value = s->base, .from = s->from, .offset = reg.offset, .dtype = (uint8_t)s->dtype, .row = row};
+    e->g->n_fills++;
+    return reg;
+}
+
+#define SPREAD(NAME, T)                                                                        \
+    static void NAME(size_t n, void *out, const void *const *in, const void *attr)             \
+    {                                                                                          \
+        const T x = *(const T *)in[0];                                                         \
+        T      *o = out;                                                                       \
+        (void)attr;                                                                            \
+        for (size_t k = 0; k < n; k++) o[k] = x;                                               \
+    }
+SPREAD(spread_1, uint8_t)
+SPREAD(spread_4, uint32_t)
+SPREAD(spread_8, uint64_t)
+
+/* A register into which a loop spreads the scalar, in every tile, when it is needed. */
+static operand spread(emitter *e, const source *s)
+{
+    const size_t  item = tg_dtype_size(s->dtype);
+    const operand from = tg_in_memory(e, s->base, s->from, AT_POINT), reg = tg_new_register(e, tg_full_bytes(e, item));
+    code         *c = tg_add_code(e, K_LOOP, reg, &from, 1);
+    if (!c) return reg;
+    c->dtype = (uint8_t)s->dtype;
+    c->loop = item == 8 ? spread_8 : item == 4 ? spread_4 : spread_1;
+    return reg;
+}
+
+/* A scalar or a row spread over the tile. The first ones of a group keep their registers all through it. A group of very many would need
+ * as many registers, and a search through them for each operand: what it reads beyond these is spread again in every tile, and kept
+ * until another of the same hash comes. */
+static operand filled(emitter *e, const source *s, const tg_shape *shape)
+{
+    const bool     row = s->kind == FROM_ROW;
+    const uint32_t key = ((uint32_t)s->base * 2 + row) * 0x9e3779b1u ^ s->from * 0x85ebca6bu;
+    held          *h = &e->held[key >> 26];
+    operand        reg = {.value = IN_REGISTER, .offset = h->number};
+    _Static_assert(HELD == 1 << (32 - 26), "as many as there are keys");
+    if (h->group == e->number && h->value == s->base && h->from == s->from && h->row == row) return reg;
+    reg = e->g->n_fills < MOST_FILLS ? filled_once(e, s) : row ? gathered(e, s, shape) : spread(e, s);
+    *h = (held){.group = e->number, .value = s->base, .from = s->from, .number = reg.offset, .row = row};
+    return reg;
+}
+
+static operand gathered(emitter *e, const source *s, const tg_shape *shape)
+{
+    program     *p = e->p;
+    const value *v = &p->values[s->value];
+    size_t       item = tg_item_of(v);
+    operand      reg = tg_new_register(e, tg_full_bytes(e, item));
+    if (e->status != TG_OK || !TG_GROW(e->t, p->gathers, p->cap_gathers, p->n_gathers + 1)) {
+        e->status = TG_ERR_MEMORY;
+        return reg;
+    }
+    tg_layout l;
+    tg_broadcast_layout(p, v, shape, &l);
+    gather *ga = &p->gathers[p->n_gathers];
+    *ga = (gather){.offset = l.offset * (int64_t)item};
+    for (int k = 0; k < shape->rank; k++) { /* axes that lie behind one another become one */
+        int64_t stride = l.stride[k] * (int64_t)item;
+        int     last = ga->shape.rank - 1;
+        if (shape->dim[k] == 1) continue;
+        if (last >= 0 && ga->stride[last] == stride * shape->dim[k]) {
+            ga->shape.dim[last] *= shape->dim[k];
+            ga->stride[last] = stride;
+        } else {
+            ga->shape.dim[++last] = shape->dim[k];
+            ga->stride[last] = stride;
+            ga->shape.rank++;
+        }
+    }
+    operand from = tg_in_memory(e, s->base, 0, AT_POINT);
+    code   *c = tg_add_code(e, K_GATHER, reg, &from, 1);
+    if (!c) return reg;
+    c->extra = (int32_t)p->n_gathers++;
+    c->dtype = v->dtype;
+    return reg;
+}
+
+/* A column spread over the tile; that of a column computed here is kept for further readers. */
+static operand expanded(emitter *e, const source *s)
+{
+    place  *pl = s->kind == FROM_COLUMN ? &e->places[s->place] : NULL;
+    operand from = pl ? pl->out : tg_in_memory(e, s->base, s->from, s->extent);
+    if (pl && pl->expanded >= 0) return (operand){.value = IN_REGISTER, .offset = (uint32_t)pl->expanded};
+    operand reg = tg_new_register(e, tg_full_bytes(e, tg_dtype_size(s->dtype)));
+    code   *c = tg_add_code(e, K_EXPAND, reg, &from, 1);
+    if (c) c->dtype = (uint8_t)s->dtype;
+    if (c && pl) pl->expanded = (int32_t)reg.offset;
+    return reg;
+}
+
+bool tg_looks_seldom(const emitter *e, const place *reader)
+{
+    const value *v = &e->p->values[reader->value];
+    return reader->cls == C_FULL && v->op && tg_slope_of(v->op);
+}
+
+void tg_gather_seldom(emitter *e, const place *slope)
+{
+    const source  y = tg_source_of(e, slope, 1);
+    code_operands where;
+    if (e->status != TG_OK || (y.kind != FROM_TILE && (y.kind != FROM_MEMORY || y.extent != AT_FULL))) return;
+    where = e->p->where[e->p->n_codes - 1];
+    where.in[1] = y.kind == FROM_TILE ? e->places[y.place].out : tg_in_memory(e, y.base, y.from, AT_FULL);
+    e->p->n_codes--;
+    code *c = &e->p->codes[e->p->n_codes];
+    tg_use_register(e, &where.in[1]);
+    e->p->where[e->p->n_codes++] = where;
+    c->n_in = 2;
+}
+
+operand tg_bring_to_hand(emitter *e, const source *s, const place *reader)
+{
+    const value *r = &e->p->values[reader->value];
+    const bool   column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
+    switch (s->kind) {
+    case FROM_TILE: return e->places[s->place].out;
+    case FROM_COLUMN: return column ? e->places[s->place].out : expanded(e, s);
+    case FROM_MEMORY: return tg_in_memory(e, s->base, s->from, s->extent);
+    case FROM_MEMORY_COLUMN: return expanded(e, s);
+    case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, AT_POINT) : filled(e, s, tg_space_shape(e->p, r));
+    case FROM_ROW: return filled(e, s, tg_space_shape(e->p, r));
+    case FROM_STRIDES: break;
+    }
+    return gathered(e, s, tg_space_shape(e->p, r));
+}

@@ -1,0 +1,76 @@
+/* tile_shape.c - how many rows and columns a group's tiles have, and whether they go along rows or down through them. */
+#include "plan/emit.h"
+
+static bool has_columns(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++)
+        if (e->places[i].cls == C_COLUMN) return true;
+    return false;
+}
+
+static bool has_streamed(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++)
+        if (tg_is_streamed(e, &e->places[i])) return true;
+    return false;
+}
+
+/* About so many rows, which end where a cache line ends. Writing part of a line around the caches costs more than the whole. */
+static int64_t whole_lines(int64_t rows, int64_t cols)
+{
+    enum { LINE = TG_ALIGN / sizeof(float) };
+    int64_t least = 1;
+    while (least * cols % LINE) least *= 2;
+    if (least <= rows) return rows - rows % least;
+    return least * cols <= 2 * TILE ? least : rows;
+}
+
+/* Are there only reductions over rows, of what lies in memory? They read several rows side by side: memory gives more that way, and what
+ * they add to is read and written less often. */
+static bool only_reduces_rows(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++) {
+        const place *pl = &e->places[i];
+        if (pl->cls != C_LATE || pl->all) return false;
+        const source s = tg_source_of(e, pl, 0);
+        if (s.kind != FROM_MEMORY || s.extent != AT_FULL) return false;
+    }
+    return true;
+}
+
+static bool reduces_rows(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++)
+        if (e->places[i].cls == C_LATE && !e->places[i].all) return true;
+    return false;
+}
+
+/* Each chunk has a partial result as wide as a row: with few rows these would be most of the work. Where rows have a piece for every chunk
+ * it gets columns instead of rows, and what they are added up in stays in the cache. */
+enum { ROWS_PER_PART = 16, LEAST_ROWS_PER_PART = 4, LEAST_PARTS = 2 };
+static int64_t fewer(int64_t units, int64_t parts)
+{
+    if (parts < LEAST_PARTS) parts = LEAST_PARTS;
+    return units < parts ? units : parts;
+}
+
+void tg_choose_tiles(emitter *e)
+{
+    group     *g = e->g;
+    int64_t    cols = tg_cols_of(g), rows = g->n / cols;
+    const bool only_rows = g->cols && only_reduces_rows(e), side_by_side = only_rows && cols <= LONGEST_ROW;
+    const bool whole = side_by_side || (g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e))));
+    g->tile_cols = whole ? cols : cols < TILE ? cols : TILE;
+    g->rows_per_tile = whole && cols < TILE ? TILE / cols : 1;
+    g->down = cols >= CHUNKS * TILE && !has_columns(e) && reduces_rows(e);
+    if ((side_by_side || (g->down && only_rows)) && g->rows_per_tile < ROWS_SIDE_BY_SIDE) g->rows_per_tile = ROWS_SIDE_BY_SIDE;
+    if (whole && has_streamed(e)) g->rows_per_tile = whole_lines(g->rows_per_tile, cols);
+    if (g->rows_per_tile > rows) g->rows_per_tile = rows;
+    int64_t blocks = (rows + g->rows_per_tile - 1) / g->rows_per_tile, segments = (cols + g->tile_cols - 1) / g->tile_cols;
+    g->tiles = blocks * segments;
+    int64_t units = segments > 1 && has_columns(e) ? blocks : g->tiles;
+    if (g->down) units = segments;
+    else if (only_rows) units = fewer(units, rows / ROWS_PER_PART);
+    else if (reduces_rows(e)) units = fewer(units, rows / LEAST_ROWS_PER_PART);
+    g->chunks = g->n <= CHUNK_LEAST ? 1 : units < CHUNKS ? (int32_t)units : CHUNKS;
+}
