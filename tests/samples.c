@@ -62,45 +62,61 @@ static void fill_apart(double *x, int64_t n, const sample_input *in, int input, 
     free(place);
 }
 
-static void fill_integers(int64_t *x, int64_t n, const sample_input *in, uint64_t *state)
+static void fill_integers(int64_t *x, int64_t n, double hi, uint64_t *state)
 {
-    for (int64_t k = 0; k < n; k++) x[k] = (int64_t)(next_random(state) % (uint64_t)in->hi);
+    for (int64_t k = 0; k < n; k++) x[k] = (int64_t)(next_random(state) % (uint64_t)hi);
 }
 
-static tg_tensor *integer_leaf(tg_tape *t, const sample_input *in, const tg_shape *shape, int64_t *x, int64_t n,
-                               uint64_t *state)
+/* A leaf of n numbers in this dtype; x is overwritten. */
+static tg_tensor *integer_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, int64_t *x, int64_t n)
 {
-    fill_integers(x, n, in, state);
-    if (in->kind == S_INDEX) return tg_from_i64(t, shape, x);
-    if (in->kind == S_INDEX32) { /* narrowed in place: element k moves to a place at or before its own */
-        for (int64_t k = 0; k < n; k++) memcpy((char *)x + 4 * k, &(int32_t){(int32_t)x[k]}, 4);
-        return tg_from_data(t, TG_I32, shape, x);
+    char *to = (char *)x; /* narrowed in place: element k moves to a place at or before its own */
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t v = x[k];
+        if (dtype == TG_I32) memcpy(to + 4 * k, &(int32_t){(int32_t)v}, 4);
+        if (dtype == TG_U8 || dtype == TG_BOOL) to[k] = (char)(unsigned char)v;
     }
-    for (int64_t k = 0; k < n; k++) ((unsigned char *)x)[k] = (unsigned char)x[k];
-    return tg_from_data(t, TG_BOOL, shape, x);
+    return tg_from_data(t, dtype, shape, x);
 }
 
-tg_tensor *sample_leaf(tg_tape *t, const sample *s, int i, const tg_shape *shape, uint64_t seed)
+static tg_tensor *float_leaf(tg_tape *t, tg_dtype dtype, const sample_input *in, int input, const tg_shape *shape, double *x, int64_t n,
+                             uint64_t *state)
+{
+    if (in->kind == S_EIGHTHS)
+        for (int64_t k = 0; k < n; k++) x[k] = ((double)(next_random(state) % 17) - 8) / 8;
+    else
+        fill_apart(x, n, in, input, state);
+    if (dtype == TG_F32)
+        for (int64_t k = 0; k < n; k++) memcpy((char *)x + 4 * k, &(float){(float)x[k]}, 4);
+    tg_tensor *leaf = tg_from_data(t, dtype, shape, x);
+    return in->kind == S_FIXED ? leaf : tg_require_grad(leaf);
+}
+
+tg_tensor *sample_leaf_of(tg_tape *t, tg_dtype dtype, const sample *s, int i, const tg_shape *shape, uint64_t seed)
 {
     const sample_input *in    = &s->in[i];
     uint64_t            state = (seed + 1) * 1000003u + (uint64_t)i;
     int64_t             n     = 0;
     tg_tensor          *leaf  = NULL;
     if (tg_shape_size(shape, TG_F64, &n, NULL) != TG_OK) return NULL;
-    void *x = calloc((size_t)n + 1, 8);
+    int64_t *x = calloc((size_t)n + 1, 8);
     if (!x) return NULL;
     next_random(&state);
     if (!sample_is_float(in)) {
-        leaf = integer_leaf(t, in, shape, x, n, &state);
+        fill_integers(x, n, in->hi, &state);
+        leaf = integer_leaf(t, in->kind == S_INDEX ? TG_I64 : in->kind == S_INDEX32 ? TG_I32 : TG_BOOL, shape, x, n);
+    } else if (tg_dtype_is_float(dtype)) {
+        leaf = float_leaf(t, dtype, in, i, shape, (double *)(void *)x, n, &state);
     } else {
-        double *v = x;
-        if (in->kind == S_EIGHTHS)
-            for (int64_t k = 0; k < n; k++) v[k] = ((double)(next_random(&state) % 17) - 8) / 8;
-        else
-            fill_apart(v, n, in, i, &state);
-        leaf = tg_from_f64(t, shape, v);
-        if (in->kind != S_FIXED) leaf = tg_require_grad(leaf);
+        fill_integers(x, n, dtype == TG_BOOL ? 2 : 19, &state);
+        for (int64_t k = 0; k < n && (dtype == TG_I64 || dtype == TG_I32); k++) x[k] -= 9;
+        leaf = integer_leaf(t, dtype, shape, x, n);
     }
     free(x);
     return leaf;
+}
+
+tg_tensor *sample_leaf(tg_tape *t, const sample *s, int i, const tg_shape *shape, uint64_t seed)
+{
+    return sample_leaf_of(t, TG_F64, s, i, shape, seed);
 }

@@ -26,6 +26,7 @@ enum { SAMPLE_INPUTS = 3 };
 typedef struct sample {
     const char  *name; /* the op's, or that of a function made of ops */
     tg_fn        f;    /* ctx is this sample */
+    tg_tensor *(*result)(tg_tensor *y, int k); /* result k > 0 of what f gave, where it has several */
     sample_input in[SAMPLE_INPUTS + 1];
     bool         same;     /* f gets the first input twice */
     bool         composed; /* f calls the op several times, or with something else around it */
@@ -55,6 +56,9 @@ bool sample_is_float(const sample_input *in);
 
 /* The values of input i of a sample for a seed, as a leaf of this shape (which holds as many elements or more). */
 tg_tensor *sample_leaf(tg_tape *t, const sample *s, int i, const tg_shape *shape, uint64_t seed);
+
+/* The same with floats, and what stands in place of them, in this dtype; of integers and bools small values, and no gradient. */
+tg_tensor *sample_leaf_of(tg_tape *t, tg_dtype dtype, const sample *s, int i, const tg_shape *shape, uint64_t seed);
 
 /* For the files that hold rows. */
 void samples_add(sample_list *l, const sample *s);

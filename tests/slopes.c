@@ -6,13 +6,6 @@
 
 #include "kernels/kernels.h"
 
-#define REAL  long double
-#define M(f)  f##l
-#define K(x)  x##L
-#define N(f)  exact_##f
-#define SPLIT (0x1p32L + 1)
-#include "slopes_formulas.h"
-
 #define SLOPES(NAME, D, U, DD, UU, SECOND)                                                                                                 \
     const slopes slopes_##NAME = {{exact_##D, SECOND ? exact_##DD : NULL}, {exact_##U, exact_##UU}, slopes_beyond_##NAME};
 #include "slopes.def"

@@ -2,10 +2,9 @@
 #ifndef SLOPES_H
 #define SLOPES_H
 
-#include <stdbool.h>
 #include <tapegrad.h>
 
-typedef long double real;
+#include "exact.h"
 
 /* The first and second derivative of one function (slopes.def). */
 typedef struct slopes {

@@ -45,7 +45,7 @@ static inline double fast_exp(double x)
 #define M(f) fast_##f
 #define K(x) x
 #define N(f) fast_##f
-#include "slopes_formulas.h"
+#include "exact_formulas.h"
 
 /* slopes_error without branches; somewhat more where the exact derivative is near FLT_MAX. */
 static inline double error_of(double x, float y, double want, double unit, double floor)

@@ -12,14 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "samples.h"
+#include "layouts.h"
 
 #include "graph/graph.h"
 
 enum { AT_LEAST = 200, MOST_SEEDS = 40 };
-
-typedef enum layout { PLAIN, TRANSPOSED, STRIDED, REVERSED, EXPANDED, LAYOUTS } layout;
-static const char *const layout_names[LAYOUTS] = {"plain", "transposed", "strided", "reversed", "expanded"};
 
 typedef enum use { ONCE, TWICE, LATER } use; /* the result twice; the inputs once more, later */
 
@@ -30,37 +27,6 @@ typedef struct variant {
     int           axis[SAMPLE_INPUTS]; /* that the layout is about */
     use           use;
 } variant;
-
-/* ---- layouts -------------------------------------------------------------------------------------------------- */
-
-/* The shape of the leaf from which lay_out makes a tensor of the sample's shape; false where the layout says nothing
- * new. */
-static bool leaf_shape(const tg_shape *s, layout l, int axis, tg_shape *leaf)
-{
-    *leaf = *s;
-    if (l == PLAIN) return true;
-    if (l == TRANSPOSED) {
-        for (int k = 0; k < s->rank; k++) leaf->dim[k] = s->dim[s->rank - 1 - k];
-        return s->rank >= 2;
-    }
-    if (s->rank == 0) return false;
-    if (l == STRIDED) leaf->dim[axis] *= 2;
-    if (l == EXPANDED) leaf->dim[axis] = 1;
-    return l != EXPANDED || s->dim[axis] != 1;
-}
-
-static tg_tensor *lay_out(tg_tensor *x, const tg_shape *s, layout l, int axis)
-{
-    tg_axes back = {.n = s->rank};
-    for (int k = 0; k < s->rank; k++) back.axis[k] = s->rank - 1 - k;
-    switch (l) {
-    case TRANSPOSED: return tg_permute(x, &back);
-    case STRIDED: return tg_slice(x, axis, 0, 2 * s->dim[axis], 2);
-    case REVERSED: return tg_slice(x, axis, s->dim[axis] - 1, INT64_MIN, -1);
-    case EXPANDED: return tg_expand(x, s);
-    default: return x;
-    }
-}
 
 /* f of the sample, as the variant says. */
 static tg_tensor *run(void *ctx, tg_tensor *const *leaf)

@@ -25,15 +25,10 @@ static real neg(real x) { return -x; }
 static real square(real x) { return x * x; }
 static real reciprocal(real x) { return 1 / x; }
 static real relu(real x) { return x <= 0 ? 0 : x; }
-static real sigmoid(real x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
-static real silu(real x) { return x < -12000 ? -0.0L : x * sigmoid(x); }
-static real softplus(real x) { return (x > 0 ? x : 0) + log1pl(expl(-fabsl(x))); }
-static real gelu(real x) { return x < -100 ? -0.0L : x * 0.5L * erfcl(-x * 0.707106781186547524400844362104849L); }
-static real gelu_tanh(real x) { return x < -100 ? -0.0L : x * sigmoid(1.595769121605730711759784239737632L * x * (1 + 0.044715L * x * x)); }
 static real cube(real x) { return x * x * x; }
 static real half_pow(real x) { return powl(x, 0.5L); }
 static real pow_5_2(real x) { return powl(x, 2.5L); }
-static real bce_1(real x) { return softplus(-x); }
+static real bce_1(real x) { return exact_softplus(-x); }
 
 static tg_tensor *f_cube(tg_tensor *x) { return tg_pow_s(x, 3); }
 static tg_tensor *f_half_pow(tg_tensor *x) { return tg_pow_s(x, 0.5); }
@@ -75,13 +70,13 @@ static const function functions[] = {
     {"tanh", tg_tanh, tanhl, &slopes_tanh, {16384, 16384}, {16384, 16384}, 0.75, 4.95, SATURATED},
     {"tanh", tg_tanh, tanhl, &slopes_tanh, {4, 5}, {4, 6}, 4.95, HUGE_VAL, SATURATED},
     {"erf", tg_erf, erfl, &slopes_erf, {3, 4}, {3, 4}, 0, 0, SATURATED},
-    {"sigmoid", tg_sigmoid, sigmoid, &slopes_sigmoid, {4, 5}, {4, 5}, 0, 1, SATURATED},
-    {"sigmoid", tg_sigmoid, sigmoid, &slopes_sigmoid, {16384, 16384}, {16384, 16384}, 1, 9.1, SATURATED},
-    {"sigmoid", tg_sigmoid, sigmoid, &slopes_sigmoid, {4, 5}, {4, 6}, 9.1, HUGE_VAL, SATURATED},
-    {"silu", tg_silu, silu, &slopes_silu, {4, 16384}, {4, 16384}, 0, 0, SATURATED},
-    {"softplus", tg_softplus, softplus, &slopes_softplus, {4, 16384}, {4, 16384}, 0, 0, SATURATED},
-    {"gelu", tg_gelu, gelu, &slopes_gelu, {4, 4}, {4, 4}, 0, 0, SATURATED},
-    {"gelu_tanh", tg_gelu_tanh, gelu_tanh, &slopes_gelu_tanh, {4, 16}, {4, 64}, 0, 0, SATURATED},
+    {"sigmoid", tg_sigmoid, exact_sigmoid, &slopes_sigmoid, {4, 5}, {4, 5}, 0, 1, SATURATED},
+    {"sigmoid", tg_sigmoid, exact_sigmoid, &slopes_sigmoid, {16384, 16384}, {16384, 16384}, 1, 9.1, SATURATED},
+    {"sigmoid", tg_sigmoid, exact_sigmoid, &slopes_sigmoid, {4, 5}, {4, 6}, 9.1, HUGE_VAL, SATURATED},
+    {"silu", tg_silu, exact_silu, &slopes_silu, {4, 16384}, {4, 16384}, 0, 0, SATURATED},
+    {"softplus", tg_softplus, exact_softplus, &slopes_softplus, {4, 16384}, {4, 16384}, 0, 0, SATURATED},
+    {"gelu", tg_gelu, exact_gelu, &slopes_gelu, {4, 4}, {4, 4}, 0, 0, SATURATED},
+    {"gelu_tanh", tg_gelu_tanh, exact_gelu_tanh, &slopes_gelu_tanh, {4, 16}, {4, 64}, 0, 0, SATURATED},
     {"pow_s 0.5", f_half_pow, half_pow, &slopes_half_pow, {2, 5}, {2, 5}, 0, 0, 0},
     {"pow_s -1", f_inverse, reciprocal, &slopes_reciprocal, {2, 4}, {2, 4}, 0, 0, 0},
     {"pow_s 3", f_cube, cube, &slopes_cube, {2, 1}, {2, 2}, 0, 0, 0},

@@ -1,6 +1,7 @@
-/* slopes_formulas.h - first and second derivatives (NAME_d, NAME_dd) of the functions that tests/test_slopes.c measures, in one precision:
- * REAL is the type, M(exp) its exponential, K(0.1) a constant of it, N(name) the name of a formula. They keep all digits but a few
- * everywhere, cancellation excepted (units below), and have no branches, so that compilers make vector loops of them. */
+/* exact_formulas.h - first and second derivatives (NAME_d, NAME_dd) of functions, in one precision: REAL is the type, M(exp) its exponential,
+ * K(0.1) a constant of it, N(name) the name of a formula. They keep all digits but a few everywhere, cancellation excepted (units below),
+ * and have no branches, so that compilers make vector loops of them. Where SPLIT is given, 2 to half the digits of the type plus 1, the
+ * exponents of exponentials are carried with their rounding errors. exact.h has them in long double. */
 
 static inline REAL N(clamp)(REAL x, REAL to)
 {
@@ -8,21 +9,25 @@ static inline REAL N(clamp)(REAL x, REAL to)
     return low > to ? to : low;
 }
 
-/* The rounding error of x x, by Dekker's product: what is in an exponent counts in full. */
-static inline REAL N(square_error)(REAL x)
+/* a b and its rounding error, by Dekker's product: what is in an exponent counts in full. */
+static inline REAL N(product)(REAL a, REAL b, REAL *error)
 {
+    const REAL p = a * b;
 #ifdef SPLIT
-    const volatile REAL s = SPLIT * x, hi_ = s - x, hi = s - hi_;
-    const REAL          lo = x - hi, z = x * x;
-    return ((hi * hi - z) + 2 * hi * lo) + lo * lo;
+    const volatile REAL as = SPLIT * a, bs = SPLIT * b, a1 = as - a, ah = as - a1, b1 = bs - b, bh = bs - b1;
+    const REAL          al = a - ah, bl = b - bh;
+    *error = ((ah * bh - p) + ah * bl + al * bh) + al * bl;
 #else
-    return 0 * x;
+    *error = 0;
 #endif
+    return p;
 }
 static inline REAL N(bell)(REAL x, REAL half) /* e^(-half x^2) */
 {
     const REAL c = N(clamp)(x, 150);
-    return M(exp)(-half * c * c) * (1 - half * N(square_error)(c));
+    REAL       error;
+    const REAL z = N(product)(c, c, &error);
+    return M(exp)(-half * z) * (1 - half * error);
 }
 
 static inline REAL N(sigmoid)(REAL x)
@@ -54,25 +59,41 @@ static inline REAL N(erf_dd)(REAL x) { return -2 * N(clamp)(x, 150) * N(erf_d)(x
 static inline REAL N(phi)(REAL x)
 {
     const REAL c = N(clamp)(x, 150), h = K(0x1.6a09e667p-1), low = K(0.707106781186547524400844362104849) - h;
-    const REAL t = -c * h, t1 = t - c * low, dt = (t - t1) - c * low;
-    return K(0.5) * (M(erfc)(t1) - K(1.128379167095512573896158903121545) * dt * M(exp)(-t1 * t1));
+    REAL       error;
+    const REAL p = N(product)(-c, h, &error), t = p - c * low, dt = (-c * low - (t - p)) + error;
+    return K(0.5) * (M(erfc)(t) - K(1.128379167095512573896158903121545) * dt * M(exp)(-t * t));
 }
 static inline REAL N(density)(REAL x) { return K(0.398942280401432677939946059934382) * N(bell)(x, K(0.5)); }
 static inline REAL N(gelu_d)(REAL x) { return N(phi)(x) + N(clamp)(x, 150) * N(density)(x); }
 static inline REAL N(gelu_dd)(REAL x) { return N(density)(x) * (2 - N(clamp)(x, 150) * N(clamp)(x, 150)); }
-/* gelu_tanh is x sigmoid(v), v = k x (1 + a x^2): of floats, v and its slopes have more digits here than matter. */
-static inline REAL N(gelu_v)(REAL c) { return K(1.595769121605730711759784239737632) * c * (1 + K(0.044715) * c * c); }
+/* gelu_tanh is x sigmoid(v), v = k x (1 + a x^2). k is 34 bits of it and the others. */
+static inline REAL N(gelu_v)(REAL c, REAL *error)
+{
+    const REAL k = K(0x1.9884533d4p0), low = K(1.595769121605730711759784239737632) - k, a = K(0.044715);
+    REAL       dz, dw, du, dp;
+    const REAL z = N(product)(c, c, &dz), w = N(product)(a, z, &dw), q = 1 + w, dq = (w - (q - 1)) + dw + a * dz;
+    const REAL u = N(product)(c, q, &du), p = N(product)(k, u, &dp), v = p + low * u;
+    *error = (low * u - (v - p)) + dp + k * (du + c * dq);
+    return v;
+}
 static inline REAL N(gelu_v1)(REAL c) { return K(1.595769121605730711759784239737632) * (1 + K(0.134145) * c * c); }
 static inline REAL N(gelu_v2)(REAL c) { return K(1.595769121605730711759784239737632) * K(0.26829) * c; }
+/* sigmoid(v + dv), and its slope */
+static inline REAL N(sigmoid_at)(REAL v, REAL dv) { return 1 / (1 + M(exp)(-v) * (1 - dv)); }
+static inline REAL N(sigmoid_d_at)(REAL v, REAL dv) { return N(sigmoid_at)(v, dv) * N(sigmoid_at)(-v, -dv); }
 static inline REAL N(gelu_tanh_d)(REAL x)
 {
-    const REAL c = N(clamp)(x, 150), v = N(gelu_v)(c);
-    return N(sigmoid)(v) + c * N(sigmoid_d)(v) * N(gelu_v1)(c);
+    const REAL c = N(clamp)(x, 150);
+    REAL       dv;
+    const REAL v = N(gelu_v)(c, &dv);
+    return N(sigmoid_at)(v, dv) + c * N(sigmoid_d_at)(v, dv) * N(gelu_v1)(c);
 }
 static inline REAL N(gelu_tanh_dd)(REAL x)
 {
-    const REAL c = N(clamp)(x, 150), v = N(gelu_v)(c), v1 = N(gelu_v1)(c);
-    return N(sigmoid_d)(v) * (2 * v1 + c * N(gelu_v2)(c)) + c * N(sigmoid_dd)(v) * v1 * v1;
+    const REAL c = N(clamp)(x, 150);
+    REAL       dv;
+    const REAL v = N(gelu_v)(c, &dv), v1 = N(gelu_v1)(c);
+    return N(sigmoid_d_at)(v, dv) * (2 * v1 + c * N(gelu_v2)(c) - c * v1 * v1 * M(tanh)(v / 2));
 }
 
 static inline REAL N(none)(REAL x) { return 0 * (x > 0); }
@@ -130,11 +151,15 @@ static inline REAL N(gelu_u)(REAL x) { return N(larger)(N(phi)(x), N(clamp)(x, 1
 static inline REAL N(gelu_uu)(REAL x) { return N(density)(x) * N(larger)(2, N(clamp)(x, 150) * N(clamp)(x, 150)); }
 static inline REAL N(gelu_tanh_u)(REAL x)
 {
-    const REAL c = N(clamp)(x, 150), v = N(gelu_v)(c);
-    return N(larger)(N(sigmoid)(v), c * N(sigmoid_d)(v) * N(gelu_v1)(c));
+    const REAL c = N(clamp)(x, 150);
+    REAL       dv;
+    const REAL v = N(gelu_v)(c, &dv);
+    return N(larger)(N(sigmoid_at)(v, dv), c * N(sigmoid_d_at)(v, dv) * N(gelu_v1)(c));
 }
 static inline REAL N(gelu_tanh_uu)(REAL x)
 {
-    const REAL c = N(clamp)(x, 150), v = N(gelu_v)(c), v1 = N(gelu_v1)(c);
-    return N(sigmoid_d)(v) * N(larger)(2 * v1 + c * N(gelu_v2)(c), c * v1 * v1);
+    const REAL c = N(clamp)(x, 150);
+    REAL       dv;
+    const REAL v = N(gelu_v)(c, &dv), v1 = N(gelu_v1)(c);
+    return N(sigmoid_d_at)(v, dv) * N(larger)(2 * v1 + c * N(gelu_v2)(c), c * v1 * v1);
 }

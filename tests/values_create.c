@@ -1,0 +1,221 @@
+/* values_create.c - samples and references of ops without inputs: leaves, constants, ranges, random numbers. The first
+ * input of a sample is there to bring the tape. Random numbers are drawn by a Philox of our own (Salmon, Moraes, Dror,
+ * Shaw 2011) as src/tensor/rng.h lays out the stream. */
+#include "values.h"
+
+#include <string.h>
+
+static const sample *of(void *ctx) { return ctx; }
+
+/* ---- leaves, constants, ranges: axis is the dtype, start the number of elements -------------------------------------
+ */
+
+static tg_tensor *f_leaf(void *ctx, tg_tensor *const *in)
+{
+    static const double  numbers[] = {-3, 0.5, 0, 7, -1.25, 1e30};
+    static const uint8_t bytes[]   = {0, 1, 255, 7, 1, 0};
+    const tg_dtype       dtype     = (tg_dtype)of(ctx)->axis;
+    return tg_from_data(tg_tape_of(in[0]), dtype, &of(ctx)->shape, dtype == TG_F64 ? (const void *)numbers : bytes);
+}
+void values_of_leaf(values_call *c)
+{
+    static const real numbers[] = {-3, 0.5L, 0, 7, -1.25L, 0x1.93e5939a08ceap+99L}, bytes[] = {0, 1, 255, 7, 1, 0};
+    const tg_dtype    dtype = (tg_dtype)c->s->axis;
+    values_array     *y     = values_result(c, dtype, &c->s->shape, false);
+    for (int64_t e = 0; e < y->n; e++)
+        y->x[e] = dtype == TG_F64 ? numbers[e] : dtype == TG_BOOL ? bytes[e] != 0 : bytes[e];
+}
+
+static tg_tensor *f_full(void *ctx, tg_tensor *const *in)
+{
+    return tg_full(tg_tape_of(in[0]), (tg_dtype)of(ctx)->axis, &of(ctx)->shape, of(ctx)->number);
+}
+void values_of_constant(values_call *c)
+{
+    values_array *y = values_result(c, (tg_dtype)c->s->axis, &c->s->shape, false);
+    for (int64_t e = 0; e < y->n; e++) y->x[e] = y->dtype == TG_F32 ? (real)(float)c->s->number : (real)c->s->number;
+}
+
+static tg_tensor *f_arange(void *ctx, tg_tensor *const *in)
+{
+    return tg_arange(tg_tape_of(in[0]), (tg_dtype)of(ctx)->axis, of(ctx)->start);
+}
+void values_of_arange(values_call *c)
+{
+    values_array *y = values_result(c, (tg_dtype)c->s->axis, &(tg_shape){1, {c->s->start}}, false);
+    for (int64_t e = 0; e < y->n; e++) y->x[e] = (real)e;
+}
+
+/* from -1/2 to number */
+static tg_tensor *f_linspace(void *ctx, tg_tensor *const *in)
+{
+    return tg_linspace(tg_tape_of(in[0]), -0.5, of(ctx)->number, of(ctx)->start);
+}
+void values_of_linspace(values_call *c)
+{
+    values_array *y  = values_result(c, c->dtype, &(tg_shape){1, {c->s->start}}, true);
+    const real    to = c->s->number;
+    for (int64_t e = 0; e < y->n; e++) {
+        y->x[e]    = y->n > 1 ? -0.5L + (to + 0.5L) * (real)e / (real)(y->n - 1) : -0.5L;
+        y->size[e] = fmaxl(0.5L, fabsl(to));
+    }
+}
+
+/* ---- random numbers: with seed 11 from the beginning of the stream; start to step are the bounds, number is p
+ * -------- */
+
+enum { SEED = 11 };
+
+static uint32_t philox_word(uint64_t counter, uint32_t half, int word)
+{
+    uint32_t x[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), 0, half}, key[2] = {SEED, 0};
+    for (int round = 0; round < 10; round++) {
+        const uint64_t a = UINT64_C(0xD2511F53) * x[0], b = UINT64_C(0xCD9E8D57) * x[2];
+        const uint32_t y[4] = {(uint32_t)(b >> 32) ^ x[1] ^ key[0], (uint32_t)b, (uint32_t)(a >> 32) ^ x[3] ^ key[1],
+                               (uint32_t)a};
+        memcpy(x, y, sizeof x);
+        key[0] += 0x9E3779B9u;
+        key[1] += 0xBB67AE85u;
+    }
+    return x[word];
+}
+
+/* In [0, 1) with `bits` bits, of element e; the 53 of doubles begin with the second half of the block. */
+static real uniform(int64_t e, tg_dtype dtype)
+{
+    const uint64_t block = (uint64_t)e / 4, low = philox_word(block, 0, (int)(e % 4)),
+                   high = philox_word(block, 1, (int)(e % 4));
+    return dtype == TG_F32 ? (real)(low >> 8) * 0x1p-24L : (real)((low << 32 | high) >> 11) * 0x1p-53L;
+}
+
+static tg_tensor *f_uniform(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_uniform(tg_tape_of(in[0]), &of(ctx)->shape, (double)of(ctx)->start, (double)of(ctx)->stop);
+}
+void values_of_uniform(values_call *c)
+{
+    const real    lo = (real)c->s->start, hi = (real)c->s->stop;
+    values_array *y = values_result(c, c->dtype, &c->s->shape, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        y->x[e]    = lo + (hi - lo) * uniform(e, c->dtype);
+        y->size[e] = fmaxl(fabsl(lo), fabsl(hi));
+    }
+}
+
+static tg_tensor *f_randn(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_randn(tg_tape_of(in[0]), &of(ctx)->shape);
+}
+/* Box and Muller's pairs: radius and angle. The radius' number lies in (0, 1]; of floats it has all 32 bits of its
+ * word. Its rounding, near 1, counts 1/r times. */
+void values_of_randn(values_call *c)
+{
+    values_array *y = values_result(c, c->dtype, &c->s->shape, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        const int64_t first = e - e % 2;
+        const real u = c->dtype == TG_F32 ? ((real)philox_word((uint64_t)first / 4, 0, (int)(first % 4)) + 1) * 0x1p-32L
+                                          : uniform(first, TG_F64) + 0x1p-53L;
+        const real angle = 6.283185307179586476925286766559L * uniform(first + 1, c->dtype), r = sqrtl(-2 * logl(u));
+        y->x[e]    = r * (e % 2 ? sinl(angle) : cosl(angle));
+        y->size[e] = fmaxl(r, 1 / r);
+    }
+}
+
+/* true where the word is below p 2^32 */
+static bool drawn(int64_t e, double p)
+{
+    return (real)philox_word((uint64_t)e / 4, 0, (int)(e % 4)) < (real)p * 0x1p32L;
+}
+
+static tg_tensor *f_bernoulli(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_bernoulli(tg_tape_of(in[0]), &of(ctx)->shape, of(ctx)->number);
+}
+void values_of_bernoulli(values_call *c)
+{
+    values_array *y = values_result(c, TG_BOOL, &c->s->shape, false);
+    for (int64_t e = 0; e < y->n; e++) y->x[e] = drawn(e, c->s->number);
+}
+
+/* The sample seeds with 11 too. */
+void values_of_dropout(values_call *c)
+{
+    const double  p = c->s->number;
+    values_array *y = values_result(c, c->in[0].dtype, &c->in[0].shape, false);
+    for (int64_t e = 0; e < y->n; e++)
+        y->x[e] = p == 0 || (p < 1 && drawn(e, 1 - p)) ? c->in[0].x[e] / (1 - (real)p) : 0;
+}
+
+/* ---- rows -----------------------------------------------------------------------------------------------------------
+ */
+
+#define TAPE .in = {MASK(1)}
+#define LEAF(D, ...)                                                                                                   \
+    {                                                                                                                  \
+        .name = "leaf", .f = f_leaf, TAPE, .axis = D, .shape = SHAPE(__VA_ARGS__)                                      \
+    }
+#define FULL(N, D, V)                                                                                                  \
+    {.name = "const_" N, .f = f_full, TAPE, .axis = D, .number = V, .shape = SCALAR},                                  \
+        {.name = "const_" N, .f = f_full, TAPE, .axis = D, .number = V, .shape = SHAPE(2, 3)},                         \
+    {                                                                                                                  \
+        .name = "const_" N, .f = f_full, TAPE, .axis = D, .number = V, .shape = SHAPE(2, 0)                            \
+    }
+#define ARANGE(D, N)                                                                                                   \
+    {                                                                                                                  \
+        .name = "arange", .f = f_arange, TAPE, .axis = D, .start = N                                                   \
+    }
+#define LINSPACE(N, V)                                                                                                 \
+    {                                                                                                                  \
+        .name = "linspace", .f = f_linspace, TAPE, .start = N, .number = V                                             \
+    }
+#define RANDOM(NAME, LO, HI, P, ...)                                                                                   \
+    {                                                                                                                  \
+        .name = #NAME, .f = f_##NAME, TAPE, .start = LO, .stop = HI, .number = P, .shape = SHAPE(__VA_ARGS__)          \
+    }
+
+static const sample creations[] = {
+    LEAF(TG_F64, 6),
+    LEAF(TG_F64, 2, 3),
+    LEAF(TG_F64, 0, 3),
+    LEAF(TG_U8, 5),
+    LEAF(TG_BOOL, 2, 2),
+    FULL("f32", TG_F32, 0.1),
+    FULL("f32", TG_F32, -HUGE_VAL),
+    FULL("f64", TG_F64, 0.1),
+    FULL("i64", TG_I64, -3),
+    FULL("i32", TG_I32, -70000),
+    FULL("u8", TG_U8, 200),
+    FULL("bool", TG_BOOL, 1),
+    FULL("bool", TG_BOOL, 0),
+    ARANGE(TG_F32, 5),
+    ARANGE(TG_F64, 1),
+    ARANGE(TG_I64, 300),
+    ARANGE(TG_I32, 3),
+    ARANGE(TG_U8, 256),
+    ARANGE(TG_F32, 0),
+    ARANGE(TG_BOOL, 2),
+    LINSPACE(5, 2),
+    LINSPACE(2, 0.1),
+    LINSPACE(1, 3),
+    LINSPACE(0, 1),
+    LINSPACE(100, 0.7),
+    RANDOM(uniform, 0, 1, 0, 7),
+    RANDOM(uniform, 0, 1, 0, 2, 3, 31),
+    RANDOM(uniform, -2, 5, 0, 63),
+    RANDOM(uniform, 0, 1, 0, 0, 3),
+    RANDOM(randn, 0, 0, 0, 7),
+    RANDOM(randn, 0, 0, 0, 3, 31),
+    RANDOM(randn, 0, 0, 0, 0),
+    RANDOM(bernoulli, 0, 0, 0.3, 63),
+    RANDOM(bernoulli, 0, 0, 0.5, 2, 7),
+    RANDOM(bernoulli, 0, 0, 0, 5),
+    RANDOM(bernoulli, 0, 0, 1, 5),
+};
+
+void samples_create(sample_list *l)
+{
+    for (size_t k = 0; k < sizeof creations / sizeof *creations; k++) samples_add(l, &creations[k]);
+}

@@ -1,0 +1,308 @@
+/* values_reduce.c - references of reductions, softmax, normalisation, products and losses: loops over the elements,
+ * from the definitions. */
+#include "values.h"
+
+#include <stdlib.h>
+
+/* ---- reductions: element e of the input goes to element to[e] of the result
+ * ------------------------------------------- */
+
+typedef struct reduced {
+    tg_shape shape;
+    int64_t *to, n; /* n: elements for each of the result */
+} reduced;
+
+static reduced reduce(const tg_shape *x, uint32_t axes, bool keepdim)
+{
+    reduced  r    = {.n = 1};
+    tg_shape kept = *x;
+    int64_t  all  = 1, at[TG_MAX_RANK];
+    for (int k = 0; k < x->rank; k++) {
+        const bool gone = axes >> k & 1;
+        all *= x->dim[k];
+        if (gone) r.n *= x->dim[k], kept.dim[k] = 1;
+        if (!gone || keepdim) r.shape.dim[r.shape.rank++] = kept.dim[k];
+    }
+    r.to = malloc(((size_t)all + 1) * sizeof *r.to);
+    if (!r.to) abort();
+    for (int64_t e = 0; e < all; e++) {
+        values_at(x, e, at);
+        for (int k = 0; k < x->rank; k++)
+            if (axes >> k & 1) at[k] = 0;
+        r.to[e] = values_element(&kept, at);
+    }
+    return r;
+}
+
+static uint32_t axes_of(const sample *s, const tg_shape *x)
+{
+    uint32_t bits = 0;
+    if (s->axes.n < 0) return (1u << x->rank) - 1;
+    for (int k = 0; k < s->axes.n; k++) bits |= 1u << values_axis(x, s->axes.axis[k]);
+    return bits;
+}
+
+static void sum(values_call *c, bool mean)
+{
+    const values_array *x     = &c->in[0];
+    reduced             r     = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
+    values_array       *y     = values_result(c, tg_dtype_is_float(x->dtype) ? x->dtype : TG_I64, &r.shape, true);
+    const real          share = mean ? 1 / (real)r.n : 1;
+    for (int64_t e = 0; e < x->n; e++) {
+        y->x[r.to[e]] += share * x->x[e];
+        y->size[r.to[e]] += share * fabsl(x->x[e]);
+    }
+    free(r.to);
+}
+void values_of_sum(values_call *c) { sum(c, false); }
+void values_of_mean(values_call *c) { sum(c, true); }
+
+static void extreme(values_call *c, int sign)
+{
+    const values_array *x = &c->in[0];
+    reduced             r = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
+    values_array       *y = values_result(c, x->dtype, &r.shape, false);
+    for (int64_t e = 0; e < y->n; e++) y->x[e] = -sign * HUGE_VALL;
+    for (int64_t e = 0; e < x->n; e++)
+        if (sign * x->x[e] > sign * y->x[r.to[e]]) y->x[r.to[e]] = x->x[e];
+    free(r.to);
+}
+void values_of_amax(values_call *c) { extreme(c, 1); }
+void values_of_amin(values_call *c) { extreme(c, -1); }
+
+/* ln of the sums of e^x, for each row of r; m: the rows' largest element. To be freed. */
+static real *logsumexp(const values_array *x, const reduced *r, int64_t rows, real **largest)
+{
+    real *l = calloc((size_t)rows + 1, sizeof *l), *m = calloc((size_t)rows + 1, sizeof *m);
+    if (!l || !m) abort();
+    for (int64_t e = 0; e < rows; e++) m[e] = -HUGE_VALL;
+    for (int64_t e = 0; e < x->n; e++) m[r->to[e]] = fmaxl(m[r->to[e]], x->x[e]);
+    for (int64_t e = 0; e < x->n; e++) l[r->to[e]] += expl(x->x[e] - m[r->to[e]]);
+    for (int64_t e = 0; e < rows; e++) l[e] = m[e] + logl(l[e]);
+    *largest = m;
+    return l;
+}
+
+void values_of_logsumexp(values_call *c)
+{
+    const values_array *x = &c->in[0];
+    reduced             r = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
+    values_array       *y = values_result(c, x->dtype, &r.shape, true);
+    real               *m, *l = logsumexp(x, &r, y->n, &m);
+    for (int64_t e = 0; e < y->n; e++) {
+        y->x[e]    = l[e];
+        y->size[e] = fmaxl(fabsl(m[e]), fabsl(l[e] - m[e]));
+    }
+    free(l);
+    free(m);
+    free(r.to);
+}
+
+/* x minus the logsumexp of its row. */
+static void log_softmax(values_call *c, bool exponential)
+{
+    const values_array *x    = &c->in[0];
+    reduced             r    = reduce(&x->shape, 1u << values_axis(&x->shape, c->s->axis), true);
+    values_array       *y    = values_result(c, x->dtype, &x->shape, true);
+    int64_t             rows = 1;
+    for (int k = 0; k < r.shape.rank; k++) rows *= r.shape.dim[k];
+    real *m, *l = logsumexp(x, &r, rows, &m);
+    for (int64_t e = 0; e < y->n; e++) {
+        const real log_p = x->x[e] - l[r.to[e]];
+        y->x[e]          = exponential ? expl(log_p) : log_p;
+        y->size[e]       = exponential ? y->x[e] : fmaxl(fabsl(x->x[e]), fabsl(l[r.to[e]]));
+    }
+    free(l);
+    free(m);
+    free(r.to);
+}
+void values_of_softmax(values_call *c) { log_softmax(c, true); }
+void values_of_log_softmax(values_call *c) { log_softmax(c, false); }
+
+/* The first of the largest. */
+void values_of_argmax(values_call *c)
+{
+    const values_array *x    = &c->in[0];
+    const int           axis = values_axis(&x->shape, c->s->axis);
+    reduced             r    = reduce(&x->shape, 1u << axis, c->s->keepdim);
+    values_array       *y    = values_result(c, TG_I64, &r.shape, false);
+    real               *best = malloc(((size_t)y->n + 1) * sizeof *best);
+    int64_t             at[TG_MAX_RANK];
+    if (!best) abort();
+    for (int64_t e = 0; e < y->n; e++) best[e] = -HUGE_VALL;
+    for (int64_t e = 0; e < x->n; e++) {
+        if (!(x->x[e] > best[r.to[e]])) continue;
+        values_at(&x->shape, e, at);
+        best[r.to[e]] = x->x[e];
+        y->x[r.to[e]] = (real)at[axis];
+    }
+    free(best);
+    free(r.to);
+}
+
+/* ---- normalisation over the last axes: rows of n
+ * ---------------------------------------------------------------------- */
+
+static int64_t row_size(const tg_shape *x, int axes)
+{
+    int64_t n = 1;
+    for (int k = x->rank - axes; k < x->rank; k++) n *= x->dim[k];
+    return n;
+}
+
+/* 1 / sqrt(mean of squares, of deviations from the mean when centred, + eps) */
+static real inverse_deviation(const real *x, int64_t n, bool centred, real eps, real *mean)
+{
+    real m = 0, v = 0;
+    for (int64_t k = 0; centred && k < n; k++) m += x[k] / (real)n;
+    for (int64_t k = 0; k < n; k++) v += (x[k] - m) * (x[k] - m) / (real)n;
+    *mean = m;
+    return 1 / sqrtl(v + eps);
+}
+
+void values_of_rstd(values_call *c)
+{
+    const values_array *x = &c->in[0];
+    const int64_t       n = row_size(&x->shape, c->s->axis);
+    tg_shape            s = x->shape;
+    real                mean;
+    for (int k = s.rank - c->s->axis; k < s.rank; k++) s.dim[k] = 1;
+    values_array *y = values_result(c, x->dtype, &s, false);
+    for (int64_t e = 0; e < y->n; e++)
+        y->x[e] = inverse_deviation(x->x + e * n, n, c->s->start != 0, c->s->number, &mean);
+}
+
+/* Then, for each element, times weight (input 1) and plus bias (input 2), where there are such. */
+static void normalize(values_call *c, bool centred)
+{
+    const values_array *x = &c->in[0];
+    const int64_t       n = row_size(&x->shape, c->s->axis);
+    values_array       *y = values_result(c, x->dtype, &x->shape, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        real       mean;
+        const real r = inverse_deviation(x->x + e - e % n, n, centred, c->s->number, &mean);
+        const real w = c->n_in > 1 ? c->in[1].x[e % n] : 1, b = c->n_in > 2 ? c->in[2].x[e % n] : 0;
+        y->x[e]    = (x->x[e] - mean) * r * w + b;
+        y->size[e] = fmaxl((fabsl(x->x[e]) + fabsl(mean)) * r * fabsl(w), fabsl(b));
+    }
+}
+void values_of_layer_norm(values_call *c) { normalize(c, true); }
+void values_of_rms_norm(values_call *c) { normalize(c, false); }
+
+/* ---- products
+ * --------------------------------------------------------------------------------------------------------- */
+
+/* a[…, m, k] b[…, k, n], leading axes broadcast. */
+static values_array *product(values_call *c, const values_array *a, const values_array *b)
+{
+    const int     ra = a->shape.rank, rb = b->shape.rank;
+    const int64_t rows = a->shape.dim[ra - 2], inner = a->shape.dim[ra - 1], cols = b->shape.dim[rb - 1];
+    tg_shape      leading_a = a->shape, leading_b = b->shape;
+    int64_t       at[TG_MAX_RANK];
+    leading_a.rank -= 2;
+    leading_b.rank -= 2;
+    const tg_shape leading = values_broadcast_shape(&leading_a, &leading_b);
+    tg_shape       s       = leading;
+    s.dim[s.rank++]        = rows;
+    s.dim[s.rank++]        = cols;
+    values_array *y        = values_result(c, a->dtype, &s, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        values_at(&s, e, at);
+        const int64_t i = at[s.rank - 2], j = at[s.rank - 1];
+        const real   *p = a->x + (values_broadcast_element(&leading_a, &leading, at) * rows + i) * inner;
+        const real   *q = b->x + values_broadcast_element(&leading_b, &leading, at) * inner * cols + j;
+        for (int64_t k = 0; k < inner; k++) {
+            y->x[e] += p[k] * q[k * cols];
+            y->size[e] += fabsl(p[k] * q[k * cols]);
+        }
+    }
+    return y;
+}
+
+/* Composed: x x^T. */
+void values_of_matmul(values_call *c)
+{
+    const values_array *x = &c->in[0];
+    if (!c->s->composed) {
+        product(c, x, &c->in[1]);
+        return;
+    }
+    values_array  t    = *x;
+    const int     rank = x->shape.rank;
+    const int64_t rows = x->shape.dim[rank - 2], cols = x->shape.dim[rank - 1], matrix = rows * cols;
+    t.shape.dim[rank - 2] = cols;
+    t.shape.dim[rank - 1] = rows;
+    t.x                   = malloc(((size_t)x->n + 1) * sizeof *t.x);
+    if (!t.x) abort();
+    for (int64_t e = 0; e < x->n; e++) t.x[e] = x->x[e / matrix * matrix + e % rows * cols + e % matrix / rows];
+    product(c, x, &t);
+    free(t.x);
+}
+
+void values_of_linear(values_call *c)
+{
+    values_array *y = product(c, &c->in[0], &c->in[1]);
+    for (int64_t e = 0; c->n_in > 2 && e < y->n; e++) {
+        y->x[e] += c->in[2].x[e % c->in[2].n];
+        y->size[e] += fabsl(c->in[2].x[e % c->in[2].n]);
+    }
+}
+
+/* ---- losses: means
+ * -------------------------------------------------------------------------------------------------------- */
+
+static values_array *loss(values_call *c, bool sizes)
+{
+    return values_result(c, c->in[0].dtype, &(tg_shape){0, {0}}, sizes);
+}
+
+void values_of_mse(values_call *c)
+{
+    const values_array *x = &c->in[0], *y = &c->in[1];
+    values_array       *l = loss(c, false);
+    for (int64_t e = 0; e < x->n; e++) l->x[0] += (x->x[e] - y->x[e]) * (x->x[e] - y->x[e]) / (real)x->n;
+}
+
+/* -t ln p - (1 - t) ln(1 - p), p = sigmoid(x) */
+void values_of_bce_with_logits(values_call *c)
+{
+    const values_array *x = &c->in[0], *t = &c->in[1];
+    values_array       *l = loss(c, true);
+    for (int64_t e = 0; e < x->n; e++) {
+        l->x[0] += (t->x[e] * exact_softplus(-x->x[e]) + (1 - t->x[e]) * exact_softplus(x->x[e])) / (real)x->n;
+        l->size[0] += (exact_softplus(fabsl(x->x[e])) + fabsl(x->x[e] * t->x[e])) / (real)x->n;
+    }
+}
+
+static int64_t first_largest(const real *x, int64_t n)
+{
+    int64_t at = 0;
+    for (int64_t k = 1; k < n; k++)
+        if (x[k] > x[at]) at = k;
+    return at;
+}
+
+void values_of_cross_entropy(values_call *c)
+{
+    const values_array *x = &c->in[0], *label = &c->in[1];
+    const int64_t       classes = x->shape.dim[x->shape.rank - 1];
+    values_array       *l       = loss(c, true);
+    for (int64_t row = 0; row < label->n; row++) {
+        const real *logits = x->x + row * classes;
+        real        total  = 0;
+        for (int64_t k = 0; k < classes; k++) total += expl(logits[k]);
+        const real right = logits[(int64_t)label->x[row]];
+        l->x[0] += (logl(total) - right) / (real)label->n;
+        l->size[0] +=
+            (fabsl(logits[first_largest(logits, classes)]) + fabsl(logl(total)) + fabsl(right)) / (real)label->n;
+    }
+}
+
+void values_of_accuracy(values_call *c)
+{
+    const values_array *x = &c->in[0], *label = &c->in[1];
+    const int64_t       classes = x->shape.dim[x->shape.rank - 1];
+    values_array       *a       = loss(c, false);
+    for (int64_t row = 0; row < label->n; row++)
+        a->x[0] += (real)(first_largest(x->x + row * classes, classes) == (int64_t)label->x[row]) / (real)label->n;
+}
