@@ -20,7 +20,7 @@ static size_t label_bytes(const tg_dataset *d) { return at_least_1((size_t)d->sh
 void tg_dataset_let_go(tg_dataset *d)
 {
     if (--d->users > 0) return;
-    tg_heap *heap = &d->tape->heap;
+    tg_heap *heap = &d->tape->services.heap;
     tg_heap_free(heap, d->labels, label_bytes(d));
     tg_heap_free(heap, d->x, at_least_1(d->x_bytes));
     tg_heap_free(heap, d, sizeof *d);
@@ -41,14 +41,14 @@ tg_dataset *tg_dataset_make(tg_tape *t, const char *function, tg_dtype dtype, co
     tg_dataset *d = NULL;
     /* Labels can need more bytes than x (samples of a byte, or of none): their size is checked like any other. */
     if (tg_shape_size(&(tg_shape){1, {shape->dim[0]}}, TG_I64, NULL, &bytes) == TG_OK)
-        d = tg_heap_alloc(&t->heap, sizeof *d);
+        d = tg_heap_alloc(&t->services.heap, sizeof *d);
     if (d) {
         *d = (tg_dataset){.owned = {.free = free_owned}, .tape = t, .dtype = dtype, .shape = *shape, .users = 1};
-        d->labels = tg_heap_alloc(&t->heap, at_least_1(bytes));
+        d->labels = tg_heap_alloc(&t->services.heap, at_least_1(bytes));
     }
     if (!d || !d->labels) {
-        tg_heap_free(&t->heap, d, sizeof *d);
-        tg_heap_free(&t->heap, x, at_least_1(x_bytes));
+        tg_heap_free(&t->services.heap, d, sizeof *d);
+        tg_heap_free(&t->services.heap, x, at_least_1(x_bytes));
         tg_out_of_memory(t, function);
         return NULL;
     }
@@ -90,7 +90,7 @@ tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shap
     else if ((!x && bytes > 0) || (!labels && shape->dim[0] > 0))
         tg_fail_on(tape, TG_ERR_NULL, function, "%s is NULL", labels ? "x" : "labels");
     else {
-        void *copy = tg_heap_alloc(&tape->heap, at_least_1(bytes));
+        void *copy = tg_heap_alloc(&tape->services.heap, at_least_1(bytes));
         if (!copy) tg_out_of_memory(tape, function);
         if (!copy) return NULL;
         tg_dataset *d = tg_dataset_make(tape, function, dtype, shape, copy, bytes);

@@ -262,7 +262,7 @@ tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed)
         tg_fail_on(tape, TG_ERR_ARG, function, "%lld is not a number of digits", (long long)n);
         return NULL;
     }
-    uint8_t *x = tg_heap_alloc(&tape->heap, bytes ? bytes : 1);
+    uint8_t *x = tg_heap_alloc(&tape->services.heap, bytes ? bytes : 1);
     if (!x) tg_out_of_memory(tape, function);
     tg_dataset *d = x ? tg_dataset_make(tape, function, TG_U8, &shape, x, bytes) : NULL;
     const tg_fpenv host = tg_fpenv_enter();

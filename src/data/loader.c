@@ -46,7 +46,7 @@ static size_t order_bytes(const tg_loader *l) { return (size_t)l->count * sizeof
 static void free_owned(tg_owned *o)
 {
     tg_loader *l = (tg_loader *)(void *)o;
-    tg_heap   *heap = &l->tape->heap;
+    tg_heap   *heap = &l->tape->services.heap;
     tg_heap_free(heap, l->order, order_bytes(l));
     tg_dataset_let_go(l->data);
     tg_heap_free(heap, l, sizeof *l);
@@ -79,7 +79,7 @@ tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options)
     l->scale = o->scale != 0 ? o->scale : data->dtype == TG_U8 ? 1.0 / 255 : 1;
     l->shift = o->shift;
     if (l->shuffle && l->count > 0 && !(l->order = tg_tape_alloc(t, order_bytes(l)))) {
-        tg_heap_free(&t->heap, l, sizeof *l);
+        tg_heap_free(&t->services.heap, l, sizeof *l);
         return NULL;
     }
     data->users++;

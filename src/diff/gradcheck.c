@@ -110,11 +110,11 @@ static tg_status call(check *c, const double *x, tg_tensor **y)
         if (!c->leaf[j]) return TG_ERR_MEMORY;
         c->arg[c->input[j]] = c->leaf[j];
     }
-    const uint64_t  errors = c->tape->errors;
+    const uint64_t  errors = c->tape->services.errors;
     const tg_inside was    = tg_go_inside(c->tape, TG_IN_FUNCTION, NULL, NULL);
     *y                     = c->f(c->ctx, c->arg);
-    c->tape->inside        = was;
-    if (*y && c->tape->errors != errors) return c->tape->latest; /* such as a call that was refused */
+    c->tape->services.inside        = was;
+    if (*y && c->tape->services.errors != errors) return c->tape->services.latest; /* such as a call that was refused */
     return check_result(c, *y);
 }
 

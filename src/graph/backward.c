@@ -1,11 +1,12 @@
 /* backward.c - the reversed walk: each node's rule turns the gradient of its result into gradients of its inputs, which are added up
  * and summed over broadcast axes here and nowhere else. Rules call ops, so gradients are recorded like everything else. */
+#include "graph/graph.h"
 #include "profile/profile.h"
 
 /* ---- adjoints: what has arrived at a node so far ------------------------------------------------------------------ */
 
 /* The status of the error that a rule or an op just reported, or s when it reported none. */
-static tg_status failure(const tg_tape *t, tg_status s) { return t->latest != TG_OK ? t->latest : s; }
+static tg_status failure(const tg_tape *t, tg_status s) { return t->services.latest != TG_OK ? t->services.latest : s; }
 
 static bool ends_here(const tg_node *n) { return tg_is_leaf(n) || (n->flags & TG_N_LEAF); }
 
@@ -70,7 +71,7 @@ static tg_tensor *call_merge(tg_tape *t, const tg_op *op, size_t n)
     const bool      grad = t->grad_enabled;
     const tg_inside was = tg_go_inside(t, TG_IN_RULE, "merge", op);
     tg_tensor      *g = op->merge((tg_tensor *const *)(void *)t->stack, (int)n);
-    t->inside = was;
+    t->services.inside = was;
     t->grad_enabled = grad;
     if (!g) return NULL;
     if (tg_is_on(t, g) && tg_node_of(g)->dtype == one->dtype && tg_shape_equal(tg_node_of(g)->shape, one->shape)) return g;
@@ -116,7 +117,7 @@ static __attribute__((cold, noinline)) tg_tensor *unfit(tg_call *c, int i, tg_te
 {
     char got[TG_SHAPE_TEXT];
     if (!g) {
-        if (c->tape->latest == TG_OK) tg_fail(c, TG_ERR_GRAD, "its vjp gave no gradient for input %d", i);
+        if (c->tape->services.latest == TG_OK) tg_fail(c, TG_ERR_GRAD, "its vjp gave no gradient for input %d", i);
     } else if (!tg_is_on(c->tape, g)) {
         tg_fail(c, TG_ERR_GRAD, "its vjp gave a stale tensor or one of another tape for input %d", i);
     } else {
@@ -152,10 +153,10 @@ static tg_tensor *call_rule(const tg_call *c, const tg_node *n, int i, tg_tensor
     tg_tape *t = c->tape;
     if (__builtin_expect(t->written <= n->id, 1)) return n->op->vjp(c, i, g);
     t->as_of = n->id;
-    t->inside.where = TG_IN_LATE_RULE;
+    t->services.inside.where = TG_IN_LATE_RULE;
     g = n->op->vjp(c, i, g);
     if (g && tg_is_on(t, g) && !tg_reads_as_recorded(t, n->op, &g, 1)) g = NULL;
-    t->inside.where = TG_IN_RULE;
+    t->services.inside.where = TG_IN_RULE;
     return g;
 }
 
@@ -171,7 +172,7 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
         if (slots[i]->id == TG_KEPT_ID && !(slots[i]->flags & TG_N_KEPT)) return released(n, slots[i]);
         in[i] = tg_handle_on(t, slots[i]);
     }
-    c->op = t->inside.op = n->op;
+    c->op = t->services.inside.op = n->op;
     c->n_in = (int)n->n_in;
     c->in = in;
     c->out = tg_handle_on(t, n);
@@ -180,7 +181,7 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
     c->dtype = (tg_dtype)n->dtype;
     for (int i = 0; i < c->n_in; i++) {
         if (!(slots[i]->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
-        t->latest = TG_OK;
+        t->services.latest = TG_OK;
         tg_tensor *gi = call_rule(c, n, i, g);
         t->grad_enabled = grad; /* whatever the rule did to it */
         gi = fit(c, i, g, gi);
@@ -218,7 +219,7 @@ static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
 {
     const tg_inside was = tg_go_inside(t, TG_IN_RULE, "vjp", NULL);
     tg_status       s = walk_nodes(t, from, w, keep);
-    t->inside = was;
+    t->services.inside = was;
     for (size_t i = 0; i < t->n_adjoints && s == TG_OK; i++)
         if (t->adjoints[i].node) s = settle(t, &t->adjoints[i]);
     return s;

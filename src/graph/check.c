@@ -9,7 +9,7 @@ static tg_status said(const tg_call *c, tg_status s, uint64_t errors_before, con
 {
     if (s == TG_OK) return s;
     if ((unsigned)s > TG_ERR_UNSUPPORTED) s = TG_ERR_ARG;
-    return c->tape->errors == errors_before ? tg_fail(c, s, "its %s gave the status '%s' without saying why", what, tg_status_name(s)) : s;
+    return c->tape->services.errors == errors_before ? tg_fail(c, s, "its %s gave the status '%s' without saying why", what, tg_status_name(s)) : s;
 }
 
 tg_status tg_call_infer(tg_call *c)
@@ -20,10 +20,10 @@ tg_status tg_call_infer(tg_call *c)
     tg_tensor *const *in = c->in;
     const void       *attr = c->attr;
     const size_t      attr_size = c->attr_size;
-    const uint64_t    errors = t->errors;
+    const uint64_t    errors = t->services.errors;
     const tg_inside   was = tg_go_inside(t, TG_IN_OP, "infer", op);
     const tg_status   s = op->infer(c);
-    t->inside = was;
+    t->services.inside = was;
     c->op = op; /* of the call infer answers the shape and the dtype */
     c->tape = t;
     c->n_in = n_in;
@@ -36,10 +36,10 @@ tg_status tg_call_infer(tg_call *c)
 tg_status tg_call_run(tg_call *c)
 {
     tg_tape        *t = c->tape;
-    const uint64_t  errors = t->errors;
+    const uint64_t  errors = t->services.errors;
     const tg_inside was = tg_go_inside(t, TG_IN_OP, "run", c->op);
     const tg_status s = c->op->run(c);
-    t->inside = was;
+    t->services.inside = was;
     return said(c, s, errors, "run");
 }
 
@@ -75,10 +75,10 @@ static bool is_within(const tg_shape *base, const tg_layout *in, const tg_shape 
 tg_status tg_call_view(const tg_call *c, const tg_layout *in, bool contiguous, tg_layout *out)
 {
     tg_tape        *t = c->tape;
-    const uint64_t  errors = t->errors;
+    const uint64_t  errors = t->services.errors;
     const tg_inside was = tg_go_inside(t, TG_IN_OP, "view", c->op);
     const tg_status s = c->op->view(c, in, out);
-    t->inside = was;
+    t->services.inside = was;
     if (s == TG_ERR_UNSUPPORTED && !contiguous) return s;
     if (s != TG_OK) return said(c, s, errors, "view");
     if (is_within(tg_node_of(c->in[c->op->view_input])->shape, in, &c->shape, out)) return s;

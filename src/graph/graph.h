@@ -11,12 +11,11 @@
 #ifndef TG_GRAPH_H
 #define TG_GRAPH_H
 
-#include <limits.h>
-#include <stdarg.h>
 #include <string.h>
 #include <tapegrad_op.h>
 
-#include "tensor/mem.h"
+#include "tensor/array.h"
+#include "tensor/services.h"
 
 typedef struct tg_node tg_node;
 
@@ -98,24 +97,24 @@ _Static_assert(offsetof(tg_node, u) + 2 * sizeof(tg_node *) == TG_NODE_SIZE / 2,
 
 #define TG_KEPT_ID UINT32_MAX
 
-/* What is freed with the tape: optimizers, data sets, loaders, archives. */
-typedef struct tg_owned tg_owned;
-struct tg_owned {
-    tg_owned *prev, *next;
-    void (*free)(tg_owned *self); /* unlinks nothing; frees the object */
-};
-
 typedef struct tg_evaluator tg_evaluator;
-
-enum { TG_SMALL_VALUE = 4096 };
 
 /* Slots: chunk k holds TG_SLOTS << k nodes, so a slot's place follows from its number, addresses never move, and what is large is large
  * enough for huge pages. */
-enum { TG_SLOTS = 512, TG_LEVELS = 4 };
+enum { TG_SLOTS = 512 };
 typedef struct tg_slots {
     tg_node **chunk;
     size_t    n, cap;
 } tg_slots;
+
+/* The working state of order.c. */
+enum { TG_LEVELS = 4 };
+typedef struct tg_ordering {
+    tg_node **order; /* of the plan under way */
+    size_t    cap_order;
+    uint64_t *needed[TG_LEVELS]; /* a bit for each slot, then for each word of the level before; all 0 between plans */
+    size_t    cap_needed[TG_LEVELS];
+} tg_ordering;
 
 /* Random numbers are those of a seed from a node on. */
 typedef struct tg_seed_from {
@@ -140,45 +139,17 @@ typedef struct tg_params {
     size_t    cap_named;
 } tg_params;
 
-/* Whose code runs: the library calls functions of its caller. What each may do with the tape is less from line to line. */
-enum {
-    TG_OUTSIDE = 0,
-    TG_IN_HANDLER,  /* the error handler: everything but freeing the tape */
-    TG_IN_FUNCTION, /* the one under tg_gradcheck: nor reset it */
-    TG_IN_RULE,     /* vjp, merge: record ops, and ask what is recorded */
-    TG_IN_LATE_RULE, /* a vjp after a write: the same, and what it reads is looked at (tape.as_of) */
-    TG_IN_OP,       /* infer, view, run, loop: ask what is recorded */
-    TG_IN_ALLOCATOR = INT_MAX, /* nothing */
-};
-typedef struct tg_inside {
-    int         where;
-    const char *what; /* "run" and the like, and of which op */
-    const tg_op *op;
-} tg_inside;
-
-/* Errors of one call that are still to be told to the handler: so many with their sentences, of the others the number. */
-enum { TG_MOST_TOLD = 4 };
-typedef struct tg_told {
-    tg_status status;
-    char      sentence[1024];
-} tg_told;
-
 struct tg_tape {
-    tg_heap   heap;
+    tg_services services; /* first: what lies below the graph knows a tape by them alone */
     uintptr_t tag; /* in handles to nodes of this recording: tg_tag_of(gen) */
     tg_node  *here; /* where the next node goes: slot number count, or the fence of the chunk before; NULL: there is no chunk yet */
     uint32_t  gen;
     uint32_t count; /* nodes of this recording */
     uint32_t valid; /* slots below this hold a node of an earlier recording that may be confirmed, or of this one */
     bool     grad_enabled;
-    uint32_t under_way; /* public functions that have been entered and not left */
-    tg_inside inside;
 
     tg_slots  slots;
     tg_arena  record; /* shapes, long input lists, attributes: written by recording alone, in slot order */
-    tg_arena  values; /* small values, layouts, scratch: from evaluation; gone at reset */
-    tg_pool   pool;
-    tg_block *blocks; /* large values of this recording */
 
     tg_slots  kept;
     uint32_t  kept_used; /* kept nodes ever handed out */
@@ -193,15 +164,9 @@ struct tg_tape {
     size_t    n_adjoints, cap_adjoints, free_adjoint;
     struct tg_piece *pieces;
     size_t    n_pieces, cap_pieces;
-    tg_node **order; /* of the plan under way */
-    size_t    cap_order;
-    uint64_t *needed[TG_LEVELS]; /* a bit for each slot, then for each word of the level before; all 0 between plans */
-    size_t    cap_needed[TG_LEVELS];
+    tg_ordering ordering;
     tg_node **stack;  /* of the gradients to be merged */
     size_t    cap_stack;
-    struct tile_register *registers; /* of the group under way */
-    size_t    cap_registers;
-    tg_block *scratch; /* of the kernel under way */
     uint64_t  epoch;   /* counts the nodes that were recorded anew: unchanged, the recording is the same */
     bool      forget;  /* a kept slot changed shape: the next recording confirms nothing */
     uint32_t  written; /* the latest write of a kept node that recordings read was before this node of this one; 0: there was none */
@@ -212,26 +177,16 @@ struct tg_tape {
     size_t    n_seeds, cap_seeds;
     uint64_t  counter;
     tg_dtype dtype;
-    int      threads; /* most of them; 0: as OpenMP says. Read by tg_threads */
     bool     blas;    /* products may be left to it */
     int      compile_after; /* runs of a program before its loops become machine code; INT_MAX: never */
 
     const tg_evaluator *evaluator;
     void               *engine; /* the evaluator's own state */
-    tg_owned           *owned;
     struct tg_profile  *profile; /* NULL: nobody asked for one */
 
-    tg_error_fn on_error;
-    void       *error_ctx;
-    tg_status   error, latest; /* the first one, which tg_error tells; the latest one */
-    char        sentence[1024];
-    uint64_t    errors;   /* ever */
-    bool        handling; /* the handler is running */
-    uint32_t    n_told, n_untold;
-    tg_status   last_untold;
-    tg_told     told[TG_MOST_TOLD];
     int64_t     evaluated, plans, segments;
 };
+_Static_assert(offsetof(struct tg_tape, services) == 0, "tg_services_of relies on it");
 
 /* ---- nodes and handles -------------------------------------------------------------------------------------------- */
 
@@ -264,6 +219,7 @@ static inline bool tg_is_live(const tg_tensor *t) { return tg_is_live_on(tg_node
 
 /* The node behind a handle from outside: NULL, after a sentence about `function`, for NULL (no sentence) and stale handles. */
 tg_node *tg_check(const tg_tensor *t, const char *function);
+void     tg_say_stale(const tg_tensor *t, const char *function); /* the sentence */
 
 static inline tg_node *const *tg_inputs(const tg_node *n) { return n->n_in <= TG_INLINE_INPUTS ? n->u.in : n->u.more; }
 /* The node whose memory a view shares; no view: itself. */
@@ -305,57 +261,7 @@ static inline bool tg_broadcasts_to(const tg_shape *from, const tg_shape *to)
 size_t tg_value_bytes(const tg_node *n);
 int64_t tg_node_numel(const tg_node *n);
 
-/* ---- tape.c ------------------------------------------------------------------------------------------------------- */
-
-void *tg_tape_alloc(tg_tape *t, size_t size); /* zeroed; size 0 gives a valid pointer of 1 byte; NULL after an error was reported */
-void  tg_tape_free_bytes(tg_tape *t, void *p, size_t size);
-/* The array p of *cap items of `item` bytes, grown to hold at least `need`; NULL, and p as it was, after an error was reported. */
-void *tg_tape_grow(tg_tape *t, void *p, size_t *cap, size_t need, size_t item);
-/* The same for a typed array: false after an error. */
-#define TG_GROW(t, array, cap, need) \
-    ((need) <= (cap) || tg_grow_set((void *)&(array), tg_tape_grow((t), (array), &(cap), (need), sizeof *(array))))
-static inline bool tg_grow_set(void *array, const void *grown)
-{
-    if (grown) memcpy(array, &grown, sizeof grown);
-    return grown != NULL;
-}
-void  tg_own(tg_tape *t, tg_owned *o);    /* o->free is set by the caller */
-void  tg_disown(tg_tape *t, tg_owned *o);
-
-/* ---- errors.c ----------------------------------------------------------------------------------------------------- */
-
-void      tg_print_error(void *ctx, tg_status s, const char *sentence); /* the usual handler */
-void      tg_tell_errors(tg_tape *t);
-bool      tg_refuse_inside(tg_tape *t, const char *function);
-tg_status tg_out_of_memory(tg_tape *t, const char *function);
-int       tg_threads(const tg_tape *t); /* how many a team may have now: 1 in a forked process */
-tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args);
-
-static inline tg_tape *tg_enter(tg_tape *t)
-{
-    if (t) t->under_way++;
-    return t;
-}
-static inline void tg_leave(tg_tape **t)
-{
-    if (*t && --(*t)->under_way == 0 && (*t)->n_told) tg_tell_errors(*t);
-}
-/* First thing in a public function that is more than one check or one record: from here to its end the tape T (NULL: none) is in the middle
- * of something, and errors wait for the end, after the result is decided, to be told to the handler, which may reset the tape. */
-#define TG_CALL(T) __attribute__((cleanup(tg_leave), unused)) tg_tape *under_way_ = tg_enter(T)
-
-/* May the public function be called from where it is called now? `most`: the last place from which it may. false after a sentence. */
-static inline bool tg_may(tg_tape *t, int most, const char *function) { return t->inside.where <= most || tg_refuse_inside(t, function); }
-
-/* Around a call of the caller's function. */
-static inline tg_inside tg_go_inside(tg_tape *t, int where, const char *what, const tg_op *op)
-{
-    const tg_inside was = t->inside;
-    t->inside = (tg_inside){where, what, op};
-    return was;
-}
-
-/* ---- record.c ----------------------------------------------------------------------------------------------------- */
+/* ---- record.c, slots.c --------------------------------------------------------------------------------------------- */
 
 extern const tg_op tg_op_leaf, tg_op_copy, tg_op_detach;
 extern const tg_op tg_op_const[TG_NDTYPES];
@@ -366,6 +272,7 @@ tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape); /* with
 void     tg_drop_kept(tg_node *n); /* its slot is free again from the next tg_reset on */
 void     tg_free_dropped(tg_tape *t); /* at tg_reset */
 void     tg_free_kept(tg_tape *t);    /* with all slots, at the tape's end */
+bool     tg_add_chunk(tg_tape *t, tg_slots *s); /* false after an error */
 void     tg_retire_slots(tg_tape *t); /* at tg_reset, before tags repeat: the next recording goes to new slots */
 void     tg_move_to(tg_tape *t, uint32_t count); /* sets tape.count, and tape.here by it */
 uint64_t tg_seed_of(const tg_node *n); /* of the random numbers of a node */
@@ -391,9 +298,6 @@ bool tg_is_on(const tg_tape *t, const tg_tensor *x);
 
 /* ---- read.c, order.c, reference.c ---------------------------------------------------------------------------- */
 
-/* Room for a value of this recording. */
-void *tg_value_room(tg_tape *t, size_t bytes);
-
 /* The stage between recording and running: what has to be computed, in order. */
 typedef struct tg_plan {
     tg_node *const *order; /* nodes without value that the roots need, inputs first (tape order) */
@@ -404,6 +308,7 @@ typedef struct tg_plan {
 
 /* Finds what the roots need, checks that no leaf underneath was written since. */
 tg_status tg_plan_make(tg_tape *t, tg_node *const *roots, size_t n, tg_plan *plan);
+void      tg_ordering_free(tg_tape *t);
 
 /* Is n's value, as node number `reader` reads it, still what was recorded, left alone since by tg_step, tg_copy_from, tg_release? Views of a
  * kept tensor share its memory, so they go invalid with it even when they have been computed. */
@@ -452,8 +357,6 @@ const char *tg_kept_text(const tg_node *kept, char text[TG_KEPT_TEXT]);
 
 /* The array of a node that has its value. */
 tg_array tg_array_of(const tg_node *n);
-void     tg_array_copy(const tg_array *from, void *to); /* to: contiguous */
-size_t   tg_array_bytes(const tg_array *a);
 
 /* ---- reference.c: one node; also the fallback of the fused evaluator ------------------------------------------ */
 tg_status tg_run_node(tg_tape *t, tg_node *n);
@@ -475,12 +378,6 @@ typedef struct tg_piece {
 tg_node *tg_gradient_of(tg_node *leaf);
 void     tg_set_gradient(tg_node *gradient); /* it was written: it is there, and not used up */
 void     tg_forget_grad(tg_node *leaf);      /* of a kept leaf; handles to it become stale */
-
-/* ---- tile_registers.c: a tile register of the fused evaluator, while its group's instructions are written --------------- */
-typedef struct tile_register {
-    uint32_t bytes, offset;
-    int32_t  first, last; /* instructions of the group that use it first and last; first -1: none */
-} tile_register;
 
 /* ---- src/ops/ ----------------------------------------------------------------------------------------------------- */
 tg_tensor *tg_apart(tg_tensor *x); /* a node of its own with the same values; gradient passes */

@@ -21,7 +21,7 @@ static tg_status check_value(const tg_node *n, const tg_node *reader)
  * on: between two nodes that are far apart on the tape there are a few looks, however long the recording is. */
 typedef struct walk {
     tg_tape *t;
-    size_t   found; /* nodes in t->order, latest first */
+    size_t   found; /* nodes in t->ordering.order, latest first */
     size_t   waiting;
     size_t   top; /* no word of the highest level behind this one has a bit */
 } walk;
@@ -31,7 +31,7 @@ static void need(walk *w, const tg_node *n)
     size_t at = n->id;
     bool   first = true; /* of its word */
     for (int level = 0; level < TG_LEVELS && first; level++, at /= 64) {
-        uint64_t      *word = &w->t->needed[level][at / 64];
+        uint64_t      *word = &w->t->ordering.needed[level][at / 64];
         const uint64_t bit = UINT64_C(1) << at % 64;
         if (level == 0) w->waiting += !(*word & bit);
         first = !*word;
@@ -45,9 +45,9 @@ static int highest(uint64_t bits) { return 63 - __builtin_clzll(bits); }
 /* The highest word of slots that has a bit; there is one. */
 static size_t highest_word(walk *w)
 {
-    while (!w->t->needed[TG_LEVELS - 1][w->top]) w->top--;
+    while (!w->t->ordering.needed[TG_LEVELS - 1][w->top]) w->top--;
     size_t at = w->top;
-    for (int level = TG_LEVELS - 1; level > 0; level--) at = at * 64 + (size_t)highest(w->t->needed[level][at]);
+    for (int level = TG_LEVELS - 1; level > 0; level--) at = at * 64 + (size_t)highest(w->t->ordering.needed[level][at]);
     return at;
 }
 
@@ -55,7 +55,7 @@ static size_t highest_word(walk *w)
 static void leave_word(const walk *w, size_t at)
 {
     for (int level = 1; level < TG_LEVELS; level++, at /= 64)
-        if (w->t->needed[level][at / 64] &= ~(UINT64_C(1) << at % 64)) return;
+        if (w->t->ordering.needed[level][at / 64] &= ~(UINT64_C(1) << at % 64)) return;
 }
 
 /* Puts n into the order, and what it reads among the needed. */
@@ -63,8 +63,8 @@ static tg_status visit(walk *w, tg_node *n)
 {
     tg_tape        *t = w->t;
     tg_node *const *in = tg_inputs(n);
-    if (!TG_GROW(t, t->order, t->cap_order, w->found + 1)) return TG_ERR_MEMORY;
-    t->order[w->found++] = n;
+    if (!TG_GROW(t, t->ordering.order, t->ordering.cap_order, w->found + 1)) return TG_ERR_MEMORY;
+    t->ordering.order[w->found++] = n;
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (in[i]->flags & TG_N_VALUE) {
             tg_status s = check_value(in[i], n);
@@ -84,7 +84,7 @@ static tg_status walk_down(walk *w, tg_status s)
 {
     while (w->waiting) {
         const size_t word = highest_word(w);
-        uint64_t    *bits = &w->t->needed[0][word];
+        uint64_t    *bits = &w->t->ordering.needed[0][word];
         while (*bits) {
             const int      bit = highest(*bits);
             const uint32_t id = (uint32_t)(word * 64 + (size_t)bit);
@@ -101,10 +101,10 @@ static tg_status walk_down(walk *w, tg_status s)
 static bool make_room(tg_tape *t, size_t slots)
 {
     for (int k = 0; k < TG_LEVELS; k++) {
-        const size_t had = t->cap_needed[k];
+        const size_t had = t->ordering.cap_needed[k];
         slots = slots / 64 + 1;
-        if (!TG_GROW(t, t->needed[k], t->cap_needed[k], slots)) return false;
-        memset(t->needed[k] + had, 0, (t->cap_needed[k] - had) * sizeof *t->needed[k]);
+        if (!TG_GROW(t, t->ordering.needed[k], t->ordering.cap_needed[k], slots)) return false;
+        memset(t->ordering.needed[k] + had, 0, (t->ordering.cap_needed[k] - had) * sizeof *t->ordering.needed[k]);
     }
     return true;
 }
@@ -130,7 +130,14 @@ tg_status tg_plan_make(tg_tape *t, tg_node *const *roots, size_t n, tg_plan *pla
         need(&w, roots[i]);
     }
     s = walk_down(&w, s);
-    reverse(t->order, w.found);
-    *plan = (tg_plan){.order = t->order, .n = w.found, .roots = roots, .n_roots = n};
+    reverse(t->ordering.order, w.found);
+    *plan = (tg_plan){.order = t->ordering.order, .n = w.found, .roots = roots, .n_roots = n};
     return s;
+}
+
+void tg_ordering_free(tg_tape *t)
+{
+    tg_ordering *o = &t->ordering;
+    tg_heap_free(&t->services.heap, o->order, o->cap_order * sizeof *o->order);
+    for (int k = 0; k < TG_LEVELS; k++) tg_heap_free(&t->services.heap, o->needed[k], o->cap_needed[k] * sizeof *o->needed[k]);
 }

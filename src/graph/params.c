@@ -34,7 +34,7 @@ static bool grow_names(tg_tape *t, size_t need)
     s->cap_named = cap;
     for (size_t i = 0; i < had; i++)
         if (old[i]) named[find_name(s, old[i]->w.kept->name)] = old[i];
-    tg_heap_free(&t->heap, old, had * sizeof *old);
+    tg_heap_free(&t->services.heap, old, had * sizeof *old);
     return true;
 }
 
@@ -115,8 +115,8 @@ void tg_params_drop(tg_node *n)
 void tg_params_free(tg_tape *t)
 {
     tg_params *s = &t->params;
-    tg_heap_free(&t->heap, s->named, s->cap_named * sizeof *s->named);
-    tg_heap_free(&t->heap, s->at, s->cap * sizeof *s->at);
+    tg_heap_free(&t->services.heap, s->named, s->cap_named * sizeof *s->named);
+    tg_heap_free(&t->services.heap, s->at, s->cap * sizeof *s->at);
 }
 
 /* ---- for callers ---------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* read.c - from handles to values: evaluating on demand, reading, keeping, overwriting. */
+#include "graph/graph.h"
 #include "profile/profile.h"
 
 #include <math.h>
@@ -187,7 +188,7 @@ tg_status tg_print(const char *label, tg_tensor *x)
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, "tg_print")) return TG_ERR_ARG;
     int need = tg_format(x, NULL, 0);
-    if (need < 0) return t->latest;
+    if (need < 0) return t->services.latest;
     size_t named = label ? strlen(label) + 1 : 1, size = named + (size_t)need + 1;
     char  *text = tg_tape_alloc(t, size); /* the label, and behind it the values */
     if (!text) return TG_ERR_MEMORY;
@@ -199,42 +200,3 @@ tg_status tg_print(const char *label, tg_tensor *x)
 }
 
 /* ---- what a handle tells ------------------------------------------------------------------------------------------ */
-
-static const tg_node *live(const tg_tensor *t) { return t && tg_is_live(t) ? tg_node_of(t) : NULL; }
-
-tg_tape *tg_tape_of(const tg_tensor *t)
-{
-    const tg_node *n = live(t);
-    return n ? n->tape : NULL;
-}
-const tg_shape *tg_shape_of(const tg_tensor *t)
-{
-    const tg_node *n = live(t);
-    return n ? n->shape : NULL;
-}
-int tg_rank(const tg_tensor *t)
-{
-    const tg_node *n = live(t);
-    return n ? n->shape->rank : -1;
-}
-int64_t tg_dim(const tg_tensor *t, int axis)
-{
-    const tg_node *n = live(t);
-    int            k = n ? tg_axis(n->shape, axis) : -1;
-    return k < 0 ? -1 : n->shape->dim[k];
-}
-int64_t tg_numel(const tg_tensor *t)
-{
-    const tg_node *n = live(t);
-    return n ? tg_node_numel(n) : -1;
-}
-tg_dtype tg_dtype_of(const tg_tensor *t)
-{
-    const tg_node *n = live(t);
-    return n ? (tg_dtype)n->dtype : TG_NDTYPES;
-}
-bool tg_requires_grad(const tg_tensor *t)
-{
-    const tg_node *n = live(t);
-    return n && (n->flags & TG_N_GRAD);
-}

@@ -1,8 +1,7 @@
-/* tape.c - the life of a tape: making, resetting, freeing it, and its memory. */
+/* tape.c - the life of a tape: making, resetting, freeing it; its settings and figures. */
 #include "graph/graph.h"
 
 #include <limits.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,49 +9,6 @@
 #include "kernels/blas.h"
 #include "tensor/process.h"
 #include "profile/profile.h"
-
-/* ---- memory ------------------------------------------------------------------------------------------------------- */
-
-void *tg_tape_alloc(tg_tape *t, size_t size)
-{
-    void *p = tg_heap_alloc(&t->heap, size ? size : 1);
-    if (!p) tg_out_of_memory(t, "tapegrad");
-    else memset(p, 0, size ? size : 1);
-    return p;
-}
-
-void tg_tape_free_bytes(tg_tape *t, void *p, size_t size) { tg_heap_free(&t->heap, p, size ? size : 1); }
-
-void *tg_tape_grow(tg_tape *t, void *p, size_t *cap, size_t need, size_t item)
-{
-    size_t more = *cap ? *cap : 16, bytes;
-    bool   overflow = false;
-    while (more < need && !overflow) overflow = __builtin_mul_overflow(more, (size_t)2, &more);
-    if (overflow || __builtin_mul_overflow(more, item, &bytes)) {
-        tg_out_of_memory(t, "tapegrad");
-        return NULL;
-    }
-    void *q = tg_heap_resize(&t->heap, p, *cap * item, bytes);
-    if (!q) tg_out_of_memory(t, "tapegrad");
-    else *cap = more;
-    return q;
-}
-
-void tg_own(tg_tape *t, tg_owned *o)
-{
-    o->prev = NULL;
-    o->next = t->owned;
-    if (t->owned) t->owned->prev = o;
-    t->owned = o;
-}
-
-void tg_disown(tg_tape *t, tg_owned *o)
-{
-    if (o->prev) o->prev->next = o->next;
-    else t->owned = o->next;
-    if (o->next) o->next->prev = o->prev;
-    o->prev = o->next = NULL;
-}
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------- */
 
@@ -116,50 +72,32 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     tg_tape *t = tg_heap_alloc(&heap, sizeof *t);
     if (!t) return refuse(o, TG_ERR_MEMORY, "out of memory");
     memset(t, 0, sizeof *t);
-    t->heap = heap;
-    t->heap.inside = &t->inside.where;
+    tg_services_init(&t->services, heap);
     t->gen = 1;
     t->tag = tg_tag_of(t->gen);
     t->epoch = 1;
     t->dtype = o->dtype;
-    t->threads = o->threads;
+    t->services.threads = o->threads;
     t->compile_after = compile_after;
     t->grad_enabled = true;
-    t->on_error = o->silent ? NULL : o->on_error ? o->on_error : tg_print_error;
-    t->error_ctx = o->error_ctx;
+    t->services.on_error = o->silent ? NULL : o->on_error ? o->on_error : tg_print_error;
+    t->services.error_ctx = o->error_ctx;
     t->evaluator = evaluator;
-    tg_arena_init(&t->record, &t->heap);
-    tg_arena_init(&t->values, &t->heap);
-    tg_pool_init(&t->pool, &t->heap);
+    tg_arena_init(&t->record, &t->services.heap);
     if (!TG_GROW(t, t->seeds, t->cap_seeds, 1)) {
         tg_tape_free(t);
         return NULL;
     }
     t->seeds[0] = (tg_seed_from){.seed = o->seed};
     t->n_seeds = 1;
-    if (tg_is_limited()) t->threads = tg_start_threads(tg_threads(t));
+    if (tg_is_limited()) t->services.threads = tg_start_threads(tg_threads(t));
     t->blas = tg_may_use_blas();
     if (evaluator->open && evaluator->open(t) != TG_OK) {
         tg_tape_free(t);
         return NULL;
     }
-    t->profile = tg_profile_open(t, o->profile, o->profile_summary);
+    t->profile = tg_profile_open(t, evaluator->name, o->profile, o->profile_summary);
     return t;
-}
-
-int tg_threads(const tg_tape *t)
-{
-    if (tg_is_forked()) return 1;
-    return t->threads ? t->threads : omp_get_max_threads();
-}
-
-static void put_blocks(tg_tape *t)
-{
-    while (t->blocks) {
-        tg_block *b = t->blocks;
-        t->blocks = b->next;
-        tg_pool_put(&t->pool, b);
-    }
 }
 
 /* Large values, small values and wishes of this recording go; its nodes stay in their slots, to be confirmed or overwritten. */
@@ -168,8 +106,7 @@ tg_status tg_reset(tg_tape *t)
     if (!t) return TG_ERR_NULL;
     if (!tg_may(t, TG_IN_HANDLER, "tg_reset")) return TG_ERR_ARG;
     if (t->evaluator->reset) t->evaluator->reset(t);
-    put_blocks(t);
-    tg_arena_reset(&t->values);
+    tg_free_values(t);
     t->n_wanted = 0;
     t->written = 0;
     tg_move_to(t, 0);
@@ -188,29 +125,25 @@ void tg_tape_free(tg_tape *t)
     if (!t || !tg_may(t, TG_OUTSIDE, "tg_tape_free")) return;
     tg_profile_close(t->profile);
     t->profile = NULL;
-    while (t->owned) {
-        tg_owned *o = t->owned;
+    while (t->services.owned) {
+        tg_owned *o = t->services.owned;
         tg_disown(t, o);
         o->free(o);
     }
     if (t->evaluator->close) t->evaluator->close(t);
-    put_blocks(t);
     tg_free_kept(t);
-    tg_heap_free(&t->heap, t->seeds, t->cap_seeds * sizeof *t->seeds);
+    tg_heap_free(&t->services.heap, t->seeds, t->cap_seeds * sizeof *t->seeds);
     tg_params_free(t);
-    tg_heap_free(&t->heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
-    tg_heap_free(&t->heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);
-    tg_heap_free(&t->heap, t->pieces, t->cap_pieces * sizeof *t->pieces);
-    tg_heap_free(&t->heap, t->order, t->cap_order * sizeof *t->order);
-    for (int k = 0; k < TG_LEVELS; k++) tg_heap_free(&t->heap, t->needed[k], t->cap_needed[k] * sizeof *t->needed[k]);
-    tg_heap_free(&t->heap, t->stack, t->cap_stack * sizeof *t->stack);
-    tg_heap_free(&t->heap, t->registers, t->cap_registers * sizeof *t->registers);
+    tg_heap_free(&t->services.heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
+    tg_heap_free(&t->services.heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);
+    tg_heap_free(&t->services.heap, t->pieces, t->cap_pieces * sizeof *t->pieces);
+    tg_ordering_free(t);
+    tg_heap_free(&t->services.heap, t->stack, t->cap_stack * sizeof *t->stack);
     tg_arena_free(&t->record);
-    tg_arena_free(&t->values);
-    tg_pool_free(&t->pool);
-    tg_heap heap = t->heap;
+    tg_services_free(&t->services);
+    tg_heap heap = t->services.heap;
     heap.inside = NULL;
-    t->inside.where = TG_IN_ALLOCATOR; /* for good */
+    t->services.inside.where = TG_IN_ALLOCATOR; /* for good */
     tg_heap_free(&heap, t, sizeof *t);
 }
 
@@ -257,8 +190,8 @@ tg_tape_stats tg_stats(const tg_tape *t)
 {
     if (!t) return (tg_tape_stats){0};
     return (tg_tape_stats){.nodes = t->count,
-                           .allocations = t->heap.calls,
-                           .bytes_reserved = t->heap.reserved,
+                           .allocations = t->services.heap.calls,
+                           .bytes_reserved = t->services.heap.reserved,
                            .evaluated_nodes = t->evaluated,
                            .plans_made = t->plans,
                            .segments_made = t->segments,

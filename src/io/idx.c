@@ -108,7 +108,7 @@ static voidpf z_alloc(voidpf tape, uInt items, uInt size)
     if (__builtin_mul_overflow((size_t)items, (size_t)size, &bytes) ||
         __builtin_add_overflow(bytes, sizeof(block_size), &bytes))
         return NULL;
-    block_size *b = tg_heap_alloc(&((tg_tape *)tape)->heap, bytes);
+    block_size *b = tg_heap_alloc(&tg_services_of(tape)->heap, bytes);
     if (!b) return NULL;
     b->bytes = bytes;
     return b + 1;
@@ -117,7 +117,7 @@ static voidpf z_alloc(voidpf tape, uInt items, uInt size)
 static void z_free(voidpf tape, voidpf p)
 {
     block_size *b = (block_size *)p - 1;
-    tg_heap_free(&((tg_tape *)tape)->heap, b, b->bytes);
+    tg_heap_free(&tg_services_of(tape)->heap, b, b->bytes);
 }
 
 static tg_status start_inflating(source *s)
@@ -347,7 +347,7 @@ static tg_status read_array(source *s, tg_idx *out)
     if (st != TG_OK) return st;
     const size_t n = h.bytes / h.of->size;
     tg_idx       x = {.dtype = h.of->dtype, .shape = h.shape, .bytes = n * tg_dtype_size(h.of->dtype)};
-    x.data = tg_heap_alloc(&s->tape->heap, x.bytes ? x.bytes : 1);
+    x.data = tg_heap_alloc(&s->tape->services.heap, x.bytes ? x.bytes : 1);
     if (!x.data) return tg_out_of_memory(s->tape, s->function);
     st = read_elements(s, &h, (char *)x.data + (x.bytes - h.bytes));
     if (st == TG_OK) {
@@ -361,7 +361,7 @@ static tg_status read_array(source *s, tg_idx *out)
 
 tg_status tg_idx_read(tg_tape *t, const char *function, const char *path, tg_idx *out)
 {
-    source *s = tg_heap_alloc(&t->heap, sizeof *s);
+    source *s = tg_heap_alloc(&t->services.heap, sizeof *s);
     if (!s) return tg_out_of_memory(t, function);
     memset(s, 0, sizeof *s);
     s->tape = t;
@@ -371,13 +371,13 @@ tg_status tg_idx_read(tg_tape *t, const char *function, const char *path, tg_idx
     tg_status st = open_file(s, path);
     if (st == TG_OK) st = read_array(s, out);
     close_source(s);
-    tg_heap_free(&t->heap, s, sizeof *s);
+    tg_heap_free(&t->services.heap, s, sizeof *s);
     return st;
 }
 
 void tg_idx_free(tg_tape *t, tg_idx *idx)
 {
-    tg_heap_free(&t->heap, idx->data, idx->bytes ? idx->bytes : 1);
+    tg_heap_free(&t->services.heap, idx->data, idx->bytes ? idx->bytes : 1);
     *idx = (tg_idx){.data = NULL};
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/graph.h"
 #include "profile/profile.h"
 #include "tensor/fpenv.h"
 
@@ -23,7 +24,7 @@ static bool needs_means(const tg_optim *o, const tg_optim_state *s) { return s->
 /* Full of zeros. */
 static tg_block *new_room(const tg_optim *o, size_t bytes, size_t users)
 {
-    tg_block *b = tg_block_new(&o->tape->heap, bytes);
+    tg_block *b = tg_block_new(&o->tape->services.heap, bytes);
     if (!b) {
         tg_out_of_memory(o->tape, o->rule->name);
         return NULL;
@@ -35,7 +36,7 @@ static tg_block *new_room(const tg_optim *o, size_t bytes, size_t users)
 
 static void leave_room(const tg_optim *o, tg_optim_state *s)
 {
-    if (s->room && --s->room->users == 0) tg_block_free(&o->tape->heap, s->room);
+    if (s->room && --s->room->users == 0) tg_block_free(&o->tape->services.heap, s->room);
     s->room = NULL;
     s->means = NULL;
 }
@@ -142,7 +143,7 @@ static void free_optim(tg_owned *owned)
 {
     tg_optim *o = (tg_optim *)owned;
     for (size_t i = 0; i < o->n_states; i++) leave_room(o, &o->states[i]);
-    tg_heap_free(&o->tape->heap, o->states, o->cap_states * sizeof *o->states);
+    tg_heap_free(&o->tape->services.heap, o->states, o->cap_states * sizeof *o->states);
     tg_tape_free_bytes(o->tape, o, sizeof *o);
 }
 

@@ -52,9 +52,9 @@ static bool may_fail_midway(const program *p)
 
 static program *fill_program(tg_tape *t, const tg_plan *plan, program *p)
 {
-    const tg_arena_mark before = tg_arena_position(&t->values);
+    const tg_arena_mark before = tg_arena_position(&t->services.values);
     const bool          made = tg_fuse(t, plan, p) == TG_OK && tg_emit(t, p) == TG_OK;
-    tg_arena_seek(&t->values, before); /* what planning needed is needed no longer */
+    tg_arena_seek(&t->services.values, before); /* what planning needed is needed no longer */
     if (made) return p;
     tg_free_program(t, p);
     return NULL;

@@ -50,7 +50,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
 {
     emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops, .held = holds};
     const size_t        first_use = p->register_uses.n;
-    const tg_arena_mark before = tg_arena_position(&t->values);
+    const tg_arena_mark before = tg_arena_position(&t->services.values);
     e.g->code = (int32_t)p->n_codes;
     e.g->late = (int32_t)p->n_lates;
     e.g->fills = (int32_t)p->n_fills;
@@ -67,7 +67,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *
     e.g->n_code = (int32_t)p->n_codes - e.g->code;
     if (e.status == TG_OK) list_ahead(&e);
     if (e.status == TG_OK) tg_place_registers(&e, first_use);
-    tg_arena_seek(&t->values, before); /* scratch: the next group's is the same memory */
+    tg_arena_seek(&t->services.values, before); /* scratch: the next group's is the same memory */
     return e.status;
 }
 

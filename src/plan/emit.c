@@ -23,7 +23,7 @@ bool tg_list_instances(emitter *e)
 {
     program *p = e->p;
     e->n = e->g->count;
-    e->places = tg_arena_alloc(&e->t->values, (size_t)(e->n ? e->n : 1) * sizeof *e->places, 8);
+    e->places = tg_arena_alloc(&e->t->services.values, (size_t)(e->n ? e->n : 1) * sizeof *e->places, 8);
     if (!e->places) {
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return false;
@@ -116,7 +116,7 @@ void tg_stream_result(emitter *e, const place *pl)
 static operand row_total(emitter *e)
 {
     const operand reg = tg_new_register(e, sizeof(double));
-    if (e->status == TG_OK) e->t->registers[reg.offset].first = 0, e->t->registers[reg.offset].last = INT32_MAX;
+    if (e->status == TG_OK) e->p->registers[reg.offset].first = 0, e->p->registers[reg.offset].last = INT32_MAX;
     return reg;
 }
 

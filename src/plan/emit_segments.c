@@ -322,7 +322,7 @@ static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
 
 static bool begin(joiner *j, bool **done)
 {
-    tg_arena    *a = &j->e->t->values;
+    tg_arena    *a = &j->e->t->services.values;
     const size_t n = (size_t)j->e->n;
     j->kinds = tg_arena_alloc(a, n, 8);
     j->readers = tg_arena_alloc(a, 7 * n * sizeof *j->readers, 8);
@@ -350,7 +350,7 @@ static bool begin(joiner *j, bool **done)
 
 void tg_emit_joined(emitter *e)
 {
-    joiner *j = tg_arena_alloc(&e->t->values, sizeof *j, 8);
+    joiner *j = tg_arena_alloc(&e->t->services.values, sizeof *j, 8);
     bool   *done;
     if (!j || (j->e = e, !begin(j, &done))) {
         e->status = tg_out_of_memory(e->t, "tapegrad");

@@ -174,7 +174,7 @@ bool tg_still_fits(const program *p, tg_node *const *roots, size_t n)
 bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
 {
     if (p->n_order != plan->n) return false;
-    matcher m = {.p = p, .nodes = tg_arena_alloc(&t->values, (p->n_met + 1) * sizeof *m.nodes, 8)};
+    matcher m = {.p = p, .nodes = tg_arena_alloc(&t->services.values, (p->n_met + 1) * sizeof *m.nodes, 8)};
     if (!m.nodes) return false;
     bool same = true;
     for (size_t i = 0; i < plan->n && same; i++) same = match_node(&m, plan->order[i]);

@@ -155,8 +155,8 @@ enum { UNREAD = UINT8_MAX };
 static bool list_lives(tg_tape *t, const program *p, lives *l)
 {
     const size_t n = p->n_values, steps = p->n_steps;
-    if (!(l->born = tg_arena_alloc(&t->values, (2 * steps + 2 * n + 1) * sizeof *l->born, 8))) return false;
-    if (!(l->spot = tg_arena_alloc(&t->values, n + 1, 8))) return false;
+    if (!(l->born = tg_arena_alloc(&t->services.values, (2 * steps + 2 * n + 1) * sizeof *l->born, 8))) return false;
+    if (!(l->spot = tg_arena_alloc(&t->services.values, n + 1, 8))) return false;
     memset(l->spot, 0, n);
     l->dies = l->born + steps;
     l->next_born = l->dies + steps;
@@ -311,7 +311,7 @@ static void find_homes(program *p)
 tg_status tg_lay_out(tg_tape *t, program *p)
 {
     /* at most as many free pieces as there are values, and the one behind a step's partial results */
-    memory m = {.spans = tg_arena_alloc(&t->values, (p->n_values + 2) * sizeof *m.spans, 8), .unused = -1, .root = {-1, -1}};
+    memory m = {.spans = tg_arena_alloc(&t->services.values, (p->n_values + 2) * sizeof *m.spans, 8), .unused = -1, .root = {-1, -1}};
     lives  l;
     if (!m.spans || !list_lives(t, p, &l)) return tg_out_of_memory(t, "tapegrad");
     for (size_t g = 0; g < p->n_groups; g++) share_memory(p, &l, &p->groups[g]);

@@ -12,18 +12,18 @@ operand tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how)
 
 operand tg_new_register(emitter *e, uint32_t bytes)
 {
-    if (!TG_GROW(e->t, e->t->registers, e->t->cap_registers, e->n_registers + 1)) {
+    if (!TG_GROW(e->t, e->p->registers, e->p->cap_registers, e->n_registers + 1)) {
         e->status = TG_ERR_MEMORY;
         return (operand){.value = IN_REGISTER};
     }
-    e->t->registers[e->n_registers] = (tile_register){.bytes = bytes, .first = -1};
+    e->p->registers[e->n_registers] = (tile_register){.bytes = bytes, .first = -1};
     return (operand){.value = IN_REGISTER, .offset = (uint32_t)e->n_registers++};
 }
 
 void tg_use_register(emitter *e, const operand *o)
 {
     if (o->value != IN_REGISTER || e->status != TG_OK) return;
-    tile_register *r = &e->t->registers[o->offset];
+    tile_register *r = &e->p->registers[o->offset];
     const int32_t  at = (int32_t)e->p->n_codes - e->g->code;
     if (r->first < 0) r->first = at;
     if (r->last < at) r->last = at;
@@ -97,8 +97,8 @@ static operand filled_once(emitter *e, const source *s)
         e->status = TG_ERR_MEMORY;
         return reg;
     }
-    e->t->registers[reg.offset].first = 0;
-    e->t->registers[reg.offset].last = INT32_MAX;
+    e->p->registers[reg.offset].first = 0;
+    e->p->registers[reg.offset].last = INT32_MAX;
     p->fills[p->n_fills++] = (fill){.value = s->base, .from = s->from, .offset = reg.offset, .dtype = (uint8_t)s->dtype, .row = row};
     e->g->n_fills++;
     return reg;

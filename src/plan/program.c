@@ -3,7 +3,7 @@
 
 void tg_free_program(tg_tape *t, program *p)
 {
-    tg_heap *h = &t->heap;
+    tg_heap *h = &t->services.heap;
 #define FREE(type, array) tg_heap_free(h, p->array, p->cap_##array * sizeof *p->array);
     TG_PROGRAM_ARRAYS(FREE)
 #undef FREE
@@ -18,8 +18,8 @@ program *tg_new_program(tg_tape *t)
 {
     program *p = tg_tape_alloc(t, sizeof *p);
     if (!p) return NULL;
-    tg_arena_init(&p->own, &t->heap);
-    p->machine.heap = p->register_uses.heap = &t->heap;
+    tg_arena_init(&p->own, &t->services.heap);
+    p->machine.heap = p->register_uses.heap = &t->services.heap;
     return p;
 }
 

@@ -161,6 +161,12 @@ typedef struct late {
     size_t  staging; /* likewise */
 } late;
 
+/* A tile register while its group's instructions are written. */
+typedef struct tile_register {
+    uint32_t bytes, offset;
+    int32_t  first, last; /* instructions of the group that use it first and last; first -1: none */
+} tile_register;
+
 typedef struct fill {
     int32_t  value;
     uint32_t from, offset; /* bytes: into the value's memory, into the tile registers */
@@ -221,6 +227,7 @@ enum { KNOWN_SHAPES = 64, RECENT = 16 };
     ARRAY(int32_t, roots)    /* values to hand over */                                                            \
     ARRAY(tg_asked, asked)   /* the roots as they were given */                                                   \
     ARRAY(bound_value, bound) /* inputs and placed results: what can move */                                      \
+    ARRAY(tile_register, registers) /* of the group whose instructions are written */                             \
     ARRAY(int32_t, consts)
 
 typedef struct program program;

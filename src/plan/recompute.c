@@ -32,7 +32,7 @@ static void note_operands(const program *p, readings *r, const value *v, int32_t
 static bool list_readings(tg_tape *t, const program *p, readings *r)
 {
     int32_t most = 0;
-    r->begin = tg_arena_alloc(&t->values, 2 * p->n_values * sizeof *r->begin, 8);
+    r->begin = tg_arena_alloc(&t->services.values, 2 * p->n_values * sizeof *r->begin, 8);
     if (!r->begin) return false;
     r->end = r->begin + p->n_values;
     memset(r->end, 0, p->n_values * sizeof *r->end);
@@ -44,7 +44,7 @@ static bool list_readings(tg_tape *t, const program *p, readings *r)
         most += r->end[i];
         r->end[i] = r->begin[i];
     }
-    if (!(r->steps = tg_arena_alloc(&t->values, ((size_t)most + 1) * sizeof *r->steps, 8))) return false;
+    if (!(r->steps = tg_arena_alloc(&t->services.values, ((size_t)most + 1) * sizeof *r->steps, 8))) return false;
     for (size_t s = 0; s < p->n_steps; s++) {
         const int32_t g = p->steps[s].group;
         if (g < 0) note_operands(p, r, &p->values[p->steps[s].value], (int32_t)s);
@@ -128,8 +128,8 @@ typedef struct waiting {
 
 static bool list_waiting(tg_tape *t, const int32_t *after, size_t n, waiting *w)
 {
-    w->first = tg_arena_alloc(&t->values, n * sizeof *w->first, 8);
-    w->next = tg_arena_alloc(&t->values, n * sizeof *w->next, 8);
+    w->first = tg_arena_alloc(&t->services.values, n * sizeof *w->first, 8);
+    w->next = tg_arena_alloc(&t->services.values, n * sizeof *w->next, 8);
     if (!w->first || !w->next) return false;
     for (size_t s = 0; s < n; s++) w->first[s] = w->next[s] = -1;
     for (size_t s = n; s-- > 0;) {
@@ -144,8 +144,8 @@ static bool list_waiting(tg_tape *t, const int32_t *after, size_t n, waiting *w)
 static tg_status reorder(tg_tape *t, program *p, const int32_t *after)
 {
     const size_t n = p->n_steps;
-    int32_t     *now = tg_arena_alloc(&t->values, n * sizeof *now, 8), at = 0;
-    step        *old = tg_arena_alloc(&t->values, n * sizeof *old, 8);
+    int32_t     *now = tg_arena_alloc(&t->services.values, n * sizeof *now, 8), at = 0;
+    step        *old = tg_arena_alloc(&t->services.values, n * sizeof *old, 8);
     waiting      w;
     if (!now || !old || !list_waiting(t, after, n, &w)) return tg_out_of_memory(t, "tapegrad");
     memcpy(old, p->steps, n * sizeof *old);
@@ -195,7 +195,7 @@ static bool is_large(const program *p)
 tg_status tg_compute_again(tg_tape *t, program *p)
 {
     if (!is_large(p)) return TG_OK;
-    int32_t  *after = tg_arena_alloc(&t->values, p->n_steps * sizeof *after, 8);
+    int32_t  *after = tg_arena_alloc(&t->services.values, p->n_steps * sizeof *after, 8);
     readings  r = {0};
     bool      any = false;
     tg_status s = TG_OK;

@@ -43,9 +43,9 @@ static void give(const emitter *e, pieces *s, const tile_register *r)
  * the last. */
 static bool place_all(emitter *e, pieces *s)
 {
-    tile_register *r = e->t->registers;
+    tile_register *r = e->p->registers;
     const size_t   n = e->n_registers, n_code = (size_t)e->g->n_code;
-    int32_t       *begins = tg_arena_alloc(&e->t->values, 2 * (n + n_code + 1) * sizeof *begins, 8);
+    int32_t       *begins = tg_arena_alloc(&e->t->services.values, 2 * (n + n_code + 1) * sizeof *begins, 8);
     if (!begins) return false;
     int32_t *ends = begins + n_code, *next_begin = ends + n_code, *next_end = next_begin + n;
     memset(begins, -1, 2 * n_code * sizeof *begins);
@@ -69,7 +69,7 @@ static bool place_all(emitter *e, pieces *s)
 
 static void place_operand(const emitter *e, operand *o)
 {
-    if (o->value == IN_REGISTER) o->offset = e->t->registers[o->offset].offset;
+    if (o->value == IN_REGISTER) o->offset = e->p->registers[o->offset].offset;
 }
 
 void tg_place_registers(emitter *e, size_t first_use)
@@ -88,14 +88,14 @@ void tg_place_registers(emitter *e, size_t first_use)
     }
     for (int32_t i = 0; i < e->g->n_fills; i++) {
         fill *f = &p->fills[e->g->fills + i];
-        f->offset = e->t->registers[f->offset].offset;
+        f->offset = e->p->registers[f->offset].offset;
     }
     for (size_t i = first_use; i < p->register_uses.n; i += sizeof(size_t)) { /* 4 bytes of machine code */
         size_t   at;
         uint32_t number;
         memcpy(&at, p->register_uses.data + i, sizeof at);
         memcpy(&number, p->machine.data + at, sizeof number);
-        memcpy(p->machine.data + at, &e->t->registers[number].offset, sizeof number);
+        memcpy(p->machine.data + at, &e->p->registers[number].offset, sizeof number);
     }
     const uint32_t bytes = (s.used + TG_ALIGN - 1) & ~(uint32_t)(TG_ALIGN - 1); /* each thread's begin at a line */
     if (bytes > p->tile_bytes) p->tile_bytes = bytes;

@@ -224,7 +224,7 @@ static bool list_const(tg_tape *t, program *p, int32_t v)
 static tg_status computed_value(tg_tape *t, program *p, tg_node *n)
 {
     int32_t few[4], *in = few; /* inputs first: they may add values of their own */
-    if (n->n_in > 4 && !(in = tg_arena_alloc(&t->values, n->n_in * sizeof *in, 8))) return tg_out_of_memory(t, n->op->name);
+    if (n->n_in > 4 && !(in = tg_arena_alloc(&t->services.values, n->n_in * sizeof *in, 8))) return tg_out_of_memory(t, n->op->name);
     for (uint32_t i = 0; i < n->n_in; i++) {
         if ((in[i] = input_value(t, p, tg_inputs(n)[i])) < 0) return TG_ERR_MEMORY;
         note_reader(p, in[i], n);

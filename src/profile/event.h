@@ -1,4 +1,4 @@
-/* event.h - the inside of a profile, for profile.c and profile_step.c. */
+/* event.h - the inside of a profile: its trace, the rows of its summary, and the event under way. */
 #ifndef TG_EVENT_H
 #define TG_EVENT_H
 
@@ -16,6 +16,7 @@ typedef struct tg_summary_row {
 
 struct tg_profile {
     tg_tape        *tape;
+    const char     *evaluator;
     tg_trace        trace; /* its file is -1 when there is none */
     tg_summary_row *rows;  /* by hash; NULL: no summary */
     size_t          n_rows;

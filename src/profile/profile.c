@@ -1,5 +1,5 @@
 /* profile.c - a tape's profile: opening it, events in its trace, and the summary. What there is to say of steps and nodes is in
- * profile_step.c. */
+ * run/profile_step.c. */
 #define _POSIX_C_SOURCE 200809L
 #include "profile/event.h"
 
@@ -22,7 +22,7 @@ static void name_thread(tg_profile *f)
 {
     char name[64];
     if (f->trace.file < 0) return;
-    snprintf(name, sizeof name, "tape %d (%s)", f->trace.number, f->tape->evaluator->name);
+    snprintf(name, sizeof name, "tape %d (%s)", f->trace.number, f->evaluator);
     tg_trace_begin(&f->trace);
     tg_trace_raw(&f->trace, "{\"name\":\"thread_name\",\"ph\":\"M\",\"pid\":");
     tg_trace_integer(&f->trace, getpid());
@@ -40,7 +40,7 @@ static bool switched_on(const char *variable)
     return value && *value && strcmp(value, "0") != 0;
 }
 
-tg_profile *tg_profile_open(tg_tape *t, const char *path, bool summary)
+tg_profile *tg_profile_open(tg_tape *t, const char *evaluator, const char *path, bool summary)
 {
     if (!path) path = getenv("TAPEGRAD_PROFILE");
     if (path && !*path) path = NULL;
@@ -49,6 +49,7 @@ tg_profile *tg_profile_open(tg_tape *t, const char *path, bool summary)
     tg_profile *f = tg_tape_alloc(t, sizeof *f);
     if (!f) return NULL;
     f->tape = t;
+    f->evaluator = evaluator;
     f->opened = tg_profile_now();
     f->trace.file = -1;
     if (path) tg_trace_open(&f->trace, t, path);
@@ -208,7 +209,7 @@ static void print_summary(tg_profile *f)
         f->others.calls += f->rows[i].calls;
         f->others.us += f->rows[i].us;
     }
-    fprintf(stderr, "tapegrad: a tape's work (%s), %s ms in the %s ms of its life%s%s\n", f->tape->evaluator->name,
+    fprintf(stderr, "tapegrad: a tape's work (%s), %s ms in the %s ms of its life%s%s\n", f->evaluator,
             tg_fixed(total, 1e-3 * f->us, 3), tg_fixed(lived, 1e-3 * (tg_profile_now() - f->opened), 3),
             *f->trace.path ? "; trace: " : "", f->trace.path);
     fprintf(stderr, "%9s %11s %6s %9s %8s %8s  %-9s  %s\n", "calls", "total ms", "%", "ns/elem", "GB/s", "GFLOP/s", "kind", "what");

@@ -10,15 +10,13 @@
 #ifndef TG_PROFILE_H
 #define TG_PROFILE_H
 
-#include "graph/graph.h"
+#include "tensor/services.h"
 
 typedef struct tg_profile tg_profile;
-struct program;
-struct step;
 
 /* For the tape's options profile and profile_summary: NULL and false ask the environment (TAPEGRAD_PROFILE, TAPEGRAD_PROFILE_SUMMARY).
- * NULL when neither is wanted, or after an error was reported: the tape then works without. */
-tg_profile *tg_profile_open(tg_tape *t, const char *path, bool summary);
+ * NULL when neither is wanted, or after an error was reported: the tape then works without. evaluator: its name, for titles. */
+tg_profile *tg_profile_open(tg_tape *t, const char *evaluator, const char *path, bool summary);
 /* Ends the file, and writes the summary to stderr. NULL is allowed. */
 void tg_profile_close(tg_profile *f);
 
@@ -35,8 +33,5 @@ typedef struct tg_figure {
 /* work and figures may be NULL. name: as in the summary. */
 void tg_profile_event(tg_profile *f, const char *category, const char *name, double begin, const tg_work *work,
                       const tg_figure *figures, int n);
-/* A step of a program, and a node of the reference evaluator. */
-void tg_profile_step(tg_profile *f, const struct program *p, const struct step *st, double begin);
-void tg_profile_node(tg_profile *f, const tg_node *n, double begin);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef TG_TRACE_H
 #define TG_TRACE_H
 
-#include "graph/graph.h"
+#include "tensor/services.h"
 
 enum { TG_TRACE_BUFFER = 65536, TG_TRACE_EVENT = 4096 /* bytes of the longest event */, TG_TRACE_PATH = 4096 };
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 
 #include "plan/cache.h"
-#include "profile/profile.h"
 #include "run/group.h"
+#include "run/profile_step.h"
 #include "tensor/fpenv.h"
 #include "tensor/process.h"
 
@@ -52,9 +52,9 @@ static tg_status need_tiles(tg_tape *t, engine *e, size_t bytes)
 {
     size_t need = bytes * (size_t)e->threads + TG_ALIGN;
     if (need <= e->raw_bytes) return TG_OK;
-    char *raw = tg_heap_alloc(&t->heap, need);
+    char *raw = tg_heap_alloc(&t->services.heap, need);
     if (!raw) return tg_out_of_memory(t, "tapegrad");
-    tg_heap_free(&t->heap, e->raw, e->raw_bytes);
+    tg_heap_free(&t->services.heap, e->raw, e->raw_bytes);
     e->raw = raw;
     e->raw_bytes = need;
     e->tiles = (char *)(((uintptr_t)raw + TG_ALIGN - 1) & ~(uintptr_t)(TG_ALIGN - 1));
@@ -87,7 +87,7 @@ static tg_layout *room_for_layouts(tg_tape *t, const program *p)
 {
     size_t n = 0;
     for (size_t i = 0; i < p->n_roots; i++) n += p->values[p->roots[i]].layout >= 0;
-    tg_layout *room = tg_arena_alloc(&t->values, n ? n * sizeof *room : 1, 8);
+    tg_layout *room = tg_arena_alloc(&t->services.values, n ? n * sizeof *room : 1, 8);
     if (!room) tg_out_of_memory(t, "tapegrad");
     return room;
 }
@@ -179,7 +179,7 @@ static tg_status run_program(tg_tape *t, program *p)
     s = layouts ? bind(t, e, p) : TG_ERR_MEMORY;
     const tg_inside was = tg_go_inside(t, TG_IN_OP, "a loop", NULL);
     if (s == TG_OK) s = run_steps(t, p);
-    t->inside = was;
+    t->services.inside = was;
     if (s == TG_OK) hand_over(p, layouts);
     t->evaluated += (int64_t)p->n_order;
     if (s != TG_OK) {
@@ -199,9 +199,9 @@ static tg_status run_program(tg_tape *t, program *p)
 
 static tg_status run_plan(tg_tape *t, const tg_plan *plan)
 {
-    t->latest = TG_OK;
+    t->services.latest = TG_OK;
     program *p = tg_find_program(t, &((engine *)t->engine)->cache, plan);
-    return p ? run_program(t, p) : t->latest != TG_OK ? t->latest : TG_ERR_MEMORY;
+    return p ? run_program(t, p) : t->services.latest != TG_OK ? t->services.latest : TG_ERR_MEMORY;
 }
 
 static bool replay(tg_tape *t, tg_node *const *roots, size_t n, tg_status *s)
@@ -247,8 +247,8 @@ static void close_engine(tg_tape *t)
         tg_cache_unlink(&e->cache, p);
         tg_free_program(t, p);
     }
-    tg_heap_free(&t->heap, e->raw, e->raw_bytes);
-    tg_heap_free(&t->heap, e, sizeof *e);
+    tg_heap_free(&t->services.heap, e->raw, e->raw_bytes);
+    tg_heap_free(&t->services.heap, e, sizeof *e);
 }
 
 const tg_evaluator tg_evaluator_fused = {.name = "fused", .open = open_engine, .run = run_plan, .replay = replay, .last = last_program,

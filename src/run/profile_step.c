@@ -2,12 +2,14 @@
  *
  * Bytes count what goes between a step and memory: each operand once, as far as it is read (a row that is repeated is one row),
  * and each result once. What stays in tiles is not counted. */
-#include "profile/event.h"
+#include "run/profile_step.h"
+
 #include "plan/program.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "profile/event.h"
 #include "tensor/text.h"
 
 /* ---- texts -------------------------------------------------------------------------------------------------------- */

@@ -1,39 +1,8 @@
 /* reference.c - the reference evaluator: node by node in tape order, plain strided loops, obviously right. It is the oracle for
  * the fused evaluator, which also falls back on it, node by node, for kernel ops. */
-#include "profile/profile.h"
+#include "run/profile_step.h"
 
 enum { GATHER = 256 }; /* elements gathered at a time from a strided operand */
-
-/* ---- room and scratch --------------------------------------------------------------------------------------------- */
-
-static void *room_from(tg_tape *t, tg_block **list, size_t bytes)
-{
-    if (bytes <= TG_SMALL_VALUE) {
-        void *p = tg_arena_alloc(&t->values, bytes ? bytes : 1, TG_ALIGN);
-        if (!p) tg_out_of_memory(t, "tapegrad");
-        return p;
-    }
-    tg_block *b = tg_pool_get(&t->pool, bytes);
-    if (!b) {
-        tg_out_of_memory(t, "tapegrad");
-        return NULL;
-    }
-    b->next = *list;
-    *list = b;
-    return b->data;
-}
-
-void *tg_value_room(tg_tape *t, size_t bytes) { return room_from(t, &t->blocks, bytes); }
-void *tg_scratch(tg_call *c, size_t bytes) { return room_from(c->tape, &c->tape->scratch, bytes); }
-
-static void free_scratch(tg_tape *t)
-{
-    while (t->scratch) {
-        tg_block *b = t->scratch;
-        t->scratch = b->next;
-        tg_pool_put(&t->pool, b);
-    }
-}
 
 /* ---- arrays ------------------------------------------------------------------------------------------------------- */
 
@@ -43,60 +12,6 @@ tg_array tg_array_of(const tg_node *n)
     tg_layout l = n->layout ? *n->layout : tg_layout_contiguous(n->shape);
     memcpy(a.stride, l.stride, sizeof a.stride);
     return a;
-}
-
-static void copy_strided(char *to, const char *from, size_t n, ptrdiff_t step, size_t item)
-{
-    if (item == 8)
-        for (size_t k = 0; k < n; k++) memcpy(to + 8 * k, from + (ptrdiff_t)k * step, 8);
-    else if (item == 4)
-        for (size_t k = 0; k < n; k++) memcpy(to + 4 * k, from + (ptrdiff_t)k * step, 4);
-    else
-        for (size_t k = 0; k < n; k++) to[k] = from[(ptrdiff_t)k * step];
-}
-
-/* Steps an odometer over all axes but the last. false: it has come round. p: the operands' addresses, step: their strides in bytes. */
-static bool next_row(const tg_shape *s, int64_t *index, int n, const char **p, ptrdiff_t step[][TG_MAX_RANK])
-{
-    for (int k = s->rank - 2; k >= 0; k--) {
-        index[k]++;
-        for (int i = 0; i < n; i++) p[i] += step[i][k];
-        if (index[k] < s->dim[k]) return true;
-        for (int i = 0; i < n; i++) p[i] -= step[i][k] * s->dim[k];
-        index[k] = 0;
-    }
-    return false;
-}
-
-size_t tg_array_bytes(const tg_array *a)
-{
-    size_t total = tg_dtype_size(a->dtype);
-    for (int k = 0; k < a->shape->rank; k++) total *= (size_t)a->shape->dim[k];
-    return total;
-}
-
-void tg_array_copy(const tg_array *from, void *to)
-{
-    const tg_shape *s = from->shape;
-    size_t          item = tg_dtype_size(from->dtype), total = 1;
-    ptrdiff_t       step[1][TG_MAX_RANK] = {{0}};
-    int64_t         index[TG_MAX_RANK] = {0};
-    for (int k = 0; k < s->rank; k++) {
-        total *= (size_t)s->dim[k];
-        step[0][k] = (ptrdiff_t)(from->stride[k] * (int64_t)item);
-    }
-    if (!total) return;
-    if (from->contiguous) {
-        memcpy(to, from->data, total * item);
-        return;
-    }
-    size_t      row = s->rank ? (size_t)s->dim[s->rank - 1] : 1;
-    const char *p[1] = {from->data};
-    char       *out = to;
-    do {
-        copy_strided(out, p[0], row, s->rank ? step[0][s->rank - 1] : 0, item);
-        out += row * item;
-    } while (next_row(s, index, 1, p, step));
 }
 
 /* ---- one node of each kind ---------------------------------------------------------------------------------------- */
@@ -136,15 +51,15 @@ static tg_status run_pointwise(tg_node *n, void *out)
                 if (flat || st == (ptrdiff_t)item[i]) {
                     x[i] = p[i] + done * item[i];
                 } else {
-                    copy_strided(buffer[i], p[i] + (ptrdiff_t)done * st, len, st, item[i]);
+                    tg_copy_strided(buffer[i], p[i] + (ptrdiff_t)done * st, len, st, item[i]);
                     x[i] = buffer[i];
                 }
             }
             loop(len, o, x, tg_attr(n));
             o += len * out_item;
         }
-    } while (!flat && next_row(s, index, count, p, step));
-    n->tape->inside = was;
+    } while (!flat && tg_next_row(s, index, count, p, step));
+    n->tape->services.inside = was;
     return TG_OK;
 }
 
@@ -173,7 +88,7 @@ tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bo
     c.y = (tg_array){.data = out, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = true};
     memcpy(c.y.stride, tg_layout_contiguous(n->shape).stride, sizeof c.y.stride);
     if (s == TG_OK) s = tg_call_run(&c);
-    free_scratch(t);
+    tg_free_scratch(t);
     return s;
 }
 
@@ -219,7 +134,7 @@ static tg_status run_view(tg_tape *t, tg_node *n)
     plain = tg_layout_contiguous(n->shape);
     tg_layout *layout = NULL;
     if (!same_strides(n->shape, &to, &plain)) {
-        layout = tg_arena_alloc(&t->values, sizeof *layout, 8);
+        layout = tg_arena_alloc(&t->services.values, sizeof *layout, 8);
         if (!layout) return tg_out_of_memory(t, n->op->name);
         *layout = to;
     }
@@ -270,7 +185,7 @@ static tg_status run_plan(tg_tape *t, const tg_plan *plan)
 {
     tg_status s = TG_OK;
     size_t    n = 0;
-    char    **place = tg_arena_alloc(&t->values, plan->n * sizeof *place, 8);
+    char    **place = tg_arena_alloc(&t->services.values, plan->n * sizeof *place, 8);
     if (!place) return tg_out_of_memory(t, "tapegrad");
     t->plans++;
     for (; n < plan->n && s == TG_OK; n++) {
