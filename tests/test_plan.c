@@ -79,6 +79,7 @@ static void make_groups(env *e, tg_tensor *const *roots, int n)
 {
     make_values(e, roots, n);
     assert_int_equal(tg_make_groups(e->t, e->p), TG_OK);
+    assert_int_equal(tg_compute_again(e->t, e->p), TG_OK);
 }
 
 static void make_all(env *e, tg_tensor *const *roots, int n)

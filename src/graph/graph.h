@@ -327,6 +327,7 @@ struct tg_evaluator {
     const char *name;
     tg_status (*open)(tg_tape *t);  /* may set t->engine; may be NULL */
     tg_status (*run)(tg_tape *t, const tg_plan *plan);
+    tg_status (*run_one)(tg_tape *t, tg_node *n); /* computes one node whose inputs have their values, where it is placed */
     /* Runs what it ran before for these roots, when the recording is still the same; false: it can't tell. May be NULL. */
     bool (*replay)(tg_tape *t, tg_node *const *roots, size_t n, tg_status *s);
     /* The program that ran last since tg_reset; NULL: none. May be NULL: it makes no programs. */
@@ -335,6 +336,7 @@ struct tg_evaluator {
     void (*close)(tg_tape *t);      /* may be NULL */
 };
 extern const tg_evaluator tg_evaluator_reference, tg_evaluator_fused;
+extern const tg_evaluator *const tg_evaluators[]; /* all of them, the usual one first; the last is NULL */
 
 /* Computes these nodes and what is wanted. */
 tg_status tg_evaluate(tg_tape *t, tg_node *const *roots, size_t n);

@@ -27,6 +27,14 @@ int64_t tg_node_numel(const tg_node *n)
     return count;
 }
 
+tg_array tg_array_of(const tg_node *n)
+{
+    tg_array a = {.data = n->data, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = !n->layout};
+    tg_layout l = n->layout ? *n->layout : tg_layout_contiguous(n->shape);
+    memcpy(a.stride, l.stride, sizeof a.stride);
+    return a;
+}
+
 /* ---- what a tensor is --------------------------------------------------------------------------------------------- */
 
 static const tg_node *live(const tg_tensor *t) { return t && tg_is_live(t) ? tg_node_of(t) : NULL; }

@@ -16,7 +16,7 @@ static tg_status compute_into(tg_node *n, tg_node *kept)
     n->data = kept->data;
     n->flags |= TG_N_PLACED;
     const tg_fpenv  host = tg_fpenv_enter();
-    const tg_status s = tg_run_node(n->tape, n);
+    const tg_status s = n->tape->evaluator->run_one(n->tape, n);
     tg_fpenv_leave(host);
     n->data = NULL;
     n->flags = (uint16_t)(n->flags & ~(TG_N_VALUE | TG_N_PLACED));

@@ -3,7 +3,7 @@
  * Recording is cheap because most of it repeats. The nodes of the last recording still lie in their slots, and inputs are addresses
  * of slots: when the next recording calls the same op on the same slots with the same attributes, its node is already there, shape,
  * dtype and all, and is only confirmed. The first difference ends that, and nodes are written anew from there on (t->valid). */
-#include "graph/graph.h"
+#include "graph/leaf.h"
 
 #include <stdio.h>
 
@@ -299,28 +299,9 @@ tg_tensor *tg_record(const tg_op *op, tg_tensor *const *in, int n_in, const void
 
 /* ---- leaves ------------------------------------------------------------------------------------------------------- */
 
-typedef struct leaf_attr {
-    tg_shape shape;
-    tg_dtype dtype;
-    int32_t  zero;
-} leaf_attr;
-
-static tg_status leaf_infer(tg_call *c)
-{
-    const leaf_attr *a = c->attr;
-    if ((unsigned)a->dtype >= TG_NDTYPES) return tg_fail(c, TG_ERR_DTYPE, "there is no such dtype");
-    if (tg_shape_size(&a->shape, a->dtype, NULL, NULL) != TG_OK)
-        return tg_fail(c, TG_ERR_SHAPE, "the shape is invalid: rank 0 to 8, sizes >= 0, total size within memory");
-    c->shape = a->shape;
-    c->dtype = a->dtype;
-    return TG_OK;
-}
-
-const tg_op tg_op_leaf = {.name = "leaf", .kind = TG_LEAF, .arity = 0, .infer = leaf_infer};
-
 tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *external, void **data)
 {
-    leaf_attr a;
+    tg_leaf_attr a;
     memset(&a, 0, sizeof a);
     if (!t || !shape) return NULL;
     a.dtype = dtype;

@@ -12,8 +12,6 @@
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------- */
 
-static const tg_evaluator *const evaluators[] = {&tg_evaluator_fused, &tg_evaluator_reference}; /* the first is the default */
-
 /* Tells that there will be no tape. */
 static TG_PRINTF(3, 4) tg_tape *refuse(const tg_tape_options *o, tg_status s, const char *format, ...)
 {
@@ -38,9 +36,9 @@ static const char *setting(const char *option, const char *name, const char *var
 static const tg_evaluator *find_evaluator(const tg_tape_options *o)
 {
     const char *where, *name = setting(o->evaluator, "the option evaluator", "TAPEGRAD_EVAL", &where);
-    if (!*name) return evaluators[0];
-    for (size_t i = 0; i < sizeof evaluators / sizeof *evaluators; i++)
-        if (!strcmp(evaluators[i]->name, name)) return evaluators[i];
+    if (!*name) return tg_evaluators[0];
+    for (size_t i = 0; tg_evaluators[i]; i++)
+        if (!strcmp(tg_evaluators[i]->name, name)) return tg_evaluators[i];
     refuse(o, TG_ERR_ARG, "%s is \"%.80s\"; there are \"fused\" and \"reference\"", where, name);
     return NULL;
 }

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-const int tg_pointer_registers[POINTER_REGISTERS] = {RBX, RBP, R12, R13, R14, R15};
-
 /* ---- registers ------------------------------------------------------------------------------------------------------ */
 
 static int16_t *register_file(body *y, const tg_micro_value *v, int *from, int *to)
@@ -82,20 +80,9 @@ static void drop_unused(body *y, int value)
 
 /* ---- instructions --------------------------------------------------------------------------------------------------- */
 
-/* The address of a place for elements of `item` bytes; may load a pointer to rax. */
-static tg_address address_of(body *y, const tg_place *p, int item)
-{
-    const int index = p->reach == TG_FULL ? R10 : p->reach == TG_COLUMN ? R8 : NO_REGISTER;
-    if (p->tile) return (tg_address){.base = RDI, .index = index, .scale = item, .offset = (int32_t)p->at};
-    int base = RAX;
-    if (p->at < POINTER_REGISTERS) base = tg_pointer_registers[p->at];
-    else tg_assemble_load(&y->s->code, RAX, RSI, (int32_t)(8 * p->at));
-    return (tg_address){.base = base, .index = index, .scale = item};
-}
-
 static void load_condition(body *y, int value)
 {
-    const tg_address m = address_of(y, &y->s->values[value].from, 1);
+    const tg_address m = tg_address_of(y, &y->s->values[value].from, 1);
     const int        r = take(y, value);
     const int        lane = y->wide ? scratch_register(y) : r; /* held back from the others */
     tg_vector_instruction widen = instruction(y, packed38(y, 0x31, 0x32), lane, 0, 0);
@@ -110,38 +97,6 @@ static void load_condition(body *y, int value)
         const tg_vector_instruction test = instruction(y, greater, r, r, zero_register(y));
         put(y, &test);
     }
-}
-
-/* Where an input or a constant is. */
-static tg_address source_address(body *y, int value)
-{
-    const tg_micro_value *v = &y->s->values[value];
-    const int             item = item_size(y->s);
-    if (v->kind == CONSTANT) return (tg_address){.pool = true, .offset = tg_assemble_constant(&y->s->code, &v->bits, (size_t)item)};
-    return address_of(y, &v->from, item);
-}
-
-void tg_load_to(body *y, int value, int reg)
-{
-    const tg_micro_value *v = &y->s->values[value];
-    const tg_address      m = source_address(y, value);
-    tg_vector_instruction get = instruction(y, packed(y, 0x10), reg, 0, 0);
-    get.memory = &m;
-    if (v->kind == CONSTANT || v->from.reach != TG_FULL) { /* VBROADCASTSS, VBROADCASTSD */
-        get.code = packed38(y, 0x18, 0x19);
-    } else if (y->tail && !v->from.tile && y->wide) {
-        get.mask = TAIL;
-        get.zeroing = true;
-    } else if (y->tail && !v->from.tile) { /* VMASKMOVPS, VMASKMOVPD */
-        get.code = packed38(y, 0x2c, 0x2d);
-        get.first = TAIL_VECTOR;
-    }
-    put(y, &get);
-}
-
-void tg_load_pinned(body *y)
-{
-    for (int i = 0; i < y->s->n_pinned; i++) tg_load_to(y, y->s->pinned[i], pinned_register(y, i));
 }
 
 static void load(body *y, int value)
@@ -166,7 +121,7 @@ static void store_condition(body *y, int reg, const tg_place *to)
     uint8_t ones[16];
     memset(ones, 1, sizeof ones);
     const tg_address pool = {.pool = true, .offset = tg_assemble_constant(&y->s->code, ones, sizeof ones)};
-    const tg_address m = address_of(y, to, 1);
+    const tg_address m = tg_address_of(y, to, 1);
     const int        t = scratch_register(y);
     if (y->wide) { /* VMOVDQU8: ones where the condition holds, and out */
         put(y, &(tg_vector_instruction){.code = {3, 1, 0x6f, 0}, .width = W128, .evex = true, .reg = t, .memory = &pool, .mask = reg,
@@ -189,7 +144,7 @@ static void store_condition(body *y, int reg, const tg_place *to)
 
 static void store(body *y, int reg, const tg_place *to)
 {
-    const tg_address      m = address_of(y, to, item_size(y->s));
+    const tg_address      m = tg_address_of(y, to, item_size(y->s));
     tg_vector_instruction set = instruction(y, packed(y, 0x11), reg, 0, 0);
     set.memory = &m;
     if (to->around && !y->tail) { /* VMOVNTPS, VMOVNTPD */
@@ -299,7 +254,7 @@ static void emit_step(body *y)
     const bool           far = stays_in_memory(y, step);
     const int            a = need(y, step->a), b = far ? 0 : need(y, step->b), c = need(y, step->condition);
     tg_address           memory;
-    if (far) memory = source_address(y, step->b);
+    if (far) memory = tg_source_address(y, step->b);
     if (step->op == M_STORE) {
         if (y->s->values[step->a].condition) store_condition(y, a, &step->to);
         else store(y, a, &step->to);
@@ -323,15 +278,6 @@ static void emit_step(body *y)
         compute(y, step, to, a, b, c, far ? &memory : NULL);
     }
     drop_unused(y, step->value);
-}
-
-body tg_body_of(tg_segment *s, bool tail)
-{
-    body y = {.s = s, .wide = s->isa == TG_ISA_AVX512, .tail = tail};
-    y.n = scratch_register(&y) - s->n_pinned;
-    memset(y.holds, -1, sizeof y.holds);
-    memset(y.masks, -1, sizeof y.masks);
-    return y;
 }
 
 bool tg_emit_body(tg_segment *s, bool tail)

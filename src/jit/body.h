@@ -1,5 +1,5 @@
 /* body.h - between the files that make a segment's code: segment.c, which has the loops, body.c, which has what is in them,
- * and fixup.c, which has what stands behind them.
+ * fixup.c, which has what stands behind them, and load.c, which both load with.
  *
  *     rdi tiles   rsi pointers   rdx rows   rcx cols      as called
  *     r8  row     r9  the row's end         r10 element   r11 where the last whole vector of the row may begin   rax scratch
@@ -29,7 +29,9 @@ typedef struct body {
 
 /* Writes the body once: for whole vectors, or for what is left of a row. false: the registers do not suffice. */
 bool tg_emit_body(tg_segment *s, bool tail);
-body tg_body_of(tg_segment *s, bool tail);
+body tg_body_of(tg_segment *s, bool tail); /* at its beginning */
+tg_address tg_address_of(body *y, const tg_place *p, int item); /* of a place for elements of `item` bytes; may load a pointer to rax */
+tg_address tg_source_address(body *y, int value); /* of an input or a constant */
 void tg_load_to(body *y, int value, int reg); /* an input or a constant that is no condition; may change rax */
 void tg_load_pinned(body *y);
 

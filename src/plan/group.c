@@ -401,6 +401,5 @@ tg_status tg_make_groups(tg_tape *t, program *p)
     tg_status s = new_group(t, p, 1) ? TG_OK : TG_ERR_MEMORY; /* for what depends on numbers only */
     p->n_met = p->n_values;
     for (size_t i = 0; i < p->n_met && s == TG_OK; i++) s = place_value(t, p, (int32_t)i);
-    if (s == TG_OK) s = tg_compute_again(t, p);
     return s;
 }

@@ -273,6 +273,7 @@ struct program {
  *   tg_mark_roots     values, the nodes' marks         roots, stored; after it the marks are cleared (tg_forget_marks)
  *   tg_make_groups    values, places, roots            each computed value in a step that is not before any that computes what it reads: a
  *                                                      group or a step of its own; stored is every value that is read outside its group
+ *   tg_compute_again  groups                           some of what the backward pass reads computed a second time, and not kept for it
  *   tg_emit           groups                           instructions, tile shapes, the step that reads each stored value last
  *   tg_plan_product   a step of its own                how BLAS takes it, if it does
  *   tg_lay_out        steps in which values are born   offsets such that no two values alive at once overlap, and the bytes of it all;

@@ -251,5 +251,5 @@ static void close_engine(tg_tape *t)
     tg_heap_free(&t->services.heap, e, sizeof *e);
 }
 
-const tg_evaluator tg_evaluator_fused = {.name = "fused", .open = open_engine, .run = run_plan, .replay = replay, .last = last_program,
-                                         .reset = reset_engine, .close = close_engine};
+const tg_evaluator tg_evaluator_fused = {.name = "fused", .open = open_engine, .run = run_plan, .run_one = tg_run_node,
+                                         .replay = replay, .last = last_program, .reset = reset_engine, .close = close_engine};

@@ -4,16 +4,6 @@
 
 enum { GATHER = 256 }; /* elements gathered at a time from a strided operand */
 
-/* ---- arrays ------------------------------------------------------------------------------------------------------- */
-
-tg_array tg_array_of(const tg_node *n)
-{
-    tg_array a = {.data = n->data, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = !n->layout};
-    tg_layout l = n->layout ? *n->layout : tg_layout_contiguous(n->shape);
-    memcpy(a.stride, l.stride, sizeof a.stride);
-    return a;
-}
-
 /* ---- one node of each kind ---------------------------------------------------------------------------------------- */
 
 static tg_status run_pointwise(tg_node *n, void *out)
@@ -197,4 +187,4 @@ static tg_status run_plan(tg_tape *t, const tg_plan *plan)
     return s;
 }
 
-const tg_evaluator tg_evaluator_reference = {.name = "reference", .run = run_plan};
+const tg_evaluator tg_evaluator_reference = {.name = "reference", .run = run_plan, .run_one = tg_run_node};
