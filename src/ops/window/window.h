@@ -41,4 +41,9 @@ tg_status tg_window_input(tg_call *c, int i);
  */
 int tg_threads_for(const tg_call *c, int64_t pieces, double work);
 
+/* conv_run.c */
+tg_status tg_conv2d_run(tg_call *c);
+tg_status tg_conv2d_dx_run(tg_call *c);
+tg_status tg_conv2d_dw_run(tg_call *c);
+
 #endif

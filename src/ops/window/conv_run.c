@@ -1,0 +1,393 @@
+/* conv_run.c - the arithmetic of the convolution and of its two gradients.
+ *
+ * Each is a product of matrices. For a tile of positions (a,b) the windows of x are laid side by side as a panel [c i j, position] of some
+ * 64 KB, out of a padded copy of some channels of one image:
+ *     y  = w panel          w  [o, c i j]
+ *     dx = w^T g            spread back to where the windows were and added
+ *     dw = panel g^T        over all images
+ * No panel is larger than a tile: memory does not grow with the batch. */
+#include "ops/window/window.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "kernels/conv.h"
+
+/* ---- geometry ---------------------------------------------------------------------------------------------------- */
+
+enum {
+    PANEL   = 16384,
+    WIDEST  = 512,
+    DEEPEST = 256
+}; /* elements of a panel, of a tile's row; rows that a panel should not fall short of */
+
+typedef struct geometry {
+    const tg_conv_loops *loops;
+    size_t               item;
+    tg_window            w;
+    int64_t              images, groups, in, out; /* in, out: channels of each group */
+    int64_t              plane[2], padded[2], count[2];
+    int64_t              taps, depth; /* of a window in one channel, in all of a group */
+    int64_t              block;       /* channels in a panel */
+    int64_t              rows, cols;  /* of output positions in a tile */
+    int64_t              pitch;       /* of a panel's rows */
+    int64_t              out_pitch;   /* out, in whole vectors */
+} geometry;
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t within(int64_t x, int64_t lo, int64_t hi) { return x > hi ? hi : x < lo ? lo : x; }
+static int64_t whole(int64_t n, int64_t lanes) { return (n + lanes - 1) / lanes * lanes; }
+
+/* About equal parts of n instead of parts of `most` and a small rest: the size of the largest. */
+static int64_t shares(int64_t n, int64_t most)
+{
+    const int64_t parts = (n + most - 1) / most;
+    return (n + parts - 1) / parts;
+}
+
+/* x [N, groups in, h, w], w [groups out, in, kh, kw], y [N, groups out, count]. Their sizes are checked and there is
+ * something of y, dx or dw to compute. */
+static geometry geometry_of(tg_dtype dtype, const tg_conv_attr *a, const tg_shape *x, const tg_shape *w,
+                            const tg_shape *y)
+{
+    geometry g = {.loops  = tg_fast_conv(dtype),
+                  .item   = tg_dtype_size(dtype),
+                  .w      = a->window,
+                  .images = x->dim[0],
+                  .groups = a->groups,
+                  .in     = w->dim[1],
+                  .out    = w->dim[0] / a->groups,
+                  .taps   = w->dim[2] * w->dim[3]};
+    for (int k = 0; k < 2; k++) {
+        g.w.size[k] = w->dim[2 + k];
+        g.plane[k]  = x->dim[2 + k];
+        g.padded[k] = g.plane[k] + 2 * a->window.padding[k];
+        g.count[k]  = y->dim[2 + k];
+    }
+    const int64_t lanes = g.loops->lanes;
+    g.depth             = g.in * g.taps;
+    g.cols              = shares(g.count[1], WIDEST);
+    g.rows  = g.cols < g.count[1] ? 1 : within(PANEL / (within(g.depth, 1, DEEPEST) * g.cols), 1, g.count[0]);
+    g.rows  = shares(g.count[0], g.rows);
+    g.block = g.in == 0 ? 1 : within(PANEL / (g.taps * g.rows * g.cols), 1, g.in);
+    g.pitch = whole(g.rows * g.cols, lanes);
+    if (g.pitch * (int64_t)g.item % 2048 == 0)
+        g.pitch += lanes; /* or all rows would want the same lines of the cache */
+    g.out_pitch = whole(g.out, lanes);
+    return g;
+}
+
+static void *at(const geometry *g, const void *p, int64_t k) { return (char *)(uintptr_t)p + k * (int64_t)g->item; }
+
+/* A tile: whole rows of positions, or a piece of one; contiguous in a plane of y either way. */
+typedef struct tile {
+    int64_t row, col, rows, cols;
+    int64_t first, n; /* of the positions */
+} tile;
+
+static bool next_tile(const geometry *g, tile *t)
+{
+    if (t->rows == 0 || t->col + t->cols < g->count[1])
+        t->col += t->cols; /* the first one; the rest of a row */
+    else {
+        t->row += t->rows;
+        t->col = 0;
+    }
+    t->rows  = least(g->rows, g->count[0] - t->row);
+    t->cols  = least(g->cols, g->count[1] - t->col);
+    t->first = t->row * g->count[1] + t->col;
+    t->n     = t->rows * t->cols;
+    return t->rows > 0;
+}
+
+/* ---- scratch ----------------------------------------------------------------------------------------------------- */
+
+/* A thread's own room: some padded channels, the panel, and y or g of the tile. */
+typedef struct room {
+    void *planes, *panel, *other;
+} room;
+
+/* Elements, with room behind for what vectors reach over; -1: too many. */
+static int64_t elements(const geometry *g, int64_t a, int64_t b, int64_t c)
+{
+    int64_t n;
+    return tg_shape_size(TG_SHAPE(a, b, c), TG_F64, &n, NULL) == TG_OK ? whole(n + g->loops->lanes, 64) : -1;
+}
+
+/* The rooms of n threads, `other` elements in each room's other; NULL after an error. *step: bytes from room to room.
+ */
+static char *rooms(tg_call *c, const geometry *g, int n, int64_t other, size_t *step)
+{
+    const int64_t planes = elements(g, g->block, g->padded[0], g->padded[1]);
+    const int64_t panel  = elements(g, g->block, g->taps, g->pitch);
+    size_t        bytes;
+    if (planes < 0 || panel < 0 || other < 0 ||
+        __builtin_mul_overflow((size_t)planes + (size_t)panel + (size_t)other, g->item, step) ||
+        __builtin_mul_overflow(*step, (size_t)n, &bytes)) {
+        tg_fail(c, TG_ERR_MEMORY, "the padded input is too large");
+        return NULL;
+    }
+    return tg_scratch(c, bytes);
+}
+
+static room room_of(const geometry *g, char *memory, size_t step)
+{
+    room r  = {.planes = memory + step * (size_t)omp_get_thread_num()};
+    r.panel = at(g, r.planes, elements(g, g->block, g->padded[0], g->padded[1]));
+    r.other = at(g, r.panel, elements(g, g->block, g->taps, g->pitch));
+    return r;
+}
+
+/* ---- panels ------------------------------------------------------------------------------------------------------ */
+
+/* n channels of x, with zeros around. */
+static void pad(const geometry *g, void *planes, const void *x, int64_t n)
+{
+    const int64_t plane = g->padded[0] * g->padded[1];
+    const size_t  row   = (size_t)g->plane[1] * g->item;
+    if (g->w.padding[0] || g->w.padding[1]) memset(planes, 0, (size_t)(n * plane) * g->item);
+    for (int64_t c = 0; c < n; c++)
+        for (int64_t r = 0; r < g->plane[0] && row; r++)
+            memcpy(at(g, planes, c * plane + (r + g->w.padding[0]) * g->padded[1] + g->w.padding[1]),
+                   at(g, x, (c * g->plane[0] + r) * g->plane[1]), row);
+}
+
+static void unpad(const geometry *g, void *x, const void *planes, int64_t n)
+{
+    const int64_t plane = g->padded[0] * g->padded[1];
+    const size_t  row   = (size_t)g->plane[1] * g->item;
+    for (int64_t c = 0; c < n; c++)
+        for (int64_t r = 0; r < g->plane[0] && row; r++)
+            memcpy(at(g, x, (c * g->plane[0] + r) * g->plane[1]),
+                   at(g, planes, c * plane + (r + g->w.padding[0]) * g->padded[1] + g->w.padding[1]), row);
+}
+
+/* What tap (i,j) of channel c sees of the tile, and its row of the panel. */
+static tg_conv_rows seen(const geometry *g, const room *m, const tile *t, int64_t c, int64_t i, int64_t j)
+{
+    const int64_t row = t->row * g->w.stride[0] + i * g->w.dilation[0],
+                  col = t->col * g->w.stride[1] + j * g->w.dilation[1];
+    return (tg_conv_rows){.plane = at(g, m->planes, (c * g->padded[0] + row) * g->padded[1] + col),
+                          .pitch = g->w.stride[0] * g->padded[1],
+                          .step  = g->w.stride[1],
+                          .flat  = at(g, m->panel, ((c * g->w.size[0] + i) * g->w.size[1] + j) * g->pitch),
+                          .rows  = t->rows,
+                          .cols  = t->cols};
+}
+
+/* The windows of n channels; what a row of the panel overruns into is written later. */
+static void gather(const geometry *g, const room *m, const tile *t, int64_t n)
+{
+    for (int64_t c = 0; c < n; c++)
+        for (int64_t i = 0; i < g->w.size[0]; i++)
+            for (int64_t j = 0; j < g->w.size[1]; j++) {
+                const tg_conv_rows r = seen(g, m, t, c, i, j);
+                g->loops->take_rows(&r);
+            }
+}
+
+/* The reverse, adding. Channel by channel for each tap: then a plane's next use is far away, and no load waits for a
+ * store. */
+static void spread(const geometry *g, const room *m, const tile *t, int64_t n)
+{
+    for (int64_t j = 0; j < g->w.size[1]; j++)
+        for (int64_t i = 0; i < g->w.size[0]; i++)
+            for (int64_t c = 0; c < n; c++) {
+                const tg_conv_rows r = seen(g, m, t, c, i, j);
+                g->loops->add_rows(&r);
+            }
+}
+
+/* ---- one image of one group -------------------------------------------------------------------------------------- */
+
+/* y [out, positions] of x [in, plane]. */
+static void forward(const geometry *g, const room *m, const void *x, const void *w, const void *bias, void *y)
+{
+    const int64_t positions = g->count[0] * g->count[1];
+    for (int64_t c = 0; c == 0 || c < g->in; c += g->block) {
+        const int64_t n = least(g->block, g->in - c);
+        pad(g, m->planes, at(g, x, c * g->plane[0] * g->plane[1]), n);
+        for (tile t = {0}; next_tile(g, &t);) {
+            gather(g, m, &t, n);
+            g->loops->product(&(tg_conv_product){.m      = g->out,
+                                                 .n      = t.n,
+                                                 .k      = n * g->taps,
+                                                 .a      = at(g, w, c * g->taps),
+                                                 .a_row  = g->depth,
+                                                 .a_step = 1,
+                                                 .p      = m->panel,
+                                                 .p_row  = g->pitch,
+                                                 .c      = at(g, y, t.first),
+                                                 .c_row  = positions,
+                                                 .start  = bias,
+                                                 .add    = c > 0});
+        }
+    }
+}
+
+/* dx [in, plane] of grad [out, positions]. */
+static void backward(const geometry *g, const room *m, const void *grad, const void *w, void *dx)
+{
+    const int64_t positions = g->count[0] * g->count[1];
+    for (int64_t c = 0; c < g->in; c += g->block) {
+        const int64_t n = least(g->block, g->in - c);
+        memset(m->planes, 0, (size_t)(n * g->padded[0] * g->padded[1]) * g->item);
+        for (tile t = {0}; next_tile(g, &t);) {
+            for (int64_t o = 0; o < g->out; o++)
+                memcpy(at(g, m->other, o * g->pitch), at(g, grad, o * positions + t.first), (size_t)t.n * g->item);
+            g->loops->product(&(tg_conv_product){.m      = n * g->taps,
+                                                 .n      = t.n,
+                                                 .k      = g->out,
+                                                 .a      = at(g, w, c * g->taps),
+                                                 .a_row  = 1,
+                                                 .a_step = g->depth,
+                                                 .p      = m->other,
+                                                 .p_row  = g->pitch,
+                                                 .c      = m->panel,
+                                                 .c_row  = g->pitch});
+            spread(g, m, &t, n);
+        }
+        unpad(g, at(g, dx, c * g->plane[0] * g->plane[1]), m->planes, n);
+    }
+}
+
+/* sum [depth, out_pitch] += the products of all windows of x with grad [out, positions]. */
+static void weigh(const geometry *g, const room *m, const void *grad, const void *x, void *sum)
+{
+    const int64_t positions = g->count[0] * g->count[1];
+    for (int64_t c = 0; c < g->in; c += g->block) {
+        const int64_t n = least(g->block, g->in - c);
+        pad(g, m->planes, at(g, x, c * g->plane[0] * g->plane[1]), n);
+        for (tile t = {0}; next_tile(g, &t);) {
+            gather(g, m, &t, n);
+            g->loops->turn(g->out, t.n, m->other, g->out_pitch, at(g, grad, t.first), positions);
+            g->loops->product(&(tg_conv_product){.m      = n * g->taps,
+                                                 .n      = g->out,
+                                                 .k      = t.n,
+                                                 .a      = m->panel,
+                                                 .a_row  = g->pitch,
+                                                 .a_step = 1,
+                                                 .p      = m->other,
+                                                 .p_row  = g->out_pitch,
+                                                 .c      = at(g, sum, c * g->taps * g->out_pitch),
+                                                 .c_row  = g->out_pitch,
+                                                 .add    = true});
+        }
+    }
+}
+
+/* ---- all images -------------------------------------------------------------------------------------------------- */
+
+static bool is_empty(const tg_shape *s)
+{
+    for (int k = 0; k < s->rank; k++)
+        if (s->dim[k] == 0) return true;
+    return false;
+}
+
+static double work(const geometry *g)
+{
+    return (double)g->images * (double)g->groups * (double)g->out * (double)(g->depth + 4) *
+           (double)(g->count[0] * g->count[1]);
+}
+
+/* Elements of x, y and w in one image (w: at all) of one group. */
+static int64_t x_size(const geometry *g) { return g->in * g->plane[0] * g->plane[1]; }
+static int64_t y_size(const geometry *g) { return g->out * g->count[0] * g->count[1]; }
+static int64_t w_size(const geometry *g) { return g->out * g->depth; }
+
+tg_status tg_conv2d_run(tg_call *c)
+{
+    if (is_empty(c->y.shape)) return TG_OK;
+    const geometry g       = geometry_of(c->y.dtype, c->attr, c->x[0].shape, c->x[1].shape, c->y.shape);
+    const int64_t  pieces  = g.images * g.groups;
+    const int      threads = tg_threads_for(c, pieces, work(&g));
+    size_t         step;
+    char          *memory = rooms(c, &g, threads, 0, &step);
+    const void    *bias   = c->n_in > 2 ? c->x[2].data : NULL;
+    if (!memory) return TG_ERR_MEMORY;
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < pieces; k++) {
+            const room    m     = room_of(&g, memory, step);
+            const int64_t group = k % g.groups;
+            forward(&g, &m, at(&g, c->x[0].data, k * x_size(&g)), at(&g, c->x[1].data, group * w_size(&g)),
+                    bias ? at(&g, bias, group * g.out) : NULL, at(&g, c->y.data, k * y_size(&g)));
+        }
+        tg_fpenv_leave(host);
+    }
+    return TG_OK;
+}
+
+tg_status tg_conv2d_dx_run(tg_call *c)
+{
+    if (is_empty(c->y.shape)) return TG_OK;
+    const geometry g       = geometry_of(c->y.dtype, c->attr, c->y.shape, c->x[1].shape, c->x[0].shape);
+    const int64_t  pieces  = g.images * g.groups;
+    const int      threads = tg_threads_for(c, pieces, work(&g));
+    size_t         step;
+    char          *memory = rooms(c, &g, threads, elements(&g, g.out, g.pitch, 1), &step);
+    if (!memory) return TG_ERR_MEMORY;
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < pieces; k++) {
+            const room m = room_of(&g, memory, step);
+            backward(&g, &m, at(&g, c->x[0].data, k * y_size(&g)), at(&g, c->x[1].data, k % g.groups * w_size(&g)),
+                     at(&g, c->y.data, k * x_size(&g)));
+        }
+        tg_fpenv_leave(host);
+    }
+    return TG_OK;
+}
+
+/* The images are cut into chunks, whose sums are added in their order: the number of threads changes nothing. */
+static int64_t chunks_of(const geometry *g, int64_t sum)
+{
+    enum { MOST = 8, ROOM = 1 << 22 }; /* elements of all sums together, about */
+    return within(least(ROOM / sum, g->images), 1, MOST);
+}
+
+#define ADD(T)                                                                                                         \
+    for (int64_t k = 0; k < n; k++) ((T *)sum)[k] += ((const T *)part)[k]
+
+static void add(const geometry *g, void *sum, const void *part, int64_t n)
+{
+    if (g->item == sizeof(float))
+        ADD(float);
+    else
+        ADD(double);
+}
+
+tg_status tg_conv2d_dw_run(tg_call *c)
+{
+    if (is_empty(c->y.shape)) return TG_OK;
+    const geometry g        = geometry_of(c->y.dtype, c->attr, c->x[1].shape, c->y.shape, c->x[0].shape);
+    const int64_t group_sum = g.depth * g.out_pitch, sum = whole(g.groups * group_sum, 64), chunks = chunks_of(&g, sum);
+    const int     threads = tg_threads_for(c, chunks, work(&g));
+    size_t        step;
+    char         *memory = rooms(c, &g, threads, elements(&g, g.pitch, g.out_pitch, 1), &step);
+    char         *sums   = memory ? tg_scratch(c, (size_t)(chunks * sum) * g.item) : NULL;
+    if (!sums) return TG_ERR_MEMORY;
+#pragma omp parallel num_threads(threads)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int64_t k = 0; k < chunks; k++) {
+            const room m = room_of(&g, memory, step);
+            memset(at(&g, sums, k * sum), 0, (size_t)sum * g.item);
+            for (int64_t p = g.images * k / chunks * g.groups; p < g.images * (k + 1) / chunks * g.groups; p++)
+                weigh(&g, &m, at(&g, c->x[0].data, p * y_size(&g)), at(&g, c->x[1].data, p * x_size(&g)),
+                      at(&g, sums, k * sum + p % g.groups * group_sum));
+        }
+        tg_fpenv_leave(host);
+    }
+    for (int64_t k = 1; k < chunks; k++) add(&g, sums, at(&g, sums, k * sum), sum);
+    for (int64_t k = 0; k < g.groups; k++)
+        g.loops->turn(g.depth, g.out, at(&g, c->y.data, k * w_size(&g)), g.depth, at(&g, sums, k * group_sum),
+                      g.out_pitch);
+    return TG_OK;
+}
