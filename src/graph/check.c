@@ -154,7 +154,7 @@ static tg_status check_reduction(const tg_call *c)
 
 tg_status tg_check_inferred(const tg_call *c)
 {
-    if ((unsigned)c->dtype >= TG_NDTYPES) return tg_fail(c, TG_ERR_DTYPE, "infer gave no dtype");
+    if (!tg_is_dtype(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "infer gave no dtype");
     if (c->shape.rank < 0 || c->shape.rank > TG_MAX_RANK)
         return tg_fail(c, TG_ERR_SHAPE, "infer gave a shape of rank %d; 0 to %d are possible", c->shape.rank, TG_MAX_RANK);
     for (int k = 0; k < c->shape.rank; k++)

@@ -15,6 +15,7 @@
 #include <tapegrad_op.h>
 
 #include "tensor/array.h"
+#include "tensor/dtype.h"
 #include "tensor/services.h"
 
 typedef struct tg_node tg_node;

@@ -4,7 +4,7 @@
 static tg_status leaf_infer(tg_call *c)
 {
     const tg_leaf_attr *a = c->attr;
-    if ((unsigned)a->dtype >= TG_NDTYPES) return tg_fail(c, TG_ERR_DTYPE, "there is no such dtype");
+    if (!tg_is_dtype(a->dtype)) return tg_fail(c, TG_ERR_DTYPE, "there is no such dtype");
     if (tg_shape_size(&a->shape, a->dtype, NULL, NULL) != TG_OK)
         return tg_fail(c, TG_ERR_SHAPE, "the shape is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     c->shape = a->shape;

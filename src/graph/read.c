@@ -123,17 +123,6 @@ const float   *tg_data_f32(tg_tensor *t) { return read_as(t, TG_F32, "tg_data_f3
 const double  *tg_data_f64(tg_tensor *t) { return read_as(t, TG_F64, "tg_data_f64"); }
 const int64_t *tg_data_i64(tg_tensor *t) { return read_as(t, TG_I64, "tg_data_i64"); }
 
-static double number_at(tg_dtype dtype, const void *p)
-{
-    switch (dtype) {
-    case TG_F32: return (double)*(const float *)p;
-    case TG_F64: return *(const double *)p;
-    case TG_I64: return (double)*(const int64_t *)p;
-    case TG_I32: return (double)*(const int32_t *)p;
-    default: return (double)*(const uint8_t *)p;
-    }
-}
-
 double tg_item(tg_tensor *x)
 {
     char     text[TG_SHAPE_TEXT];
@@ -147,7 +136,7 @@ double tg_item(tg_tensor *x)
         return NAN;
     }
     const void *p = tg_contiguous_value(n);
-    return p ? number_at((tg_dtype)n->dtype, p) : NAN;
+    return p ? tg_dtypes[n->dtype].read(p) : NAN;
 }
 
 tg_status tg_copy_to(tg_tensor *x, void *dst, size_t bytes)

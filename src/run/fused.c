@@ -138,12 +138,10 @@ static tg_status run_step(tg_tape *t, const program *p, const step *st)
 static tg_status run_steps(tg_tape *t, program *p)
 {
     tg_status s = TG_OK;
-    for (size_t i = 0; i < p->n_consts && s == TG_OK; i++) {
+    for (size_t i = 0; i < p->n_consts; i++) {
         const value *v = &p->values[p->consts[i]];
         void        *to = tg_memory_of(p, p->consts[i]);
-        if (v->dtype == TG_F32) *(float *)to = (float)v->node->attr.number;
-        else if (v->dtype == TG_F64) *(double *)to = v->node->attr.number;
-        else s = tg_run_kernel(t, v->node, NULL, to, false);
+        tg_dtypes[v->dtype].write(to, v->node->attr.number);
     }
     for (size_t i = 0; p->any_early && i < p->n_steps && s == TG_OK; i++)
         if (p->steps[i].early) s = run_step(t, p, &p->steps[i]);

@@ -1,19 +1,38 @@
-/* dtype.c - the names and sizes of the element types, and the names of the statuses. */
-#include <tapegrad.h>
+/* dtype.c - the element types, from their rows; and the names of the statuses. */
+#include "tensor/dtype.h"
 
-static const struct {
-    const char *name;
-    size_t      size;
-} dtypes[TG_NDTYPES] = {
-    [TG_F32] = {"float32", 4}, [TG_F64] = {"float64", 8}, [TG_I64] = {"int64", 8},
-    [TG_I32] = {"int32", 4},   [TG_U8] = {"uint8", 1},    [TG_BOOL] = {"bool", 1},
+#include <float.h>
+
+/* Towards zero, to the nearest that there is, NaN to 0. hi, as a double, may be more than can be converted: it is compared first. */
+static int64_t to_integer(double x, int64_t lo, int64_t hi)
+{
+    if (x != x) return 0;
+    return x <= (double)lo ? lo : x >= (double)hi ? hi : (int64_t)x;
+}
+
+#define TO_F32(X)  (float)(X)
+#define TO_F64(X)  (X)
+#define TO_I64(X)  to_integer(X, INT64_MIN, INT64_MAX)
+#define TO_I32(X)  (int32_t)to_integer(X, INT32_MIN, INT32_MAX)
+#define TO_U8(X)   (uint8_t)to_integer(X, 0, UINT8_MAX)
+#define TO_BOOL(X) (X) != 0
+
+#define DTYPE(NAME, TYPE, TEXT, KIND, SUM, LEAST, MOST, EPSILON, LOOPS)                                                        \
+    static double read_##NAME(const void *element) { return (double)*(const TYPE *)element; }                                 \
+    static void   write_##NAME(void *element, double x) { *(TYPE *)element = TO_##NAME(x); }
+#include "table/dtypes.def"
+#undef DTYPE
+
+#define DTYPE(NAME, TYPE, TEXT, KIND, SUM, LEAST, MOST, EPSILON, LOOPS)                                                        \
+    [TG_##NAME] = {.name = TEXT, .size = sizeof(TYPE), .kind = TG_KIND_##KIND, .sum = TG_##SUM, .least = LEAST, .most = MOST,  \
+                   .epsilon = EPSILON, .loops = LOOPS, .read = read_##NAME, .write = write_##NAME},
+const tg_dtype_traits tg_dtypes[TG_NDTYPES] = {
+#include "table/dtypes.def"
 };
+#undef DTYPE
 
-/* An enum from outside may hold anything, and its type may be signed or not: compare as unsigned. */
-static bool is_dtype(tg_dtype d) { return (unsigned)d < TG_NDTYPES; }
-
-const char *tg_dtype_name(tg_dtype d) { return is_dtype(d) ? dtypes[d].name : "invalid"; }
-size_t      tg_dtype_size(tg_dtype d) { return is_dtype(d) ? dtypes[d].size : 0; }
+const char *tg_dtype_name(tg_dtype d) { return tg_is_dtype(d) ? tg_dtypes[d].name : "invalid"; }
+size_t      tg_dtype_size(tg_dtype d) { return tg_is_dtype(d) ? tg_dtypes[d].size : 0; }
 
 const char *tg_status_name(tg_status s)
 {

@@ -1,10 +1,11 @@
 /* format.c - the text of an array: one style for all its numbers, chosen from those that are shown. */
 #include "tensor/format.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "tensor/dtype.h"
 
 enum { MOST_SHOWN = 1000, MOST_EDGE = 3, LINE = 110 };
 
@@ -40,11 +41,6 @@ static void put_spaces(printer *p, int n)
 /* ---- numbers ------------------------------------------------------------------------------------------------------
  */
 
-static double as_double(const printer *p, const void *at)
-{
-    return p->a->dtype == TG_F32 ? (double)*(const float *)at : *(const double *)at;
-}
-
 /* snprintf takes the decimal point from the locale; here it is a point. */
 static void point_from_locale(char *text)
 {
@@ -64,7 +60,7 @@ static void number_text(const printer *p, const void *at, char text[TG_NUMBER_TE
     case TG_BOOL: snprintf(text, TG_NUMBER_TEXT, "%s", *(const uint8_t *)at ? "true" : "false"); return;
     default: break;
     }
-    const double v = as_double(p, at);
+    const double v = tg_dtypes[p->a->dtype].read(at);
     if (isnan(v))
         snprintf(text, TG_NUMBER_TEXT, "nan"); /* some print the sign, which means nothing */
     else if (isinf(v))
@@ -89,7 +85,7 @@ const char *tg_number_text(char text[TG_NUMBER_TEXT], double v)
 /* How many decimals, at most 4, show v to its dtype's precision: 0.25 takes 2, 3.00001 takes 4. */
 static int decimals_of(const printer *p, double v)
 {
-    const double precision = p->a->dtype == TG_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
+    const double precision = tg_dtypes[p->a->dtype].epsilon;
     double       scaled    = fabs(v);
     if (scaled == floor(scaled)) return 0;
     for (int d = 1; d < 4; d++) {
@@ -102,7 +98,7 @@ static int decimals_of(const printer *p, double v)
 static void note_number(printer *p, const void *at)
 {
     if (!tg_dtype_is_float(p->a->dtype)) return;
-    const double v = as_double(p, at);
+    const double v = tg_dtypes[p->a->dtype].read(at);
     if (!isfinite(v) || v == 0) return;
     const int d = decimals_of(p, v);
     if (d > p->decimals) p->decimals = d;

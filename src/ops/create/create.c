@@ -14,24 +14,9 @@ static tg_status const_infer(tg_call *c)
     return TG_OK;
 }
 
-/* As tg_to: towards zero, to the nearest value there is, NaN to 0. */
-static int64_t to_integer(double v, int64_t lo, int64_t hi)
-{
-    if (isnan(v)) return 0;
-    return v <= (double)lo ? lo : v >= (double)hi ? hi : (int64_t)v;
-}
-
 static tg_status const_run(tg_call *c)
 {
-    const double v = *(const double *)c->attr;
-    switch (c->y.dtype) {
-    case TG_F32: *(float *)c->y.data = (float)v; break;
-    case TG_F64: *(double *)c->y.data = v; break;
-    case TG_I64: *(int64_t *)c->y.data = to_integer(v, INT64_MIN, INT64_MAX); break;
-    case TG_I32: *(int32_t *)c->y.data = (int32_t)to_integer(v, INT32_MIN, INT32_MAX); break;
-    case TG_U8: *(uint8_t *)c->y.data = (uint8_t)to_integer(v, 0, UINT8_MAX); break;
-    default: *(uint8_t *)c->y.data = v != 0; break;
-    }
+    tg_dtypes[c->y.dtype].write(c->y.data, *(const double *)c->attr);
     return TG_OK;
 }
 
@@ -46,7 +31,7 @@ const tg_op tg_op_const[TG_NDTYPES] = {
 
 static bool is_dtype(tg_tape *tape, const char *function, tg_dtype dtype)
 {
-    if ((unsigned)dtype < TG_NDTYPES) return true;
+    if (tg_is_dtype(dtype)) return true;
     tg_fail_on(tape, TG_ERR_DTYPE, function, "there is no dtype %d", (int)dtype);
     return false;
 }

@@ -10,7 +10,6 @@
  *   no element logsumexp is -inf, softmax and log_softmax are empty */
 #include "ops/ops.h"
 
-#include <float.h>
 
 /* ---- the alias ---------------------------------------------------------------------------------------------------- */
 
@@ -50,7 +49,7 @@ static tg_status alias_infer(tg_call *c)
 
 static tg_tensor *bound(tg_tensor *like, bool highest)
 {
-    const double most = tg_dtype_of(like) == TG_F64 ? DBL_MAX : (double)FLT_MAX;
+    const double most = tg_dtypes[tg_dtype_of(like)].most;
     return tg_number_like(like, highest ? most : -most, "tg_softmax");
 }
 

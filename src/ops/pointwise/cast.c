@@ -76,7 +76,7 @@ tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype)
 {
     tg_node *n = tg_check(x, "tg_to");
     if (!n) return NULL;
-    if ((unsigned)dtype >= TG_NDTYPES) {
+    if (!tg_is_dtype(dtype)) {
         tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_to", "%d is no dtype", (int)dtype);
         return NULL;
     }

@@ -78,7 +78,7 @@ const tg_op tg_op_uniform = {
 tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi)
 {
     if (!tape) return NULL;
-    const double most = tape->dtype == TG_F32 ? (double)3.40282346638528859812e38 : 1.7976931348623157e308;
+    const double most = tg_dtypes[tape->dtype].most;
     const tg_fpenv host = tg_fpenv_enter();
     const bool     valid = lo >= -most && lo <= hi && hi <= most && hi - lo <= most;
     tg_fpenv_leave(host);

@@ -74,7 +74,7 @@ static tg_status reduce_infer(tg_call *c)
 static tg_status sum_infer(tg_call *c)
 {
     tg_status s = reduce_infer(c);
-    if (s == TG_OK && !tg_dtype_is_float(c->dtype)) c->dtype = TG_I64;
+    if (s == TG_OK) c->dtype = tg_dtypes[c->dtype].sum;
     return s;
 }
 
