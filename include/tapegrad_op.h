@@ -95,6 +95,20 @@ enum {
     TG_OP_STRIDED   = 4, /* run takes inputs of any strides; without it they come contiguous */
     TG_OP_BOOL      = 8, /* pointwise: the result is bool (comparisons) */
     TG_OP_SELECT    = 16, /* pointwise: the first input is bool, a condition; the others share their dtype */
+    TG_OP_ADDITION  = 32, /* pointwise, of two inputs: their sum, which a product that is one of them may be added to in its place */
+    TG_OP_SLOPE     = 64, /* pointwise, of two inputs x and y: the slope at x of a function whose result there is y. It is computed from y;
+                             x counts only where |y| > TG_SLOPE_NEAR and may hold anything elsewhere, so it is seldom brought there */
+};
+
+#define TG_SLOPE_NEAR 0.9998779296875 /* 1 - 2^-13: results nearer to 1 have lost the digits that slopes need */
+
+/* What it costs to compute an element of a pointwise op again, counted in additions; any number up to 255 will do. Instead of keeping a
+ * large result in memory it may be computed again by those who read it, up to 2 such costs (in a training step, from the forward to the
+ * backward pass, up to 10). */
+enum {
+    TG_COST_KEPT  = 0, /* not to be computed again: the result is kept */
+    TG_COST_CHEAP = 1, /* an instruction or a few */
+    TG_COST_DEAR  = 8, /* a polynomial that is worth it where it saves keeping an activation */
 };
 
 /* A pointwise op's loop over n contiguous elements: out[k] = f(in[0][k], in[1][k], …), with k of no influence on f. It is called for pieces
@@ -111,6 +125,8 @@ struct tg_op {
     int         arity;   /* number of inputs, or TG_ANY_ARITY: one or more. Pointwise ops have at most 3, views at most 4 */
     unsigned    nondiff; /* bit i: input i, i < 32, never receives a gradient (indices, masks, saved values) */
     unsigned    flags;   /* TG_OP_… */
+    uint8_t     cost;    /* pointwise: TG_COST_… or a number between them */
+    uint16_t    row;     /* the library's own pointwise ops: their number in its tables of loops and machine code; 0 for all others */
 
     /* Checks inputs and attributes, and sets c->shape and c->dtype. Says what is wrong with tg_fail. Pointwise ops may leave it NULL:
      * broadcast of the inputs; dtypes equal (but for the condition of a TG_OP_SELECT op), result of that dtype or bool. It is not called
@@ -193,16 +209,21 @@ TG_API const tg_op *tg_op_at(int i); /* NULL outside 0 … count-1 */
 
 /* ---- pointwise ops from one expression -----------------------------------------------------------------------------
  * The expression is in x (binary: x and y). Include <tgmath.h> first, so that exp means expf where x is a float; it is compiled
- * once for float and once for double, as plain loops that compilers vectorise. The op is a static const named tg_op_NAME. */
-#define TG_POINTWISE_UNARY(NAME, EXPR, VJP)                            \
+ * once for float and once for double, as plain loops that compilers vectorise. The op is a static const named tg_op_NAME.
+ *
+ *     TG_POINTWISE_UNARY(NAME, EXPR, VJP)     TG_POINTWISE_UNARY(cube, x * x * x, cube_vjp, .cost = TG_COST_CHEAP)
+ *     TG_POINTWISE_BINARY(NAME, EXPR, VJP)
+ *
+ * Further fields of the op may follow the rule. */
+#define TG_POINTWISE_UNARY(NAME, EXPR, ...)                            \
     TG_LOOP1_(NAME, f32, float, EXPR)                                  \
     TG_LOOP1_(NAME, f64, double, EXPR)                                 \
-    TG_POINTWISE_OP_(NAME, 1, VJP)
+    TG_POINTWISE_OP_(NAME, 1, __VA_ARGS__)
 
-#define TG_POINTWISE_BINARY(NAME, EXPR, VJP)                           \
+#define TG_POINTWISE_BINARY(NAME, EXPR, ...)                           \
     TG_LOOP2_(NAME, f32, float, EXPR)                                  \
     TG_LOOP2_(NAME, f64, double, EXPR)                                 \
-    TG_POINTWISE_OP_(NAME, 2, VJP)
+    TG_POINTWISE_OP_(NAME, 2, __VA_ARGS__)
 
 #define TG_LOOP1_(NAME, SUFFIX, T, EXPR)                                                                        \
     static void tg_loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)        \
@@ -226,12 +247,12 @@ TG_API const tg_op *tg_op_at(int i); /* NULL outside 0 … count-1 */
             tg_o[tg_k] = (T)(EXPR);                                                                            \
         }                                                                                                      \
     }
-#define TG_POINTWISE_OP_(NAME, ARITY, VJP)                                                                      \
+#define TG_POINTWISE_OP_(NAME, ARITY, ...)                                                                      \
     static const tg_op tg_op_##NAME = {.name  = #NAME,                                                         \
                                        .kind  = TG_POINTWISE,                                                  \
                                        .arity = ARITY,                                                         \
-                                       .vjp   = VJP,                                                           \
-                                       .loop  = {[TG_F32] = tg_loop_##NAME##_f32, [TG_F64] = tg_loop_##NAME##_f64}};
+                                       .loop  = {[TG_F32] = tg_loop_##NAME##_f32, [TG_F64] = tg_loop_##NAME##_f64}, \
+                                       .vjp   = __VA_ARGS__};
 
 #ifdef __cplusplus
 }

@@ -391,6 +391,18 @@ static void test_stored_between_shapes(void **state)
     assert_int_equal(value_of(e, z)->read_in, -1);
 }
 
+/* Ops of a user, who says of them what the library says of its own. */
+static tg_tensor *no_rule(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)c, (void)i;
+    return g;
+}
+TG_POINTWISE_UNARY(lift, x + 1, no_rule, .cost = TG_COST_CHEAP)
+TG_POINTWISE_UNARY(dear_lift, x + 1, no_rule)
+TG_POINTWISE_BINARY(plus, x + y, no_rule, .flags = TG_OP_ADDITION)
+static tg_tensor *lift(tg_tensor *x) { return tg_record(&tg_op_lift, &x, 1, NULL, 0); }
+static tg_tensor *dear_lift(tg_tensor *x) { return tg_record(&tg_op_dear_lift, &x, 1, NULL, 0); }
+
 /* y is read before a product and after it: by different groups. */
 static void two_groups(env *e, tg_tensor *x, tg_tensor *(*f)(tg_tensor *), tg_tensor **y, tg_tensor **last)
 {
@@ -412,6 +424,13 @@ static void test_cheap_again(void **state)
     assert_int_equal(e->p->insts[v->clone].value, number_of(e, v));
 
     two_groups(e, e->x, tg_erf, &y, &last); /* dear */
+    v = value_of(e, y);
+    assert_true(v->stored && v->clone_group < 0);
+
+    two_groups(e, e->x, lift, &y, &last);
+    v = value_of(e, y);
+    assert_true(!v->stored && v->clone_group >= 0);
+    two_groups(e, e->x, dear_lift, &y, &last);
     v = value_of(e, y);
     assert_true(v->stored && v->clone_group < 0);
 
@@ -505,6 +524,10 @@ static void test_accumulation(void **state)
     assert_true(v3->dest < 0 && v3->born == va->step && v3->step == vc->step);
     assert_true(!tg_has_memory(va) && !tg_has_memory(v2) && tg_has_memory(v3));
     assert_true(groups_in(e) == 1 && others_in(e) == 3);
+
+    tg_tensor *own = tg_record(&tg_op_plus, (tg_tensor *[]){a, b}, 2, NULL, 0);
+    make_all(e, ROOTS(own));
+    assert_true(value_of(e, b)->adds && value_of(e, own)->sum);
 
     tg_tensor *wanted = tg_matmul(e->x, e->w), *sum = tg_add(wanted, tg_exp(e->x)); /* to what is no product nothing is added */
     make_all(e, ROOTS(sum));

@@ -273,6 +273,34 @@ static void test_every_recipe(void **unused)
     if (tg_segment_can(TG_ISA_AVX2, TG_F32)) assert_true(known >= 2 * 30);
 }
 
+/* What the rows say is what there is: a recipe, or the word that there is none. */
+static void test_words(void **unused)
+{
+    static const struct {
+        const char *name, *recipe;
+    } rows[] = {
+#define UNARY(NAME, TYPES, FORMULA, DX, COST, RECIPE, ...)           {#NAME, #RECIPE},
+#define BINARY(NAME, TYPES, FORMULA, DX, DY, COST, RECIPE, ...)      {#NAME, #RECIPE},
+#define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, COST, RECIPE, ...) {#NAME, #RECIPE},
+#define SCALED                                                       BINARY
+#define SELECT                                                       TERNARY
+#define SLOPE(NAME, OF, FORMULA, DX, COST, RECIPE, ...)              {#NAME, #RECIPE},
+#define FLAT(NAME, TYPES, FORMULA, COST, RECIPE)                     {#NAME, #RECIPE},
+#define ROW(NAME, FORMULA, COST, RECIPE)                             {#NAME, #RECIPE},
+#include "table/pointwise_each.h"
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const tg_op *op = tg_op_at((int)i);
+        assert_string_equal(op->name, rows[i].name);
+        assert_int_equal(op->row, i + 1);
+        if (!rows[i].recipe[0]) fail_msg("%s has neither a recipe nor the word NONE", op->name);
+        if (tg_segment_knows(op) != !!strcmp(rows[i].recipe, "NONE")) fail_msg("%s: its recipe is %s", op->name, rows[i].recipe);
+    }
+    for (int i = 0; i < tg_op_count(); i++)
+        if (!tg_op_at(i)->row && tg_segment_knows(tg_op_at(i))) fail_msg("%s is no row", tg_op_at(i)->name);
+}
+
 static void test_random_programs(void **unused)
 {
     (void)unused;
@@ -422,6 +450,7 @@ static void test_many_fixups(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_every_recipe),
         cmocka_unit_test(test_random_programs),
         cmocka_unit_test(test_crowded),

@@ -99,6 +99,15 @@ static const char *fault_of_reduction(const tg_call *c)
     return a->keepdim > 1 ? "keepdim of its tg_reduce_attr is 0 or 1" : NULL;
 }
 
+/* Tables are read by the number of a row without a look at whose op it is. */
+static const char *fault_of_pointwise(const tg_call *c)
+{
+    const tg_op *op = c->op;
+    if (c->n_in < 1 || c->n_in > TG_INLINE_INPUTS) return "a pointwise op has one to three inputs";
+    if (op->row && tg_op_at(op->row - 1) != op) return "its row is not 0, which is what ops have that are not the library's own";
+    return op->flags & (TG_OP_ADDITION | TG_OP_SLOPE) && c->n_in != 2 ? "TG_OP_ADDITION and TG_OP_SLOPE are for ops of two inputs" : NULL;
+}
+
 static const char *fault_of(const tg_call *c)
 {
     const tg_op *op = c->op;
@@ -106,7 +115,7 @@ static const char *fault_of(const tg_call *c)
     if (!op->infer && op->kind != TG_POINTWISE) return "the op has no infer function";
     switch (op->kind) {
     case TG_KERNEL: return op->run ? NULL : "a kernel op has a run function, which computes it";
-    case TG_POINTWISE: return c->n_in < 1 || c->n_in > TG_INLINE_INPUTS ? "a pointwise op has one to three inputs" : NULL;
+    case TG_POINTWISE: return fault_of_pointwise(c);
     case TG_VIEW:
         if (!op->view) return "a view op has a view function, which lays it out";
         if (c->n_in > 4) return "a view has at most four inputs";

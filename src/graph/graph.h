@@ -264,7 +264,7 @@ int64_t tg_node_numel(const tg_node *n);
 
 /* ---- record.c, slots.c --------------------------------------------------------------------------------------------- */
 
-extern const tg_op tg_op_leaf, tg_op_copy, tg_op_detach;
+extern const tg_op tg_op_leaf, tg_op_detach;
 extern const tg_op tg_op_const[TG_NDTYPES];
 
 /* A leaf with room for its value, to be filled by the caller: *data gets the address. external: use that memory instead. */

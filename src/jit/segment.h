@@ -3,7 +3,7 @@
  * A segment is described op by op and then compiled:
  *
  *     tg_segment_begin(&s, &bytes, NULL, isa, dtype);
- *     int x = tg_segment_input(&s, …), y = tg_segment_op(&s, &tg_op_mul, (int[]){x, x});
+ *     int x = tg_segment_input(&s, …), y = tg_segment_op(&s, op, (int[]){x, x});
  *     tg_segment_store(&s, y, …);
  *     if (tg_segment_compile(&s, &at)) …          machine code stands in bytes, from `at` on
  *
@@ -83,7 +83,8 @@ typedef struct tg_segment {
 /* Is there machine code for ops of this dtype on this CPU? */
 bool tg_segment_can(tg_isa isa, tg_dtype dtype);
 
-/* Has the op a recipe? Its result is then of the segment's dtype, or a condition when the op has TG_OP_BOOL. */
+/* Has the op a recipe? Its result is then of the segment's dtype, or a condition when the op has TG_OP_BOOL. (Only rows of pointwise.def
+ * have one yet. A recipe of a user's op would be a field of tg_op that is asked where this finds no row.) */
 bool tg_segment_knows(const tg_op *op);
 
 /* uses: NULL, or where the places (size_t, in out) of the 4 byte offsets of tile registers are noted, which may be changed later. */
@@ -104,7 +105,7 @@ bool tg_segment_reads_seldom(const tg_segment *s, int value);
 void *tg_code_map(const tg_bytes *b);
 void  tg_code_unmap(void *code, size_t bytes);
 
-/* ---- between segment.c and recipes.c ---- */
+/* ---- single instructions: what recipes are made of ---- */
 
 typedef enum tg_micro {
     M_ADD, M_SUB, M_MUL, M_DIV, M_MIN, M_MAX, M_AND, M_ANDN, M_OR, M_XOR, /* of lanes, the logical ones of their bits; ANDN: ~a & b */

@@ -28,6 +28,8 @@ typedef struct tg_tile_loops {
     /* The sum of each row and that of its squares, which may overflow: by blocks of 1024 in lanes of T, these in double; of short rows in
      * double. */
     void (*moments)(size_t rows, size_t cols, const void *x, double *sum, double *squares);
+    /* out[i] = in[0][i] + in[1][i] of T */
+    tg_loop add;
     /* Has any of n values a magnitude beyond the limit? NaN has none. */
     bool (*any_beyond)(size_t n, const void *x, double limit);
 } tg_tile_loops;
@@ -54,13 +56,11 @@ const tg_tile_loops *tg_isa_tile(tg_isa isa, tg_dtype dtype);
 /* ---- between the files of this folder ------------------------------------------------------------------------------ */
 
 typedef struct tg_loop_row {
-    const tg_op *op;
-    tg_loop      f32, f64;
+    tg_loop f32, f64;
 } tg_loop_row;
 
 typedef struct tg_loop_table { /* rows NULL: not in this build */
-    const tg_loop_row *rows;
-    size_t             n;
+    const tg_loop_row *rows; /* by tg_op.row */
     tg_tile_loops      f32, f64;
 } tg_loop_table;
 

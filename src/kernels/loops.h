@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/ops.h"
+#include "table/rows.h"
 
 #if VECTOR_SIZE > 16
 #include <immintrin.h>
@@ -148,4 +148,4 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #include "kernels/loops_tile.h"
 
 const tg_loop_table LOOP_TABLE = {
-    .rows = rows, .n = sizeof rows / sizeof *rows, .f32 = TILE_LOOPS(f32), .f64 = TILE_LOOPS(f64)};
+    .rows = rows, .f32 = TILE_LOOPS(f32), .f64 = TILE_LOOPS(f64)};

@@ -166,23 +166,18 @@ enum { U8_PART = 8 };
 
 #define FLOATS1(NAME, EXPR) LOOP1(NAME, f32, float, f32, float, EXPR) LOOP1(NAME, f64, double, f64, double, EXPR)
 #define FLOATS2(NAME, EXPR) LOOP2(NAME, f32, float, f32, float, EXPR) LOOP2(NAME, f64, double, f64, double, EXPR)
-#define UNARY(NAME, EXPR, ...)          FLOATS1(NAME, EXPR)
-#define UNARY_RING(NAME, EXPR, ...)     FLOATS1(NAME, EXPR)
-#define UNARY_ORDERED(NAME, EXPR, ...)  FLOATS1(NAME, EXPR)
-#define FLAT(NAME, EXPR)                FLOATS1(NAME, EXPR)
-#define TEST(NAME, EXPR)                LOOP1(NAME, f32, float, u8, uint8_t, EXPR) LOOP1(NAME, f64, double, u8, uint8_t, EXPR)
-#define BINARY(NAME, EXPR, ...)         FLOATS2(NAME, EXPR)
-#define BINARY_RING(NAME, EXPR, ...)    FLOATS2(NAME, EXPR)
-#define BINARY_ORDERED(NAME, EXPR, ...) FLOATS2(NAME, EXPR)
-#define SCALED(NAME, EXPR, ...)         FLOATS2(NAME, EXPR)
-#define COMPARE(NAME, EXPR)             LOOP2(NAME, f32, float, u8, uint8_t, EXPR) LOOP2(NAME, f64, double, u8, uint8_t, EXPR)
-#define SLOPE(NAME, EXPR, ...)          FLOATS2(NAME, EXPR)
-#define TERNARY(NAME, EXPR, ...)        LOOP3(NAME, f32, float, f32, float, EXPR) LOOP3(NAME, f64, double, f64, double, EXPR)
+#define UNARY(NAME, TYPES, FORMULA, ...)   FLOATS1(NAME, FORMULA)
+#define FLAT(NAME, TYPES, FORMULA, ...)    FLOATS1(NAME, FORMULA)
+#define BINARY(NAME, TYPES, FORMULA, ...)  FLOATS2(NAME, FORMULA)
+#define SCALED(NAME, TYPES, FORMULA, ...)  FLOATS2(NAME, FORMULA)
+#define SLOPE(NAME, OF, FORMULA, ...)      FLOATS2(NAME, FORMULA)
+#define TERNARY(NAME, TYPES, FORMULA, ...) LOOP3(NAME, f32, float, f32, float, FORMULA) LOOP3(NAME, f64, double, f64, double, FORMULA)
+#define SELECT(NAME, TYPES, FORMULA, ...)  LOOP3(NAME, f32, float, u8, uint8_t, FORMULA) LOOP3(NAME, f64, double, u8, uint8_t, FORMULA)
+#define COMPARE(NAME, FORMULA, ...)        LOOP2(NAME, f32, float, u8, uint8_t, FORMULA) LOOP2(NAME, f64, double, u8, uint8_t, FORMULA)
+#define TEST(NAME, FORMULA, ...)           LOOP1(NAME, f32, float, u8, uint8_t, FORMULA) LOOP1(NAME, f64, double, u8, uint8_t, FORMULA)
+#define LOGICAL(NAME, FORMULA, ...)
 #include "table/pointwise.def"
 #include "table/pointwise_undef.h"
-
-LOOP3(where, f32, float, u8, uint8_t, x ? y : z)
-LOOP3(where, f64, double, u8, uint8_t, x ? y : z)
 
 /* ---- sin and cos: beyond TRIG_LIMIT libm has to do the argument reduction, element by element ------------------------- */
 
@@ -303,27 +298,18 @@ BY_RESULT(tanh_slope, f64, double, -0.0, TANH_NEAR)
 BY_RESULT(sigmoid_slope, f32, float, 0.0f, SIGMOID_NEAR)
 BY_RESULT(sigmoid_slope, f64, double, 0.0, SIGMOID_NEAR)
 
-/* ---- the table: the first row of an op counts -------------------------------------------------------------------------- */
+/* ---- the table, by the ops' numbers ------------------------------------------------------------------------------------- */
 
-static const tg_loop_row rows[] = {
-    {&tg_op_sin, any_sin_f32, any_sin_f64},
-    {&tg_op_cos, any_cos_f32, any_cos_f64},
-    {&tg_op_tanh_slope, any_tanh_slope_f32, any_tanh_slope_f64},
-    {&tg_op_sigmoid_slope, any_sigmoid_slope_f32, any_sigmoid_slope_f64},
-    {&tg_op_where, loop_where_f32, loop_where_f64},
-#define ROW(NAME, ...) {&tg_op_##NAME, loop_##NAME##_f32, loop_##NAME##_f64},
-#define UNARY          ROW
-#define UNARY_RING     ROW
-#define UNARY_ORDERED  ROW
-#define FLAT           ROW
-#define TEST           ROW
-#define BINARY         ROW
-#define BINARY_RING    ROW
-#define BINARY_ORDERED ROW
-#define SCALED         ROW
-#define COMPARE        ROW
-#define SLOPE          ROW
-#define TERNARY        ROW
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
+/* Ops whose loops are more than their formula. */
+#define BEST_sin           , any_sin
+#define BEST_cos           , any_cos
+#define BEST_tanh_slope    , any_tanh_slope
+#define BEST_sigmoid_slope , any_sigmoid_slope
+
+#define ENTRY(ROW, LOOP)  ENTRY_(ROW, LOOP)
+#define ENTRY_(ROW, LOOP) [ROW] = {LOOP##_f32, LOOP##_f64},
+static const tg_loop_row rows[TG_ROWS] = {
+#define LOGICAL(NAME, ...)
+#define ROW(NAME, ...) ENTRY(TG_ROW_##NAME, TG_SECOND(BEST_##NAME, loop_##NAME, ))
+#include "table/pointwise_each.h"
 };

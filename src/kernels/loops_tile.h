@@ -319,6 +319,15 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         for (size_t r = 0; r < rows_; r++, x += n) row_moments_##S(n, x, sum + r, squares + r);                        \
     }
 
+#define TILE_ADD(S, TYPE)                                                                                              \
+    static void add_##S(size_t n, void *out, const void *const *in, const void *attr)                                 \
+    {                                                                                                                 \
+        const TYPE *x = in[0], *y = in[1];                                                                            \
+        TYPE       *o = out;                                                                                          \
+        (void)attr;                                                                                                   \
+        INDEPENDENT for (size_t i = 0; i < n; i++) o[i] = x[i] + y[i];                                                \
+    }
+
 #define TILE_BEYOND(S, TYPE, INT)                                                                                      \
     static bool any_beyond_##S(size_t n, const void *values, double limit)                                            \
     {                                                                                                                 \
@@ -337,6 +346,8 @@ TILE(f32, float)
 TILE(f64, double)
 TILE_MOMENTS(f32, float)
 TILE_MOMENTS(f64, double)
+TILE_ADD(f32, float)
+TILE_ADD(f64, double)
 TILE_BEYOND(f32, float, int32_t)
 TILE_BEYOND(f64, double, int64_t)
 
@@ -345,5 +356,5 @@ TILE_BEYOND(f64, double, int64_t)
         .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .sum_columns = sum_columns_##S,             \
         .max_columns = max_columns_##S, .min_columns = min_columns_##S, .sum_rows = sum_rows_##S,                     \
         .max_rows = max_rows_##S, .min_rows = min_rows_##S, .sum = sum_##S, .moments = moments_##S,         \
-        .any_beyond = any_beyond_##S                                                                                  \
+        .add = add_##S, .any_beyond = any_beyond_##S                                                                  \
     }

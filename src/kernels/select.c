@@ -23,12 +23,14 @@ static tg_isa best_there_is(void)
 
 static bool                 chosen;
 static tg_isa               best;
+static const tg_loop_row   *fast_rows;
 static const tg_tile_loops *fast_tile[TG_NDTYPES];
 
-/* Asked for with every tile. A constructor of the host program may come before this one: until then everybody who asks finds out anew. */
+/* Asked for with every instruction and tile. A constructor of the host program may come before this one: until then everybody who asks finds out anew. */
 __attribute__((constructor)) static void choose(void)
 {
     best = best_there_is();
+    fast_rows = tables[best]->rows;
     for (tg_dtype t = 0; t < TG_NDTYPES; t++) fast_tile[t] = tg_isa_tile(best, t);
     chosen = true;
 }
@@ -41,19 +43,20 @@ const char *tg_isa_name(tg_isa isa)
     return (unsigned)isa < TG_NISAS ? names[isa] : "none";
 }
 
+static tg_loop loop_in(const tg_loop_row *rows, const tg_op *op, tg_dtype dtype)
+{
+    return dtype == TG_F32 ? rows[op->row].f32 : dtype == TG_F64 ? rows[op->row].f64 : NULL;
+}
+
 tg_loop tg_isa_loop(tg_isa isa, const tg_op *op, tg_dtype dtype)
 {
-    if (!tg_isa_has(isa) || !tg_dtype_is_float(dtype)) return NULL;
-    const tg_loop_table *t = tables[isa];
-    for (size_t i = 0; i < t->n; i++)
-        if (t->rows[i].op == op) return dtype == TG_F32 ? t->rows[i].f32 : t->rows[i].f64;
-    return NULL;
+    return tg_isa_has(isa) ? loop_in(tables[isa]->rows, op, dtype) : NULL;
 }
 
 tg_loop tg_fast_loop(const tg_op *op, tg_dtype dtype)
 {
     if (!op || (unsigned)dtype >= TG_NDTYPES) return NULL;
-    tg_loop fast = tg_isa_loop(tg_isa_best(), op, dtype);
+    const tg_loop fast = loop_in(__builtin_expect(chosen, 1) ? fast_rows : tables[best_there_is()]->rows, op, dtype);
     return fast ? fast : op->loop[dtype];
 }
 

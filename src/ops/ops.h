@@ -12,25 +12,23 @@
 #define TG_DECLARE2_(NAME) \
     extern const tg_op tg_op_##NAME; \
     tg_tensor         *tg_##NAME(tg_tensor *x, tg_tensor *y);
-
-#define UNARY(NAME, EXPR, VJP, LO, HI)                             TG_DECLARE1_(NAME)
-#define UNARY_RING(NAME, EXPR, VJP, LO, HI)                        TG_DECLARE1_(NAME)
-#define UNARY_ORDERED(NAME, EXPR, VJP, LO, HI)                     TG_DECLARE1_(NAME)
-#define FLAT(NAME, EXPR)                                           TG_DECLARE1_(NAME)
-#define TEST(NAME, EXPR)                                           TG_DECLARE1_(NAME)
-#define BINARY(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1)         TG_DECLARE2_(NAME)
-#define BINARY_RING(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1)    TG_DECLARE2_(NAME)
-#define BINARY_ORDERED(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1) TG_DECLARE2_(NAME)
-#define COMPARE(NAME, EXPR)                                        TG_DECLARE2_(NAME)
-#define SLOPE(NAME, EXPR, VJP, OF, LO, HI)                         TG_DECLARE2_(NAME)
-#define SCALED(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1)       extern const tg_op tg_op_##NAME;
-#define TERNARY(NAME, EXPR, VJP, NONDIFF, LO0, HI0, LO1, HI1, LO2, HI2)                                                \
-    extern const tg_op tg_op_##NAME;                                                                                   \
+#define TG_DECLARE3_(NAME) \
+    extern const tg_op tg_op_##NAME; \
     tg_tensor         *tg_##NAME(tg_tensor *x, tg_tensor *y, tg_tensor *z);
+
+#define UNARY(NAME, ...)   TG_DECLARE1_(NAME)
+#define FLAT(NAME, ...)    TG_DECLARE1_(NAME)
+#define TEST(NAME, ...)    TG_DECLARE1_(NAME)
+#define LOGICAL(NAME, ...) TG_DECLARE1_(NAME)
+#define BINARY(NAME, ...)  TG_DECLARE2_(NAME)
+#define COMPARE(NAME, ...) TG_DECLARE2_(NAME)
+#define SLOPE(NAME, ...)   TG_DECLARE2_(NAME)
+#define SCALED(NAME, ...)  extern const tg_op tg_op_##NAME;
+#define TERNARY(NAME, ...) TG_DECLARE3_(NAME)
+#define SELECT(NAME, ...)  TG_DECLARE3_(NAME)
 #include "table/pointwise.def"
 #include "table/pointwise_undef.h"
 
-extern const tg_op tg_op_where, tg_op_logical_not;
 extern const tg_op tg_op_to[TG_NDTYPES]; /* by the dtype of the result */
 
 /* The intervals that op's gradient is tested on, one per operand; false for ops that are not pointwise or have no gradient. */
@@ -38,7 +36,6 @@ bool tg_pointwise_domain(const tg_op *op, double lo[3], double hi[3]);
 
 /* The op whose slope this op, a SLOPE row, is; NULL for others. */
 const tg_op *tg_slope_of(const tg_op *op);
-#define TG_SLOPE_NEAR 0.9998779296875 /* 1 - 2^-13: results nearer to 1 have lost the digits that those slopes need */
 
 /* A scalar (rank 0) of t's dtype on t's tape, for the public function `function`; NULL for NULL and after an error. */
 tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);
@@ -74,8 +71,6 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 TG_SHAPE_OPS(TG_DECLARE_OP_)
 TG_CREATE_OPS(TG_DECLARE_OP_)
 TG_INDEX_OPS(TG_DECLARE_OP_)
-
-tg_tensor *tg_copy(tg_tensor *x); /* the same values, not in the same memory */
 
 /* ---- reductions (reduce.c), products (matmul.c), softmax (softmax.c), losses (loss.c) ------------------------------- */
 
@@ -123,7 +118,7 @@ void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, 
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 
-#define TG_CORE_OPS(X) X(leaf) X(copy) X(detach)
+#define TG_CORE_OPS(X) X(leaf) X(detach)
 
 #define TG_OP_LIST(X) \
     TG_CORE_OPS(X)    \
@@ -133,8 +128,6 @@ void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, 
     TG_REDUCE_OPS(X)  \
     TG_WINDOW_OPS(X)  \
     X(normalize)      \
-    X(rstd)           \
-    X(where)          \
-    X(logical_not)
+    X(rstd)
 
 #endif

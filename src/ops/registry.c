@@ -1,22 +1,10 @@
 /* registry.c - the list of all ops of the library, for tests, tables and documentation. */
 #include "ops/ops.h"
 
+/* Pointwise rows first: that of number r is listed[r - 1]. */
 static const tg_op *const listed[] = {
-#define ROW(NAME, ...)  &tg_op_##NAME,
-#define UNARY           ROW
-#define UNARY_RING      ROW
-#define UNARY_ORDERED   ROW
-#define FLAT            ROW
-#define TEST            ROW
-#define BINARY          ROW
-#define BINARY_RING     ROW
-#define BINARY_ORDERED  ROW
-#define SCALED          ROW
-#define COMPARE         ROW
-#define SLOPE           ROW
-#define TERNARY         ROW
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
+#define ROW(NAME, ...) &tg_op_##NAME,
+#include "table/pointwise_each.h"
 #define LISTED(NAME) &tg_op_##NAME,
     TG_OP_LIST(LISTED)
 };

@@ -46,9 +46,9 @@ static void list_ahead(emitter *e)
 
 enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order */
 
-static tg_status emit_group(tg_tape *t, program *p, int32_t number, found_loop *loops, held *holds)
+static tg_status emit_group(tg_tape *t, program *p, int32_t number, held *holds)
 {
-    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .loops = loops, .held = holds};
+    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .held = holds};
     const size_t        first_use = p->register_uses.n;
     const tg_arena_mark before = tg_arena_position(&t->services.values);
     e.g->code = (int32_t)p->n_codes;
@@ -88,16 +88,15 @@ static void note_readers(program *p)
 
 static tg_status emit_groups(tg_tape *t, program *p)
 {
-    tg_status  s = TG_OK;
-    found_loop loops[FOUND_LOOPS] = {0};
-    held       holds[HELD];
+    tg_status s = TG_OK;
+    held      holds[HELD];
     for (int i = 0; i < HELD; i++) holds[i].group = -1;
     p->n_codes = p->n_gathers = p->n_lates = p->n_fills = p->n_segments = p->n_pointers = 0;
     p->tile_bytes = 0;
     p->machine.n = p->register_uses.n = 0;
     const size_t about = p->n_insts + p->n_insts / 8; /* instructions; so that the arrays seldom grow on the way */
     if (!TG_GROW(t, p->codes, p->cap_codes, about) || !TG_GROW(t, p->where, p->cap_where, about)) return TG_ERR_MEMORY;
-    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g, loops, holds);
+    for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g, holds);
     return s;
 }
 

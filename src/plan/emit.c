@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "kernels/kernels.h"
-#include "ops/ops.h"
 
 static bool is_column_of(const program *p, const place *pl, tg_reduce_kind reduce)
 {
@@ -68,13 +67,6 @@ int32_t tg_add_late(emitter *e, const place *pl, tg_dtype dtype)
     return (int32_t)p->n_lates++;
 }
 
-static tg_loop loop_for(const emitter *e, const tg_op *op, tg_dtype dtype)
-{
-    found_loop *f = &e->loops[((uintptr_t)op / sizeof *op + (size_t)dtype) % FOUND_LOOPS];
-    if (f->op != op || f->dtype != dtype) *f = (found_loop){op, dtype, tg_fast_loop(op, dtype)};
-    return f->loop;
-}
-
 static void emit_late(emitter *e, const place *pl, operand in, tg_dtype dtype)
 {
     code *c = tg_add_code(e, pl->all ? K_REDUCE_ALL : K_REDUCE_ROWS, (operand){.value = NOWHERE}, &in, 1);
@@ -82,7 +74,7 @@ static void emit_late(emitter *e, const place *pl, operand in, tg_dtype dtype)
     c->dtype = (uint8_t)dtype;
     c->reduce = (uint8_t)e->p->values[pl->value].op->reduce;
     c->extra = tg_add_late(e, pl, dtype);
-    if (tg_is_staged(e, pl)) c->loop = loop_for(e, &tg_op_add, TG_F32);
+    if (tg_is_staged(e, pl)) c->loop = tg_fast_tile(TG_F32)->add;
 }
 
 bool tg_is_streamed(const emitter *e, const place *pl)
@@ -185,7 +177,7 @@ void tg_emit_instance(emitter *e, place *pl)
     code *c = tg_add_code(e, pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, v->n_in);
     if (c) {
         c->dtype = (uint8_t)in_dtype;
-        if (v->op) c->loop = loop_for(e, v->op, in_dtype), c->attr = v->attr;
+        if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;
         else c->kind = K_COPY;
     }
     if (tg_is_streamed(e, pl)) tg_stream_result(e, pl);

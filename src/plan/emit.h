@@ -20,14 +20,6 @@ typedef struct place {
     int32_t expanded; /* register that holds the column spread over the tile; -1 */
 } place;
 
-/* Loops that were asked for, by a hash of op and type: to find one anew is a search, and a question about the CPU. */
-enum { FOUND_LOOPS = 64 };
-typedef struct found_loop {
-    const tg_op *op;
-    tg_dtype     dtype;
-    tg_loop      loop;
-} found_loop;
-
 /* Registers that hold a scalar or a row spread over the tile, by a hash of what they hold: the latest of each hash. */
 enum { HELD = 64 };
 typedef struct held {
@@ -45,8 +37,7 @@ typedef struct emitter {
     int32_t        n;
     int32_t        n_rstd; /* of them TG_REDUCE_RSTD that wait for their instruction */
     size_t         n_registers; /* in tape.registers */
-    found_loop    *loops;       /* FOUND_LOOPS of them, of the whole program */
-    held          *held;        /* HELD of them, likewise */
+    held          *held;        /* HELD of them, of the whole program */
     tg_status      status;
 } emitter;
 

@@ -3,7 +3,6 @@
  * Ops with a recipe (src/jit) that stand next to each other become one segment, in which what only they need never leaves the vector
  * registers. So the order brings them together: from the last instance backwards, everything of one kind that may come last goes there
  * before another kind gets its turn, and segments get theirs when nothing else can go. What is computed late needs few registers, too. */
-#include "ops/ops.h"
 #include "plan/emit.h"
 
 enum { SHORTEST_ROW = 32 }; /* elements from which a column's element is repeated in the loop over the row; else it is spread first */
@@ -198,7 +197,7 @@ static void add_up(joiner *j, const place *pl, int x)
     const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_late(j->e, pl, TG_F32), .extent = AT_ROW, .item = sizeof(float)};
     const tg_place there = place_of(j, &sum, TG_FULL);
     const int      before = tg_segment_input(j->segment, there, false);
-    tg_segment_store(j->segment, tg_segment_op(j->segment, &tg_op_add, (int[]){before, x}), there);
+    tg_segment_store(j->segment, tg_micro_op(j->segment, M_ADD, before, x, -1), there);
 }
 
 /* Describes members first … first + n - 1 of the order and compiles them. */

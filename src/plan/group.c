@@ -3,10 +3,9 @@
  * Nodes come in tape order. A step's number is its place in time; a node may join a group whose step is not before anything the node
  * reads, where reading inside the same step is possible only for what the tiles hold. So joining never makes a cycle, and a forward
  * pass and the backward pass over the same elements become one group wherever nothing in between needs the whole of something. */
-#include "ops/ops.h"
 #include "plan/program.h"
 
-enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2 };
+enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2 * TG_COST_CHEAP };
 
 /* ---- groups ------------------------------------------------------------------------------------------------------- */
 
@@ -137,27 +136,10 @@ static bool can_join(const program *p, const group *g, const value *v, const rol
 
 /* ---- computing again instead of storing --------------------------------------------------------------------------- */
 
-static bool is_one_of(const tg_op *op, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(op->name, names[i])) return true;
-    return false;
-}
-
-/* What an op costs to compute again, in cheap ones; 0: it is not to be. */
-static int price_of(const tg_op *op)
-{
-    static const char *const cheap[] = {"add", "sub", "mul", "neg", "square", "relu", "maximum", "minimum", "where", "mul_zero", "abs",
-                                        "eq", "lt", "le", "gt", "ge", "leaky_relu", "relu_grad", "copy"};
-    static const char *const dear[] = {"gelu", "gelu_tanh"};
-    if (is_one_of(op, cheap, sizeof cheap / sizeof *cheap)) return 1;
-    return is_one_of(op, dear, sizeof dear / sizeof *dear) ? RECOMPUTE_DEAR : 0;
-}
-
 int tg_recompute_cost(const program *p, const value *v, const group *g, int budget)
 {
-    int cost;
-    if (!v->op || v->op->kind != TG_POINTWISE || v->numel != g->n || !(cost = price_of(v->op))) return budget + 1;
+    if (!v->op || v->op->kind != TG_POINTWISE || v->numel != g->n || v->op->cost == TG_COST_KEPT) return budget + 1;
+    int cost = v->op->cost;
     for (int32_t k = 0; k < v->n_in && cost <= budget; k++) {
         const input   in = input_of(p, v, k);
         const value  *b = &p->values[in.base];
@@ -256,7 +238,7 @@ static int32_t find_group(const program *p, const value *v, const role *r, inst_
     int32_t      found = -1;
     inst_class   cls;
     bool         shares;
-    const bool   is_slope = v->op && tg_slope_of(v->op);
+    const bool   is_slope = v->op && v->op->flags & TG_OP_SLOPE;
     if (r->n == 1 && !r->reduce && p->groups[0].n == 1 && p->groups[0].step >= r->newest && can_join(p, &p->groups[0], v, r, as, &shares))
         return 0;
     for (size_t g = p->n_groups; g-- > oldest && p->groups[g].step >= r->newest;) {
@@ -350,7 +332,7 @@ static bool is_product(const value *v)
 static bool accumulate(program *p, int32_t at)
 {
     value *v = &p->values[at];
-    if (v->op != &tg_op_add) return false;
+    if (!v->op || !(v->op->flags & TG_OP_ADDITION)) return false;
     for (int k = 0; k < 2; k++) {
         value *m = &p->values[p->operands[v->in + k]], *x = &p->values[p->operands[v->in + 1 - k]];
         if (!is_product(m) || m->adds || !tg_shape_equal(m->shape, v->shape) || !tg_shape_equal(x->shape, v->shape)) continue;

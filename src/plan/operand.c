@@ -1,8 +1,6 @@
 /* operand.c - where an instruction finds what it reads: in a tile register, in memory, or spread or gathered into a register first. */
 #include "plan/emit.h"
 
-#include "ops/ops.h"
-
 operand tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how)
 {
     value *base = &e->p->values[v];
@@ -195,7 +193,7 @@ static operand expanded(emitter *e, const source *s)
 bool tg_looks_seldom(const emitter *e, const place *reader)
 {
     const value *v = &e->p->values[reader->value];
-    return reader->cls == C_FULL && v->op && tg_slope_of(v->op);
+    return reader->cls == C_FULL && v->op && v->op->flags & TG_OP_SLOPE;
 }
 
 void tg_gather_seldom(emitter *e, const place *slope)

@@ -27,7 +27,6 @@ enum {
     LARGEST_GROUP = 96,   /* ops in a group of a larger space */
     LARGEST_TILES = 4 << 20, /* elements of all values together that a group of a smaller one has */
     MOST_FILLS = 64,      /* scalars and rows that a group spreads over a tile before its first one */
-    RECOMPUTE_DEAR = 8,   /* what a dear op costs to compute again, counted in cheap ones */
 };
 
 typedef enum value_kind { V_INPUT, V_CONST, V_REAL, V_VIEW } value_kind;

@@ -8,7 +8,7 @@ enum {
     FAR = 8,        /* steps for which it is worth not to keep something */
     NEAR = 4,       /* steps that products wait at most */
     MOST_LOOKED_AT = 64,
-    BUDGET = RECOMPUTE_DEAR + 2, /* what is computed again at most, in cheap ops */
+    BUDGET = TG_COST_DEAR + 2 * TG_COST_CHEAP, /* what is computed again at most */
 };
 
 /* Who reads a value's memory: steps[begin[v] … end[v] - 1], in order of time. */

@@ -4,7 +4,8 @@
 
 #include <tgmath.h>
 
-#include "ops/pointwise/pointwise_vjp.h"
+#include "table/rows.h"
+#include "ops/pointwise/pointwise_rules.h"
 
 /* ---- the vocabulary; T is the type of the loop at hand ------------------------------------------------------------- */
 
@@ -143,39 +144,41 @@ GELU_PARTS(f64, double)
             o[i] = (RESULT)(EXPR);                                                                                    \
         }                                                                                                             \
     }
-#define LOOP3(NAME, SUFFIX, TYPE, EXPR)                                                                                \
+/* COND: the type of the first operand. */
+#define LOOP3(NAME, SUFFIX, TYPE, COND, EXPR)                                                                          \
     static void NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                         \
     {                                                                                                                 \
         typedef TYPE T;                                                                                               \
-        const T     *a = in[0], *b = in[1], *d = in[2];                                                               \
+        const COND  *a = in[0];                                                                                       \
+        const T     *b = in[1], *d = in[2];                                                                           \
         T           *o = out;                                                                                         \
         (void)attr;                                                                                                   \
         for (size_t i = 0; i < n; i++) {                                                                              \
-            const T x = a[i], y = b[i], z = d[i];                                                                     \
+            const COND x = a[i];                                                                                      \
+            const T    y = b[i], z = d[i];                                                                            \
             o[i] = (T)(EXPR);                                                                                         \
         }                                                                                                             \
     }
 
-#define FLOATS1(NAME, EXPR)             LOOP1(NAME, f32, float, T, T, EXPR) LOOP1(NAME, f64, double, T, T, EXPR)
-#define FLOATS2(NAME, EXPR)             LOOP2(NAME, f32, float, T, T, EXPR) LOOP2(NAME, f64, double, T, T, EXPR)
-#define UNARY(NAME, EXPR, ...)          FLOATS1(NAME, EXPR)
-#define UNARY_RING(NAME, EXPR, ...)     FLOATS1(NAME, EXPR)
-#define UNARY_ORDERED(NAME, EXPR, ...)  FLOATS1(NAME, EXPR)
-#define FLAT(NAME, EXPR)                FLOATS1(NAME, EXPR)
-#define TEST(NAME, EXPR)                LOOP1(NAME, f32, float, T, uint8_t, EXPR) LOOP1(NAME, f64, double, T, uint8_t, EXPR)
-#define BINARY(NAME, EXPR, ...)         FLOATS2(NAME, EXPR)
-#define BINARY_RING(NAME, EXPR, ...)    FLOATS2(NAME, EXPR)
-#define BINARY_ORDERED(NAME, EXPR, ...) FLOATS2(NAME, EXPR)
-#define SCALED(NAME, EXPR, ...)         FLOATS2(NAME, EXPR)
-#define SLOPE(NAME, EXPR, ...)          FLOATS2(NAME, EXPR)
-#define COMPARE(NAME, EXPR)             LOOP2(NAME, f32, float, T, uint8_t, EXPR) LOOP2(NAME, f64, double, T, uint8_t, EXPR)
-#define TERNARY(NAME, EXPR, ...)        LOOP3(NAME, f32, float, EXPR) LOOP3(NAME, f64, double, EXPR)
+#define FLOATS1(NAME, FORMULA) LOOP1(NAME, f32, float, T, T, FORMULA) LOOP1(NAME, f64, double, T, T, FORMULA)
+#define FLOATS2(NAME, FORMULA) LOOP2(NAME, f32, float, T, T, FORMULA) LOOP2(NAME, f64, double, T, T, FORMULA)
+
+#define UNARY(NAME, TYPES, FORMULA, ...)   FLOATS1(NAME, FORMULA)
+#define FLAT(NAME, TYPES, FORMULA, ...)    FLOATS1(NAME, FORMULA)
+#define BINARY(NAME, TYPES, FORMULA, ...)  FLOATS2(NAME, FORMULA)
+#define SCALED(NAME, TYPES, FORMULA, ...)  FLOATS2(NAME, FORMULA)
+#define SLOPE(NAME, OF, FORMULA, ...)      FLOATS2(NAME, FORMULA)
+#define TERNARY(NAME, TYPES, FORMULA, ...) LOOP3(NAME, f32, float, T, FORMULA) LOOP3(NAME, f64, double, T, FORMULA)
+#define SELECT(NAME, TYPES, FORMULA, ...)  LOOP3(NAME, f32, float, uint8_t, FORMULA) LOOP3(NAME, f64, double, uint8_t, FORMULA)
+#define COMPARE(NAME, FORMULA, ...)        LOOP2(NAME, f32, float, T, uint8_t, FORMULA) LOOP2(NAME, f64, double, T, uint8_t, FORMULA)
+#define TEST(NAME, FORMULA, ...)           LOOP1(NAME, f32, float, T, uint8_t, FORMULA) LOOP1(NAME, f64, double, T, uint8_t, FORMULA)
+#define LOGICAL(NAME, FORMULA, ...)        LOOP1(NAME, bool, uint8_t, T, T, FORMULA)
 #include "table/pointwise.def"
 #include "table/pointwise_undef.h"
 
 /* ---- and for integers: NAME_i64 … -----------------------------------------------------------------------------------
  * Ring ops compute modulo 2^64 and cut off, the others in int64, which holds every value of every integer type. Of bools only what
- * stays a bool: comparisons, maximum (or), minimum (and). */
+ * stays a bool: comparisons, maximum (or), minimum (and), choices. */
 
 #undef ABS
 #undef MAXIMUM
@@ -184,59 +187,47 @@ GELU_PARTS(f64, double)
 #define MAXIMUM(X, Y) ((X) > (Y) ? (X) : (Y))
 #define MINIMUM(X, Y) ((X) < (Y) ? (X) : (Y))
 
-#define INTS(LOOP, NAME, LOAD, EXPR)                                                                                   \
-    LOOP(NAME, i64, int64_t, LOAD, T, EXPR) LOOP(NAME, i32, int32_t, LOAD, T, EXPR) LOOP(NAME, u8, uint8_t, LOAD, T, EXPR)
+#define INTS(LOOP, NAME, LOAD, RESULT, FORMULA)                                                                        \
+    LOOP(NAME, i64, int64_t, LOAD, RESULT, FORMULA)                                                                   \
+    LOOP(NAME, i32, int32_t, LOAD, RESULT, FORMULA)                                                                   \
+    LOOP(NAME, u8, uint8_t, LOAD, RESULT, FORMULA)
+#define INTS_FLOATS(LOOP, NAME, FORMULA)
+#define INTS_RING(LOOP, NAME, FORMULA)    INTS(LOOP, NAME, uint64_t, T, FORMULA)
+#define INTS_ORDERED(LOOP, NAME, FORMULA) INTS(LOOP, NAME, int64_t, T, FORMULA)
+#define INTS_ALL(LOOP, NAME, FORMULA)     INTS(LOOP, NAME, int64_t, T, FORMULA) LOOP(NAME, bool, uint8_t, int64_t, T, FORMULA)
 
-#define UNARY(NAME, EXPR, ...)
-#define UNARY_RING(NAME, EXPR, ...)    INTS(LOOP1, NAME, uint64_t, EXPR)
-#define UNARY_ORDERED(NAME, EXPR, ...) INTS(LOOP1, NAME, int64_t, EXPR)
-#define FLAT(NAME, EXPR)               INTS(LOOP1, NAME, int64_t, EXPR)
-#define TEST(NAME, EXPR)
-#define BINARY(NAME, EXPR, ...)
-#define BINARY_RING(NAME, EXPR, ...)    INTS(LOOP2, NAME, uint64_t, EXPR)
-#define BINARY_ORDERED(NAME, EXPR, ...) INTS(LOOP2, NAME, int64_t, EXPR) LOOP2(NAME, bool, uint8_t, int64_t, T, EXPR)
-#define SCALED(NAME, EXPR, ...)
-#define SLOPE(NAME, EXPR, ...)
-#define COMPARE(NAME, EXPR)                                                                                            \
-    LOOP2(NAME, i64, int64_t, T, uint8_t, EXPR)                                                                       \
-    LOOP2(NAME, i32, int32_t, T, uint8_t, EXPR)                                                                       \
-    LOOP2(NAME, u8, uint8_t, T, uint8_t, EXPR)                                                                        \
-    LOOP2(NAME, bool, uint8_t, int64_t, T, EXPR)
-#define TERNARY(NAME, EXPR, ...)
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
-
-LOOP1(logical_not, bool, uint8_t, T, T, !x)
-
-#define LOOP_WHERE(SUFFIX, TYPE)                                                                                       \
-    static void where_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                          \
-    {                                                                                                                 \
-        const uint8_t *c = in[0];                                                                                     \
-        const TYPE    *a = in[1], *b = in[2];                                                                         \
-        TYPE          *o = out;                                                                                       \
-        (void)attr;                                                                                                   \
-        for (size_t i = 0; i < n; i++) o[i] = c[i] ? a[i] : b[i];                                                     \
-    }
-LOOP_WHERE(f32, float)
-LOOP_WHERE(f64, double)
-LOOP_WHERE(i64, int64_t)
-LOOP_WHERE(i32, int32_t)
-LOOP_WHERE(u8, uint8_t)
+#define UNARY(NAME, TYPES, FORMULA, ...)   INTS_##TYPES(LOOP1, NAME, FORMULA)
+#define FLAT(NAME, TYPES, FORMULA, ...)    INTS_##TYPES(LOOP1, NAME, FORMULA)
+#define BINARY(NAME, TYPES, FORMULA, ...)  INTS_##TYPES(LOOP2, NAME, FORMULA)
+#define SELECT(NAME, TYPES, FORMULA, ...)                                                                              \
+    LOOP3(NAME, i64, int64_t, uint8_t, FORMULA)                                                                       \
+    LOOP3(NAME, i32, int32_t, uint8_t, FORMULA)                                                                       \
+    LOOP3(NAME, u8, uint8_t, uint8_t, FORMULA)                                                                        \
+    LOOP3(NAME, bool, uint8_t, uint8_t, FORMULA)
+#define COMPARE(NAME, FORMULA, ...)        INTS(LOOP2, NAME, T, uint8_t, FORMULA) LOOP2(NAME, bool, uint8_t, int64_t, T, FORMULA)
+#define ROW(NAME, ...)
+#include "table/pointwise_each.h"
 
 /* ---- the ops ---------------------------------------------------------------------------------------------------------- */
 
-#define FLOATS(NAME)   [TG_F32] = NAME##_f32, [TG_F64] = NAME##_f64
-#define NUMBERS(NAME)  FLOATS(NAME), [TG_I64] = NAME##_i64, [TG_I32] = NAME##_i32, [TG_U8] = NAME##_u8
-#define ANYTHING(NAME) NUMBERS(NAME), [TG_BOOL] = NAME##_bool
+#define LOOPS_FLOATS(NAME)  [TG_F32] = NAME##_f32, [TG_F64] = NAME##_f64
+#define LOOPS_RING(NAME)    LOOPS_FLOATS(NAME), [TG_I64] = NAME##_i64, [TG_I32] = NAME##_i32, [TG_U8] = NAME##_u8
+#define LOOPS_ORDERED(NAME) LOOPS_RING(NAME)
+#define LOOPS_ALL(NAME)     LOOPS_RING(NAME), [TG_BOOL] = NAME##_bool
+#define LOOPS_BOOL(NAME)    [TG_BOOL] = NAME##_bool
 
-#define OP(NAME, ARITY, VJP, NONDIFF, FLAGS, ...)                                                                      \
+#define OP(NAME, TYPES, ARITY, VJP, NONDIFF, FLAGS, COST)                                                              \
     const tg_op tg_op_##NAME = {.name    = #NAME,                                                                     \
                                 .kind    = TG_POINTWISE,                                                              \
                                 .arity   = ARITY,                                                                     \
                                 .nondiff = NONDIFF,                                                                   \
-                                .flags   = FLAGS,                                                                     \
+                                .flags   = (FLAGS) | TG_SECOND(FLAGS_##NAME, 0, ),                                    \
+                                .cost    = TG_COST_##COST,                                                            \
+                                .row     = TG_ROW_##NAME,                                                             \
                                 .vjp     = VJP,                                                                       \
-                                .loop    = {__VA_ARGS__}};
+                                .loop    = {LOOPS_##TYPES(NAME)}};
+#define FLAGS_add , TG_OP_ADDITION /* what one op alone is: a second argument, as TG_SECOND wants it */
+
 #define CALL1(NAME) \
     tg_tensor *tg_##NAME(tg_tensor *x) { return tg_record(&tg_op_##NAME, &x, 1, NULL, 0); }
 #define CALL2(NAME) \
@@ -247,33 +238,21 @@ LOOP_WHERE(u8, uint8_t)
         return tg_record(&tg_op_##NAME, (tg_tensor *[]){x, y, z}, 3, NULL, 0);                                        \
     }
 
-#define STEP                                           (TG_OP_ZERO_GRAD | TG_OP_BOOL)
-#define UNARY(NAME, EXPR, VJP, ...)                    OP(NAME, 1, VJP, 0, 0, FLOATS(NAME)) CALL1(NAME)
-#define UNARY_RING(NAME, EXPR, VJP, ...)               OP(NAME, 1, VJP, 0, 0, NUMBERS(NAME)) CALL1(NAME)
-#define UNARY_ORDERED(NAME, EXPR, VJP, ...)            OP(NAME, 1, VJP, 0, 0, NUMBERS(NAME)) CALL1(NAME)
-#define FLAT(NAME, EXPR)                               OP(NAME, 1, NULL, 0, TG_OP_ZERO_GRAD, NUMBERS(NAME)) CALL1(NAME)
-#define TEST(NAME, EXPR)                               OP(NAME, 1, NULL, 0, STEP, FLOATS(NAME)) CALL1(NAME)
-#define BINARY(NAME, EXPR, VJP, NONDIFF, ...)          OP(NAME, 2, VJP, NONDIFF, 0, FLOATS(NAME)) CALL2(NAME)
-#define BINARY_RING(NAME, EXPR, VJP, NONDIFF, ...)     OP(NAME, 2, VJP, NONDIFF, 0, NUMBERS(NAME)) CALL2(NAME)
-#define BINARY_ORDERED(NAME, EXPR, VJP, NONDIFF, ...)  OP(NAME, 2, VJP, NONDIFF, 0, ANYTHING(NAME)) CALL2(NAME)
-#define SCALED(NAME, EXPR, VJP, NONDIFF, ...)          OP(NAME, 2, VJP, NONDIFF, 0, FLOATS(NAME))
-#define SLOPE(NAME, EXPR, VJP, ...)                    OP(NAME, 2, VJP, 2, 0, FLOATS(NAME)) CALL2(NAME)
-#define COMPARE(NAME, EXPR)                            OP(NAME, 2, NULL, 0, STEP, ANYTHING(NAME)) CALL2(NAME)
-#define TERNARY(NAME, EXPR, VJP, NONDIFF, ...)         OP(NAME, 3, VJP, NONDIFF, 0, FLOATS(NAME)) CALL3(NAME)
+#define DIFF(NAME, TYPES, ARITY, FLAGS, COST) OP(NAME, TYPES, ARITY, NAME##_vjp, NAME##_nondiff, FLAGS, COST)
+#define STEP(NAME, TYPES, ARITY, FLAGS, COST) OP(NAME, TYPES, ARITY, NULL, 0, TG_OP_ZERO_GRAD | (FLAGS), COST)
+
+#define UNARY(NAME, TYPES, FORMULA, DX, COST, ...)           DIFF(NAME, TYPES, 1, 0, COST) CALL1(NAME)
+#define BINARY(NAME, TYPES, FORMULA, DX, DY, COST, ...)      DIFF(NAME, TYPES, 2, 0, COST) CALL2(NAME)
+#define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, COST, ...) DIFF(NAME, TYPES, 3, 0, COST) CALL3(NAME)
+#define SCALED(NAME, TYPES, FORMULA, DX, DY, COST, ...)      DIFF(NAME, TYPES, 2, 0, COST)
+#define SELECT(NAME, TYPES, FORMULA, DX, DY, DZ, COST, ...)  DIFF(NAME, TYPES, 3, TG_OP_SELECT, COST) CALL3(NAME)
+#define SLOPE(NAME, OF, FORMULA, DX, COST, ...)              DIFF(NAME, FLOATS, 2, TG_OP_SLOPE, COST) CALL2(NAME)
+#define FLAT(NAME, TYPES, FORMULA, COST, ...)                STEP(NAME, TYPES, 1, 0, COST) CALL1(NAME)
+#define COMPARE(NAME, FORMULA, COST, ...)                    STEP(NAME, ALL, 2, TG_OP_BOOL, COST) CALL2(NAME)
+#define TEST(NAME, FORMULA, COST, ...)                       STEP(NAME, FLOATS, 1, TG_OP_BOOL, COST) CALL1(NAME)
+#define LOGICAL(NAME, FORMULA, COST, ...)                    STEP(NAME, BOOL, 1, TG_OP_BOOL, COST) CALL1(NAME)
 #include "table/pointwise.def"
 #include "table/pointwise_undef.h"
-
-OP(logical_not, 1, NULL, 0, STEP, [TG_BOOL] = logical_not_bool)
-CALL1(logical_not)
-
-/* The side not taken gets 0, whatever it holds. */
-static tg_tensor *where_vjp(const tg_call *c, int i, tg_tensor *g)
-{
-    tg_tensor *zero = tg_number_like(g, 0, "tg_where");
-    return i == 1 ? tg_where(c->in[0], g, zero) : tg_where(c->in[0], zero, g);
-}
-OP(where, 3, where_vjp, 1, TG_OP_SELECT, NUMBERS(where), [TG_BOOL] = where_u8)
-CALL3(where)
 
 /* ---- with a C number ---------------------------------------------------------------------------------------------------- */
 
@@ -308,58 +287,32 @@ tg_tensor *tg_leaky_relu(tg_tensor *x, double slope)
 
 /* ---- the intervals of the gradient tests -------------------------------------------------------------------------------- */
 
-typedef struct domain {
-    const tg_op *op;
-    double       lo0, hi0, lo1, hi1, lo2, hi2;
-} domain;
-
-static const domain domains[] = {
-#define UNARY(NAME, EXPR, VJP, ...)                   {&tg_op_##NAME, __VA_ARGS__, 0, 0, 0, 0},
-#define UNARY_RING(NAME, EXPR, VJP, ...)              UNARY(NAME, EXPR, VJP, __VA_ARGS__)
-#define UNARY_ORDERED(NAME, EXPR, VJP, ...)           UNARY(NAME, EXPR, VJP, __VA_ARGS__)
-#define FLAT(NAME, EXPR)
-#define TEST(NAME, EXPR)
-#define BINARY(NAME, EXPR, VJP, NONDIFF, ...)         {&tg_op_##NAME, __VA_ARGS__, 0, 0},
-#define BINARY_RING(NAME, EXPR, VJP, NONDIFF, ...)    BINARY(NAME, EXPR, VJP, NONDIFF, __VA_ARGS__)
-#define BINARY_ORDERED(NAME, EXPR, VJP, NONDIFF, ...) BINARY(NAME, EXPR, VJP, NONDIFF, __VA_ARGS__)
-#define SCALED(NAME, EXPR, VJP, NONDIFF, ...)         BINARY(NAME, EXPR, VJP, NONDIFF, __VA_ARGS__)
-#define SLOPE(NAME, EXPR, VJP, OF, ...)               {&tg_op_##NAME, __VA_ARGS__, 0, 0, 0, 0},
-#define COMPARE(NAME, EXPR)
-#define TERNARY(NAME, EXPR, VJP, NONDIFF, ...)        {&tg_op_##NAME, __VA_ARGS__},
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
-    {&tg_op_where, 0, 1, -2, 2, -2, 2},
+/* By row; 0 for ops without gradient. */
+static const double intervals[TG_ROWS][6] = {
+#define UNARY(NAME, TYPES, FORMULA, DX, COST, RECIPE, ...)           [TG_ROW_##NAME] = {__VA_ARGS__},
+#define BINARY(NAME, TYPES, FORMULA, DX, DY, COST, RECIPE, ...)      [TG_ROW_##NAME] = {__VA_ARGS__},
+#define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, COST, RECIPE, ...) [TG_ROW_##NAME] = {__VA_ARGS__},
+#define SCALED                                                       BINARY
+#define SELECT                                                       TERNARY
+#define SLOPE(NAME, OF, FORMULA, DX, COST, RECIPE, ...)              [TG_ROW_##NAME] = {__VA_ARGS__},
+#define ROW(NAME, ...)
+#include "table/pointwise_each.h"
 };
 
 bool tg_pointwise_domain(const tg_op *op, double lo[3], double hi[3])
 {
-    for (size_t i = 0; i < sizeof domains / sizeof *domains; i++) {
-        const domain *d = &domains[i];
-        if (d->op != op) continue;
-        lo[0] = d->lo0, lo[1] = d->lo1, lo[2] = d->lo2;
-        hi[0] = d->hi0, hi[1] = d->hi1, hi[2] = d->hi2;
-        return true;
-    }
-    return false;
+    const double *d = intervals[op->row];
+    if (d[0] == d[1]) return false;
+    for (int i = 0; i < 3; i++) lo[i] = d[2 * i], hi[i] = d[2 * i + 1];
+    return true;
 }
 
 const tg_op *tg_slope_of(const tg_op *op)
 {
+    static const tg_op *const of[TG_ROWS] = {
+#define SLOPE(NAME, OF, ...) [TG_ROW_##NAME] = &tg_op_##OF,
 #define ROW(NAME, ...)
-#define UNARY          ROW
-#define UNARY_RING     ROW
-#define UNARY_ORDERED  ROW
-#define FLAT           ROW
-#define TEST           ROW
-#define BINARY         ROW
-#define BINARY_RING    ROW
-#define BINARY_ORDERED ROW
-#define SCALED         ROW
-#define COMPARE        ROW
-#define TERNARY        ROW
-#define SLOPE(NAME, EXPR, VJP, OF, ...) \
-    if (op == &tg_op_##NAME) return &tg_op_##OF;
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
-    return NULL;
+#include "table/pointwise_each.h"
+    };
+    return of[op->row];
 }

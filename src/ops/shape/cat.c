@@ -208,19 +208,9 @@ static void move(const tg_call *c, char *y, size_t to_size, int64_t first, const
     }
 }
 
-/* ---- copies: a pointwise one, part of whatever pass comes by, and one for strides that are best walked in blocks ---- */
+/* ---- copies for strides that are best walked in blocks ---------------------------------------------------------------- */
 
-#define COPY(SIZE)                                                                                                     \
-    static void copy_##SIZE(size_t n, void *out, const void *const *in, const void *attr)                              \
-    {                                                                                                                  \
-        (void)attr;                                                                                                    \
-        memmove(out, in[0], n * SIZE);                                                                                 \
-    }
-COPY(1)
-COPY(4)
-COPY(8)
-
-static tg_status copy_infer(tg_call *c)
+static tg_status contiguous_infer(tg_call *c)
 {
     c->shape = *tg_in_shape(c, 0);
     c->dtype = tg_dtype_of(c->in[0]);
@@ -233,21 +223,16 @@ static tg_status contiguous_run(tg_call *c)
     return TG_OK;
 }
 
-static tg_tensor *copy_vjp(const tg_call *c, int i, tg_tensor *g)
+static tg_tensor *contiguous_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)c, (void)i;
     return g;
 }
 
-const tg_op tg_op_copy = {.name = "copy", .kind = TG_POINTWISE, .arity = 1, .infer = copy_infer, .vjp = copy_vjp,
-                          .loop = {[TG_F32] = copy_4, [TG_F64] = copy_8, [TG_I64] = copy_8, [TG_I32] = copy_4, [TG_U8] = copy_1,
-                                   [TG_BOOL] = copy_1}};
 const tg_op tg_op_contiguous = {
-    .name = "contiguous", .arity = 1, .flags = TG_OP_STRIDED, .infer = copy_infer, .run = contiguous_run, .vjp = copy_vjp};
+    .name = "contiguous", .arity = 1, .flags = TG_OP_STRIDED, .infer = contiguous_infer, .run = contiguous_run, .vjp = contiguous_vjp};
 
 static tg_tensor *contiguous(tg_tensor *x) { return tg_record(&tg_op_contiguous, &x, 1, NULL, 0); }
-
-tg_tensor *tg_copy(tg_tensor *x) { return tg_record(&tg_op_copy, &x, 1, NULL, 0); }
 
 tg_tensor *tg_apart(tg_tensor *x) { return tg_node_of(x)->op == &tg_op_permute ? contiguous(x) : tg_copy(x); }
 

@@ -320,7 +320,7 @@ static tg_tensor *max_pool2d_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_record(&tg_op_max_pool2d_dx, (tg_tensor *[]){c->in[0], g}, 2, c->attr, c->attr_size);
 }
 
-/* Of windows that nothing uses this is 0, as in pointwise_vjp.h. */
+/* Of windows that nothing uses this is 0, as in pointwise_rules.h. */
 static tg_tensor *max_pool2d_dx_vjp(const tg_call *c, int i, tg_tensor *u)
 {
     (void)i;

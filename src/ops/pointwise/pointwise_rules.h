@@ -1,0 +1,94 @@
+/* pointwise_rules.h - the words that the rules in pointwise.def are written with, and from each row a function NAME_vjp and the bits
+ * NAME_nondiff of its tg_op. Part of pointwise.c alone.
+ *
+ * Elements that nothing uses have gradient 0, while their values, and so their slopes s, may be inf or NaN. Products with a slope therefore go
+ * through tg_mul_zero: g = 0 gives 0. A product z s of a gradient z with a slope, which is what mul_zero and the …_grad ops are, is
+ * differentiated again for second derivatives, with a g that is not 0 there. What protects then is the zero in z, and that in the
+ * rules for both factors:
+ *
+ *   d/ds = g z     0 where z is 0, and where g is                                    BOTH(g, z)
+ *   d/dz = g s     0 where g is 0, and where z is 0 and s is not finite              LINEAR: tg_guard_zero(…, s, z)
+ *
+ * Where z is 0 though the element is used, as in the second derivative of x^2 y at x = 0, s is finite, and g s is right. These
+ * two rules are made of mul_zero and guard_zero, whose rule is guard_zero, so that the same holds for every further derivative. */
+
+#define ZMUL(G, S) tg_mul_zero(G, S)
+#define ZDIV(G, S) tg_div_zero(G, S)
+#define BOTH(G, Z) both(G, Z)
+#define LINEAR     linear(c, g)
+#define ZERO       tg_number_like(g, 0, c->op->name)
+
+/* g z, but 0 where either is 0 */
+static tg_tensor *both(tg_tensor *g, tg_tensor *z)
+{
+    tg_tensor *gz = tg_mul_zero(g, z);
+    return tg_guard_zero(gz, gz, z);
+}
+
+/* The gradient of an op with respect to its first operand z, in which it is linear: the op for g. The slope is the op for 1. */
+static tg_tensor *linear(const tg_call *c, tg_tensor *g)
+{
+    tg_tensor *y = c->in[1], *z = c->n_in > 2 ? c->in[2] : NULL, *one = tg_number_like(g, 1, c->op->name);
+    tg_tensor *slope = tg_record(c->op, (tg_tensor *[]){one, y, z}, c->n_in, NULL, 0);
+    return tg_guard_zero(tg_record(c->op, (tg_tensor *[]){g, y, z}, c->n_in, NULL, 0), slope, c->in[0]);
+}
+
+/* What two rows have in common: d/dy y x^(y-1) = d/dx x^y ln x = x^(y-1) + y x^(y-1) ln x */
+static tg_tensor *pow_mixed(tg_tensor *g, tg_tensor *x, tg_tensor *y)
+{
+    tg_tensor *less = tg_sub_s(y, 1);
+    return tg_mul_zero(g, tg_add(tg_pow(x, less), tg_mul_zero(y, tg_pow_log(x, less))));
+}
+
+/* Too long for a row: gelu_tanh is x s, s = sigmoid(v), v = x (k + k a x^2). With b = s (1-s) and 1 - 2 s = -tanh(v/2):
+ * (x s)'' = b (2 v' + x v'' - x v'^2 tanh(v/2)) and b' = -b v' tanh(v/2), where v' = k + 3 k a x^2, x v'' = 6 k a x^2. */
+static const double gelu_tanh_k = 1.5957691216057308, gelu_tanh_ka = 0.07135481627260025;
+
+static tg_tensor *gelu_tanh_v1(tg_tensor *x) { return tg_add_s(tg_mul_s(tg_square(x), 3 * gelu_tanh_ka), gelu_tanh_k); }
+static tg_tensor *gelu_tanh_half(tg_tensor *x) /* tanh(v/2) */
+{
+    return tg_tanh(tg_mul(x, tg_add_s(tg_mul_s(tg_square(x), gelu_tanh_ka / 2), gelu_tanh_k / 2)));
+}
+/* (x s)'' / b */
+static tg_tensor *gelu_tanh_curve(tg_tensor *x)
+{
+    tg_tensor *rise = tg_add_s(tg_mul_s(tg_square(x), 12 * gelu_tanh_ka), 2 * gelu_tanh_k); /* 2 v' + x v'' */
+    return tg_sub(rise, tg_mul(tg_mul(x, gelu_tanh_half(x)), tg_square(gelu_tanh_v1(x))));
+}
+/* -b' / b */
+static tg_tensor *gelu_tanh_bend(tg_tensor *x) { return tg_mul(gelu_tanh_half(x), gelu_tanh_v1(x)); }
+
+/* ---- the functions ---------------------------------------------------------------------------------------------------- */
+
+#define NONE NULL
+#define RULE(NAME, ARITY, DX, DY, DZ)                                                                                  \
+    static tg_tensor *NAME##_vjp(const tg_call *c, int i, tg_tensor *g)                                               \
+    {                                                                                                                 \
+        tg_tensor *x = c->in[0], *y = ARITY > 1 ? c->in[1] : NULL, *z = ARITY > 2 ? c->in[2] : NULL, *out = c->out;   \
+        (void)x, (void)y, (void)z, (void)out;                                                                         \
+        return i == 0 ? DX : i == 1 ? DY : DZ;                                                                        \
+    }
+#define UNARY(NAME, TYPES, FORMULA, DX, ...)           RULE(NAME, 1, DX, NULL, NULL)
+#define BINARY(NAME, TYPES, FORMULA, DX, DY, ...)      RULE(NAME, 2, DX, DY, NULL)
+#define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, ...) RULE(NAME, 3, DX, DY, DZ)
+#define SCALED                                         BINARY
+#define SELECT                                         TERNARY
+#define SLOPE(NAME, OF, FORMULA, DX, ...)              RULE(NAME, 2, DX, NULL, NULL)
+#define ROW(NAME, ...)
+#include "table/pointwise_each.h"
+#undef NONE
+
+enum {
+#define UNARY(NAME, TYPES, FORMULA, DX, ...)           NAME##_nondiff = TG_IS_NONE(DX),
+#define BINARY(NAME, TYPES, FORMULA, DX, DY, ...)      NAME##_nondiff = TG_IS_NONE(DX) | TG_IS_NONE(DY) << 1,
+#define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, ...) NAME##_nondiff = TG_IS_NONE(DX) | TG_IS_NONE(DY) << 1 | TG_IS_NONE(DZ) << 2,
+#define SCALED                                         BINARY
+#define SELECT                                         TERNARY
+#define SLOPE(NAME, OF, FORMULA, DX, ...)              NAME##_nondiff = 2,
+#define ROW(NAME, ...)
+#include "table/pointwise_each.h"
+};
+
+#undef ZMUL
+#undef ZDIV
+#undef ZERO

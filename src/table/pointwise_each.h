@@ -1,0 +1,35 @@
+/* pointwise_each.h - includes pointwise.def with the same macro, ROW(name, …), for all kinds of rows, but for those that are defined already.
+ * No include guard: on purpose. */
+#ifndef UNARY
+#define UNARY ROW
+#endif
+#ifndef BINARY
+#define BINARY ROW
+#endif
+#ifndef TERNARY
+#define TERNARY ROW
+#endif
+#ifndef SCALED
+#define SCALED ROW
+#endif
+#ifndef SELECT
+#define SELECT ROW
+#endif
+#ifndef SLOPE
+#define SLOPE ROW
+#endif
+#ifndef FLAT
+#define FLAT ROW
+#endif
+#ifndef COMPARE
+#define COMPARE ROW
+#endif
+#ifndef TEST
+#define TEST ROW
+#endif
+#ifndef LOGICAL
+#define LOGICAL ROW
+#endif
+#include "table/pointwise.def"
+#include "table/pointwise_undef.h"
+#undef ROW
