@@ -44,7 +44,7 @@ static const values_row rows[] = {
 #include "values.def"
 };
 
-values_table values_all(void) { return (values_table){rows, (int)(sizeof rows / sizeof *rows)}; }
+values_table values_all(void) { return (values_table){rows, (int)(sizeof rows / sizeof *rows), 0}; }
 
 static const values_row *row_of(values_table v, const char *name)
 {
@@ -190,6 +190,7 @@ static void apply_formula(const values_row *r, const tg_op *op, values_call *c)
 /* What is run: a sample, in a dtype, its inputs laid out so. */
 typedef struct variant {
     const values_row *row;
+    real              error;
     const tg_op      *op;
     const sample     *s;
     tg_dtype          dtype;
@@ -267,6 +268,9 @@ static const char *check_call(const variant *v, tg_tape *t, tg_tensor *const *in
     else
         v->row->reference(&c);
     const char *wrong = NULL;
+    for (int k = 0; k < c.n_out && v->error != 0; k++)
+        for (int64_t e = 0; e < c.out[k].n; e++)
+            c.out[k].x[e] += tg_dtype_is_float(c.out[k].dtype) ? v->error * c.out[k].x[e] : 1;
     for (int k = 0; k < c.n_out && !wrong; k++) wrong = compare(v, &c.out[k], k ? v->s->result(y, k) : y, k, text);
     free_arrays(c.out, c.n_out);
     return wrong;
@@ -403,7 +407,7 @@ const char *values_wrong(const char *name, const tg_op *op, const sample_list *l
                          char text[VALUES_TEXT])
 {
     bool        recorded = false;
-    variant     v        = {.row = row_of(table, name), .op = op, .recorded = &recorded};
+    variant     v        = {.row = row_of(table, name), .error = table.error, .op = op, .recorded = &recorded};
     const char *wrong    = NULL;
     if (!v.row || !sample_of(l, name)) {
         snprintf(text, VALUES_TEXT, "%s has no %s", name, v.row ? "samples" : "row in values.def");

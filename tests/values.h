@@ -53,6 +53,7 @@ enum {
 typedef struct values_table {
     const values_row *row;
     int               n;
+    real error; /* usually 0: what references get added, times their value; of integers and bool 1, if not 0 */
 } values_table;
 
 /* The rows of values.def. */
