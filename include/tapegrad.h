@@ -24,7 +24,8 @@
  *
  * Errors. Nothing here aborts. A wrong call composes one sentence, stores it as the tape's first error (tg_error), hands
  * it to the tape's error handler (by default one line on stderr) and returns NULL or a status. In a sentence control characters, of file
- * names and the like, are replaced by '?'. Every op takes NULL and returns NULL, so an expression flows through and is checked once, at
+ * names and the like, are replaced by '?'. It begins with the function that was called; where another one that it is made of met the error,
+ * or an op that it computes, that one's name follows. Every op takes NULL and returns NULL, so an expression flows through and is checked once, at
  * the end.
  *
  * Threads. Tapes are independent of each other; one tape belongs to one thread at a time. There is no global state. A child

@@ -34,13 +34,14 @@ static inline void assert_error(tg_tape *t, const void *result, tg_status status
     tg_clear_error(t);
 }
 
-/* Reading the value has to fail with this status, and a sentence that begins so. */
+/* Reading the value has to fail with this status, and a sentence that begins so behind the name of the function that read it. */
 static inline void assert_error_when_read(tg_tape *t, tg_tensor *y, tg_status status, const char *beginning)
 {
     assert_non_null(y);
     assert_null(tg_data(y));
     assert_non_null(tg_error(t));
-    assert_memory_equal(tg_error(t), beginning, strlen(beginning));
+    assert_memory_equal(tg_error(t), "tg_data: ", 9);
+    assert_memory_equal(tg_error(t) + 9, beginning, strlen(beginning));
     assert_int_equal(tg_error_status(t), status);
     tg_clear_error(t);
 }

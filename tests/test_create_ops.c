@@ -87,10 +87,10 @@ static void test_data(void **state)
     assert_error(t, tg_borrow(t, TG_BOOL, TG_SHAPE(3), b), TG_ERR_ARG,
                  "tg_borrow: byte 1 is 2, and a bool is 0 or 1; tg_from_data converts");
     assert_error(t, tg_from_f32(t, TG_SHAPE(3), NULL), TG_ERR_NULL,
-                 "tg_from_data: the data is NULL, for a shape that has elements");
-    assert_error(t, tg_from_f32(t, NULL, f), TG_ERR_NULL, "tg_from_data: the shape is NULL");
+                 "tg_from_f32: the data is NULL, for a shape that has elements");
+    assert_error(t, tg_from_f32(t, NULL, f), TG_ERR_NULL, "tg_from_f32: the shape is NULL");
     assert_error(t, tg_from_f32(t, TG_SHAPE(3, -1), f), TG_ERR_SHAPE,
-                 "tg_from_data: the shape [3,-1] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
+                 "tg_from_f32: the shape [3,-1] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     assert_error(t, tg_from_data(t, TG_NDTYPES, TG_SHAPE(3), f), TG_ERR_DTYPE, "tg_from_data: there is no dtype 6");
     tg_tape_free(t);
 }

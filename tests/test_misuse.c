@@ -38,6 +38,9 @@ static void refused(env *e, bool refusal, tg_status want, const char *call, int 
     if (!sentence || strlen(sentence) < 12) fail_msg("line %d: %s gave no sentence", line, call);
     if (tg_error_status(e->t) != want)
         fail_msg("line %d: %s gave %s, not %s: %s", line, call, tg_status_name(tg_error_status(e->t)), tg_status_name(want), sentence);
+    const size_t name = strcspn(call, "(");
+    if (!strncmp(call, "tg_", 3) && strncmp(call, "tg_record", 9) != 0 && (strncmp(sentence, call, name) != 0 || sentence[name] != ':'))
+        fail_msg("line %d: the sentence about %s does not begin with its name: %s", line, call, sentence);
     tg_clear_error(e->t);
 }
 

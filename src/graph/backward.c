@@ -308,7 +308,7 @@ static tg_status gradients(tg_tensor *const *outputs, tg_tensor *const *seeds, i
     const tg_node *y = tg_check(outputs[0], "tg_grad");
     if (!y) return outputs[0] ? TG_ERR_STALE : TG_ERR_NULL;
     tg_tape *t = y->tape;
-    TG_CALL(t);
+    TG_CALL_AS(t, "tg_grad");
     if (!tg_may(t, TG_IN_FUNCTION, "tg_grad")) return TG_ERR_ARG;
     if (!inputs || !grads) return tg_fail_on(t, TG_ERR_NULL, "tg_grad", "%s is NULL", inputs ? "grads" : "inputs");
     if (n_inputs < 0) return tg_fail_on(t, TG_ERR_ARG, "tg_grad", "the number of inputs is %d", n_inputs);
@@ -423,7 +423,7 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *functi
     tg_node *y = tg_check(output, function);
     if (!y) return output ? TG_ERR_STALE : TG_ERR_NULL;
     tg_tape *t = y->tape;
-    TG_CALL(t);
+    TG_CALL_AS(t, function);
     if (!tg_may(t, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
     const uint32_t first = t->count;
     bool           was = tg_set_grad_enabled(t, false);

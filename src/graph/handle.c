@@ -78,6 +78,14 @@ bool tg_requires_grad(const tg_tensor *t)
 
 /* ---- errors of an op ---------------------------------------------------------------------------------------------- */
 
+/* Is it one of the library's, whose functions are called tg_ and its name? */
+static bool is_own(const tg_op *op)
+{
+    for (int i = 0; i < tg_op_count(); i++)
+        if (tg_op_at(i) == op) return true;
+    return op->kind == TG_LEAF || op->kind == TG_CONST;
+}
+
 /* "…: reason (inputs [64,784] float32, [128,10] float32)" */
 tg_status tg_fail(const tg_call *c, tg_status s, const char *format, ...)
 {
@@ -98,6 +106,6 @@ tg_status tg_fail(const tg_call *c, tg_status s, const char *format, ...)
                      i == c->n_in - 1 ? ")" : i == 3 ? ", ...)" : "");
         used += n < 0 ? 0 : (size_t)n;
     }
-    snprintf(name, sizeof name, "tg_%s", c->op->name);
+    snprintf(name, sizeof name, "%s%s", is_own(c->op) ? "tg_" : "", c->op->name);
     return tg_fail_on(c->tape, s, name, "%s", text);
 }

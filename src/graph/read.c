@@ -100,7 +100,7 @@ static const void *read_value(tg_tensor *x, const char *function)
 {
     tg_node *n = tg_check(x, function);
     if (!n) return NULL;
-    TG_CALL(n->tape);
+    TG_CALL_AS(n->tape, function);
     return tg_may(n->tape, TG_IN_FUNCTION, function) ? tg_contiguous_value(n) : NULL;
 }
 
@@ -108,7 +108,7 @@ static const void *read_as(tg_tensor *x, tg_dtype dtype, const char *function)
 {
     tg_node *n = tg_check(x, function);
     if (!n) return NULL;
-    TG_CALL(n->tape);
+    TG_CALL_AS(n->tape, function);
     if (!tg_may(n->tape, TG_IN_FUNCTION, function)) return NULL;
     if (n->dtype != (uint8_t)dtype) {
         tg_fail_on(n->tape, TG_ERR_DTYPE, function, "the tensor is %s, not %s", tg_dtype_name((tg_dtype)n->dtype),

@@ -244,7 +244,7 @@ bool tg_reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int
 
 static tg_tensor *record_checked(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
-    TG_CALL(t);
+    TG_CALL_AS(t, NULL);
     bool grad;
     if (!may_record(t, op) || !check_inputs(t, op, in, n_in, &grad)) return NULL;
     static const tg_call blank; /* as in write_node */

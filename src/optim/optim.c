@@ -149,7 +149,7 @@ static void free_optim(tg_owned *owned)
 
 tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tensor *const *params, int n_params)
 {
-    TG_CALL(t);
+    TG_CALL_AS(t, rule->name);
     if (!tg_may(t, TG_IN_FUNCTION, rule->name)) return NULL;
     tg_optim *o = tg_tape_alloc(t, sizeof *o);
     if (!o) return NULL;

@@ -63,12 +63,15 @@ static tg_status report(tg_tape *t, tg_status s, const char *sentence)
     return s;
 }
 
+/* The sentence begins with the function that the user called, and goes on with the one that met the error. */
 tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args)
 {
     char   text[sizeof tg_services_of(t)->sentence];
     size_t used = 0;
     if (!t) return s;
-    int n = snprintf(text, sizeof text, "%s: ", function);
+    const char *called = tg_services_of(t)->called, *within = !strcmp(function, "tapegrad") ? NULL : function;
+    if (!tg_services_of(t)->under_way || !called) called = function;
+    int n = within && strcmp(called, within) ? snprintf(text, sizeof text, "%s: %s: ", called, within) : snprintf(text, sizeof text, "%s: ", called);
     if (n > 0) used = (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
     vsnprintf(text + used, sizeof text - used, format, args);
     return report(t, s, tg_printable(text, sizeof text, text)); /* whatever was put into it */

@@ -49,7 +49,8 @@ typedef struct tg_services {
     tg_owned *owned;
     int       threads; /* most of them; 0: as OpenMP says. Read by tg_threads */
 
-    uint32_t  under_way; /* public functions that have been entered and not left */
+    uint32_t    under_way; /* public functions that have been entered and not left */
+    const char *called;    /* the first of them, which the user called: errors name it; NULL: it is one that records an op and no more */
     tg_inside inside;
 
     tg_error_fn on_error;
@@ -94,9 +95,9 @@ bool      tg_refuse_inside(tg_tape *t, const char *function);
 tg_status tg_out_of_memory(tg_tape *t, const char *function);
 tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args);
 
-static inline tg_tape *tg_enter(tg_tape *t)
+static inline tg_tape *tg_enter(tg_tape *t, const char *function)
 {
-    if (t) tg_services_of(t)->under_way++;
+    if (t && tg_services_of(t)->under_way++ == 0) tg_services_of(t)->called = function;
     return t;
 }
 static inline void tg_leave(tg_tape **t)
@@ -105,7 +106,9 @@ static inline void tg_leave(tg_tape **t)
 }
 /* First thing in a public function that is more than one check or one record: from here to its end the tape T (NULL: none) is in the middle
  * of something, and errors wait for the end, after the result is decided, to be told to the handler, which may reset the tape. */
-#define TG_CALL(T) __attribute__((cleanup(tg_leave), unused)) tg_tape *under_way_ = tg_enter(T)
+#define TG_CALL(T) TG_CALL_AS(T, __func__)
+/* The same where another name is that of the public function. */
+#define TG_CALL_AS(T, FUNCTION) __attribute__((cleanup(tg_leave), unused)) tg_tape *under_way_ = tg_enter(T, FUNCTION)
 
 /* May the public function be called from where it is called now? `most`: the last place from which it may. false after a sentence. */
 static inline bool tg_may(tg_tape *t, int most, const char *function)

@@ -179,11 +179,11 @@ static bool is_data(tg_tape *tape, const char *function, tg_dtype dtype, const t
     return false;
 }
 
-tg_tensor *tg_from_data(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data)
+static tg_tensor *from_data(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, const void *data)
 {
     size_t bytes = 0;
     void  *room  = NULL;
-    if (!tape || !is_data(tape, "tg_from_data", dtype, shape, data, &bytes)) return NULL;
+    if (!tape || !is_data(tape, function, dtype, shape, data, &bytes)) return NULL;
     const tg_node *n = tg_new_leaf(tape, dtype, shape, NULL, &room);
     if (!n) return NULL;
     if (dtype == TG_BOOL) /* whatever the caller's bytes are, a bool is 0 or 1 */
@@ -193,17 +193,21 @@ tg_tensor *tg_from_data(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, co
     return tg_handle(n);
 }
 
+tg_tensor *tg_from_data(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data)
+{
+    return from_data(tape, "tg_from_data", dtype, shape, data);
+}
 tg_tensor *tg_from_f32(tg_tape *tape, const tg_shape *shape, const float *data)
 {
-    return tg_from_data(tape, TG_F32, shape, data);
+    return from_data(tape, "tg_from_f32", TG_F32, shape, data);
 }
 tg_tensor *tg_from_f64(tg_tape *tape, const tg_shape *shape, const double *data)
 {
-    return tg_from_data(tape, TG_F64, shape, data);
+    return from_data(tape, "tg_from_f64", TG_F64, shape, data);
 }
 tg_tensor *tg_from_i64(tg_tape *tape, const tg_shape *shape, const int64_t *data)
 {
-    return tg_from_data(tape, TG_I64, shape, data);
+    return from_data(tape, "tg_from_i64", TG_I64, shape, data);
 }
 
 tg_tensor *tg_borrow(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data)

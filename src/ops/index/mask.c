@@ -12,7 +12,7 @@ static tg_tensor *triangle(tg_tensor *x, int64_t diagonal, bool lower, const cha
 {
     const tg_node *n = tg_check(x, function);
     if (!n) return NULL;
-    TG_CALL(n->tape);
+    TG_CALL_AS(n->tape, function);
     if (n->shape->rank < 2) {
         tg_fail_on(n->tape, TG_ERR_SHAPE, function, "takes at least 2 dimensions, not %d", n->shape->rank);
         return NULL;
