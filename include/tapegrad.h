@@ -203,7 +203,7 @@ TG_API tg_tensor *tg_keep(tg_tensor *t) TG_MUST_USE;
  * yet, is lost: reading or differentiating it is TG_ERR_STALE. A gradient that was assigned to counts as one that tg_backward made. */
 TG_API tg_status tg_assign(tg_tensor *kept, tg_tensor *value);
 
-/* Lets go of what tg_keep or tg_param kept: its handle becomes stale at once. What was recorded from it since the last reset and has no
+/* Lets go of what tg_keep, tg_param or tg_buffer kept: its handle becomes stale at once. What was recorded from it since the last reset and has no
  * value yet can be computed and differentiated no more: TG_ERR_STALE. */
 TG_API tg_status tg_release(tg_tensor *t);
 
@@ -211,7 +211,17 @@ TG_API tg_status tg_release(tg_tensor *t);
 TG_API int        tg_param_count(const tg_tape *tape);
 TG_API tg_tensor *tg_param_at(const tg_tape *tape, int i);            /* NULL outside 0 … count-1 */
 TG_API tg_tensor *tg_param_named(const tg_tape *tape, const char *name); /* NULL where there is none; no error */
-TG_API const char *tg_name(const tg_tensor *t);                        /* of a parameter, else NULL */
+TG_API const char *tg_name(const tg_tensor *t);                        /* of a parameter or buffer, else NULL */
+
+/* A buffer: a kept copy of init's value with a name, of any dtype, that tg_save writes and tg_load reads with the parameters but no optimizer
+ * updates and no gradient goes to: running statistics, a counter. tg_assign gives it its next value. The name is as a parameter's, and none
+ * of those. */
+TG_API tg_tensor *tg_buffer(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
+
+/* The tape's buffers, as the parameters above. */
+TG_API int        tg_buffer_count(const tg_tape *tape);
+TG_API tg_tensor *tg_buffer_at(const tg_tape *tape, int i);
+TG_API tg_tensor *tg_buffer_named(const tg_tape *tape, const char *name);
 
 /* ---- making tensors ----------------------------------------------------------------------------------------------- */
 
@@ -581,12 +591,12 @@ TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm)
 
 /* ---- files: named tensors in the safetensors format --------------------------------------------------------------- */
 
-/* Writes all parameters of the tape. The file is complete or the old one stays: temporary file, fsync, rename. What a killed process left
+/* Writes all parameters and buffers of the tape. The file is complete or the old one stays: temporary file, fsync, rename. What a killed process left
  * is removed by the next that saves in the directory. The file that a symbolic link names is written, also when it is not there yet; what
  * is no regular file is refused. */
 TG_API tg_status tg_save(tg_tape *tape, const char *path);
 
-/* Reads a file into the tape's parameters. The names on both sides, dtypes and shapes must agree exactly (but for F16 and BF16, which are
+/* Reads a file into the tape's parameters and buffers. The names on both sides, dtypes and shapes must agree exactly (but for F16 and BF16, which are
  * read into float32), or nothing is changed. What was recorded from them becomes invalid, as after tg_copy_from; gradients and optimizers
  * stay as they are. */
 TG_API tg_status tg_load(tg_tape *tape, const char *path);

@@ -214,6 +214,16 @@ static void test_lifetimes(void **state)
     NONE(tg_param(e->t, "p", NULL) == NULL);
     NONE(tg_param(NULL, "p", NULL) == NULL);
     NONE(tg_param(NULL, "p", e->m23) == NULL);
+    NONE(tg_buffer(e->t, "p", NULL) == NULL);
+    NONE(tg_buffer(NULL, "p", e->m23) == NULL);
+    BAD(NULL, tg_buffer(e->t, NULL, e->m23));
+    BAD(ARG, tg_buffer(e->t, "", e->m23));
+    BAD(ARG, tg_buffer(e->t, "w", e->m23));
+    BAD(STALE, tg_buffer(e->t, "p", e->stale));
+    BAD(TAPE, tg_buffer(e->t, "p", e->other));
+    NONE(tg_buffer_count(NULL) == 0);
+    NONE(tg_buffer_at(NULL, 0) == NULL && tg_buffer_at(e->t, 0) == NULL && tg_buffer_at(e->t, -1) == NULL);
+    NONE(tg_buffer_named(NULL, "p") == NULL && tg_buffer_named(e->t, NULL) == NULL);
     BAD(NULL, tg_param(e->t, NULL, e->m23));
     BAD(ARG, tg_param(e->t, "", e->m23));
     BAD(ARG, tg_param(e->t, "w", e->m23));

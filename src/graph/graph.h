@@ -40,6 +40,7 @@ enum { /* tg_node.flags */
     TG_N_LEAF    = 2,   /* by tg_require_grad: the gradient's way ends here */
     TG_N_KEPT    = 16,  /* survives tg_reset */
     TG_N_PARAM   = 32,  /* and is a parameter */
+    TG_N_BUFFER  = 8,   /* and is a buffer */
     TG_N_VALUE   = 64,  /* has its value: data (and layout) are set */
     TG_N_WANTED  = 128, /* next evaluation computes it too */
     TG_N_BORROWED = 256, /* data is the caller's */
@@ -56,9 +57,9 @@ typedef struct tg_kept {
     tg_block *block;
     uint32_t  write_gen, write_id; /* last in-place write: in which generation, and before which node of it */
     uint32_t  born_gen, born_id;   /* likewise when it got its tensor */
-    uint32_t  place;               /* of a parameter: in tape.params.at */
+    uint32_t  place;               /* of a parameter or buffer: in its list's `at` */
     uint32_t  result;              /* of a gradient: scratch for planning, 0 between plans */
-    char     *name;                /* of a parameter; a released one has it until its slot is taken again, for messages */
+    char     *name;                /* of a parameter or buffer; a released one has it until its slot is taken again, for messages */
 } tg_kept;
 
 /* Two cache lines. Recording the same node again, and the backward walk over it, touch the first one alone: in long recordings it is
@@ -131,14 +132,14 @@ static inline tg_node *tg_slot_at(const tg_slots *s, uint32_t id)
 }
 static inline uint64_t tg_slots_room(const tg_slots *s) { return ((uint64_t)TG_SLOTS << s->n) - TG_SLOTS; }
 
-/* The parameters in the order they were made: at[0 … end - 1], NULL where one was released, n of them. */
-typedef struct tg_params {
+/* Kept tensors with names in the order they were made: at[0 … end - 1], NULL where one was released, n of them. */
+typedef struct tg_named {
     tg_node **at;
     size_t    n, end, cap;
     size_t    latest, before; /* a place in at, and how many there are before it */
     tg_node **named; /* a hash table by name */
     size_t    cap_named;
-} tg_params;
+} tg_named;
 
 struct tg_tape {
     tg_services services; /* first: what lies below the graph knows a tape by them alone */
@@ -157,7 +158,7 @@ struct tg_tape {
     tg_node  *kept_free;
     tg_node  *kept_gone; /* released in this recording, nodes of which may still name them: free from tg_reset on */
     struct tg_chunk *retired; /* slots whose generations' tags are used up */
-    tg_params params;
+    tg_named params, buffers;
 
     tg_node **wanted;
     size_t    n_wanted, cap_wanted;
@@ -278,13 +279,19 @@ void     tg_retire_slots(tg_tape *t); /* at tg_reset, before tags repeat: the ne
 void     tg_move_to(tg_tape *t, uint32_t count); /* sets tape.count, and tape.here by it */
 uint64_t tg_seed_of(const tg_node *n); /* of the random numbers of a node */
 
-/* ---- params.c ----------------------------------------------------------------------------------------------------- */
+/* ---- named.c ------------------------------------------------------------------------------------------------------ */
 
-bool     tg_params_reserve(tg_tape *t);  /* room for one more; false after an error */
-void     tg_params_add(tg_node *n);      /* it has its name */
-void     tg_params_drop(tg_node *n);     /* and still has it */
-tg_node *tg_params_at(tg_tape *t, size_t i); /* in the order they were made; NULL from params.n on */
-void     tg_params_free(tg_tape *t);
+bool     tg_named_reserve(tg_tape *t, tg_named *s); /* room for one more; false after an error */
+void     tg_named_add(tg_named *s, tg_node *n);     /* it has its name */
+void     tg_named_drop(tg_named *s, tg_node *n);    /* and still has it */
+tg_node *tg_named_at(tg_named *s, size_t i);        /* in the order they were made; NULL from s->n on */
+void     tg_named_free(tg_tape *t, tg_named *s);
+static inline tg_named *tg_list_of(tg_node *n) { return n->flags & TG_N_PARAM ? &n->tape->params : &n->tape->buffers; }
+
+/* What tg_save writes: the parameters, behind them the buffers. */
+int        tg_saved_count(const tg_tape *t);
+tg_tensor *tg_saved_at(const tg_tape *t, int i);
+tg_tensor *tg_saved_named(const tg_tape *t, const char *name);
 
 /* ---- check.c: calling an op's functions, and what they answer ------------------------------------------------------- */
 
@@ -354,7 +361,7 @@ const void *tg_contiguous_value(tg_node *n);
 bool tg_reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in);
 /* Marks a kept node as written now: what was recorded before reads another value than is there, unless it has been computed. */
 void tg_mark_written(tg_node *kept);
-/* "parameter 'w'", "a gradient" or "a kept tensor", for messages. Returns text. */
+/* "parameter 'w'", "buffer 'b'", "a gradient" or "a kept tensor", for messages. Returns text. */
 enum { TG_KEPT_TEXT = 240 };
 const char *tg_kept_text(const tg_node *kept, char text[TG_KEPT_TEXT]);
 

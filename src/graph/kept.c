@@ -1,4 +1,4 @@
-/* kept.c - what outlives a reset: making, releasing and overwriting kept tensors and parameters. */
+/* kept.c - what outlives a reset: making, releasing and overwriting kept tensors, parameters and buffers. */
 #include "tensor/fpenv.h"
 #include "graph/graph.h"
 
@@ -61,47 +61,61 @@ tg_status tg_release(tg_tensor *x)
     return TG_OK;
 }
 
-static tg_status check_name(tg_tape *t, const char *name)
+static tg_status check_name(tg_tape *t, const char *function, const char *name)
 {
     size_t used = 0, n = 1;
-    if (!name) return tg_fail_on(t, TG_ERR_NULL, "tg_param", "the name is NULL");
+    if (!name) return tg_fail_on(t, TG_ERR_NULL, function, "the name is NULL");
     while (name[used] && used <= LONGEST_NAME && n) used += n = tg_printable_length(name + used);
     if (!n || !used || used > LONGEST_NAME)
-        return tg_fail_on(t, TG_ERR_ARG, "tg_param", "a name is 1 to %d bytes of printable UTF-8", LONGEST_NAME);
+        return tg_fail_on(t, TG_ERR_ARG, function, "a name is 1 to %d bytes of printable UTF-8", LONGEST_NAME);
     if (!strcmp(name, TG_RESERVED_NAME))
-        return tg_fail_on(t, TG_ERR_ARG, "tg_param", "the name '%s' means something else in the files that tg_save writes", name);
-    if (tg_param_named(t, name)) return tg_fail_on(t, TG_ERR_ARG, "tg_param", "there is a parameter '%s' already", name);
+        return tg_fail_on(t, TG_ERR_ARG, function, "the name '%s' means something else in the files that tg_save writes", name);
+    const tg_tensor *taken = tg_saved_named(t, name);
+    if (taken)
+        return tg_fail_on(t, TG_ERR_ARG, function, "there is a %s '%s' already", tg_node_of(taken)->flags & TG_N_PARAM ? "parameter" : "buffer", name);
     return TG_OK;
 }
 
-tg_tensor *tg_param(tg_tape *t, const char *name, tg_tensor *init)
+/* A kept copy of init's value under a name. */
+static tg_tensor *keep_named(tg_tape *t, const char *function, const char *name, tg_tensor *init, unsigned flags)
 {
-    tg_node *n = tg_check(init, "tg_param");
-    if (!t || !n) return NULL;
-    TG_CALL(t);
-    if (!tg_may(t, TG_IN_FUNCTION, "tg_param")) return NULL;
+    tg_node *n = tg_check(init, function);
+    if (!t || !n || !tg_may(t, TG_IN_FUNCTION, function)) return NULL;
     if (n->tape != t) {
-        tg_fail_on(t, TG_ERR_TAPE, "tg_param", "the initial value belongs to another tape");
+        tg_fail_on(t, TG_ERR_TAPE, function, "the initial value belongs to another tape");
         return NULL;
     }
-    if (check_name(t, name) != TG_OK) return NULL;
-    if (!tg_dtype_is_float((tg_dtype)n->dtype)) {
-        tg_fail_on(t, TG_ERR_DTYPE, "tg_param", "'%s' is %s; parameters are float32 or float64", name,
+    if (check_name(t, function, name) != TG_OK) return NULL;
+    if (flags & TG_N_PARAM && !tg_dtype_is_float((tg_dtype)n->dtype)) {
+        tg_fail_on(t, TG_ERR_DTYPE, function, "'%s' is %s; parameters are float32 or float64", name,
                    tg_dtype_name((tg_dtype)n->dtype));
         return NULL;
     }
-    size_t   size = strlen(name) + 1;
-    char    *copy = tg_tape_alloc(t, size);
-    tg_node *k = copy && tg_params_reserve(t) ? kept_copy(n) : NULL;
+    tg_named *list = flags & TG_N_PARAM ? &t->params : &t->buffers;
+    size_t    size = strlen(name) + 1;
+    char     *copy = tg_tape_alloc(t, size);
+    tg_node  *k = copy && tg_named_reserve(t, list) ? kept_copy(n) : NULL;
     if (!k) {
         if (copy) tg_tape_free_bytes(t, copy, size);
         return NULL;
     }
     memcpy(copy, name, size);
     k->w.kept->name = copy;
-    k->flags |= TG_N_PARAM | TG_N_GRAD;
-    tg_params_add(k);
+    k->flags = (uint16_t)(k->flags | flags);
+    tg_named_add(list, k);
     return tg_handle(k);
+}
+
+tg_tensor *tg_param(tg_tape *t, const char *name, tg_tensor *init)
+{
+    TG_CALL(t);
+    return keep_named(t, "tg_param", name, init, TG_N_PARAM | TG_N_GRAD);
+}
+
+tg_tensor *tg_buffer(tg_tape *t, const char *name, tg_tensor *init)
+{
+    TG_CALL(t);
+    return keep_named(t, "tg_buffer", name, init, TG_N_BUFFER);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */

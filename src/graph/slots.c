@@ -153,7 +153,7 @@ void tg_drop_kept(tg_node *n)
 {
     tg_tape *t = n->tape;
     tg_kept *k = n->w.kept;
-    if (n->flags & TG_N_PARAM) tg_params_drop(n);
+    if (n->flags & (TG_N_PARAM | TG_N_BUFFER)) tg_named_drop(tg_list_of(n), n);
     if (n->grad && (n->grad->flags & TG_N_KEPT)) tg_drop_kept(n->grad);
     tg_pool_put(&t->services.pool, k->block);
     k->block = NULL;
@@ -196,7 +196,7 @@ void tg_free_kept(tg_tape *t)
 const char *tg_kept_text(const tg_node *n, char text[TG_KEPT_TEXT])
 {
     const char *name = n->w.kept->name;
-    if (name) snprintf(text, TG_KEPT_TEXT, "parameter '%s'", name);
+    if (name) snprintf(text, TG_KEPT_TEXT, "%s '%s'", n->flags & TG_N_BUFFER ? "buffer" : "parameter", name);
     else snprintf(text, TG_KEPT_TEXT, "%s", n->flags & TG_N_GRADIENT ? "a gradient" : "a kept tensor");
     return text;
 }

@@ -131,7 +131,8 @@ void tg_tape_free(tg_tape *t)
     if (t->evaluator->close) t->evaluator->close(t);
     tg_free_kept(t);
     tg_heap_free(&t->services.heap, t->seeds, t->cap_seeds * sizeof *t->seeds);
-    tg_params_free(t);
+    tg_named_free(t, &t->params);
+    tg_named_free(t, &t->buffers);
     tg_heap_free(&t->services.heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
     tg_heap_free(&t->services.heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);
     tg_heap_free(&t->services.heap, t->pieces, t->cap_pieces * sizeof *t->pieces);
@@ -180,7 +181,7 @@ static int64_t count_kept(const tg_tape *t)
 {
     int64_t n = 0;
     for (uint32_t i = 0; i < t->kept_used; i++)
-        n += (tg_slot_at(&t->kept, i)->flags & (TG_N_KEPT | TG_N_PARAM | TG_N_GRADIENT)) == TG_N_KEPT;
+        n += (tg_slot_at(&t->kept, i)->flags & (TG_N_KEPT | TG_N_PARAM | TG_N_BUFFER | TG_N_GRADIENT)) == TG_N_KEPT;
     return n;
 }
 

@@ -1,4 +1,4 @@
-/* safetensors.c - reading tensors from safetensors files: one by one out of an archive, or all of a tape's parameters.
+/* safetensors.c - reading tensors from safetensors files: one by one out of an archive, or all of a tape's parameters and buffers.
  */
 #include "io/safetensors.h"
 
@@ -75,35 +75,35 @@ tg_tensor *tg_archive_read(tg_archive *a, const char *name)
     return leaf && tg_st_read(f, function, e, data) == TG_OK ? tg_handle(leaf) : NULL;
 }
 
-/* ---- all parameters -----------------------------------------------------------------------------------------------
+/* ---- all parameters and buffers -----------------------------------------------------------------------------------------------
  */
 
 static const char load[] = "tg_load";
 
-/* Names, dtypes and shapes agree. Where each parameter is in the file and there are as many tensors, there is no other
+/* Names, dtypes and shapes agree. Where each tensor of the tape is in the file and there are as many tensors, there is no other
  * in it. */
 static tg_status compare(const tg_st_file *f)
 {
     tg_tape *t = f->tape;
-    char     name[TG_NAME_TEXT], here[TG_SHAPE_TEXT], there[TG_SHAPE_TEXT];
-    for (int i = 0; i < tg_param_count(t); i++) {
-        const tg_tensor   *p = tg_param_at(t, i);
+    char     name[TG_NAME_TEXT], kept[TG_KEPT_TEXT], here[TG_SHAPE_TEXT], there[TG_SHAPE_TEXT];
+    for (int i = 0; i < tg_saved_count(t); i++) {
+        const tg_tensor   *p = tg_saved_at(t, i);
         const tg_st_entry *e = tg_st_find(f, tg_name(p));
-        tg_name_text(tg_name(p), name);
-        if (!e) return tg_fail_on(t, TG_ERR_ARG, load, "parameter %s is not in %s", name, f->path);
+        tg_kept_text(tg_node_of(p), kept);
+        if (!e) return tg_fail_on(t, TG_ERR_ARG, load, "%s is not in %s", kept, f->path);
         const tg_status s = tg_st_readable(f, load, e);
         if (s != TG_OK) return s;
         if (e->dtype != tg_dtype_of(p))
-            return tg_fail_on(t, TG_ERR_DTYPE, load, "parameter %s is %s, but %s in %s", name,
+            return tg_fail_on(t, TG_ERR_DTYPE, load, "%s is %s, but %s in %s", kept,
                               tg_dtype_name(tg_dtype_of(p)), tg_dtype_name(e->dtype), f->path);
         if (!tg_shape_equal(&e->shape, tg_shape_of(p)))
-            return tg_fail_on(t, TG_ERR_SHAPE, load, "parameter %s is %s, but %s in %s", name,
+            return tg_fail_on(t, TG_ERR_SHAPE, load, "%s is %s, but %s in %s", kept,
                               tg_shape_text(tg_shape_of(p), here, sizeof here),
                               tg_shape_text(&e->shape, there, sizeof there), f->path);
     }
-    for (size_t i = 0; i < f->n && f->n != (size_t)tg_param_count(t); i++)
-        if (!tg_param_named(t, f->entry[i].name))
-            return tg_fail_on(t, TG_ERR_ARG, load, "%s holds %s, which is no parameter of the tape", f->path,
+    for (size_t i = 0; i < f->n && f->n != (size_t)tg_saved_count(t); i++)
+        if (!tg_saved_named(t, f->entry[i].name))
+            return tg_fail_on(t, TG_ERR_ARG, load, "%s holds %s, which is no parameter or buffer of the tape", f->path,
                               tg_name_text(f->entry[i].name, name));
     return TG_OK;
 }
@@ -112,7 +112,7 @@ static tg_status compare(const tg_st_file *f)
 static tg_status load_values(const tg_st_file *f)
 {
     tg_tape  *t    = f->tape;
-    const int n    = tg_param_count(t);
+    const int n    = tg_saved_count(t);
     size_t    size = 0, at = 0;
     tg_status s    = TG_OK;
     for (size_t i = 0; i < f->n; i++) size += tg_st_bytes(&f->entry[i]);
@@ -120,7 +120,7 @@ static tg_status load_values(const tg_st_file *f)
     if (!data) return TG_ERR_MEMORY;
     for (int copying = 0; copying < 2; copying++, at = 0) {
         for (int i = 0; i < n && s == TG_OK; i++) {
-            tg_tensor         *p = tg_param_at(t, i);
+            tg_tensor         *p = tg_saved_at(t, i);
             const tg_st_entry *e = tg_st_find(f, tg_name(p));
             s = copying ? tg_copy_from(p, data + at, tg_st_bytes(e)) : tg_st_read(f, load, e, data + at);
             at += tg_st_bytes(e);

@@ -193,14 +193,14 @@ tg_status tg_save(tg_tape *t, const char *path)
     if (!t) return TG_ERR_NULL;
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, "tg_save")) return TG_ERR_ARG;
-    const int    n       = tg_param_count(t);
+    const int    n       = tg_saved_count(t);
     const size_t size    = (size_t)n * sizeof(void *);
     const char **names   = tg_tape_alloc(t, size);
     tg_tensor  **tensors = names ? tg_tape_alloc(t, size) : NULL;
     tg_status    s       = TG_ERR_MEMORY;
     if (tensors) {
         for (int i = 0; i < n; i++) {
-            tensors[i] = tg_param_at(t, i);
+            tensors[i] = tg_saved_at(t, i);
             names[i]   = tg_name(tensors[i]);
         }
         s = save(&(writer){.tape = t, .function = "tg_save", .names = names, .tensors = tensors, .n = n}, path);

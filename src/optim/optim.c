@@ -92,7 +92,7 @@ static bool follow(tg_optim *o)
     o->n_states = n;
     if (o->listed) return true;
     if (!TG_GROW(t, o->states, o->cap_states, t->params.n)) return false;
-    for (; o->n_states < t->params.n; o->n_states++) o->states[o->n_states] = state_of(tg_params_at(t, o->n_states));
+    for (; o->n_states < t->params.n; o->n_states++) o->states[o->n_states] = state_of(tg_named_at(&t->params, o->n_states));
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* params.c - a tape's parameters: in the order they were made, by number and by name. */
+/* named.c - kept tensors with names, the parameters of a tape and its buffers: in the order they were made, by number and by name. */
 #include "graph/graph.h"
 
 #include <stdint.h>
@@ -12,17 +12,16 @@ static size_t hash_of(const char *name)
     return (size_t)(h ^ h >> 32);
 }
 
-/* Where the parameter of this name is, or would be. The table is not full. */
-static size_t find_name(const tg_params *s, const char *name)
+/* Where the tensor of this name is, or would be. The table is not full. */
+static size_t find_name(const tg_named *s, const char *name)
 {
     size_t at = hash_of(name) & (s->cap_named - 1);
     while (s->named[at] && strcmp(s->named[at]->w.kept->name, name)) at = (at + 1) & (s->cap_named - 1);
     return at;
 }
 
-static bool grow_names(tg_tape *t, size_t need)
+static bool grow_names(tg_tape *t, tg_named *s, size_t need)
 {
-    tg_params   *s = &t->params;
     const size_t had = s->cap_named;
     tg_node    **old = s->named;
     size_t       cap = had ? had : 16;
@@ -39,7 +38,7 @@ static bool grow_names(tg_tape *t, size_t need)
 }
 
 /* Those behind it that were turned away from the place move up. */
-static void drop_name(tg_params *s, const tg_node *n)
+static void drop_name(tg_named *s, const tg_node *n)
 {
     const size_t mask = s->cap_named - 1;
     size_t       hole = find_name(s, n->w.kept->name);
@@ -54,7 +53,7 @@ static void drop_name(tg_params *s, const tg_node *n)
 
 /* ---- by number: an array with holes ---------------------------------------------------------------------------------- */
 
-static void close_holes(tg_params *s)
+static void close_holes(tg_named *s)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->end; i++) {
@@ -68,10 +67,9 @@ static void close_holes(tg_params *s)
 }
 
 /* Where there are holes, a few steps from the place of the latest look: whoever goes through them and releases some needs no more. */
-tg_node *tg_params_at(tg_tape *t, size_t i)
+tg_node *tg_named_at(tg_named *s, size_t i)
 {
     enum { FEW = 64 };
-    tg_params *s = &t->params;
     if (i >= s->n) return NULL;
     for (int steps = 0; s->n < s->end && (s->before != i || !s->at[s->latest]); steps++) {
         if (steps == FEW) close_holes(s);
@@ -84,24 +82,21 @@ tg_node *tg_params_at(tg_tape *t, size_t i)
 
 /* ---- both ----------------------------------------------------------------------------------------------------------- */
 
-bool tg_params_reserve(tg_tape *t)
+bool tg_named_reserve(tg_tape *t, tg_named *s)
 {
-    tg_params *s = &t->params;
-    return grow_names(t, s->n + 1) && TG_GROW(t, s->at, s->cap, s->end + 1);
+    return grow_names(t, s, s->n + 1) && TG_GROW(t, s->at, s->cap, s->end + 1);
 }
 
-void tg_params_add(tg_node *n)
+void tg_named_add(tg_named *s, tg_node *n)
 {
-    tg_params *s = &n->tape->params;
     s->named[find_name(s, n->w.kept->name)] = n;
     n->w.kept->place = (uint32_t)s->end;
     s->at[s->end++] = n;
     s->n++;
 }
 
-void tg_params_drop(tg_node *n)
+void tg_named_drop(tg_named *s, tg_node *n)
 {
-    tg_params   *s = &n->tape->params;
     const size_t place = n->w.kept->place;
     drop_name(s, n);
     s->at[place] = NULL;
@@ -112,27 +107,47 @@ void tg_params_drop(tg_node *n)
     if (s->n < s->end / 2) close_holes(s);
 }
 
-void tg_params_free(tg_tape *t)
+void tg_named_free(tg_tape *t, tg_named *s)
 {
-    tg_params *s = &t->params;
     tg_heap_free(&t->services.heap, s->named, s->cap_named * sizeof *s->named);
     tg_heap_free(&t->services.heap, s->at, s->cap * sizeof *s->at);
 }
 
+static tg_tensor *of_name(const tg_named *s, const char *name)
+{
+    return name && s->n ? tg_handle(s->named[find_name(s, name)]) : NULL;
+}
+
+/* A look at a place moves where the next search begins. */
+static tg_tensor *of_number(const tg_named *s, int i) { return i >= 0 ? tg_handle(tg_named_at((tg_named *)(uintptr_t)s, (size_t)i)) : NULL; }
+
 /* ---- for callers ---------------------------------------------------------------------------------------------------- */
 
-int tg_param_count(const tg_tape *t) { return t ? (int)t->params.n : 0; }
+int        tg_param_count(const tg_tape *t) { return t ? (int)t->params.n : 0; }
+tg_tensor *tg_param_at(const tg_tape *t, int i) { return t ? of_number(&t->params, i) : NULL; }
+tg_tensor *tg_param_named(const tg_tape *t, const char *name) { return t ? of_name(&t->params, name) : NULL; }
 
-tg_tensor *tg_param_at(const tg_tape *t, int i) { return t && i >= 0 ? tg_handle(tg_params_at((tg_tape *)t, (size_t)i)) : NULL; }
+int        tg_buffer_count(const tg_tape *t) { return t ? (int)t->buffers.n : 0; }
+tg_tensor *tg_buffer_at(const tg_tape *t, int i) { return t ? of_number(&t->buffers, i) : NULL; }
+tg_tensor *tg_buffer_named(const tg_tape *t, const char *name) { return t ? of_name(&t->buffers, name) : NULL; }
 
-tg_tensor *tg_param_named(const tg_tape *t, const char *name)
+int tg_saved_count(const tg_tape *t) { return tg_param_count(t) + tg_buffer_count(t); }
+
+tg_tensor *tg_saved_at(const tg_tape *t, int i)
 {
-    return t && name && t->params.n ? tg_handle(t->params.named[find_name(&t->params, name)]) : NULL;
+    const int params = tg_param_count(t);
+    return i < params ? tg_param_at(t, i) : tg_buffer_at(t, i - params);
+}
+
+tg_tensor *tg_saved_named(const tg_tape *t, const char *name)
+{
+    tg_tensor *p = tg_param_named(t, name);
+    return p ? p : tg_buffer_named(t, name);
 }
 
 const char *tg_name(const tg_tensor *x)
 {
     if (!x || !tg_is_live(x)) return NULL;
     const tg_node *n = tg_node_of(x);
-    return n->flags & TG_N_PARAM ? n->w.kept->name : NULL;
+    return n->flags & (TG_N_PARAM | TG_N_BUFFER) ? n->w.kept->name : NULL;
 }
