@@ -34,8 +34,9 @@
 extern "C" {
 #endif
 
-typedef struct tg_op   tg_op;
-typedef struct tg_call tg_call;
+typedef struct tg_op        tg_op;
+typedef struct tg_call      tg_call;
+typedef struct tg_reduction tg_reduction;
 
 /* How a tensor lies in memory: element (i0, i1, …) is at offset + i0 stride[0] + i1 stride[1] + …, in elements. Strides may be 0
  * (expanded) or negative (reversed). */
@@ -75,19 +76,12 @@ typedef enum tg_op_kind {
     TG_KERNEL = 0, /* run computes the whole result */
     TG_POINTWISE,  /* out[i] = f(in0[i], in1[i], …) with broadcasting; loop gives f */
     TG_VIEW,       /* the same memory with another layout; view gives it */
-    TG_REDUCE,     /* of one input over axes: attr is a tg_reduce_attr, which gives the shape; sums of integers are i64 */
+    TG_REDUCE,     /* of one input over axes: attr begins with a tg_reduce_attr, which gives the shape; reduce says how */
     /* The library's own, refused of others: */
     TG_MATMUL,     /* the one product */
     TG_LEAF,       /* no inputs: data brought from outside */
     TG_CONST,      /* no inputs: attr is a double that fills the shape */
 } tg_op_kind;
-
-typedef enum tg_reduce_kind {
-    TG_REDUCE_SUM = 0,
-    TG_REDUCE_MAX,
-    TG_REDUCE_MIN,
-    TG_REDUCE_RSTD, /* 1 / sqrt(mean of squares + eps); attr is a longer one, see src/ops/nn/norm.c */
-} tg_reduce_kind;
 
 enum {
     TG_OP_ZERO_GRAD = 1, /* the gradient is zero by definition (floor, comparisons, argmax): results never require grad */
@@ -152,14 +146,56 @@ struct tg_op {
     /* Pointwise ops: the loop for each dtype of the (last) input, NULL where the op does not take it. */
     tg_loop loop[TG_NDTYPES];
 
-    /* Reductions: what is reduced. */
-    tg_reduce_kind reduce;
+    /* Reduce ops: the reduction, by which one can be part of a pass over many ops. NULL: run computes it, always. */
+    const tg_reduction *reduce;
 };
 
 typedef struct tg_reduce_attr {
     uint32_t axes;    /* bit k: axis k is reduced */
     uint32_t keepdim; /* 0 or 1 */
 } tg_reduce_attr;
+
+/* ---- reductions ----------------------------------------------------------------------------------------------------
+ *
+ * A reduction takes elements to one result by way of an accumulator: what is known of the elements that came so far, a few bytes of the
+ * reduction's own choice (a sum, the largest one). Elements come in tiles of rows × cols, both at least 1, in pieces that depend on the
+ * shapes of what is computed together, and on several threads; so the result must not depend, beyond roundings, on how they are grouped.
+ *
+ * The loops are functions of their arguments alone, like a tg_loop. With `columns` rows of up to 8192 elements are reduced, each to an
+ * element of a column, in the pass that computes them; with `run` also longer ones, and everything to one number; with `rows` the first axes.
+ * What a reduction has no loop for, and what lies in no tile (axes in the middle, integers), the op's run computes. */
+typedef struct tg_reduce_loops {
+    /* out[r] = the result for row r of x, for rows × cols elements side by side; attr as in tg_call. beside: NULL, or where the results of
+     * the reduction `beside` for the same rows go. */
+    void (*columns)(size_t rows, size_t cols, void *out, const void *x, const void *attr, void *beside);
+
+    /* acc: accumulators side by side. start, join and finish are there where run or rows is. */
+    void (*start)(size_t n, void *acc);                                                     /* n of them, to which nothing has come */
+    void (*run)(size_t n, void *acc, const void *x);                                        /* n elements side by side onto one */
+    void (*rows)(size_t rows, size_t cols, ptrdiff_t step, void *acc, const void *x);       /* rows, `step` elements apart, onto cols of them */
+    void (*join)(size_t n, void *acc, const void *part);                                    /* acc[k] = acc[k] and part[k] as one */
+    void (*finish)(size_t n, void *out, const void *acc, int64_t count, const void *attr);  /* their results; `count` elements came to each */
+    size_t accumulator; /* bytes of one; a multiple of what its type is aligned to */
+} tg_reduce_loops;
+
+typedef enum tg_reduce_result {
+    TG_REDUCE_SAME = 0, /* the dtype of the elements */
+    TG_REDUCE_WIDE,     /* of floats the same, of integers and bool i64 */
+    TG_REDUCE_FLOAT,    /* takes f32 and f64 alone, and gives the same */
+} tg_reduce_result;
+
+struct tg_reduction {
+    const char      *name;
+    tg_reduce_result result;
+    const char      *needs;   /* what nothing has none of ("largest element"): reducing no elements is an error then. NULL: it is not */
+    bool             adds;    /* accumulators are sums in double of the elements: rows may be added up in float before they come to `rows` */
+    const tg_reduction *beside; /* whose results `columns` gives as well, where they are wanted; NULL: none */
+    tg_reduce_loops  loop[2]; /* for f32 and f64: by TG_F32, TG_F64 */
+    int              row;     /* the library's own: its number in table/reductions.def, whose loops are made for each instruction set */
+};
+
+/* The infer of a reduce op: the shape by its tg_reduce_attr, the dtype by its reduction, which it has. */
+TG_API tg_status tg_reduce_infer(tg_call *c);
 
 /* Records a call: the one function that checks the handles, calls infer and appends to the tape. attr is copied, and compared byte by byte
  * with that of the last recording: it holds no padding, or zeros there. Returns NULL after an error, and at once where an input is NULL. */

@@ -522,6 +522,7 @@ static void   set(tg_dtype d, void *p, size_t i, double v)
 
 static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
 {
+    static const tg_reduction *const reductions[3] = {&tg_reduction_sum, &tg_reduction_amax, &tg_reduction_amin};
     static double x[MAX_TILE], out[TG_NISAS][MAX_TILE], acc[MAX_TILE], base[3][MAX_TILE];
     const double  eps = d == TG_F32 ? FLT_EPSILON : DBL_EPSILON;
     const size_t  size = tg_dtype_size(d), bad = rows * cols / 2;
@@ -536,8 +537,10 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
         t->repeat_row(rows, cols, out[isa], x);
         for (size_t i = 0; i < rows * cols; i++) assert_memory_equal((char *)out[isa] + i * size, (char *)x + i % cols * size, size);
 
+        const tg_reduce_loops *loops[3];
+        for (int kind = 0; kind < 3; kind++) loops[kind] = tg_isa_reduction(isa, reductions[kind], d);
         for (int kind = 0; kind < 3; kind++) { /* over columns: sum, max, min */
-            (kind == 0 ? t->sum_columns : kind == 1 ? t->max_columns : t->min_columns)(rows, cols, out[isa], x);
+            loops[kind]->columns(rows, cols, out[isa], x, NULL, NULL);
             for (size_t r = 0; r < rows; r++) {
                 double want = kind ? value(d, x, r * cols) : 0, size_sum = 0;
                 for (size_t c = 0; c < cols; c++) {
@@ -553,10 +556,22 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
             }
             if (isa == TG_ISA_BASE) memcpy(base[kind], out[isa], rows * size);
             if (!with_nan) assert_memory_equal(out[isa], base[kind], rows * size); /* the same order of adding everywhere */
+
+            char one[16], two[16], ends[2][8]; /* n elements onto one accumulator, at once or in two parts; of long rows it has more digits */
+            loops[kind]->columns(1, cols, out[isa], x, NULL, NULL);
+            loops[kind]->start(1, one), loops[kind]->start(1, two);
+            loops[kind]->run(cols, one, x);
+            loops[kind]->finish(1, ends[0], one, (int64_t)cols, NULL);
+            if (!with_nan) assert_memory_equal(ends[0], out[isa], size);
+            loops[kind]->start(1, one);
+            loops[kind]->run(cols / 2, one, x);
+            loops[kind]->run(cols - cols / 2, two, (const char *)x + cols / 2 * size);
+            loops[kind]->join(1, two, one);
+            loops[kind]->finish(1, ends[1], two, (int64_t)cols, NULL);
+            const double got = value(d, ends[1], 0), whole = value(d, ends[0], 0);
+            if (isnan(whole)) assert_true(isnan(got));
+            else assert_true(kind ? got == whole : fabs(got - whole) <= 8 * eps * (double)cols);
         }
-        set(d, acc, 0, t->sum(cols, x)); /* of long rows it has more digits */
-        t->sum_columns(1, cols, out[isa], x);
-        if (!with_nan) assert_true(value(d, acc, 0) == value(d, out[isa], 0));
 
         double sum, squares, want_sum = 0, want_squares = 0;
         for (size_t c = 0; c < cols; c++) {
@@ -576,10 +591,10 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
         }
 
         for (size_t c = 0; c < cols; c++) acc[c] = 1;
-        t->sum_rows(rows, cols, (ptrdiff_t)cols, acc, x);
+        loops[0]->rows(rows, cols, (ptrdiff_t)cols, acc, x);
         for (int kind = 0; kind < 3; kind++) { /* over rows, onto what is there */
             for (size_t c = 0; c < cols; c++) set(d, out[isa], c, value(d, x, c));
-            if (kind) (kind == 1 ? t->max_rows : t->min_rows)(rows, cols, (ptrdiff_t)cols, out[isa], x);
+            if (kind) loops[kind]->rows(rows, cols, (ptrdiff_t)cols, out[isa], x);
             for (size_t c = 0; c < cols; c++) {
                 double want = kind ? value(d, x, c) : 1;
                 for (size_t r = 0; r < rows; r++) {
@@ -609,6 +624,46 @@ static void tiles(void **state)
     check_tile(TG_F32, 1, MAX_TILE, false), check_tile(TG_F64, 3, 1024, true);
 }
 
+/* Every row of table/reductions.def: its loops have the same results, however the elements come. They are near 1, so that nothing cancels
+ * and no product grows. */
+static void check_loops(const tg_reduction *r, tg_isa isa, tg_dtype d, size_t n)
+{
+    enum { MOST_ELEMENTS = 3000 };
+    const tg_reduce_loops *l = tg_isa_reduction(isa, r, d);
+    const size_t           size = tg_dtype_size(d), half = n / 2;
+    const double           near = (double)(n + 8) * (d == TG_F32 ? FLT_EPSILON : DBL_EPSILON);
+    double                 x[MOST_ELEMENTS], acc[4], out;
+    uint64_t               seed = n;
+    if (!l) return;
+    assert_true(l->accumulator <= sizeof *acc && n <= MOST_ELEMENTS);
+    for (size_t i = 0; i < n; i++) set(d, x, i, 1 + ldexp((double)(int64_t)random_bits(&seed), -75));
+    l->columns(1, n, &out, x, NULL, NULL);
+    const double want = value(d, &out, 0);
+    for (int way = 0; way < 3; way++) {
+        char *a = (char *)acc, *b = a + l->accumulator;
+        l->start(2, acc);
+        if (way == 0) l->run(half, a, x), l->run(n - half, b, (const char *)x + half * size); /* two runs, */
+        if (way == 1) l->rows(n, 1, 1, a, x);                                                  /* rows of one element, or of two */
+        if (way == 2) l->rows(half, 2, 2, a, x);
+        if (way == 2 && n % 2) l->run(1, b, (const char *)x + 2 * half * size);
+        l->join(1, b, a);
+        l->finish(1, &out, b, (int64_t)n, NULL);
+        if (!(fabs(value(d, &out, 0) - want) <= near * fabs(want)))
+            fail_msg("%s of %d elements, way %d: %.17g, the row as a whole %.17g", r->name, (int)n, way, value(d, &out, 0), want);
+    }
+}
+
+static void reductions(void **state)
+{
+    const size_t sizes[] = {2, 3, 7, 16, 33, 100, 1000, 3000};
+    (void)state;
+    for (int i = 0; i < tg_op_count(); i++) {
+        const tg_reduction *r = tg_op_at(i)->reduce;
+        for (size_t k = 0; r && r->row && k < COUNT(sizes); k++)
+            for (tg_isa isa = TG_ISA_BASE; isa < TG_NISAS; isa++) check_loops(r, isa, TG_F32, sizes[k]), check_loops(r, isa, TG_F64, sizes[k]);
+    }
+}
+
 /* ---- choosing ---------------------------------------------------------------------------------------------------------------- */
 
 static void choice(void **state)
@@ -630,7 +685,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choice),       cmocka_unit_test(special_values),  cmocka_unit_test(exact_values), cmocka_unit_test(places),
-        cmocka_unit_test(trig_neighbours), cmocka_unit_test(tiles),        cmocka_unit_test(accuracy_pow), cmocka_unit_test(accuracy_f32),
+        cmocka_unit_test(trig_neighbours), cmocka_unit_test(tiles),        cmocka_unit_test(reductions),        cmocka_unit_test(accuracy_pow), cmocka_unit_test(accuracy_f32),
         cmocka_unit_test(accuracy_f64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,7 +144,7 @@ static void check_partials(const checker *c, const group *g)
     const program *p = c->p;
     for (int32_t i = 0; i < g->n_late; i++) {
         const late *l = &p->lates[g->late + i];
-        const use   part = {.from = l->partial, .bytes = (size_t)l->room * 8 * (size_t)g->chunks};
+        const use   part = {.from = l->partial, .bytes = (size_t)l->room * l->reduce->accumulator * (size_t)g->chunks};
         assert_true(part.from + part.bytes <= p->bytes);
         for (size_t k = 0; k < p->n_values; k++) {
             const use *u = &c->uses[k];
@@ -152,7 +152,7 @@ static void check_partials(const checker *c, const group *g)
         }
         for (int32_t k = 0; k < i; k++) {
             const late *o = &p->lates[g->late + k];
-            assert_false(overlap(&part, &(use){.from = o->partial, .bytes = (size_t)o->room * 8 * (size_t)g->chunks}));
+            assert_false(overlap(&part, &(use){.from = o->partial, .bytes = (size_t)o->room * o->reduce->accumulator * (size_t)g->chunks}));
         }
     }
 }

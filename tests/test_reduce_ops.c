@@ -172,7 +172,7 @@ static void test_over_nothing(void **state)
     assert_error(t, tg_amin(x, TG_ALL_AXES, false), TG_ERR_SHAPE,
                  "tg_amin: nothing has no smallest element: a reduced axis has size 0 (input [0,2] float64)");
     assert_error(t, tg_argmax(x, 0, false), TG_ERR_SHAPE,
-                 "tg_argmax: nothing has no largest element: the axis has size 0 (input [0,2] float64)");
+                 "tg_argmax: nothing has no largest element: a reduced axis has size 0 (input [0,2] float64)");
     tg_tape_free(t);
 }
 

@@ -57,6 +57,35 @@ static tg_tensor *roll_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 static const tg_op op_roll = {.name = "roll", .arity = 1, .infer = roll_infer, .run = roll_run, .vjp = roll_vjp};
 
+/* A reduction to twice the sum, by the loops of both evaluators and in its rule, that is called an average. */
+#define TWICE(S, T)                                                                                                    \
+    static void twice_##S(size_t rows, size_t cols, void *out, const void *x, const void *attr, void *beside)          \
+    {                                                                                                                  \
+        (void)attr, (void)beside;                                                                                      \
+        for (size_t r = 0; r < rows; r++) {                                                                            \
+            ((T *)out)[r] = 0;                                                                                         \
+            for (size_t c = 0; c < cols; c++) ((T *)out)[r] += 2 * ((const T *)x)[r * cols + c];                       \
+        }                                                                                                              \
+    }
+TWICE(f32, float)
+TWICE(f64, double)
+static const tg_reduction twice = {.name = "twice",
+                                   .loop = {[TG_F32] = {.columns = twice_f32}, [TG_F64] = {.columns = twice_f64}}};
+static tg_status          twice_run(tg_call *c)
+{
+    const tg_shape *s = c->x[0].shape;
+    twice.loop[c->y.dtype].columns((size_t)s->dim[0], (size_t)s->dim[1], c->y.data, c->x[0].data, NULL, NULL);
+    return TG_OK;
+}
+static tg_tensor *twice_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_mul_s(tg_op_sum.vjp(c, i, g), 2); }
+static const tg_op op_twice = {.name   = "average",
+                               .kind   = TG_REDUCE,
+                               .arity  = 1,
+                               .infer  = tg_reduce_infer,
+                               .run    = twice_run,
+                               .vjp    = twice_vjp,
+                               .reduce = &twice};
+
 /* ---- how they are called, and what they ought to be
  * ------------------------------------------------------------------ */
 
@@ -158,6 +187,8 @@ static void test_reduction(void **state)
     (void)state;
     average.name = "average";
     assert_seen(&(sample){.name = "average", .f = f_reduction, .op = &average, .axes = AXES(1), INPUT}, &average,
+                "average of float32 [2,3], seed 0: element 0 of result 0 is ");
+    assert_seen(&(sample){.name = "average", .f = f_reduction, .op = &op_twice, .axes = AXES(1), INPUT}, &op_twice,
                 "average of float32 [2,3], seed 0: element 0 of result 0 is ");
 }
 

@@ -92,9 +92,14 @@ static bool is_const(const tg_op *op) { return op >= tg_op_const && op < tg_op_c
 static const char *fault_of_reduction(const tg_call *c)
 {
     const tg_reduce_attr *a = c->attr;
+    const tg_reduction   *r = c->op->reduce;
     if (c->n_in != 1) return "a reduction has one input";
-    if ((unsigned)c->op->reduce > TG_REDUCE_MIN) return "its reduce is no tg_reduce_kind";
-    if (c->attr_size != sizeof *a) return "the attributes of a reduction are a tg_reduce_attr";
+    for (int k = 0; r && k < 2; k++) {
+        const tg_reduce_loops *l = &r->loop[k];
+        if ((l->run || l->rows) && !(l->start && l->join && l->finish && l->accumulator))
+            return "its reduction has a run or rows, and not all of start, join, finish and accumulator with it";
+    }
+    if (c->attr_size < sizeof *a) return "the attributes of a reduction begin with a tg_reduce_attr";
     if (a->axes >> tg_in_shape(c, 0)->rank) return "an axis of its tg_reduce_attr is outside the input";
     return a->keepdim > 1 ? "keepdim of its tg_reduce_attr is 0 or 1" : NULL;
 }
@@ -121,7 +126,6 @@ static const char *fault_of(const tg_call *c)
         if (c->n_in > 4) return "a view has at most four inputs";
         return op->view_input < 0 || op->view_input >= c->n_in ? "its view_input is none of its inputs" : NULL;
     case TG_REDUCE:
-        if (op == &tg_op_rstd) return NULL; /* its kind of reduction is its own, and its infer looks at its attributes */
         return op->run ? fault_of_reduction(c) : "a reduction has a run function, for inputs of all layouts";
     case TG_MATMUL: return op == &tg_op_matmul ? NULL : "the kind TG_MATMUL is that of tg_matmul alone; other products are kernel ops";
     case TG_LEAF: return op == &tg_op_leaf ? NULL : "the kind TG_LEAF is the library's own; tg_from_data brings data from outside";
@@ -153,12 +157,10 @@ static tg_status check_pointwise(const tg_call *c)
 static tg_status check_reduction(const tg_call *c)
 {
     const tg_reduce_attr *a = c->attr;
-    const tg_dtype        in = tg_dtype_of(c->in[0]);
-    const bool            widens = c->op->reduce == TG_REDUCE_SUM && !tg_dtype_is_float(in);
     const tg_shape        s = tg_reduced_shape(tg_in_shape(c, 0), a->axes, a->keepdim);
     if (!tg_shape_equal(&s, &c->shape)) return tg_fail(c, TG_ERR_SHAPE, "infer gave another shape than that of the reduction");
-    if (c->dtype == (widens ? TG_I64 : in)) return TG_OK;
-    return tg_fail(c, TG_ERR_DTYPE, "infer gave another dtype than that of the reduction: sums of integers are int64, all else stays");
+    if (!c->op->reduce || c->dtype == tg_reduced_dtype(c->op->reduce, tg_dtype_of(c->in[0]))) return TG_OK;
+    return tg_fail(c, TG_ERR_DTYPE, "infer gave another dtype than its reduction");
 }
 
 tg_status tg_check_inferred(const tg_call *c)

@@ -1,4 +1,4 @@
-/* kernels.h - the fast loops: pointwise formulas and tile reductions for the vector units of the CPU at hand.
+/* kernels.h - the fast loops: pointwise formulas and reductions of tiles for the vector units of the CPU at hand.
  *
  * Compiled once for each instruction set (loops_base.c, loops_avx2.c, loops_avx512.c) from the same source. What an element becomes does
  * not depend on its place in the tile nor on n. Loops may work in place: out may be one of the inputs, but not overlap one otherwise. */
@@ -7,24 +7,19 @@
 
 #include <tapegrad_op.h>
 
+/* The reductions of table/reductions.def, by number; 0: one that has its loops with it. */
+enum {
+    TG_REDUCTION_none,
+#define ROW(NAME, ...) TG_REDUCTION_##NAME,
+#include "table/reductions_each.h"
+    TG_REDUCTIONS
+};
+
 /* Tiles of R rows × C columns, contiguous; R, C >= 1. T stands for the dtype, f32 or f64. */
 typedef struct tg_tile_loops {
     void (*expand_column)(size_t rows, size_t cols, void *out, const void *column); /* out[r][c] = column[r] */
     void (*repeat_row)(size_t rows, size_t cols, void *out, const void *row);       /* out[r][c] = row[c] */
 
-    /* One result for each row: out[r] of T. Sums run in 64 byte wide lanes of T, then pairwise over the lanes; those of long rows by
-     * blocks of 1024 elements, these in double. max and min are NaN where a NaN is in the row. */
-    void (*sum_columns)(size_t rows, size_t cols, void *out, const void *x);
-    void (*max_columns)(size_t rows, size_t cols, void *out, const void *x);
-    void (*min_columns)(size_t rows, size_t cols, void *out, const void *x);
-
-    /* Onto what is in acc: one accumulator for each column. Sums are double for both dtypes: a few rows at a time are added up in T. */
-    void (*sum_rows)(size_t rows, size_t cols, ptrdiff_t step, double *acc, const void *x); /* rows lie `step` elements apart */
-    void (*max_rows)(size_t rows, size_t cols, ptrdiff_t step, void *acc, const void *x);
-    void (*min_rows)(size_t rows, size_t cols, ptrdiff_t step, void *acc, const void *x);
-
-    /* The sum of n values as sum_columns adds them, not rounded to T at the end. */
-    double (*sum)(size_t n, const void *x);
     /* The sum of each row and that of its squares, which may overflow: by blocks of 1024 in lanes of T, these in double; of short rows in
      * double. */
     void (*moments)(size_t rows, size_t cols, const void *x, double *sum, double *squares);
@@ -32,6 +27,7 @@ typedef struct tg_tile_loops {
     tg_loop add;
     /* Has any of n values a magnitude beyond the limit? NaN has none. */
     bool (*any_beyond)(size_t n, const void *x, double limit);
+    const tg_reduce_loops *reduce; /* TG_REDUCTIONS of them */
 } tg_tile_loops;
 
 typedef enum tg_isa { TG_ISA_BASE = 0, TG_ISA_AVX2, TG_ISA_AVX512, TG_NISAS } tg_isa;
@@ -52,6 +48,10 @@ void tg_stream_end(void);
 
 const tg_tile_loops *tg_fast_tile(tg_dtype dtype); /* NULL for other dtypes than f32, f64 */
 const tg_tile_loops *tg_isa_tile(tg_isa isa, tg_dtype dtype);
+
+/* The loops of a reduction for this CPU, its own where it is none of the table's. NULL for NULL and for other dtypes than f32, f64. */
+const tg_reduce_loops *tg_fast_reduction(const tg_reduction *r, tg_dtype dtype);
+const tg_reduce_loops *tg_isa_reduction(tg_isa isa, const tg_reduction *r, tg_dtype dtype); /* NULL where that instruction set has none */
 
 /* ---- between the files of this folder ------------------------------------------------------------------------------ */
 

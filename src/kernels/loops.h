@@ -1,6 +1,6 @@
 /* loops.h - the fast loops of one instruction set: included by loops_base.c, loops_avx2.c and loops_avx512.c, which define LOOP_TABLE (the
  * table to make) and VECTOR_SIZE (bytes). Here is what the rows of pointwise.def mean: loops_rows.h makes the loops of them,
- * loops_tile.h the reductions.
+ * loops_reduce.h reductions of those of reductions.def.
  *
  * Without the right to speculate (nobody reads exception flags here) gcc keeps most selects as branches and the loops scalar. This is
  * no -ffast-math: NaN, infinities, signed zeros and the order of operations stay. */
@@ -145,6 +145,7 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define MINIMUM(X, Y)      ((((X) < (Y)) | ((X) != (X))) ? (X) : (Y))
 
 #include "kernels/loops_rows.h"
+#include "kernels/loops_reduce.h"
 #include "kernels/loops_tile.h"
 
 const tg_loop_table LOOP_TABLE = {

@@ -70,3 +70,15 @@ const tg_tile_loops *tg_fast_tile(tg_dtype dtype)
 {
     return __builtin_expect(chosen, 1) ? fast_tile[dtype] : tg_isa_tile(best_there_is(), dtype);
 }
+
+const tg_reduce_loops *tg_isa_reduction(tg_isa isa, const tg_reduction *r, tg_dtype dtype)
+{
+    const tg_tile_loops *l = r && r->row ? tg_isa_tile(isa, dtype) : NULL;
+    return l ? &l->reduce[r->row] : NULL;
+}
+
+const tg_reduce_loops *tg_fast_reduction(const tg_reduction *r, tg_dtype dtype)
+{
+    if (!r || !tg_dtype_is_float(dtype)) return NULL;
+    return r->row ? &tg_fast_tile(dtype)->reduce[r->row] : &r->loop[dtype];
+}

@@ -84,7 +84,19 @@ int64_t  tg_reduced_count(const tg_shape *s, uint32_t axes);
 /* Records a reduction over axes given as bits. */
 tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool keepdim);
 
-/* Run functions of sum, amax and amin, and of argmax (reduce_run.c). */
+/* The rows of table/reductions.def: their reductions, and their ops, which the registry lists. */
+#define ROW(NAME, ...)                             \
+    extern const tg_reduction tg_reduction_##NAME; \
+    extern const tg_op        tg_op_##NAME;
+#include "table/reductions_each.h"
+
+/* What a reduction makes of elements of this dtype. */
+static inline tg_dtype tg_reduced_dtype(const tg_reduction *r, tg_dtype of)
+{
+    return r->result == TG_REDUCE_WIDE ? tg_dtypes[of].sum : of;
+}
+
+/* Run functions of the rows, and of argmax (reduce_run.c). */
 tg_status tg_reduce_run(tg_call *c);
 tg_status tg_argmax_run(tg_call *c);
 
@@ -102,19 +114,17 @@ tg_status tg_alias_view(const tg_call *c, const tg_layout *in, tg_layout *out);
 #define TG_WINDOW_OPS(X) X(conv2d) X(conv2d_dx) X(conv2d_dw) X(max_pool2d) X(max_pool2d_dx) X(avg_pool2d) X(avg_pool2d_dx)
 TG_WINDOW_OPS(TG_DECLARE_OP_)
 
-#define TG_REDUCE_OPS(X) X(sum) X(amax) X(amin) X(argmax) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
+#define TG_REDUCE_OPS(X) X(argmax) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
     X(bce_with_logits) X(cross_entropy)
 TG_REDUCE_OPS(TG_DECLARE_OP_)
-extern const tg_op tg_op_normalize, tg_op_rstd; /* norm.c */
+extern const tg_op        tg_op_normalize, tg_op_rstd; /* norm.c */
+extern const tg_reduction tg_reduction_rstd;
 
 typedef struct tg_rstd_attr {
     tg_reduce_attr reduce;
     uint64_t       centred; /* about the mean instead of about 0 */
     double         eps, share; /* share: 1/n */
 } tg_rstd_attr;
-
-/* The result of rstd for each of some rows of n values of a float dtype, and in sums, unless that is NULL, their sums. */
-void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y, void *sums);
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 

@@ -5,6 +5,8 @@
 static const tg_op *const listed[] = {
 #define ROW(NAME, ...) &tg_op_##NAME,
 #include "table/pointwise_each.h"
+#define ROW(NAME, ...) &tg_op_##NAME,
+#include "table/reductions_each.h"
 #define LISTED(NAME) &tg_op_##NAME,
     TG_OP_LIST(LISTED)
 };

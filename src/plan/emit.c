@@ -5,10 +5,17 @@
 
 #include "kernels/kernels.h"
 
-static bool is_column_of(const program *p, const place *pl, tg_reduce_kind reduce)
+/* The reduction of an instance that is reduced to a column; NULL: it is none. */
+static const tg_reduction *column_reduction(const program *p, const place *pl)
 {
     const tg_op *op = p->values[pl->value].op;
-    return pl->cls == C_COLUMN && op && op->kind == TG_REDUCE && op->reduce == reduce;
+    return pl->cls == C_COLUMN && op && op->kind == TG_REDUCE ? op->reduce : NULL;
+}
+
+static bool is_pairing(const program *p, const place *pl)
+{
+    const tg_reduction *r = column_reduction(p, pl);
+    return r && r->beside;
 }
 
 static int by_value(const void *a, const void *b)
@@ -29,13 +36,13 @@ bool tg_list_instances(emitter *e)
     }
     bool    sorted = true;
     int32_t n = e->n;
-    e->n_rstd = 0;
+    e->n_pairing = 0;
     for (int32_t i = e->g->first; i >= 0; i = p->insts[i].next) { /* newest first */
         inst *in = &p->insts[i];
         sorted = sorted && (n == e->n || in->value < e->places[n].value);
         in->spot = --n;
         e->places[n] = (place){.value = in->value, .cls = in->cls, .all = in->reduce_all, .own = !in->clone, .expanded = -1};
-        e->n_rstd += is_column_of(p, &e->places[n], TG_REDUCE_RSTD);
+        e->n_pairing += is_pairing(p, &e->places[n]);
     }
     tg_recall_clones(p, e->number);
     if (sorted) return true;
@@ -48,10 +55,10 @@ bool tg_is_staged(const emitter *e, const place *pl)
 {
     const value *v = &e->p->values[pl->value];
     const bool   rows = e->g->rows_per_tile == 1 && e->g->tiles > 1;
-    return pl->cls == C_LATE && !pl->all && v->op->reduce == TG_REDUCE_SUM && v->dtype == TG_F32 && rows;
+    return pl->cls == C_LATE && !pl->all && v->op->reduce->adds && v->dtype == TG_F32 && rows;
 }
 
-int32_t tg_add_late(emitter *e, const place *pl, tg_dtype dtype)
+int32_t tg_add_late(emitter *e, const place *pl)
 {
     program     *p = e->p;
     const value *v = &p->values[pl->value];
@@ -60,21 +67,21 @@ int32_t tg_add_late(emitter *e, const place *pl, tg_dtype dtype)
         return 0;
     }
     const int64_t width = pl->all ? 1 : tg_cols_of(e->g);
-    p->lates[p->n_lates] = (late){.value = pl->value, .reduce = (uint8_t)v->op->reduce, .all = pl->all, .dtype = (uint8_t)dtype,
+    p->lates[p->n_lates] = (late){.value = pl->value, .reduce = tg_fast_reduction(v->op->reduce, (tg_dtype)v->dtype), .all = pl->all,
                                   .staged = tg_is_staged(e, pl), .width = width,
                                   .room = e->g->down && !pl->all ? e->g->tile_cols : width};
     e->g->n_late++;
     return (int32_t)p->n_lates++;
 }
 
-static void emit_late(emitter *e, const place *pl, operand in, tg_dtype dtype)
+static void emit_late(emitter *e, const place *pl, operand in)
 {
     code *c = tg_add_code(e, pl->all ? K_REDUCE_ALL : K_REDUCE_ROWS, (operand){.value = NOWHERE}, &in, 1);
     if (!c) return;
-    c->dtype = (uint8_t)dtype;
-    c->reduce = (uint8_t)e->p->values[pl->value].op->reduce;
-    c->extra = tg_add_late(e, pl, dtype);
+    c->extra = tg_add_late(e, pl);
+    if (e->status != TG_OK) return;
     if (tg_is_staged(e, pl)) c->loop = tg_fast_tile(TG_F32)->add;
+    else c->reduce = e->p->lates[c->extra].reduce;
 }
 
 bool tg_is_streamed(const emitter *e, const place *pl)
@@ -104,16 +111,16 @@ void tg_stream_result(emitter *e, const place *pl)
     e->g->streams = true;
 }
 
-/* A register of one double, in which the pieces of a long row are joined. */
-static operand row_total(emitter *e)
+/* A register of one accumulator, to which the pieces of a long row come. */
+static operand row_accumulator(emitter *e, const tg_reduce_loops *l)
 {
-    const operand reg = tg_new_register(e, sizeof(double));
+    const operand reg = tg_new_register(e, (uint32_t)l->accumulator);
     if (e->status == TG_OK) e->p->registers[reg.offset].first = 0, e->p->registers[reg.offset].last = INT32_MAX;
     return reg;
 }
 
-/* TG_REDUCE_RSTD adds up its rows as well: where their sum is wanted, too, one instruction gives both. The place of the one for the other's,
- * if it is near: groups may be long. NULL: there is none. */
+/* One instruction gives the results of a reduction and those of the one that it gives beside. The place of the one for the other's, of the
+ * same operand, if it is near: groups may be long. NULL: there is none. */
 static place *partner_of(emitter *e, const place *pl)
 {
     enum { NEAR = 16 };
@@ -121,12 +128,12 @@ static place *partner_of(emitter *e, const place *pl)
     const program        *p = e->p;
     const value          *v = &p->values[pl->value];
     const tg_reduce_attr *own = v->attr;
-    const tg_reduce_kind  other = v->op->reduce == TG_REDUCE_RSTD ? TG_REDUCE_SUM : TG_REDUCE_RSTD;
-    for (int32_t i = here > NEAR ? here - NEAR : 0; i < end && e->n_rstd; i++) {
-        place       *q = &e->places[i];
-        const value *w = &p->values[q->value];
-        if (!q->done && is_column_of(p, q, other) && p->operands[w->in] == p->operands[v->in] &&
-            ((const tg_reduce_attr *)w->attr)->axes == own->axes)
+    for (int32_t i = here > NEAR ? here - NEAR : 0; i < end && e->n_pairing; i++) {
+        place              *q = &e->places[i];
+        const value        *w = &p->values[q->value];
+        const tg_reduction *other = column_reduction(p, q);
+        if (!q->done && other && (other->beside == v->op->reduce || v->op->reduce->beside == other) &&
+            p->operands[w->in] == p->operands[v->in] && ((const tg_reduce_attr *)w->attr)->axes == own->axes)
             return q;
     }
     return NULL;
@@ -135,22 +142,23 @@ static place *partner_of(emitter *e, const place *pl)
 /* A reduction to a column. */
 static void emit_columns(emitter *e, place *pl, const operand *in, tg_dtype dtype)
 {
-    const tg_reduce_kind kind = e->p->values[pl->value].op->reduce;
-    const bool whole = e->g->tile_cols >= tg_cols_of(e->g), pairs = whole && (kind == TG_REDUCE_SUM || kind == TG_REDUCE_RSTD);
-    place     *other = pairs ? partner_of(e, pl) : NULL, *main = pl, *sum = other;
-    operand    x[2] = {*in};
-    int        n = 1;
-    if (other && kind == TG_REDUCE_SUM) main = other, sum = pl;
-    if (!whole) x[n++] = row_total(e);
-    else if (sum) x[n++] = tg_result_of(e, sum);
-    code *c = tg_add_code(e, K_REDUCE_COLS, tg_result_of(e, main), x, n);
+    const tg_reduction    *r = e->p->values[pl->value].op->reduce;
+    const bool             whole = e->g->tile_cols >= tg_cols_of(e->g);
+    place                 *other = whole ? partner_of(e, pl) : NULL, *main = pl, *beside = other;
+    operand                x[2] = {*in};
+    int                    n = 1;
+    if (other && r->beside != column_reduction(e->p, other)) main = other, beside = pl;
+    const value           *v = &e->p->values[main->value];
+    const tg_reduce_loops *l = tg_fast_reduction(v->op->reduce, dtype);
+    if (!whole) x[n++] = row_accumulator(e, l);
+    else if (beside) x[n++] = tg_result_of(e, beside);
+    code *c = tg_add_code(e, whole ? K_REDUCE_COLS : K_REDUCE_PIECES, tg_result_of(e, main), x, n);
     if (!c) return;
-    c->dtype = (uint8_t)dtype;
-    c->reduce = (uint8_t)e->p->values[main->value].op->reduce;
-    c->attr = e->p->values[main->value].attr;
+    c->reduce = l;
+    c->attr = v->attr;
     main->done = true;
-    if (sum) sum->done = true;
-    e->n_rstd -= c->reduce == TG_REDUCE_RSTD;
+    if (beside) beside->done = true;
+    e->n_pairing -= is_pairing(e->p, main);
 }
 
 void tg_emit_instance(emitter *e, place *pl)
@@ -167,7 +175,7 @@ void tg_emit_instance(emitter *e, place *pl)
         in_dtype = s.dtype;
     }
     if (pl->cls == C_LATE) {
-        emit_late(e, pl, in[0], in_dtype);
+        emit_late(e, pl, in[0]);
         return;
     }
     if (v->op && v->op->kind == TG_REDUCE) {

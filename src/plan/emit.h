@@ -35,7 +35,7 @@ typedef struct emitter {
     int32_t        number; /* the group's */
     place         *places;
     int32_t        n;
-    int32_t        n_rstd; /* of them TG_REDUCE_RSTD that wait for their instruction */
+    int32_t        n_pairing; /* of them reductions that give another one's results as well, and wait for their instruction */
     size_t         n_registers; /* in tape.registers */
     held          *held;        /* HELD of them, of the whole program */
     tg_status      status;
@@ -88,7 +88,7 @@ void     tg_use_register(emitter *e, const operand *o); /* by the instruction to
 code    *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in);
 operand  tg_result_of(emitter *e, place *pl);  /* chooses where the instance's value goes */
 void     tg_stream_result(emitter *e, const place *pl);
-int32_t  tg_add_late(emitter *e, const place *pl, tg_dtype dtype); /* the late result's number */
+int32_t  tg_add_late(emitter *e, const place *pl); /* the late result's number */
 bool     tg_is_staged(const emitter *e, const place *pl);
 void     tg_emit_instance(emitter *e, place *pl);
 bool     tg_is_streamed(const emitter *e, const place *pl);

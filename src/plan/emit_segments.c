@@ -194,7 +194,7 @@ static bool goes_around(const emitter *e, const place *pl)
 /* A sum over rows, row by row: onto what is there. */
 static void add_up(joiner *j, const place *pl, int x)
 {
-    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_late(j->e, pl, TG_F32), .extent = AT_ROW, .item = sizeof(float)};
+    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_late(j->e, pl), .extent = AT_ROW, .item = sizeof(float)};
     const tg_place there = place_of(j, &sum, TG_FULL);
     const int      before = tg_segment_input(j->segment, there, false);
     tg_segment_store(j->segment, tg_micro_op(j->segment, M_ADD, before, x, -1), there);

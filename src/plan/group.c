@@ -3,6 +3,7 @@
  * Nodes come in tape order. A step's number is its place in time; a node may join a group whose step is not before anything the node
  * reads, where reading inside the same step is possible only for what the tiles hold. So joining never makes a cycle, and a forward
  * pass and the backward pass over the same elements become one group wherever nothing in between needs the whole of something. */
+#include "kernels/kernels.h"
 #include "plan/program.h"
 
 enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2 * TG_COST_CHEAP };
@@ -302,11 +303,12 @@ static void reduce_role(const program *p, const value *v, role *r)
     const value          *x = &p->values[p->operands[v->in]];
     const tg_reduce_attr *a = v->attr;
     const tg_shape       *s = x->shape;
+    const tg_reduce_loops *l = v->dtype == x->dtype ? tg_fast_reduction(v->op->reduce, (tg_dtype)x->dtype) : NULL;
     int64_t               lead = 1, trail = 1;
     int                   k = 0, end = s->rank;
     r->reduce = true;
     list_inputs(p, v, r);
-    if (!x->numel || !tg_dtype_is_float((tg_dtype)x->dtype) || r->in[0].how.kind == P_OTHER) return;
+    if (!x->numel || !l || r->in[0].how.kind == P_OTHER) return;
     while (k < end && (s->dim[k] == 1 || (a->axes >> k & 1))) lead *= s->dim[k++];
     while (end > k && (s->dim[end - 1] == 1 || (a->axes >> (end - 1) & 1))) trail *= s->dim[--end];
     for (int i = k; i < end; i++)
@@ -316,8 +318,8 @@ static void reduce_role(const program *p, const value *v, role *r)
     else if (trail == 1) r->rows = true, r->cols = x->numel / lead;
     else return;
     if (!r->all && (r->cols == 1 || r->cols == x->numel)) return;
-    if (v->op->reduce == TG_REDUCE_RSTD && (r->all || r->rows || r->cols > LONGEST_ROW)) return; /* it needs a row as a whole */
-    r->n = x->numel;
+    const bool whole = !r->all && !r->rows && r->cols <= LONGEST_ROW;
+    if (whole ? l->columns != NULL : r->rows ? l->rows != NULL : l->run != NULL) r->n = x->numel;
 }
 
 /* ---- products that add to what is there --------------------------------------------------------------------------- */

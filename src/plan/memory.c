@@ -267,7 +267,7 @@ size_t tg_place_partials(program *p, group *g)
         late        *l = &p->lates[g->late + k];
         const size_t n = (size_t)l->room * (size_t)g->chunks;
         l->partial = at;
-        at += round_up(n * 8);
+        at += round_up(n * l->reduce->accumulator);
         l->staging = at;
         if (l->staged) at += round_up(n * sizeof(float));
     }

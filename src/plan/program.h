@@ -101,7 +101,10 @@ typedef struct group {
 static inline bool tg_is_apart(const group *g) { return g->rows_per_tile > 1 && g->tile_cols < g->cols; }
 
 typedef enum code_kind {
-    K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_REDUCE_COLS, K_REDUCE_ROWS, K_REDUCE_ALL, K_STREAM,
+    K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_STREAM,
+    K_REDUCE_COLS,   /* each row of the tile to an element of a column */
+    K_REDUCE_PIECES, /* the same where a tile is a piece of a row: onto an accumulator, which the last piece finishes */
+    K_REDUCE_ROWS, K_REDUCE_ALL,
     K_SEGMENT, /* several loops as machine code */
 } code_kind;
 
@@ -120,11 +123,14 @@ typedef struct operand {
 
 /* An instruction. What a group of a single tile needs is here, the operands of tiles that move are in the code_operands beside it. */
 typedef struct code {
-    tg_loop     loop;
+    union {
+        tg_loop                loop;
+        const tg_reduce_loops *reduce; /* K_REDUCE_… */
+    };
     const void *attr;
     const void *in[3]; /* addresses in the first tile, as out */
     char       *out;
-    uint8_t     kind, n_in, dtype, reduce;
+    uint8_t     kind, n_in, dtype;
     int32_t     extra; /* gather: number in program.gathers; late: number in program.lates; segment: number in program.segments */
 } code;
 
@@ -151,8 +157,9 @@ typedef struct gather {
 } gather;
 
 typedef struct late {
+    const tg_reduce_loops *reduce;
     int32_t value;
-    uint8_t reduce, all, dtype;
+    bool    all;
     bool    staged;  /* rows that are tiles of their own are added up in float first; every STAGED rows go to the partial results */
     int64_t width;   /* elements of the result */
     int64_t room;    /* elements of a chunk's partial result: as wide as the result, or a tile where tiles go down */

@@ -1,7 +1,6 @@
 /* group.c - a fused group, tile by tile: its chunks and threads, and the partial results of its reductions. */
 #include "run/group.h"
 
-#include <math.h>
 #include <omp.h>
 
 #include "kernels/kernels.h"
@@ -27,41 +26,20 @@ static void run_fills(const program *p, const group *g, int thread)
     }
 }
 
-/* n partial results of l from `at` on, before anything is added. */
-static void start_late(const program *p, const late *l, size_t at, size_t n)
+/* The accumulators of n columns of one chunk, to which nothing has come, or of n chunks that lie behind one another. */
+static void start_late(const program *p, const late *l, int32_t chunk, size_t n)
 {
-    char        *acc = p->memory + l->partial + at * 8;
-    const double from = l->reduce == TG_REDUCE_SUM ? 0 : l->reduce == TG_REDUCE_MAX ? -INFINITY : INFINITY;
-    if (l->staged) memset((float *)(void *)(p->memory + l->staging) + at, 0, n * sizeof(float));
-    if (l->reduce == TG_REDUCE_SUM) memset(acc, 0, n * 8);
-    else if (l->all || l->dtype == TG_F64)
-        for (size_t k = 0; k < n; k++) ((double *)(void *)acc)[k] = from;
-    else
-        for (size_t k = 0; k < 2 * n; k++) ((float *)(void *)acc)[k] = (float)from;
+    if (l->staged) memset(tg_staging_of(p, l, chunk, 0), 0, n * sizeof(float));
+    l->reduce->start(n, tg_partial_of(p, l, chunk, 0));
 }
 
-/* Joins `parts` partial results of n elements in their order, in the memory of the first, at acc; they are the result's from col on. */
-static void finish_late(const program *p, const late *l, char *acc, int32_t parts, size_t n, int64_t col)
+/* Joins the accumulators of `parts` chunks from this one on, in their order, and makes results of them: n, the result's from col on. */
+static void finish_late(const program *p, const group *g, const late *l, int32_t chunk, int32_t parts, size_t n, int64_t col)
 {
-    const bool   doubles = l->all || l->reduce == TG_REDUCE_SUM || l->dtype == TG_F64;
-    char        *out = tg_memory_of(p, l->value) + (size_t)col * tg_dtype_size((tg_dtype)l->dtype);
-    double      *sums = (double *)(void *)acc;
-    float       *floats = (float *)(void *)acc;
-    for (int32_t c = 1; c < parts; c++) {
-        const char *part = acc + (size_t)c * n * 8;
-        if (!doubles)
-            for (size_t k = 0; k < n; k++)
-                floats[k] = (float)tg_join_two(l->reduce, (double)floats[k], (double)((const float *)(const void *)part)[k]);
-        else if (l->reduce == TG_REDUCE_SUM)
-            for (size_t k = 0; k < n; k++) sums[k] += ((const double *)(const void *)part)[k];
-        else
-            for (size_t k = 0; k < n; k++) sums[k] = tg_join_two(l->reduce, sums[k], ((const double *)(const void *)part)[k]);
-    }
-    for (size_t k = 0; k < n; k++) {
-        if (!doubles) ((float *)(void *)out)[k] = floats[k];
-        else if (l->dtype == TG_F32) ((float *)(void *)out)[k] = (float)sums[k];
-        else ((double *)(void *)out)[k] = sums[k];
-    }
+    const value *v = &p->values[l->value];
+    char        *acc = tg_partial_of(p, l, chunk, 0), *out = tg_memory_of(p, l->value) + (size_t)col * tg_dtype_size((tg_dtype)v->dtype);
+    for (int32_t c = 1; c < parts; c++) l->reduce->join(n, acc, tg_partial_of(p, l, chunk + c, 0));
+    l->reduce->finish(n, out, acc, l->all ? g->n : g->n / g->cols, v->attr);
 }
 
 static void start_lates(const program *p, const group *g)
@@ -76,7 +54,7 @@ static void finish_lates(const program *p, const group *g)
 {
     for (int32_t i = 0; i < g->n_late; i++) {
         const late *l = &p->lates[g->late + i];
-        if (!tg_in_pieces(l)) finish_late(p, l, p->memory + l->partial, g->chunks, (size_t)l->width, 0);
+        if (!tg_in_pieces(l)) finish_late(p, g, l, 0, g->chunks, (size_t)l->width, 0);
     }
 }
 
@@ -99,7 +77,7 @@ static void run_down(const program *p, const group *g, int32_t chunk, int thread
     for (int64_t piece = pieces * chunk / g->chunks; piece < to; piece++) {
         const tile first = tile_at(g, 0, piece, chunk, thread);
         for (int32_t i = g->late; i < g->late + g->n_late; i++)
-            if (tg_in_pieces(&p->lates[i])) start_late(p, &p->lates[i], tg_part_of(&p->lates[i], chunk, 0), (size_t)first.cols);
+            if (tg_in_pieces(&p->lates[i])) start_late(p, &p->lates[i], chunk, (size_t)first.cols);
         for (int64_t block = 0; block < blocks; block++) {
             const tile w = tile_at(g, block, piece, chunk, thread);
             tg_run_tile(p, g, &w);
@@ -107,8 +85,7 @@ static void run_down(const program *p, const group *g, int32_t chunk, int thread
         }
         for (int32_t i = g->late; i < g->late + g->n_late; i++) {
             const late *l = &p->lates[i];
-            char       *acc = p->memory + l->partial + tg_part_of(l, chunk, 0) * 8;
-            if (tg_in_pieces(l)) finish_late(p, l, acc, 1, (size_t)first.cols, first.col);
+            if (tg_in_pieces(l)) finish_late(p, g, l, chunk, 1, (size_t)first.cols, first.col);
         }
     }
 }

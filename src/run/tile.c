@@ -1,8 +1,6 @@
 /* tile.c - the interpreter: a group's instructions over one tile. */
 #include "run/tile.h"
 
-#include <math.h>
-
 #include "kernels/kernels.h"
 #include "ops/ops.h"
 
@@ -58,65 +56,12 @@ static void run_gather(const gather *g, const char *from, char *to, int64_t firs
     }
 }
 
-static void reduce_columns(const tg_tile_loops *l, const code *c, size_t rows, size_t cols, void *out, const void *x)
+/* A row longer than a tile comes in pieces, one after the other to the same thread. */
+static void reduce_piece(const code *c, const group *g, const tile *w, char *out, const char *x, void *acc)
 {
-    if (c->reduce == TG_REDUCE_SUM) l->sum_columns(rows, cols, out, x);
-    else if (c->reduce == TG_REDUCE_MAX) l->max_columns(rows, cols, out, x);
-    else l->min_columns(rows, cols, out, x);
-}
-
-double tg_join_two(int reduce, double a, double b)
-{
-    if (reduce == TG_REDUCE_SUM) return a + b;
-    if (isnan(a) || isnan(b)) return NAN;
-    return reduce == TG_REDUCE_MAX ? (a > b ? a : b) : (a < b ? a : b);
-}
-
-/* The reduction of n values as a double: sums as they were added up, not rounded to the dtype once more. */
-static double reduce_run(const code *c, size_t n, const void *x)
-{
-    const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
-    float                f;
-    double               d;
-    if (c->reduce == TG_REDUCE_SUM) return l->sum(n, x);
-    reduce_columns(l, c, 1, n, c->dtype == TG_F32 ? (void *)&f : (void *)&d, x);
-    return c->dtype == TG_F32 ? (double)f : d;
-}
-
-/* A row longer than a tile comes in pieces, one after the other to the same thread, which are joined in `second`, a double of its own. To
- * TG_REDUCE_RSTD, whose rows are never as long, that is where the sums of the rows go when they are wanted, too. */
-static void run_reduce_columns(const code *c, const tile *w, char *out, const char *x, void *second)
-{
-    double *total = second;
-    if (c->reduce == TG_REDUCE_RSTD) {
-        tg_rstd_rows(c->attr, (tg_dtype)c->dtype, (size_t)w->rows, (size_t)w->cols, x, out, second);
-        return;
-    }
-    if (!total) {
-        reduce_columns(tg_fast_tile((tg_dtype)c->dtype), c, (size_t)w->rows, (size_t)w->cols, out, x);
-        return;
-    }
-    const double piece = reduce_run(c, (size_t)w->cols, x);
-    *total = w->col == 0 ? piece : tg_join_two(c->reduce, *total, piece);
-    if (c->dtype == TG_F32) *(float *)(void *)out = (float)*total;
-    else *(double *)(void *)out = *total;
-}
-
-static void run_reduce_all(const code *c, int64_t n, char *acc, const char *x)
-{
-    double *a = (double *)(void *)acc;
-    *a = tg_join_two(c->reduce, *a, reduce_run(c, (size_t)n, x));
-}
-
-/* col: where the tile's columns are in the partial results. */
-static void run_reduce_rows(const code *c, const group *g, const tile *w, char *acc, size_t col, const char *x)
-{
-    const ptrdiff_t      between = tg_is_apart(g) ? g->cols : w->cols;
-    const tg_tile_loops *l = tg_fast_tile((tg_dtype)c->dtype);
-    size_t               rows = (size_t)w->rows, cols = (size_t)w->cols;
-    if (c->reduce == TG_REDUCE_SUM) l->sum_rows(rows, cols, between, (double *)(void *)acc + col, x);
-    else if (c->reduce == TG_REDUCE_MAX) l->max_rows(rows, cols, between, acc + col * tg_dtype_size((tg_dtype)c->dtype), x);
-    else l->min_rows(rows, cols, between, acc + col * tg_dtype_size((tg_dtype)c->dtype), x);
+    if (w->col == 0) c->reduce->start(1, acc);
+    c->reduce->run((size_t)w->cols, acc, x);
+    if (w->col + w->cols == g->cols) c->reduce->finish(1, out, acc, g->cols, c->attr);
 }
 
 void tg_call_segment(const program *p, const segment *s, void *const *pointers, int thread, int64_t rows, int64_t cols)
@@ -139,12 +84,6 @@ static void run_segment(const program *p, const segment *s, const tile *w)
     tg_call_segment(p, s, pointers, w->thread, w->rows, w->cols);
 }
 
-static void stage_row(const program *p, const code *c, const tile *w, const void *x)
-{
-    float *sum = tg_staging_of(p, &p->lates[c->extra], w->chunk, w->col);
-    c->loop((size_t)w->cols, sum, (const void *[]){sum, x}, NULL);
-}
-
 /* Rows that were added up in float, these columns of them, go to the chunk's partial results. */
 void tg_empty_staging(const program *p, const group *g, int32_t chunk, int64_t col, int64_t cols)
 {
@@ -152,8 +91,21 @@ void tg_empty_staging(const program *p, const group *g, int32_t chunk, int64_t c
         const late *l = &p->lates[g->late + i];
         if (!l->staged) continue;
         float *sum = tg_staging_of(p, l, chunk, col);
-        tg_fast_tile(TG_F32)->sum_rows(1, (size_t)cols, cols, (double *)(void *)(p->memory + l->partial) + tg_part_of(l, chunk, col), sum);
+        l->reduce->rows(1, (size_t)cols, cols, tg_partial_of(p, l, chunk, col), sum);
         memset(sum, 0, (size_t)cols * sizeof *sum);
+    }
+}
+
+/* Onto the chunk's accumulators, one for each column of the tile. */
+static void reduce_rows(const program *p, const code *c, const group *g, const tile *w, const void *x)
+{
+    const late *l = &p->lates[c->extra];
+    if (l->staged) {
+        float *sum = tg_staging_of(p, l, w->chunk, w->col);
+        c->loop((size_t)w->cols, sum, (const void *[]){sum, x}, NULL);
+    } else {
+        const ptrdiff_t between = tg_is_apart(g) ? g->cols : w->cols;
+        c->reduce->rows((size_t)w->rows, (size_t)w->cols, between, tg_partial_of(p, l, w->chunk, w->col), x);
     }
 }
 
@@ -224,16 +176,12 @@ void tg_run_tile(const program *p, const group *g, const tile *w)
             break;
         case K_STREAM: tg_stream(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
         case K_SEGMENT: run_segment(p, &p->segments[c->extra], w); break;
-        case K_REDUCE_COLS: run_reduce_columns(c, w, out, in[0], (void *)(uintptr_t)in[1]); break;
-        case K_REDUCE_ROWS:
-        case K_REDUCE_ALL: {
-            const late *l = &p->lates[c->extra];
-            char       *acc = p->memory + l->partial + tg_part_of(l, w->chunk, 0) * 8;
-            if (c->kind == K_REDUCE_ALL) run_reduce_all(c, n, acc, in[0]);
-            else if (l->staged) stage_row(p, c, w, in[0]);
-            else run_reduce_rows(c, g, w, acc, tg_in_pieces(l) ? 0 : (size_t)w->col, in[0]);
+        case K_REDUCE_COLS:
+            c->reduce->columns((size_t)w->rows, (size_t)w->cols, out, in[0], c->attr, (void *)(uintptr_t)in[1]);
             break;
-        }
+        case K_REDUCE_PIECES: reduce_piece(c, g, w, out, in[0], (void *)(uintptr_t)in[1]); break;
+        case K_REDUCE_ROWS: reduce_rows(p, c, g, w, in[0]); break;
+        case K_REDUCE_ALL: c->reduce->run((size_t)n, tg_partial_of(p, &p->lates[c->extra], w->chunk, 0), in[0]); break;
         }
     }
 }

@@ -117,22 +117,31 @@ static double rstd_f64(const tg_rstd_attr *a, const double *x, size_t n, double 
     return 1 / sqrt(variance(a, sum, squares) + a->eps);
 }
 
-void tg_rstd_rows(const tg_rstd_attr *a, tg_dtype dtype, size_t rows, size_t n, const void *x, void *y, void *sums)
-{
-    enum { TOGETHER = 64 };
-    double sum[TOGETHER], squares[TOGETHER];
-    for (size_t r = 0, m; r < rows; r += m) {
-        const char *from = (const char *)x + r * n * tg_dtype_size(dtype);
-        m = rows - r < TOGETHER ? rows - r : TOGETHER;
-        tg_fast_tile(dtype)->moments(m, n, from, sum, squares);
-        for (size_t k = 0; k < m; k++) {
-            if (sums && dtype == TG_F32) ((float *)sums)[r + k] = (float)sum[k];
-            else if (sums) ((double *)sums)[r + k] = sum[k];
-            if (dtype == TG_F32) ((float *)y)[r + k] = (float)rstd_f32(a, (const float *)x + (r + k) * n, n, sum[k], squares[k]);
-            else ((double *)y)[r + k] = rstd_f64(a, (const double *)x + (r + k) * n, n, sum[k], squares[k]);
-        }
+/* The result of each of some rows of n values and, unless sums is NULL, their sums. */
+#define RSTD_ROWS(S, TYPE, DTYPE)                                                                                      \
+    static void rstd_rows_##S(size_t rows, size_t n, void *out, const void *values, const void *attr, void *sums)      \
+    {                                                                                                                  \
+        enum { TOGETHER = 64 };                                                                                        \
+        double      sum[TOGETHER], squares[TOGETHER];                                                                  \
+        const TYPE *x = values;                                                                                        \
+        TYPE       *y = out, *s = sums;                                                                                \
+        for (size_t r = 0, m; r < rows; r += m) {                                                                      \
+            m = rows - r < TOGETHER ? rows - r : TOGETHER;                                                             \
+            tg_fast_tile(DTYPE)->moments(m, n, x + r * n, sum, squares);                                               \
+            for (size_t k = 0; k < m; k++) {                                                                           \
+                if (s) s[r + k] = (TYPE)sum[k];                                                                        \
+                y[r + k] = (TYPE)rstd_##S(attr, x + (r + k) * n, n, sum[k], squares[k]);                               \
+            }                                                                                                          \
+        }                                                                                                              \
     }
-}
+RSTD_ROWS(f32, float, TG_F32)
+RSTD_ROWS(f64, double, TG_F64)
+
+/* It needs a row as a whole, and adds it up on its way. */
+const tg_reduction tg_reduction_rstd = {.name   = "rstd",
+                                        .result = TG_REDUCE_FLOAT,
+                                        .beside = &tg_reduction_sum,
+                                        .loop   = {[TG_F32] = {.columns = rstd_rows_f32}, [TG_F64] = {.columns = rstd_rows_f64}}};
 
 static tg_status rstd_infer(tg_call *c)
 {
@@ -141,10 +150,7 @@ static tg_status rstd_infer(tg_call *c)
     const uint32_t      all = (1u << s->rank) - 1, axes = c->attr_size == sizeof *a ? a->reduce.axes : 0;
     if (axes == 0 || axes > all || (((all & ~axes) + 1) & all & ~axes) || !a->reduce.keepdim)
         return tg_fail(c, TG_ERR_ARG, "the attributes are none of a normalisation over the last axes");
-    if (!tg_dtype_is_float(tg_dtype_of(c->in[0]))) return tg_fail(c, TG_ERR_DTYPE, "takes float32 and float64");
-    c->shape = tg_reduced_shape(s, axes, true);
-    c->dtype = tg_dtype_of(c->in[0]);
-    return TG_OK;
+    return tg_reduce_infer(c);
 }
 
 static tg_status rstd_run(tg_call *c)
@@ -152,7 +158,7 @@ static tg_status rstd_run(tg_call *c)
     const tg_rstd_attr *a = c->attr;
     const tg_shape     *s = c->x[0].shape;
     const int64_t       n = tg_reduced_count(s, a->reduce.axes), rows = tg_reduced_count(s, ((1u << s->rank) - 1) & ~a->reduce.axes);
-    tg_rstd_rows(a, c->y.dtype, (size_t)rows, (size_t)n, c->x[0].data, c->y.data, NULL);
+    tg_reduction_rstd.loop[c->y.dtype].columns((size_t)rows, (size_t)n, c->y.data, c->x[0].data, a, NULL);
     return TG_OK;
 }
 
@@ -168,7 +174,7 @@ static tg_tensor *rstd_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_rstd = {
-    .name = "rstd", .kind = TG_REDUCE, .arity = 1, .infer = rstd_infer, .run = rstd_run, .vjp = rstd_vjp, .reduce = TG_REDUCE_RSTD};
+    .name = "rstd", .kind = TG_REDUCE, .arity = 1, .infer = rstd_infer, .run = rstd_run, .vjp = rstd_vjp, .reduce = &tg_reduction_rstd};
 
 static tg_tensor *rstd(tg_tensor *x, uint32_t axes, bool centred, double eps)
 {

@@ -1,8 +1,11 @@
-/* reduce.c - reductions over axes: sum, amax, amin; the mean as a composite; argmax as a kernel op. Their loops are in reduce_run.c. */
+/* reduce.c - reductions over axes: those of table/reductions.def with their rules; the mean as a composite; argmax as a kernel op. The loops
+ * are in reduce_run.c, and those over tiles in src/kernels. */
 #include "ops/ops.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "kernels/kernels.h"
 
 /* ---- axes --------------------------------------------------------------------------------------------------------- */
 
@@ -58,37 +61,39 @@ tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t bits, bool kee
     return tg_record(op, &x, 1, &a, sizeof a);
 }
 
-/* ---- sum, amax, amin ---------------------------------------------------------------------------------------------- */
+/* ---- what is inferred --------------------------------------------------------------------------------------------- */
 
-static tg_status reduce_infer(tg_call *c)
+/* The shape, by the attributes, and the elements' dtype. */
+static tg_status reduced_infer(tg_call *c)
 {
     const tg_shape       *s = tg_in_shape(c, 0);
     const tg_reduce_attr *a = c->attr;
-    if (c->attr_size != sizeof *a || a->axes >> s->rank || a->keepdim > 1)
+    if (c->attr_size < sizeof *a || a->axes >> s->rank || a->keepdim > 1)
         return tg_fail(c, TG_ERR_ARG, "the attributes are no tg_reduce_attr for this input");
     c->shape = tg_reduced_shape(s, a->axes, a->keepdim);
     c->dtype = tg_dtype_of(c->in[0]);
     return TG_OK;
 }
 
-static tg_status sum_infer(tg_call *c)
+/* An empty result needs no element, so it is no error then. */
+static tg_status check_nothing(tg_call *c, const char *needs)
 {
-    tg_status s = reduce_infer(c);
-    if (s == TG_OK) c->dtype = tg_dtypes[c->dtype].sum;
-    return s;
+    const tg_reduce_attr *a = c->attr;
+    if (tg_reduced_count(tg_in_shape(c, 0), a->axes) > 0 || tg_reduced_count(&c->shape, (1u << c->shape.rank) - 1) == 0) return TG_OK;
+    return tg_fail(c, TG_ERR_SHAPE, "nothing has no %s: a reduced axis has size 0", needs);
 }
 
-/* An empty result needs no element, so it is no error then. */
-static tg_status extreme_infer(tg_call *c)
+tg_status tg_reduce_infer(tg_call *c)
 {
-    tg_status s = reduce_infer(c);
+    const tg_reduction *r = c->op->reduce;
+    const tg_status     s = reduced_infer(c);
     if (s != TG_OK) return s;
-    const tg_reduce_attr *a = c->attr;
-    if (tg_reduced_count(tg_in_shape(c, 0), a->axes) == 0 && tg_reduced_count(&c->shape, (1u << c->shape.rank) - 1) > 0)
-        return tg_fail(c, TG_ERR_SHAPE, "nothing has no %s element: a reduced axis has size 0",
-                       c->op->reduce == TG_REDUCE_MAX ? "largest" : "smallest");
-    return TG_OK;
+    if (r->result == TG_REDUCE_FLOAT && !tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "takes float32 and float64");
+    c->dtype = tg_reduced_dtype(r, c->dtype);
+    return r->needs ? check_nothing(c, r->needs) : TG_OK;
 }
+
+/* ---- rules -------------------------------------------------------------------------------------------------------- */
 
 /* t, a result of c's shape, with the reduced axes back as size 1. */
 static tg_tensor *unreduced(const tg_call *c, tg_tensor *t)
@@ -112,42 +117,19 @@ static tg_tensor *sum_vjp(const tg_call *c, int i, tg_tensor *g)
  * The elements are compared with their extreme m, which is reduced anew. c->out may have been read before, and x be computed again now,
  * with other bits where it is made of sums in tiles of another shape: then no element would equal it. Nobody else knows m, so that
  * whoever computes it computes it from the very x that it is compared with. */
-static tg_tensor *extreme_vjp(const tg_call *c, int i, tg_tensor *g)
+static tg_tensor *extreme_vjp(const tg_call *c, tg_tensor *g, tg_tensor *(*is_beaten)(tg_tensor *, tg_tensor *))
 {
-    (void)i;
     const tg_reduce_attr *a = c->attr;
     tg_tensor            *x = c->in[0], *zero = tg_number_like(g, 0, c->op->name);
-    tg_tensor            *m = tg_reduce_bits(c->op, x, a->axes, true);
-    tg_tensor            *beaten = c->op->reduce == TG_REDUCE_MAX ? tg_lt(x, m) : tg_gt(x, m);
+    tg_tensor            *m = tg_reduce_bits(c->op, x, a->axes, true), *beaten = is_beaten(x, m);
     tg_tensor            *n = tg_reduce_bits(&tg_op_sum, tg_where(beaten, zero, tg_number_like(g, 1, c->op->name)), a->axes, true);
     tg_tensor            *share = tg_div_zero(unreduced(c, g), tg_where(tg_eq(m, m), n, tg_number_like(g, NAN, c->op->name)));
     return tg_where(beaten, zero, share);
 }
+static tg_tensor *amax_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)i, extreme_vjp(c, g, tg_lt); }
+static tg_tensor *amin_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)i, extreme_vjp(c, g, tg_gt); }
 
-const tg_op tg_op_sum = {.name   = "sum",
-                         .kind   = TG_REDUCE,
-                         .arity  = 1,
-                         .flags  = TG_OP_STRIDED,
-                         .infer  = sum_infer,
-                         .run    = tg_reduce_run,
-                         .vjp    = sum_vjp,
-                         .reduce = TG_REDUCE_SUM};
-const tg_op tg_op_amax = {.name   = "amax",
-                          .kind   = TG_REDUCE,
-                          .arity  = 1,
-                          .flags  = TG_OP_STRIDED,
-                          .infer  = extreme_infer,
-                          .run    = tg_reduce_run,
-                          .vjp    = extreme_vjp,
-                          .reduce = TG_REDUCE_MAX};
-const tg_op tg_op_amin = {.name   = "amin",
-                          .kind   = TG_REDUCE,
-                          .arity  = 1,
-                          .flags  = TG_OP_STRIDED,
-                          .infer  = extreme_infer,
-                          .run    = tg_reduce_run,
-                          .vjp    = extreme_vjp,
-                          .reduce = TG_REDUCE_MIN};
+/* ---- the rows of table/reductions.def ------------------------------------------------------------------------------- */
 
 static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, const tg_axes *axes, bool keepdim)
 {
@@ -155,9 +137,34 @@ static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, co
     return tg_axis_bits(x, axes, function, &bits) ? tg_reduce_bits(op, x, bits, keepdim) : NULL;
 }
 
-tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim) { return reduce(&tg_op_sum, "tg_sum", x, axes, keepdim); }
-tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim) { return reduce(&tg_op_amax, "tg_amax", x, axes, keepdim); }
-tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim) { return reduce(&tg_op_amin, "tg_amin", x, axes, keepdim); }
+#define OP(NAME, RULE)                                                                                                 \
+    const tg_op tg_op_##NAME = {.name   = #NAME,                                                                       \
+                                .kind   = TG_REDUCE,                                                                   \
+                                .arity  = 1,                                                                           \
+                                .flags  = TG_OP_STRIDED,                                                               \
+                                .infer  = tg_reduce_infer,                                                             \
+                                .run    = tg_reduce_run,                                                               \
+                                .vjp    = RULE,                                                                        \
+                                .reduce = &tg_reduction_##NAME};                                                       \
+    tg_tensor *tg_##NAME(tg_tensor *x, const tg_axes *axes, bool keepdim)                                              \
+    {                                                                                                                  \
+        return reduce(&tg_op_##NAME, "tg_" #NAME, x, axes, keepdim);                                                   \
+    }
+#define RESULT_RING   TG_REDUCE_WIDE
+#define RESULT_FLOATS TG_REDUCE_FLOAT
+#define SUM(NAME, RULE)                                                                                                \
+    const tg_reduction tg_reduction_##NAME = {                                                                         \
+        .name = #NAME, .row = TG_REDUCTION_##NAME, .result = TG_REDUCE_WIDE, .adds = true};                            \
+    OP(NAME, RULE)
+#define FOLD(NAME, DTYPES, START, TERM, JOIN, RESULT, RULE)                                                            \
+    const tg_reduction tg_reduction_##NAME = {.name = #NAME, .row = TG_REDUCTION_##NAME, .result = RESULT_##DTYPES};   \
+    OP(NAME, RULE)
+#define PICK(NAME, START, BEATS, CALLED, RULE)                                                                         \
+    const tg_reduction tg_reduction_##NAME = {.name = #NAME, .row = TG_REDUCTION_##NAME, .needs = CALLED " element"};  \
+    OP(NAME, RULE)
+#include "table/reductions_each.h"
+
+/* ---- what is made of them ------------------------------------------------------------------------------------------- */
 
 bool tg_needs_float(tg_tensor *x, const char *function)
 {
@@ -182,14 +189,12 @@ tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim)
 
 static tg_status argmax_infer(tg_call *c)
 {
-    tg_status s = reduce_infer(c);
+    tg_status s = reduced_infer(c);
     if (s != TG_OK) return s;
     const uint32_t axis = ((const tg_reduce_attr *)c->attr)->axes;
     c->dtype = TG_I64;
     if (axis == 0 || (axis & (axis - 1))) return tg_fail(c, TG_ERR_ARG, "takes one axis");
-    if (tg_reduced_count(tg_in_shape(c, 0), axis) == 0 && tg_reduced_count(&c->shape, (1u << c->shape.rank) - 1) > 0)
-        return tg_fail(c, TG_ERR_SHAPE, "nothing has no largest element: the axis has size 0");
-    return TG_OK;
+    return check_nothing(c, "largest element");
 }
 
 const tg_op tg_op_argmax = {.name    = "argmax",

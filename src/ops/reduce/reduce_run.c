@@ -1,5 +1,5 @@
-/* reduce_run.c - sum, amax, amin and argmax over any axes of a strided array of any dtype, for the reference evaluator and for what the
- * fused one leaves to kernels.
+/* reduce_run.c - the reductions of table/reductions.def, and argmax, over any axes of a strided array of any dtype, for the reference
+ * evaluator and for what the fused one leaves to kernels.
  *
  * The axes are taken in the order in which they lie in memory. Where the innermost one is reduced, rows are folded into one result each;
  * where it is kept, results that lie side by side are reduced together. Either way memory is read in its order. Threads share the results:
@@ -30,7 +30,7 @@ typedef union accumulator {
 
 /* ---- loops: rows × cols elements, strides in elements, into one accumulator for each column ------------------------------ */
 
-/* first: there is nothing in them yet. At most HEIGHT rows, WIDTH columns. */
+/* first: there is nothing in them yet. At most HEIGHT rows, WIDTH columns. Without rows first ones are as nothing leaves them. */
 typedef void (*fold)(void *acc, bool first, const void *x, int64_t rows, int64_t row_step, int64_t cols, int64_t step);
 typedef void (*finish)(const void *acc, int64_t n, void *y, int64_t y_step);
 
@@ -46,46 +46,54 @@ typedef void (*finish)(const void *acc, int64_t n, void *y, int64_t y_step);
             STATEMENT;                                                                                                 \
         }
 
-/* A: the accumulator's type. A column is taken in several lanes, so that additions don't wait for one another. */
-#define SUM(NAME, T, A)                                                                                                \
+/* The formulas of a FOLD row, in accumulators of type A. */
+#define FORMULAS(NAME, A, START, TERM, JOIN, RESULT)                                                                   \
+    static inline A start_##NAME(void) { return (A)(START); }                                                          \
+    static inline A term_##NAME(A x) { return (A)(TERM); }                                                             \
+    static inline A join_##NAME(A a, A b) { return (A)(JOIN); }                                                        \
+    static inline A result_##NAME(A a) { return (A)(RESULT); }
+
+/* F: the formulas' name, A: the accumulator's type. A column is taken in several lanes, so that they don't wait for one another. */
+#define FOLD_LOOPS(NAME, T, F, A)                                                                                      \
     static A row_##NAME(const T *x, int64_t n, int64_t step)                                                           \
     {                                                                                                                  \
-        A       lane[LANES] = {0};                                                                                     \
+        A       lane[LANES];                                                                                           \
         int64_t k = 0;                                                                                                 \
+        for (int q = 0; q < LANES; q++) lane[q] = start_##F();                                                         \
         if (step == 1)                                                                                                 \
             for (; k + LANES <= n; k += LANES)                                                                         \
-                for (int q = 0; q < LANES; q++) lane[q] += (A)x[k + q];                                                \
+                for (int q = 0; q < LANES; q++) lane[q] = join_##F(lane[q], term_##F((A)x[k + q]));                    \
         else                                                                                                           \
             for (; k + LANES <= n; k += LANES)                                                                         \
-                for (int q = 0; q < LANES; q++) lane[q] += (A)x[(k + q) * step];                                       \
-        for (; k < n; k++) lane[0] += (A)x[k * step];                                                                  \
-        return ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));              \
+                for (int q = 0; q < LANES; q++) lane[q] = join_##F(lane[q], term_##F((A)x[(k + q) * step]));           \
+        for (; k < n; k++) lane[0] = join_##F(lane[0], term_##F((A)x[k * step]));                                      \
+        const A a = join_##F(join_##F(lane[0], lane[1]), join_##F(lane[2], lane[3]));                                  \
+        return join_##F(a, join_##F(join_##F(lane[4], lane[5]), join_##F(lane[6], lane[7])));                          \
     }                                                                                                                  \
-    static void sum_##NAME(void *acc, bool first, const void *p, int64_t rows, int64_t row_step, int64_t cols, int64_t step) \
+    static void NAME(void *acc, bool first, const void *p, int64_t rows, int64_t row_step, int64_t cols, int64_t step) \
     {                                                                                                                  \
         const T *x = p;                                                                                                \
-        A       *total = acc, part[WIDTH], *sum = rows < FEW ? total : part;                                           \
-        if (first) memset(total, 0, (size_t)cols * sizeof *total);                                                     \
+        A       *total = acc, part[WIDTH], *to = rows < FEW ? total : part;                                            \
+        for (int64_t j = 0; first && j < cols; j++) total[j] = start_##F();                                            \
         if (cols <= NARROW) {                                                                                          \
-            for (int64_t j = 0; j < cols; j++) total[j] += row_##NAME(x + j * step, rows, row_step);                   \
+            for (int64_t j = 0; j < cols; j++) total[j] = join_##F(total[j], row_##NAME(x + j * step, rows, row_step)); \
             return;                                                                                                    \
         }                                                                                                              \
-        if (sum == part) memset(part, 0, (size_t)cols * sizeof *part);                                                 \
+        for (int64_t j = 0; to == part && j < cols; j++) part[j] = start_##F();                                        \
         for (int64_t r = 0; r < rows; r++, x += row_step) {                                                            \
-            EACH_COLUMN(sum[j] += (A)x[at])                                                                            \
+            EACH_COLUMN(to[j] = join_##F(to[j], term_##F((A)x[at])))                                                   \
         }                                                                                                              \
-        if (sum == part)                                                                                               \
-            for (int64_t j = 0; j < cols; j++) total[j] += part[j];                                                    \
+        for (int64_t j = 0; to == part && j < cols; j++) total[j] = join_##F(total[j], part[j]);                       \
     }
 
-#define END(NAME, A, T)                                                                                                \
-    static void end_##NAME(const void *acc, int64_t n, void *y, int64_t y_step)                                        \
+#define FOLD_END(NAME, F, A, T)                                                                                        \
+    static void NAME(const void *acc, int64_t n, void *y, int64_t y_step)                                              \
     {                                                                                                                  \
-        for (int64_t j = 0; j < n; j++) ((T *)y)[j * y_step] = (T)((const A *)acc)[j];                                 \
+        for (int64_t j = 0; j < n; j++) ((T *)y)[j * y_step] = (T)result_##F(((const A *)acc)[j]);                     \
     }
 
 /* NaN replaces everything, and nothing replaces it. */
-#define EXTREME(NAME, T, BEATS)                                                                                        \
+#define PICK_LOOPS(NAME, T, BEATS)                                                                                     \
     static T row_##NAME(const T *x, int64_t n, int64_t step)                                                           \
     {                                                                                                                  \
         T       lane[LANES], m = x[0];                                                                                 \
@@ -118,37 +126,55 @@ typedef void (*finish)(const void *acc, int64_t n, void *y, int64_t y_step);
     }
 #define BETTER(X, BEATS, M) ((((X) BEATS (M)) | ((X) != (X))) ? (X) : (M))
 
-SUM(f32, float, double)
-SUM(f64, double, double)
-SUM(i64, int64_t, uint64_t)
-SUM(i32, int32_t, uint64_t)
-SUM(u8, uint8_t, uint64_t)
-EXTREME(max_f32, float, >)
-EXTREME(max_f64, double, >)
-EXTREME(max_i64, int64_t, >)
-EXTREME(max_i32, int32_t, >)
-EXTREME(max_u8, uint8_t, >)
-EXTREME(min_f32, float, <)
-EXTREME(min_f64, double, <)
-EXTREME(min_i64, int64_t, <)
-EXTREME(min_i32, int32_t, <)
-EXTREME(min_u8, uint8_t, <)
-END(sum_f32, double, float)
-END(sum_int, uint64_t, int64_t)
-END(f32, float, float)
-END(f64, double, double)
-END(i64, int64_t, int64_t)
-END(i32, int32_t, int32_t)
-END(u8, uint8_t, uint8_t)
+#define PICK_END(NAME, T)                                                                                              \
+    static void NAME(const void *acc, int64_t n, void *y, int64_t y_step)                                              \
+    {                                                                                                                  \
+        for (int64_t j = 0; j < n; j++) ((T *)y)[j * y_step] = ((const T *)acc)[j];                                    \
+    }
+PICK_END(pick_f32, float)
+PICK_END(pick_f64, double)
+PICK_END(pick_i64, int64_t)
+PICK_END(pick_i32, int32_t)
+PICK_END(pick_u8, uint8_t)
 
-static const fold folds[3][TG_NDTYPES] = {
-    [TG_REDUCE_SUM] = {sum_f32, sum_f64, sum_i64, sum_i32, sum_u8, sum_u8},
-    [TG_REDUCE_MAX] = {max_f32, max_f64, max_i64, max_i32, max_u8, max_u8},
-    [TG_REDUCE_MIN] = {min_f32, min_f64, min_i64, min_i32, min_u8, min_u8},
-};
-static const finish ends[2][TG_NDTYPES] = {
-    {end_f32, end_f64, end_i64, end_i32, end_u8, end_u8},
-    {end_sum_f32, end_f64, end_sum_int, end_sum_int, end_sum_int, end_sum_int}, /* sums */
+#define FLOATS_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                  \
+    FORMULAS(NAME##_float, double, START, TERM, JOIN, RESULT)                                                          \
+    FOLD_LOOPS(NAME##_f32, float, NAME##_float, double)                                                                \
+    FOLD_LOOPS(NAME##_f64, double, NAME##_float, double)                                                               \
+    FOLD_END(NAME##_end_f32, NAME##_float, double, float)                                                              \
+    FOLD_END(NAME##_end_f64, NAME##_float, double, double)
+#define RING_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                    \
+    FLOATS_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                      \
+    FORMULAS(NAME##_ring, uint64_t, START, TERM, JOIN, RESULT)                                                         \
+    FOLD_LOOPS(NAME##_i64, int64_t, NAME##_ring, uint64_t)                                                             \
+    FOLD_LOOPS(NAME##_i32, int32_t, NAME##_ring, uint64_t)                                                             \
+    FOLD_LOOPS(NAME##_u8, uint8_t, NAME##_ring, uint64_t)                                                              \
+    FOLD_END(NAME##_end_i64, NAME##_ring, uint64_t, int64_t)
+#define SUM(NAME, RULE)                                                RING_LOOPS(NAME, 0, x, a + b, a)
+#define FOLD(NAME, DTYPES, START, TERM, JOIN, RESULT, RULE)            DTYPES##_LOOPS(NAME, START, TERM, JOIN, RESULT)
+#define PICK(NAME, START, BEATS, CALLED, RULE)                                                                         \
+    PICK_LOOPS(NAME##_f32, float, BEATS)                                                                               \
+    PICK_LOOPS(NAME##_f64, double, BEATS)                                                                              \
+    PICK_LOOPS(NAME##_i64, int64_t, BEATS)                                                                             \
+    PICK_LOOPS(NAME##_i32, int32_t, BEATS)                                                                             \
+    PICK_LOOPS(NAME##_u8, uint8_t, BEATS)
+#include "table/reductions_each.h"
+
+/* By number and dtype. The accumulators are those of the vector loops. */
+static const struct {
+    fold   fold[TG_NDTYPES];
+    finish finish[TG_NDTYPES];
+} loops[TG_REDUCTIONS] = {
+#define FLOATS_ROW(NAME) {{NAME##_f32, NAME##_f64}, {NAME##_end_f32, NAME##_end_f64}},
+#define RING_ROW(NAME)                                                                                                 \
+    {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8},                                           \
+     {NAME##_end_f32, NAME##_end_f64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64}},
+#define SUM(NAME, RULE)         [TG_REDUCTION_##NAME] = RING_ROW(NAME)
+#define FOLD(NAME, DTYPES, ...) [TG_REDUCTION_##NAME] = DTYPES##_ROW(NAME)
+#define PICK(NAME, ...)                                                                                                \
+    [TG_REDUCTION_##NAME] = {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8},                   \
+                             {pick_f32, pick_f64, pick_i64, pick_i32, pick_u8, pick_u8}},
+#include "table/reductions_each.h"
 };
 
 /* ---- the order of axes -------------------------------------------------------------------------------------------------- */
@@ -241,62 +267,54 @@ static int64_t run_at(const order *o, int64_t r)
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* ---- sum, amax, amin ------------------------------------------------------------------------------------------------------ */
+/* ---- reductions -------------------------------------------------------------------------------------------------------------- */
 
-static double *start_sums(accumulator *acc, bool first, int64_t cols)
+/* The vector loops for columns that lie side by side, or rows in one piece. The reference evaluator does without. Of two accumulators join
+ * takes as the second the one that came first. */
+static void fold_fast(const tg_reduce_loops *l, void *acc, bool first, const char *x, int64_t rows, int64_t row_step, int64_t cols)
 {
-    if (first) memset(acc, 0, (size_t)cols * sizeof(double));
-    return &acc->f64;
-}
-
-/* The vector loops for columns that lie side by side, or rows in one piece. The reference evaluator does without. */
-static void fold_fast(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtype, accumulator *acc, bool first, const char *x,
-                      int64_t rows, int64_t row_step, int64_t cols)
-{
-    if (cols == 1) {
-        accumulator m;
-        if (kind == TG_REDUCE_SUM) {
-            acc->f64 = (first ? 0 : acc->f64) + l->sum((size_t)rows, x);
-            return;
-        }
-        (kind == TG_REDUCE_MAX ? l->max_columns : l->min_columns)(1, (size_t)rows, &m, x);
-        if (first) *acc = m;
-        else (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)(1, 1, 1, acc, &m);
+    accumulator row;
+    if (first) l->start((size_t)cols, acc);
+    if (cols > 1) {
+        l->rows((size_t)rows, (size_t)cols, row_step, acc, x);
         return;
     }
-    if (kind == TG_REDUCE_SUM) {
-        l->sum_rows((size_t)rows, (size_t)cols, row_step, start_sums(acc, first, cols), x);
-        return;
-    }
-    if (first) memcpy(acc, x, (size_t)cols * tg_dtype_size(dtype));
-    (kind == TG_REDUCE_MAX ? l->max_rows : l->min_rows)((size_t)rows, (size_t)cols, row_step, acc, x);
+    l->start(1, &row);
+    l->run((size_t)rows, &row, x);
+    l->join(1, &row, acc);
+    memcpy(acc, &row, l->accumulator);
 }
 
-/* A few columns, with rows behind one another: many rows are taken as one wide row, and its results folded. */
-static void fold_narrow(const tg_tile_loops *l, tg_reduce_kind kind, tg_dtype dtype, accumulator *acc, bool first, const char *x,
-                        int64_t rows, int64_t cols)
+/* A few columns, with rows behind one another: many rows are taken as one wide row, and its accumulators joined in pairs. */
+static void fold_narrow(const tg_reduce_loops *l, tg_dtype dtype, void *acc, bool first, const char *x, int64_t rows, int64_t cols)
 {
-    enum { TOGETHER = 16 };
+    enum { TOGETHER = 16, AT_ONCE = 8 };
     const int64_t height = rows / TOGETHER, wide = cols * TOGETHER;
-    const size_t  bytes = (size_t)(height * wide) * tg_dtype_size(dtype);
-    accumulator   part[NARROW * TOGETHER];
+    const size_t  bytes = (size_t)(height * wide) * tg_dtype_size(dtype), row = (size_t)cols * l->accumulator;
+    accumulator   parts[NARROW * TOGETHER];
+    char         *part = (char *)parts;
     if (height > 0) {
-        fold_fast(l, kind, dtype, part, true, x, height, wide, wide);
-        if (kind == TG_REDUCE_SUM) tg_fast_tile(TG_F64)->sum_rows(TOGETHER, (size_t)cols, cols, start_sums(acc, first, cols), part);
-        else fold_fast(l, kind, dtype, acc, first, (const char *)part, TOGETHER, cols, cols);
+        if (first) l->start((size_t)cols, acc);
+        fold_fast(l, part, true, x, height, wide, wide);
+        for (size_t d = 1; d < AT_ONCE; d *= 2)
+            for (size_t k = 2 * d - 1; k < TOGETHER; k += 2 * d) l->join((size_t)cols, part + k * row, part + (k - d) * row);
+        for (size_t k = AT_ONCE - 1; k < TOGETHER; k += AT_ONCE) {
+            l->join((size_t)cols, part + k * row, acc);
+            memcpy(acc, part + k * row, row);
+        }
     }
     if (rows > height * TOGETHER)
-        fold_fast(l, kind, dtype, acc, first && height == 0, x + bytes, rows - height * TOGETHER, cols, cols);
+        fold_fast(l, acc, first && height == 0, x + bytes, rows - height * TOGETHER, cols, cols);
 }
 
 static void reduce_unit(const tg_call *c, const order *o, int64_t number)
 {
     const tg_array *x = &c->x[0];
-    const bool      sum = c->op->reduce == TG_REDUCE_SUM;
-    const fold      take = folds[c->op->reduce][x->dtype];
+    const int       row = c->op->reduce->row;
+    const fold      take = loops[row].fold[x->dtype];
     const size_t    item = tg_dtype_size(x->dtype);
     const unit      u = unit_at(o, number);
-    const tg_tile_loops *l = c->tape->engine && tg_dtype_is_float(x->dtype) ? tg_fast_tile(x->dtype) : NULL;
+    const tg_reduce_loops *l = c->tape->engine ? tg_fast_reduction(c->op->reduce, x->dtype) : NULL;
     const bool      narrow = l && o->col.n > 1 && o->col.step == 1 && u.cols <= NARROW && o->row.step == u.cols;
     const bool      fast = l && (o->col.n == 1 ? o->row.step == 1 : o->col.step == 1 && u.cols > NARROW);
     accumulator     acc[WIDTH];
@@ -306,11 +324,21 @@ static void reduce_unit(const tg_call *c, const order *o, int64_t number)
             const int64_t at = u.x + run_at(o, r) + from * o->row.step;
             const char   *p = (const char *)x->data + at * (int64_t)item;
             const int64_t rows = least(HEIGHT, o->row.n - from);
-            if (narrow) fold_narrow(l, c->op->reduce, x->dtype, acc, first, p, rows, u.cols);
-            else if (fast) fold_fast(l, c->op->reduce, x->dtype, acc, first, p, rows, o->row.step, u.cols);
+            if (narrow) fold_narrow(l, x->dtype, acc, first, p, rows, u.cols);
+            else if (fast) fold_fast(l, acc, first, p, rows, o->row.step, u.cols);
             else take(acc, first, p, rows, o->row.step, u.cols, o->col.step);
         }
-    ends[sum][x->dtype](acc, u.cols, (char *)c->y.data + u.y * (int64_t)tg_dtype_size(c->y.dtype), o->col.out);
+    loops[row].finish[x->dtype](acc, u.cols, (char *)c->y.data + u.y * (int64_t)tg_dtype_size(c->y.dtype), o->col.out);
+}
+
+/* What comes of no elements, n times. */
+static void reduce_nothing(const tg_call *c, int64_t n)
+{
+    const tg_dtype dtype = c->x[0].dtype;
+    const int      row = c->op->reduce->row;
+    accumulator    acc;
+    loops[row].fold[dtype](&acc, true, &acc, 0, 0, 1, 1);
+    for (int64_t k = 0; k < n; k++) loops[row].finish[dtype](&acc, 1, (char *)c->y.data + k * (int64_t)tg_dtype_size(c->y.dtype), 1);
 }
 
 tg_status tg_reduce_run(tg_call *c)
@@ -320,7 +348,7 @@ tg_status tg_reduce_run(tg_call *c)
     const int64_t   results = tg_reduced_count(x->shape, all & ~reduced), each = tg_reduced_count(x->shape, reduced);
     if (results == 0) return TG_OK;
     if (each == 0) {
-        memset(c->y.data, 0, (size_t)results * tg_dtype_size(c->y.dtype));
+        reduce_nothing(c, results);
         return TG_OK;
     }
     const order o = order_of(x, reduced);
@@ -338,15 +366,15 @@ typedef void (*find)(const void *x, int64_t n, int64_t row_step, int64_t cols, i
     static T largest_##NAME(const T *x, int64_t n, int64_t step)                                                       \
     {                                                                                                                  \
         T m;                                                                                                           \
-        if (step != 1) return row_max_##NAME(x, n, step);                                                              \
-        tg_fast_tile(DTYPE)->max_columns(1, (size_t)n, &m, x);                                                         \
+        if (step != 1) return row_amax_##NAME(x, n, step);                                                              \
+        tg_fast_reduction(&tg_reduction_amax, DTYPE)->columns(1, (size_t)n, &m, x, NULL, NULL);                                                         \
         return m;                                                                                                      \
     }
 FAST_MAX(f32, float, TG_F32)
 FAST_MAX(f64, double, TG_F64)
-#define largest_i64 row_max_i64
-#define largest_i32 row_max_i32
-#define largest_u8  row_max_u8
+#define largest_i64 row_amax_i64
+#define largest_i32 row_amax_i32
+#define largest_u8  row_amax_u8
 
 /* a where the condition holds, else b. In loops that are not made of vectors a selection becomes a jump, which is foretold badly. */
 #define BY_SELECTION(CONDITION, A, B) ((CONDITION) ? (A) : (B))
