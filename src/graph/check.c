@@ -1,6 +1,6 @@
 /* check.c - what can be wrong with an op that somebody wrote, and with what its functions answer: said when the op is recorded, or when its
  * value is computed, before anything relies on it. */
-#include "ops/ops.h"
+#include "graph/graph.h"
 
 /* ---- calling an op's functions ------------------------------------------------------------------------------------ */
 

@@ -17,6 +17,7 @@
 #include "tensor/array.h"
 #include "tensor/dtype.h"
 #include "tensor/services.h"
+#include "tensor/shape.h"
 
 typedef struct tg_node tg_node;
 
@@ -266,7 +267,7 @@ int64_t tg_node_numel(const tg_node *n);
 /* ---- record.c, slots.c --------------------------------------------------------------------------------------------- */
 
 extern const tg_op tg_op_leaf, tg_op_detach;
-extern const tg_op tg_op_const[TG_NDTYPES];
+extern const tg_op tg_op_const[TG_NDTYPES], tg_op_matmul; /* in src/ops: the kinds that they alone have */
 
 /* A leaf with room for its value, to be filled by the caller: *data gets the address. external: use that memory instead. */
 tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *external, void **data);
@@ -292,6 +293,16 @@ static inline tg_named *tg_list_of(tg_node *n) { return n->flags & TG_N_PARAM ? 
 int        tg_saved_count(const tg_tape *t);
 tg_tensor *tg_saved_at(const tg_tape *t, int i);
 tg_tensor *tg_saved_named(const tg_tape *t, const char *name);
+
+/* ---- calls of ops -------------------------------------------------------------------------------------------------- */
+
+/* The shape of input i, in any of a call's three lives. */
+static inline const tg_shape *tg_in_shape(const tg_call *c, int i) { return c->in ? tg_shape_of(c->in[i]) : c->x[i].shape; }
+/* What a reduction makes of elements of this dtype. */
+static inline tg_dtype tg_reduced_dtype(const tg_reduction *r, tg_dtype of)
+{
+    return r->result == TG_REDUCE_WIDE ? tg_dtypes[of].sum : of;
+}
 
 /* ---- check.c: calling an op's functions, and what they answer ------------------------------------------------------- */
 

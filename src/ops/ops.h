@@ -42,8 +42,6 @@ tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);
 
 /* ---- shapes (shape.c, cat.c) and indices (index.c) ----------------------------------------------------------------- */
 
-/* The shape of input i, in any of a call's three lives. */
-static inline const tg_shape *tg_in_shape(const tg_call *c, int i) { return c->in ? tg_shape_of(c->in[i]) : c->x[i].shape; }
 
 /* Normalises an axis of n's; -1 after a sentence about `function`. */
 int tg_checked_axis(const tg_node *n, const char *function, int axis);
@@ -77,8 +75,6 @@ TG_INDEX_OPS(TG_DECLARE_OP_)
 /* axes as bits. false after a sentence about `function`: x NULL or stale, an axis out of range or listed twice. */
 bool tg_axis_bits(tg_tensor *x, const tg_axes *axes, const char *function, uint32_t *bits);
 
-/* The shape without these axes (keepdim: with size 1 there), and the number of elements along them. */
-tg_shape tg_reduced_shape(const tg_shape *s, uint32_t axes, bool keepdim);
 int64_t  tg_reduced_count(const tg_shape *s, uint32_t axes);
 
 /* Records a reduction over axes given as bits. */
@@ -90,11 +86,6 @@ tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool kee
     extern const tg_op        tg_op_##NAME;
 #include "table/reductions_each.h"
 
-/* What a reduction makes of elements of this dtype. */
-static inline tg_dtype tg_reduced_dtype(const tg_reduction *r, tg_dtype of)
-{
-    return r->result == TG_REDUCE_WIDE ? tg_dtypes[of].sum : of;
-}
 
 /* Run functions of the rows, and of argmax (reduce_run.c). */
 tg_status tg_reduce_run(tg_call *c);

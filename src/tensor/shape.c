@@ -1,5 +1,5 @@
 /* shape.c - shapes: the one checked size product, comparison, broadcasting, text. */
-#include <tapegrad_op.h>
+#include "tensor/shape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,4 +91,14 @@ tg_layout tg_layout_contiguous(const tg_shape *s)
         if (s->dim[i] > 0) stride *= (uint64_t)s->dim[i];
     }
     return l;
+}
+
+tg_shape tg_reduced_shape(const tg_shape *s, uint32_t bits, bool keepdim)
+{
+    tg_shape r = {0};
+    for (int k = 0; k < s->rank; k++) {
+        if (!(bits >> k & 1)) r.dim[r.rank++] = s->dim[k];
+        else if (keepdim) r.dim[r.rank++] = 1;
+    }
+    return r;
 }

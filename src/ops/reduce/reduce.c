@@ -34,16 +34,6 @@ bool tg_axis_bits(tg_tensor *x, const tg_axes *axes, const char *function, uint3
     return true;
 }
 
-tg_shape tg_reduced_shape(const tg_shape *s, uint32_t bits, bool keepdim)
-{
-    tg_shape r = {0};
-    for (int k = 0; k < s->rank; k++) {
-        if (!(bits >> k & 1)) r.dim[r.rank++] = s->dim[k];
-        else if (keepdim) r.dim[r.rank++] = 1;
-    }
-    return r;
-}
-
 int64_t tg_reduced_count(const tg_shape *s, uint32_t bits)
 {
     int64_t n = 1; /* cannot overflow: tg_shape_size refuses that */
