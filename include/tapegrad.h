@@ -424,6 +424,10 @@ TG_API tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype);
 
 TG_API tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim);       /* of bool and integers: i64; 0 over nothing */
 TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* sum / n; f32, f64; NaN over nothing */
+/* The product of the elements. f32, multiplied in f64, and f64; of bool and integers: i64, modulo 2^64. 1 over nothing. Partial products, of which
+ * elements is not said, may overflow or vanish in f64, and 0 times inf is NaN. An element's gradient is g times the product of the others,
+ * not g y/x: with zeros among them it is right, in derivatives of every order. It costs several passes over x. */
+TG_API tg_tensor *tg_prod(tg_tensor *x, const tg_axes *axes, bool keepdim);
 /* The largest, the smallest element; ties share the gradient. NaN where there is one, and then the gradient of all. An error over nothing. */
 TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);

@@ -15,6 +15,11 @@ static tg_tensor *f_mean(void *ctx, tg_tensor *const *in)
     const sample *s = ctx;
     return tg_mean(in[0], &s->axes, s->keepdim);
 }
+static tg_tensor *f_prod(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_prod(in[0], &s->axes, s->keepdim);
+}
 static tg_tensor *f_amax(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
@@ -36,6 +41,7 @@ static const struct {
     tg_fn       f;
     bool        empty; /* gives a number over no elements */
 } reducers[] = {{"sum", f_sum, true},
+                {"prod", f_prod, true},
                 {"mean", f_mean, false},
                 {"amax", f_amax, false},
                 {"amin", f_amin, false},

@@ -1,10 +1,10 @@
-/* test_reduce_ops.c - sum, mean, amax, amin and argmax against loops over coordinates: every set of axes, every dtype, in several
+/* test_reduce_ops.c - sum, prod, mean, amax, amin and argmax against loops over coordinates: every set of axes, every dtype, in several
  * layouts, with sizes 0 and 1; NaN, ties, empty reductions, wrong calls. */
 #include "op_test.h"
 
 /* ---- the model ---------------------------------------------------------------------------------------------------- */
 
-typedef enum what { SUM, MEAN, AMAX, AMIN } what;
+typedef enum what { SUM, PROD, MEAN, AMAX, AMIN } what;
 
 typedef struct model {
     tg_shape shape, kept; /* without and with the reduced axes */
@@ -25,6 +25,7 @@ static void model_shapes(model *m, const tg_shape *s, uint32_t axes, bool keepdi
 static void model_reduce(model *m, what w, const tg_shape *s, const double *x, uint32_t axes, bool keepdim)
 {
     model_shapes(m, s, axes, keepdim);
+    for (int64_t o = 0; w == PROD && o < count_of(&m->kept); o++) m->value[o] = 1;
     for (int64_t i = 0; i < count_of(s); i++) {
         int64_t at[TG_MAX_RANK] = {0};
         coordinates(s, i, at);
@@ -34,6 +35,7 @@ static void model_reduce(model *m, what w, const tg_shape *s, const double *x, u
         double       *v = &m->value[o];
         const bool    first = m->count[o]++ == 0;
         if (w == SUM || w == MEAN) *v += x[i];
+        else if (w == PROD) *v *= x[i];
         else if (first || (w == AMAX ? x[i] > *v : x[i] < *v)) *v = x[i];
     }
     for (int64_t o = 0; w == MEAN && o < count_of(&m->kept); o++) m->value[o] /= (double)m->count[o];
@@ -43,6 +45,7 @@ static tg_tensor *reduce(what w, tg_tensor *x, const tg_axes *axes, bool keepdim
 {
     switch (w) {
     case SUM: return tg_sum(x, axes, keepdim);
+    case PROD: return tg_prod(x, axes, keepdim);
     case MEAN: return tg_mean(x, axes, keepdim);
     case AMAX: return tg_amax(x, axes, keepdim);
     default: return tg_amin(x, axes, keepdim);
@@ -73,14 +76,23 @@ static void fill(double *x, int64_t n, tg_dtype d, uint64_t *seed)
     for (int64_t i = 0; i < n; i++) x[i] = d == TG_BOOL ? (double)draw(seed, 2) : (double)(draw(seed, 41) - (d == TG_U8 ? 0 : 20));
 }
 
+/* Ones, a zero here and there, and few twos and minus ones: products are exact too. */
+static void fill_factors(double *x, int64_t n, tg_dtype d, uint64_t *seed)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t k = draw(seed, 200);
+        x[i] = k == 0 ? 0 : k < 4 && d != TG_BOOL ? 2 : k < 30 && d != TG_BOOL && d != TG_U8 ? -1 : 1;
+    }
+}
+
 static void check_all(tg_tape *t, what w, tg_dtype d, const tg_shape *s, layout l, const double *x)
 {
     static model    m;
-    const tg_dtype result = (w == SUM || w == MEAN) && !tg_dtype_is_float(d) ? TG_I64 : d;
+    const tg_dtype result = w <= MEAN && !tg_dtype_is_float(d) ? TG_I64 : d;
     for (uint32_t axes = 0; axes < 1u << s->rank; axes += s->rank > 5 ? 37 : 1)
         for (int keepdim = 0; keepdim < 2; keepdim++) {
             model_reduce(&m, w, s, x, axes, keepdim);
-            if (w != SUM && w != MEAN && count_of(s) == 0 && count_of(&m.shape) > 0) continue; /* an error, tested below */
+            if (w > MEAN && count_of(s) == 0 && count_of(&m.shape) > 0) continue; /* an error, tested below */
             const tg_axes a = list(s, axes);
             assert_values(reduce(w, laid(t, d, s, x, l), &a, keepdim), result, &m.shape, m.value, w == MEAN ? 1e-5 : 0);
         }
@@ -97,6 +109,7 @@ static void test_values(void **state)
                 if (w == MEAN && !tg_dtype_is_float(d)) continue;
                 tg_tape *t = quiet(TG_F32);
                 fill(x, count_of(&shapes[k]), d, &seed);
+                if (w == PROD) fill_factors(x, count_of(&shapes[k]), d, &seed);
                 for (layout l = PLAIN; l < N_LAYOUTS; l++) check_all(t, w, d, &shapes[k], l, x);
                 tg_tape_free(t);
             }
@@ -163,6 +176,8 @@ static void test_over_nothing(void **state)
     tg_tensor *x = tg_zeros(t, TG_SHAPE(0, 2));
     (void)state;
     assert_f64(tg_sum(x, TG_AXES(0), false), TG_SHAPE(2), 0, 0);
+    assert_f64(tg_prod(x, TG_AXES(0), false), TG_SHAPE(2), 1, 1);
+    assert_values(tg_prod(tg_to(x, TG_BOOL), TG_ALL_AXES, false), TG_I64, TG_SCALAR_SHAPE, (double[]){1}, 0);
     assert_f64(tg_mean(x, TG_AXES(0), false), TG_SHAPE(2), NAN, NAN);
     assert_f64(tg_mean(x, TG_ALL_AXES, false), TG_SCALAR_SHAPE, NAN);
     assert_values(tg_amax(x, TG_AXES(1), false), TG_F64, TG_SHAPE(0), NULL, 0);
@@ -233,6 +248,51 @@ static void test_ties_share(void **state)
     tg_tape_free(t);
 }
 
+/* ---- products ------------------------------------------------------------------------------------------------------- */
+
+static void test_products(void **state)
+{
+    tg_tape   *t = quiet(TG_F32);
+    tg_tensor *big = tensor(t, TG_F32, TG_SHAPE(4), (double[]){1e30, 1e30, 1e-30, 1e-30}); /* f32 would overflow on the way */
+    tg_tensor *i = tensor(t, TG_I32, TG_SHAPE(4), (double[]){-2147483647, -2147483647, 4, 3});
+    tg_tensor *s = tensor(t, TG_F64, TG_SHAPE(4, 2), (double[]){0, INFINITY, NAN, 2, -0.0, 5, -INFINITY, -3});
+    (void)state;
+    assert_true(fabs(tg_item(tg_prod(big, TG_ALL_AXES, false)) - 1) < 1e-6);
+    assert_true(tg_data_i64(tg_prod(i, TG_ALL_AXES, false))[0] == (int64_t)(UINT64_C(2147483647) * UINT64_C(2147483647) * 12));
+    assert_f64(tg_prod(s, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -0.0, INFINITY);
+    assert_true(signbit(tg_data_f64(tg_prod(s, TG_AXES(1), false))[2]));
+    tg_tape_free(t);
+}
+
+/* No zero, one, two and three of them. Of x1 x2 x3 x4 the derivatives by several of the four are the products of those left. */
+static void test_gradients_of_products(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(4, 4), (double[]){2, 3, 5, 7, 2, 0, 5, 7, 0, 3, 0, 7, 0, 0, 5, 0}));
+    tg_tensor *y = tg_prod(x, TG_AXES(1), false), *ones = tg_ones(t, TG_SHAPE(4)), *g[4] = {x};
+    (void)state;
+    assert_f64(gradient(y, ones, x), TG_SHAPE(4, 4), 105, 70, 42, 30, 0, 70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    assert_f64(gradient(tg_prod(x, TG_ALL_AXES, false), NULL, x), TG_SHAPE(4, 4), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    g[1] = gradient(y, ones, x); /* by x1, then by x3, then by x2 */
+    g[2] = gradient(tg_slice(g[1], 1, 0, 1, 1), tg_ones(t, TG_SHAPE(4, 1)), x);
+    assert_f64(g[2], TG_SHAPE(4, 4), 0, 35, 21, 15, 0, 35, 0, 0, 0, 0, 21, 0, 0, 0, 0, 0);
+    g[3] = gradient(tg_slice(g[2], 1, 2, 3, 1), tg_ones(t, TG_SHAPE(4, 1)), x);
+    assert_f64(g[3], TG_SHAPE(4, 4), 0, 7, 0, 3, 0, 7, 0, 0, 0, 7, 0, 3, 0, 0, 0, 0);
+    tg_tape_free(t);
+}
+
+/* Over several axes, one zero in all of it. */
+static void test_gradient_of_a_product_over_axes(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(3, 1, 2), (double[]){1, 2, 3, 0, -1, 2}));
+    (void)state;
+    assert_f64(gradient(tg_prod(x, TG_ALL_AXES, false), tg_scalar(t, 10), x), TG_SHAPE(3, 1, 2), 0, 0, 0, -120, 0, 0);
+    assert_f64(gradient(tg_prod(x, TG_AXES(0, 1), false), tg_ones(t, TG_SHAPE(2)), x), TG_SHAPE(3, 1, 2), -3, 0, -1, 4, 3, 0);
+    assert_f64(gradient(tg_prod(x, &(tg_axes){.n = 0}, false), tg_ones(t, TG_SHAPE(3, 1, 2)), x), TG_SHAPE(3, 1, 2), 1, 1, 1, 1, 1, 1);
+    tg_tape_free(t);
+}
+
 /* amax(x)^2: the second derivative at the largest element is 2, elsewhere 0. */
 static void test_second_derivative(void **state)
 {
@@ -252,6 +312,7 @@ static void test_gradients_of_nothing(void **state)
     (void)state;
     assert_values(gradient(tg_sum(x, TG_ALL_AXES, false), NULL, x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
     assert_values(gradient(tg_mean(x, TG_AXES(0), false), tg_ones(t, TG_SHAPE(3)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
+    assert_values(gradient(tg_prod(x, TG_AXES(0), false), tg_ones(t, TG_SHAPE(3)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
     assert_values(gradient(tg_amax(x, TG_AXES(1), false), tg_ones(t, TG_SHAPE(0)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
     tg_tape_free(t);
 }
@@ -331,7 +392,8 @@ int main(void)
         cmocka_unit_test(test_argmax),          cmocka_unit_test(test_argmax_of_nan),
         cmocka_unit_test(test_ties_share),      cmocka_unit_test(test_second_derivative),
         cmocka_unit_test(test_gradients_of_nothing), cmocka_unit_test(test_over_rows),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_products),        cmocka_unit_test(test_gradients_of_products),
+        cmocka_unit_test(test_gradient_of_a_product_over_axes), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,21 @@ static void sum(values_call *c, bool mean)
 void values_of_sum(values_call *c) { sum(c, false); }
 void values_of_mean(values_call *c) { sum(c, true); }
 
+void values_of_prod(values_call *c)
+{
+    const values_array *x = &c->in[0];
+    reduced             r = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
+    values_array       *y = values_result(c, tg_dtype_is_float(x->dtype) ? x->dtype : TG_I64, &r.shape, true);
+    for (int64_t e = 0; e < y->n; e++) y->x[e] = 1;
+    for (int64_t e = 0; e < x->n; e++) {
+        real *p = &y->x[r.to[e]];
+        if (y->dtype == TG_I64) *p = (real)(int64_t)((uint64_t)(int64_t)*p * (uint64_t)(int64_t)x->x[e]);
+        else *p *= x->x[e];
+    }
+    for (int64_t e = 0; e < y->n; e++) y->size[e] = (real)(r.n + 1) * fabsl(y->x[e]); /* each multiplication is rounded */
+    free(r.to);
+}
+
 static void extreme(values_call *c, int sign)
 {
     const values_array *x = &c->in[0];

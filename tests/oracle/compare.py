@@ -31,6 +31,13 @@ def whole(x):
     return x
 
 
+def product(x, dims, keepdim):
+    """PyTorch's takes one axis at a time."""
+    for k in sorted(dims, reverse=True):
+        x = x.prod(k, keepdim)
+    return x
+
+
 def sliced(s, x):
     """PyTorch has no negative steps: the elements are picked by Python's own slice of the numbers."""
     at = list(range(x.shape[s["axis"]]))[s["start"]:s["stop"]:s["step"]]
@@ -61,6 +68,7 @@ OPS = {
     "mul_zero": lambda s, x, y: x * y, "div_zero": lambda s, x, y: x / y,
     "sum": lambda s, x: reduced(s, x, lambda x, d, k: x.sum(d, k), whole),
     "mean": lambda s, x: reduced(s, x, lambda x, d, k: x.mean(d, k), whole),
+    "prod": lambda s, x: reduced(s, x, product, whole),
     "amax": lambda s, x: reduced(s, x, lambda x, d, k: x.amax(d, k), whole),
     "amin": lambda s, x: reduced(s, x, lambda x, d, k: x.amin(d, k), whole),
     "logsumexp": lambda s, x: reduced(s, x, lambda x, d, k: x.logsumexp(d, k), whole),

@@ -102,6 +102,39 @@ static tg_tensor *sum_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_expand_if(leading ? g : unreduced(c, g), tg_in_shape(c, 0));
 }
 
+/* For each element the product of the others along an axis, by multiplications alone: a zero is a factor like any other, and derivatives
+ * of the product of the others are right in turn. The halves are multiplied element by element, the others found among the products,
+ * and each half's others are those times the other half: as many levels as n has bits, each of half the size. */
+static tg_tensor *others(tg_tensor *x, int axis)
+{
+    const tg_shape *s = tg_shape_of(x);
+    if (!s) return NULL;
+    const int64_t n = s->dim[axis], half = (n + 1) / 2;
+    tg_shape      one = *s;
+    if (n <= 1) return tg_ones_like(x);
+    tg_tensor *a = tg_slice_if(x, axis, 0, half, 1), *b = tg_slice_if(x, axis, half, n, 1);
+    one.dim[axis] = 1;
+    if (n % 2) b = tg_cat((tg_tensor *[]){b, tg_expand_if(tg_number_like(x, 1, "tg_prod"), &one)}, 2, axis);
+    if (n == 2) return tg_cat((tg_tensor *[]){b, a}, 2, axis);
+    tg_tensor *rest = others(tg_mul(a, b), axis), *of_b = tg_slice_if(tg_mul(a, rest), axis, 0, n - half, 1);
+    return tg_cat((tg_tensor *[]){tg_mul(b, rest), of_b}, 2, axis);
+}
+
+/* Axis by axis: the others along the first, times the others of these products along the next, … */
+static tg_tensor *prod_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    const uint32_t axes = ((const tg_reduce_attr *)c->attr)->axes;
+    tg_tensor     *x = c->in[0], *slope = NULL;
+    (void)i;
+    for (int k = 0; axes >> k; k++) {
+        if (!(axes >> k & 1)) continue;
+        tg_tensor *along = others(x, k);
+        slope = slope ? tg_mul(slope, along) : along;
+        if (axes >> k >> 1) x = tg_reduce_bits(c->op, x, 1u << k, true);
+    }
+    return slope ? tg_mul_zero(unreduced(c, g), slope) : g;
+}
+
 /* Equals share: each of the n elements that no other one beats gets g/n. Beside a NaN nothing is beaten, and each gets g NaN.
  *
  * The elements are compared with their extreme m, which is reduced anew. c->out may have been read before, and x be computed again now,
