@@ -12,11 +12,26 @@ static inline char *at(const program *p, const operand *o, const void *base, con
     return (char *)(uintptr_t)base + w->at[o->extent] * o->item + (o->value < 0 ? (size_t)w->thread * p->tile_bytes : 0);
 }
 
-/* One run of m elements, `step` bytes apart. */
+/* m times the same element. */
+static void spread_run(char *to, const char *from, int64_t m, size_t item)
+{
+    if (item == 4) {
+        uint32_t *o = (uint32_t *)(void *)to, x = *(const uint32_t *)(const void *)from;
+        for (int64_t k = 0; k < m; k++) o[k] = x;
+    } else if (item == 8) {
+        uint64_t *o = (uint64_t *)(void *)to, x = *(const uint64_t *)(const void *)from;
+        for (int64_t k = 0; k < m; k++) o[k] = x;
+    } else {
+        memset(to, *from, (size_t)m);
+    }
+}
+
 void tg_gather_run(char *to, const char *from, int64_t m, int64_t stride, size_t item)
 {
     if (stride == (int64_t)item) {
         memcpy(to, from, (size_t)m * item);
+    } else if (stride == 0) {
+        spread_run(to, from, m, item);
     } else if (item == 4) {
         uint32_t *o = (uint32_t *)(void *)to;
         for (int64_t k = 0; k < m; k++) o[k] = *(const uint32_t *)(const void *)(from + k * stride);
