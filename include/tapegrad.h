@@ -134,7 +134,10 @@ typedef struct tg_allocator {
  * happen while it runs are not told again; tg_error has them. It returns. */
 typedef void (*tg_error_fn)(void *ctx, tg_status s, const char *sentence);
 
-/* Options are structs in which zero means the usual value; a NULL pointer means all of them. */
+/* Options are structs in which what is omitted, 0, means the usual value; a NULL pointer means all of them. TG_ZERO in a number says 0 where
+ * the usual value is another one: tg_adam(t, &(tg_adam_options){.beta1 = TG_ZERO}). It is the negative zero. */
+#define TG_ZERO (-0.0)
+
 typedef struct tg_tape_options {
     uint64_t     seed;      /* of the tape's random numbers */
     tg_dtype     dtype;     /* of what tg_zeros, tg_randn … create: TG_F32 (usual) or TG_F64 */
@@ -541,12 +544,12 @@ TG_API tg_tensor *tg_accuracy(tg_tensor *logits, tg_tensor *label);
 
 /* ---- optimizers ---------------------------------------------------------------------------------------------------
  * An optimizer belongs to its tape and is freed with it. It updates all the tape's parameters, or the listed ones. The numbers among the
- * options are refused (TG_ERR_ARG) when they are NaN or beyond float32. */
+ * options are refused (TG_ERR_ARG) when they are NaN or beyond float32, and but for dampening when they are negative. */
 
 typedef struct tg_optim tg_optim;
 
 typedef struct tg_sgd_options {
-    double            lr;           /* learning rate; 0: 0.01 */
+    double            lr;           /* learning rate; usually 0.01 */
     double            momentum;     /* 0 … */
     double            dampening;
     double            weight_decay; /* adds weight_decay w to the gradient */
@@ -561,11 +564,11 @@ typedef struct tg_sgd_options {
 TG_API tg_optim *tg_sgd(tg_tape *tape, const tg_sgd_options *options);
 
 typedef struct tg_adam_options {
-    double            lr;           /* 0: 0.001 */
-    double            beta1, beta2; /* 0: 0.9 and 0.999 */
-    double            eps;          /* 0: 1e-8; what is smaller than the dtype's smallest normal number (1.2e-38, 2.2e-308) counts as that */
-    double            weight_decay; /* tg_adam: adds weight_decay w to the gradient. tg_adamw: w -= lr weight_decay w;
-                                     * 0: 0 for adam, 0.01 for adamw; negative: none */
+    double            lr;           /* usually 0.001 */
+    double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.999 */
+    double            eps;          /* usually 1e-8; what is smaller than the dtype's smallest normal number (1.2e-38, 2.2e-308) counts as that */
+    double            weight_decay; /* tg_adam: adds weight_decay w to the gradient; usually none. tg_adamw: w -= lr weight_decay w; usually
+                                     * 0.01 */
     bool              skip_nonfinite; /* see tg_step */
     tg_tensor *const *params;
     int               n_params;
@@ -587,6 +590,18 @@ TG_API tg_status tg_optim_zero_grad(tg_optim *opt); /* forgets the gradients of 
 TG_API tg_status tg_set_lr(tg_optim *opt, double lr);
 TG_API double    tg_lr(const tg_optim *opt);        /* NaN for NULL */
 TG_API void      tg_optim_free(tg_optim *opt);      /* before the tape's end, where wished; NULL is allowed */
+
+/* What an optimizer remembers between its steps, as a list of tensors, for saving and restoring it whatever its kind. For each of its
+ * parameters, in their order, there are its states (zeros before the first step), of the parameter's shape and dtype, and last the number of
+ * its steps, one i64. Entry i has a name that depends on the optimizer's function, the state and the parameter: "adam.exp_avg.w",
+ * "adam.exp_avg_sq.w", "adam.steps.w", and "adam.steps[2]" for a listed tensor without a name, the third. They can go to tg_save_tensors
+ * with the parameters. An optimizer of the same kind that gets all of them back goes on as the first one would; the learning rate is set apart
+ * (tg_lr, tg_set_lr). The parameters are those there are now: the numbers of entries change when some are made or released. */
+TG_API int        tg_optim_state_count(tg_optim *opt); /* -1 for NULL and after an error */
+/* Writes the name into buf, always terminated, and returns its length, as snprintf does; -1 after an error. */
+TG_API int        tg_optim_state_name(tg_optim *opt, int i, char *buf, size_t size);
+TG_API tg_tensor *tg_optim_state_get(tg_optim *opt, int i); /* a new tensor with what it holds now; NULL after an error */
+TG_API tg_status  tg_optim_state_set(tg_optim *opt, int i, tg_tensor *value); /* of the entry's shape and dtype; TG_ERR_ARG for steps below 0 */
 
 /* Scales the gradients of all parameters and kept leaves of the tape, but for those that tg_step used up, so that their joint 2-norm is at
  * most max_norm > 0; *norm (may be NULL) gets the norm before, right at any scale of f64: infinite only beyond 1.8e308. TG_ERR_ARG when an
@@ -656,7 +671,7 @@ typedef struct tg_loader_options {
     bool     flatten;   /* x as [batch, features] */
     int64_t  first, count; /* the part of the data set; count 0: to its end */
     uint64_t seed;      /* of the shuffling */
-    double   scale, shift; /* x = scale x + shift; scale 0: 1/255 for u8, else 1 */
+    double   scale, shift; /* x = scale x + shift; usually 1/255 for u8, else 1, and 0 */
 } tg_loader_options;
 
 TG_API tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options) TG_MUST_USE;
@@ -675,8 +690,8 @@ TG_API void      tg_loader_free(tg_loader *l);
 typedef tg_tensor *(*tg_fn)(void *ctx, tg_tensor *const *in);
 
 typedef struct tg_gradcheck_options {
-    double   eps;        /* step of the central difference; 0: 1e-3 (relative to max(1, |x|)) */
-    double   rtol, atol; /* 0: 1e-6 and 1e-8: pass when |analytic - numeric| <= atol + rtol max(|analytic|, |numeric|) + r, where
+    double   eps;        /* step of the central difference, more than 0; usually 1e-3 (relative to max(1, |x|)) */
+    double   rtol, atol; /* usually 1e-6 and 1e-8: pass when |analytic - numeric| <= atol + rtol max(|analytic|, |numeric|) + r, where
                           * r = 8 DBL_EPSILON / eps sum |v f| allows for the rounding of f's values */
     int      order;      /* 1 (also 0): first derivatives; 2: those and second derivatives */
     int      directions; /* random output directions v to try, each uniform in [-1, 1); 0: 2; at most 64 */

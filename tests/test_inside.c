@@ -470,6 +470,10 @@ static char scratch_text[200];
     X(tg_step, (void)tg_step(p.o))                                                                                               \
     X(tg_optim_zero_grad, (void)tg_optim_zero_grad(p.o))                                                                         \
     X(tg_optim_free, tg_optim_free(p.o))                                                                                         \
+    X(tg_optim_state_count, assert_int_equal(tg_optim_state_count(p.o), -1))                                                     \
+    X(tg_optim_state_name, (void)tg_optim_state_name(p.o, 0, scratch_text, sizeof scratch_text))                                 \
+    X(tg_optim_state_get, assert_null(tg_optim_state_get(p.o, 0)))                                                               \
+    X(tg_optim_state_set, (void)tg_optim_state_set(p.o, 0, p.x))                                                                 \
     X(tg_clip_grad_norm, (void)tg_clip_grad_norm(p.t, 1, NULL))                                                                  \
     X(tg_save, (void)tg_save(p.t, archive_path))                                                                                 \
     X(tg_load, (void)tg_load(p.t, archive_path))                                                                                 \

@@ -473,6 +473,12 @@ static void test_optimizers(void **state)
     STAT(ARG, tg_set_lr(o, -1));
     NONE(tg_lr(o) == 0.5 && tg_steps_skipped(o) == 0 && tg_steps_skipped(NULL) == -1);
     STAT(GRAD, tg_step(o));
+    NONE(tg_optim_state_count(NULL) == -1 && tg_optim_state_name(NULL, 0, NULL, 0) == -1 && !tg_optim_state_get(NULL, 0));
+    NONE(tg_optim_state_set(NULL, 0, e->w) == TG_ERR_NULL && tg_optim_state_set(o, 0, NULL) == TG_ERR_NULL);
+    BAD(ARG, tg_optim_state_get(o, -1));
+    STAT(ARG, tg_optim_state_set(o, tg_optim_state_count(o), e->w));
+    STAT(STALE, tg_optim_state_set(o, 0, e->stale));
+    STAT(TAPE, tg_optim_state_set(o, 0, e->other));
     NONE(tg_clip_grad_norm(NULL, 1, &norm) == TG_ERR_NULL);
     STAT(ARG, tg_clip_grad_norm(e->t, 0, &norm));
     STAT(ARG, tg_clip_grad_norm(e->t, NAN, NULL));

@@ -84,7 +84,7 @@ static void test_refused_options(void **state)
         {{.eps = -1e-8}, "eps"},       {{.eps = NAN}, "eps"},   {{.weight_decay = NAN}, "weight_decay"},
         {{.lr = INFINITY}, "lr"},      {{.lr = 1e39}, "lr"},    {{.beta1 = INFINITY}, "beta1"},
         {{.beta2 = -INFINITY}, "beta2"}, {{.eps = INFINITY}, "eps"}, {{.eps = 1e39}, "eps"},
-        {{.weight_decay = -INFINITY}, "weight_decay"}, {{.weight_decay = 1e39}, "weight_decay"},
+        {{.weight_decay = -INFINITY}, "weight_decay"}, {{.weight_decay = 1e39}, "weight_decay"}, {{.weight_decay = -1}, "weight_decay"},
     };
     for (size_t k = 0; k < COUNT(sgd); k++) {
         assert_null(tg_sgd(t, &sgd[k].o));

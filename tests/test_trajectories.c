@@ -9,36 +9,37 @@
 #include <cmocka.h>
 
 #include "golden.h"
+#include "optimizers.h"
 
 enum { TENSORS = 4, NUMBERS = 26, STEPS = 50, LINE = 1024 };
 static const double max_norm = 0.25;
 
 /* ---- the runs of tests/golden/optim.py ---------------------------------------------------------------------------- */
 
-typedef enum rule { SGD, ADAM, ADAMW } rule;
-
 typedef struct run {
-    const char     *name;
-    rule            rule;
-    tg_sgd_options  sgd;
-    tg_adam_options adam;
-    bool            clip;
+    const char *name;
+    maker       make;
+    const void *options;
+    bool        clip;
 } run;
 
+#define SGD(...)   .make = make_sgd, .options = &(const tg_sgd_options){__VA_ARGS__}
+#define ADAM(...)  .make = make_adam, .options = &(const tg_adam_options){__VA_ARGS__}
+#define ADAMW(...) .make = make_adamw, .options = &(const tg_adam_options){__VA_ARGS__}
 static const run runs[] = {
-    {"sgd", SGD, .sgd = {.lr = 0.1}},
-    {"sgd_decay", SGD, .sgd = {.lr = 0.1, .weight_decay = 0.05}},
-    {"momentum", SGD, .sgd = {.lr = 0.05, .momentum = 0.9}},
-    {"dampening", SGD, .sgd = {.lr = 0.1, .momentum = 0.8, .dampening = 0.3}},
-    {"momentum_decay", SGD, .sgd = {.lr = 0.05, .momentum = 0.9, .weight_decay = 0.05}},
-    {"nesterov", SGD, .sgd = {.lr = 0.05, .momentum = 0.9, .nesterov = true}},
-    {"nesterov_decay", SGD, .sgd = {.lr = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.05}},
-    {"adam", ADAM, .adam = {.lr = 0.02}},
-    {"adam_betas", ADAM, .adam = {.lr = 0.02, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-4}},
-    {"adam_decay", ADAM, .adam = {.lr = 0.02, .weight_decay = 0.05}},
-    {"adamw", ADAMW, .adam = {.lr = 0.02}},
-    {"adamw_decay", ADAMW, .adam = {.lr = 0.02, .weight_decay = 0.2}},
-    {"clip", SGD, .sgd = {.lr = 0.1, .momentum = 0.9}, .clip = true},
+    {"sgd", SGD(.lr = 0.1)},
+    {"sgd_decay", SGD(.lr = 0.1, .weight_decay = 0.05)},
+    {"momentum", SGD(.lr = 0.05, .momentum = 0.9)},
+    {"dampening", SGD(.lr = 0.1, .momentum = 0.8, .dampening = 0.3)},
+    {"momentum_decay", SGD(.lr = 0.05, .momentum = 0.9, .weight_decay = 0.05)},
+    {"nesterov", SGD(.lr = 0.05, .momentum = 0.9, .nesterov = true)},
+    {"nesterov_decay", SGD(.lr = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.05)},
+    {"adam", ADAM(.lr = 0.02)},
+    {"adam_betas", ADAM(.lr = 0.02, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-4)},
+    {"adam_decay", ADAM(.lr = 0.02, .weight_decay = 0.05)},
+    {"adamw", ADAMW(.lr = 0.02)},
+    {"adamw_decay", ADAMW(.lr = 0.02, .weight_decay = 0.2)},
+    {"clip", SGD(.lr = 0.1, .momentum = 0.9), .clip = true},
 };
 
 typedef struct net {
@@ -68,7 +69,7 @@ static net new_net(const run *r, tg_dtype dtype)
         n.p[k] = tg_param(n.tape, names[k], filled(&n, shapes[k], 1000 * (uint64_t)k));
         assert_non_null(n.p[k]);
     }
-    n.opt = r->rule == SGD ? tg_sgd(n.tape, &r->sgd) : r->rule == ADAM ? tg_adam(n.tape, &r->adam) : tg_adamw(n.tape, &r->adam);
+    n.opt = r->make(n.tape, r->options);
     assert_non_null(n.opt);
     tg_reset(n.tape);
     return n;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tensor/fpenv.h"
+#include "tensor/options.h"
 #include "tensor/rng.h"
 
 struct tg_loader {
@@ -76,8 +77,8 @@ tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options)
     l->shuffle = o->shuffle;
     l->flatten = o->flatten;
     l->seed = o->seed;
-    l->scale = o->scale != 0 ? o->scale : data->dtype == TG_U8 ? 1.0 / 255 : 1;
-    l->shift = o->shift;
+    l->scale = tg_or_usual(o->scale, data->dtype == TG_U8 ? 1.0 / 255 : 1);
+    l->shift = tg_or_usual(o->shift, 0);
     if (l->shuffle && l->count > 0 && !(l->order = tg_tape_alloc(t, order_bytes(l)))) {
         tg_heap_free(&t->services.heap, l, sizeof *l);
         return NULL;

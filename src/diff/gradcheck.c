@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "tensor/fpenv.h"
+#include "tensor/options.h"
 #include "graph/graph.h"
 
 #define FUNCTION "tg_gradcheck"
@@ -459,16 +460,16 @@ static tg_status read_options(check *c, const tg_gradcheck_options *options)
 {
     tg_gradcheck_options *o = &c->o;
     if (options) *o = *options;
-    if (!(o->eps >= 0 && o->eps <= 1) || !(o->rtol >= 0) || !(o->atol >= 0))
-        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "eps has to be in 0 ... 1, rtol and atol not negative");
+    o->eps = tg_or_usual(o->eps, 1e-3);
+    o->rtol = tg_or_usual(o->rtol, 1e-6);
+    o->atol = tg_or_usual(o->atol, 1e-8);
+    if (!(o->eps > 0 && o->eps <= 1) || !(o->rtol >= 0) || !(o->atol >= 0))
+        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "eps has to be more than 0 and at most 1, rtol and atol not negative");
     if (o->order < 0 || o->order > 2)
         return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "order has to be 1 or 2, not %d", o->order);
     if (o->directions < 0 || o->directions > MOST_DIRECTIONS)
         return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "directions has to be in 0 ... %d, not %d", MOST_DIRECTIONS,
                           o->directions);
-    if (o->eps == 0) o->eps = 1e-3;
-    if (o->rtol == 0) o->rtol = 1e-6;
-    if (o->atol == 0) o->atol = 1e-8;
     if (o->order == 0) o->order = 1;
     if (o->directions == 0) o->directions = 2;
     c->random = o->seed;

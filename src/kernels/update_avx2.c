@@ -4,5 +4,5 @@
 #include "kernels/update_loops.h"
 #else
 #include "kernels/update.h"
-const tg_update_loops tg_updates_avx2[TG_UPDATES] = {{0}};
+const tg_update_loops tg_updates_avx2[TG_UPDATES] = {{{0}, {0}}};
 #endif

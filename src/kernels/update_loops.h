@@ -10,40 +10,92 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
+/* What formulas are written with; table/updates.def says what it means. */
+#define DECAYED(G)   (decay != 0 ? (G) + decay * w : (G)) /* 0 w would be NaN where w is infinite */
 #define SQRT(X)      _Generic((X), float: sqrtf, default: sqrt)(X)
-#define MOST            _Generic(w, float: FLT_MAX, default: DBL_MAX)
-#define SQUARABLE       _Generic(w, float: 0x1p63f, default: 0x1p511)
-#define LEAST_NORMAL(T) _Generic((T)0, float: FLT_MIN, default: DBL_MIN)
+#define MOST         _Generic(w, float: FLT_MAX, default: DBL_MAX)
+#define SQUARABLE    _Generic(w, float: 0x1p63f, default: 0x1p511)
 #define WITHIN(L, X) _Generic((X), float: within_f32, default: within_f64)((L), (X))
+#define NORMAL(X)    _Generic((X), float: normal_f32, default: normal_f64)(X)
 
 static inline float  within_f32(float limit, float x) { return x > limit ? limit : x < -limit ? -limit : x; }
 static inline double within_f64(double limit, double x) { return x > limit ? limit : x < -limit ? -limit : x; }
+static inline float  normal_f32(float x) { return x > FLT_MIN ? x : FLT_MIN; }
+static inline double normal_f64(double x) { return x > DBL_MIN ? x : DBL_MIN; }
 
-#define LOOP(NAME, SUFFIX, T, MEANS, FORMULA)                                                                          \
-    static void NAME##_##SUFFIX(const tg_update *u, size_t from, size_t to)                                            \
-    {                                                                                                                  \
-        T *restrict       wi = u->w, *restrict mi = u->m, *restrict vi = u->v;                                         \
-        const T *restrict gi = u->g;                                                                                   \
-        const T decay = (T)u->decay, keep = (T)u->keep, take = (T)u->take, keep2 = (T)u->keep2, take2 = (T)u->take2;   \
-        const T lr = (T)u->lr, shrink = (T)u->shrink, root = (T)u->root;                                               \
-        const T eps = u->eps > (double)LEAST_NORMAL(T) ? (T)u->eps : LEAST_NORMAL(T); /* 0 / 0 without */              \
-        const bool decays = u->decay != 0; /* 0 w would be NaN where w is infinite */                                  \
-        (void)keep, (void)take, (void)keep2, (void)take2, (void)shrink, (void)root, (void)eps, (void)mi, (void)vi;     \
-        for (size_t i = from; i < to; i++) {                                                                           \
-            T       w = wi[i], m = MEANS > 0 ? mi[i] : 0, v = MEANS > 1 ? vi[i] : 0;                                   \
-            T       d = decays ? gi[i] + decay * w : gi[i];                                                            \
-            FORMULA;                                                                                                   \
-            wi[i] = w;                                                                                                 \
-            if (MEANS > 0) mi[i] = m;                                                                                  \
-            if (MEANS > 1) vi[i] = v;                                                                                  \
-        }                                                                                                              \
+/* The k-th tensor of a row: w, and then its states. */
+static inline void *row_tensor(const tg_update *u, size_t k) { return k ? u->states + (k - 1) * u->stride : u->w; }
+
+#define POINTER(X) real *restrict X##_at = row_tensor(u, k++);
+#define NUMBER(X)                        \
+    const real X = (real)numbers->X;     \
+    (void)X;
+#define LOAD(X)  real X = X##_at[i];
+#define STORE(X) X##_at[i] = X;
+
+#define OPERANDS(NAME, T, TENSORS, NUMBERS)                        \
+    typedef T                        real;                         \
+    const tg_##NAME##_numbers *const numbers = &u->number.NAME;    \
+    const real *restrict g_at = u->g;                              \
+    size_t k = 0;                                                  \
+    TG_EACH(POINTER, TENSORS)                                      \
+    TG_EACH(NUMBER, NUMBERS)                                       \
+    (void)k;
+
+#define ELEMENT(TENSORS, FORMULA) \
+    const real g = g_at[i];       \
+    TG_EACH(LOAD, TENSORS)        \
+    FORMULA;                      \
+    TG_EACH(STORE, TENSORS)       \
+    (void)g;
+
+#define LOOP(NAME, SUFFIX, T, TENSORS, NUMBERS, FORMULA)                                \
+    static void NAME##_##SUFFIX(const tg_update *u, size_t from, size_t to)             \
+    {                                                                                   \
+        OPERANDS(NAME, T, TENSORS, NUMBERS)                                             \
+        for (size_t i = from; i < to; i++) {                                            \
+            ELEMENT(TENSORS, FORMULA)                                                   \
+        }                                                                               \
     }
-#define UPDATE(NAME, MEANS, FORMULA) LOOP(NAME, f32, float, MEANS, FORMULA) LOOP(NAME, f64, double, MEANS, FORMULA)
+#define UPDATE(NAME, TENSORS, NUMBERS, FORMULA)               \
+    LOOP(NAME, f32, float, TENSORS, NUMBERS, FORMULA)         \
+    LOOP(NAME, f64, double, TENSORS, NUMBERS, FORMULA)
 #include "table/updates.def"
-#undef UPDATE
+
+/* Squares are added up in LANES sums side by side, whatever the vectors' width. */
+enum { LANES = 8 };
+#define SQUARE(X) sum[n++][lane] += (double)X * (double)X;
+#define NORM_LOOP(NAME, SUFFIX, T, TENSORS, NUMBERS, NORMS, FIRST)                                       \
+    static void NAME##_norms_##SUFFIX(const tg_update *u, size_t from, size_t to, double *squares)       \
+    {                                                                                                    \
+        OPERANDS(NAME, T, TENSORS, NUMBERS)                                                              \
+        double sum[TG_HOW_MANY(NORMS)][LANES] = {{0}};                                                   \
+        size_t start = from;                                                                             \
+        for (; start + LANES <= to; start += LANES)                                                      \
+            for (size_t lane = 0; lane < LANES; lane++) {                                                \
+                const size_t i = start + lane;                                                           \
+                size_t       n = 0;                                                                      \
+                ELEMENT(TENSORS, FIRST)                                                                  \
+                TG_EACH(SQUARE, NORMS)                                                                   \
+            }                                                                                            \
+        for (size_t lane = 0; start + lane < to; lane++) {                                               \
+            const size_t i = start + lane;                                                               \
+            size_t       n = 0;                                                                          \
+            ELEMENT(TENSORS, FIRST)                                                                      \
+            TG_EACH(SQUARE, NORMS)                                                                       \
+        }                                                                                                \
+        for (size_t n = 0; n < TG_HOW_MANY(NORMS); n++)                                                  \
+            for (size_t lane = 0; lane < LANES; lane++) squares[n] += sum[n][lane];                      \
+    }
+#define UPDATE(NAME, TENSORS, NUMBERS, FORMULA)
+#define UPDATE_BY_NORMS(NAME, TENSORS, NUMBERS, NORMS, FIRST, FORMULA)       \
+    NORM_LOOP(NAME, f32, float, TENSORS, NUMBERS, NORMS, FIRST)              \
+    NORM_LOOP(NAME, f64, double, TENSORS, NUMBERS, NORMS, FIRST)
+#include "table/updates.def"
 
 const tg_update_loops UPDATE_TABLE[TG_UPDATES] = {
-#define UPDATE(NAME, MEANS, FORMULA) [TG_UPDATE_##NAME] = {MEANS, NAME##_f32, NAME##_f64},
+#define UPDATE(NAME, ...) [TG_UPDATE_##NAME] = {.update = {NAME##_f32, NAME##_f64}},
+#define UPDATE_BY_NORMS(NAME, ...) \
+    [TG_UPDATE_##NAME] = {.update = {NAME##_f32, NAME##_f64}, .norms = {NAME##_norms_f32, NAME##_norms_f64}},
 #include "table/updates.def"
-#undef UPDATE
 };

@@ -1,56 +1,91 @@
-/* optim.h - what all optimizers share: the tensors they update, the state beside each, and the run over memory of a step. */
+/* optim.h - what all optimizers share: the tensors they update, the states beside each, and the run over memory of a step.
+ *
+ * An optimizer is a public function, its options struct and a tg_optim_rule: which row of table/updates.def it runs, which numbers its options
+ * have, and how the numbers of the formula follow from them. sgd.c is the shortest example. */
 #ifndef TG_OPTIM_H
 #define TG_OPTIM_H
 
-#include <float.h>
-#include <math.h>
-
 #include "graph/graph.h"
 #include "kernels/update.h"
+#include "tensor/options.h"
 
 /* One tensor under an optimizer. Node and generation together name it: a released tensor's slot may hold another one by now. */
-typedef struct tg_optim_state {
+typedef struct tg_optim_tensor {
     tg_node  *node;
     uint32_t  gen;
-    uint64_t  steps;   /* updates so far; during one, it counts already */
-    size_t    n;       /* elements */
-    char     *means;   /* m, and one behind the other v; zeros before the first update; NULL: not needed yet */
-    tg_block *room;    /* they are in */
-    tg_update u;       /* of a step; g NULL: not updated in this one */
-} tg_optim_state;
+    uint64_t  steps;  /* updates so far; during one, it counts already */
+    size_t    n;      /* elements */
+    char     *states; /* its states, state_bytes one behind the other; zeros before the first update; NULL: not needed yet */
+    tg_block *room;   /* they are in */
+    tg_update u;      /* of a step; g NULL: not updated in this one */
+} tg_optim_tensor;
 
-/* A kind of optimizer: a formula of updates.def, and the numbers that are in it at a tensor's step number `steps`, counted from 1. */
+/* A number among the options. */
+typedef enum tg_option_range { TG_FINITE, TG_NOT_NEGATIVE, TG_BELOW_ONE /* and not negative */ } tg_option_range;
+typedef struct tg_option {
+    const char     *name;
+    size_t          at; /* in the options struct: a double */
+    double          usual;
+    tg_option_range range;
+} tg_option;
+
+/* A kind of optimizer. */
 typedef struct tg_optim_rule {
-    const char    *name; /* of the public function that makes it */
-    tg_update_kind kind;
-    void (*numbers)(const tg_optim *o, uint64_t steps, tg_update *u);
+    const char      *name; /* of the public function that makes it */
+    tg_update_kind   kind;
+    size_t           options_size;
+    const tg_option *options; /* the numbers among them, the learning rate first */
+    size_t           n_options;
+    /* The numbers of the formula at a tensor's step number `steps`, counted from 1. norms: what the row's first pass measured, in the order
+     * of the row; NULL before that, and for rows that measure nothing. */
+    void (*numbers)(const tg_optim *o, uint64_t steps, const double *norms, tg_numbers *n);
 } tg_optim_rule;
+
+/* A rule for the public function FUNCTION, of a row of updates.def, an options struct, the table of its numbers and a numbers function. */
+#define TG_OPTIM_RULE(FUNCTION, ROW, OPTIONS, TABLE, NUMBERS) \
+    {#FUNCTION, TG_UPDATE_##ROW, sizeof(OPTIONS), TABLE, sizeof TABLE / sizeof *TABLE, NUMBERS}
+
+/* What the options structs have in common beside the learning rate. */
+typedef struct tg_optim_common {
+    tg_tensor *const *params;
+    int               n_params;
+    bool              skip_nonfinite;
+} tg_optim_common;
 
 struct tg_optim {
     tg_owned               owned; /* first: the tape frees its optimizers through it */
     tg_tape               *tape;
     const tg_optim_rule   *rule;
-    const tg_update_loops *loops; /* of the rule, for this CPU */
-    double                 lr;
-    union {
-        tg_sgd_options  sgd;
-        tg_adam_options adam;
-    } with; /* the options, the usual values filled in; lr and params are not read from here */
-    bool            listed; /* updates what it was given, not all parameters of the tape */
-    bool            skip_nonfinite;
-    int64_t         skipped; /* steps left out for it */
-    tg_optim_state *states;
-    size_t          n_states, cap_states;
+    const tg_update_row   *row;
+    const tg_update_loops *loops; /* of the row, for this CPU */
+    void                  *options; /* the rule's, with the usual values filled in; behind this struct */
+    double                 lr;      /* this one counts, not the one among the options */
+    bool                   listed;  /* updates what it was given, not all parameters of the tape */
+    bool                   skip_nonfinite;
+    int64_t                skipped; /* steps left out for it */
+    tg_optim_tensor       *tensors;
+    size_t                 n_tensors, cap_tensors;
+    double                *squares; /* of the first pass: each chunk's sums */
+    size_t                 cap_squares;
 };
 
-/* An optimizer of the tape for these tensors (params NULL: all parameters), or NULL after an error was reported. */
-tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, double lr, tg_tensor *const *params, int n_params);
+/* An optimizer of the tape by this rule. options: the rule's struct as the caller filled it in; its numbers are checked. NULL after an error
+ * was reported. */
+tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, const void *options, tg_optim_common common);
 
-/* A number among the options has to stay one when it is rounded to any dtype. */
-static inline bool tg_optim_number(double x) { return fabs(x) <= (double)FLT_MAX; }
+/* Reports that an option is out of its range. Returns NULL. */
+tg_optim *tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *option, const char *range, double value);
 
-/* Reports that an option is out of its range; returns false. */
-bool tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *option, const char *range, double value);
+/* Leaves out tensors that were released and takes in parameters made since; false after an error. */
+bool tg_optim_follow(tg_optim *o);
+
+/* ---- state.c ------------------------------------------------------------------------------------------------------ */
+
+size_t tg_optim_state_bytes(const tg_optim_tensor *w); /* from one state of the tensor to the next */
+bool   tg_optim_make_states(tg_optim *o, bool (*needs)(const tg_optim_tensor *w)); /* for those that need some; false after an error */
+void   tg_optim_drop_states(const tg_optim *o, tg_optim_tensor *w);
+
+/* ---- step.c ------------------------------------------------------------------------------------------------------- */
 
 /* The gradient of a leaf that a step would use: NULL where there is none or it was used up. */
 static inline tg_node *tg_fresh_grad(const tg_node *leaf)

@@ -1,0 +1,217 @@
+/* step.c - a step: the optimizer's run over memory, whatever its rule. */
+#include "optim/optim.h"
+
+#include "profile/profile.h"
+#include "tensor/fpenv.h"
+
+/* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
+enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
+
+static bool has_gradient(const tg_optim_tensor *w) { return w->u.g != NULL; }
+
+/* Points the tensors that have a gradient at it; how many have one, and whether one of them has no states yet. */
+static size_t find_gradients(const tg_optim *o, bool *need_states)
+{
+    size_t n = 0;
+    *need_states = false;
+    for (size_t i = 0; i < o->n_tensors; i++) {
+        tg_optim_tensor *w = &o->tensors[i];
+        const tg_node   *g = tg_fresh_grad(w->node);
+        w->u.g = g ? g->data : NULL;
+        n += g != NULL;
+        *need_states |= g && !w->states && o->row->n_states;
+    }
+    return n;
+}
+
+static size_t chunks(const tg_optim_tensor *w) { return w->u.g ? (w->n + CHUNK - 1) / CHUNK : 0; }
+
+/* Counts the step of every tensor that has one, and gives it the formula's numbers. */
+static void count_step(tg_optim *o)
+{
+    tg_numbers numbers = {{0}};
+    uint64_t   of = 0; /* steps; most tensors have made as many */
+    for (size_t i = 0; i < o->n_tensors; i++) {
+        tg_optim_tensor *w = &o->tensors[i];
+        if (!w->u.g) continue;
+        if (++w->steps != of) o->rule->numbers(o, of = w->steps, NULL, &numbers);
+        w->u.number = numbers;
+        w->u.w = w->node->data;
+        w->u.states = w->states;
+        w->u.stride = tg_optim_state_bytes(w);
+    }
+}
+
+/* ---- a pass over all elements of a step's tensors ------------------------------------------------------------------- */
+
+/* What is done with elements from … to-1, whole chunks of which the first is number `chunk` of all; false: something is wrong with them. */
+typedef bool (*visit_fn)(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk);
+
+static bool update(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk)
+{
+    (void)chunk;
+    o->loops->update[w->node->dtype](&w->u, from, to);
+    return true;
+}
+
+static bool measure(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk)
+{
+    double *squares = o->squares + chunk * o->row->n_norms;
+    for (; from < to; from += CHUNK, squares += o->row->n_norms) {
+        memset(squares, 0, o->row->n_norms * sizeof *squares);
+        o->loops->norms[w->node->dtype](&w->u, from, to - from < CHUNK ? to : from + CHUNK, squares);
+    }
+    return true;
+}
+
+/* Infinities and NaN have all bits of the exponent. */
+static bool is_finite(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk)
+{
+    uint32_t bad = 0;
+    (void)o, (void)chunk;
+    if (w->node->dtype == TG_F32) {
+        const uint32_t *bits = w->u.g;
+        for (size_t i = from; i < to; i++) bad |= (bits[i] & 0x7f800000) == 0x7f800000;
+    } else {
+        const uint64_t *bits = w->u.g;
+        for (size_t i = from; i < to; i++) bad |= (bits[i] & 0x7ff0000000000000) == 0x7ff0000000000000;
+    }
+    return !bad;
+}
+
+/* Chunks first … last-1, counted through all tensors of this step. */
+static bool visit_chunks(const tg_optim *o, visit_fn visit, size_t first, size_t last)
+{
+    size_t before = 0;
+    bool   good = true;
+    for (size_t i = 0; i < o->n_tensors && before < last; i++) {
+        const tg_optim_tensor *w = &o->tensors[i];
+        const size_t n = chunks(w), k = first > before ? first - before : 0, end = last - before < n ? last - before : n;
+        if (k < end) good &= visit(o, w, k * CHUNK, end * CHUNK < w->n ? end * CHUNK : w->n, before + k);
+        before += n;
+    }
+    return good;
+}
+
+/* All elements of this step's tensors. */
+static bool visit_all(const tg_optim *o, visit_fn visit)
+{
+    const int threads = tg_threads(o->tape);
+    size_t    elements = 0, total = 0;
+    bool      good = true;
+    for (size_t i = 0; i < o->n_tensors; i++) {
+        elements += o->tensors[i].u.g ? o->tensors[i].n : 0;
+        total += chunks(&o->tensors[i]);
+    }
+    if (elements < SMALL || threads < 2) return visit_chunks(o, visit, 0, total);
+#pragma omp parallel num_threads(threads) reduction(&& : good)
+    {
+        const tg_fpenv host = tg_fpenv_enter();
+#pragma omp for schedule(static) nowait
+        for (int part = 0; part < PARTS; part++)
+            good = visit_chunks(o, visit, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS) && good;
+        tg_fpenv_leave(host);
+    }
+    return good;
+}
+
+/* ---- a rule's first pass ------------------------------------------------------------------------------------------- */
+
+/* Before anything is updated: room for what the first pass measures. */
+static bool find_squares(tg_optim *o)
+{
+    size_t total = 0;
+    for (size_t i = 0; o->row->n_norms && i < o->n_tensors; i++) total += chunks(&o->tensors[i]);
+    return TG_GROW(o->tape, o->squares, o->cap_squares, total * o->row->n_norms);
+}
+
+/* The numbers of the second pass: by the norms of each tensor, whose chunks are added up in their order. */
+static void count_norms(tg_optim *o)
+{
+    const double *squares = o->squares;
+    for (size_t i = 0; i < o->n_tensors; i++) {
+        tg_optim_tensor *w = &o->tensors[i];
+        double           norm[TG_MOST_NORMS] = {0};
+        for (size_t k = chunks(w); k > 0; k--)
+            for (size_t n = 0; n < o->row->n_norms; n++) norm[n] += *squares++;
+        for (size_t n = 0; n < o->row->n_norms; n++) norm[n] = sqrt(norm[n]);
+        if (w->u.g) o->rule->numbers(o, w->steps, norm, &w->u.number);
+    }
+}
+
+/* ---- the step ------------------------------------------------------------------------------------------------------ */
+
+/* Every rule reads w, g and its states, and writes w and its states; one that measures norms reads them all, and writes its states, before. */
+static void tell_profile(const tg_optim *o, double begin)
+{
+    const int64_t states = (int64_t)o->row->n_states, first = o->row->n_norms != 0;
+    tg_work       work = {0};
+    tg_figure     tensors = {"tensors", 0};
+    for (size_t i = 0; i < o->n_tensors; i++) {
+        if (!o->tensors[i].u.g) continue;
+        const int64_t bytes = (int64_t)tg_value_bytes(o->tensors[i].node);
+        work.elements += (int64_t)o->tensors[i].n;
+        work.read += (2 + states + first * (1 + states)) * bytes;
+        work.written += (1 + states) * bytes;
+        tensors.value++;
+    }
+    tg_profile_event(o->tape->profile, "optimizer", o->rule->name, begin, &work, &tensors, 1);
+}
+
+static void use_up(const tg_optim *o, bool updated)
+{
+    for (size_t i = 0; i < o->n_tensors; i++) {
+        tg_node *n = o->tensors[i].node;
+        if (!o->tensors[i].u.g) continue;
+        n->grad->flags |= TG_N_USED;
+        if (updated) tg_mark_written(n);
+    }
+}
+
+static tg_status step(tg_optim *o)
+{
+    const double begin = o->tape->profile ? tg_profile_now() : 0;
+    if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
+    bool need_states;
+    if (!find_gradients(o, &need_states) && o->n_tensors)
+        return tg_fail_on(o->tape, TG_ERR_GRAD, "tg_step", "no parameter has a gradient, or it is used up; tg_backward comes first");
+    if (o->skip_nonfinite && !visit_all(o, is_finite)) {
+        use_up(o, false);
+        o->skipped++;
+        return TG_SKIPPED;
+    }
+    /* Nothing was updated yet, and new states are zeros. */
+    if ((need_states && !tg_optim_make_states(o, has_gradient)) || !find_squares(o)) return TG_ERR_MEMORY;
+    count_step(o);
+    if (o->row->n_norms) {
+        visit_all(o, measure);
+        count_norms(o);
+    }
+    visit_all(o, update);
+    use_up(o, true);
+    if (o->tape->profile) tell_profile(o, begin);
+    return TG_OK;
+}
+
+tg_status tg_step(tg_optim *o)
+{
+    if (!o) return TG_ERR_NULL;
+    TG_CALL(o->tape);
+    if (!tg_may(o->tape, TG_IN_FUNCTION, "tg_step")) return TG_ERR_ARG;
+    const tg_fpenv  host = tg_fpenv_enter();
+    const tg_status s = step(o);
+    tg_fpenv_leave(host);
+    return s;
+}
+
+int64_t tg_steps_skipped(const tg_optim *o) { return o ? o->skipped : -1; }
+
+tg_status tg_optim_zero_grad(tg_optim *o)
+{
+    if (!o) return TG_ERR_NULL;
+    TG_CALL(o->tape);
+    if (!tg_may(o->tape, TG_IN_FUNCTION, "tg_optim_zero_grad")) return TG_ERR_ARG;
+    if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < o->n_tensors; i++) tg_forget_grad(o->tensors[i].node);
+    return TG_OK;
+}

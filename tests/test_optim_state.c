@@ -1,0 +1,279 @@
+/* test_optim_state.c - what optimizers remember, entry by entry: names, reading, writing back, and that a run which goes on from a file goes
+ * on to the same bits, whatever the optimizer. */
+#define _GNU_SOURCE /* getpid */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "golden.h"
+#include "optimizers.h"
+#include "temp.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+enum { MOST_ENTRIES = 32, NAME = 256 };
+
+static tg_tape *new_tape(void)
+{
+    tg_tape *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
+    assert_non_null(t);
+    return t;
+}
+
+static void assert_error(tg_tape *t, tg_status s, const char *word)
+{
+    assert_int_equal(tg_error_status(t), s);
+    if (!strstr(tg_error(t), word)) fail_msg("'%s' is not in: %s", word, tg_error(t));
+    tg_clear_error(t);
+}
+
+static tg_tensor *param(tg_tape *t, const char *name, tg_dtype d, int64_t n, uint64_t first)
+{
+    double x[64];
+    assert_true(n <= 64);
+    for (int64_t i = 0; i < n; i++) x[i] = golden_number(first + (uint64_t)i);
+    tg_tensor *p = tg_param(t, name, golden_tensor(t, d, TG_SHAPE(n), x, (size_t)n));
+    assert_non_null(p);
+    return p;
+}
+
+static void assert_name(tg_optim *o, int i, const char *want)
+{
+    char name[NAME];
+    assert_int_equal(tg_optim_state_name(o, i, name, sizeof name), strlen(want));
+    assert_string_equal(name, want);
+}
+
+/* ---- names and values ----------------------------------------------------------------------------------------------- */
+
+static void test_names(void **state)
+{
+    (void)state;
+    tg_tape   *t = new_tape();
+    tg_tensor *w = param(t, "w", TG_F64, 3, 0), *kept = tg_require_grad(tg_keep(tg_ones(t, TG_SHAPE(2))));
+    tg_optim  *adam = tg_adam(t, NULL), *plain = tg_sgd(t, NULL);
+    tg_optim  *listed = tg_sgd(t, &(tg_sgd_options){.momentum = 0.5, .params = (tg_tensor *[]){kept, w}, .n_params = 2});
+    assert_int_equal(tg_optim_state_count(adam), 3);
+    assert_name(adam, 0, "adam.exp_avg.w");
+    assert_name(adam, 1, "adam.exp_avg_sq.w");
+    assert_name(adam, 2, "adam.steps.w");
+    assert_int_equal(tg_optim_state_count(plain), 1);
+    assert_name(plain, 0, "sgd.steps.w");
+    assert_int_equal(tg_optim_state_count(listed), 4);
+    assert_name(listed, 0, "sgd.momentum[0]");
+    assert_name(listed, 1, "sgd.steps[0]");
+    assert_name(listed, 2, "sgd.momentum.w");
+    param(t, "later", TG_F64, 1, 9);
+    assert_int_equal(tg_optim_state_count(adam), 6);
+    assert_name(adam, 5, "adam.steps.later");
+    assert_int_equal(tg_release(w), TG_OK);
+    assert_int_equal(tg_optim_state_count(adam), 3);
+    assert_name(adam, 0, "adam.exp_avg.later");
+    char few[6];
+    assert_int_equal(tg_optim_state_name(adam, 0, few, sizeof few), strlen("adam.exp_avg.later"));
+    assert_string_equal(few, "adam.");
+    assert_int_equal(tg_optim_state_name(adam, 0, NULL, 0), strlen("adam.exp_avg.later"));
+    tg_tape_free(t);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    tg_tape   *t = new_tape();
+    tg_tensor *p = param(t, "p", TG_F64, 3, 0);
+    tg_optim  *o = tg_sgd(t, &(tg_sgd_options){.lr = 1, .momentum = 0.5});
+    tg_tensor *before = tg_optim_state_get(o, 0);
+    for (int i = 0; i < 3; i++) assert_true(tg_data_f64(before)[i] == 0); /* zeros before the first step */
+    assert_true(tg_item(tg_optim_state_get(o, 1)) == 0);
+    assert_int_equal(tg_backward_seed(p, tg_full(t, TG_F64, TG_SHAPE(3), 2)), TG_OK);
+    assert_int_equal(tg_step(o), TG_OK);
+    tg_tensor *m = tg_optim_state_get(o, 0), *steps = tg_optim_state_get(o, 1);
+    assert_true(tg_dtype_of(steps) == TG_I64 && tg_rank(steps) == 0 && tg_item(steps) == 1);
+    assert_int_equal(tg_optim_state_set(o, 0, tg_mul_s(m, 5)), TG_OK);
+    for (int i = 0; i < 3; i++) assert_true(tg_data_f64(m)[i] == 2 && tg_data_f64(tg_optim_state_get(o, 0))[i] == 10); /* m is a copy */
+    tg_reset(t);
+    const double was = tg_data_f64(p)[0];
+    assert_int_equal(tg_backward_seed(p, tg_full(t, TG_F64, TG_SHAPE(3), 1)), TG_OK);
+    assert_int_equal(tg_step(o), TG_OK);
+    assert_true(tg_data_f64(p)[0] == was - (0.5 * 10 + 1));
+    tg_tape_free(t);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    tg_tape   *t = new_tape(), *other = new_tape();
+    char       name[NAME];
+    param(t, "p", TG_F64, 3, 0);
+    tg_optim  *o = tg_adam(t, NULL);
+    tg_tensor *three = tg_ones(t, TG_SHAPE(3)), *stale = tg_keep(three);
+    assert_int_equal(tg_release(stale), TG_OK);
+    for (int i = -1; i <= 3; i += 4) {
+        assert_int_equal(tg_optim_state_name(o, i, name, sizeof name), -1);
+        assert_error(t, TG_ERR_ARG, "there are 3");
+        assert_null(tg_optim_state_get(o, i));
+        assert_error(t, TG_ERR_ARG, "tg_optim_state_get");
+        assert_int_equal(tg_optim_state_set(o, i, three), TG_ERR_ARG);
+        assert_error(t, TG_ERR_ARG, "tg_optim_state_set");
+    }
+    const struct {
+        int        entry;
+        tg_tensor *value;
+        tg_status  status;
+    } cases[] = {
+        {0, NULL, TG_ERR_NULL},
+        {0, stale, TG_ERR_STALE},
+        {0, tg_ones(other, TG_SHAPE(3)), TG_ERR_TAPE},
+        {2, tg_from_i64(other, TG_SCALAR_SHAPE, &(int64_t){1}), TG_ERR_TAPE},
+        {0, tg_ones(t, TG_SHAPE(4)), TG_ERR_SHAPE},
+        {1, tg_full(t, TG_F32, TG_SHAPE(3), 1), TG_ERR_DTYPE},
+        {2, tg_scalar(t, 1), TG_ERR_DTYPE},
+        {2, tg_from_i64(t, TG_SHAPE(2), (int64_t[]){1, 2}), TG_ERR_DTYPE},
+        {2, tg_from_i64(t, TG_SCALAR_SHAPE, &(int64_t){-1}), TG_ERR_ARG},
+    };
+    for (size_t k = 0; k < COUNT(cases); k++) {
+        assert_int_equal(tg_optim_state_set(o, cases[k].entry, cases[k].value), cases[k].status);
+        if (cases[k].value) assert_error(t, cases[k].status, "tg_optim_state_set");
+    }
+    assert_int_equal(tg_optim_state_count(NULL), -1);
+    assert_int_equal(tg_optim_state_name(NULL, 0, name, sizeof name), -1);
+    assert_null(tg_optim_state_get(NULL, 0));
+    assert_int_equal(tg_optim_state_set(NULL, 0, three), TG_ERR_NULL);
+    tg_tape_free(other);
+    tg_tape_free(t);
+}
+
+/* ---- a run that goes on --------------------------------------------------------------------------------------------- */
+
+typedef struct kind {
+    maker       make;
+    const void *options;
+} kind;
+
+#define SGD(...)  make_sgd, &(const tg_sgd_options){__VA_ARGS__}
+#define ADAM(...) &(const tg_adam_options){__VA_ARGS__}
+static const kind kinds[] = {
+    {SGD(.lr = 0.1)},
+    {SGD(.lr = 0.1, .momentum = 0.7, .dampening = 0.2, .weight_decay = 0.1)},
+    {SGD(.lr = 0.1, .momentum = 0.7, .nesterov = true)},
+    {make_adam, ADAM(.lr = 0.1)},
+    {make_adamw, ADAM(.lr = 0.1)},
+};
+
+typedef struct run {
+    tg_tape   *t;
+    tg_tensor *a, *b, *c; /* c gets its first gradient at step 3 */
+    tg_optim  *o;
+} run;
+
+static run new_run(const kind *k)
+{
+    run r = {.t = new_tape()};
+    r.a = param(r.t, "a", TG_F64, 40, 0);
+    r.b = param(r.t, "b", TG_F32, 7, 100);
+    r.c = param(r.t, "c", TG_F64, 5, 200);
+    r.o = k->make(r.t, k->options);
+    assert_non_null(r.o);
+    return r;
+}
+
+static void give(const run *r, tg_tensor *p, uint64_t first)
+{
+    double x[64];
+    for (int64_t i = 0; i < tg_numel(p); i++) x[i] = golden_number(first + (uint64_t)i);
+    assert_int_equal(tg_backward_seed(p, golden_tensor(r->t, tg_dtype_of(p), tg_shape_of(p), x, (size_t)tg_numel(p))), TG_OK);
+}
+
+static void steps(const run *r, int from, int to)
+{
+    for (int step = from; step < to; step++) {
+        give(r, r->a, (uint64_t)(1000 * step));
+        give(r, r->b, (uint64_t)(1000 * step + 100));
+        if (step >= 3) give(r, r->c, (uint64_t)(1000 * step + 200));
+        assert_int_equal(tg_step(r->o), TG_OK);
+        tg_reset(r->t);
+    }
+}
+
+static void save(const run *r, const char *path)
+{
+    static char names[MOST_ENTRIES][NAME];
+    const char *name[MOST_ENTRIES];
+    tg_tensor  *value[MOST_ENTRIES];
+    const int   n = tg_optim_state_count(r->o);
+    assert_true(n > 0 && n + 3 <= MOST_ENTRIES);
+    for (int i = 0; i < n; i++) {
+        assert_true(tg_optim_state_name(r->o, i, names[i], NAME) > 0);
+        name[i] = names[i];
+        value[i] = tg_optim_state_get(r->o, i);
+    }
+    for (int i = 0; i < 3; i++) {
+        value[n + i] = tg_param_at(r->t, i);
+        name[n + i] = tg_name(value[n + i]);
+    }
+    assert_int_equal(tg_save_tensors(path, name, value, n + 3), TG_OK);
+}
+
+static void load(const run *r, const char *path)
+{
+    char        name[NAME];
+    tg_archive *a = tg_archive_open(r->t, path);
+    assert_non_null(a);
+    for (int i = 0; i < tg_optim_state_count(r->o); i++) {
+        assert_true(tg_optim_state_name(r->o, i, name, sizeof name) > 0);
+        assert_int_equal(tg_optim_state_set(r->o, i, tg_archive_read(a, name)), TG_OK);
+    }
+    for (int i = 0; i < 3; i++) {
+        tg_tensor *p = tg_param_at(r->t, i);
+        assert_int_equal(tg_assign(p, tg_archive_read(a, tg_name(p))), TG_OK);
+    }
+    tg_archive_close(a);
+    tg_reset(r->t);
+}
+
+/* Five steps in one go, and with a break in between, from which another tape goes on. */
+static void test_going_on(void **state)
+{
+    char path[TEMP_PATH], file[64];
+    (void)state;
+    snprintf(file, sizeof file, "state-%ld.safetensors", (long)getpid()); /* the other evaluator's run is under way at the same time */
+    temp_path(path, file);
+    for (size_t k = 0; k < COUNT(kinds); k++)
+        for (int at = 0; at <= 5; at++) {
+            run whole = new_run(&kinds[k]), first = new_run(&kinds[k]), second = new_run(&kinds[k]);
+            steps(&whole, 0, 5);
+            steps(&first, 0, at);
+            save(&first, path);
+            give(&second, second.a, 77); /* what it remembers of its own is overwritten */
+            assert_int_equal(tg_step(second.o), TG_OK);
+            load(&second, path);
+            steps(&second, at, 5);
+            for (int i = 0; i < 3; i++) {
+                tg_tensor *p = tg_param_at(whole.t, i), *q = tg_param_at(second.t, i);
+                assert_memory_equal(tg_data(p), tg_data(q), (size_t)tg_numel(p) * tg_dtype_size(tg_dtype_of(p)));
+            }
+            tg_tape_free(whole.t);
+            tg_tape_free(first.t);
+            tg_tape_free(second.t);
+        }
+    remove(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_going_on),
+    };
+    return cmocka_run_group_tests_name("optim_state", tests, NULL, NULL);
+}

@@ -1,0 +1,286 @@
+/* test_optim_values.c - what optimizers compute: parameters and states after every step against the documented formulas in long double. Each
+ * public function that makes an optimizer and each row of table/updates.def must have such a reference here, and the references are tested
+ * themselves: with an error of 0.05 % in any number of a row's formula, or in any of its states, a test has to fail. */
+#define _GNU_SOURCE /* popen */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "optim/optim.h"
+#include "golden.h"
+#include "optimizers.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+enum { N = 40, STEPS = 4, MOST_STATES = 4 };
+
+/* ---- references ---------------------------------------------------------------------------------------------------- */
+
+/* One tensor as the formula has it. */
+typedef struct model {
+    long double w[N], state[MOST_STATES][N];
+} model;
+
+/* A step with gradient g, the t-th, by the options as they count. */
+typedef void (*reference)(const void *options, int t, const long double *g, model *m);
+
+static void sgd(const void *options, int t, const long double *g, model *m)
+{
+    const tg_sgd_options *o = options;
+    const long double     lr = o->lr, mu = o->momentum, decay = o->weight_decay;
+    for (int i = 0; i < N; i++) {
+        const long double d = g[i] + decay * m->w[i];
+        long double      *buffer = &m->state[0][i];
+        *buffer = t == 1 ? d : mu * *buffer + (1 - (long double)o->dampening) * d;
+        if (mu == 0) m->w[i] -= lr * d;
+        else m->w[i] -= lr * (o->nesterov ? d + mu * *buffer : *buffer);
+    }
+}
+
+static void adam_step(const tg_adam_options *o, bool decoupled, int t, const long double *g, model *m)
+{
+    const long double b1 = o->beta1, b2 = o->beta2, lr = o->lr, decay = o->weight_decay;
+    for (int i = 0; i < N; i++) {
+        const long double d = decoupled ? g[i] : g[i] + decay * m->w[i];
+        if (decoupled) m->w[i] -= lr * decay * m->w[i];
+        m->state[0][i] = b1 * m->state[0][i] + (1 - b1) * d;
+        m->state[1][i] = b2 * m->state[1][i] + (1 - b2) * d * d;
+        const long double mean = m->state[0][i] / (1 - powl(b1, t)), square = m->state[1][i] / (1 - powl(b2, t));
+        m->w[i] -= lr * mean / (sqrtl(square) + (long double)o->eps);
+    }
+}
+static void adam(const void *options, int t, const long double *g, model *m) { adam_step(options, false, t, g, m); }
+static void adamw(const void *options, int t, const long double *g, model *m) { adam_step(options, true, t, g, m); }
+
+/* ---- what is compared ----------------------------------------------------------------------------------------------- */
+
+typedef struct values_case {
+    const char *function;
+    maker       make;
+    reference   step;
+    const char *states[MOST_STATES]; /* in the model's order */
+    const void *given, *meant;       /* options: given to the function, NULL: none; as they count */
+} values_case;
+
+#define SGD(...)       &(const tg_sgd_options){__VA_ARGS__}
+#define ADAM(...)      &(const tg_adam_options){__VA_ARGS__}
+#define AS_GIVEN(...)  __VA_ARGS__, __VA_ARGS__
+#define SGD_CASES(STATES, ...)   {"tg_sgd", make_sgd, sgd, STATES, __VA_ARGS__}
+#define ADAM_CASES(NAME, ...)    {"tg_" #NAME, make_##NAME, NAME, {"exp_avg", "exp_avg_sq"}, __VA_ARGS__}
+#define NO_STATES                {NULL}
+#define BUFFER                   {"momentum"}
+static const values_case cases[] = {
+    SGD_CASES(NO_STATES, NULL, SGD(.lr = 0.01)),
+    SGD_CASES(NO_STATES, AS_GIVEN(SGD(.lr = 0.3, .weight_decay = 0.2))),
+    SGD_CASES(BUFFER, AS_GIVEN(SGD(.lr = 0.3, .momentum = 0.7, .dampening = 0.4, .weight_decay = 0.2))),
+    SGD_CASES(BUFFER, AS_GIVEN(SGD(.lr = 0.3, .momentum = 0.7, .weight_decay = 0.2, .nesterov = true))),
+    ADAM_CASES(adam, NULL, ADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8)),
+    ADAM_CASES(adam, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
+    ADAM_CASES(adam, ADAM(.lr = 0.3, .beta1 = TG_ZERO, .beta2 = 0.8, .eps = 0.1), ADAM(.lr = 0.3, .beta2 = 0.8, .eps = 0.1)),
+    ADAM_CASES(adamw, NULL, ADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01)),
+    ADAM_CASES(adamw, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
+};
+
+/* The state of this name of the optimizer's only parameter, or NULL. */
+static tg_tensor *state_named(tg_optim *o, const char *function, const char *state)
+{
+    char want[128], name[128];
+    snprintf(want, sizeof want, "%s.%s.p", function + strlen("tg_"), state);
+    for (int i = 0; i < tg_optim_state_count(o); i++) {
+        assert_true(tg_optim_state_name(o, i, name, sizeof name) == (int)strlen(name));
+        if (!strcmp(name, want)) return tg_optim_state_get(o, i);
+    }
+    return NULL;
+}
+
+/* How far a tensor is from the numbers it should have, in units of `unit`. */
+static double distance(tg_tensor *x, const long double *want, long double unit)
+{
+    double worst = 0;
+    if (!x) return INFINITY;
+    for (int i = 0; i < N; i++) {
+        const long double got = tg_dtype_of(x) == TG_F64 ? (long double)tg_data_f64(x)[i] : (long double)tg_data_f32(x)[i];
+        const double      off = (double)(fabsl(got - want[i]) / unit);
+        if (!(off <= worst)) worst = off;
+    }
+    return worst;
+}
+
+/* Runs the case and its reference. Returns the largest distance seen: of the parameter in units of its first step's mean size, of states in
+ * units of their own. plant: called with the optimizer before the first step. */
+static double follow(const values_case *c, tg_dtype dtype, void (*plant)(tg_optim *o))
+{
+    tg_tape *t = tg_tape_new(&(tg_tape_options){.dtype = dtype});
+    model    m = {.w = {0}};
+    double   x[N], worst = 0;
+    assert_non_null(t);
+    for (int i = 0; i < N; i++) x[i] = golden_number((uint64_t)i);
+    tg_tensor *p = tg_param(t, "p", golden_tensor(t, dtype, TG_SHAPE(N), x, N));
+    tg_optim  *o = c->make(t, c->given);
+    assert_true(p && o);
+    for (int i = 0; i < N; i++) m.w[i] = dtype == TG_F64 ? (long double)x[i] : (long double)(float)x[i];
+    if (plant) plant(o);
+    long double moved = 0;
+    for (int step = 1; step <= STEPS; step++) {
+        long double g[N], before[N];
+        for (int i = 0; i < N; i++) {
+            x[i] = golden_number((uint64_t)(1000 * step + i));
+            g[i] = dtype == TG_F64 ? (long double)x[i] : (long double)(float)x[i];
+        }
+        assert_int_equal(tg_backward_seed(p, golden_tensor(t, dtype, TG_SHAPE(N), x, N)), TG_OK);
+        assert_int_equal(tg_step(o), TG_OK);
+        memcpy(before, m.w, sizeof before);
+        c->step(c->meant, step, g, &m);
+        for (int i = 0; i < N && step == 1; i++) moved += fabsl(m.w[i] - before[i]) / N;
+        worst = fmax(worst, distance(p, m.w, moved));
+        for (int k = 0; k < MOST_STATES && c->states[k]; k++) {
+            long double size = 0;
+            for (int i = 0; i < N; i++) size += fabsl(m.state[k][i]) / N;
+            worst = fmax(worst, distance(state_named(o, c->function, c->states[k]), m.state[k], size));
+        }
+        assert_true(tg_item(state_named(o, c->function, "steps")) == step);
+        tg_reset(t);
+    }
+    tg_tape_free(t);
+    return worst;
+}
+
+/* Parameters are about 1, steps down to 0.001: rounding a parameter is 6e-8 / 0.001 of a step in f32. */
+static const double allowed[] = {[TG_F32] = 2e-4, [TG_F64] = 2e-12};
+
+static void test_values(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT(cases); k++)
+        for (tg_dtype d = TG_F32; d <= TG_F64; d++) {
+            const double off = follow(&cases[k], d, NULL);
+            if (!(off <= allowed[d])) fail_msg("case %zu, %s, %s: off by %.3g", k, cases[k].function, tg_dtype_name(d), off);
+        }
+}
+
+/* ---- is there a reference for everything? --------------------------------------------------------------------------- */
+
+static tg_update_kind kind_of(const values_case *c)
+{
+    tg_tape             *t = tg_tape_new(NULL);
+    const tg_optim      *o = c->make(t, c->given);
+    assert_non_null(o);
+    const tg_update_kind kind = o->rule->kind;
+    tg_tape_free(t);
+    return kind;
+}
+
+static void test_every_row(void **state)
+{
+    bool found[TG_UPDATES] = {false};
+    (void)state;
+    for (size_t k = 0; k < COUNT(cases); k++) {
+        found[kind_of(&cases[k])] = true;
+        size_t states = 0;
+        while (states < MOST_STATES && cases[k].states[states]) states++;
+        assert_int_equal(states, tg_update_rows[kind_of(&cases[k])].n_states);
+    }
+    for (int kind = 0; kind < TG_UPDATES; kind++)
+        if (!found[kind]) fail_msg("row '%s' of table/updates.def has no reference among the cases", tg_update_rows[kind].name);
+}
+
+static void test_every_function(void **state)
+{
+    char  function[128];
+    int   functions = 0;
+    FILE *f = popen("grep -hoE '^TG_API tg_optim +\\*tg_[a-z0-9_]+' include/*.h | sed 's/.*\\*//'", "r");
+    (void)state;
+    assert_non_null(f);
+    for (; fgets(function, sizeof function, f); functions++) {
+        bool given = false, usual = false;
+        function[strcspn(function, "\n")] = '\0';
+        for (size_t k = 0; k < COUNT(cases); k++)
+            if (!strcmp(cases[k].function, function)) *(cases[k].given ? &given : &usual) = true;
+        if (!given || !usual) fail_msg("%s has no case %s options", function, given ? "without" : "with");
+    }
+    pclose(f);
+    assert_true(functions >= 3);
+}
+
+/* ---- planted faults -------------------------------------------------------------------------------------------------- */
+
+/* What is wrong: one of the numbers, one of the states, or one of the norms, is too large by this factor. */
+typedef enum fault_kind { IN_NUMBER, IN_STATE, IN_NORM } fault_kind;
+static struct {
+    fault_kind             kind;
+    size_t                 which;
+    const tg_update_loops *good;
+} fault;
+static const double FACTOR = 1.0005;
+
+static void wrong(tg_dtype d, const tg_update *u, size_t from, size_t to)
+{
+    tg_update v = *u;
+    if (fault.kind == IN_NUMBER) v.number.all[fault.which] *= FACTOR;
+    fault.good->update[d](&v, from, to);
+    if (fault.kind != IN_STATE) return;
+    void *s = u->states + fault.which * u->stride;
+    for (size_t i = from; i < to; i++) {
+        if (d == TG_F32) ((float *)s)[i] *= (float)FACTOR;
+        else ((double *)s)[i] *= FACTOR;
+    }
+}
+static void wrong_f32(const tg_update *u, size_t from, size_t to) { wrong(TG_F32, u, from, to); }
+static void wrong_f64(const tg_update *u, size_t from, size_t to) { wrong(TG_F64, u, from, to); }
+
+static void wrong_norms(tg_dtype d, const tg_update *u, size_t from, size_t to, double *squares)
+{
+    tg_update v = *u;
+    if (fault.kind == IN_NUMBER) v.number.all[fault.which] *= FACTOR;
+    fault.good->norms[d](&v, from, to, squares);
+    if (fault.kind == IN_NORM) squares[fault.which] *= FACTOR * FACTOR;
+}
+static void wrong_norms_f32(const tg_update *u, size_t from, size_t to, double *s) { wrong_norms(TG_F32, u, from, to, s); }
+static void wrong_norms_f64(const tg_update *u, size_t from, size_t to, double *s) { wrong_norms(TG_F64, u, from, to, s); }
+
+static void plant(tg_optim *o)
+{
+    static const tg_update_loops faulty = {.update = {wrong_f32, wrong_f64}, .norms = {wrong_norms_f32, wrong_norms_f64}};
+    fault.good = o->loops;
+    o->loops = &faulty;
+}
+
+/* Does a test fail, in this dtype, with the fault that is described? */
+static bool noticed(tg_update_kind kind, tg_dtype d)
+{
+    for (size_t k = 0; k < COUNT(cases); k++)
+        if (kind_of(&cases[k]) == kind && !(follow(&cases[k], d, plant) <= allowed[d])) return true;
+    return false;
+}
+
+static void test_faults_are_noticed(void **state)
+{
+    (void)state;
+    for (tg_update_kind kind = 0; kind < TG_UPDATES; kind++)
+        for (tg_dtype d = TG_F32; d <= TG_F64; d++) {
+            static const char *const what[] = {"number", "state", "norm"};
+            const tg_update_row     *row = &tg_update_rows[kind];
+            const size_t             n[] = {row->n_numbers, row->n_states, row->n_norms};
+            for (fault.kind = IN_NUMBER; fault.kind <= IN_NORM; fault.kind++)
+                for (fault.which = 0; fault.which < n[fault.kind]; fault.which++)
+                    if (!noticed(kind, d))
+                        fail_msg("row '%s', %s: an error in %s %zu is not noticed", row->name, tg_dtype_name(d), what[fault.kind], fault.which);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_every_row),
+        cmocka_unit_test(test_every_function),
+        cmocka_unit_test(test_faults_are_noticed),
+    };
+    return cmocka_run_group_tests_name("optim_values", tests, NULL, NULL);
+}
