@@ -579,6 +579,23 @@ typedef struct tg_adam_options {
 TG_API tg_optim *tg_adam(tg_tape *tape, const tg_adam_options *options);
 TG_API tg_optim *tg_adamw(tg_tape *tape, const tg_adam_options *options); /* decoupled decay. Loshchilov, Hutter 2019 */
 
+typedef struct tg_rmsprop_options {
+    double            lr;           /* usually 0.01 */
+    double            alpha;        /* 0 … below 1; usually 0.99 */
+    double            eps;          /* usually 1e-8; as for tg_adam */
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    double            momentum;     /* 0 … */
+    bool              centered;     /* divides by the standard deviation */
+    bool              skip_nonfinite; /* see tg_step */
+    tg_tensor *const *params;
+    int               n_params;
+} tg_rmsprop_options;
+
+/* v = alpha v + (1-alpha) g^2; r = g / (sqrt(v) + eps), or centered: u = alpha u + (1-alpha) g, r = g / (sqrt(v - u^2) + eps);
+ * w -= lr r, or with momentum: m = momentum m + r, w -= lr m. As PyTorch's RMSprop; Hinton 2012, centered: Graves 2013. |g| is limited as for
+ * tg_adam, m as for tg_sgd. */
+TG_API tg_optim *tg_rmsprop(tg_tape *tape, const tg_rmsprop_options *options);
+
 /* One update of every parameter that has a gradient, which it uses up. Parameters without one stay as they are; TG_ERR_GRAD when all are
  * without: tg_backward comes first.
  * A NaN or an infinity in a gradient ruins the elements it updates, and what is computed from them. With skip_nonfinite such a step is left

@@ -11,5 +11,6 @@ typedef tg_optim *(*maker)(tg_tape *t, const void *options);
 MAKER(sgd, sgd)
 MAKER(adam, adam)
 MAKER(adamw, adam)
+MAKER(rmsprop, rmsprop)
 
 #endif

@@ -467,6 +467,7 @@ static char scratch_text[200];
     X(tg_sgd, assert_null(tg_sgd(p.t, NULL)))                                                                                    \
     X(tg_adam, assert_null(tg_adam(p.t, NULL)))                                                                                  \
     X(tg_adamw, assert_null(tg_adamw(p.t, NULL)))                                                                                \
+    X(tg_rmsprop, assert_null(tg_rmsprop(p.t, NULL)))                                                                            \
     X(tg_step, (void)tg_step(p.o))                                                                                               \
     X(tg_optim_zero_grad, (void)tg_optim_zero_grad(p.o))                                                                         \
     X(tg_optim_free, tg_optim_free(p.o))                                                                                         \

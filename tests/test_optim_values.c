@@ -58,6 +58,22 @@ static void adam_step(const tg_adam_options *o, bool decoupled, int t, const lon
 static void adam(const void *options, int t, const long double *g, model *m) { adam_step(options, false, t, g, m); }
 static void adamw(const void *options, int t, const long double *g, model *m) { adam_step(options, true, t, g, m); }
 
+static void rmsprop(const void *options, int t, const long double *g, model *m)
+{
+    const tg_rmsprop_options *o = options;
+    const long double         a = o->alpha, decay = o->weight_decay, mu = o->momentum, lr = o->lr;
+    (void)t;
+    for (int i = 0; i < N; i++) {
+        long double *square = &m->state[0][i], *mean = &m->state[1][i], *buffer = &m->state[o->centered ? 2 : 1][i];
+        const long double d = g[i] + decay * m->w[i];
+        *square = a * *square + (1 - a) * d * d;
+        if (o->centered) *mean = a * *mean + (1 - a) * d;
+        const long double r = d / (sqrtl(o->centered ? *square - *mean * *mean : *square) + (long double)o->eps);
+        if (mu != 0) *buffer = mu * *buffer + r;
+        m->w[i] -= lr * (mu != 0 ? *buffer : r);
+    }
+}
+
 /* ---- what is compared ----------------------------------------------------------------------------------------------- */
 
 typedef struct values_case {
@@ -75,6 +91,8 @@ typedef struct values_case {
 #define ADAM_CASES(NAME, ...)    {"tg_" #NAME, make_##NAME, NAME, {"exp_avg", "exp_avg_sq"}, __VA_ARGS__}
 #define NO_STATES                {NULL}
 #define BUFFER                   {"momentum"}
+#define RMSPROP(...)             &(const tg_rmsprop_options){__VA_ARGS__}
+#define RMSPROP_CASES(S, T, ...) {"tg_rmsprop", make_rmsprop, rmsprop, {"square_avg", S, T}, __VA_ARGS__}
 static const values_case cases[] = {
     SGD_CASES(NO_STATES, NULL, SGD(.lr = 0.01)),
     SGD_CASES(NO_STATES, AS_GIVEN(SGD(.lr = 0.3, .weight_decay = 0.2))),
@@ -83,6 +101,12 @@ static const values_case cases[] = {
     ADAM_CASES(adam, NULL, ADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8)),
     ADAM_CASES(adam, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
     ADAM_CASES(adam, ADAM(.lr = 0.3, .beta1 = TG_ZERO, .beta2 = 0.8, .eps = 0.1), ADAM(.lr = 0.3, .beta2 = 0.8, .eps = 0.1)),
+    RMSPROP_CASES(NULL, NULL, NULL, RMSPROP(.lr = 0.01, .alpha = 0.99, .eps = 1e-8)),
+    RMSPROP_CASES(NULL, NULL, AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2))),
+    RMSPROP_CASES("momentum", NULL, AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2, .momentum = 0.7))),
+    RMSPROP_CASES("grad_avg", NULL, AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2, .centered = true))),
+    RMSPROP_CASES("grad_avg", "momentum",
+                  AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2, .momentum = 0.7, .centered = true))),
     ADAM_CASES(adamw, NULL, ADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01)),
     ADAM_CASES(adamw, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
 };

@@ -26,6 +26,7 @@ typedef struct run {
 #define SGD(...)   .make = make_sgd, .options = &(const tg_sgd_options){__VA_ARGS__}
 #define ADAM(...)  .make = make_adam, .options = &(const tg_adam_options){__VA_ARGS__}
 #define ADAMW(...) .make = make_adamw, .options = &(const tg_adam_options){__VA_ARGS__}
+#define RMSPROP(...) .make = make_rmsprop, .options = &(const tg_rmsprop_options){__VA_ARGS__}
 static const run runs[] = {
     {"sgd", SGD(.lr = 0.1)},
     {"sgd_decay", SGD(.lr = 0.1, .weight_decay = 0.05)},
@@ -39,6 +40,11 @@ static const run runs[] = {
     {"adam_decay", ADAM(.lr = 0.02, .weight_decay = 0.05)},
     {"adamw", ADAMW(.lr = 0.02)},
     {"adamw_decay", ADAMW(.lr = 0.02, .weight_decay = 0.2)},
+    {"rmsprop", RMSPROP(.lr = 0.01)},
+    {"rmsprop_decay", RMSPROP(.lr = 0.01, .alpha = 0.9, .eps = 1e-4, .weight_decay = 0.05)},
+    {"rmsprop_momentum", RMSPROP(.lr = 0.005, .momentum = 0.8, .weight_decay = 0.05)},
+    {"rmsprop_centered", RMSPROP(.lr = 0.01, .centered = true)},
+    {"rmsprop_both", RMSPROP(.lr = 0.005, .alpha = 0.9, .eps = 1e-4, .momentum = 0.8, .centered = true, .weight_decay = 0.05)},
     {"clip", SGD(.lr = 0.1, .momentum = 0.9), .clip = true},
 };
 

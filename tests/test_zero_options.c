@@ -79,6 +79,7 @@ static void test_optimizers(void **state)
     check_optimizer(make_sgd);
     check_optimizer(make_adam);
     check_optimizer(make_adamw);
+    check_optimizer(make_rmsprop);
 }
 
 /* ---- the others ------------------------------------------------------------------------------------------------------ */

@@ -28,6 +28,11 @@ RUNS = {
     "adam_decay": lambda p: torch.optim.Adam(p, lr=0.02, weight_decay=0.05),
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.02),
     "adamw_decay": lambda p: torch.optim.AdamW(p, lr=0.02, weight_decay=0.2),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+    "rmsprop_decay": lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-4, weight_decay=0.05),
+    "rmsprop_momentum": lambda p: torch.optim.RMSprop(p, lr=0.005, momentum=0.8, weight_decay=0.05),
+    "rmsprop_centered": lambda p: torch.optim.RMSprop(p, lr=0.01, centered=True),
+    "rmsprop_both": lambda p: torch.optim.RMSprop(p, lr=0.005, alpha=0.9, eps=1e-4, momentum=0.8, centered=True, weight_decay=0.05),
     "clip": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
 }
 MAX_NORM = 0.25
