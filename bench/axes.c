@@ -150,7 +150,7 @@ static bool moves_nothing(const row *r, const tg_shape *s, int axis)
 static bool print_shape(tg_tape *t, const tg_shape *s, const char *op, double seconds)
 {
     char       text[TG_SHAPE_TEXT];
-    inputs     in = {.x = tg_require_grad(bench_normal(t, s)), .whole = scattered(t, s, 1000000)};
+    inputs     in = {.x = tg_set_requires_grad(bench_normal(t, s), true), .whole = scattered(t, s, 1000000)};
     double     elements = 1, ns[N_ROWS][MOST_AXES];
     printf("\n%-32s", tg_shape_text(s, text, sizeof text));
     for (int k = 0; k < s->rank; k++) elements *= (double)s->dim[k];

@@ -16,7 +16,7 @@ typedef struct times {
 
 static tg_tensor *leaf(tg_tape *t, double value)
 {
-    return tg_require_grad(tg_keep(tg_full(t, TG_F32, TG_SHAPE(1), value)));
+    return tg_set_requires_grad(tg_keep(tg_full(t, TG_F32, TG_SHAPE(1), value)), true);
 }
 
 static tg_tensor *record(const chain *c, int64_t ops)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* A leaf that survives the steps. */
-static tg_tensor *leaf(tg_tensor *init) { return tg_require_grad(tg_keep(init)); }
+static tg_tensor *leaf(tg_tensor *init) { return tg_set_requires_grad(tg_keep(init), true); }
 
 /* ---- W4: sum(tanh(x a + b) sigmoid(x) - exp(-x x)) ---------------------------------------------------------------- */
 
@@ -25,7 +25,7 @@ static void *make_chain_forward(tg_tape *t)
 static void *make_chain(tg_tape *t)
 {
     chain *m = make_chain_forward(t);
-    if (m) tg_require_grad(m->x);
+    if (m) tg_set_requires_grad(m->x, true);
     return m;
 }
 

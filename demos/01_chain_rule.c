@@ -17,7 +17,7 @@ static int slow_motion(tg_tape *t)
 {
     enum { N = 6 };
     const double x0 = 2, y0 = 3;
-    tg_tensor   *x = tg_require_grad(tg_scalar(t, x0)), *y = tg_require_grad(tg_scalar(t, y0));
+    tg_tensor   *x = tg_set_requires_grad(tg_scalar(t, x0), true), *y = tg_set_requires_grad(tg_scalar(t, y0), true);
     tg_tensor   *p = tg_mul(x, y), *s = tg_sin(x), *q = tg_add(p, s), *z = tg_square(q);
     tg_tensor   *all[N] = {x, y, p, s, q, z}, *grad[N];
 
@@ -105,7 +105,7 @@ static int gradients(tg_tape *t)
     printf("\n  %-22s %6s %6s   %-5s %20s %20s\n", "function", "x", "y", "", "tape", "by hand");
     for (size_t i = 0; i < DEMO_COUNT(functions); i++) {
         const double at[2] = {functions[i].x, functions[i].y};
-        tg_tensor   *x = tg_require_grad(tg_scalar(t, at[0])), *y = tg_require_grad(tg_scalar(t, at[1]));
+        tg_tensor   *x = tg_set_requires_grad(tg_scalar(t, at[0]), true), *y = tg_set_requires_grad(tg_scalar(t, at[1]), true);
         double       hand[2];
         functions[i].hand(at[0], at[1], hand);
         if (tg_backward(functions[i].f(x, y))) return -1;
@@ -123,7 +123,7 @@ static int gradients(tg_tape *t)
 static int higher(tg_tape *t)
 {
     const double hand[] = {5 * 16, 20 * 8, 60 * 4, 120 * 2, 120}; /* at 2 */
-    tg_tensor   *x = tg_require_grad(tg_scalar(t, 2));
+    tg_tensor   *x = tg_set_requires_grad(tg_scalar(t, 2), true);
     tg_tensor   *y = tg_mul(tg_square(tg_square(x)), x);
     tg_tensor   *dy;
     int          wrong = 0;

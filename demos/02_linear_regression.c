@@ -140,7 +140,7 @@ static bool epoch(tg_tape *t, tg_tensor *w, tg_optim *opt, const table *d, metho
         tg_tensor    *x = tg_from_f64(t, TG_SHAPE(n, W), d->x + first * W);
         tg_tensor    *y = tg_from_f64(t, TG_SHAPE(n, 1), d->y + first);
         tg_tensor    *loss = tg_mse(tg_matmul(x, w), y);
-        if (tg_backward(loss) || tg_step(opt)) return false;
+        if (tg_minimize(opt, loss)) return false;
         tg_reset(t);
         m->steps++;
     }

@@ -43,7 +43,7 @@ static bool train(run *r, uint64_t seed, int64_t epochs, double lr, double momen
         tg_tensor *hidden = tg_sigmoid(tg_add(tg_matmul(x, w1), b1));              /* [4,3] */
         tg_tensor *out = tg_want(tg_sigmoid(tg_add(tg_matmul(hidden, w2), b2)));   /* [4,1] */
         tg_tensor *loss = tg_mse(out, y);
-        ok = !tg_backward(loss) && !tg_copy_to(out, r->out, sizeof r->out) && !tg_step(opt);
+        ok = !tg_minimize(opt, loss) && !tg_copy_to(out, r->out, sizeof r->out);
         if (ok) r->final = tg_item(loss);
         if (ok && r->loss) r->loss[e] = r->final;
         tg_reset(t);

@@ -63,7 +63,7 @@ static bool train_epoch(tg_tape *t, const mlp *m, tg_optim *opt, tg_loader *data
         tg_tensor *logits = mlp_logits(m, x);
         tg_tensor *accuracy = tg_want(tg_accuracy(logits, y)); /* wanted: computed along with the loss */
         tg_tensor *loss = tg_cross_entropy(logits, y);
-        if (tg_backward(loss) || tg_step(opt)) break;
+        if (tg_minimize(opt, loss)) break;
         tg_progress_update(&bar, tg_dim(x, 0), tg_item(loss), tg_item(accuracy));
         tg_reset(t);
     }

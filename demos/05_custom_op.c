@@ -107,7 +107,7 @@ static tg_tensor *call(void *op, tg_tensor *const *in)
  * else it has to fail at that input. */
 static bool check(tg_tape *t, const tg_op *op, int wrong_input)
 {
-    tg_tensor *in[2] = {tg_require_grad(tg_mul_s(tg_randn(t, TG_SHAPE(2, 5)), 1)), tg_require_grad(tg_scalar(t, 0.7))};
+    tg_tensor *in[2] = {tg_set_requires_grad(tg_mul_s(tg_randn(t, TG_SHAPE(2, 5)), 1), true), tg_set_requires_grad(tg_scalar(t, 0.7), true)};
     tg_gradcheck_report report;
     const tg_status     s = tg_gradcheck(call, (void *)op, in, op->arity, &(tg_gradcheck_options){.order = 2}, &report);
     printf("  %-16s %s\n", op->name, s == TG_OK ? "first and second derivatives agree with differences" : report.text);
@@ -150,7 +150,7 @@ static bool train(int64_t steps, uint64_t seed, double *loss, double *largest_er
     printf("\n%6s %14s %10s %10s\n", "step", "loss", "w", "a");
     for (int64_t step = 1; step <= steps && ok; step++) {
         tg_tensor *error = tg_mse(model(u, w, a), seen);
-        ok = !tg_backward(error) && !tg_step(opt);
+        ok = !tg_minimize(opt, error);
         *loss = ok ? tg_item(error) : NAN;
         if (step == 1 || step % (steps / 5) == 0)
             printf("%6" PRId64 " %14.3e %10.6f %10.6f\n", step, *loss, tg_item(w), tg_item(a));

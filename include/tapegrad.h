@@ -6,8 +6,7 @@
  *   tg_tensor *w = tg_param(t, "w", tg_glorot(t, TG_SHAPE(3, 1)));
  *   tg_tensor *x = tg_from_f32(t, TG_SHAPE(4, 3), x_data), *y = tg_from_f32(t, TG_SHAPE(4, 1), y_data);
  *   tg_tensor *loss = tg_mse(tg_matmul(x, w), y);     recorded; nothing is computed yet
- *   tg_backward(loss);                                computes the loss and the gradient of w
- *   tg_step(opt);                                     updates w
+ *   tg_minimize(opt, loss);                           computes the loss and the gradient of w, and updates w
  *   tg_reset(t);                                      everything goes but the parameters
  *
  * Ownership. Everything lives on a tape. tg_reset() drops all of it except parameters and what tg_keep() kept;
@@ -16,7 +15,7 @@
  * the same shape, dropout with p = 0): never one of its inputs.
  *
  * Values on demand. An op call checks shapes and dtypes at once and computes nothing. Values are computed when somebody
- * needs them: tg_backward, tg_eval, tg_item, tg_data, tg_keep, printing, saving. What such a call did not ask for is not
+ * needs them: tg_minimize, tg_backward, tg_eval, tg_item, tg_data, tg_keep, printing, saving. What such a call did not ask for is not
  * held: asking for it later computes it again, in the last bits not always the same (sums are added up in pieces, whose size depends on
  * what else is computed). A tensor means the value it had with the parameters and kept tensors as they were when it was recorded: where one
  * of them was overwritten or released since and the value is not held, reading or differentiating it is an error (TG_ERR_STALE), never a
@@ -192,7 +191,7 @@ TG_API tg_tape_stats tg_stats(const tg_tape *tape);
 
 /* ---- lifetimes ---------------------------------------------------------------------------------------------------- */
 
-/* A trainable parameter: a kept copy of init's value that requires grad and has a name. The name is copied; it must be
+/* A trainable parameter: a kept copy of init's value that requires grad, until it is frozen, and has a name. The name is copied; it must be
  * non-empty, at most 200 bytes of printable UTF-8, not "__metadata__", and unused on this tape. init must be f32 or f64. */
 TG_API tg_tensor *tg_param(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
 
@@ -308,16 +307,39 @@ TG_API tg_status tg_plan_print(tg_tape *tape, tg_tensor *const *t, int n);
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
-/* Makes a tensor that does not require grad one that gradients are computed for: a leaf, where gradients end. Say it before t is used.
- * f32 and f64 only. Returns t; one that requires grad already stays as it is. */
-TG_API tg_tensor *tg_require_grad(tg_tensor *t);
+/* Whose gradients. A gradient belongs to a leaf, a tensor where gradients end: parameters, and what tg_set_requires_grad made one. It is there
+ * until it is used or forgotten, and a backward adds to one that is there: so the gradients of several small batches make one of a large
+ * batch. tg_step uses up the gradients of its optimizer's parameters, and the next backward begins anew with them.
+ *
+ *   tg_minimize(opt, loss);            is right where nothing is to be done between backward and step, with any number of optimizers: gradients
+ *                                      are computed for the optimizer's own parameters, and nobody else's are touched
+ *   tg_optim_backward(opt, loss);      the same in parts: here gradients can be looked at, clipped (tg_clip_grad_norm), or those of further
+ *   tg_step(opt);                      losses added
+ *
+ * tg_backward(loss) gives a gradient to every leaf that the loss depends on, also to those that the next step does not update. What it gives
+ * these would pile up from step to step. So it is an error, TG_ERR_GRAD, when tg_backward (or tg_backward_seed) would add to a gradient that
+ * was there before the latest tg_step on the tape: a step that did not use it. The sentence names the leaf. Who does want to add to it says
+ * so: tg_backward_into and tg_optim_backward add to what they are told to. */
 
 /* Computes loss and d loss / d leaf for every leaf it depends on, adding to gradients that are already there. loss has one element and
- * its value is held. TG_ERR_GRAD when it depends on nothing that requires grad. */
+ * its value is held. TG_ERR_GRAD when it depends on nothing that requires grad, and when it would add to a gradient from before the latest
+ * step; gradients stay as they were. */
 TG_API tg_status tg_backward(tg_tensor *loss);
 
 /* The same for any output y, with the seed v of y's shape and dtype: adds v^T dy/dleaf. y's own value is held only if it was wanted. */
 TG_API tg_status tg_backward_seed(tg_tensor *y, tg_tensor *seed);
+
+/* d loss / d leaf for these n different leaves alone, added to the gradients that they have. What is not on a way from the loss to one of
+ * them is not looked at. A leaf that the loss does not depend on stays as it is; TG_ERR_GRAD when that holds for all of them, when one does
+ * not require grad, or is a result (tg_grad has gradients of results). */
+TG_API tg_status tg_backward_into(tg_tensor *loss, tg_tensor *const *leaves, int n);
+
+/* Makes a tensor one that gradients are computed for, a leaf, or one that none are computed for: a frozen parameter gets no gradient, and
+ * optimizers and clipping pass it over, whatever gradient it has from before, until it is thawed. f32 and f64 only. Returns t, so that it can
+ * be said where a tensor is made; NULL after an error. It is one, TG_ERR_GRAD, to ask for gradients of what was used in this recording already
+ * by what did not require grad: no gradient would come back from there. Freezing what was used is no error: its gradients end at once. A
+ * result that requires grad can't be frozen; tg_detach stops a gradient. */
+TG_API tg_tensor *tg_set_requires_grad(tg_tensor *t, bool on);
 
 /* The gradient of a leaf, of the leaf's shape and dtype; NULL (no error) when there is none. Gradients of other leaves than parameters and
  * kept tensors go with them, at tg_reset.
@@ -555,7 +577,7 @@ typedef struct tg_sgd_options {
     double            weight_decay; /* adds weight_decay w to the gradient */
     bool              nesterov;     /* needs momentum > 0 and no dampening */
     bool              skip_nonfinite; /* see tg_step */
-    tg_tensor *const *params;       /* parameters, or kept tensors that require grad; NULL: all the tape's, also those made later */
+    tg_tensor *const *params;       /* parameters, or kept tensors that require grad; NULL: all parameters of the tape, also later ones */
     int               n_params;
 } tg_sgd_options;
 
@@ -596,8 +618,15 @@ typedef struct tg_rmsprop_options {
  * tg_adam, m as for tg_sgd. */
 TG_API tg_optim *tg_rmsprop(tg_tape *tape, const tg_rmsprop_options *options);
 
-/* One update of every parameter that has a gradient, which it uses up. Parameters without one stay as they are; TG_ERR_GRAD when all are
- * without: tg_backward comes first.
+/* Computes loss and its gradients by the optimizer's own parameters, and makes a step: tg_optim_backward and tg_step in one. Nothing else is
+ * touched. The status is the first one's that fails, or tg_step's. */
+TG_API tg_status tg_minimize(tg_optim *opt, tg_tensor *loss);
+
+/* tg_backward_into for the optimizer's own parameters that are not frozen. TG_ERR_GRAD when the loss depends on none of them. */
+TG_API tg_status tg_optim_backward(tg_optim *opt, tg_tensor *loss);
+
+/* One update of every parameter that has a gradient and is not frozen, which uses the gradient up. The others stay as they are; TG_ERR_GRAD
+ * when there is none: tg_optim_backward comes first.
  * A NaN or an infinity in a gradient ruins the elements it updates, and what is computed from them. With skip_nonfinite such a step is left
  * out whole: parameters, running means and the counts of their steps stay, all gradients are used up, the step is counted
  * (tg_steps_skipped), and TG_SKIPPED comes back, without a sentence. Looking for them reads the gradients once more. */
@@ -620,10 +649,13 @@ TG_API int        tg_optim_state_name(tg_optim *opt, int i, char *buf, size_t si
 TG_API tg_tensor *tg_optim_state_get(tg_optim *opt, int i); /* a new tensor with what it holds now; NULL after an error */
 TG_API tg_status  tg_optim_state_set(tg_optim *opt, int i, tg_tensor *value); /* of the entry's shape and dtype; TG_ERR_ARG for steps below 0 */
 
-/* Scales the gradients of all parameters and kept leaves of the tape, but for those that tg_step used up, so that their joint 2-norm is at
- * most max_norm > 0; *norm (may be NULL) gets the norm before, right at any scale of f64: infinite only beyond 1.8e308. TG_ERR_ARG when an
+/* Scales the gradients of the optimizer's parameters, but for those that are used up or frozen, so that their joint 2-norm is at most
+ * max_norm > 0; *norm (may be NULL) gets the norm before, right at any scale of f64: infinite only beyond 1.8e308. TG_ERR_ARG when an
  * element is infinite or NaN; the gradients stay as they were then. */
-TG_API tg_status tg_clip_grad_norm(tg_tape *tape, double max_norm, double *norm);
+TG_API tg_status tg_clip_grad_norm(tg_optim *opt, double max_norm, double *norm);
+
+/* The same for the gradients of n different leaves. */
+TG_API tg_status tg_clip_grad_norm_of(tg_tensor *const *leaves, int n, double max_norm, double *norm);
 
 /* ---- files: named tensors in the safetensors format --------------------------------------------------------------- */
 

@@ -74,6 +74,7 @@ void m_reset(m_world *w)
         s->v = s->e = NULL;
     }
     forget_nodes(w);
+    w->step_nodes = 0;
 }
 
 void m_close(m_world *w)

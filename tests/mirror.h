@@ -44,7 +44,7 @@ struct m_node {
     double    a, b;
     int64_t   number;   /* its place in the order of making */
     bool      requires, /* gradients flow to it */
-              leaf,     /* and end there: by tg_require_grad */
+              leaf,     /* and end there: by tg_set_requires_grad */
               alias,    /* its memory may be its first input's */
               derived,  /* from a derivative that can be differentiated again */
               held,     /* the library has computed it and has to hold it */
@@ -63,6 +63,7 @@ struct m_store {
     bool     requires, released;
     m_store *grad;    /* NULL: none */
     bool     used;    /* the gradient was used up by a step */
+    int64_t  grad_steps; /* how many steps there had been when the gradient was written */
     int64_t  number;  /* in the order of making */
     m_store *next;    /* of the world's: the one made before */
 };
@@ -162,8 +163,11 @@ void    m_walk(m_world *w, m_node *const *output, m_node *const *seed, int n, bo
 /* What arrived at all versions of a store; NULL: nothing. */
 m_node *m_arrived(m_world *w, const m_store *s);
 void    m_end_walk(m_world *w);
-/* The same walk as tg_backward has it: what arrived is added to the gradients of live stores and of leaves. */
-void    m_backward(m_world *w, m_node *output, m_node *seed);
+/* The same walk as tg_backward has it: what arrived is added to the gradients of live stores and of leaves. chosen: to those of these n
+ * stores alone, as tg_backward_into has it; NULL: of all. */
+void    m_backward(m_world *w, m_node *output, m_node *seed, m_store *const *chosen, int n);
+/* Would m_backward add to a gradient that was there before the latest step? */
+bool    m_piles_up(m_world *w, m_node *output);
 
 /* Does an outdated leaf lie below, reached without passing what the library has to hold? */
 bool m_stale(m_world *w, m_node *x);
@@ -184,7 +188,7 @@ typedef struct m_optim {
 /* One step for those of these stores that have a fresh gradient. */
 void   m_step(m_world *w, m_optim *o, m_store *const *of, int n);
 void   m_optim_free(m_optim *o);
-/* The gradients of all stores. Returns the norm before; *error: its bound. */
-double m_clip(m_world *w, double most, double *error);
+/* The gradients of these stores. Returns the norm before; *error: its bound. */
+double m_clip(m_world *w, m_store *const *of, int n, double most, double *error);
 
 #endif

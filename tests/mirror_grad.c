@@ -70,20 +70,27 @@ void m_end_walk(m_world *w)
     for (int64_t i = 0; i < w->n_nodes; i++) w->nodes[i]->adjoint = NULL;
 }
 
-void m_backward(m_world *w, m_node *output, m_node *seed)
+static bool is_chosen(const m_store *s, m_store *const *chosen, int n)
+{
+    bool is = !chosen;
+    for (int i = 0; i < n; i++) is = is || chosen[i] == s;
+    return is;
+}
+
+void m_backward(m_world *w, m_node *output, m_node *seed, m_store *const *chosen, int n_chosen)
 {
     const bool was = m_grad_enabled(w, false);
     m_walk(w, &output, &seed, 1, false);
     const int64_t end = w->n_nodes;
     for (int64_t i = 0; i < end; i++) { /* leaves of the recording */
         m_node *n = w->nodes[i];
-        if (!n->leaf || !n->adjoint) continue;
+        if (!n->leaf || !n->adjoint || chosen) continue;
         m_node *g = n->grad ? m_add(w, n->grad, n->adjoint) : n->adjoint;
         g = m_also(w, g, output);
         n->grad = seed ? m_also(w, g, seed) : g;
     }
     for (m_store *s = w->stores; s; s = s->next) {
-        m_node *g = s->released ? NULL : m_arrived(w, s);
+        m_node *g = s->released || !is_chosen(s, chosen, n_chosen) ? NULL : m_arrived(w, s);
         if (!g) continue;
         m_store *there = m_fresh_grad(s);
         if (there) g = m_add(w, m_data(w, &s->shape, there->v, there->e), g);
@@ -118,6 +125,19 @@ static bool search_leaf(m_world *w, m_node *x, const m_store *s)
 }
 
 bool m_reaches(m_world *w, m_node *x, const m_store *s) { return w->searches++, search_leaf(w, x, s); }
+
+static bool search_old(m_world *w, m_node *x)
+{
+    if (x->seen[0] == w->searches || !x->requires) return false;
+    x->seen[0] = w->searches;
+    if (x->leaf) return x->grad && x->grad->number < w->step_nodes;
+    if (x->store && !x->store->released && m_fresh_grad(x->store)) return x->store->grad_steps < w->steps;
+    for (int i = 0; i < 3; i++)
+        if (x->in[i] && search_old(w, x->in[i])) return true;
+    return false;
+}
+
+bool m_piles_up(m_world *w, m_node *x) { return w->searches++, search_old(w, x); }
 
 bool m_stale(m_world *w, m_node *x) { return w->searches++, search(w, x, true); }
 bool m_outdated(m_world *w, m_node *x) { return w->searches++, search(w, x, false); }

@@ -36,8 +36,8 @@ static bool do_data(mr_run *r, const mr_call *c)
     }
     mr_say(r, "r%d = data%s, seed %u\n", c->out % MR_REGISTERS, c->mode & 4 ? " of one number" : c->mode & 1 ? ", borrowed" : "", c->seed);
     if (c->mode & 2) {
-        mr_say(r, "    tg_require_grad\n");
-        tg_require_grad(t);
+        mr_say(r, "    tg_set_requires_grad\n");
+        tg_set_requires_grad(t, true);
         m->requires = m->leaf = true;
     }
     m->held = true;
@@ -76,8 +76,8 @@ static bool do_require(mr_run *r, const mr_call *c)
     const mr_value x = mr_operand(r, c, 0);
     if (!mr_alive(x)) return false;
     m_node *m = m_detach(r->mirror, mr_node(r, x));
-    mr_say(r, "r%d = tg_require_grad(tg_detach(r%d))\n", c->out % MR_REGISTERS, c->in[0] % MR_REGISTERS);
-    tg_tensor *t = tg_require_grad(tg_detach(x.t));
+    mr_say(r, "r%d = tg_set_requires_grad(tg_detach(r%d), true)\n", c->out % MR_REGISTERS, c->in[0] % MR_REGISTERS);
+    tg_tensor *t = tg_set_requires_grad(tg_detach(x.t), true);
     m->requires = m->leaf = true;
     take(r, c, "tg_detach", t, m);
     return true;
@@ -209,7 +209,7 @@ static bool do_keep(mr_run *r, const mr_call *c)
     *slot = mr_of_store(t, m_store_new(r->mirror, mr_shape(v), mr_right_numbers(v), mr_errors(v)));
     mr_check_name(r, "tg_keep", *slot);
     if (c->mode & 1) {
-        tg_require_grad(t);
+        tg_set_requires_grad(t, true);
         slot->s->requires = true;
     }
     if (c->mode & 4) mr_read_value(r, *slot, 0, "a kept tensor");

@@ -21,7 +21,7 @@ typedef enum mr_code {
     MR_LATEST,    /* out = the kept tensor or gradient of this shape that was made last: often it lies where another one lay;
                      vary: no gradient in every other round */
     MR_GRADIENT,  /* out = tg_grad_of(in[0]) */
-    MR_REQUIRE,   /* tg_require_grad of a detached in[0] */
+    MR_REQUIRE,   /* tg_set_requires_grad of a detached in[0] */
     MR_MODE,      /* tg_set_grad_enabled(mode) */
     MR_READ,      /* by tg_data, tg_copy_to, tg_item; second: in two of four rounds */
     MR_EVAL,      /* tg_eval of in[0 …] */

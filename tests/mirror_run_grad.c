@@ -85,19 +85,84 @@ static void forget_used(mr_run *r)
     }
 }
 
-static bool backward(mr_run *r, const mr_call *c, mr_value y, mr_value seed)
+/* The stores that optimizer `at` updates. */
+static int updated(const mr_run *r, int at, m_store **s)
 {
-    m_node    *m = mr_node(r, y), *v = mr_there(seed) ? mr_node(r, seed) : NULL;
-    const bool justified = mr_wants_stale(r) || m_outdated(r->mirror, m) || (v && m_outdated(r->mirror, v));
-    mr_say(r, v ? "    tg_backward_seed\n" : "    tg_backward\n");
-    const bool ok = mr_accept(r, "tg_backward", (v ? tg_backward_seed(y.t, seed.t) : tg_backward(y.t)) == TG_OK, justified);
-    if (!ok) {
+    int n = 0;
+    for (int i = 0; i < r->n_listed[at]; i++)
+        if (!r->listed[at][i]->released) s[n++] = r->listed[at][i];
+    for (int i = 0; i < MR_PARAMS && !r->n_listed[at]; i++)
+        if (mr_alive(r->param[i])) s[n++] = r->param[i].s;
+    return n;
+}
+
+/* tg_backward_into of some parameters and kept leaves, or of all that y reaches, or tg_optim_backward: returns how many, in *chosen. */
+static int choose(mr_run *r, const mr_call *c, m_node *y, bool all, tg_tensor **leaves, m_store **chosen)
+{
+    uint64_t state = c->seed;
+    int      n = 0;
+    for (int i = 0; i < MR_PARAMS + MR_KEPT; i++) {
+        const mr_value leaf = i < MR_PARAMS ? r->param[i] : r->kept[i - MR_PARAMS];
+        if (!mr_alive(leaf) || !leaf.s->requires || !(all ? m_reaches(r->mirror, y, leaf.s) : mr_below(&state, 2))) continue;
+        leaves[n] = leaf.t;
+        chosen[n++] = leaf.s;
+    }
+    return n;
+}
+
+/* Another backward than tg_backward: for chosen leaves. all: those that y reaches. False when it was left out. */
+static bool backward_into(mr_run *r, const mr_call *c, mr_value y, bool all)
+{
+    tg_tensor *leaves[MOST_INPUTS];
+    m_store   *chosen[MOST_INPUTS];
+    m_node    *m = mr_node(r, y);
+    const int  at = c->at % MR_OPTIMS;
+    const bool optimizer = !all && c->seed & 128, justified = mr_wants_stale(r) || m_outdated(r->mirror, m);
+    const int  n = optimizer ? updated(r, at, chosen) : choose(r, c, m, all, leaves, chosen);
+    bool       path = false;
+    for (int i = 0; i < n; i++) path = path || m_reaches(r->mirror, m, chosen[i]);
+    if (!n) return false;
+    mr_say(r, optimizer ? "    tg_optim_backward(optimizer %d)\n" : "    tg_backward_into\n", at);
+    const tg_status s = optimizer ? tg_optim_backward(r->optim[at], y.t) : tg_backward_into(y.t, leaves, n);
+    if (!path) {
+        if (s != TG_ERR_GRAD && !(s == TG_ERR_STALE && justified)) mr_fail(r, "a backward for leaves that the loss does not depend on: %s", tg_status_name(s));
+        tg_clear_error(r->tape);
+        return true;
+    }
+    if (!mr_accept(r, "tg_backward_into", s == TG_OK, justified)) {
         mr_perhaps_evaluated(r);
         forget_used(r);
         return true;
     }
     mr_evaluated(r, true);
-    m_backward(r->mirror, m, v);
+    m_backward(r->mirror, m, NULL, chosen, n);
+    m->held = true;
+    if (c->seed & 8) mr_read_gradients(r);
+    return true;
+}
+
+static bool backward(mr_run *r, const mr_call *c, mr_value y, mr_value seed)
+{
+    m_node    *m = mr_node(r, y), *v = mr_there(seed) ? mr_node(r, seed) : NULL;
+    const bool justified = mr_wants_stale(r) || m_outdated(r->mirror, m) || (v && m_outdated(r->mirror, v));
+    if (!v && c->seed & 64 && !m->derived) return backward_into(r, c, y, false);
+    const bool piles_up = m_piles_up(r->mirror, m);
+    mr_say(r, v ? "    tg_backward_seed\n" : "    tg_backward\n");
+    const tg_status s = v ? tg_backward_seed(y.t, seed.t) : tg_backward(y.t);
+    if (s == TG_ERR_GRAD && (piles_up || m->derived)) { /* what a derivative depends on may be seen in different detail */
+        mr_say(r, "    refused: it would add to an old gradient\n");
+        tg_clear_error(r->tape);
+        if (!v && !m->derived) backward_into(r, c, y, true);
+        return true;
+    }
+    if (piles_up && s == TG_OK && !m->derived) mr_fail(r, "tg_backward adds to a gradient from before the latest step");
+    if (!mr_accept(r, "tg_backward", s == TG_OK, justified)) {
+        mr_perhaps_evaluated(r);
+        forget_used(r);
+        return true;
+    }
+    mr_evaluated(r, true);
+    m_backward(r->mirror, m, v, NULL, 0);
     if (!v) m->held = true;
     if (c->seed & 8) mr_read_gradients(r);
     return true;
@@ -228,17 +293,6 @@ bool mr_do_diff(mr_run *r, const mr_call *c)
 
 /* ---- optimizers --------------------------------------------------------------------------------------------------- */
 
-/* The stores that optimizer `at` updates. */
-static int updated(const mr_run *r, int at, m_store **s)
-{
-    int n = 0;
-    for (int i = 0; i < r->n_listed[at]; i++)
-        if (!r->listed[at][i]->released) s[n++] = r->listed[at][i];
-    for (int i = 0; i < MR_PARAMS && !r->n_listed[at]; i++)
-        if (mr_alive(r->param[i])) s[n++] = r->param[i].s;
-    return n;
-}
-
 bool mr_do_step(mr_run *r, const mr_call *c)
 {
     const int at = c->at % MR_OPTIMS;
@@ -279,13 +333,27 @@ bool mr_do_zero(mr_run *r, const mr_call *c)
 bool mr_do_clip(mr_run *r, const mr_call *c)
 {
     const double most = fabs(c->number) + 0.1;
-    double       norm = -1;
-    mr_say(r, "tg_clip_grad_norm(%g)\n", most);
-    mr_must(r, "tg_clip_grad_norm", tg_clip_grad_norm(r->tape, most, &norm));
-    double       error;
-    const double right = m_clip(r->mirror, most, &error);
+    const int    at = c->at % MR_OPTIMS;
+    tg_tensor   *leaves[MOST_INPUTS];
+    m_store     *of[MOST_INPUTS];
+    double       norm = -1, error;
+    int          n = 0;
+    if (c->mode & 1) {
+        n = updated(r, at, of);
+        mr_say(r, "tg_clip_grad_norm(optimizer %d, %g)\n", at, most);
+        mr_must(r, "tg_clip_grad_norm", tg_clip_grad_norm(r->optim[at], most, &norm));
+    } else {
+        for (int i = 0; i < MR_PARAMS + MR_KEPT; i++) {
+            const mr_value leaf = i < MR_PARAMS ? r->param[i] : r->kept[i - MR_PARAMS];
+            if (mr_alive(leaf)) leaves[n] = leaf.t, of[n++] = leaf.s;
+        }
+        if (!n) return false;
+        mr_say(r, "tg_clip_grad_norm_of(all, %g)\n", most);
+        mr_must(r, "tg_clip_grad_norm_of", tg_clip_grad_norm_of(leaves, n, most, &norm));
+    }
+    const double right = m_clip(r->mirror, of, n, most, &error);
     if (!(fabs(norm - right) <= fmax(r->tolerance * fmax(1, right), M_SLACK * error)) && error < INFINITY)
-        mr_fail(r, "tg_clip_grad_norm finds %.12g, right is %.12g", norm, right);
+        mr_fail(r, "clipping finds a norm of %.12g, right is %.12g", norm, right);
     return true;
 }
 

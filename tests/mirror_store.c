@@ -79,6 +79,7 @@ void m_set_grad(m_world *w, m_store *s, const double *v, const double *e)
     if (s->grad) m_write(w, s->grad, v, e);
     else s->grad = m_store_new(w, &s->shape, v, e);
     s->used = false;
+    s->grad_steps = w->steps;
 }
 
 m_store *m_fresh_grad(const m_store *s) { return s->used ? NULL : s->grad; }
@@ -122,6 +123,10 @@ static number adam_change(const m_world *w, const m_optim *o, double t, number m
 
 void m_step(m_world *w, m_optim *o, m_store *const *of, int n)
 {
+    if (n) {
+        w->steps++;
+        w->step_nodes = w->n_nodes;
+    }
     for (int k = 0; k < n; k++) {
         m_store *s = of[k], *g = m_fresh_grad(s);
         if (!g) continue;
@@ -163,11 +168,11 @@ void m_optim_free(m_optim *o)
     o->n = 0;
 }
 
-double m_clip(m_world *w, double most, double *error)
+double m_clip(m_world *w, m_store *const *of, int n, double most, double *error)
 {
     double all = 0, off = 0;
-    for (m_store *s = w->stores; s; s = s->next) {
-        const m_store *g = s->released ? NULL : m_fresh_grad(s);
+    for (int k = 0; k < n; k++) {
+        const m_store *g = m_fresh_grad(of[k]);
         for (int64_t i = 0; g && i < g->n; i++) {
             const number d = square(w, (number){g->v[i], g->e[i]});
             all += d.v;
@@ -177,8 +182,8 @@ double m_clip(m_world *w, double most, double *error)
     const double norm = sqrt(all);
     *error = norm > 0 ? fmin(sqrt(off), off / norm) : sqrt(off);
     const bool perhaps = fabs(norm - most) <= M_SLACK * *error;
-    for (m_store *s = w->stores; (norm > most || perhaps) && s; s = s->next) {
-        m_store *g = s->released ? NULL : m_fresh_grad(s);
+    for (int k = 0; (norm > most || perhaps) && k < n; k++) {
+        m_store *g = m_fresh_grad(of[k]);
         if (!g) continue;
         double *x = m_room(w, (size_t)g->n * sizeof *x), *e = m_room(w, (size_t)g->n * sizeof *e);
         for (int64_t i = 0; i < g->n; i++) {

@@ -17,6 +17,7 @@ struct m_world {
     bool            grad_enabled, unsure;
     double          unit; /* roundoff of the tape's dtype */
     uint64_t        searches;
+    int64_t         steps, step_nodes; /* of optimizers so far; how many nodes there were at the latest */
 };
 
 void *m_or_die(void *p); /* p, unless it is NULL */

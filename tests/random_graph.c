@@ -176,7 +176,7 @@ tg_tensor *rg_record(const rg_graph *g, int i, rg_world *w, tg_tensor *const *va
         if (!(in[k] = value[r->in[k]])) return NULL;
     tg_tensor *y = call(r, w, in, step);
     if (y && r->scale != 1) y = tg_mul_s(y, r->scale);
-    if (y && r->grad && tg_dtype_is_float(tg_dtype_of(y))) y = tg_require_grad(y);
+    if (y && r->grad && tg_dtype_is_float(tg_dtype_of(y))) y = tg_set_requires_grad(y, true);
     return y;
 }
 

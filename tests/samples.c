@@ -89,7 +89,7 @@ static tg_tensor *float_leaf(tg_tape *t, tg_dtype dtype, const sample_input *in,
     if (dtype == TG_F32)
         for (int64_t k = 0; k < n; k++) memcpy((char *)x + 4 * k, &(float){(float)x[k]}, 4);
     tg_tensor *leaf = tg_from_data(t, dtype, shape, x);
-    return in->kind == S_FIXED ? leaf : tg_require_grad(leaf);
+    return in->kind == S_FIXED ? leaf : tg_set_requires_grad(leaf, true);
 }
 
 tg_tensor *sample_leaf_of(tg_tape *t, tg_dtype dtype, const sample *s, int i, const tg_shape *shape, uint64_t seed)

@@ -28,7 +28,7 @@ static int close_tape(void **state)
     return 0;
 }
 
-static tg_tensor *leaf(tg_tape *t, double x) { return tg_require_grad(tg_scalar(t, x)); }
+static tg_tensor *leaf(tg_tape *t, double x) { return tg_set_requires_grad(tg_scalar(t, x), true); }
 static tg_tensor *total(tg_tensor *x) { return tg_sum(x, TG_ALL_AXES, false); }
 
 static void assert_near(double a, double b)
@@ -79,7 +79,7 @@ static void test_backwards_accumulate(void **state)
 static void test_gradients_survive_reset(void **state)
 {
     tg_tape   *t = open_tape(state);
-    tg_tensor *w = tg_param(t, "w", tg_scalar(t, 3)), *k = tg_require_grad(tg_keep(tg_scalar(t, 2)));
+    tg_tensor *w = tg_param(t, "w", tg_scalar(t, 3)), *k = tg_set_requires_grad(tg_keep(tg_scalar(t, 2)), true);
     for (int step = 1; step <= 4; step++) {
         assert_int_equal(tg_backward(tg_mul(tg_square(w), k)), TG_OK);
         assert_near(tg_item(tg_grad_of(w)), 12.0 * step);
@@ -96,7 +96,7 @@ static void test_gradients_survive_reset(void **state)
 static void test_seeds(void **state)
 {
     tg_tape   *t = open_tape(state);
-    tg_tensor *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(3), (double[]){1, 2, 3})), *y = tg_square(x);
+    tg_tensor *x = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(3), (double[]){1, 2, 3}), true), *y = tg_square(x);
     tg_tensor *v = tg_from_f64(t, TG_SHAPE(3), (double[]){1, -1, 0.5});
     assert_int_equal(tg_backward_seed(y, v), TG_OK);
     assert_values(tg_grad_of(x), (double[]){2, -4, 3}, 3);
@@ -188,7 +188,7 @@ static void test_gradient_in_a_loss(void **state)
 static void test_single_precision(void **state)
 {
     tg_tape   *t = open_tape(state);
-    tg_tensor *x = tg_require_grad(tg_from_f32(t, TG_SHAPE(2), (float[]){0.5F, 2}));
+    tg_tensor *x = tg_set_requires_grad(tg_from_f32(t, TG_SHAPE(2), (float[]){0.5F, 2}), true);
     tg_tensor *y = tg_to(tg_square(x), TG_F64);
     assert_int_equal(tg_backward(total(tg_square(y))), TG_OK); /* 4 x^3 */
     const float *g = tg_data_f32(tg_grad_of(x));
@@ -233,8 +233,8 @@ static void test_grad_of_several(void **state)
 static void test_independent_input(void **state)
 {
     tg_tape   *t = open_tape(state);
-    tg_tensor *x = leaf(t, 0.5), *z = tg_require_grad(tg_ones(t, TG_SHAPE(2, 0, 3))),
-              *u = tg_require_grad(tg_ones(t, TG_SHAPE(2, 3)));
+    tg_tensor *x = leaf(t, 0.5), *z = tg_set_requires_grad(tg_ones(t, TG_SHAPE(2, 0, 3)), true),
+              *u = tg_set_requires_grad(tg_ones(t, TG_SHAPE(2, 3)), true);
     tg_tensor *y = tg_exp(x), *in[3] = {x, z, u}, *g[3], *gg[3];
     assert_int_equal(tg_grad(&y, NULL, 1, in, 3, true, g), TG_OK);
     assert_true(tg_shape_equal(tg_shape_of(g[1]), TG_SHAPE(2, 0, 3)));
@@ -262,7 +262,7 @@ static void test_grad_misuse(void **state)
     assert_error(t, tg_grad(&c, NULL, 1, &x, 1, false, &g), TG_ERR_GRAD, "no gradient path");
     assert_error(t, tg_backward(c), TG_ERR_GRAD, "no gradient path");
     assert_int_equal(tg_backward(NULL), TG_ERR_NULL);
-    assert_null(tg_require_grad(tg_from_i64(t, TG_SHAPE(1), (int64_t[]){1})));
+    assert_null(tg_set_requires_grad(tg_from_i64(t, TG_SHAPE(1), (int64_t[]){1}), true));
     assert_int_equal(tg_error_status(t), TG_ERR_DTYPE);
     tg_clear_error(t);
     tg_reset(t);
@@ -366,7 +366,7 @@ static void test_recording_off(void **state)
 static void test_result_as_leaf(void **state)
 {
     tg_tape   *t = open_tape(state);
-    tg_tensor *h = tg_require_grad(tg_square(tg_scalar(t, 3)));
+    tg_tensor *h = tg_set_requires_grad(tg_square(tg_scalar(t, 3)), true);
     assert_int_equal(tg_backward(tg_square(h)), TG_OK);
     assert_near(tg_item(tg_grad_of(h)), 18);
 }
@@ -485,7 +485,7 @@ static void test_nothing_is_left_from_before(void **state)
         assert_false(tg_requires_grad(x));
         assert_null(tg_grad_of(x));
         assert_null(tg_grad_of(h));
-        if (k % 2) tg_require_grad(x); /* in every other recording x is a leaf and h and y have been computed before */
+        if (k % 2) tg_set_requires_grad(x, true); /* in every other recording x is a leaf and h and y have been computed before */
         if (k % 2) assert_near(tg_item(h), k * k);
         if (k % 2) assert_near(tg_item(y), k * k * k);
         assert_int_equal(tg_backward(y), TG_OK);
@@ -537,11 +537,11 @@ static void test_stacked_diamonds(void **state)
 static void test_sums_in_front(void **state)
 {
     tg_tape   *t = open_tape(state);
-    tg_tensor *x = tg_require_grad(tg_ones(t, TG_SHAPE(2, 3))), *front = tg_sum(tg_sum(x, TG_AXES(0), false), TG_ALL_AXES, false);
+    tg_tensor *x = tg_set_requires_grad(tg_ones(t, TG_SHAPE(2, 3)), true), *front = tg_sum(tg_sum(x, TG_AXES(0), false), TG_ALL_AXES, false);
     int64_t    before = (int64_t)tg_stats(t).nodes;
     assert_int_equal(tg_backward(front), TG_OK);
     assert_int_equal((int64_t)tg_stats(t).nodes - before, 3);
-    tg_tensor *behind = tg_sum(tg_sum(tg_require_grad(tg_ones(t, TG_SHAPE(2, 3))), TG_AXES(1), false), TG_ALL_AXES, false);
+    tg_tensor *behind = tg_sum(tg_sum(tg_set_requires_grad(tg_ones(t, TG_SHAPE(2, 3)), true), TG_AXES(1), false), TG_ALL_AXES, false);
     before = (int64_t)tg_stats(t).nodes;
     assert_int_equal(tg_backward(behind), TG_OK);
     assert_int_equal((int64_t)tg_stats(t).nodes - before, 4);

@@ -84,15 +84,15 @@ static values *values_of(const conv_case *k)
 static void check(const conv_case *k, const values *v, tg_dtype d, layout l, int threads)
 {
     tg_tape   *t = tg_tape_new(&(tg_tape_options){.silent = true, .threads = threads});
-    tg_tensor *x = tg_require_grad(tg_contiguous(laid(t, d, &v->x, v->vx, PLAIN))), *w, *b, *y, *g, *got[3];
+    tg_tensor *x = tg_set_requires_grad(tg_contiguous(laid(t, d, &v->x, v->vx, PLAIN)), true), *w, *b, *y, *g, *got[3];
     assert_non_null(x);
     if (l != PLAIN) x = laid(t, d, &v->x, v->vx, l);
     w = laid(t, d, &v->w, v->vw, l);
     b = laid(t, d, &v->b, v->vb, l);
     g = laid(t, d, &v->y, v->vg, l);
     if (l == PLAIN) {
-        w = tg_require_grad(w);
-        b = tg_require_grad(b);
+        w = tg_set_requires_grad(w, true);
+        b = tg_set_requires_grad(b, true);
     }
     y = tg_conv2d(x, w, b, &k->options);
     if (!y) fail_msg("%s", tg_error(t));
@@ -177,16 +177,16 @@ static void test_nothing(void **state)
     static const double zero[64];
     tg_tape            *t = quiet(TG_F32);
     (void)state;
-    tg_tensor *w = tg_require_grad(tg_ones(t, TG_SHAPE(2, 1, 2, 2))),
-              *b = tg_require_grad(tensor(t, TG_F32, TG_SHAPE(2), (double[]){1, 2}));
+    tg_tensor *w = tg_set_requires_grad(tg_ones(t, TG_SHAPE(2, 1, 2, 2)), true),
+              *b = tg_set_requires_grad(tensor(t, TG_F32, TG_SHAPE(2), (double[]){1, 2}), true);
     tg_tensor *y = tg_conv2d(tg_zeros(t, TG_SHAPE(0, 1, 4, 4)), w, b, NULL), *got[2];
     assert_values(y, TG_F32, TG_SHAPE(0, 2, 3, 3), NULL, 0);
     assert_int_equal(tg_backward(tg_sum(y, TG_ALL_AXES, false)), TG_OK); /* no image: no gradient but zeros */
     assert_values(tg_grad_of(w), TG_F32, TG_SHAPE(2, 1, 2, 2), zero, 0);
     assert_values(tg_grad_of(b), TG_F32, TG_SHAPE(2), zero, 0);
 
-    tg_tensor *x    = tg_require_grad(tg_zeros(t, TG_SHAPE(1, 0, 2, 2))),
-              *none = tg_require_grad(tg_zeros(t, TG_SHAPE(2, 0, 1, 1)));
+    tg_tensor *x    = tg_set_requires_grad(tg_zeros(t, TG_SHAPE(1, 0, 2, 2)), true),
+              *none = tg_set_requires_grad(tg_zeros(t, TG_SHAPE(2, 0, 1, 1)), true);
     y               = tg_conv2d(x, none, b, NULL); /* no channel: the bias */
     assert_values(y, TG_F32, TG_SHAPE(1, 2, 2, 2), (double[]){1, 1, 1, 1, 2, 2, 2, 2}, 0);
     tg_tensor *seed = tg_ones_like(y);
@@ -194,7 +194,7 @@ static void test_nothing(void **state)
     assert_values(got[0], TG_F32, TG_SHAPE(1, 0, 2, 2), NULL, 0);
     assert_values(got[1], TG_F32, TG_SHAPE(2, 0, 1, 1), NULL, 0);
 
-    x = tg_require_grad(tg_ones(t, TG_SHAPE(1, 1, 2, 2)));
+    x = tg_set_requires_grad(tg_ones(t, TG_SHAPE(1, 1, 2, 2)), true);
     y = tg_conv2d(x, tg_ones(t, TG_SHAPE(0, 1, 2, 2)), NULL, NULL); /* no output channel */
     assert_values(y, TG_F32, TG_SHAPE(1, 0, 1, 1), NULL, 0);
     assert_int_equal(tg_backward(tg_sum(y, TG_ALL_AXES, false)), TG_OK);

@@ -22,7 +22,7 @@ static void test_embedding(void **state)
                 tg_tape   *t      = quiet(TG_F32);
                 tg_tensor *weight = tg_keep(laid(t, d, TG_SHAPE(ROWS, WIDTH), w, l)),
                           *i      = laid(t, id, TG_SHAPE(3, 4), index, l);
-                tg_tensor *y      = tg_embedding(tg_require_grad(weight), i),
+                tg_tensor *y      = tg_embedding(tg_set_requires_grad(weight, true), i),
                           *seeds  = laid(t, d, TG_SHAPE(3, 4, WIDTH), g, l), *dw;
                 assert_values(y, d, TG_SHAPE(3, 4, WIDTH), want, 0);
                 assert_int_equal(tg_grad(&y, &seeds, 1, &weight, 1, false, &dw), TG_OK);
@@ -74,7 +74,7 @@ static void test_linear(void **state)
 static void test_masked_fill(void **state)
 {
     tg_tape   *t    = quiet(TG_F64);
-    tg_tensor *x    = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){1, NAN, 3, 4, INFINITY, 6}));
+    tg_tensor *x    = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){1, NAN, 3, 4, INFINITY, 6}), true);
     tg_tensor *mask = tensor(t, TG_BOOL, TG_SHAPE(3), (double[]){0, 1, 0}), *y = tg_masked_fill(x, mask, -INFINITY);
     (void)state;
     assert_f64(y, TG_SHAPE(2, 3), 1, -INFINITY, 3, 4, -INFINITY, 6);

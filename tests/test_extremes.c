@@ -94,7 +94,7 @@ static void test_ties(void **state)
     (void)state;
     for (int read = 0; read < READS; read++) {
         tg_tape   *t = quiet(TG_F64);
-        tg_tensor *w = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(3, 4), (double[]){1, 2, 1, 2, 2, 1, 2, 1, 0, 0, 3, 0}));
+        tg_tensor *w = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(3, 4), (double[]){1, 2, 1, 2, 2, 1, 2, 1, 0, 0, 3, 0}), true);
         tg_tensor *x = tg_mul_s(tg_sum(w, TG_AXES(0), true), 0.1), *y = tg_amax(x, TG_AXES(1), false);
         if (read & READ_EXTREME) assert_non_null(tg_data(y));
         if (read & READ_OPERAND) assert_non_null(tg_data(x));

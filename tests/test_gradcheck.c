@@ -198,7 +198,7 @@ static tg_tensor *apply(void *ctx, tg_tensor *const *in)
                         : tg_record(a->op, in, a->arity, &a->which, sizeof a->which);
 }
 
-static tg_tensor *input(tg_tape *t, const tg_shape *shape) { return tg_require_grad(tg_uniform(t, shape, -1.5, 1.5)); }
+static tg_tensor *input(tg_tape *t, const tg_shape *shape) { return tg_set_requires_grad(tg_uniform(t, shape, -1.5, 1.5), true); }
 
 static tg_status check(tg_tape *t, const tg_op *op, int order, tg_gradcheck_report *report)
 {
@@ -272,7 +272,7 @@ static void test_names_the_element(void **state)
     } cases[] = {{{1, {5}}, 3}, {{2, {4, 6}}, 17}, {{2, {31, 7}}, 0}, {{2, {31, 7}}, 216}, {{3, {10, 10, 10}}, 777}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         applied             a = {&tg_op_one_element, 1, cases[k].which};
-        tg_tensor          *x = tg_require_grad(tg_uniform(t, &cases[k].shape, 0.5, 1.5));
+        tg_tensor          *x = tg_set_requires_grad(tg_uniform(t, &cases[k].shape, 0.5, 1.5), true);
         tg_gradcheck_report r;
         char                name[40];
         assert_int_equal(tg_gradcheck(apply, &a, &x, 1, NULL, &r), TG_ERR_GRAD);
@@ -425,7 +425,7 @@ static void test_odd_functions(void **state)
                  {RESETS, TG_ERR_ARG, "tg_reset: called from inside the function under tg_gradcheck"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         odd                 o = {.kind = cases[k].kind, .tape = t, .other = other};
-        tg_tensor          *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){1.0001, 2}));
+        tg_tensor          *x = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){1.0001, 2}), true);
         tg_gradcheck_report r;
         const tg_status     s = tg_gradcheck(odd_function, &o, &x, 1, NULL, &r);
         if (s != cases[k].status || !strstr(r.text, cases[k].says))
@@ -441,8 +441,8 @@ static void test_misuse(void **state)
 {
     tg_tape            *t = open_tape(state), *other = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
     tg_tensor          *x = input(t, TG_SHAPE(2)), *mixed[2] = {x, input(other, TG_SHAPE(2))}, *hole[2] = {x, NULL};
-    tg_tensor          *plain = tg_ones(t, TG_SHAPE(2)), *single = tg_require_grad(tg_full(t, TG_F32, TG_SHAPE(2), 1));
-    tg_tensor          *bad = tg_require_grad(tg_full(t, TG_F64, TG_SHAPE(2), NAN));
+    tg_tensor          *plain = tg_ones(t, TG_SHAPE(2)), *single = tg_set_requires_grad(tg_full(t, TG_F32, TG_SHAPE(2), 1), true);
+    tg_tensor          *bad = tg_set_requires_grad(tg_full(t, TG_F64, TG_SHAPE(2), NAN), true);
     tg_gradcheck_report r;
     assert_int_equal(tg_gradcheck(NULL, NULL, &x, 1, NULL, &r), TG_ERR_NULL);
     assert_int_equal(tg_gradcheck(itself, NULL, NULL, 1, NULL, &r), TG_ERR_NULL);

@@ -170,7 +170,7 @@ static void check_zero(const topic *p)
         rows++;
         tg_reset(t);
         assert_true(make_leaves(t, &v, 1, leaf));
-        tg_tensor *y = run(&v, leaf), *x = tg_require_grad(tg_scalar(t, 3)), *moved[1];
+        tg_tensor *y = run(&v, leaf), *x = tg_set_requires_grad(tg_scalar(t, 3), true), *moved[1];
         if (!y) fail_msg("%s: %s", p->name, tg_error(t));
         if (tg_requires_grad(y)) fail_msg("%s: the result requires grad", p->name);
         if (!records(t, p->name)) fail_msg("a sample of %s does not record it", p->name);

@@ -160,11 +160,11 @@ static void gather_case(tg_dtype index_dtype, const tg_shape *xs, const tg_shape
         want[k]  = x[number_at(xs, at)];
         slope[number_at(xs, at)] += w[k];
     }
-    tg_tensor *a = tg_require_grad(tg_from_f64(t, xs, x)), *v = tg_from_f64(t, is, w), *back = NULL;
+    tg_tensor *a = tg_set_requires_grad(tg_from_f64(t, xs, x), true), *v = tg_from_f64(t, is, w), *back = NULL;
     tg_tensor *y = tg_gather(a, axis, tg_to(tg_from_i64(t, is, index), index_dtype));
     assert_shape(y, is);
     assert_memory_equal(tg_data_f64(y), want, (size_t)ni * sizeof *want);
-    tg_require_grad(v);
+    tg_set_requires_grad(v, true);
     tg_tensor *g = NULL;
     assert_int_equal(tg_grad(&y, &v, 1, &a, 1, true, &g), TG_OK);
     assert_memory_equal(tg_data_f64(g), slope, (size_t)nx * sizeof *slope);
@@ -216,8 +216,8 @@ static void index_select_case(tg_dtype dtype, const tg_shape *xs, int axis, int6
         want[k]  = x[number_at(xs, at)];
         slope[number_at(xs, at)] += w[k];
     }
-    tg_tensor *a = tg_require_grad(tg_to(tg_from_f64(t, xs, x), dtype)),
-              *v = tg_require_grad(tg_to(tg_from_f64(t, &ys, w), dtype));
+    tg_tensor *a = tg_set_requires_grad(tg_to(tg_from_f64(t, xs, x), dtype), true),
+              *v = tg_set_requires_grad(tg_to(tg_from_f64(t, &ys, w), dtype), true);
     tg_tensor *g = NULL, *back = NULL, *y = tg_index_select(a, axis, tg_from_i64(t, TG_SHAPE(n), index));
     assert_shape(y, &ys);
     assert_int_equal(tg_grad(&y, &v, 1, &a, 1, true, &g), TG_OK);
@@ -255,7 +255,7 @@ static void test_index_select(void **state)
 static void test_embedding(void **state)
 {
     tg_tape   *t     = quiet(TG_F32);
-    tg_tensor *table = tg_require_grad(tg_keep(tg_randn(t, TG_SHAPE(5, 2))));
+    tg_tensor *table = tg_set_requires_grad(tg_keep(tg_randn(t, TG_SHAPE(5, 2))), true);
     tg_tensor *words = tg_from_i64(t, TG_SHAPE(4), ((int64_t[]){3, 1, 3, 3}));
     (void)state;
     assert_int_equal(tg_backward(tg_sum(tg_index_select(table, 0, words), TG_ALL_AXES, false)), TG_OK);
@@ -266,7 +266,7 @@ static void test_embedding(void **state)
 static void test_bad_label_stops_a_backward(void **state)
 {
     tg_tape   *t     = quiet(TG_F32);
-    tg_tensor *x     = tg_require_grad(tg_keep(tg_ones(t, TG_SHAPE(2, 3))));
+    tg_tensor *x     = tg_set_requires_grad(tg_keep(tg_ones(t, TG_SHAPE(2, 3))), true);
     tg_tensor *index = tg_from_i64(t, TG_SHAPE(2, 1), ((int64_t[]){0, 3}));
     (void)state;
     assert_int_equal(tg_backward(tg_sum(tg_gather(x, 1, index), TG_ALL_AXES, false)), TG_ERR_INDEX);

@@ -74,7 +74,7 @@ static void assert_told(bench *b, tg_status s, const char *name)
 static tg_tensor *wrong_index(bench *b)
 {
     tg_tensor *i = tg_from_i64(b->t, TG_SHAPE(2), (int64_t[]){0, 9});
-    tg_tensor *z = tg_require_grad(tg_from_f32(b->t, TG_SHAPE(3), (float[]){1, 2, 3})), *y = tg_exp(tg_mul_s(b->w, 0.01));
+    tg_tensor *z = tg_set_requires_grad(tg_from_f32(b->t, TG_SHAPE(3), (float[]){1, 2, 3}), true), *y = tg_exp(tg_mul_s(b->w, 0.01));
     return tg_add(tg_sum(tg_mul(tg_embedding(y, i), z), TG_ALL_AXES, false), tg_sum(y, TG_ALL_AXES, false));
 }
 
@@ -160,8 +160,8 @@ static void test_handler_elsewhere(void **state)
 
         tg_tensor *inf = tg_mul_s(tg_sum(b.w, TG_ALL_AXES, false), INFINITY);
         assert_int_equal(tg_backward(inf), TG_OK);
-        assert_int_equal(tg_clip_grad_norm(b.t, 1, &norm), TG_ERR_ARG);
-        assert_told(&b, TG_ERR_ARG, "tg_clip_grad_norm");
+        assert_int_equal(tg_clip_grad_norm_of(&b.w, 1, 1, &norm), TG_ERR_ARG);
+        assert_told(&b, TG_ERR_ARG, "tg_clip_grad_norm_of");
         assert_int_equal(tg_load(b.t, "/nowhere/at/all"), TG_ERR_IO);
         assert_told(&b, TG_ERR_IO, "tg_load");
         assert_int_equal(tg_save(b.t, "/nowhere/at/all"), TG_ERR_IO);
@@ -170,7 +170,7 @@ static void test_handler_elsewhere(void **state)
         assert_told(&b, TG_ERR_ARG, "tg_copy_from");
         assert_int_equal(tg_reset(NULL), TG_ERR_NULL);
 
-        tg_tensor *x = tg_require_grad(tg_from_f64(b.t, TG_SHAPE(2), (double[]){1, 2}));
+        tg_tensor *x = tg_set_requires_grad(tg_from_f64(b.t, TG_SHAPE(2), (double[]){1, 2}), true);
         assert_int_equal(tg_gradcheck(three_errors, &one, &x, 1, NULL, NULL), TG_ERR_SHAPE);
         assert_told(&b, TG_ERR_SHAPE, "tg_gradcheck");
     }
@@ -286,7 +286,7 @@ static void test_several_errors(void **state)
     for (int errors = 1; errors <= 9; errors++) {
         told       all = {0};
         tg_tape   *t = tg_tape_new(&(tg_tape_options){.on_error = listen, .error_ctx = &all});
-        tg_tensor *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){1, 2}));
+        tg_tensor *x = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){1, 2}), true);
         assert_int_equal(tg_gradcheck(three_errors, &errors, &x, 1, NULL, NULL), TG_ERR_SHAPE);
         assert_int_equal(all.n, errors <= 4 ? errors : 5);
         for (int i = 0; i < all.n && i < 4; i++) {
@@ -316,7 +316,7 @@ static void test_handler_changes(void **state)
 {
     int        many = 6;
     tg_tape   *t = tg_tape_new(NULL);
-    tg_tensor *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){1, 2}));
+    tg_tensor *x = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){1, 2}), true);
     (void)state;
     tg_set_error_handler(t, change_handler, &t);
     assert_int_equal(tg_gradcheck(three_errors, &many, &x, 1, NULL, NULL), TG_ERR_SHAPE);
@@ -458,7 +458,7 @@ static char scratch_text[200];
     X(tg_print, (void)tg_print("x", p.x))                                                                                        \
     X(tg_plan_format, (void)tg_plan_format(p.t, &p.lazy, 1, scratch_text, sizeof scratch_text))                                  \
     X(tg_plan_print, (void)tg_plan_print(p.t, &p.lazy, 1))                                                                       \
-    X(tg_require_grad, assert_null(tg_require_grad(p.done)))                                                                     \
+    X(tg_set_requires_grad, assert_null(tg_set_requires_grad(p.done, true)))                                                     \
     X(tg_backward, (void)tg_backward(p.lazy))                                                                                    \
     X(tg_backward_seed, (void)tg_backward_seed(p.lazy, p.done))                                                                  \
     X(tg_grad, tg_tensor *g; (void)tg_grad(&p.lazy, NULL, 1, &p.w, 1, true, &g))                                                 \
@@ -475,7 +475,11 @@ static char scratch_text[200];
     X(tg_optim_state_name, (void)tg_optim_state_name(p.o, 0, scratch_text, sizeof scratch_text))                                 \
     X(tg_optim_state_get, assert_null(tg_optim_state_get(p.o, 0)))                                                               \
     X(tg_optim_state_set, (void)tg_optim_state_set(p.o, 0, p.x))                                                                 \
-    X(tg_clip_grad_norm, (void)tg_clip_grad_norm(p.t, 1, NULL))                                                                  \
+    X(tg_clip_grad_norm, (void)tg_clip_grad_norm(p.o, 1, NULL))                                                                  \
+    X(tg_clip_grad_norm_of, (void)tg_clip_grad_norm_of(&p.w, 1, 1, NULL))                                                        \
+    X(tg_backward_into, (void)tg_backward_into(p.lazy, &p.w, 1))                                                                 \
+    X(tg_optim_backward, (void)tg_optim_backward(p.o, p.lazy))                                                                   \
+    X(tg_minimize, (void)tg_minimize(p.o, p.lazy))                                                                               \
     X(tg_save, (void)tg_save(p.t, archive_path))                                                                                 \
     X(tg_load, (void)tg_load(p.t, archive_path))                                                                                 \
     X(tg_save_tensors, (void)tg_save_tensors(archive_path, (const char *[]){"x"}, &p.x, 1))                                      \
@@ -545,7 +549,7 @@ static void begin_probe(void)
     p.chain = p.w;
     for (int i = turn++ % 97; i-- > 0;) p.chain = tg_tanh(p.chain);
     p.chain = tg_neg(p.chain);
-    p.x = tg_require_grad(tg_from_f64(p.t, TG_SHAPE(3), (double[]){1, 2, 3}));
+    p.x = tg_set_requires_grad(tg_from_f64(p.t, TG_SHAPE(3), (double[]){1, 2, 3}), true);
     p.done = tg_from_f64(p.t, TG_SCALAR_SHAPE, (double[]){5});
     p.lazy = tg_sum(tg_exp(p.w), TG_ALL_AXES, false);
     assert_non_null(p.lazy);
@@ -657,7 +661,7 @@ static void test_nonsense_from_rules(void **state)
     tg_tensor *stale = tg_ones(t, TG_SHAPE(3));
     (void)state;
     tg_reset(t);
-    tg_tensor *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(3), (double[]){1, 2, 3})), *ones = tg_ones(t, TG_SHAPE(3));
+    tg_tensor *x = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(3), (double[]){1, 2, 3}), true), *ones = tg_ones(t, TG_SHAPE(3));
     tg_tensor *bad[] = {NULL, stale, tg_ones(other, TG_SHAPE(3)), tg_ones(t, TG_SHAPE(4)), tg_full(t, TG_F32, TG_SHAPE(3), 1),
                         (tg_tensor *)(void *)junk, (tg_tensor *)(void *)((char *)ones + 1), (tg_tensor *)(void *)((char *)ones + 64),
                         (tg_tensor *)(void *)((char *)ones + 128 * 400), (tg_tensor *)(void *)1, (tg_tensor *)(void *)((char *)junk + 3)};
@@ -694,7 +698,7 @@ static void test_nonsense_from_merge(void **state)
 {
     tg_tensor *(*const bad[])(tg_tensor *const *, int) = {merged_wrong, merged_narrow, merged_junk};
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(3), (double[]){1, 2, 3}));
+    tg_tensor *x = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(3), (double[]){1, 2, 3}), true);
     (void)state;
     p = (struct probe){0};
     for (size_t i = 0; i < N(bad); i++) {

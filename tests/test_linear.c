@@ -405,7 +405,7 @@ static void trained(tg_tape *t, int n)
     tg_optim *opt = tg_adam(t, NULL);
     for (int step = 0; step < 3; step++) {
         good(tg_backward(sum_of_params(t)));
-        good(tg_clip_grad_norm(t, 1, NULL));
+        good(tg_clip_grad_norm(opt, 1, NULL));
         good(tg_step(opt));
         if (step == 1) good(tg_zero_grad(t));
         good(tg_reset(t));
@@ -434,6 +434,12 @@ static void trained_list(tg_tape *t, int n)
     good(tg_backward(sum_of_params(t)));
     good(tg_step(opt));
     good(tg_optim_zero_grad(opt));
+    good(tg_backward_into(sum_of_params(t), p, n));
+    good(tg_clip_grad_norm_of(p, n, 1, NULL));
+    for (int i = 0; i < n; i += 2) assert_non_null(tg_set_requires_grad(p[i], false));
+    good(tg_minimize(opt, sum_of_params(t)));
+    good(tg_reset(t));
+    for (int i = 0; i < n; i += 2) assert_non_null(tg_set_requires_grad(p[i], true));
     free(p);
 }
 
@@ -483,7 +489,7 @@ static void grad_of_many(tg_tape *t, int n)
     good(tg_reset(t));
     y = w;
     for (int i = 0; i < n; i++) { /* many leaves */
-        x[i] = tg_require_grad(tg_from_f32(t, TG_SHAPE(2), (float[]){1, 2}));
+        x[i] = tg_set_requires_grad(tg_from_f32(t, TG_SHAPE(2), (float[]){1, 2}), true);
         y = tg_add(y, x[i]);
     }
     good(tg_backward(total(y)));

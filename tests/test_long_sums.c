@@ -46,7 +46,7 @@ static double most(tg_dtype d) { return d == TG_F32 ? 1e-6 : 1e-12; }
 static void check_losses(tg_dtype dtype)
 {
     tg_tape    *t = tape_of(dtype);
-    tg_tensor  *x = tg_require_grad(numbers(t, logit, TG_SHAPE(N))), *y = numbers(t, target, TG_SHAPE(N)), *g = NULL;
+    tg_tensor  *x = tg_set_requires_grad(numbers(t, logit, TG_SHAPE(N)), true), *y = numbers(t, target, TG_SHAPE(N)), *g = NULL;
     long double mse = 0, bce = 0;
     for (int64_t i = 0; i < PERIOD; i++) {
         const long double v = logit(i), w = target(i);
@@ -87,7 +87,7 @@ static void test_rows(void **state)
     int32_t *label = malloc(N * sizeof *label);
     assert_non_null(label);
     for (int64_t i = 0; i < N; i++) label[i] = (int32_t)label_of(i);
-    tg_tensor *x = numbers(t, logit, TG_SHAPE(N, 2)), *bias = tg_require_grad(tg_keep(tg_zeros(t, TG_SHAPE(2)))), *g = NULL;
+    tg_tensor *x = numbers(t, logit, TG_SHAPE(N, 2)), *bias = tg_set_requires_grad(tg_keep(tg_zeros(t, TG_SHAPE(2))), true), *g = NULL;
     tg_tensor *y = tg_keep(tg_from_data(t, TG_I32, TG_SHAPE(N), label));
     free(label);
 
@@ -113,7 +113,7 @@ static void test_rows(void **state)
 static void check_row(tg_dtype dtype)
 {
     tg_tape      *t = tape_of(dtype);
-    tg_tensor    *x = tg_require_grad(numbers(t, logit, TG_SHAPE(1, N))), *g = NULL;
+    tg_tensor    *x = tg_set_requires_grad(numbers(t, logit, TG_SHAPE(1, N)), true), *g = NULL;
     const int32_t label = N / 2 + 5;
     tg_tensor    *y = tg_keep(tg_from_data(t, TG_I32, TG_SHAPE(1), &label));
     long double   sum = 0;
@@ -158,7 +158,7 @@ static void test_counts(void **state)
     tg_tensor *x = tg_borrow(t, TG_U8, TG_SHAPE(MANY), one);
     assert_int_equal(*(const int64_t *)tg_data(tg_sum(x, TG_ALL_AXES, false)), MANY);
     assert_int_equal(*(const int64_t *)tg_data(tg_sum(tg_to(x, TG_BOOL), TG_ALL_AXES, false)), MANY);
-    tg_tensor *equals = tg_require_grad(tg_keep(tg_zeros(t, TG_SHAPE(MANY)))), *largest = tg_amax(equals, TG_ALL_AXES, false);
+    tg_tensor *equals = tg_set_requires_grad(tg_keep(tg_zeros(t, TG_SHAPE(MANY))), true), *largest = tg_amax(equals, TG_ALL_AXES, false);
     assert_int_equal(tg_grad(&largest, NULL, 1, &equals, 1, false, &g), TG_OK);
     within("ties", get(tg_data(g), TG_F32, MANY - 1), 1 / (long double)MANY, 2e-7);
     tg_tape_free(t);
@@ -189,7 +189,7 @@ static void test_gradcheck(void **state)
 {
     (void)state;
     tg_tape            *t = tape_of(TG_F64);
-    tg_tensor          *x = tg_require_grad(numbers(t, logit, TG_SHAPE(N)));
+    tg_tensor          *x = tg_set_requires_grad(numbers(t, logit, TG_SHAPE(N)), true);
     tg_gradcheck_report report;
     assert_int_equal(tg_gradcheck(square, NULL, &x, 1, &(tg_gradcheck_options){.directions = 1, .rtol = 1e-7, .atol = 1e-12}, &report), TG_OK);
     assert_true(report.relative_error < 1e-7);

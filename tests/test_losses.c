@@ -32,10 +32,10 @@ static void test_mse(void **state)
             gx[i] = 2 * (x[i] - y[i]) / (double)n;
             gy[i] = -gx[i];
         }
-        tg_tensor *p = tg_require_grad(tensor(t, d, s, x)), *q = laid(t, d, s, y, (layout)(k / 2 / N_SHAPES));
+        tg_tensor *p = tg_set_requires_grad(tensor(t, d, s, x), true), *q = laid(t, d, s, y, (layout)(k / 2 / N_SHAPES));
         assert_values(tg_mse(p, q), d, TG_SCALAR_SHAPE, &want, 10 * tolerance(d));
         assert_values(gradient(tg_mse(p, q), NULL, p), d, s, gx, 10 * tolerance(d));
-        q = tg_require_grad(tensor(t, d, s, y));
+        q = tg_set_requires_grad(tensor(t, d, s, y), true);
         assert_values(gradient(tg_mse(p, q), NULL, q), d, s, gy, 10 * tolerance(d));
         tg_tape_free(t);
     }
@@ -65,10 +65,10 @@ static void test_bce(void **state)
             gy[i] = -x[i] / (double)n;
         }
         double     want = (double)sum;
-        tg_tensor *p = tg_require_grad(tensor(t, d, s, x)), *q = laid(t, d, s, y, (layout)(k / 2 / N_SHAPES));
+        tg_tensor *p = tg_set_requires_grad(tensor(t, d, s, x), true), *q = laid(t, d, s, y, (layout)(k / 2 / N_SHAPES));
         assert_values(tg_bce_with_logits(p, q), d, TG_SCALAR_SHAPE, &want, 2 * tolerance(d));
         assert_values(gradient(tg_bce_with_logits(p, q), NULL, p), d, s, gx, tolerance(d));
-        q = tg_require_grad(tensor(t, d, s, y));
+        q = tg_set_requires_grad(tensor(t, d, s, y), true);
         assert_values(gradient(tg_bce_with_logits(p, q), NULL, q), d, s, gy, tolerance(d));
         tg_tape_free(t);
     }
@@ -77,7 +77,7 @@ static void test_bce(void **state)
 static double bce_of(tg_dtype d, double x, double target, double *slope)
 {
     tg_tape     *t = quiet(d);
-    tg_tensor   *p = tg_require_grad(tg_scalar(t, x)), *y = tg_bce_with_logits(p, tg_scalar(t, target));
+    tg_tensor   *p = tg_set_requires_grad(tg_scalar(t, x), true), *y = tg_bce_with_logits(p, tg_scalar(t, target));
     const double value = tg_item(y);
     *slope = tg_item(gradient(y, NULL, p));
     tg_tape_free(t);
@@ -134,7 +134,7 @@ static void check_cross_entropy(tg_dtype d, const tg_shape *s, layout l, bool na
     const double want = model_cross_entropy(rows, classes, x, label, g);
     tg_tensor   *y = laid(t, narrow ? TG_I32 : TG_I64, &rest, spread, rest.rank ? l : PLAIN);
     assert_values(tg_cross_entropy(laid(t, d, s, x, l), y), d, TG_SCALAR_SHAPE, &want, 4 * tolerance(d));
-    tg_tensor *leaf = tg_require_grad(tensor(t, d, s, x));
+    tg_tensor *leaf = tg_set_requires_grad(tensor(t, d, s, x), true);
     assert_values(gradient(tg_cross_entropy(leaf, y), NULL, leaf), d, s, g, tolerance(d));
     tg_tape_free(t);
 }
@@ -156,7 +156,7 @@ static tg_tensor *labels(tg_tape *t, int64_t a, int64_t b) { return tg_from_i64(
 static void test_infinite_logits(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){0, -INFINITY, 0, -INFINITY, 5, -INFINITY}));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){0, -INFINITY, 0, -INFINITY, 5, -INFINITY}), true);
     tg_tensor *good = tg_cross_entropy(x, labels(t, 2, 1)), *bad = tg_cross_entropy(x, labels(t, 1, 1));
     (void)state;
     assert_f64(good, TG_SCALAR_SHAPE, log(2) / 2);
@@ -183,7 +183,7 @@ static void test_labels_out_of_range(void **state)
     (void)state;
     for (int k = 0; k < 4; k++) {
         tg_tape   *t = quiet(TG_F32);
-        tg_tensor *x = tg_require_grad(tg_contiguous(tg_zeros(t, TG_SHAPE(2, 3))));
+        tg_tensor *x = tg_set_requires_grad(tg_contiguous(tg_zeros(t, TG_SHAPE(2, 3))), true);
         assert_error_when_read(t, tg_cross_entropy(x, labels(t, 0, wrong[k])), TG_ERR_INDEX, "tg_check_index: ");
         assert_error_when_read(t, tg_accuracy(x, labels(t, wrong[k], 0)), TG_ERR_INDEX, "tg_check_index: ");
         assert_int_equal(tg_backward(tg_cross_entropy(x, labels(t, 0, wrong[k]))), TG_ERR_INDEX);
@@ -199,7 +199,7 @@ static void test_labels_out_of_range(void **state)
 static void test_over_nothing(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(0, 3), NULL)), *y = tg_from_i64(t, TG_SHAPE(0), NULL);
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(0, 3), NULL), true), *y = tg_from_i64(t, TG_SHAPE(0), NULL);
     (void)state;
     assert_f64(tg_mse(x, x), TG_SCALAR_SHAPE, NAN);
     assert_f64(tg_bce_with_logits(x, x), TG_SCALAR_SHAPE, NAN);
@@ -230,7 +230,7 @@ static void test_second_derivatives(void **state)
     (void)state;
     fill(x, 24, &seed);
     fill(y, 24, &seed);
-    tg_tensor *a = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(4, 6), x)), *b = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(4, 6), y));
+    tg_tensor *a = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(4, 6), x), true), *b = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(4, 6), y), true);
     check_gradient(call_mse, (tg_tensor *[]){a, b});
     check_gradient(call_bce, (tg_tensor *[]){a, b});
     check_gradient(call_cross_entropy, (tg_tensor *[]){a, tg_from_i64(t, TG_SHAPE(4), (int64_t[]){5, 0, 2, 2})});
@@ -246,7 +246,7 @@ static void test_accuracy(void **state)
         tg_tensor *x = tensor(t, TG_F32, TG_SHAPE(4, 3), (double[]){1, 2, 3, 3, 2, 1, 5, 5, 0, -3, -1, -2});
         double     want = 0.75;
         (void)state;
-        tg_tensor *y = tg_accuracy(tg_require_grad(x), tg_from_i64(t, TG_SHAPE(4), (int64_t[]){2, 0, 1, 1})); /* of equals the first */
+        tg_tensor *y = tg_accuracy(tg_set_requires_grad(x, true), tg_from_i64(t, TG_SHAPE(4), (int64_t[]){2, 0, 1, 1})); /* of equals the first */
         assert_values(y, d, TG_SCALAR_SHAPE, &want, 0);
         assert_false(tg_requires_grad(y));
         want = 0.25;

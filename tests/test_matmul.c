@@ -211,7 +211,7 @@ static void check_gradient(tg_tape *t, const tg_shape *sa, const tg_shape *sb, l
     tg_shape      s, st, sf;
     fill(a, count_of(sa), seed);
     fill(b, count_of(sb), seed);
-    tg_tensor *x = tg_require_grad(laid(t, TG_F64, sa, a, PLAIN)), *y = tg_require_grad(laid(t, TG_F64, sb, b, PLAIN));
+    tg_tensor *x = tg_set_requires_grad(laid(t, TG_F64, sa, a, PLAIN), true), *y = tg_set_requires_grad(laid(t, TG_F64, sb, b, PLAIN), true);
     tg_tensor *c = tg_matmul(x, y);
     s = *tg_shape_of(c);
     fill(g, count_of(&s), seed);
@@ -250,7 +250,7 @@ static void test_gradients(void **state)
 static void test_same_tensor_twice(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 2), (double[]){1, 2, 3, 4}));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 2), (double[]){1, 2, 3, 4}), true);
     tg_tensor *g = gradient(tg_sum(tg_matmul(x, x), TG_ALL_AXES, false), NULL, x);
     (void)state;
     assert_f64(g, TG_SHAPE(2, 2), 3 + 4, 7 + 4, 3 + 6, 7 + 6);

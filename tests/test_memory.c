@@ -315,7 +315,7 @@ static bool mlp_rows(world *w, int64_t rows, tg_optim *opt)
     }
     tg_tensor *loss = tg_cross_entropy(h, y), *accuracy = tg_want(tg_accuracy(h, y));
     if (!loss || !accuracy || tg_backward(loss) != TG_OK || !take(w, loss) || !take(w, accuracy)) return false;
-    if (tg_clip_grad_norm(w->t, 0.5, &norm) != TG_OK) return false;
+    if (tg_clip_grad_norm_of(w->w, WEIGHTS, 0.5, &norm) != TG_OK) return false;
     w->digest = hash(w->digest, &norm, sizeof norm);
     return opt && tg_step(opt) == TG_OK;
 }
@@ -400,7 +400,7 @@ static bool keep_step(world *w)
 {
     bool       good = false;
     tg_tensor *k = tg_keep(tg_tanh(w->w[0])), *p = tg_param(w->t, "new", tg_exp(w->w[1])), *big = NULL;
-    tg_tensor *loss = tg_sum(tg_mul(tg_require_grad(k), tg_add(w->w[0], p)), TG_ALL_AXES, false);
+    tg_tensor *loss = tg_sum(tg_mul(tg_set_requires_grad(k, true), tg_add(w->w[0], p)), TG_ALL_AXES, false);
     if (loss && tg_backward(loss) == TG_OK && take(w, loss) && take(w, tg_grad_of(k)) && take(w, tg_grad_of(p))) {
         big = tg_keep(tg_zeros(w->t, TG_SHAPE(300, 40)));
         good = big && take(w, big);

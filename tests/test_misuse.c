@@ -410,9 +410,9 @@ static void test_gradients(void **state)
 {
     env       *e = *state;
     tg_tensor *loss = loss_of(e), *y = tg_matmul(e->m23, e->w), *g[2];
-    NONE(tg_require_grad(NULL) == NULL);
-    BAD(STALE, tg_require_grad(e->stale));
-    BAD(DTYPE, tg_require_grad(e->i3));
+    NONE(tg_set_requires_grad(NULL, true) == NULL);
+    BAD(STALE, tg_set_requires_grad(e->stale, true));
+    BAD(DTYPE, tg_set_requires_grad(e->i3, true));
     NONE(tg_backward(NULL) == TG_ERR_NULL);
     STAT(STALE, tg_backward(e->stale));
     STAT(SHAPE, tg_backward(y));
@@ -480,8 +480,35 @@ static void test_optimizers(void **state)
     STAT(STALE, tg_optim_state_set(o, 0, e->stale));
     STAT(TAPE, tg_optim_state_set(o, 0, e->other));
     NONE(tg_clip_grad_norm(NULL, 1, &norm) == TG_ERR_NULL);
-    STAT(ARG, tg_clip_grad_norm(e->t, 0, &norm));
-    STAT(ARG, tg_clip_grad_norm(e->t, NAN, NULL));
+    STAT(ARG, tg_clip_grad_norm(o, 0, &norm));
+    STAT(ARG, tg_clip_grad_norm(o, NAN, NULL));
+    NONE(tg_clip_grad_norm_of(NULL, 1, 1, &norm) == TG_ERR_NULL && tg_clip_grad_norm_of((tg_tensor *[]){NULL}, 1, 1, &norm) == TG_ERR_NULL);
+    STAT(ARG, tg_clip_grad_norm_of(&e->w, 1, 0, &norm));
+    STAT(STALE, tg_clip_grad_norm_of(&e->stale, 1, 1, &norm));
+    STAT(TAPE, tg_clip_grad_norm_of((tg_tensor *[]){e->w, e->other}, 2, 1, &norm));
+    STAT(ARG, tg_clip_grad_norm_of((tg_tensor *[]){e->w, e->w}, 2, 1, &norm));
+    STAT(GRAD, tg_clip_grad_norm_of((tg_tensor *[]){e->w, tg_exp(e->w)}, 2, 1, &norm));
+    tg_tensor *loss = tg_sum(tg_square(e->w), TG_ALL_AXES, false), *apart = tg_sum(tg_square(e->m23), TG_ALL_AXES, false);
+    NONE(tg_minimize(NULL, loss) == TG_ERR_NULL && tg_minimize(o, NULL) == TG_ERR_NULL);
+    NONE(tg_optim_backward(NULL, loss) == TG_ERR_NULL && tg_optim_backward(o, NULL) == TG_ERR_NULL);
+    STAT(STALE, tg_minimize(o, e->stale));
+    STAT(TAPE, tg_minimize(o, e->other));
+    STAT(GRAD, tg_minimize(o, apart));
+    STAT(SHAPE, tg_minimize(o, tg_exp(e->w)));
+    STAT(STALE, tg_optim_backward(o, e->stale));
+    STAT(TAPE, tg_optim_backward(o, e->other));
+    STAT(GRAD, tg_optim_backward(o, apart));
+    NONE(tg_backward_into(NULL, &e->w, 1) == TG_ERR_NULL);
+    STAT(NULL, tg_backward_into(loss, NULL, 1));
+    STAT(ARG, tg_backward_into(loss, &e->w, 0));
+    STAT(NULL, tg_backward_into(loss, (tg_tensor *[]){e->w, NULL}, 2));
+    STAT(STALE, tg_backward_into(loss, &e->stale, 1));
+    STAT(TAPE, tg_backward_into(loss, &e->other, 1));
+    STAT(ARG, tg_backward_into(loss, (tg_tensor *[]){e->w, e->w}, 2));
+    STAT(GRAD, tg_backward_into(loss, &e->m23, 1));
+    STAT(GRAD, tg_backward_into(loss, (tg_tensor *[]){tg_exp(e->w)}, 1));
+    STAT(SHAPE, tg_backward_into(tg_exp(e->w), &e->w, 1));
+    BAD(GRAD, tg_set_requires_grad(tg_buffer(e->t, "a buffer", e->m23), true));
     tg_optim_free(o);
 }
 
@@ -578,7 +605,7 @@ static tg_tensor *elsewhere(void *ctx, tg_tensor *const *in)
 static void test_gradcheck(void **state)
 {
     env       *e = *state;
-    tg_tensor *x = tg_require_grad(tg_add_s(e->d23, 0)), *f = tg_require_grad(e->m32);
+    tg_tensor *x = tg_set_requires_grad(tg_add_s(e->d23, 0), true), *f = tg_set_requires_grad(e->m32, true);
     NONE(tg_gradcheck(NULL, NULL, NULL, 1, NULL, NULL) == TG_ERR_NULL);
     NONE(tg_gradcheck(nothing, NULL, (tg_tensor *[]){NULL}, 1, NULL, NULL) == TG_ERR_NULL);
     STAT(NULL, tg_gradcheck(NULL, NULL, &x, 1, NULL, NULL));

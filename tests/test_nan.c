@@ -33,7 +33,7 @@ static void gradient_of(const tg_op *op, tg_dtype d, const char *compile, double
     double     seed[N];
     for (int i = 0; i < op->arity; i++) {
         in[i] = tensor(t, d, TG_SHAPE(N), x[i]);
-        if (i == which) tg_require_grad(in[i]);
+        if (i == which) tg_set_requires_grad(in[i], true);
     }
     for (int64_t k = 0; k < N; k++) seed[k] = seed_at(k);
     tg_tensor *y = tg_record(op, in, op->arity, NULL, 0), *v = tensor(t, d, TG_SHAPE(N), seed);
@@ -117,7 +117,7 @@ static void test_selection(void **state)
     (void)state;
     for (int c = 0; c < 2; c++) {
         tg_tape   *t = tape_for(compiles[c]);
-        tg_tensor *x = tg_require_grad(VECTOR(t, NAN, NAN, 3, -3, 1)), *ones = VECTOR(t, 1, 1, 1, 1, 1);
+        tg_tensor *x = tg_set_requires_grad(VECTOR(t, NAN, NAN, 3, -3, 1), true), *ones = VECTOR(t, 1, 1, 1, 1, 1);
         tg_tensor *taken = tg_from_data(t, TG_BOOL, TG_SHAPE(5), (const unsigned char[]){1, 0, 1, 0, 1});
         assert_f64(gradient(tg_where(taken, x, ones), ones, x), TG_SHAPE(5), 1, 0, 1, 0, 1);
         tg_tensor *clamped = tg_minimum(tg_maximum(x, tg_mul_s(ones, -2)), tg_mul_s(ones, 2));
@@ -133,8 +133,8 @@ static void test_selection(void **state)
 static void test_pow(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *a = tg_require_grad(VECTOR(t, -0.5, -0.5, 0.5, 0, 0, INFINITY, 1e-300, NAN)), *ones = tg_ones_like(a);
-    tg_tensor *b = tg_require_grad(VECTOR(t, 3, 4000, 4000, 2, 0, -2, 2, 0));
+    tg_tensor *a = tg_set_requires_grad(VECTOR(t, -0.5, -0.5, 0.5, 0, 0, INFINITY, 1e-300, NAN), true), *ones = tg_ones_like(a);
+    tg_tensor *b = tg_set_requires_grad(VECTOR(t, 3, 4000, 4000, 2, 0, -2, 2, 0), true);
     (void)state;
     tg_tensor *y = tg_pow(a, b);
     assert_f64(y, TG_SHAPE(8), -0.125, 0, 0, 0, 1, 0, 0, 1);
@@ -156,7 +156,7 @@ static void test_extremes(void **state)
         for (int c = 0; c < 2; c++)
             for (int turned = 0; turned < 2; turned++) {
                 tg_tape   *t = tape_for(compiles[c]);
-                tg_tensor *leaf = tg_require_grad(tensor(t, d, TG_SHAPE(4, 3), &x[0][0]));
+                tg_tensor *leaf = tg_set_requires_grad(tensor(t, d, TG_SHAPE(4, 3), &x[0][0]), true);
                 tg_tensor *in = turned ? tg_contiguous(tg_mT(leaf)) : leaf, *v = tensor(t, d, TG_SHAPE(4), seed);
                 const tg_axes *axis = turned ? TG_AXES(0) : TG_AXES(1);
                 assert_values(gradient(tg_amax(in, axis, false), v, leaf), d, TG_SHAPE(4, 3), most, 0);

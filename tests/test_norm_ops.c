@@ -66,8 +66,8 @@ static void test_derivatives(void **state)
     (void)state;
     for (int centred = 0; centred < 2; centred++) {
         tg_tape   *t    = quiet(TG_F64);
-        tg_tensor *x    = tg_require_grad(tg_randn(t, TG_SHAPE(3, 5))),
-                  *seed = tg_require_grad(tg_randn(t, TG_SHAPE(3, 5)));
+        tg_tensor *x    = tg_set_requires_grad(tg_randn(t, TG_SHAPE(3, 5)), true),
+                  *seed = tg_set_requires_grad(tg_randn(t, TG_SHAPE(3, 5)), true);
         tg_tensor *u    = tg_randn(t, TG_SHAPE(3, 5)), *y[2], *dx[2];
         y[0]            = written_out(x, centred, 0.01);
         y[1]            = centred ? tg_layer_norm(x, 1, NULL, NULL, 0.01) : tg_rms_norm(x, 1, NULL, 0.01);
@@ -88,7 +88,7 @@ static void test_derivatives(void **state)
 static void test_no_spread(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){4, 4, 4, 1, 2, 3})), *dx;
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){4, 4, 4, 1, 2, 3}), true), *dx;
     (void)state;
     tg_tensor *y = tg_layer_norm(x, 1, NULL, NULL, 0.25);
     dx           = gradient(y, tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){3, 0, 0, 0, 0, 0}), x);

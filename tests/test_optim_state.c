@@ -58,7 +58,7 @@ static void test_names(void **state)
 {
     (void)state;
     tg_tape   *t = new_tape();
-    tg_tensor *w = param(t, "w", TG_F64, 3, 0), *kept = tg_require_grad(tg_keep(tg_ones(t, TG_SHAPE(2))));
+    tg_tensor *w = param(t, "w", TG_F64, 3, 0), *kept = tg_set_requires_grad(tg_keep(tg_ones(t, TG_SHAPE(2))), true);
     tg_optim  *adam = tg_adam(t, NULL), *plain = tg_sgd(t, NULL);
     tg_optim  *listed = tg_sgd(t, &(tg_sgd_options){.momentum = 0.5, .params = (tg_tensor *[]){kept, w}, .n_params = 2});
     assert_int_equal(tg_optim_state_count(adam), 3);

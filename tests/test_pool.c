@@ -58,7 +58,7 @@ static void check_pool(const pool_case *c, const values *v, tg_dtype d, layout l
     tg_tape     *t         = quiet(TG_F32);
     const double tolerance = largest ? 0 : d == TG_F32 ? 1e-5 : 1e-13;
     tg_tensor   *x = laid(t, d, &c->x, v->x, l), *g = laid(t, d, &v->y, v->g, l), *dx;
-    if (l == PLAIN) x = tg_require_grad(x);
+    if (l == PLAIN) x = tg_set_requires_grad(x, true);
     tg_tensor *y = largest ? tg_max_pool2d(x, &c->options) : tg_avg_pool2d(x, &c->options);
     if (!y) fail_msg("%s", tg_error(t));
     assert_values(y, d, &v->y, largest ? v->max : v->avg, tolerance);
@@ -108,8 +108,8 @@ static void test_values(void **state)
 static void test_by_hand(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 2, 4),
-                                          (double[]){-INFINITY, -INFINITY, 3, NAN, -INFINITY, -INFINITY, NAN, 5}));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 2, 4),
+                                          (double[]){-INFINITY, -INFINITY, 3, NAN, -INFINITY, -INFINITY, NAN, 5}), true);
     tg_tensor *y = tg_max_pool2d(x, NULL), *g = tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 2), (double[]){2, 7}), *dx, *ddx;
     (void)state;
     assert_f64(y, TG_SHAPE(1, 1, 1, 2), -INFINITY, NAN);
@@ -118,7 +118,7 @@ static void test_by_hand(void **state)
     g = tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 2), (double[]){2, 0});
     assert_int_equal(tg_grad(&y, &g, 1, &x, 1, false, &dx), TG_OK);
     assert_f64(dx, TG_SHAPE(1, 1, 2, 4), 2, 0, 0, 0, 0, 0, 0, 0);
-    x                       = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 3), (double[]){1, 4, 2}));
+    x                       = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 1, 3), (double[]){1, 4, 2}), true);
     const tg_pool_options o = {.kernel = {1, 2}, .stride = {1, 1}};
     y                       = tg_square(tg_max_pool2d(x, &o)); /* both windows see the 4: y' = 2 (4 + 4), y'' = 4 */
     dx                      = gradient(y, tg_ones_like(y), x);

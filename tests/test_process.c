@@ -43,7 +43,7 @@ static double train(const model *m)
 {
     tg_tensor *x = tg_randn(m->t, TG_SHAPE(600, 300));
     tg_tensor *loss = tg_mean(tg_square(tg_matmul(tg_tanh(tg_matmul(tg_softplus(x), m->w)), m->v)), TG_ALL_AXES, false);
-    double     norm, value = tg_backward(loss) || tg_clip_grad_norm(m->t, 1, &norm) || tg_step(m->opt) ? 0.0 / 0.0 : tg_item(loss);
+    double     norm, value = tg_backward(loss) || tg_clip_grad_norm(m->opt, 1, &norm) || tg_step(m->opt) ? 0.0 / 0.0 : tg_item(loss);
     tg_reset(m->t);
     return value;
 }

@@ -219,7 +219,7 @@ static void test_dropout(void **state)
 {
     enum { COUNT = 20000 };
     tg_tape   *t = seeded(21, TG_F64);
-    tg_tensor *x = tg_require_grad(tg_keep(tg_add_s(tg_rand(t, TG_SHAPE(COUNT)), 1))), *y = tg_dropout(x, 0.2),
+    tg_tensor *x = tg_set_requires_grad(tg_keep(tg_add_s(tg_rand(t, TG_SHAPE(COUNT)), 1)), true), *y = tg_dropout(x, 0.2),
               *g = NULL, *gg = NULL;
     int kept = 0;
     (void)state;
@@ -241,7 +241,7 @@ static void test_dropout(void **state)
 static void test_dropout_at_its_ends(void **state)
 {
     tg_tape   *t   = seeded(2, TG_F32);
-    tg_tensor *x   = tg_require_grad(tg_from_f32(t, TG_SHAPE(4), (float[]){1, INFINITY, NAN, -INFINITY})),
+    tg_tensor *x   = tg_set_requires_grad(tg_from_f32(t, TG_SHAPE(4), (float[]){1, INFINITY, NAN, -INFINITY}), true),
               *all = tg_dropout(x, 1);
     (void)state;
     assert_memory_equal(tg_data_f32(tg_dropout(x, 0)), tg_data_f32(x), 16);

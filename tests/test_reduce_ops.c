@@ -229,7 +229,7 @@ static void test_argmax_of_nan(void **state)
     tg_tensor *x = tensor(t, TG_F64, TG_SHAPE(3, 3), (double[]){1, NAN, NAN, NAN, 5, INFINITY, -INFINITY, -INFINITY, -INFINITY});
     (void)state;
     assert_values(tg_argmax(x, 1, false), TG_I64, TG_SHAPE(3), (double[]){1, 0, 0}, 0);
-    assert_false(tg_requires_grad(tg_argmax(tg_require_grad(x), 1, false)));
+    assert_false(tg_requires_grad(tg_argmax(tg_set_requires_grad(x, true), 1, false)));
     tg_tape_free(t);
 }
 
@@ -238,7 +238,7 @@ static void test_argmax_of_nan(void **state)
 static void test_ties_share(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 4), (double[]){1, 3, 3, 2, 0, 0, 0, 0}));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 4), (double[]){1, 3, 3, 2, 0, 0, 0, 0}), true);
     tg_tensor *seed = VECTOR(t, 6, 8);
     (void)state;
     assert_f64(gradient(tg_amax(x, TG_AXES(1), false), seed, x), TG_SHAPE(2, 4), 0, 3, 3, 0, 2, 2, 2, 2);
@@ -297,7 +297,7 @@ static void test_gradient_of_a_product_over_axes(void **state)
 static void test_second_derivative(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(VECTOR(t, 1, 4, 2));
+    tg_tensor *x = tg_set_requires_grad(VECTOR(t, 1, 4, 2), true);
     tg_tensor *g = gradient(tg_square(tg_amax(x, TG_ALL_AXES, false)), NULL, x);
     (void)state;
     assert_f64(g, TG_SHAPE(3), 0, 8, 0);
@@ -308,7 +308,7 @@ static void test_second_derivative(void **state)
 static void test_gradients_of_nothing(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(0, 3), NULL));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(0, 3), NULL), true);
     (void)state;
     assert_values(gradient(tg_sum(x, TG_ALL_AXES, false), NULL, x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
     assert_values(gradient(tg_mean(x, TG_AXES(0), false), tg_ones(t, TG_SHAPE(3)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);

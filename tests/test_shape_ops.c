@@ -216,7 +216,7 @@ static void test_detach_and_contiguous(void **state)
 {
     tg_tape   *t    = quiet(TG_F64);
     double     v[6] = {1, 2, 3, 4, 5, 6};
-    tg_tensor *x    = tg_require_grad(tg_from_f64(t, TG_SHAPE(2, 3), v));
+    tg_tensor *x    = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(2, 3), v), true);
     tg_tensor *y    = tg_sum(tg_mul(x, tg_detach(x)), TG_ALL_AXES, false);
     (void)state;
     assert_false(tg_requires_grad(tg_detach(x)));
@@ -255,7 +255,7 @@ static void test_slices_in_a_loop(void **state)
     (void)state;
     for (int by_select = 0; by_select < 2; by_select++) {
         tg_tape   *t = quiet(TG_F64);
-        tg_tensor *x = tg_require_grad(tg_keep(tg_zeros(t, TG_SHAPE(200, 1000))));
+        tg_tensor *x = tg_set_requires_grad(tg_keep(tg_zeros(t, TG_SHAPE(200, 1000))), true);
         loop_over_rows(t, x, by_select);
         assert_true(tg_stats(t).bytes_reserved < 50 << 20);
         for (int step = 0; step < 3; step++) { /* until loops are machine code */
@@ -275,7 +275,7 @@ static void test_slices_in_a_loop(void **state)
 static void test_overlapping_slices_add(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tg_keep(tg_zeros(t, TG_SHAPE(4)))), *g = NULL;
+    tg_tensor *x = tg_set_requires_grad(tg_keep(tg_zeros(t, TG_SHAPE(4))), true), *g = NULL;
     (void)state;
     tg_tensor *y    = tg_add(tg_slice(x, 0, 0, 3, 1), tg_mul_s(tg_slice(x, 0, 3, 0, -1), 10)); /* x012 + 10 x321 */
     tg_tensor *loss = tg_sum(tg_mul(y, tg_square(y)), TG_ALL_AXES, false); /* zero at x = 0, and so are its slopes */
@@ -512,7 +512,7 @@ static void test_random_chains(void **state)
         for (int k = 0; k < m.s.rank; k++) m.s.dim[k] = m.s.rank > 5 ? 1 + draw(2) : draw(20) ? 1 + draw(4) : 0;
         const int64_t elements = count(&m.s);
         for (int64_t i = 0; i < elements; i++) m.id[i] = i;
-        tg_tensor *x = tg_require_grad(tg_from_f64(t, &m.s, value)), *y = x;
+        tg_tensor *x = tg_set_requires_grad(tg_from_f64(t, &m.s, value), true), *y = x;
         for (int64_t k = 1 + draw(6); k > 0; k--) {
             y = random_op(y, &m);
             assert_shape(y, &m.s);

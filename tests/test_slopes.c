@@ -162,7 +162,7 @@ static void every(tg_tape *t, const function *f, bool quick, uint64_t step, wors
             if (f->settled > 0 && ((a >= f->settled && !isnan(b)) || b < TINY) && from / BLOCK % 61) continue;
         }
         tg_tensor *y[3];
-        derive(f, order, tg_require_grad(tg_from_f32(t, TG_SHAPE(BLOCK), x)), y);
+        derive(f, order, tg_set_requires_grad(tg_from_f32(t, TG_SHAPE(BLOCK), x), true), y);
         const float *const y1 = tg_data_f32(y[1]), *const y2 = order > 1 ? tg_data_f32(y[2]) : y1;
         for (int c = 0; c < BLOCK; c += SLOPES_CHUNK) {
             const double limit[2] = {0.9999 * w[0].ulp + 1e-4, 0.9999 * w[1].ulp + 1e-4};
@@ -237,7 +237,7 @@ static void doubles(void **state)
                 x[k] = k % 3 == 0 ? ldexp(u, (int)(seed >> 40) % 60 - 50) : k % 3 == 1 ? u * 40 : u * 6;
             }
             tg_tensor *y[3];
-            derive(f, order, tg_require_grad(tg_from_f64(t, TG_SHAPE(points), x)), y);
+            derive(f, order, tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(points), x), true), y);
             for (int d = 0; d < order; d++)
                 for (int k = 0; k < points; k++) look(&w[d], f, d, TG_F64, x[k], tg_data_f64(y[d + 1])[k]);
             assert_int_equal(tg_reset(t), TG_OK);
@@ -274,7 +274,7 @@ static void special_unary(void **state)
         const function *f = &functions[r];
         const bool      piecewise = f->f == tg_relu || f->f == tg_abs || f->f == tg_neg || f->f == tg_square;
         for (tg_dtype d = TG_F32; d <= TG_F64; d++) {
-            tg_tensor *leaf = tg_require_grad(tg_to(tg_from_f64(t, TG_SHAPE(N_SPECIAL), specials), d)), *y[3];
+            tg_tensor *leaf = tg_set_requires_grad(tg_to(tg_from_f64(t, TG_SHAPE(N_SPECIAL), specials), d), true), *y[3];
             derive(f, 1, leaf, y);
             assert_int_equal(tg_eval(y, 1), TG_OK);
             for (int i = 0; i < N_SPECIAL; i++) {
@@ -365,7 +365,7 @@ static void special_binary(void **state)
             const binary *f = &binaries[r];
             tg_tensor    *in[2], *g[2];
             for (int k = 0; k < 2; k++)
-                in[k] = tg_require_grad(d == TG_F32 ? tg_from_f32(t, TG_SHAPE(N), x32[k]) : tg_from_f64(t, TG_SHAPE(N), x[k]));
+                in[k] = tg_set_requires_grad(d == TG_F32 ? tg_from_f32(t, TG_SHAPE(N), x32[k]) : tg_from_f64(t, TG_SHAPE(N), x[k]), true);
             tg_tensor *y = tg_want(f->f(in[0], in[1])), *sum = total(y);
             if (tg_grad(&sum, NULL, 1, in, 2, false, g) != TG_OK || tg_eval((tg_tensor *[]){y, g[0], g[1]}, 3) != TG_OK)
                 fail_msg("%s: %s", f->name, tg_error(t));
@@ -396,7 +396,7 @@ static void logsumexp_far_out(void **state)
     for (tg_dtype d = TG_F32; d <= TG_F64; d++)
         for (size_t i = 0; i < COUNT(at); i++) {
             tg_tensor *m = tg_to(tg_from_f64(t, TG_SHAPE(1), &at[i]), d), *v = tg_to(tg_from_f64(t, TG_SHAPE(3), (double[]){1, 2, 4}), d);
-            tg_tensor *x = tg_require_grad(tg_add(tg_to(tg_from_f64(t, TG_SHAPE(3), fabs(at[i]) < 1e4 ? far : (double[]){0, 0, 0}), d), m));
+            tg_tensor *x = tg_set_requires_grad(tg_add(tg_to(tg_from_f64(t, TG_SHAPE(3), fabs(at[i]) < 1e4 ? far : (double[]){0, 0, 0}), d), m), true);
             tg_tensor *y = tg_logsumexp(x, TG_ALL_AXES, false), *p, *h;
             assert_int_equal(tg_grad(&y, NULL, 1, &x, 1, true, &p), TG_OK);
             tg_tensor *along = total(tg_mul(p, v));

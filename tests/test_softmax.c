@@ -120,7 +120,7 @@ static void test_rows_of_minus_infinity(void **state)
 {
     for (tg_dtype d = TG_F32; d <= TG_F64; d++) {
         tg_tape   *t = quiet(d);
-        tg_tensor *x = tg_require_grad(tensor(t, d, TG_SHAPE(2, 3), (double[]){-INF, -INF, -INF, 0, -INF, 0}));
+        tg_tensor *x = tg_set_requires_grad(tensor(t, d, TG_SHAPE(2, 3), (double[]){-INF, -INF, -INF, 0, -INF, 0}), true);
         tg_tensor *g = tensor(t, d, TG_SHAPE(2, 3), (double[]){1, 2, 4, 1, 2, 4}), *g1 = tensor(t, d, TG_SHAPE(2), (double[]){1, 2});
         tg_tensor *soft = tg_softmax(x, 1), *lsm = tg_log_softmax(x, 1), *lse = tg_logsumexp(x, TG_AXES(1), false);
         const double e = 1e-6, l2 = log(2);
@@ -138,7 +138,7 @@ static void test_rows_of_minus_infinity(void **state)
 static void test_rows_of_plus_infinity_and_nan(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(3, 3), (double[]){INF, 0, 800, 1, NAN, 2, -INF, INF, INF}));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(3, 3), (double[]){INF, 0, 800, 1, NAN, 2, -INF, INF, INF}), true);
     tg_tensor *lse = tg_logsumexp(x, TG_AXES(1), false);
     (void)state;
     assert_f64(tg_softmax(x, 1), TG_SHAPE(3, 3), NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN);
@@ -152,7 +152,7 @@ static void test_rows_of_plus_infinity_and_nan(void **state)
 static void test_a_branch_not_taken(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 2), (double[]){NAN, INF, 0, 0}));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 2), (double[]){NAN, INF, 0, 0}), true);
     tg_tensor *good = tensor(t, TG_BOOL, TG_SHAPE(2, 1), (double[]){0, 1}), *v = tensor(t, TG_F64, TG_SHAPE(2, 2), (double[]){1, 2, 3, 4});
     (void)state;
     for (what w = LOGSUMEXP; w <= LOG_SOFTMAX; w++) {
@@ -168,7 +168,7 @@ static void test_a_branch_not_taken(void **state)
 static void test_over_nothing(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(2, 0), NULL));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 0), NULL), true);
     (void)state;
     for (int axis = 0; axis < 2; axis++) {
         assert_values(tg_softmax(x, axis), TG_F64, TG_SHAPE(2, 0), NULL, 0);
@@ -208,7 +208,7 @@ static void test_gradients(void **state)
                 tg_tape            *t = quiet(TG_F64);
                 tg_gradcheck_report report;
                 for (int64_t i = 0; i < count_of(&shapes[k]); i++) x[i] = (double)draw(&seed, 1000) / 250 - 2;
-                tg_tensor *leaf = tg_require_grad(tensor(t, TG_F64, &shapes[k], x));
+                tg_tensor *leaf = tg_set_requires_grad(tensor(t, TG_F64, &shapes[k], x), true);
                 if (tg_gradcheck(call, &(function){w, axis}, &leaf, 1, &(tg_gradcheck_options){.order = 2}, &report) != TG_OK)
                     fail_msg("function %d, axis %d: %s", (int)w, axis, report.text);
                 tg_tape_free(t);
@@ -219,7 +219,7 @@ static void test_gradients(void **state)
 static void test_gradient_switch(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(VECTOR(t, 1, 2));
+    tg_tensor *x = tg_set_requires_grad(VECTOR(t, 1, 2), true);
     (void)state;
     assert_true(tg_requires_grad(tg_softmax(x, 0)));
     assert_true(tg_set_grad_enabled(t, false));

@@ -73,7 +73,7 @@ static tg_tensor *pooled(tg_tape *t, tg_tensor *x)
 /* ---- gradients: x is the gradient of y -------------------------------------------------------------------------------- */
 
 static tg_tensor *back(tg_tensor *w, tg_tensor *y, tg_tensor *x) { return gradient(y, tg_reshape(x, tg_shape_of(y)), w); }
-static tg_tensor *leaf(tg_tape *t, const tg_shape *s) { return tg_require_grad(tg_ones(t, s)); }
+static tg_tensor *leaf(tg_tape *t, const tg_shape *s) { return tg_set_requires_grad(tg_ones(t, s), true); }
 static tg_tensor *index_of(tg_tape *t, int64_t n, int64_t (*class_of)(int64_t))
 {
     int32_t *v = malloc((size_t)n * sizeof *v);

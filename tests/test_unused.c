@@ -76,7 +76,7 @@ static void make_inputs(tg_tape *t, const plant *p, bool change, double value, t
         assert_int_equal(tg_copy_to(in[i], x, (size_t)tg_numel(in[i]) * sizeof *x), TG_OK);
         if (change && i == p->input) x[p->element] = value;
         in[i] = tg_from_f64(t, &p->s->in[i].shape, x);
-        if (p->s->in[i].kind != S_FIXED && (p->others || i == p->input)) tg_require_grad(in[i]);
+        if (p->s->in[i].kind != S_FIXED && (p->others || i == p->input)) tg_set_requires_grad(in[i], true);
     }
 }
 
@@ -308,7 +308,7 @@ static void test_infinite_tangent(void **state)
     (void)state;
     assert_non_null(t);
     for (int k = 0; k < 4; k++) {
-        tg_tensor *x = tg_require_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){k == 3 ? (double)INFINITY : (double)k, 1})), *g, *h;
+        tg_tensor *x = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(2), (double[]){k == 3 ? (double)INFINITY : (double)k, 1}), true), *g, *h;
         tg_tensor *y = k == 2 ? tg_sqrt(x) : tg_mul(tg_exp(x), tg_square(x));
         y = tg_where(tg_from_data(t, TG_BOOL, TG_SHAPE(2), taken), y, tg_zeros_like(y));
         assert_int_equal(tg_grad(&y, (tg_tensor *[]){tg_ones_like(y)}, 1, &x, 1, true, &g), TG_OK);

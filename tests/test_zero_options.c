@@ -122,7 +122,7 @@ static void test_gradcheck(void **state)
 {
     (void)state;
     tg_tape   *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
-    tg_tensor *x = tg_require_grad(tg_full(t, TG_F64, TG_SHAPE(1), 0.5));
+    tg_tensor *x = tg_set_requires_grad(tg_full(t, TG_F64, TG_SHAPE(1), 0.5), true);
     assert_int_equal(checked(x, off_by, 1e-7, (tg_gradcheck_options){0}), TG_OK);
     assert_int_equal(checked(x, off_by, 1e-7, (tg_gradcheck_options){.rtol = TG_ZERO}), TG_ERR_GRAD);
     assert_int_equal(checked(x, hidden, 5e-9, (tg_gradcheck_options){0}), TG_OK);

@@ -107,7 +107,7 @@ static tg_status call(check *c, const double *x, tg_tensor **y)
         const tg_shape *shape = tg_shape_of(c->in[c->input[j]]);
         if (!shape)
             return tg_fail_on(c->tape, TG_ERR_STALE, FUNCTION, "the inputs are gone: f must not release them");
-        c->leaf[j] = tg_require_grad(tg_from_f64(c->tape, shape, x + c->start[j]));
+        c->leaf[j] = tg_set_requires_grad(tg_from_f64(c->tape, shape, x + c->start[j]), true);
         if (!c->leaf[j]) return TG_ERR_MEMORY;
         c->arg[c->input[j]] = c->leaf[j];
     }
@@ -427,7 +427,7 @@ static tg_status choose_inputs(check *c)
     }
     if (c->k == 0)
         return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION,
-                          "no input to vary: at least one has to be float64 and require grad (tg_require_grad)");
+                          "no input to vary: at least one has to be float64 and require grad (tg_set_requires_grad)");
     return TG_OK;
 }
 

@@ -8,11 +8,10 @@
 /* The status of the error that a rule or an op just reported, or s when it reported none. */
 static tg_status failure(const tg_tape *t, tg_status s) { return t->services.latest != TG_OK ? t->services.latest : s; }
 
-static bool ends_here(const tg_node *n) { return tg_is_leaf(n) || (n->flags & TG_N_LEAF); }
-
 /* How far the walk is: the nodes it still has to come by, and all that a gradient reached. */
 typedef struct progress {
-    size_t pending, reached;
+    size_t   pending, reached;
+    uint32_t follow; /* it goes to inputs with this flag: TG_N_GRAD, or TG_N_ASKED */
 } progress;
 
 /* The node's adjoint, a new one at first. */
@@ -29,7 +28,7 @@ static tg_adjoint *adjoint_of(tg_tape *t, tg_node *n, progress *w)
     t->adjoints[at - 1] = (tg_adjoint){.node = n};
     n->mark = (uint32_t)at;
     w->reached++;
-    if (!ends_here(n)) w->pending++;
+    if (!tg_ends_here(n)) w->pending++;
     return &t->adjoints[at - 1];
 }
 
@@ -180,7 +179,7 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
     c->attr_size = n->attr_size;
     c->dtype = (tg_dtype)n->dtype;
     for (int i = 0; i < c->n_in; i++) {
-        if (!(slots[i]->flags & TG_N_GRAD) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
+        if (!(slots[i]->flags & w->follow) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
         t->services.latest = TG_OK;
         tg_tensor *gi = call_rule(c, n, i, g);
         t->grad_enabled = grad; /* whatever the rule did to it */
@@ -193,6 +192,20 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 
 /* ---- the walk ----------------------------------------------------------------------------------------------------- */
 
+/* Gives TG_N_ASKED to what leads to a leaf that has it, of the nodes up to `last`, and takes it from the others. */
+static void find_ways(tg_tape *t, uint32_t last)
+{
+    for (uint32_t id = 0; id <= last; id++) {
+        tg_node *n = tg_slot(t, id);
+        if (id + TG_AHEAD <= last) tg_fetch_inputs(tg_slot(t, id + TG_AHEAD));
+        if (!(n->flags & TG_N_GRAD) || tg_ends_here(n)) continue;
+        tg_node *const *in = tg_inputs(n);
+        bool            leads = false;
+        for (uint32_t i = 0; i < n->n_in && !leads; i++) leads = (in[i]->flags & TG_N_ASKED) && !(i < 32 && (n->op->nondiff >> i & 1));
+        n->flags = (uint16_t)(leads ? n->flags | TG_N_ASKED : n->flags & ~TG_N_ASKED);
+    }
+}
+
 /* Down from the outputs' seeds (already contributed). keep: gradients of the nodes on the way are asked for, too. */
 static tg_status walk_nodes(tg_tape *t, uint32_t from, progress *w, bool keep)
 {
@@ -202,7 +215,7 @@ static tg_status walk_nodes(tg_tape *t, uint32_t from, progress *w, bool keep)
     c.tape = t;
     for (uint32_t id = from + 1; w->pending && id-- > 0;) {
         tg_node *n = tg_slot(t, id);
-        if (!n->mark || ends_here(n)) continue;
+        if (!n->mark || tg_ends_here(n)) continue;
         w->pending--;
         size_t     at = n->mark - 1;
         tg_status  s = settle(t, &t->adjoints[at]);
@@ -237,11 +250,21 @@ static void forget_adjoints(tg_tape *t)
     t->n_adjoints = t->n_pieces = t->free_adjoint = 0;
 }
 
-/* Seeds the outputs and walks. Afterwards t->adjoints holds the gradients of the leaves (keep: of all nodes), until forget_adjoints. */
-static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, bool keep, const char *function)
+static tg_status no_path(tg_tape *t, uint32_t follow, const char *function)
+{
+    if (follow == TG_N_GRAD)
+        return tg_fail_on(t, TG_ERR_GRAD, function,
+                          "no gradient path: the output depends on nothing that requires grad (tg_param, tg_set_requires_grad)");
+    return tg_fail_on(t, TG_ERR_GRAD, function, "no gradient path: the loss depends on none of the tensors that are asked for, or on frozen ones");
+}
+
+/* Seeds the outputs and walks to the inputs with flag `follow`. Afterwards t->adjoints holds the gradients of the leaves (keep: of all
+ * nodes), until forget_adjoints. */
+static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, uint32_t follow, bool keep,
+                               const char *function)
 {
     uint32_t from = 0;
-    progress w = {0};
+    progress w = {.follow = follow};
     bool     path = false;
     const double begin = t->profile ? tg_profile_now() : 0;
     for (int j = 0; j < n; j++) {
@@ -249,7 +272,7 @@ static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor 
         tg_tensor *v = seeds ? seeds[j] : NULL;
         if (!y) return outputs[j] ? TG_ERR_STALE : TG_ERR_NULL;
         if (y->tape != t) return tg_fail_on(t, TG_ERR_TAPE, function, "the tensors belong to different tapes");
-        if (!(y->flags & TG_N_GRAD)) continue;
+        if (!(y->flags & follow)) continue;
         path = true;
         if (!v && tg_node_numel(y) != 1)
             return tg_fail_on(t, TG_ERR_SHAPE, function, "an output of more than one element needs a seed (see tg_backward_seed)");
@@ -263,11 +286,9 @@ static tg_status differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor 
         if (seed->flags & TG_N_KEPT && !tg_value_valid(seed, 0) && !(v = tg_apart(v))) return failure(t, TG_ERR_MEMORY);
         tg_status s = contribute(t, y, v, &w);
         if (s != TG_OK) return s;
-        if (!ends_here(y) && y->id > from) from = y->id;
+        if (!tg_ends_here(y) && y->id > from) from = y->id;
     }
-    if (!path)
-        return tg_fail_on(t, TG_ERR_GRAD, function,
-                          "no gradient path: the output depends on nothing that requires grad (tg_param, tg_require_grad)");
+    if (!path) return no_path(t, follow, function);
     tg_status s = walk(t, from, &w, keep);
     if (t->profile)
         tg_profile_event(t->profile, "backward", function, begin, NULL, &(tg_figure){"nodes reached", (int64_t)w.reached}, 1);
@@ -316,7 +337,7 @@ static tg_status gradients(tg_tensor *const *outputs, tg_tensor *const *seeds, i
     if (s != TG_OK) return s;
     bool           was = tg_set_grad_enabled(t, create_graph && t->grad_enabled);
     const uint32_t first = t->count;
-    s = differentiate(t, outputs, seeds, n_outputs, true, "tg_grad");
+    s = differentiate(t, outputs, seeds, n_outputs, TG_N_GRAD, true, "tg_grad");
     for (int k = 0; k < n_inputs && s == TG_OK; k++) { /* from here on grads may overwrite outputs and inputs: they may be one array */
         const tg_node *x = tg_node_of(inputs[k]);
         grads[k] = x->mark ? given(t, x, first) : tg_zeros_like(inputs[k]);
@@ -353,18 +374,6 @@ static bool placeable(const tg_node *n, uint32_t first)
 
 static tg_tensor *apart_from(tg_tensor *g, bool good) { return good ? g : tg_apart(g); }
 
-/* The kept node for a kept leaf's gradient, without value at first. */
-tg_node *tg_gradient_of(tg_node *leaf)
-{
-    if (!leaf->grad) {
-        tg_node *g = tg_new_kept(leaf->tape, (tg_dtype)leaf->dtype, leaf->shape);
-        if (!g) return NULL;
-        g->flags |= TG_N_GRADIENT;
-        leaf->grad = g;
-    }
-    return leaf->grad;
-}
-
 /* The node to evaluate for leaf's gradient: what arrived, added to what is there, computed in place for a kept leaf. */
 static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
 {
@@ -397,7 +406,20 @@ static void take_gradient(tg_node *leaf, tg_node *root, bool done)
     else if (leaf->tape->ran && leaf->grad->flags & TG_N_USED) tg_forget_grad(leaf);
 }
 
-static bool is_leafs(const tg_adjoint *a) { return a->node && ends_here(a->node); }
+static bool is_leafs(const tg_adjoint *a) { return a->node && tg_ends_here(a->node); }
+
+/* Is there a leaf? And where all leaves get a gradient, may it be added to what is there? */
+static tg_status check_leaves(tg_tape *t, uint32_t follow, bool chosen, const char *function)
+{
+    bool some = false;
+    for (size_t i = 0; i < t->n_adjoints; i++) {
+        if (!is_leafs(&t->adjoints[i])) continue;
+        tg_status s = chosen ? TG_OK : tg_refuse_old(t->adjoints[i].node, function);
+        if (s != TG_OK) return s;
+        some = true;
+    }
+    return some ? TG_OK : no_path(t, follow, function); /* what led there was frozen since */
+}
 
 /* Appends every leaf's gradient root to the wanted nodes, in the order of the adjoints. */
 static tg_status want_gradients(tg_tape *t, uint32_t first)
@@ -418,7 +440,8 @@ static void take_gradients(tg_tape *t, size_t first, size_t end, bool done)
         if (is_leafs(&t->adjoints[i])) take_gradient(t->adjoints[i].node, t->wanted[root++], done);
 }
 
-static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *function)
+/* follow: as for differentiate; chosen: the caller said which leaves get gradients. */
+static tg_status backward(tg_tensor *output, tg_tensor *seed, uint32_t follow, bool chosen, const char *function)
 {
     tg_node *y = tg_check(output, function);
     if (!y) return output ? TG_ERR_STALE : TG_ERR_NULL;
@@ -427,7 +450,9 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *functi
     if (!tg_may(t, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
     const uint32_t first = t->count;
     bool           was = tg_set_grad_enabled(t, false);
-    tg_status      s = differentiate(t, &output, &seed, 1, false, function);
+    if (follow == TG_N_ASKED && y->id != TG_KEPT_ID) find_ways(t, y->id);
+    tg_status s = differentiate(t, &output, &seed, 1, follow, false, function);
+    if (s == TG_OK) s = check_leaves(t, follow, chosen, function);
     if (s == TG_OK && !seed && !tg_want(output) && !(y->flags & TG_N_VALUE)) s = TG_ERR_MEMORY;
     size_t had = t->n_wanted, end = had;
     if (s == TG_OK) {
@@ -444,87 +469,33 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, const char *functi
     return s;
 }
 
-tg_status tg_backward(tg_tensor *loss) { return backward(loss, NULL, "tg_backward"); }
+tg_status tg_backward(tg_tensor *loss) { return backward(loss, NULL, TG_N_GRAD, false, "tg_backward"); }
 
 tg_status tg_backward_seed(tg_tensor *y, tg_tensor *seed)
 {
     if (!seed) return TG_ERR_NULL;
-    return backward(y, seed, "tg_backward_seed");
+    return backward(y, seed, TG_N_GRAD, false, "tg_backward_seed");
 }
 
-/* ---- leaves ------------------------------------------------------------------------------------------------------- */
-
-tg_tensor *tg_grad_of(const tg_tensor *leaf)
+tg_status tg_backward_asked(tg_tensor *loss, bool all, const char *function)
 {
-    if (!leaf || !tg_is_live(leaf)) return NULL;
-    const tg_node *g = tg_node_of(leaf)->grad;
-    return g && (g->flags & TG_N_VALUE) ? tg_handle(g) : NULL;
+    return backward(loss, NULL, all ? TG_N_GRAD : TG_N_ASKED, true, function);
 }
 
-void tg_set_gradient(tg_node *g)
+tg_status tg_backward_into(tg_tensor *loss, tg_tensor *const *leaves, int n)
 {
-    g->flags = (uint16_t)((g->flags | TG_N_VALUE) & ~TG_N_USED);
-    tg_mark_written(g);
-}
-
-void tg_forget_grad(tg_node *leaf)
-{
-    for (tg_node *g; (g = leaf->grad) && g->flags & TG_N_VALUE; leaf = g) { /* with the gradient of the gradient, where it was made a leaf */
-        g->flags = TG_N_KEPT | TG_N_GRADIENT | (g->flags & TG_N_READ);
-        g->gen++;           /* its handle is stale … */
-        tg_mark_written(g); /* … and so is what was to be computed from it */
-        if (g->gen & TG_TAG_MASK) continue;
-        tg_drop_kept(g); /* the slot's tags are used up */
-        leaf->grad = NULL;
-        return;
-    }
-}
-
-tg_status tg_set_grad(tg_tensor *leaf, tg_tensor *value)
-{
-    tg_node *n = tg_check(leaf, "tg_set_grad");
-    if (!n) return leaf ? TG_ERR_STALE : TG_ERR_NULL;
-    tg_tape *t = n->tape;
-    TG_CALL(t);
-    if (!tg_may(t, TG_IN_FUNCTION, "tg_set_grad")) return TG_ERR_ARG;
-    if (!(n->flags & TG_N_GRAD) || !ends_here(n))
-        return tg_fail_on(t, TG_ERR_GRAD, "tg_set_grad", "the tensor is not a leaf that requires grad (tg_param, tg_require_grad)");
-    if (!value) {
-        if (n->flags & TG_N_KEPT) tg_forget_grad(n);
-        else n->grad = NULL;
-        return TG_OK;
-    }
-    tg_node  *v = NULL;
-    tg_status s = tg_value_for(n, value, "tg_set_grad", &v);
+    static const char function[] = "tg_backward_into";
+    const tg_node    *y = tg_check(loss, function);
+    if (!y) return loss ? TG_ERR_STALE : TG_ERR_NULL;
+    TG_CALL(y->tape);
+    if (!tg_may(y->tape, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
+    tg_status s = tg_check_leaves(y->tape, leaves, n, function);
+    for (int i = 0; i < n && s == TG_OK; i++)
+        if (!(tg_node_of(leaves[i])->flags & TG_N_GRAD))
+            s = tg_fail_on(y->tape, TG_ERR_GRAD, function, "tensor %d of the list does not require grad (tg_set_requires_grad)", i);
     if (s != TG_OK) return s;
-    if (!(n->flags & TG_N_KEPT)) {
-        const bool was = tg_set_grad_enabled(t, false);
-        tg_tensor *own = tg_apart(value);
-        tg_set_grad_enabled(t, was);
-        if (!own) return TG_ERR_MEMORY;
-        v = tg_node_of(own);
-        s = tg_evaluate(t, &v, 1);
-        if (s == TG_OK) n->grad = v;
-        return s;
-    }
-    tg_node *g = tg_gradient_of(n);
-    if (!g) return TG_ERR_MEMORY;
-    s = tg_write_value(g, v);
-    if (s == TG_OK) tg_set_gradient(g);
+    for (int i = 0; i < n; i++) tg_node_of(leaves[i])->flags |= TG_N_ASKED;
+    s = tg_backward_asked(loss, false, function);
+    for (int i = 0; i < n; i++) tg_node_of(leaves[i])->flags &= (uint16_t)~TG_N_ASKED;
     return s;
-}
-
-tg_tensor *tg_require_grad(tg_tensor *x)
-{
-    tg_node *n = tg_check(x, "tg_require_grad");
-    if (!n) return NULL;
-    if (!tg_may(n->tape, TG_IN_FUNCTION, "tg_require_grad")) return NULL;
-    if (!tg_dtype_is_float((tg_dtype)n->dtype)) {
-        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_require_grad", "a %s tensor has no gradient; float32 and float64 have",
-                   tg_dtype_name((tg_dtype)n->dtype));
-        return NULL;
-    }
-    if (n->flags & TG_N_GRAD) return x;
-    n->flags |= TG_N_GRAD | TG_N_LEAF;
-    return x;
 }

@@ -38,7 +38,9 @@ enum {
 
 enum { /* tg_node.flags */
     TG_N_GRAD    = 1,   /* requires grad */
-    TG_N_LEAF    = 2,   /* by tg_require_grad: the gradient's way ends here */
+    TG_N_LEAF    = 2,   /* by tg_set_requires_grad: the gradient's way ends here */
+    TG_N_ASKED   = 4,   /* a leaf that is asked for by a backward for chosen leaves, or what leads to one; means nothing outside of it */
+    TG_N_OFF     = 8192, /* recorded while gradients were not */
     TG_N_KEPT    = 16,  /* survives tg_reset */
     TG_N_PARAM   = 32,  /* and is a parameter */
     TG_N_BUFFER  = 8,   /* and is a buffer */
@@ -60,6 +62,7 @@ typedef struct tg_kept {
     uint32_t  born_gen, born_id;   /* likewise when it got its tensor */
     uint32_t  place;               /* of a parameter or buffer: in its list's `at` */
     uint32_t  result;              /* of a gradient: scratch for planning, 0 between plans */
+    uint64_t  steps;               /* of a gradient: tape.steps when it was written */
     char     *name;                /* of a parameter or buffer; a released one has it until its slot is taken again, for messages */
 } tg_kept;
 
@@ -175,6 +178,10 @@ struct tg_tape {
     uint32_t  written; /* the latest write of a kept node that recordings read was before this node of this one; 0: there was none */
     uint32_t  as_of;   /* in a late rule: its node; what was written after it does not hold what the node read */
     bool      ran;     /* the evaluation under way has begun to write results */
+    uint64_t  steps;   /* that optimizers have made */
+    uint32_t  step_gen, step_id; /* the latest: in which generation, and before which node of it */
+    bool      kept_require; /* a kept tensor that is no parameter requires grad, or did */
+    uint32_t  leaf_gen;     /* the latest generation in which a tensor of the recording was made a leaf that requires grad */
 
     tg_seed_from *seeds; /* of the recording's nodes, in order; there is always one */
     size_t    n_seeds, cap_seeds;
@@ -394,6 +401,30 @@ typedef struct tg_piece {
     tg_tensor *grad;
     size_t     next; /* as tg_adjoint.pieces */
 } tg_piece;
+
+/* d loss / d leaf for the leaves with TG_N_ASKED, added to the gradients that are there. all: those are all leaves that can require grad.
+ * The loss is held. */
+tg_status tg_backward_asked(tg_tensor *loss, bool all, const char *function);
+
+/* ---- gradient.c --------------------------------------------------------------------------------------------------- */
+
+static inline bool tg_ends_here(const tg_node *n) { return tg_is_leaf(n) || (n->flags & TG_N_LEAF); }
+
+/* The gradient of a leaf that counts: NULL where there is none, it was used up, or the leaf is frozen. */
+static inline tg_node *tg_fresh_grad(const tg_node *leaf)
+{
+    tg_node *g = leaf->grad;
+    return g && (leaf->flags & TG_N_GRAD) && (g->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE ? g : NULL;
+}
+
+/* Are these different leaves of the tape, and at least one? For a public function that takes a list. */
+tg_status tg_check_leaves(tg_tape *t, tg_tensor *const *leaves, int n, const char *function);
+/* Do parameters alone require grad on this tape? Where it says yes, it is so. */
+bool      tg_only_params_require(const tg_tape *t);
+/* An optimizer has updated what had gradients: those that it left are older than this step from now on. */
+void      tg_note_step(tg_tape *t);
+/* TG_ERR_GRAD when something would be added to a gradient of the leaf that is older than the latest step. */
+tg_status tg_refuse_old(const tg_node *leaf, const char *function);
 
 /* The kept leaf's gradient: the kept node for it, made without value where there is none; NULL after an error. */
 tg_node *tg_gradient_of(tg_node *leaf);

@@ -61,7 +61,7 @@ static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
         n->grad = NULL;
     }
     n->gen = t->gen;
-    n->flags = grad ? TG_N_GRAD : 0;
+    n->flags = (uint16_t)((grad ? TG_N_GRAD : 0) | (t->grad_enabled ? 0 : TG_N_OFF));
     if (n->op->flags & TG_OP_RANDOM) draw(t, n);
     t->count++;
     t->here = n + 1;

@@ -41,8 +41,8 @@ static tg_node *listed_node(const tg_optim *o, const tg_tensor *p, int i)
     if (n->tape != o->tape) tg_fail_on(o->tape, TG_ERR_TAPE, name, "params[%d] belongs to another tape", i);
     else if (!(n->flags & TG_N_KEPT))
         tg_fail_on(o->tape, TG_ERR_ARG, name, "params[%d] is neither a parameter nor kept: tg_reset would take it away", i);
-    else if (!(n->flags & TG_N_GRAD))
-        tg_fail_on(o->tape, TG_ERR_GRAD, name, "params[%d] does not require grad; tg_require_grad makes it", i);
+    else if (!(n->flags & (TG_N_GRAD | TG_N_PARAM)))
+        tg_fail_on(o->tape, TG_ERR_GRAD, name, "params[%d] does not require grad (tg_set_requires_grad)", i);
     else return n;
     return NULL;
 }

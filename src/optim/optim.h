@@ -79,19 +79,15 @@ tg_optim *tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *opt
 /* Leaves out tensors that were released and takes in parameters made since; false after an error. */
 bool tg_optim_follow(tg_optim *o);
 
+/* ---- gradients.c -------------------------------------------------------------------------------------------------- */
+
+/* Computes loss and its gradients by the optimizer's parameters that are not frozen. */
+tg_status tg_optim_own_gradients(tg_optim *o, tg_tensor *loss, const char *function);
+
 /* ---- state.c ------------------------------------------------------------------------------------------------------ */
 
 size_t tg_optim_state_bytes(const tg_optim_tensor *w); /* from one state of the tensor to the next */
 bool   tg_optim_make_states(tg_optim *o, bool (*needs)(const tg_optim_tensor *w)); /* for those that need some; false after an error */
 void   tg_optim_drop_states(const tg_optim *o, tg_optim_tensor *w);
-
-/* ---- step.c ------------------------------------------------------------------------------------------------------- */
-
-/* The gradient of a leaf that a step would use: NULL where there is none or it was used up. */
-static inline tg_node *tg_fresh_grad(const tg_node *leaf)
-{
-    tg_node *g = leaf->grad;
-    return g && (g->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE ? g : NULL;
-}
 
 #endif

@@ -160,6 +160,7 @@ static void tell_profile(const tg_optim *o, double begin)
 
 static void use_up(const tg_optim *o, bool updated)
 {
+    if (o->n_tensors) tg_note_step(o->tape);
     for (size_t i = 0; i < o->n_tensors; i++) {
         tg_node *n = o->tensors[i].node;
         if (!o->tensors[i].u.g) continue;
@@ -168,13 +169,14 @@ static void use_up(const tg_optim *o, bool updated)
     }
 }
 
-static tg_status step(tg_optim *o)
+static tg_status step(tg_optim *o, const char *function)
 {
     const double begin = o->tape->profile ? tg_profile_now() : 0;
     if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
     bool need_states;
     if (!find_gradients(o, &need_states) && o->n_tensors)
-        return tg_fail_on(o->tape, TG_ERR_GRAD, "tg_step", "no parameter has a gradient, or it is used up; tg_backward comes first");
+        return tg_fail_on(o->tape, TG_ERR_GRAD, function,
+                          "no parameter has a gradient, or they are used up or frozen; tg_optim_backward or tg_minimize gives them one");
     if (o->skip_nonfinite && !visit_all(o, is_finite)) {
         use_up(o, false);
         o->skipped++;
@@ -193,25 +195,27 @@ static tg_status step(tg_optim *o)
     return TG_OK;
 }
 
-tg_status tg_step(tg_optim *o)
+static tg_status call_step(tg_optim *o, const char *function)
 {
-    if (!o) return TG_ERR_NULL;
-    TG_CALL(o->tape);
-    if (!tg_may(o->tape, TG_IN_FUNCTION, "tg_step")) return TG_ERR_ARG;
     const tg_fpenv  host = tg_fpenv_enter();
-    const tg_status s = step(o);
+    const tg_status s = step(o, function);
     tg_fpenv_leave(host);
     return s;
 }
 
-int64_t tg_steps_skipped(const tg_optim *o) { return o ? o->skipped : -1; }
-
-tg_status tg_optim_zero_grad(tg_optim *o)
+tg_status tg_step(tg_optim *o)
 {
     if (!o) return TG_ERR_NULL;
     TG_CALL(o->tape);
-    if (!tg_may(o->tape, TG_IN_FUNCTION, "tg_optim_zero_grad")) return TG_ERR_ARG;
-    if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
-    for (size_t i = 0; i < o->n_tensors; i++) tg_forget_grad(o->tensors[i].node);
-    return TG_OK;
+    return tg_may(o->tape, TG_IN_FUNCTION, "tg_step") ? call_step(o, "tg_step") : TG_ERR_ARG;
 }
+
+tg_status tg_minimize(tg_optim *o, tg_tensor *loss)
+{
+    if (!o) return TG_ERR_NULL;
+    TG_CALL(o->tape);
+    const tg_status s = tg_optim_own_gradients(o, loss, "tg_minimize");
+    return s == TG_OK ? call_step(o, "tg_minimize") : s;
+}
+
+int64_t tg_steps_skipped(const tg_optim *o) { return o ? o->skipped : -1; }

@@ -1,29 +1,78 @@
-/* clip.c - what acts on all gradients of a tape together: forgetting them, and scaling them to a joint norm. */
+/* gradients.c - what is done with gradients between backward and step: computing an optimizer's own, forgetting them, and scaling them to a
+ * joint norm. */
 #include "optim/optim.h"
 
 #include <math.h>
 
+#include "graph/graph.h"
 #include "tensor/fpenv.h"
 
-/* Sums go over PARTS pieces of a large gradient, added up in their order: the result does not depend on the number of threads. */
-enum { SMALL = 65536, PARTS = 64, LANES = 8 };
+/* ---- computing and forgetting --------------------------------------------------------------------------------------- */
 
-static tg_node *kept_at(const tg_tape *t, size_t i) { return tg_slot_at(&t->kept, (uint32_t)i); }
-
-/* For num_threads alone: beside an if clause that says no, clang's libomp 14 keeps the number for the next region, which is OpenBLAS's. */
-static int threads_for(const tg_tape *t, size_t n)
+tg_status tg_optim_own_gradients(tg_optim *o, tg_tensor *loss, const char *function)
 {
-    if (n < SMALL) return 1;
-    return tg_threads(t);
+    if (!tg_may(o->tape, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
+    if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
+    const tg_node *y = tg_check(loss, function);
+    if (!y) return loss ? TG_ERR_STALE : TG_ERR_NULL;
+    if (y->tape != o->tape) return tg_fail_on(o->tape, TG_ERR_TAPE, function, "the loss belongs to another tape than the optimizer");
+    if (!o->listed && tg_only_params_require(o->tape)) return tg_backward_asked(loss, true, function);
+    for (size_t i = 0; i < o->n_tensors; i++)
+        if (o->tensors[i].node->flags & TG_N_GRAD) o->tensors[i].node->flags |= TG_N_ASKED;
+    const tg_status s = tg_backward_asked(loss, false, function);
+    for (size_t i = 0; i < o->n_tensors; i++) o->tensors[i].node->flags &= (uint16_t)~TG_N_ASKED;
+    return s;
+}
+
+tg_status tg_optim_backward(tg_optim *o, tg_tensor *loss)
+{
+    if (!o) return TG_ERR_NULL;
+    TG_CALL(o->tape);
+    return tg_optim_own_gradients(o, loss, "tg_optim_backward");
+}
+
+tg_status tg_optim_zero_grad(tg_optim *o)
+{
+    if (!o) return TG_ERR_NULL;
+    TG_CALL(o->tape);
+    if (!tg_may(o->tape, TG_IN_FUNCTION, "tg_optim_zero_grad")) return TG_ERR_ARG;
+    if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
+    for (size_t i = 0; i < o->n_tensors; i++) tg_forget_grad(o->tensors[i].node);
+    return TG_OK;
 }
 
 tg_status tg_zero_grad(tg_tape *t)
 {
     if (!t) return TG_ERR_NULL;
     if (!tg_may(t, TG_IN_FUNCTION, "tg_zero_grad")) return TG_ERR_ARG;
-    for (size_t i = 0; i < t->kept_used; i++)
-        if (kept_at(t, i)->flags & TG_N_KEPT) tg_forget_grad(kept_at(t, i));
+    for (uint32_t i = 0; i < t->kept_used; i++) {
+        tg_node *n = tg_slot_at(&t->kept, i);
+        if (n->flags & TG_N_KEPT) tg_forget_grad(n);
+    }
     return TG_OK;
+}
+
+/* ---- the norm of several gradients --------------------------------------------------------------------------------- */
+
+/* Sums go over PARTS pieces of a large gradient, added up in their order: the result does not depend on the number of threads. */
+enum { SMALL = 65536, PARTS = 64, LANES = 8 };
+
+/* Those of an optimizer's tensors, or of a list. */
+typedef struct gradients {
+    tg_tape               *tape;
+    const tg_optim_tensor *tensors; /* [n], or NULL */
+    tg_tensor *const      *leaves;  /* [n], or NULL */
+    size_t                 n;
+} gradients;
+
+/* NULL: leaf i has none, or it does not count. */
+static tg_node *gradient(const gradients *of, size_t i) { return tg_fresh_grad(of->tensors ? of->tensors[i].node : tg_node_of(of->leaves[i])); }
+
+/* For num_threads alone: beside an if clause that says no, clang's libomp 14 keeps the number for the next region, which is OpenBLAS's. */
+static int threads_for(const tg_tape *t, size_t n)
+{
+    if (n < SMALL) return 1;
+    return tg_threads(t);
 }
 
 /* Each returns a figure of n elements that are multiplied by `by` first; a piece of a gradient. */
@@ -65,16 +114,16 @@ static double join_sums(double a, double b) { return a + b; }
 static double join_largest(double a, double b) { return isnan(a) || a > b ? a : b; }
 
 /* The figure of all gradients together. */
-static double over_gradients(const tg_tape *t, figure f32, figure f64, double by, double (*join)(double, double))
+static double over_gradients(const gradients *of, figure f32, figure f64, double by, double (*join)(double, double))
 {
     double total = 0;
-    for (size_t i = 0; i < t->kept_used; i++) {
-        const tg_node *g = kept_at(t, i)->flags & TG_N_KEPT ? tg_fresh_grad(kept_at(t, i)) : NULL;
+    for (size_t i = 0; i < of->n; i++) {
+        const tg_node *g = gradient(of, i);
         if (!g) continue;
         const figure f = g->dtype == TG_F32 ? f32 : f64;
         const size_t n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_dtype_size((tg_dtype)g->dtype);
         double       part[PARTS], sum = 0;
-#pragma omp parallel num_threads(threads_for(t, n))
+#pragma omp parallel num_threads(threads_for(of->tape, n))
         {
             const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
@@ -98,17 +147,17 @@ typedef struct joint_norm {
 
 /* Squares of very large or small doubles leave the range: then every element is divided by a power of 2 first, such that the largest one
  * becomes about 1. */
-static joint_norm norm_of(const tg_tape *t)
+static joint_norm norm_of(const gradients *of)
 {
     enum { FARTHEST = 1000 }; /* so that 2^exponent and 2^-exponent are normal numbers */
-    const double sum = over_gradients(t, squares_f32, squares_f64, 1, join_sums);
+    const double sum = over_gradients(of, squares_f32, squares_f64, 1, join_sums);
     joint_norm   n = {sqrt(sum), 0};
     if (sum > 1e-250 && sum < 1e300) return n;
-    const double most = over_gradients(t, largest_f32, largest_f64, 1, join_largest);
+    const double most = over_gradients(of, largest_f32, largest_f64, 1, join_largest);
     if (most == 0 || !isfinite(most)) return (joint_norm){most, 0};
     frexp(most, &n.exponent);
     n.exponent = n.exponent < -FARTHEST ? -FARTHEST : n.exponent > FARTHEST ? FARTHEST : n.exponent;
-    n.root = sqrt(over_gradients(t, squares_f32, squares_f64, ldexp(1, -n.exponent), join_sums));
+    n.root = sqrt(over_gradients(of, squares_f32, squares_f64, ldexp(1, -n.exponent), join_sums));
     return n;
 }
 
@@ -133,29 +182,45 @@ static void scale(const tg_tape *t, tg_node *g, double a, double b)
     tg_mark_written(g);
 }
 
-static tg_status clip(tg_tape *t, double max_norm, double *norm_out)
+static tg_status clip(const gradients *of, double max_norm, double *norm_out, const char *function)
 {
-    if (!(max_norm > 0)) return tg_fail_on(t, TG_ERR_ARG, "tg_clip_grad_norm", "max_norm must be more than 0, got %g", max_norm);
-    const joint_norm n = norm_of(t);
+    tg_tape *t = of->tape;
+    if (!(max_norm > 0)) return tg_fail_on(t, TG_ERR_ARG, function, "max_norm must be more than 0, got %g", max_norm);
+    const joint_norm n = norm_of(of);
     const double     norm = ldexp(n.root, n.exponent);
     if (norm_out) *norm_out = norm;
-    if (!isfinite(n.root))
-        return tg_fail_on(t, TG_ERR_ARG, "tg_clip_grad_norm", "the gradients' norm is %g; they stay as they are", norm);
-    if (norm <= max_norm) return TG_OK;
-    for (size_t i = 0; i < t->kept_used; i++) {
-        tg_node *g = kept_at(t, i)->flags & TG_N_KEPT ? tg_fresh_grad(kept_at(t, i)) : NULL;
+    if (!isfinite(n.root)) return tg_fail_on(t, TG_ERR_ARG, function, "the gradients' norm is %g; they stay as they are", norm);
+    for (size_t i = 0; norm > max_norm && i < of->n; i++) {
+        tg_node *g = gradient(of, i);
         if (g) scale(t, g, ldexp(1, -n.exponent), max_norm / n.root);
     }
     return TG_OK;
 }
 
-tg_status tg_clip_grad_norm(tg_tape *t, double max_norm, double *norm_out)
+static tg_status call_clip(const gradients *of, double max_norm, double *norm_out, const char *function)
 {
-    if (!t) return TG_ERR_NULL;
-    TG_CALL(t);
-    if (!tg_may(t, TG_IN_FUNCTION, "tg_clip_grad_norm")) return TG_ERR_ARG;
     const tg_fpenv  host = tg_fpenv_enter();
-    const tg_status s = clip(t, max_norm, norm_out);
+    const tg_status s = clip(of, max_norm, norm_out, function);
     tg_fpenv_leave(host);
     return s;
+}
+
+tg_status tg_clip_grad_norm(tg_optim *o, double max_norm, double *norm_out)
+{
+    if (!o) return TG_ERR_NULL;
+    TG_CALL(o->tape);
+    if (!tg_may(o->tape, TG_IN_FUNCTION, "tg_clip_grad_norm")) return TG_ERR_ARG;
+    if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
+    return call_clip(&(gradients){.tape = o->tape, .tensors = o->tensors, .n = o->n_tensors}, max_norm, norm_out, "tg_clip_grad_norm");
+}
+
+tg_status tg_clip_grad_norm_of(tg_tensor *const *leaves, int n, double max_norm, double *norm_out)
+{
+    static const char function[] = "tg_clip_grad_norm_of";
+    const tg_node    *first = leaves && n > 0 ? tg_check(leaves[0], function) : NULL;
+    if (!first) return leaves && n > 0 && leaves[0] ? TG_ERR_STALE : TG_ERR_NULL;
+    TG_CALL(first->tape);
+    if (!tg_may(first->tape, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
+    const tg_status s = tg_check_leaves(first->tape, leaves, n, function);
+    return s == TG_OK ? call_clip(&(gradients){.tape = first->tape, .leaves = leaves, .n = (size_t)n}, max_norm, norm_out, function) : s;
 }
