@@ -268,7 +268,7 @@ static void test_products(void **state)
 static void test_gradients_of_products(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(4, 4), (double[]){2, 3, 5, 7, 2, 0, 5, 7, 0, 3, 0, 7, 0, 0, 5, 0}));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(4, 4), (double[]){2, 3, 5, 7, 2, 0, 5, 7, 0, 3, 0, 7, 0, 0, 5, 0}), true);
     tg_tensor *y = tg_prod(x, TG_AXES(1), false), *ones = tg_ones(t, TG_SHAPE(4)), *g[4] = {x};
     (void)state;
     assert_f64(gradient(y, ones, x), TG_SHAPE(4, 4), 105, 70, 42, 30, 0, 70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -285,7 +285,7 @@ static void test_gradients_of_products(void **state)
 static void test_gradient_of_a_product_over_axes(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_require_grad(tensor(t, TG_F64, TG_SHAPE(3, 1, 2), (double[]){1, 2, 3, 0, -1, 2}));
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(3, 1, 2), (double[]){1, 2, 3, 0, -1, 2}), true);
     (void)state;
     assert_f64(gradient(tg_prod(x, TG_ALL_AXES, false), tg_scalar(t, 10), x), TG_SHAPE(3, 1, 2), 0, 0, 0, -120, 0, 0);
     assert_f64(gradient(tg_prod(x, TG_AXES(0, 1), false), tg_ones(t, TG_SHAPE(2)), x), TG_SHAPE(3, 1, 2), -3, 0, -1, 4, 3, 0);
