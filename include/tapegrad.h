@@ -618,6 +618,20 @@ typedef struct tg_rmsprop_options {
  * tg_adam, m as for tg_sgd. */
 TG_API tg_optim *tg_rmsprop(tg_tape *tape, const tg_rmsprop_options *options);
 
+typedef struct tg_lamb_options {
+    double            lr;           /* usually 0.001 */
+    double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.999 */
+    double            eps;          /* usually 1e-6; as for tg_adam */
+    double            weight_decay; /* adds weight_decay w to the direction; usually none */
+    bool              skip_nonfinite; /* see tg_step */
+    tg_tensor *const *params;
+    int               n_params;
+} tg_lamb_options;
+
+/* m and v as Adam's; r = m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps) + weight_decay w; w -= lr |w|/|r| r with the 2-norms of the whole tensor,
+ * and w -= lr r where one of them is 0. For large batches. You et al. 2020. |g| is limited as for tg_adam. */
+TG_API tg_optim *tg_lamb(tg_tape *tape, const tg_lamb_options *options);
+
 /* Computes loss and its gradients by the optimizer's own parameters, and makes a step: tg_optim_backward and tg_step in one. Nothing else is
  * touched. The status is the first one's that fails, or tg_step's. */
 TG_API tg_status tg_minimize(tg_optim *opt, tg_tensor *loss);

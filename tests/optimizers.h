@@ -12,5 +12,6 @@ MAKER(sgd, sgd)
 MAKER(adam, adam)
 MAKER(adamw, adam)
 MAKER(rmsprop, rmsprop)
+MAKER(lamb, lamb)
 
 #endif

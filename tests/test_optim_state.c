@@ -166,6 +166,7 @@ static const kind kinds[] = {
     {SGD(.lr = 0.1, .momentum = 0.7, .nesterov = true)},
     {make_adam, ADAM(.lr = 0.1)},
     {make_adamw, ADAM(.lr = 0.1)},
+    {make_lamb, &(const tg_lamb_options){.lr = 0.1}},
     {make_rmsprop, &(const tg_rmsprop_options){.momentum = 0.7, .centered = true}},
 };
 

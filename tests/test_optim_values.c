@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -74,6 +75,22 @@ static void rmsprop(const void *options, int t, const long double *g, model *m)
     }
 }
 
+static void lamb(const void *options, int t, const long double *g, model *m)
+{
+    const tg_lamb_options *o = options;
+    const long double      b1 = o->beta1, b2 = o->beta2;
+    long double            r[N], r_squares = 0, w_squares = 0;
+    for (int i = 0; i < N; i++) {
+        m->state[0][i] = b1 * m->state[0][i] + (1 - b1) * g[i];
+        m->state[1][i] = b2 * m->state[1][i] + (1 - b2) * g[i] * g[i];
+        const long double mean = m->state[0][i] / (1 - powl(b1, t)), square = m->state[1][i] / (1 - powl(b2, t));
+        r[i] = mean / (sqrtl(square) + (long double)o->eps) + (long double)o->weight_decay * m->w[i];
+        r_squares += r[i] * r[i];
+        w_squares += m->w[i] * m->w[i];
+    }
+    for (int i = 0; i < N; i++) m->w[i] -= (long double)o->lr * sqrtl(w_squares) / sqrtl(r_squares) * r[i];
+}
+
 /* ---- what is compared ----------------------------------------------------------------------------------------------- */
 
 typedef struct values_case {
@@ -93,6 +110,8 @@ typedef struct values_case {
 #define BUFFER                   {"momentum"}
 #define RMSPROP(...)             &(const tg_rmsprop_options){__VA_ARGS__}
 #define RMSPROP_CASES(S, T, ...) {"tg_rmsprop", make_rmsprop, rmsprop, {"square_avg", S, T}, __VA_ARGS__}
+#define LAMB(...)                &(const tg_lamb_options){__VA_ARGS__}
+#define LAMB_CASES(...)          {"tg_lamb", make_lamb, lamb, {"exp_avg", "exp_avg_sq"}, __VA_ARGS__}
 static const values_case cases[] = {
     SGD_CASES(NO_STATES, NULL, SGD(.lr = 0.01)),
     SGD_CASES(NO_STATES, AS_GIVEN(SGD(.lr = 0.3, .weight_decay = 0.2))),
@@ -101,6 +120,8 @@ static const values_case cases[] = {
     ADAM_CASES(adam, NULL, ADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8)),
     ADAM_CASES(adam, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
     ADAM_CASES(adam, ADAM(.lr = 0.3, .beta1 = TG_ZERO, .beta2 = 0.8, .eps = 0.1), ADAM(.lr = 0.3, .beta2 = 0.8, .eps = 0.1)),
+    LAMB_CASES(NULL, LAMB(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-6)),
+    LAMB_CASES(AS_GIVEN(LAMB(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
     RMSPROP_CASES(NULL, NULL, NULL, RMSPROP(.lr = 0.01, .alpha = 0.99, .eps = 1e-8)),
     RMSPROP_CASES(NULL, NULL, AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2))),
     RMSPROP_CASES("momentum", NULL, AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2, .momentum = 0.7))),
@@ -186,6 +207,44 @@ static void test_values(void **state)
             const double off = follow(&cases[k], d, NULL);
             if (!(off <= allowed[d])) fail_msg("case %zu, %s, %s: off by %.3g", k, cases[k].function, tg_dtype_name(d), off);
         }
+}
+
+/* A rule that measures norms: of tensors in several chunks, in one pass over all threads; the same bits for any number of these. A tensor of
+ * zeros has no ratio. */
+static void test_norms(void **state)
+{
+    enum { LARGE = 100003, SMALL_ONE = 5 };
+    (void)state;
+    float *one = NULL;
+    for (int threads = 1; threads <= 3; threads++) {
+        float    *x = malloc(LARGE * sizeof *x), *g = malloc(LARGE * sizeof *g);
+        tg_tape  *t = tg_tape_new(&(tg_tape_options){.threads = threads});
+        assert_true(x && g && t);
+        for (uint64_t i = 0; i < LARGE; i++) x[i] = (float)golden_number(i), g[i] = (float)golden_number(i + 1000000);
+        tg_tensor *large = tg_param(t, "large", tg_from_f32(t, TG_SHAPE(LARGE), x)), *zeros = tg_param(t, "zeros", tg_zeros(t, TG_SHAPE(SMALL_ONE)));
+        tg_optim  *o = tg_lamb(t, &(tg_lamb_options){.lr = 0.5, .eps = 1e-3});
+        assert_int_equal(tg_backward_seed(large, tg_from_f32(t, TG_SHAPE(LARGE), g)), TG_OK);
+        assert_int_equal(tg_backward(tg_sum(zeros, TG_ALL_AXES, false)), TG_OK);
+        assert_int_equal(tg_step(o), TG_OK);
+        long double w2 = 0, r2 = 0;
+        for (int i = 0; i < LARGE; i++) {
+            const long double r = (long double)g[i] / (fabsl((long double)g[i]) + 1e-3L);
+            w2 += (long double)x[i] * (long double)x[i];
+            r2 += r * r;
+        }
+        const float *w = tg_data_f32(large), *z = tg_data_f32(zeros);
+        for (int i = 0; i < LARGE; i++) {
+            const long double r = (long double)g[i] / (fabsl((long double)g[i]) + 1e-3L), want = (long double)x[i] - 0.5L * sqrtl(w2 / r2) * r;
+            assert_true(fabsl((long double)w[i] - want) < 1e-6L);
+        }
+        for (int i = 0; i < SMALL_ONE; i++) assert_true(fabsf(z[i] + 0.5f / (1 + 1e-3f)) < 1e-6f);
+        if (one) assert_memory_equal(one, w, LARGE * sizeof *w);
+        else one = memcpy(malloc(LARGE * sizeof *w), w, LARGE * sizeof *w);
+        tg_tape_free(t);
+        free(x);
+        free(g);
+    }
+    free(one);
 }
 
 /* ---- is there a reference for everything? --------------------------------------------------------------------------- */
@@ -302,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_norms),
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_every_function),
         cmocka_unit_test(test_faults_are_noticed),

@@ -80,6 +80,7 @@ static void test_optimizers(void **state)
     check_optimizer(make_adam);
     check_optimizer(make_adamw);
     check_optimizer(make_rmsprop);
+    check_optimizer(make_lamb);
 }
 
 /* ---- the others ------------------------------------------------------------------------------------------------------ */
