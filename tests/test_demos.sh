@@ -56,7 +56,7 @@ for c in demos/[0-9]*.c; do
     unset TAPEGRAD_EVAL
     count=$((count + 1))
 done
-[ "$count" -ge 5 ] || die "only $count demos"
+[ "$count" -ge 6 ] || die "only $count demos"
 
 # What does not learn says so.
 run 1 03_xor --quick --epochs 2
@@ -66,8 +66,12 @@ run 1 04_mnist_mlp --quick --lr 1e-9
 result 04_mnist_mlp false
 grep -q 'did not learn' "$dir/log" || die "04_mnist_mlp: does not say that it did not learn"
 
+run 1 06_gan_ring --quick --steps 2
+result 06_gan_ring false
+grep -q 'did not learn' "$dir/log" || die "06_gan_ring: does not say that it did not learn"
+
 # Where nothing can be written, nothing is begun.
-for name in 02_linear_regression 03_xor 04_mnist_mlp; do
+for name in 02_linear_regression 03_xor 04_mnist_mlp 06_gan_ring; do
     for out in file file/below; do
         run 1 "$name" --quick --out "$out"
         [ ! -s "$dir/log" ] || die "$name --out $out: began all the same"
