@@ -453,6 +453,9 @@ TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);     
  * elements is not said, may overflow or vanish in f64, and 0 times inf is NaN. An element's gradient is g times the product of the others,
  * not g y/x: with zeros among them it is right, in derivatives of every order. It costs several passes over x. */
 TG_API tg_tensor *tg_prod(tg_tensor *x, const tg_axes *axes, bool keepdim);
+/* Is any element not 0, are all? Of every dtype; NaN is not 0. The result is bool, over nothing false and true, and has no gradient. */
+TG_API tg_tensor *tg_any(tg_tensor *x, const tg_axes *axes, bool keepdim);
+TG_API tg_tensor *tg_all(tg_tensor *x, const tg_axes *axes, bool keepdim);
 /* The largest, the smallest element; ties share the gradient. NaN where there is one, and then the gradient of all. An error over nothing. */
 TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);

@@ -182,6 +182,7 @@ typedef enum tg_reduce_result {
     TG_REDUCE_SAME = 0, /* the dtype of the elements */
     TG_REDUCE_WIDE,     /* of floats the same, of integers and bool i64 */
     TG_REDUCE_FLOAT,    /* takes f32 and f64 alone, and gives the same */
+    TG_REDUCE_BOOL,     /* bool, whatever the elements are */
 } tg_reduce_result;
 
 struct tg_reduction {

@@ -20,6 +20,16 @@ static tg_tensor *f_prod(void *ctx, tg_tensor *const *in)
     const sample *s = ctx;
     return tg_prod(in[0], &s->axes, s->keepdim);
 }
+static tg_tensor *f_any(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_any(in[0], &s->axes, s->keepdim);
+}
+static tg_tensor *f_all(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_all(in[0], &s->axes, s->keepdim);
+}
 static tg_tensor *f_amax(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
@@ -40,12 +50,15 @@ static const struct {
     const char *name;
     tg_fn       f;
     bool        empty; /* gives a number over no elements */
-} reducers[] = {{"sum", f_sum, true},
-                {"prod", f_prod, true},
-                {"mean", f_mean, false},
-                {"amax", f_amax, false},
-                {"amin", f_amin, false},
-                {"logsumexp", f_logsumexp, false}};
+    bool        mask;  /* its samples are conditions */
+} reducers[] = {{"sum", f_sum, true, false},
+                {"prod", f_prod, true, false},
+                {"mean", f_mean, false, false},
+                {"any", f_any, true, true},
+                {"all", f_all, true, true},
+                {"amax", f_amax, false, false},
+                {"amin", f_amin, false, false},
+                {"logsumexp", f_logsumexp, false, false}};
 
 static const struct {
     tg_shape shape;
@@ -106,7 +119,7 @@ static void add_reductions(sample_list *l)
             if (!reducers[r].empty && over_nothing(&reductions[k].shape, &reductions[k].axes)) continue;
             samples_add(l, &(sample){.name    = reducers[r].name,
                                      .f       = reducers[r].f,
-                                     .in      = {{S_FLOAT, reductions[k].shape, -2, 2}},
+                                     .in      = {{reducers[r].mask ? S_MASK : S_FLOAT, reductions[k].shape, -2, 2}},
                                      .axes    = reductions[k].axes,
                                      .keepdim = reductions[k].keepdim,
                                      .large   = reductions[k].large});

@@ -634,7 +634,7 @@ static void check_loops(const tg_reduction *r, tg_isa isa, tg_dtype d, size_t n)
     const double           near = (double)(n + 8) * (d == TG_F32 ? FLT_EPSILON : DBL_EPSILON);
     double                 x[MOST_ELEMENTS], acc[4], out;
     uint64_t               seed = n;
-    if (!l) return;
+    if (!l || !l->columns) return;
     assert_true(l->accumulator <= sizeof *acc && n <= MOST_ELEMENTS);
     for (size_t i = 0; i < n; i++) set(d, x, i, 1 + ldexp((double)(int64_t)random_bits(&seed), -75));
     l->columns(1, n, &out, x, NULL, NULL);

@@ -1,10 +1,10 @@
-/* test_reduce_ops.c - sum, prod, mean, amax, amin and argmax against loops over coordinates: every set of axes, every dtype, in several
+/* test_reduce_ops.c - sum, prod, mean, amax, amin, any, all and argmax against loops over coordinates: every set of axes, every dtype, in several
  * layouts, with sizes 0 and 1; NaN, ties, empty reductions, wrong calls. */
 #include "op_test.h"
 
 /* ---- the model ---------------------------------------------------------------------------------------------------- */
 
-typedef enum what { SUM, PROD, MEAN, AMAX, AMIN } what;
+typedef enum what { SUM, PROD, MEAN, AMAX, AMIN, ANY, ALL, WHATS } what;
 
 typedef struct model {
     tg_shape shape, kept; /* without and with the reduced axes */
@@ -25,7 +25,7 @@ static void model_shapes(model *m, const tg_shape *s, uint32_t axes, bool keepdi
 static void model_reduce(model *m, what w, const tg_shape *s, const double *x, uint32_t axes, bool keepdim)
 {
     model_shapes(m, s, axes, keepdim);
-    for (int64_t o = 0; w == PROD && o < count_of(&m->kept); o++) m->value[o] = 1;
+    for (int64_t o = 0; (w == PROD || w == ALL) && o < count_of(&m->kept); o++) m->value[o] = 1;
     for (int64_t i = 0; i < count_of(s); i++) {
         int64_t at[TG_MAX_RANK] = {0};
         coordinates(s, i, at);
@@ -36,6 +36,8 @@ static void model_reduce(model *m, what w, const tg_shape *s, const double *x, u
         const bool    first = m->count[o]++ == 0;
         if (w == SUM || w == MEAN) *v += x[i];
         else if (w == PROD) *v *= x[i];
+        else if (w == ANY) *v = *v || x[i] != 0;
+        else if (w == ALL) *v = *v && x[i] != 0;
         else if (first || (w == AMAX ? x[i] > *v : x[i] < *v)) *v = x[i];
     }
     for (int64_t o = 0; w == MEAN && o < count_of(&m->kept); o++) m->value[o] /= (double)m->count[o];
@@ -48,6 +50,8 @@ static tg_tensor *reduce(what w, tg_tensor *x, const tg_axes *axes, bool keepdim
     case PROD: return tg_prod(x, axes, keepdim);
     case MEAN: return tg_mean(x, axes, keepdim);
     case AMAX: return tg_amax(x, axes, keepdim);
+    case ANY: return tg_any(x, axes, keepdim);
+    case ALL: return tg_all(x, axes, keepdim);
     default: return tg_amin(x, axes, keepdim);
     }
 }
@@ -88,11 +92,11 @@ static void fill_factors(double *x, int64_t n, tg_dtype d, uint64_t *seed)
 static void check_all(tg_tape *t, what w, tg_dtype d, const tg_shape *s, layout l, const double *x)
 {
     static model    m;
-    const tg_dtype result = w <= MEAN && !tg_dtype_is_float(d) ? TG_I64 : d;
+    const tg_dtype result = w >= ANY ? TG_BOOL : w <= MEAN && !tg_dtype_is_float(d) ? TG_I64 : d;
     for (uint32_t axes = 0; axes < 1u << s->rank; axes += s->rank > 5 ? 37 : 1)
         for (int keepdim = 0; keepdim < 2; keepdim++) {
             model_reduce(&m, w, s, x, axes, keepdim);
-            if (w > MEAN && count_of(s) == 0 && count_of(&m.shape) > 0) continue; /* an error, tested below */
+            if ((w == AMAX || w == AMIN) && count_of(s) == 0 && count_of(&m.shape) > 0) continue; /* an error, tested below */
             const tg_axes a = list(s, axes);
             assert_values(reduce(w, laid(t, d, s, x, l), &a, keepdim), result, &m.shape, m.value, w == MEAN ? 1e-5 : 0);
         }
@@ -104,12 +108,13 @@ static void test_values(void **state)
     uint64_t      seed = 1;
     (void)state;
     for (tg_dtype d = TG_F32; d < TG_NDTYPES; d++)
-        for (what w = SUM; w <= AMIN; w++)
+        for (what w = SUM; w < WHATS; w++)
             for (int k = 0; k < N_SHAPES; k++) {
                 if (w == MEAN && !tg_dtype_is_float(d)) continue;
                 tg_tape *t = quiet(TG_F32);
                 fill(x, count_of(&shapes[k]), d, &seed);
                 if (w == PROD) fill_factors(x, count_of(&shapes[k]), d, &seed);
+                for (int64_t i = 0; w >= ANY && i < count_of(&shapes[k]); i++) x[i] = (draw(&seed, 8) == 0) != (w == ALL);
                 for (layout l = PLAIN; l < N_LAYOUTS; l++) check_all(t, w, d, &shapes[k], l, x);
                 tg_tape_free(t);
             }
@@ -167,6 +172,9 @@ static void test_special_values(void **state)
     assert_f64(tg_sum(x, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -INFINITY, INFINITY);
     assert_f64(tg_amax(x, TG_AXES(0), false), TG_SHAPE(3), NAN, NAN, INFINITY);
     assert_f64(tg_sum(VECTOR(t, INFINITY, -INFINITY), TG_ALL_AXES, false), TG_SCALAR_SHAPE, NAN);
+    assert_values(tg_any(VECTOR(t, 0, NAN), TG_ALL_AXES, false), TG_BOOL, TG_SCALAR_SHAPE, (double[]){1}, 0);
+    assert_values(tg_all(VECTOR(t, 1, NAN), TG_ALL_AXES, false), TG_BOOL, TG_SCALAR_SHAPE, (double[]){1}, 0);
+    assert_values(tg_all(VECTOR(t, -0.0, NAN), TG_ALL_AXES, false), TG_BOOL, TG_SCALAR_SHAPE, (double[]){0}, 0);
     tg_tape_free(t);
 }
 
@@ -177,6 +185,8 @@ static void test_over_nothing(void **state)
     (void)state;
     assert_f64(tg_sum(x, TG_AXES(0), false), TG_SHAPE(2), 0, 0);
     assert_f64(tg_prod(x, TG_AXES(0), false), TG_SHAPE(2), 1, 1);
+    assert_values(tg_any(x, TG_AXES(0), false), TG_BOOL, TG_SHAPE(2), (double[]){0, 0}, 0);
+    assert_values(tg_all(x, TG_ALL_AXES, false), TG_BOOL, TG_SCALAR_SHAPE, (double[]){1}, 0);
     assert_values(tg_prod(tg_to(x, TG_BOOL), TG_ALL_AXES, false), TG_I64, TG_SCALAR_SHAPE, (double[]){1}, 0);
     assert_f64(tg_mean(x, TG_AXES(0), false), TG_SHAPE(2), NAN, NAN);
     assert_f64(tg_mean(x, TG_ALL_AXES, false), TG_SCALAR_SHAPE, NAN);

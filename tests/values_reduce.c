@@ -72,6 +72,19 @@ void values_of_prod(values_call *c)
     free(r.to);
 }
 
+static void test(values_call *c, bool every)
+{
+    const values_array *x = &c->in[0];
+    reduced             r = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
+    values_array       *y = values_result(c, TG_BOOL, &r.shape, false);
+    for (int64_t e = 0; e < y->n; e++) y->x[e] = every;
+    for (int64_t e = 0; e < x->n; e++)
+        if (every ? x->x[e] == 0 : x->x[e] != 0) y->x[r.to[e]] = !every;
+    free(r.to);
+}
+void values_of_any(values_call *c) { test(c, false); }
+void values_of_all(values_call *c) { test(c, true); }
+
 static void extreme(values_call *c, int sign)
 {
     const values_array *x = &c->in[0];

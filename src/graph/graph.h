@@ -308,7 +308,7 @@ static inline const tg_shape *tg_in_shape(const tg_call *c, int i) { return c->i
 /* What a reduction makes of elements of this dtype. */
 static inline tg_dtype tg_reduced_dtype(const tg_reduction *r, tg_dtype of)
 {
-    return r->result == TG_REDUCE_WIDE ? tg_dtypes[of].sum : of;
+    return r->result == TG_REDUCE_BOOL ? TG_BOOL : r->result == TG_REDUCE_WIDE ? tg_dtypes[of].sum : of;
 }
 
 /* ---- check.c: calling an op's functions, and what they answer ------------------------------------------------------- */

@@ -350,21 +350,29 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
 #define SUM(NAME, ...)                                                                                                 \
     TILE_SUM(NAME, f32, float)                                                                                         \
     TILE_SUM(NAME, f64, double)
-#define FOLD(NAME, DTYPES, START, TERM, JOIN, RESULT, RULE)                                                            \
+#define FOLD_FLOATS(NAME, START, TERM, JOIN, RESULT)                                                                   \
     FOLD_FORMULAS(NAME, TERM, JOIN, RESULT)                                                                            \
     TILE_FOLD(NAME, f32, float, START)                                                                                 \
     TILE_FOLD(NAME, f64, double, START)
+#define FOLD_RING FOLD_FLOATS
+#define FOLD_TESTS(...) /* results of another dtype than the elements' are no part of a tile */
+#define FOLD(NAME, DTYPES, START, TERM, JOIN, RESULT, RULE) FOLD_##DTYPES(NAME, START, TERM, JOIN, RESULT)
 #define PICK(NAME, START, OP, ...)                                                                                     \
     TILE_PICK(NAME, f32, float, START, OP)                                                                             \
     TILE_PICK(NAME, f64, double, START, OP)
 #include "table/reductions_each.h"
 
+#define FLOATS_ROW(NAME, S) TILE_REDUCTION(NAME, S, double)
+#define RING_ROW(NAME, S)   TILE_REDUCTION(NAME, S, double)
+#define TESTS_ROW(NAME, S)  {0}
 static const tg_reduce_loops reduce_f32[TG_REDUCTIONS] = {
+#define FOLD(NAME, DTYPES, ...) [TG_REDUCTION_##NAME] = DTYPES##_ROW(NAME, f32),
 #define ROW(NAME, ...)  [TG_REDUCTION_##NAME] = TILE_REDUCTION(NAME, f32, double),
 #define PICK(NAME, ...) [TG_REDUCTION_##NAME] = TILE_REDUCTION(NAME, f32, float),
 #include "table/reductions_each.h"
 };
 static const tg_reduce_loops reduce_f64[TG_REDUCTIONS] = {
+#define FOLD(NAME, DTYPES, ...) [TG_REDUCTION_##NAME] = DTYPES##_ROW(NAME, f64),
 #define ROW(NAME, ...) [TG_REDUCTION_##NAME] = TILE_REDUCTION(NAME, f64, double),
 #include "table/reductions_each.h"
 };

@@ -69,6 +69,8 @@ OPS = {
     "sum": lambda s, x: reduced(s, x, lambda x, d, k: x.sum(d, k), whole),
     "mean": lambda s, x: reduced(s, x, lambda x, d, k: x.mean(d, k), whole),
     "prod": lambda s, x: reduced(s, x, product, whole),
+    "any": lambda s, x: reduced(s, x, lambda x, d, k: x.sum(d, k) > 0, whole),
+    "all": lambda s, x: reduced(s, x, lambda x, d, k: x.double().amin(d, k) > 0 if x.numel() else x.sum(d, k) == 0, whole),
     "amax": lambda s, x: reduced(s, x, lambda x, d, k: x.amax(d, k), whole),
     "amin": lambda s, x: reduced(s, x, lambda x, d, k: x.amin(d, k), whole),
     "logsumexp": lambda s, x: reduced(s, x, lambda x, d, k: x.logsumexp(d, k), whole),

@@ -160,11 +160,11 @@ static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, co
     return tg_axis_bits(x, axes, function, &bits) ? tg_reduce_bits(op, x, bits, keepdim) : NULL;
 }
 
-#define OP(NAME, RULE)                                                                                                 \
+#define OP(NAME, RULE, FLAGS)                                                                                           \
     const tg_op tg_op_##NAME = {.name   = #NAME,                                                                       \
                                 .kind   = TG_REDUCE,                                                                   \
                                 .arity  = 1,                                                                           \
-                                .flags  = TG_OP_STRIDED,                                                               \
+                                .flags  = TG_OP_STRIDED | (FLAGS),                                                     \
                                 .infer  = tg_reduce_infer,                                                             \
                                 .run    = tg_reduce_run,                                                               \
                                 .vjp    = RULE,                                                                        \
@@ -175,16 +175,20 @@ static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, co
     }
 #define RESULT_RING   TG_REDUCE_WIDE
 #define RESULT_FLOATS TG_REDUCE_FLOAT
+#define RESULT_TESTS  TG_REDUCE_BOOL
+#define FLAGS_RING    0
+#define FLAGS_FLOATS  0
+#define FLAGS_TESTS   TG_OP_ZERO_GRAD
 #define SUM(NAME, RULE)                                                                                                \
     const tg_reduction tg_reduction_##NAME = {                                                                         \
         .name = #NAME, .row = TG_REDUCTION_##NAME, .result = TG_REDUCE_WIDE, .adds = true};                            \
-    OP(NAME, RULE)
+    OP(NAME, RULE, 0)
 #define FOLD(NAME, DTYPES, START, TERM, JOIN, RESULT, RULE)                                                            \
     const tg_reduction tg_reduction_##NAME = {.name = #NAME, .row = TG_REDUCTION_##NAME, .result = RESULT_##DTYPES};   \
-    OP(NAME, RULE)
+    OP(NAME, RULE, FLAGS_##DTYPES)
 #define PICK(NAME, START, BEATS, CALLED, RULE)                                                                         \
     const tg_reduction tg_reduction_##NAME = {.name = #NAME, .row = TG_REDUCTION_##NAME, .needs = CALLED " element"};  \
-    OP(NAME, RULE)
+    OP(NAME, RULE, 0)
 #include "table/reductions_each.h"
 
 /* ---- what is made of them ------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  * each is computed by one of them, and its elements are added up in an order that depends on shape and strides alone. */
 #include "ops/window/window.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -45,6 +46,12 @@ typedef void (*finish)(const void *acc, int64_t n, void *y, int64_t y_step);
             const int64_t at = j * step;                                                                               \
             STATEMENT;                                                                                                 \
         }
+
+/* The vocabulary of the rows. */
+#define SQRT(X)       sqrt(X)
+#define ABS(X)        fabs(X)
+#define MAXIMUM(X, Y) ((((X) > (Y)) | ((X) != (X))) ? (X) : (Y))
+#define MINIMUM(X, Y) ((((X) < (Y)) | ((X) != (X))) ? (X) : (Y))
 
 /* The formulas of a FOLD row, in accumulators of type A. */
 #define FORMULAS(NAME, A, START, TERM, JOIN, RESULT)                                                                   \
@@ -137,19 +144,28 @@ PICK_END(pick_i64, int64_t)
 PICK_END(pick_i32, int32_t)
 PICK_END(pick_u8, uint8_t)
 
-#define FLOATS_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                  \
+#define OF_FLOATS(NAME, START, TERM, JOIN, RESULT)                                                                     \
     FORMULAS(NAME##_float, double, START, TERM, JOIN, RESULT)                                                          \
     FOLD_LOOPS(NAME##_f32, float, NAME##_float, double)                                                                \
-    FOLD_LOOPS(NAME##_f64, double, NAME##_float, double)                                                               \
+    FOLD_LOOPS(NAME##_f64, double, NAME##_float, double)
+#define OF_INTEGERS(NAME, START, TERM, JOIN, RESULT)                                                                   \
+    FORMULAS(NAME##_ring, uint64_t, START, TERM, JOIN, RESULT)                                                         \
+    FOLD_LOOPS(NAME##_i64, int64_t, NAME##_ring, uint64_t)                                                             \
+    FOLD_LOOPS(NAME##_i32, int32_t, NAME##_ring, uint64_t)                                                             \
+    FOLD_LOOPS(NAME##_u8, uint8_t, NAME##_ring, uint64_t)
+#define FLOATS_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                  \
+    OF_FLOATS(NAME, START, TERM, JOIN, RESULT)                                                                         \
     FOLD_END(NAME##_end_f32, NAME##_float, double, float)                                                              \
     FOLD_END(NAME##_end_f64, NAME##_float, double, double)
 #define RING_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                    \
     FLOATS_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                      \
-    FORMULAS(NAME##_ring, uint64_t, START, TERM, JOIN, RESULT)                                                         \
-    FOLD_LOOPS(NAME##_i64, int64_t, NAME##_ring, uint64_t)                                                             \
-    FOLD_LOOPS(NAME##_i32, int32_t, NAME##_ring, uint64_t)                                                             \
-    FOLD_LOOPS(NAME##_u8, uint8_t, NAME##_ring, uint64_t)                                                              \
+    OF_INTEGERS(NAME, START, TERM, JOIN, RESULT)                                                                       \
     FOLD_END(NAME##_end_i64, NAME##_ring, uint64_t, int64_t)
+#define TESTS_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                   \
+    OF_FLOATS(NAME, START, TERM, JOIN, RESULT)                                                                         \
+    OF_INTEGERS(NAME, START, TERM, JOIN, RESULT)                                                                       \
+    FOLD_END(NAME##_end_float, NAME##_float, double, uint8_t)                                                          \
+    FOLD_END(NAME##_end_ring, NAME##_ring, uint64_t, uint8_t)
 #define SUM(NAME, RULE)                                                RING_LOOPS(NAME, 0, x, a + b, a)
 #define FOLD(NAME, DTYPES, START, TERM, JOIN, RESULT, RULE)            DTYPES##_LOOPS(NAME, START, TERM, JOIN, RESULT)
 #define PICK(NAME, START, BEATS, CALLED, RULE)                                                                         \
@@ -169,6 +185,9 @@ static const struct {
 #define RING_ROW(NAME)                                                                                                 \
     {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8},                                           \
      {NAME##_end_f32, NAME##_end_f64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64}},
+#define TESTS_ROW(NAME)                                                                                                \
+    {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8},                                           \
+     {NAME##_end_float, NAME##_end_float, NAME##_end_ring, NAME##_end_ring, NAME##_end_ring, NAME##_end_ring}},
 #define SUM(NAME, RULE)         [TG_REDUCTION_##NAME] = RING_ROW(NAME)
 #define FOLD(NAME, DTYPES, ...) [TG_REDUCTION_##NAME] = DTYPES##_ROW(NAME)
 #define PICK(NAME, ...)                                                                                                \
@@ -314,7 +333,8 @@ static void reduce_unit(const tg_call *c, const order *o, int64_t number)
     const fold      take = loops[row].fold[x->dtype];
     const size_t    item = tg_dtype_size(x->dtype);
     const unit      u = unit_at(o, number);
-    const tg_reduce_loops *l = c->tape->engine ? tg_fast_reduction(c->op->reduce, x->dtype) : NULL;
+    const tg_reduce_loops *fast_loops = c->tape->engine ? tg_fast_reduction(c->op->reduce, x->dtype) : NULL;
+    const tg_reduce_loops *l = fast_loops && fast_loops->rows ? fast_loops : NULL;
     const bool      narrow = l && o->col.n > 1 && o->col.step == 1 && u.cols <= NARROW && o->row.step == u.cols;
     const bool      fast = l && (o->col.n == 1 ? o->row.step == 1 : o->col.step == 1 && u.cols > NARROW);
     accumulator     acc[WIDTH];
