@@ -461,6 +461,11 @@ TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);
 /* i64, the first of equals; NaN counts as largest; no gradient */
 TG_API tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim);
+/* The largest, the smallest element along an axis, of x's dtype, and in *places, unless that is NULL, where it is: i64, of the same shape,
+ * the first of equals; NULL after an error. NaN counts as both. The gradient goes to that element alone; to a NaN it is NaN. An error over
+ * nothing. */
+TG_API tg_tensor *tg_max(tg_tensor *x, int axis, bool keepdim, tg_tensor **places);
+TG_API tg_tensor *tg_min(tg_tensor *x, int axis, bool keepdim, tg_tensor **places);
 /* ln sum e^x; -inf over nothing, and of -inf alone, there with gradient 0 */
 TG_API tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_softmax(tg_tensor *x, int axis);     /* e^x / sum e^x; a row of all -inf gives zeros */

@@ -15,6 +15,17 @@
  * the result c->out, and g, the gradient of the result. It is called only for inputs that need a gradient. It need not sum
  * over broadcast axes nor add to what is there: the backward walk does both. Because rules call ops, second derivatives need no code.
  *
+ * A kernel op may have up to eight results of different shapes and dtypes (tg_op.results), recorded, computed and differentiated as one
+ * call. Result 0 is told as that of any op, in the same fields; what infer, run and vjp know of the others stands in c->result[1 …], under
+ * the same names. tg_record gives result 0, and tg_result the others:
+ *
+ *     c->result[1].shape = …; c->result[1].dtype = TG_I64;          in infer, beside c->shape and c->dtype
+ *     int64_t *at = c->result[1].y.data;                            in run, beside c->y
+ *     tg_tensor *g1 = c->result[1].g;                               in vjp, beside g: NULL where no gradient arrived
+ *
+ *     tg_tensor *y = tg_record(&tg_op_polar, in, 2, NULL, 0);
+ *     *angle = tg_result(y, 1);
+ *
  * An op's functions are called in the middle of recording, computing or differentiating. They may
  *
  *     all                            ask for shapes, dtypes, parameters and the like, and call tg_fail
@@ -54,6 +65,15 @@ typedef struct tg_array {
     int64_t         stride[TG_MAX_RANK]; /* in elements */
 } tg_array;
 
+/* What a call knows of one of its results 1 …, where its op has several: as the fields of the same names of tg_call and g are of result 0. */
+typedef struct tg_call_result {
+    tg_shape   shape; /* infer writes it; run finds it */
+    tg_dtype   dtype; /* infer writes it; run and vjp find it */
+    tg_array   y;     /* run: where the result goes, always contiguous. All of it is to be written, whether somebody asked for it or not */
+    tg_tensor *out;   /* vjp: the result */
+    tg_tensor *g;     /* vjp: its gradient; NULL where none arrived, which means zero */
+} tg_call_result;
+
 /* One call of an op, in each of its lives: infer, view, run, vjp. */
 struct tg_call {
     const tg_op        *op;
@@ -67,6 +87,7 @@ struct tg_call {
     tg_dtype            dtype;     /* of the result: infer writes it, all others find it */
     const tg_array     *x;         /* run: the inputs' values */
     tg_array            y;         /* run: where the result goes, always contiguous */
+    tg_call_result     *result;    /* of an op with several results: result[1] … result[results - 1]; else NULL. There is no result[0] */
     bool                accumulate; /* run of a TG_MATMUL op: add the product to what y holds instead of overwriting it */
     uint64_t            counter;   /* run of a TG_OP_RANDOM op: where its piece of the random stream starts */
     uint64_t            seed;      /* run: the tape's seed */
@@ -81,11 +102,12 @@ typedef enum tg_op_kind {
     TG_MATMUL,     /* the one product */
     TG_LEAF,       /* no inputs: data brought from outside */
     TG_CONST,      /* no inputs: attr is a double that fills the shape */
+    TG_RESULT,     /* result 1 … of the call that is its input */
 } tg_op_kind;
 
 enum {
     TG_OP_ZERO_GRAD = 1, /* the gradient is zero by definition (floor, comparisons, argmax): results never require grad */
-    TG_OP_RANDOM    = 2, /* draws from the tape's random stream, one counter step per 4 elements of the result */
+    TG_OP_RANDOM    = 2, /* draws from the tape's random stream, one counter step per 4 elements of the result, of several: of each in turn */
     TG_OP_STRIDED   = 4, /* run takes inputs of any strides; without it they come contiguous */
     TG_OP_BOOL      = 8, /* pointwise: the result is bool (comparisons) */
     TG_OP_SELECT    = 16, /* pointwise: the first input is bool, a condition; the others share their dtype */
@@ -110,13 +132,14 @@ enum {
  * tg_call. */
 typedef void (*tg_loop)(size_t n, void *out, const void *const *in, const void *attr);
 
-enum { TG_ANY_ARITY = -1 };
+enum { TG_ANY_ARITY = -1, TG_MOST_RESULTS = 8 };
 
 /* Nodes and plans point at their ops: a tg_op stays where it is, unchanged, until the last tape that used it is freed. */
 struct tg_op {
     const char *name;
     tg_op_kind  kind;
     int         arity;   /* number of inputs, or TG_ANY_ARITY: one or more. Pointwise ops have at most 3, views at most 4 */
+    int         results; /* number of results of a kernel op; 0 means 1, at most TG_MOST_RESULTS */
     unsigned    nondiff; /* bit i: input i, i < 32, never receives a gradient (indices, masks, saved values) */
     unsigned    flags;   /* TG_OP_… */
     uint8_t     cost;    /* pointwise: TG_COST_… or a number between them */
@@ -130,7 +153,9 @@ struct tg_op {
     /* Kernel and reduce ops, matmul: computes c->y from c->x. Every size may be 0. */
     tg_status (*run)(tg_call *c);
 
-    /* The gradient of input i. NULL in the table: recording a gradient through this op is an error that names it. */
+    /* The gradient of input i. NULL in the table: recording a gradient through this op is an error that names it. Of an op with several
+     * results g may be NULL, where a gradient arrived at another result alone; results of integers or bools never have one. It is called once
+     * for each input, when the gradients of all results are there. */
     tg_tensor *(*vjp)(const tg_call *c, int i, tg_tensor *g);
 
     /* Optional, for ops that occur as gradients: sum(parts) as one node, all parts being results of this op of one shape. The backward
@@ -199,11 +224,17 @@ struct tg_reduction {
 TG_API tg_status tg_reduce_infer(tg_call *c);
 
 /* Records a call: the one function that checks the handles, calls infer and appends to the tape. attr is copied, and compared byte by byte
- * with that of the last recording: it holds no padding, or zeros there. Returns NULL after an error, and at once where an input is NULL. */
+ * with that of the last recording: it holds no padding, or zeros there. Returns the result, of several result 0; NULL after an error, and
+ * at once where an input is NULL. */
 TG_API tg_tensor *tg_record(const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size);
 
 /* The same for ops without inputs, which have no tensor to know the tape from. */
 TG_API tg_tensor *tg_record_on(tg_tape *tape, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size);
+
+/* Result k of the call that gave `first` as its result 0, which is first itself: nothing is recorded. NULL for NULL, and after an error:
+ * TG_ERR_ARG when first is no such result or has no result k beside it. All results of a call have their values as soon as one of them was
+ * asked for; those that nobody asks for, keeps or computes with cost their memory while the call runs. */
+TG_API tg_tensor *tg_result(tg_tensor *first, int k);
 
 /* Reports an error from infer, run or a composite. The message gets the op's name in front and all input shapes behind.
  * Returns the status, to be returned. */

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "mirror_judge.h"
+#include "several.h"
 
 /* A call under way: its operands on both sides and the numbers that its other arguments are made of. */
 typedef struct op_call {
@@ -197,6 +198,20 @@ static tg_tensor *loss(op_call *c, int which)
     }
     return sum;
 }
+
+/* Either result of an op that has two, or both. */
+static tg_tensor *several(op_call *c, int which)
+{
+    const int rank = c->x[0]->shape.rank;
+    if (rank < 1) return NULL;
+    m_node    *mean = m_mean(c->w, c->x[0], 1u << (rank - 1), true), *centred = m_sub(c->w, m_sin(c->w, c->x[0]), mean);
+    tg_tensor *t1, *t0 = several_centre(c->t[0], &t1);
+    if (which == 0) return c->y = m_mean(c->w, c->x[0], 1u << (rank - 1), false), t0;
+    if (which == 1) return c->y = centred, t1;
+    c->y = m_mul(c->w, mean, centred);
+    return tg_mul(tg_unsqueeze(t0, -1), t1);
+}
+static const char *const several_names[] = {"centre", "result 1 of centre", "both results of centre"};
 
 /* ---- products and norms ------------------------------------------------------------------------------------------- */
 
@@ -428,8 +443,9 @@ static const struct family {
     const char *const *name;              /* NULL: asked of the tables */
 } families[] = {
     {loss, 1, 3, 0, (const char *const[]){"loss"}},
-    {unary, NUMBER_OF(unaries), 1, 14, NULL},
-    {binary, NUMBER_OF(binaries), 2, 15, NULL},
+    {unary, NUMBER_OF(unaries), 1, 12, NULL},
+    {binary, NUMBER_OF(binaries), 2, 14, NULL},
+    {several, NUMBER_OF(several_names), 1, 3, several_names},
     {with_number, NUMBER_OF(number_names), 1, 8, number_names},
     {same, NUMBER_OF(same_names), 1, 7, same_names},
     {detach, 1, 1, 2, (const char *const[]){"detach"}},

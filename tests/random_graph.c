@@ -22,7 +22,7 @@ bool    rg_chance(uint64_t *state, int percent) { return rg_below(state, 100) < 
 static const char *const names[N_CODES] = {
     "data", "param", "random", "full", "", "", "", "", "where", "to", "logical_not", "isfinite", "", "softmax", "argmax", "cross_entropy",
     "bce_with_logits", "reshape", "permute", "transpose", "expand", "slice", "select", "squeeze", "unsqueeze", "cat", "matmul", "gather",
-    "index_select", "one_hot", "dropout", "keep", "grad",
+    "index_select", "one_hot", "dropout", "keep", "grad", "centre, max or min", "result 1",
 };
 
 static const char *name_of(const rg_instr *r)
@@ -109,6 +109,12 @@ static tg_tensor *gather(tg_tape *t, const rg_instr *r, tg_tensor *x, int step)
     return tg_gather(x, r->axis, index_data(t, r, &s, n, step));
 }
 
+static tg_tensor *several(const rg_instr *r, tg_tensor *x)
+{
+    if (r->which == 0) return several_centre(x, NULL);
+    return (r->which == 1 ? tg_max : tg_min)(x, r->axis, r->keepdim, NULL);
+}
+
 /* d mean(x) / d leaf, through tanh to keep it calm. */
 static tg_tensor *gradient(const rg_instr *r, tg_tensor *x, tg_tensor *leaf)
 {
@@ -163,6 +169,8 @@ static tg_tensor *call(const rg_instr *r, rg_world *w, tg_tensor *const *in, int
     case DROPOUT: return tg_dropout(in[0], r->number);
     case KEEP: return keep(w, in[0]);
     case GRADIENT: return gradient(r, in[0], in[1]);
+    case SEVERAL: return several(r, in[0]);
+    case RESULT: return tg_result(in[0], 1);
     default: return NULL;
     }
 }

@@ -259,8 +259,22 @@ static bool make_view(maker *m, rg_instr *r)
     return true;
 }
 
+/* Result 1 of a call that is there. */
+static bool make_result(maker *m, rg_instr *r)
+{
+    for (int tries = 0; tries < 24; tries++) {
+        const int i = (int)rg_below(&m->s, m->g->n);
+        if (m->g->list[i].op != SEVERAL || m->g->list[i].scale != 1) continue;
+        takes(m, r, 1, i, 0, 0);
+        r->most += 1;
+        return true;
+    }
+    return false;
+}
+
 static bool make_other(maker *m, rg_instr *r)
 {
+    if (r->op == RESULT) return make_result(m, r);
     const int a = pick(m, r->op == GRADIENT || r->op == MATMUL ? MAIN : FLOAT);
     if (a < 0 || !takes(m, r, 1, a, 0, 0)) return false;
     const int rank = tg_rank(m->value[a]);
@@ -303,6 +317,11 @@ static bool make_other(maker *m, rg_instr *r)
         r->number = rg_chance(&m->s, 10) ? (double)rg_below(&m->s, 2) : 0.5;
         r->most *= 2;
         return true;
+    case SEVERAL: /* only what has the same bits everywhere has its extremes in the same places */
+        r->which = r->exact ? (uint8_t)rg_below(&m->s, 3) : 0;
+        r->keepdim = rg_chance(&m->s, 50);
+        r->exact = r->which > 0;
+        return rank && tg_dim(m->value[a], r->axis) > 0;
     case GRADIENT: {
         const int leaf = (int)rg_below(&m->s, m->g->n);
         r->exact = false;
@@ -367,6 +386,7 @@ static code random_code(maker *m)
         [FINITE] = 1, [REDUCE] = 14, [SOFTMAX] = 4, [ARGMAX] = 1, [CROSS_ENTROPY] = 2, [BCE] = 1, [RESHAPE] = 5, [PERMUTE] = 2,
         [TRANSPOSE] = 3, [EXPAND] = 3, [SLICE] = 4, [SELECT] = 2, [SQUEEZE] = 1, [UNSQUEEZE] = 2, [CAT] = 3, [MATMUL] = 8, [GATHER] = 2,
         [INDEX_SELECT] = 2, [ONE_HOT] = 1, [DROPOUT] = 2, [KEEP] = 1, [GRADIENT] = 1,
+        [SEVERAL] = 3, [RESULT] = 3,
     };
     int total = 0, k = 0;
     for (int i = 0; i < N_CODES; i++) total += weight[i];

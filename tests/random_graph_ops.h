@@ -7,6 +7,7 @@
 #include <tapegrad_op.h>
 
 #include "random_graph.h"
+#include "several.h"
 
 /* ---- families of functions ---------------------------------------------------------------------------------------- */
 
@@ -96,6 +97,7 @@ typedef enum code {
     REDUCE, SOFTMAX, ARGMAX, CROSS_ENTROPY, BCE,
     RESHAPE, PERMUTE, TRANSPOSE, EXPAND, SLICE, SELECT, SQUEEZE, UNSQUEEZE, CAT,
     MATMUL, GATHER, INDEX_SELECT, ONE_HOT, DROPOUT, KEEP, GRADIENT,
+    SEVERAL, RESULT, /* result 0 of an op with two; result 1 of such a one */
     N_CODES,
 } code;
 

@@ -140,6 +140,17 @@ static tg_tensor *f_argmax(void *ctx, tg_tensor *const *in)
     return tg_argmax(in[0], s->axis, s->keepdim);
 }
 
+static tg_tensor *f_max(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_max(in[0], s->axis, s->keepdim, NULL);
+}
+static tg_tensor *f_min(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_min(in[0], s->axis, s->keepdim, NULL);
+}
+
 static const struct {
     tg_shape shape;
     int      axis;
@@ -167,6 +178,13 @@ static void add_lines(sample_list *l)
         s.name    = "argmax";
         s.f       = f_argmax;
         s.keepdim = k % 2;
+        samples_add(l, &s);
+        s.result = tg_result;
+        s.name   = "max";
+        s.f      = f_max;
+        samples_add(l, &s);
+        s.name = "min";
+        s.f    = f_min;
         samples_add(l, &s);
     }
     for (size_t k = 0; k < sizeof no_elements / sizeof *no_elements; k++) {

@@ -133,6 +133,9 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(ge, tg_ge(x, x), 0)                                                                                                        \
     X(isfinite, tg_isfinite(x), 0)                                                                                               \
     X(argmax, tg_argmax(x, 0, true), 0)                                                                                          \
+    X(max, tg_max(x, 1, true, NULL), FLOWS)                                                                                      \
+    X(max_place, tg_result(tg_max(x, 1, true, NULL), 1), 0)                                                                      \
+    X(min, tg_min(x, 0, false, NULL), FLOWS)                                                                                     \
     X(softmax, tg_softmax(x, 1), FLOWS)                                                                                          \
     X(softmax_of_one, tg_softmax(x, 0), FLOWS)                                                                                   \
     X(log_softmax, tg_log_softmax(x, 1), FLOWS)                                                                                  \

@@ -169,11 +169,34 @@ static void test_extremes(void **state)
             }
 }
 
+/* The place of an extreme is that of the first NaN, and the gradient is its alone. */
+static void test_places(void **state)
+{
+    const double x[4][3] = {{1, 4, 4}, {2, NAN, NAN}, {3, NAN, NAN}, {-INFINITY, 2, INFINITY}}, seed[4] = {6, 3, 0, 2};
+    const double most[12] = {0, 6, 0, 0, NAN, 0, 0, 0, 0, 0, 0, 2}, least[12] = {6, 0, 0, 0, NAN, 0, 0, 0, 0, 2, 0, 0};
+    (void)state;
+    for (tg_dtype d = TG_F32; d <= TG_F64; d++)
+        for (int c = 0; c < 2; c++)
+            for (int turned = 0; turned < 2; turned++) {
+                tg_tape   *t = tape_for(compiles[c]);
+                tg_tensor *leaf = tg_set_requires_grad(tensor(t, d, TG_SHAPE(4, 3), &x[0][0]), true), *place;
+                tg_tensor *in = turned ? tg_contiguous(tg_mT(leaf)) : leaf, *v = tensor(t, d, TG_SHAPE(4), seed);
+                assert_values(tg_max(in, !turned, false, &place), d, TG_SHAPE(4), (const double[]){4, NAN, NAN, INFINITY}, 0);
+                assert_values(place, TG_I64, TG_SHAPE(4), (const double[]){1, 1, 1, 2}, 0);
+                assert_values(gradient(tg_max(in, !turned, false, NULL), v, leaf), d, TG_SHAPE(4, 3), most, 0);
+                assert_values(tg_min(in, !turned, false, &place), d, TG_SHAPE(4), (const double[]){1, NAN, NAN, -INFINITY}, 0);
+                assert_values(place, TG_I64, TG_SHAPE(4), (const double[]){0, 1, 1, 0}, 0);
+                assert_values(gradient(tg_min(in, !turned, false, NULL), v, leaf), d, TG_SHAPE(4, 3), least, 0);
+                tg_tape_free(t);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unary), cmocka_unit_test(test_slopes), cmocka_unit_test(test_binary), cmocka_unit_test(test_selection),
         cmocka_unit_test(test_pow),   cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,10 +198,18 @@ static void test_over_nothing(void **state)
                  "tg_amin: nothing has no smallest element: a reduced axis has size 0 (input [0,2] float64)");
     assert_error(t, tg_argmax(x, 0, false), TG_ERR_SHAPE,
                  "tg_argmax: nothing has no largest element: a reduced axis has size 0 (input [0,2] float64)");
+    tg_tensor *place = x;
+    assert_error(t, tg_max(x, 0, false, &place), TG_ERR_SHAPE,
+                 "tg_max: nothing has no largest element: a reduced axis has size 0 (input [0,2] float64)");
+    assert_null(place);
+    assert_error(t, tg_min(x, 0, false, NULL), TG_ERR_SHAPE,
+                 "tg_min: nothing has no smallest element: a reduced axis has size 0 (input [0,2] float64)");
+    assert_values(tg_max(x, 1, false, &place), TG_F64, TG_SHAPE(0), NULL, 0);
+    assert_values(place, TG_I64, TG_SHAPE(0), NULL, 0);
     tg_tape_free(t);
 }
 
-/* ---- argmax ------------------------------------------------------------------------------------------------------- */
+/* ---- argmax, max and min ------------------------------------------------------------------------------------------------------- */
 
 static void test_argmax(void **state)
 {
@@ -226,8 +234,15 @@ static void test_argmax(void **state)
                     const int64_t o = position(&m.kept, at);
                     if (x[i] == best.value[o]) want[o] = (double)place;
                 }
-                for (layout l = PLAIN; l < N_LAYOUTS; l++)
-                    assert_values(tg_argmax(laid(t, d, s, x, l), axis - s->rank, axis % 2), TG_I64, &m.shape, want, 0);
+                for (layout l = PLAIN; l < N_LAYOUTS; l++) {
+                    tg_tensor *place, *in = laid(t, d, s, x, l);
+                    assert_values(tg_argmax(in, axis - s->rank, axis % 2), TG_I64, &m.shape, want, 0);
+                    assert_values(tg_max(in, axis, axis % 2, &place), d, &m.shape, best.value, 0);
+                    assert_values(place, TG_I64, &m.shape, want, 0);
+                    if (d > TG_F64) continue;
+                    assert_values(tg_neg(tg_min(tg_neg(in), axis - s->rank, axis % 2, &place)), d, &m.shape, best.value, 0);
+                    assert_values(place, TG_I64, &m.shape, want, 0);
+                }
             }
             tg_tape_free(t);
         }
@@ -382,10 +397,15 @@ static void test_errors(void **state)
     assert_error(t, tg_mean(i, TG_ALL_AXES, false), TG_ERR_DTYPE,
                  "tg_mean: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     assert_error(t, tg_argmax(x, 2, false), TG_ERR_SHAPE, "tg_argmax: axis 2 is outside the 2 axes of the input [2,3]");
+    assert_error(t, tg_max(x, 2, false, NULL), TG_ERR_SHAPE, "tg_max: axis 2 is outside the 2 axes of the input [2,3]");
+    assert_error(t, tg_min(x, -3, false, NULL), TG_ERR_SHAPE, "tg_min: axis -3 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_argmax(tg_scalar(t, 1), 0, false), TG_ERR_SHAPE, "tg_argmax: axis 0 is outside the 0 axes of the input []");
     assert_null(tg_sum(NULL, TG_ALL_AXES, false));
     assert_null(tg_mean(NULL, TG_ALL_AXES, false));
     assert_null(tg_argmax(NULL, 0, false));
+    tg_tensor *place = x;
+    assert_null(tg_min(NULL, 0, false, &place));
+    assert_null(place);
     assert_null(tg_error(t));
     assert_int_equal(tg_reset(t), TG_OK);
     assert_null(tg_sum(x, TG_ALL_AXES, false));

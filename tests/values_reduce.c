@@ -147,26 +147,31 @@ static void log_softmax(values_call *c, bool exponential)
 void values_of_softmax(values_call *c) { log_softmax(c, true); }
 void values_of_log_softmax(values_call *c) { log_softmax(c, false); }
 
-/* The first of the largest. */
-void values_of_argmax(values_call *c)
+/* The first of the largest, sign = 1, or of the smallest, -1: itself, if that is asked for, and its place. */
+static void place_of_extreme(values_call *c, real sign, bool itself)
 {
-    const values_array *x    = &c->in[0];
-    const int           axis = values_axis(&x->shape, c->s->axis);
-    reduced             r    = reduce(&x->shape, 1u << axis, c->s->keepdim);
-    values_array       *y    = values_result(c, TG_I64, &r.shape, false);
-    real               *best = malloc(((size_t)y->n + 1) * sizeof *best);
+    const values_array *x       = &c->in[0];
+    const int           axis    = values_axis(&x->shape, c->s->axis);
+    reduced             r       = reduce(&x->shape, 1u << axis, c->s->keepdim);
+    values_array       *extreme = itself ? values_result(c, x->dtype, &r.shape, false) : NULL;
+    values_array       *y       = values_result(c, TG_I64, &r.shape, false);
+    real               *best    = malloc(((size_t)y->n + 1) * sizeof *best);
     int64_t             at[TG_MAX_RANK];
     if (!best) abort();
     for (int64_t e = 0; e < y->n; e++) best[e] = -HUGE_VALL;
     for (int64_t e = 0; e < x->n; e++) {
-        if (!(x->x[e] > best[r.to[e]])) continue;
+        if (!(sign * x->x[e] > best[r.to[e]])) continue;
         values_at(&x->shape, e, at);
-        best[r.to[e]] = x->x[e];
+        best[r.to[e]] = sign * x->x[e];
         y->x[r.to[e]] = (real)at[axis];
+        if (extreme) extreme->x[r.to[e]] = x->x[e];
     }
     free(best);
     free(r.to);
 }
+void values_of_argmax(values_call *c) { place_of_extreme(c, 1, false); }
+void values_of_max(values_call *c) { place_of_extreme(c, 1, true); }
+void values_of_min(values_call *c) { place_of_extreme(c, -1, true); }
 
 /* ---- normalisation over the last axes: rows of n
  * ---------------------------------------------------------------------- */

@@ -50,7 +50,9 @@ int main(void)
          "| op | kind | inputs | gradient | dtypes |\n|---|---|---|---|---|");
     for (int i = 0; i < tg_op_count(); i++) {
         const tg_op *op = tg_op_at(i);
-        printf("| %s%s | %s | ", op->name, op->flags & TG_OP_RANDOM ? " (random)" : "", kind_of(op));
+        printf("| %s%s | %s", op->name, op->flags & TG_OP_RANDOM ? " (random)" : "", kind_of(op));
+        if (op->results > 1) printf(", %d results", op->results);
+        fputs(" | ", stdout);
         if (op->arity == TG_ANY_ARITY) fputs("1 or more", stdout);
         else printf("%d", op->arity);
         fputs(" | ", stdout);

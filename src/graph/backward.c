@@ -132,6 +132,7 @@ static tg_tensor *fit(tg_call *c, int i, tg_tensor *given, tg_tensor *g)
 {
     const tg_tape *t = c->tape;
     const tg_node *in = tg_node_of(c->in[i]), *n = tg_node_of(g);
+    if (!g) return unfit(c, i, g);
     if (g != given && (uintptr_t)g != ((uintptr_t)(t->here - 1) | t->tag) && !tg_is_on(t, g)) return unfit(c, i, g);
     if (n->dtype != in->dtype) return unfit(c, i, g);
     if (tg_same_sizes(n->shape, in->shape)) return g;
@@ -190,6 +191,29 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
     return TG_OK;
 }
 
+/* ---- calls with several results ------------------------------------------------------------------------------------ */
+
+/* The walk comes by results k … 1 of a call before it comes by the call: what arrived at them waits there, and the call has an adjoint, with
+ * no gradient in it where none arrives at result 0. */
+static tg_status wait_for_call(tg_tape *t, const tg_node *n, progress *w)
+{
+    const tg_status s = settle(t, &t->adjoints[n->mark - 1]);
+    w->pending--;
+    return s != TG_OK || adjoint_of(t, tg_inputs(n)[0], w) ? s : TG_ERR_MEMORY;
+}
+
+/* Takes what waits at results 1 … of call n. */
+static void take_results(tg_tape *t, const tg_node *n, bool keep, tg_call_result *result)
+{
+    for (int k = 1; k < n->op->results; k++) {
+        tg_node *r = tg_result_of_call(n, k);
+        result[k] = (tg_call_result){.dtype = (tg_dtype)r->dtype, .out = tg_handle_on(t, r)};
+        if (!r->mark) continue;
+        result[k].g = t->adjoints[r->mark - 1].grad;
+        if (!keep) drop_adjoint(t, r);
+    }
+}
+
 /* ---- the walk ----------------------------------------------------------------------------------------------------- */
 
 /* Gives TG_N_ASKED to what leads to a leaf that has it, of the nodes up to `last`, and takes it from the others. */
@@ -199,9 +223,10 @@ static void find_ways(tg_tape *t, uint32_t last)
         tg_node *n = tg_slot(t, id);
         if (id + TG_AHEAD <= last) tg_fetch_inputs(tg_slot(t, id + TG_AHEAD));
         if (!(n->flags & TG_N_GRAD) || tg_ends_here(n)) continue;
-        tg_node *const *in = tg_inputs(n);
+        const tg_node  *call = n->traits & TG_IS_RESULT ? tg_inputs(n)[0] : n; /* which says nothing itself where its result 0 is of integers */
+        tg_node *const *in = tg_inputs(call);
         bool            leads = false;
-        for (uint32_t i = 0; i < n->n_in && !leads; i++) leads = (in[i]->flags & TG_N_ASKED) && !(i < 32 && (n->op->nondiff >> i & 1));
+        for (uint32_t i = 0; i < call->n_in && !leads; i++) leads = (in[i]->flags & TG_N_ASKED) && !(i < 32 && (call->op->nondiff >> i & 1));
         n->flags = (uint16_t)(leads ? n->flags | TG_N_ASKED : n->flags & ~TG_N_ASKED);
     }
 }
@@ -210,12 +235,19 @@ static void find_ways(tg_tape *t, uint32_t last)
 static tg_status walk_nodes(tg_tape *t, uint32_t from, progress *w, bool keep)
 {
     static const tg_call none = {0};
+    tg_call_result       result[TG_MOST_RESULTS];
     tg_call              c; /* copied: clearing so large a struct becomes a string instruction, slow to start */
     memcpy(&c, &none, sizeof c);
     c.tape = t;
     for (uint32_t id = from + 1; w->pending && id-- > 0;) {
         tg_node *n = tg_slot(t, id);
         if (!n->mark || tg_ends_here(n)) continue;
+        c.result = NULL;
+        if (__builtin_expect(n->traits & (TG_IS_RESULT | TG_HAS_RESULTS), 0)) {
+            if (n->traits & TG_HAS_RESULTS) take_results(t, n, keep, c.result = result);
+            else if (wait_for_call(t, n, w) == TG_OK) continue;
+            else return failure(t, TG_ERR_MEMORY);
+        }
         w->pending--;
         size_t     at = n->mark - 1;
         tg_status  s = settle(t, &t->adjoints[at]);
@@ -340,7 +372,7 @@ static tg_status gradients(tg_tensor *const *outputs, tg_tensor *const *seeds, i
     s = differentiate(t, outputs, seeds, n_outputs, TG_N_GRAD, true, "tg_grad");
     for (int k = 0; k < n_inputs && s == TG_OK; k++) { /* from here on grads may overwrite outputs and inputs: they may be one array */
         const tg_node *x = tg_node_of(inputs[k]);
-        grads[k] = x->mark ? given(t, x, first) : tg_zeros_like(inputs[k]);
+        grads[k] = x->mark && t->adjoints[x->mark - 1].grad ? given(t, x, first) : tg_zeros_like(inputs[k]);
         if (!grads[k]) s = TG_ERR_MEMORY;
     }
     for (size_t i = 0; i < t->n_adjoints; i++)
@@ -366,10 +398,11 @@ static bool is_free(const tg_node *n, uint32_t first)
     return is_own(n, first) && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED));
 }
 
-/* May it be computed straight into a gradient's memory? It has memory of its own then. */
+/* May it be computed straight into a gradient's memory? It has memory of its own then. Not one of several results: all of them have their
+ * values or none has, and what was placed gives its value up. */
 static bool placeable(const tg_node *n, uint32_t first)
 {
-    return is_free(n, first) && n->op->kind != TG_VIEW && n->op->kind != TG_LEAF && n->op->kind != TG_CONST;
+    return is_free(n, first) && !(n->traits & (TG_HAS_RESULTS | TG_IS_RESULT)) && n->op->kind != TG_VIEW && n->op->kind != TG_LEAF && n->op->kind != TG_CONST;
 }
 
 static tg_tensor *apart_from(tg_tensor *g, bool good) { return good ? g : tg_apart(g); }

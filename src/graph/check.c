@@ -20,16 +20,18 @@ tg_status tg_call_infer(tg_call *c)
     tg_tensor *const *in = c->in;
     const void       *attr = c->attr;
     const size_t      attr_size = c->attr_size;
+    tg_call_result   *result = c->result;
     const uint64_t    errors = t->services.errors;
     const tg_inside   was = tg_go_inside(t, TG_IN_OP, "infer", op);
     const tg_status   s = op->infer(c);
     t->services.inside = was;
-    c->op = op; /* of the call infer answers the shape and the dtype */
+    c->op = op; /* of the call infer answers shapes and dtypes */
     c->tape = t;
     c->n_in = n_in;
     c->in = in;
     c->attr = attr;
     c->attr_size = attr_size;
+    c->result = result;
     return said(c, s, errors, "infer");
 }
 
@@ -118,6 +120,9 @@ static const char *fault_of(const tg_call *c)
     const tg_op *op = c->op;
     if (c->attr_size && !c->attr) return "its attributes are NULL, and their size is not 0";
     if (!op->infer && op->kind != TG_POINTWISE) return "the op has no infer function";
+    if (op->results < 0 || op->results > TG_MOST_RESULTS) return "an op has one to eight results";
+    if (op->results > 1 && op->kind != TG_KERNEL) return "only a kernel op has several results";
+    if (op->results > 1 && op->merge) return "an op with several results has no merge";
     switch (op->kind) {
     case TG_KERNEL: return op->run ? NULL : "a kernel op has a run function, which computes it";
     case TG_POINTWISE: return fault_of_pointwise(c);
@@ -130,6 +135,7 @@ static const char *fault_of(const tg_call *c)
     case TG_MATMUL: return op == &tg_op_matmul ? NULL : "the kind TG_MATMUL is that of tg_matmul alone; other products are kernel ops";
     case TG_LEAF: return op == &tg_op_leaf ? NULL : "the kind TG_LEAF is the library's own; tg_from_data brings data from outside";
     case TG_CONST: return is_const(op) ? NULL : "the kind TG_CONST is the library's own; tg_full and tg_scalar make constants";
+    case TG_RESULT: return "the kind TG_RESULT is the library's own; a kernel op says how many results it has";
     }
     return "its kind is no tg_op_kind";
 }
@@ -163,15 +169,25 @@ static tg_status check_reduction(const tg_call *c)
     return tg_fail(c, TG_ERR_DTYPE, "infer gave another dtype than its reduction");
 }
 
+/* number: " 1" of result 1; of result 0, to which most ops' is the result, "". */
+static tg_status check_result(const tg_call *c, const tg_shape *s, tg_dtype dtype, const char *number)
+{
+    const char *of = *number ? " for result" : "";
+    if (!tg_is_dtype(dtype)) return tg_fail(c, TG_ERR_DTYPE, "infer gave no dtype%s%s", of, number);
+    if (s->rank < 0 || s->rank > TG_MAX_RANK)
+        return tg_fail(c, TG_ERR_SHAPE, "infer gave a shape of rank %d%s%s; 0 to %d are possible", s->rank, of, number, TG_MAX_RANK);
+    for (int k = 0; k < s->rank; k++)
+        if (s->dim[k] < 0) return tg_fail(c, TG_ERR_SHAPE, "infer gave axis %d the size %lld%s%s", k, (long long)s->dim[k], of, number);
+    if (tg_shape_size(s, dtype, NULL, NULL) == TG_OK) return TG_OK;
+    return tg_fail(c, TG_ERR_SHAPE, *number ? "result%s is too large for memory" : "the result is too large for memory", number);
+}
+
 tg_status tg_check_inferred(const tg_call *c)
 {
-    if (!tg_is_dtype(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "infer gave no dtype");
-    if (c->shape.rank < 0 || c->shape.rank > TG_MAX_RANK)
-        return tg_fail(c, TG_ERR_SHAPE, "infer gave a shape of rank %d; 0 to %d are possible", c->shape.rank, TG_MAX_RANK);
-    for (int k = 0; k < c->shape.rank; k++)
-        if (c->shape.dim[k] < 0) return tg_fail(c, TG_ERR_SHAPE, "infer gave axis %d the size %lld", k, (long long)c->shape.dim[k]);
-    if (tg_shape_size(&c->shape, c->dtype, NULL, NULL) != TG_OK)
-        return tg_fail(c, TG_ERR_SHAPE, "the result is too large for memory");
+    tg_status s = check_result(c, &c->shape, c->dtype, "");
+    for (int k = 1; k < tg_results(c->op) && s == TG_OK; k++)
+        s = check_result(c, &c->result[k].shape, c->result[k].dtype, (const char[]){' ', (char)('0' + k), 0});
+    if (s != TG_OK) return s;
     if (c->op->kind == TG_POINTWISE) return check_pointwise(c);
     if (c->op->kind == TG_REDUCE) return check_reduction(c);
     if (c->op->kind == TG_VIEW && c->dtype != tg_dtype_of(c->in[c->op->view_input]))

@@ -114,11 +114,11 @@ static bool used_without(const tg_node *n)
     const tg_tape *t = n->tape;
     if ((n->flags & (TG_N_KEPT | TG_N_READ)) == TG_N_KEPT) return false;
     for (uint32_t id = n->id == TG_KEPT_ID ? 0 : n->id + 1; id < t->count; id++) {
-        const tg_node  *by = tg_slot(t, id);
-        tg_node *const *in = tg_inputs(by);
-        if (by->flags & (TG_N_GRAD | TG_N_OFF) || by->op->flags & TG_OP_ZERO_GRAD || !tg_dtype_is_float((tg_dtype)by->dtype)) continue;
-        for (uint32_t i = 0; i < by->n_in; i++)
-            if (in[i] == n && !(i < 32 && (by->op->nondiff >> i & 1))) return true;
+        const tg_node  *by = tg_slot(t, id), *call = by->traits & TG_IS_RESULT ? tg_inputs(by)[0] : by;
+        tg_node *const *in = tg_inputs(call);
+        if (by->flags & (TG_N_GRAD | TG_N_OFF) || call->op->flags & TG_OP_ZERO_GRAD || !tg_dtype_is_float((tg_dtype)by->dtype)) continue;
+        for (uint32_t i = 0; i < call->n_in; i++)
+            if (in[i] == n && !(i < 32 && (call->op->nondiff >> i & 1))) return true;
     }
     return false;
 }

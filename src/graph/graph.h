@@ -53,6 +53,12 @@ enum { /* tg_node.flags */
     TG_N_READ     = 4096, /* kept: a recording has had it as an input, or an earlier tenant of its slot */
 };
 
+enum { /* tg_node.traits: what is known of its op without a look at it, because most nodes have none of this */
+    TG_IS_RANDOM   = 1, /* it draws random numbers */
+    TG_HAS_RESULTS = 2, /* it has several results: results 1 … are the nodes in the slots behind this one, which is the call and result 0 */
+    TG_IS_RESULT   = 4, /* result 1 … of a call: a node without arithmetic of its own, but with memory, shape and dtype. Its input is the call */
+};
+
 /* What only kept nodes have. */
 typedef struct tg_kept {
     tg_node  *next_free; /* of a slot that nobody has */
@@ -79,7 +85,7 @@ struct tg_node {
     uint32_t mark;      /* scratch for walks; 0 between them */
     uint16_t flags;
     uint8_t  dtype;
-    uint8_t  pad;
+    uint8_t  traits; /* TG_IS_RANDOM, … */
     union {
         tg_node  *in[TG_INLINE_INPUTS];
         tg_node **more; /* when n_in > TG_INLINE_INPUTS */
@@ -249,6 +255,9 @@ static inline const void *tg_attr(const tg_node *n)
     return n->attr_size == 0 ? NULL : n->attr_size <= sizeof n->attr ? (const void *)&n->attr : n->attr.more;
 }
 static inline tg_node *tg_slot(const tg_tape *t, uint32_t id) { return tg_slot_at(&t->slots, id); }
+/* How many results the op has, and the node of result k of a call. */
+static inline int tg_results(const tg_op *op) { return op->results > 1 ? op->results : 1; }
+static inline tg_node *tg_result_of_call(const tg_node *call, int k) { return tg_slot(call->tape, call->id + (uint32_t)k); }
 static inline bool tg_is_leaf(const tg_node *n) { return n->op->kind == TG_LEAF; }
 /* The same as tg_shape_equal for the shapes of nodes, which are valid: in line, for the walk back asks at every step. */
 static inline bool tg_same_sizes(const tg_shape *a, const tg_shape *b)
@@ -273,7 +282,7 @@ int64_t tg_node_numel(const tg_node *n);
 
 /* ---- record.c, slots.c --------------------------------------------------------------------------------------------- */
 
-extern const tg_op tg_op_leaf, tg_op_detach;
+extern const tg_op tg_op_leaf, tg_op_detach, tg_op_result;
 extern const tg_op tg_op_const[TG_NDTYPES], tg_op_matmul; /* in src/ops: the kinds that they alone have */
 
 /* A leaf with room for its value, to be filled by the caller: *data gets the address. external: use that memory instead. */
@@ -388,8 +397,8 @@ tg_array tg_array_of(const tg_node *n);
 
 /* ---- reference.c: one node; also the fallback of the fused evaluator ------------------------------------------ */
 tg_status tg_run_node(tg_tape *t, tg_node *n);
-/* Runs a kernel, a reduction or a product on these inputs; x is overwritten. */
-tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bool accumulate);
+/* Runs a kernel, a reduction or a product on these inputs; x is overwritten. out: the memory of each of its results. */
+tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *const *out, bool accumulate);
 
 /* ---- backward.c --------------------------------------------------------------------------------------------------- */
 typedef struct tg_adjoint {

@@ -7,8 +7,11 @@
 enum { LONGEST_NAME = 200 };
 
 /* Does n follow from nothing, such as random numbers, and is not computed yet? Then it can be computed again for whoever asks for it.
- * What is wanted waits for an evaluation. */
-static bool is_source(const tg_node *n) { return !n->n_in && n->op->kind == TG_KERNEL && !(n->flags & TG_N_VALUE) && !n->tape->n_wanted; }
+ * What is wanted waits for an evaluation; what is one of several results is computed with the others. */
+static bool is_source(const tg_node *n)
+{
+    return !n->n_in && n->op->kind == TG_KERNEL && !(n->traits & TG_HAS_RESULTS) && !(n->flags & TG_N_VALUE) && !n->tape->n_wanted;
+}
 
 /* Computes a source where it is to stay and nowhere else: most parameters begin so, and a model then never takes twice its memory. */
 static tg_status compute_into(tg_node *n, tg_node *kept)

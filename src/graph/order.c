@@ -58,12 +58,15 @@ static void leave_word(const walk *w, size_t at)
         if (w->t->ordering.needed[level][at / 64] &= ~(UINT64_C(1) << at % 64)) return;
 }
 
-/* Puts n into the order, and what it reads among the needed. */
+/* Puts n into the order, and what it reads among the needed. All results of a call are in the order when one is needed, so that they have
+ * their values at the same time; and as they lie behind the call, where it is. */
 static tg_status visit(walk *w, tg_node *n)
 {
     tg_tape        *t = w->t;
     tg_node *const *in = tg_inputs(n);
-    if (!TG_GROW(t, t->ordering.order, t->ordering.cap_order, w->found + 1)) return TG_ERR_MEMORY;
+    if (n->traits & TG_IS_RESULT) return need(w, in[0]), TG_OK;
+    if (!TG_GROW(t, t->ordering.order, t->ordering.cap_order, w->found + TG_MOST_RESULTS)) return TG_ERR_MEMORY;
+    for (int k = n->traits & TG_HAS_RESULTS ? n->op->results : 0; k-- > 1;) t->ordering.order[w->found++] = tg_result_of_call(n, k);
     t->ordering.order[w->found++] = n;
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (in[i]->flags & TG_N_VALUE) {

@@ -46,11 +46,7 @@ static inline void fetch_ahead(const tg_node *n)
     __builtin_prefetch((const void *)((uintptr_t)n + AHEAD * TG_NODE_SIZE), 1);
 }
 
-static __attribute__((noinline)) void draw(tg_tape *t, tg_node *n)
-{
-    n->w.counter = t->counter;
-    t->counter += ((uint64_t)tg_node_numel(n) + 3) / 4;
-}
+static void draw(tg_tape *t, const tg_node *n) { t->counter += ((uint64_t)tg_node_numel(n) + 3) / 4; }
 
 static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
 {
@@ -62,10 +58,26 @@ static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
     }
     n->gen = t->gen;
     n->flags = (uint16_t)((grad ? TG_N_GRAD : 0) | (t->grad_enabled ? 0 : TG_N_OFF));
-    if (n->op->flags & TG_OP_RANDOM) draw(t, n);
     t->count++;
     t->here = n + 1;
 }
+
+static inline bool is_float(const tg_node *n) { return tg_dtype_is_float((tg_dtype)n->dtype); }
+
+/* The same for a call that draws random numbers, or has several results, which begin with it. path: an input brings a gradient path. */
+static __attribute__((noinline)) tg_tensor *begin_unusual(tg_tape *t, tg_node *n, bool path)
+{
+    const bool is_random = n->traits & TG_IS_RANDOM;
+    if (is_random) n->w.counter = t->counter, draw(t, n);
+    begin_node(t, n, path && is_float(n));
+    for (int k = 1; k < tg_results(n->op); k++) {
+        tg_move_to(t, t->count); /* it may be the next chunk's first */
+        if (is_random) draw(t, t->here);
+        begin_node(t, t->here, path && is_float(t->here));
+    }
+    return tg_handle_on(t, n);
+}
+
 
 /* Does the op pass a gradient on to what reads it, when an input brings a gradient path? */
 static inline bool passes_grad(const tg_tape *t, const tg_op *op) { return t->grad_enabled && !(op->flags & TG_OP_ZERO_GRAD); }
@@ -83,9 +95,9 @@ static inline bool same_attr(const void *a, const void *b, size_t size)
     return x == y;
 }
 
-/* Is the call the one that this slot recorded last time? Sets *grad when it needs a gradient. */
+/* Is the call the one that this slot recorded last time? *path: an input brings a gradient path. */
 static inline bool repeats(const tg_tape *t, const tg_node *n, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr,
-                           size_t attr_size, bool *grad)
+                           size_t attr_size, bool *path)
 {
     uint32_t found = 0;
     int64_t  may = differentiable(op);
@@ -96,8 +108,8 @@ static inline bool repeats(const tg_tape *t, const tg_node *n, const tg_op *op, 
         found |= slots[i]->flags & (uint32_t)may;
     }
     if (attr_size && (!attr || (op->kind != TG_CONST && !same_attr(tg_attr(n), attr, attr_size)))) return false;
-    *grad = (found & TG_N_GRAD) && passes_grad(t, op) && tg_dtype_is_float((tg_dtype)n->dtype);
-    return ((n->flags & (TG_N_GRAD | TG_N_LEAF)) == TG_N_GRAD) == *grad;
+    *path = (found & TG_N_GRAD) && passes_grad(t, op);
+    return ((n->flags & (TG_N_GRAD | TG_N_LEAF)) == TG_N_GRAD) == (*path && is_float(n));
 }
 
 /* A slot input's shape is good until the tape's end of recording; a kept one's can change hands. */
@@ -110,15 +122,17 @@ static const tg_shape *shared_shape(const tg_call *c)
     return NULL;
 }
 
-static bool write_node(tg_tape *t, tg_node *n, const tg_call *c, bool grad)
+static bool write_node(tg_tape *t, tg_node *n, uint32_t id, const tg_call *c)
 {
     static const tg_node blank; /* to be copied: clearing so large a struct becomes a string instruction, slow to start */
     memcpy(n, &blank, sizeof *n);
     n->op = c->op;
     n->tape = t;
     n->gen = t->gen;
-    n->id = t->count;
+    n->id = id;
     n->dtype = (uint8_t)c->dtype;
+    n->traits = (uint8_t)((c->op->flags & TG_OP_RANDOM ? TG_IS_RANDOM : 0) | (c->op->results > 1 ? TG_HAS_RESULTS : 0) |
+                          (c->op->kind == TG_RESULT ? TG_IS_RESULT : 0));
     n->shape = shared_shape(c);
     if (!n->shape) {
         tg_shape *shape = tg_arena_alloc(&t->record, sizeof *shape, 8);
@@ -147,38 +161,68 @@ static bool write_node(tg_tape *t, tg_node *n, const tg_call *c, bool grad)
     if (c->attr_size) memcpy(attr, c->attr, c->attr_size);
     n->attr_size = (uint32_t)c->attr_size;
     n->recorded = tg_arena_position(&t->record);
-    begin_node(t, n, grad);
     return true;
 }
 
-static tg_tensor *record_new(tg_tape *t, tg_call *c, bool grad)
+/* Of results there are no calls: they come with the call that gives them. */
+const tg_op tg_op_result = {.name = "result", .kind = TG_RESULT, .arity = 1};
+
+/* Results 1 … of the call n, in the slots behind it: the attribute of each is its number. */
+static bool write_results(tg_tape *t, const tg_node *n, const tg_call *c)
+{
+    tg_tensor *call = tg_handle_on(t, n);
+    for (int64_t k = 1; k < tg_results(c->op); k++) {
+        const tg_call r = {.op = &tg_op_result, .tape = t, .n_in = 1, .in = &call, .attr = &k, .attr_size = sizeof k,
+                           .shape = c->result[k].shape, .dtype = c->result[k].dtype};
+        if (!write_node(t, tg_result_of_call(n, (int)k), n->id + (uint32_t)k, &r)) return false;
+    }
+    return true;
+}
+
+/* Slots for n more nodes. */
+static bool need_slots(tg_tape *t, uint32_t n)
+{
+    while (t->count + (uint64_t)n > tg_slots_room(&t->slots))
+        if (!tg_add_chunk(t, &t->slots)) return false;
+    if (!t->here) tg_move_to(t, t->count);
+    return true;
+}
+
+static tg_tensor *record_new(tg_tape *t, tg_call *c, bool path)
 {
     t->valid = t->count; /* from here on the slots are overwritten */
     t->epoch++;
-    if (grad && !c->op->vjp) {
+    if (path && !c->op->vjp) {
         tg_fail(c, TG_ERR_GRAD, "the op has no derivative, and a gradient is asked through it; use tg_detach where none is meant");
         return NULL;
     }
     if (infer(c) != TG_OK) return NULL;
-    if (t->count >= TG_KEPT_ID - 1 || c->attr_size > UINT32_MAX) {
+    const uint32_t nodes = (uint32_t)tg_results(c->op);
+    if (t->count >= TG_KEPT_ID - nodes || c->attr_size > UINT32_MAX) {
         tg_fail(c, TG_ERR_MEMORY, "the recording is full; call tg_reset");
         return NULL;
     }
     tg_arena_mark start = {0};
     if (t->count) start = tg_slot(t, t->count - 1)->recorded;
     tg_arena_seek(&t->record, start);
-    if (!t->here) {
-        if (!tg_add_chunk(t, &t->slots)) return NULL;
-        tg_move_to(t, t->count);
-    }
+    if (!need_slots(t, nodes)) return NULL;
     tg_node *n = t->here;
-    grad = grad && tg_dtype_is_float(c->dtype);
-    if (!write_node(t, n, c, grad)) {
+    if (!write_node(t, n, t->count, c) || !write_results(t, n, c)) {
         tg_fail(c, TG_ERR_MEMORY, "out of memory");
         return NULL;
     }
+    tg_tensor *h = begin_unusual(t, n, path); /* where there is nothing unusual it does no more */
     t->valid = t->count;
-    return tg_handle_on(t, n);
+    return h;
+}
+
+/* With room for what infer says of results 1 … */
+static __attribute__((noinline)) tg_tensor *record_several(tg_tape *t, tg_call *c, bool path)
+{
+    tg_call_result result[TG_MOST_RESULTS];
+    for (int k = 0; k < TG_MOST_RESULTS; k++) result[k] = (tg_call_result){.shape.rank = -1, .dtype = TG_NDTYPES}; /* not said */
+    c->result = result;
+    return record_new(t, c, path);
 }
 
 /* Says what is wrong with input i: kept out of the way of the calls in which nothing is. */
@@ -207,8 +251,8 @@ static bool may_record(tg_tape *t, const tg_op *op)
     return tg_refuse_inside(t, name);
 }
 
-/* Are the inputs live tensors of this tape? Sets *grad when one of them brings a gradient path. */
-static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, bool *grad)
+/* Are the inputs live tensors of this tape? *path: one of them brings a gradient path. */
+static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, bool *path)
 {
     uint32_t found = 0;
     int64_t  may = differentiable(op);
@@ -222,7 +266,7 @@ static inline bool check_inputs(tg_tape *t, const tg_op *op, tg_tensor *const *i
         }
         found |= n->flags & (uint32_t)may;
     }
-    *grad = (found & TG_N_GRAD) && passes_grad(t, op);
+    *path = (found & TG_N_GRAD) && passes_grad(t, op);
     return true;
 }
 
@@ -245,8 +289,8 @@ bool tg_reads_as_recorded(tg_tape *t, const tg_op *op, tg_tensor *const *in, int
 static tg_tensor *record_checked(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
     TG_CALL_AS(t, NULL);
-    bool grad;
-    if (!may_record(t, op) || !check_inputs(t, op, in, n_in, &grad)) return NULL;
+    bool path;
+    if (!may_record(t, op) || !check_inputs(t, op, in, n_in, &path)) return NULL;
     static const tg_call blank; /* as in write_node */
     tg_call c;
     memcpy(&c, &blank, sizeof c);
@@ -256,17 +300,18 @@ static tg_tensor *record_checked(tg_tape *t, const tg_op *op, tg_tensor *const *
     c.in = in;
     c.attr = attr;
     c.attr_size = attr_size;
-    return record_new(t, &c, grad);
+    return op->results > 1 ? record_several(t, &c, path) : record_new(t, &c, path);
 }
 
 /* The node that the slot has recorded before, if this is its call; NULL if it is another. */
 static inline tg_tensor *confirm(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
-    bool     grad;
+    bool     path;
     tg_node *n = t->here;
-    if (t->count >= t->valid || !repeats(t, n, op, in, n_in, attr, attr_size, &grad)) return NULL;
+    if (t->count >= t->valid || !repeats(t, n, op, in, n_in, attr, attr_size, &path)) return NULL;
+    if (__builtin_expect(n->traits, 0)) return !path || op->vjp ? begin_unusual(t, n, path) : NULL; /* what is missing may be new */
     if (op->kind == TG_CONST) memcpy(&n->attr, attr, sizeof n->attr);
-    begin_node(t, n, grad);
+    begin_node(t, n, path && is_float(n));
     return tg_handle_on(t, n);
 }
 
@@ -295,6 +340,19 @@ tg_tensor *tg_record(const tg_op *op, tg_tensor *const *in, int n_in, const void
 {
     if (!op || n_in < 1 || !in || !in[0]) return NULL;
     return record(tg_node_of(in[0])->tape, op, in, n_in, attr, attr_size);
+}
+
+tg_tensor *tg_result(tg_tensor *first, int k)
+{
+    const tg_node *n = tg_check(first, "tg_result");
+    if (!n) return NULL;
+    if (k == 0 && !(n->traits & TG_IS_RESULT)) return first;
+    if (n->traits & TG_HAS_RESULTS && k > 0 && k < n->op->results) return tg_handle_on(n->tape, tg_result_of_call(n, k));
+    if (n->traits & TG_HAS_RESULTS)
+        tg_fail_on(n->tape, TG_ERR_ARG, "tg_result", "op '%s' has results 0 to %d; there is no result %d", n->op->name, n->op->results - 1, k);
+    else
+        tg_fail_on(n->tape, TG_ERR_ARG, "tg_result", "the tensor is not result 0 of an op with several results; there is no result %d of it", k);
+    return NULL;
 }
 
 /* ---- leaves ------------------------------------------------------------------------------------------------------- */

@@ -58,6 +58,9 @@ tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t sta
 /* The sum of n >= 1 results of tg_op_unslice that have the same shape, as one node: it costs one tensor of zeros instead of n. */
 tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n);
 
+/* Zeros of this shape with g added at the places that index names along the axis: the gradient of tg_gather. */
+tg_tensor *tg_scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape);
+
 /* index as i64, after a check that 0 <= index < classes when it is computed. */
 tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
@@ -87,9 +90,11 @@ tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool kee
 #include "table/reductions_each.h"
 
 
-/* Run functions of the rows, and of argmax (reduce_run.c). */
+/* Run functions of the rows, and of argmax, max and min (reduce_run.c). */
 tg_status tg_reduce_run(tg_call *c);
 tg_status tg_argmax_run(tg_call *c);
+tg_status tg_max_run(tg_call *c);
+tg_status tg_min_run(tg_call *c);
 
 /* Is x there and f32 or f64? false after a sentence about `function`. */
 bool tg_needs_float(tg_tensor *x, const char *function);
@@ -105,7 +110,7 @@ tg_status tg_alias_view(const tg_call *c, const tg_layout *in, tg_layout *out);
 #define TG_WINDOW_OPS(X) X(conv2d) X(conv2d_dx) X(conv2d_dw) X(max_pool2d) X(max_pool2d_dx) X(avg_pool2d) X(avg_pool2d_dx)
 TG_WINDOW_OPS(TG_DECLARE_OP_)
 
-#define TG_REDUCE_OPS(X) X(argmax) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
+#define TG_REDUCE_OPS(X) X(argmax) X(max) X(min) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
     X(bce_with_logits) X(cross_entropy)
 TG_REDUCE_OPS(TG_DECLARE_OP_)
 extern const tg_op        tg_op_normalize, tg_op_rstd; /* norm.c */

@@ -355,6 +355,17 @@ static bool accumulate(program *p, int32_t at)
     return false;
 }
 
+/* A result is there when its call has run, whose step that is. */
+static tg_status with_call(program *p, int32_t at)
+{
+    value       *v = &p->values[at];
+    const value *call = &p->values[p->operands[v->in]];
+    v->stored = true;
+    v->step = call->step;
+    v->born = call->born;
+    return TG_OK;
+}
+
 /* ---- the whole ---------------------------------------------------------------------------------------------------- */
 
 static tg_status place_value(tg_tape *t, program *p, int32_t at)
@@ -375,6 +386,7 @@ static tg_status place_value(tg_tape *t, program *p, int32_t at)
         reduce_role(p, v, &r);
         if (r.n) return place(t, p, at, &r);
     }
+    if (v->op->kind == TG_RESULT) return with_call(p, at);
     return alone(t, p, at);
 }
 

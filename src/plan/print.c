@@ -251,6 +251,11 @@ static void put_kernel(const printer *x, const step *st, const value *v)
     put_equation(x, (int32_t)(v - x->p->values));
     put_product_home(x, v);
     PUT("\n");
+    for (int32_t k = 1; v->op && k < tg_results(v->op); k++) {
+        PUT("    %%%d = result %d of %%%d", (int)(v->base + k), (int)k, (int)v->base);
+        put_home(x, &x->p->values[v->base + k]);
+        PUT("\n");
+    }
 }
 
 static void put_step(printer *x, size_t number)

@@ -307,6 +307,15 @@ static inline bool tg_is_gradient_at(const tg_node *input, const tg_node *result
 {
     return input->flags & TG_N_GRADIENT && input->data == result->data;
 }
+/* The values of all results of the call of which v, a value that is computed here, is one: they lie behind one another, the call's first. */
+typedef struct result_range {
+    int32_t first, end;
+} result_range;
+static inline result_range tg_all_results(const program *p, const value *v)
+{
+    const int32_t first = v->op && v->op->kind == TG_RESULT ? p->operands[v->in] : v->base;
+    return (result_range){first, first + (p->values[first].op ? tg_results(p->values[first].op) : 1)};
+}
 tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p);
 void      tg_forget_marks(const tg_plan *plan, const program *p); /* also after a pass that failed */
 const tg_layout *tg_value_layout(const program *p, const value *v, tg_layout *plain);

@@ -318,6 +318,9 @@ tg_status tg_mark_roots(tg_tape *t, const tg_plan *plan, program *p)
         v->root = true;
         p->values[v->base].root = true;
         p->values[v->base].stored = true;
+        if (v->kind != V_REAL || !(plan->roots[i]->traits & (TG_HAS_RESULTS | TG_IS_RESULT))) continue;
+        const result_range all = tg_all_results(p, v); /* they have their values together */
+        for (int32_t k = all.first; k < all.end; k++) p->values[k].root = true;
     }
     return TG_OK;
 }

@@ -39,10 +39,12 @@ static tg_status run_alone(tg_tape *t, const program *p, const value *v)
 {
     enum { FEW = 8 };
     tg_array few[FEW], *x = few;
+    void    *out[TG_MOST_RESULTS];
     if (!v->op || v->op->kind == TG_POINTWISE) return TG_OK; /* of no elements */
     if (v->n_in > FEW && !(x = tg_value_room(t, (size_t)v->n_in * sizeof *x))) return TG_ERR_MEMORY;
     for (int32_t k = 0; k < v->n_in; k++) x[k] = array_of(p, &p->values[p->operands[v->in + k]], v->step);
-    return tg_run_kernel(t, v->node, x, tg_memory_of(p, v->base), v->adds);
+    for (int32_t k = 0; k < tg_results(v->op); k++) out[k] = tg_memory_of(p, v->base + k); /* results 1 … are the values behind the call's */
+    return tg_run_kernel(t, v->node, x, out, v->adds);
 }
 
 /* ---- a program ------------------------------------------------------------------------------------------------------ */
@@ -92,28 +94,36 @@ static tg_layout *room_for_layouts(tg_tape *t, const program *p)
     return room;
 }
 
+static void give_value(const program *p, const value *v, tg_layout **room)
+{
+    tg_node   *n = v->node;
+    char      *address = tg_memory_of(p, v->base);
+    tg_layout *layout = NULL;
+    if (n->flags & TG_N_VALUE) return;
+    if (v->layout >= 0) {
+        const tg_layout *l = &p->layouts[v->layout];
+        tg_layout        plain = tg_layout_contiguous(v->shape);
+        address += l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype);
+        if (memcmp(l->stride, plain.stride, (size_t)v->shape->rank * sizeof *l->stride)) {
+            layout = (*room)++;
+            *layout = *l;
+            layout->offset = 0;
+        }
+    }
+    if (v->copied) memcpy(n->data, address, (size_t)v->numel * tg_dtype_size((tg_dtype)v->dtype));
+    else n->data = address;
+    n->layout = layout;
+    n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
+}
+
 static void hand_over(const program *p, tg_layout *room)
 {
     for (size_t i = 0; i < p->n_roots; i++) {
         const value *v = &p->values[p->roots[i]];
-        tg_node     *n = v->node;
-        char        *address = tg_memory_of(p, v->base);
-        tg_layout   *layout = NULL;
-        if (n->flags & TG_N_VALUE) continue;
-        if (v->layout >= 0) {
-            const tg_layout *l = &p->layouts[v->layout];
-            tg_layout        plain = tg_layout_contiguous(v->shape);
-            address += l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype);
-            if (memcmp(l->stride, plain.stride, (size_t)v->shape->rank * sizeof *l->stride)) {
-                layout = room++;
-                *layout = *l;
-                layout->offset = 0;
-            }
-        }
-        if (v->copied) memcpy(n->data, address, (size_t)v->numel * tg_dtype_size((tg_dtype)v->dtype));
-        else n->data = address;
-        n->layout = layout;
-        n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
+        give_value(p, v, &room);
+        if (!(v->node->traits & (TG_HAS_RESULTS | TG_IS_RESULT))) continue;
+        const result_range all = tg_all_results(p, v);
+        for (int32_t k = all.first; k < all.end; k++) give_value(p, &p->values[k], &room);
     }
 }
 

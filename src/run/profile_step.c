@@ -62,8 +62,10 @@ typedef struct tensor_of {
 typedef struct op_call {
     const tg_op *op;
     tensor_of    out, in[2]; /* the first two operands, for products */
-    int64_t      n_in, read;
+    int64_t      n_in, read, written; /* bytes of all operands; of results 1 … */
+    int          n_more;
     bool         adds;
+    const tg_shape *more[TG_MOST_RESULTS]; /* the shapes of results 1 … */
     label        shapes;
 } op_call;
 
@@ -82,6 +84,13 @@ static void take_operand(op_call *c, const tensor_of *x)
     if (c->n_in < 2) c->in[c->n_in] = *x;
     c->n_in++;
     c->read += bytes_of(x);
+}
+
+/* Results 1 …, in their order. */
+static void take_result(op_call *c, const tensor_of *y)
+{
+    c->more[c->n_more++] = y->shape;
+    c->written += bytes_of(y);
 }
 
 static bool transposed(const tensor_of *x)
@@ -135,12 +144,14 @@ static void write_op(tg_profile *f, op_call *c, double begin)
     label      name = {.used = 0};
     tg_event   e;
     append_shape(&c->shapes, c->n_in ? " -> " : "-> ", c->out.shape);
+    for (int k = 0; k < c->n_more; k++) append_shape(&c->shapes, " ", c->more[k]);
     if (is_product(c)) {
         write_product(f, c, begin);
         return;
     }
     append_op(&name, "", c->op);
-    tg_work w = {.elements = elements_of(reduces ? c->in[0].shape : c->out.shape), .read = c->read, .written = bytes_of(&c->out)};
+    tg_work w = {.elements = elements_of(reduces ? c->in[0].shape : c->out.shape), .read = c->read,
+                 .written = bytes_of(&c->out) + c->written};
     if (view) w.read = w.written = 0; /* mostly; where it makes a copy the time tells */
     if (tg_event_begin(&e, f, view ? "view" : "kernel", name.text, begin)) {
         tg_event_text(&e, "shapes", c->shapes.text);
@@ -156,6 +167,10 @@ void tg_profile_node(tg_profile *f, const tg_node *n, double begin)
         const tg_node *in = tg_inputs(n)[i];
         take_operand(&c, &(tensor_of){in->shape, in->layout, (tg_dtype)in->dtype});
     }
+    for (int k = 1; k < tg_results(n->op); k++) {
+        const tg_node *r = tg_result_of_call(n, k);
+        take_result(&c, &(tensor_of){r->shape, NULL, (tg_dtype)r->dtype});
+    }
     write_op(f, &c, begin);
 }
 
@@ -167,6 +182,8 @@ static void write_value(tg_profile *f, const program *p, const value *v, double 
         const value *x = &p->values[p->operands[v->in + k]];
         take_operand(&c, &(tensor_of){x->shape, x->layout >= 0 ? &p->layouts[x->layout] : NULL, (tg_dtype)x->dtype});
     }
+    for (int32_t k = 1; k < tg_results(v->op); k++)
+        take_result(&c, &(tensor_of){p->values[v->base + k].shape, NULL, (tg_dtype)p->values[v->base + k].dtype});
     write_op(f, &c, begin);
 }
 

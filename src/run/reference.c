@@ -53,9 +53,26 @@ static tg_status run_pointwise(tg_node *n, void *out)
     return TG_OK;
 }
 
-/* Kernels, reductions, products: run on arrays; contiguous copies are made for ops that want them. */
-tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bool accumulate)
+/* The array of a result, at `out`. */
+static tg_array array_at(const tg_node *n, void *out)
 {
+    tg_array y = {.data = out, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = true};
+    memcpy(y.stride, tg_layout_contiguous(n->shape).stride, sizeof y.stride);
+    return y;
+}
+
+static void fill_results(const tg_node *n, void *const *out, tg_call_result *result)
+{
+    for (int k = 1; k < n->op->results; k++) {
+        const tg_node *r = tg_result_of_call(n, k);
+        result[k] = (tg_call_result){.shape = *r->shape, .dtype = (tg_dtype)r->dtype, .y = array_at(r, out[k])};
+    }
+}
+
+/* Kernels, reductions, products: run on arrays; contiguous copies are made for ops that want them. */
+tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *const *out, bool accumulate)
+{
+    tg_call_result result[TG_MOST_RESULTS];
     tg_call c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .attr = tg_attr(n), .attr_size = n->attr_size, .shape = *n->shape,
                  .dtype = (tg_dtype)n->dtype, .seed = t->seeds[t->n_seeds - 1].seed, .x = x, .accumulate = accumulate};
     if (n->op->flags & TG_OP_RANDOM) {
@@ -75,20 +92,31 @@ tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *out, bo
         x[i].contiguous = true;
         memcpy(x[i].stride, tg_layout_contiguous(x[i].shape).stride, sizeof x[i].stride);
     }
-    c.y = (tg_array){.data = out, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = true};
-    memcpy(c.y.stride, tg_layout_contiguous(n->shape).stride, sizeof c.y.stride);
+    c.y = array_at(n, out[0]);
+    if (n->traits & TG_HAS_RESULTS) fill_results(n, out, c.result = result);
     if (s == TG_OK) s = tg_call_run(&c);
     tg_free_scratch(t);
     return s;
 }
 
-static tg_status run_kernel(tg_tape *t, const tg_node *n, void *out)
+/* Whatever is computed has its value afterwards, so that all results of a call have theirs. */
+static tg_status run_kernel(tg_tape *t, const tg_node *n, void *first)
 {
     enum { FEW = 4 };
     tg_array  few[FEW], *x = few;
+    void     *out[TG_MOST_RESULTS] = {first};
+    const int results = tg_results(n->op);
+    for (int k = 1; k < results; k++)
+        if (!(out[k] = tg_value_room(t, tg_value_bytes(tg_result_of_call(n, k))))) return TG_ERR_MEMORY;
     if (n->n_in > FEW && !(x = tg_value_room(t, n->n_in * sizeof *x))) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < n->n_in; i++) x[i] = tg_array_of(tg_inputs(n)[i]);
-    return tg_run_kernel(t, n, x, out, false);
+    const tg_status s = tg_run_kernel(t, n, x, out, false);
+    for (int k = 1; k < results && s == TG_OK; k++) {
+        tg_node *r = tg_result_of_call(n, k);
+        r->data = out[k];
+        r->flags |= TG_N_VALUE;
+    }
+    return s;
 }
 
 static bool same_strides(const tg_shape *s, const tg_layout *a, const tg_layout *b)
@@ -137,6 +165,10 @@ tg_status tg_run_node(tg_tape *t, tg_node *n)
 {
     tg_status    s;
     const double begin = t->profile ? tg_profile_now() : 0;
+    if (n->traits & TG_IS_RESULT) { /* the call gave it its value */
+        t->evaluated++;
+        return TG_OK;
+    }
     if (n->op->kind == TG_VIEW) {
         s = run_view(t, n);
     } else {

@@ -75,6 +75,7 @@ OPS = {
     "amin": lambda s, x: reduced(s, x, lambda x, d, k: x.amin(d, k), whole),
     "logsumexp": lambda s, x: reduced(s, x, lambda x, d, k: x.logsumexp(d, k), whole),
     "argmax": lambda s, x: x.argmax(s["axis"], bool(s["keepdim"])),
+    "max": lambda s, x: x.max(s["axis"], bool(s["keepdim"]))[0], "min": lambda s, x: x.min(s["axis"], bool(s["keepdim"]))[0],
     "softmax": lambda s, x: x.softmax(s["axis"]), "log_softmax": lambda s, x: x.log_softmax(s["axis"]),
     "matmul": lambda s, x, y: x @ y,
     "mse": lambda s, x, y: F.mse_loss(x, y), "bce_with_logits": lambda s, x, y: F.binary_cross_entropy_with_logits(x, y),

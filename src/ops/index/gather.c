@@ -170,12 +170,10 @@ static tg_status gather_run(tg_call *c)
     return TG_OK;
 }
 
-static tg_tensor *scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape);
-
 static tg_tensor *gather_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return scatter_add(g, c->in[1], *(const int64_t *)c->attr, tg_shape_of(c->in[0]));
+    return tg_scatter_add(g, c->in[1], *(const int64_t *)c->attr, tg_shape_of(c->in[0]));
 }
 
 const tg_op tg_op_gather = {
@@ -297,7 +295,7 @@ const tg_op tg_op_scatter_add = {.name    = "scatter_add",
                                  .run     = scatter_add_run,
                                  .vjp     = scatter_add_vjp};
 
-static tg_tensor *scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape)
+tg_tensor *tg_scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape)
 {
     scatter_attr a = {.axis = axis};
     memcpy(a.dim, shape->dim, (size_t)shape->rank * sizeof *a.dim);

@@ -1,5 +1,5 @@
-/* reduce.c - reductions over axes: those of table/reductions.def with their rules; the mean as a composite; argmax as a kernel op. The loops
- * are in reduce_run.c, and those over tiles in src/kernels. */
+/* reduce.c - reductions over axes: those of table/reductions.def with their rules; the mean as a composite; argmax, max and min as kernel ops. The
+ * loops are in reduce_run.c, and those over tiles in src/kernels. */
 #include "ops/ops.h"
 
 #include <math.h>
@@ -212,16 +212,22 @@ tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim)
     return tg_div_s(tg_reduce_bits(&tg_op_sum, x, bits, keepdim), (double)n);
 }
 
-/* ---- argmax: attr is the axis as a tg_reduce_attr with one bit ---------------------------------------------------- */
+/* ---- argmax, max and min: attr is the axis as a tg_reduce_attr with one bit ---------------------------------------- */
 
-static tg_status argmax_infer(tg_call *c)
+static tg_status axis_infer(tg_call *c)
 {
     tg_status s = reduced_infer(c);
     if (s != TG_OK) return s;
     const uint32_t axis = ((const tg_reduce_attr *)c->attr)->axes;
-    c->dtype = TG_I64;
     if (axis == 0 || (axis & (axis - 1))) return tg_fail(c, TG_ERR_ARG, "takes one axis");
-    return check_nothing(c, "largest element");
+    return check_nothing(c, c->op == &tg_op_min ? "smallest element" : "largest element");
+}
+
+static tg_status argmax_infer(tg_call *c)
+{
+    const tg_status s = axis_infer(c);
+    c->dtype = TG_I64;
+    return s;
 }
 
 const tg_op tg_op_argmax = {.name    = "argmax",
@@ -236,4 +242,57 @@ tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim)
     const tg_node *n = tg_check(x, "tg_argmax");
     const int      k = n ? tg_checked_axis(n, "tg_argmax", axis) : -1;
     return k < 0 ? NULL : tg_reduce_bits(&tg_op_argmax, x, 1u << k, keepdim);
+}
+
+/* The extreme and its place. */
+static tg_status extreme_and_place_infer(tg_call *c)
+{
+    const tg_status s = axis_infer(c);
+    c->result[1].shape = c->shape;
+    c->result[1].dtype = TG_I64;
+    return s;
+}
+
+/* g goes to the chosen element, whatever else is as large: nothing is compared. Where that is NaN its slope is. */
+static tg_tensor *extreme_and_place_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    const int  axis = __builtin_ctz(((const tg_reduce_attr *)c->attr)->axes);
+    tg_tensor *m = unreduced(c, c->out), *place = unreduced(c, c->result[1].out), *nan = tg_number_like(g, NAN, c->op->name);
+    (void)i;
+    g = unreduced(c, g);
+    return tg_scatter_add(tg_where(tg_eq(m, m), g, tg_mul_zero(g, nan)), place, axis, tg_in_shape(c, 0));
+}
+
+const tg_op tg_op_max = {.name = "max",
+                         .arity = 1,
+                         .results = 2,
+                         .flags = TG_OP_STRIDED,
+                         .infer = extreme_and_place_infer,
+                         .run = tg_max_run,
+                         .vjp = extreme_and_place_vjp};
+const tg_op tg_op_min = {.name = "min",
+                         .arity = 1,
+                         .results = 2,
+                         .flags = TG_OP_STRIDED,
+                         .infer = extreme_and_place_infer,
+                         .run = tg_min_run,
+                         .vjp = extreme_and_place_vjp};
+
+static tg_tensor *extreme_and_place(const tg_op *op, const char *function, tg_tensor *x, int axis, bool keepdim, tg_tensor **places)
+{
+    const tg_node *n = tg_check(x, function);
+    const int      k = n ? tg_checked_axis(n, function, axis) : -1;
+    tg_tensor     *m = k < 0 ? NULL : tg_reduce_bits(op, x, 1u << k, keepdim);
+    if (places) *places = tg_result(m, 1);
+    return m;
+}
+
+tg_tensor *tg_max(tg_tensor *x, int axis, bool keepdim, tg_tensor **places)
+{
+    return extreme_and_place(&tg_op_max, "tg_max", x, axis, keepdim, places);
+}
+
+tg_tensor *tg_min(tg_tensor *x, int axis, bool keepdim, tg_tensor **places)
+{
+    return extreme_and_place(&tg_op_min, "tg_min", x, axis, keepdim, places);
 }

@@ -378,38 +378,44 @@ tg_status tg_reduce_run(tg_call *c)
     return TG_OK;
 }
 
-/* ---- argmax: one axis ----------------------------------------------------------------------------------------------------- */
+/* ---- places of extremes: one axis ------------------------------------------------------------------------------------------ */
 
-typedef void (*find)(const void *x, int64_t n, int64_t row_step, int64_t cols, int64_t step, int64_t *y, int64_t y_step);
+/* Where the extremes of columns are, the first of equals, and in m, unless that is NULL, these themselves: both y_step apart. */
+typedef void (*find)(const void *x, int64_t n, int64_t row_step, int64_t cols, int64_t step, int64_t *y, void *m, int64_t y_step);
 
-#define FAST_MAX(NAME, T, DTYPE)                                                                                       \
-    static T largest_##NAME(const T *x, int64_t n, int64_t step)                                                       \
+#define FAST_EXTREME(NAME, T, DTYPE, EXTREME)                                                                          \
+    static T whole_##NAME(const T *x, int64_t n, int64_t step)                                                         \
     {                                                                                                                  \
         T m;                                                                                                           \
-        if (step != 1) return row_amax_##NAME(x, n, step);                                                              \
-        tg_fast_reduction(&tg_reduction_amax, DTYPE)->columns(1, (size_t)n, &m, x, NULL, NULL);                                                         \
+        if (step != 1) return row_##NAME(x, n, step);                                                                  \
+        tg_fast_reduction(&tg_reduction_##EXTREME, DTYPE)->columns(1, (size_t)n, &m, x, NULL, NULL);                   \
         return m;                                                                                                      \
     }
-FAST_MAX(f32, float, TG_F32)
-FAST_MAX(f64, double, TG_F64)
-#define largest_i64 row_amax_i64
-#define largest_i32 row_amax_i32
-#define largest_u8  row_amax_u8
+FAST_EXTREME(amax_f32, float, TG_F32, amax)
+FAST_EXTREME(amax_f64, double, TG_F64, amax)
+FAST_EXTREME(amin_f32, float, TG_F32, amin)
+FAST_EXTREME(amin_f64, double, TG_F64, amin)
+#define whole_amax_i64 row_amax_i64
+#define whole_amax_i32 row_amax_i32
+#define whole_amax_u8  row_amax_u8
+#define whole_amin_i64 row_amin_i64
+#define whole_amin_i32 row_amin_i32
+#define whole_amin_u8  row_amin_u8
 
 /* a where the condition holds, else b. In loops that are not made of vectors a selection becomes a jump, which is foretold badly. */
 #define BY_SELECTION(CONDITION, A, B) ((CONDITION) ? (A) : (B))
 #define BY_BITS(CONDITION, A, B)      ((B) ^ (((A) ^ (B)) & -(int64_t)(CONDITION)))
 
-/* I: an integer as wide as T, so that both go through vectors together. A row is searched block by block: only where a block has a larger
- * element is it looked for, in pieces that are compared as a whole. */
-#define ARGMAX(NAME, T, I, CHOOSE)                                                                                             \
-    static int64_t first_largest_##NAME(const T *x, int64_t n, int64_t step)                                           \
+/* I: an integer as wide as T, so that both go through vectors together. A row is searched block by block: only where a block has an element
+ * that beats what was found is it looked for, in pieces that are compared as a whole. */
+#define FIND(NAME, T, I, BEATS, CHOOSE)                                                                                        \
+    static int64_t first_##NAME(const T *x, int64_t n, int64_t step)                                                   \
     {                                                                                                                  \
         int64_t best = 0;                                                                                              \
         for (int64_t from = 0; from < n; from += WIDTH) {                                                              \
             const int64_t end = least(from + WIDTH, n);                                                                \
-            const T       m = largest_##NAME(x + from * step, end - from, step), b = x[best * step];                   \
-            if (from > 0 && !(m > b) && !(m != m)) continue;                                                           \
+            const T       m = whole_##NAME(x + from * step, end - from, step), b = x[best * step];                     \
+            if (from > 0 && !(m BEATS b) && !(m != m)) continue;                                                       \
             int64_t k = from;                                                                                          \
             for (I hit = 0; step == 1 && !hit && k + SHORT <= end; k += hit ? 0 : SHORT)                               \
                 for (int q = 0; q < SHORT; q++) hit |= (x[k + q] == m || x[k + q] != x[k + q]) ? 1 : 0;                \
@@ -422,13 +428,17 @@ FAST_MAX(f64, double, TG_F64)
         }                                                                                                              \
         return best;                                                                                                   \
     }                                                                                                                  \
-    static void argmax_##NAME(const void *p, int64_t n, int64_t row_step, int64_t cols, int64_t step, int64_t *y, int64_t y_step) \
+    static void find_##NAME(const void *p, int64_t n, int64_t row_step, int64_t cols, int64_t step, int64_t *y, void *m_, int64_t y_step) \
     {                                                                                                                  \
         const T *x = p;                                                                                                \
-        T        best[WIDTH];                                                                                          \
+        T        best[WIDTH], *extreme = m_;                                                                           \
         I        place[WIDTH] = {0};                                                                                   \
         if (cols == 1 || (uint64_t)n > INT32_MAX) {                                                                    \
-            for (int64_t j = 0; j < cols; j++) y[j * y_step] = first_largest_##NAME(x + j * step, n, row_step);        \
+            for (int64_t j = 0; j < cols; j++) {                                                                       \
+                const int64_t first = first_##NAME(x + j * step, n, row_step);                                         \
+                y[j * y_step] = first;                                                                                 \
+                if (extreme) extreme[j * y_step] = x[j * step + first * row_step];                                     \
+            }                                                                                                          \
             return;                                                                                                    \
         }                                                                                                              \
         EACH_COLUMN(best[j] = x[at])                                                                                   \
@@ -436,31 +446,42 @@ FAST_MAX(f64, double, TG_F64)
             const I number = (I)r;                                                                                     \
             x += row_step;                                                                                             \
             EACH_COLUMN(const T v = x[at]; const T m = best[j];                                                        \
-                        const bool better = ((v > m) | (v != v)) & (m == m);                                           \
+                        const bool better = ((v BEATS m) | (v != v)) & (m == m);                                       \
                         best[j] = CHOOSE(better, v, m); place[j] = CHOOSE(better, number, place[j]))                               \
         }                                                                                                              \
         for (int64_t j = 0; j < cols; j++) y[j * y_step] = place[j];                                                   \
+        for (int64_t j = 0; extreme && j < cols; j++) extreme[j * y_step] = best[j];                                   \
     }
-ARGMAX(f32, float, int32_t, BY_SELECTION)
-ARGMAX(f64, double, int64_t, BY_SELECTION)
-ARGMAX(i64, int64_t, int64_t, BY_BITS)
-ARGMAX(i32, int32_t, int32_t, BY_SELECTION)
-ARGMAX(u8, uint8_t, int32_t, BY_SELECTION)
+#define FIND_BOTH(SUFFIX, T, I, CHOOSE)        \
+    FIND(amax_##SUFFIX, T, I, >, CHOOSE)        \
+    FIND(amin_##SUFFIX, T, I, <, CHOOSE)
+FIND_BOTH(f32, float, int32_t, BY_SELECTION)
+FIND_BOTH(f64, double, int64_t, BY_SELECTION)
+FIND_BOTH(i64, int64_t, int64_t, BY_BITS)
+FIND_BOTH(i32, int32_t, int32_t, BY_SELECTION)
+FIND_BOTH(u8, uint8_t, int32_t, BY_SELECTION)
 
-tg_status tg_argmax_run(tg_call *c)
+/* The places go to `places`; the extremes to `extremes`, unless that is NULL. */
+static tg_status find_extremes(const tg_call *c, bool largest, int64_t *places, char *extremes)
 {
-    static const find finds[TG_NDTYPES] = {argmax_f32, argmax_f64, argmax_i64, argmax_i32, argmax_u8, argmax_u8};
+    static const find finds[2][TG_NDTYPES] = {{find_amin_f32, find_amin_f64, find_amin_i64, find_amin_i32, find_amin_u8, find_amin_u8},
+                                              {find_amax_f32, find_amax_f64, find_amax_i64, find_amax_i32, find_amax_u8, find_amax_u8}};
     const tg_array   *x = &c->x[0];
     const uint32_t    all = (1u << x->shape->rank) - 1, reduced = ((const tg_reduce_attr *)c->attr)->axes;
     const int64_t     results = tg_reduced_count(x->shape, all & ~reduced), each = tg_reduced_count(x->shape, reduced);
+    const int64_t     item = (int64_t)tg_dtype_size(x->dtype);
     if (results == 0) return TG_OK;
     const order o = order_of(x, reduced);
     const int   threads = tg_threads_for(c, o.units, (double)results * (double)each);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t k = 0; k < o.units; k++) {
         const unit u = unit_at(&o, k);
-        finds[x->dtype]((const char *)x->data + u.x * (int64_t)tg_dtype_size(x->dtype), o.row.n, o.row.step, u.cols, o.col.step,
-                        (int64_t *)c->y.data + u.y, o.col.out);
+        finds[largest][x->dtype]((const char *)x->data + u.x * item, o.row.n, o.row.step, u.cols, o.col.step, places + u.y,
+                                 extremes ? extremes + u.y * item : NULL, o.col.out);
     }
     return TG_OK;
 }
+
+tg_status tg_argmax_run(tg_call *c) { return find_extremes(c, true, c->y.data, NULL); }
+tg_status tg_max_run(tg_call *c) { return find_extremes(c, true, c->result[1].y.data, c->y.data); }
+tg_status tg_min_run(tg_call *c) { return find_extremes(c, false, c->result[1].y.data, c->y.data); }
