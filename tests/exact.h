@@ -23,6 +23,7 @@ typedef long double real;
 /* Far to the left the products below are 0 times infinity, or smaller than any number. */
 static inline real exact_softplus(real x) { return (x > 0 ? x : 0) + log1pl(expl(-fabsl(x))); }
 static inline real exact_silu(real x) { return x < -12000 ? -0.0L : x * exact_sigmoid(x); }
+static inline real exact_mish(real x) { return x < -11000 ? -0.0L : x * tanhl(exact_softplus(x)); }
 static inline real exact_gelu(real x) { return x < -100 ? -0.0L : x * exact_phi(x); }
 static inline real exact_gelu_tanh(real x)
 {

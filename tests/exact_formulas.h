@@ -53,6 +53,28 @@ static inline REAL N(silu_dd)(REAL x)
     const REAL c = N(clamp)(x, 11000);
     return N(sigmoid_d)(c) * (2 - c * M(tanh)(c / 2));
 }
+/* tanh(ln(1 + e^x)) and its slope, by e = e^-|x| */
+static inline REAL N(mish_gate)(REAL x)
+{
+    const REAL e = M(exp)(-M(fabs)(x)), left = e * (2 + e) / (2 + e * (2 + e)), right = (1 + 2 * e) / (1 + 2 * e * (1 + e));
+    return x < 0 ? left : right;
+}
+static inline REAL N(mish_bell)(REAL x)
+{
+    const REAL e = M(exp)(-M(fabs)(x)), d = x < 0 ? 2 + e * (2 + e) : 1 + 2 * e * (1 + e);
+    return 4 * (x < 0 ? e : e * e) * (1 + e) / (d * d);
+}
+static inline REAL N(mish_bend)(REAL x) { return N(sigmoid)(-x) - 2 * N(mish_gate)(x) * N(sigmoid)(x); }
+static inline REAL N(mish_d)(REAL x)
+{
+    const REAL c = N(clamp)(x, 11000);
+    return N(mish_gate)(c) + c * N(mish_bell)(c);
+}
+static inline REAL N(mish_dd)(REAL x)
+{
+    const REAL c = N(clamp)(x, 11000);
+    return N(mish_bell)(c) * (2 + c * N(mish_bend)(c));
+}
 static inline REAL N(erf_d)(REAL x) { return K(1.128379167095512573896158903121545) * N(bell)(x, 1); }
 static inline REAL N(erf_dd)(REAL x) { return -2 * N(clamp)(x, 150) * N(erf_d)(x); }
 /* erfc(t + dt) = erfc t - 2/sqrt(pi) dt e^(-t^2), t = -x/sqrt 2 */
@@ -146,6 +168,16 @@ static inline REAL N(silu_uu)(REAL x)
 {
     const REAL c = N(clamp)(x, 11000);
     return N(sigmoid_d)(c) * N(larger)(2, c);
+}
+static inline REAL N(mish_u)(REAL x)
+{
+    const REAL c = N(clamp)(x, 11000);
+    return N(larger)(N(mish_gate)(c), c * N(mish_bell)(c));
+}
+static inline REAL N(mish_uu)(REAL x)
+{
+    const REAL c = N(clamp)(x, 11000);
+    return N(mish_bell)(c) * N(larger)(2, c * N(larger)(N(sigmoid)(-c), 2 * N(mish_gate)(c) * N(sigmoid)(c)));
 }
 static inline REAL N(gelu_u)(REAL x) { return N(larger)(N(phi)(x), N(clamp)(x, 150) * N(density)(x)); }
 static inline REAL N(gelu_uu)(REAL x) { return N(density)(x) * N(larger)(2, N(clamp)(x, 150) * N(clamp)(x, 150)); }

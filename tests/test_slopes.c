@@ -74,6 +74,7 @@ static const function functions[] = {
     {"sigmoid", tg_sigmoid, exact_sigmoid, &slopes_sigmoid, {16384, 16384}, {16384, 16384}, 1, 9.1, SATURATED},
     {"sigmoid", tg_sigmoid, exact_sigmoid, &slopes_sigmoid, {4, 5}, {4, 6}, 9.1, HUGE_VAL, SATURATED},
     {"silu", tg_silu, exact_silu, &slopes_silu, {4, 16384}, {4, 16384}, 0, 0, SATURATED},
+    {"mish", tg_mish, exact_mish, &slopes_mish, {6, 16}, {6, 16}, 0, 0, SATURATED},
     {"softplus", tg_softplus, exact_softplus, &slopes_softplus, {4, 16384}, {4, 16384}, 0, 0, SATURATED},
     {"gelu", tg_gelu, exact_gelu, &slopes_gelu, {4, 4}, {4, 4}, 0, 0, SATURATED},
     {"gelu_tanh", tg_gelu_tanh, exact_gelu_tanh, &slopes_gelu_tanh, {4, 16}, {4, 64}, 0, 0, SATURATED},

@@ -58,6 +58,15 @@ static tg_tensor *gelu_tanh_curve(tg_tensor *x)
 /* -b' / b */
 static tg_tensor *gelu_tanh_bend(tg_tensor *x) { return tg_mul(gelu_tanh_half(x), gelu_tanh_v1(x)); }
 
+/* And here, for what is used more than once: mish' = s (1 + r)/(1 + r^2) + x k/(1 + r^2), k = 4 r^2 s/(1 + r^2), where s = sigmoid(x),
+ * r = sigmoid(-x). So mish'' = k/(1 + r^2) (2 + x (r - 2 s + k)), here times g. */
+static tg_tensor *mish_curve(tg_tensor *g, tg_tensor *x)
+{
+    tg_tensor *s = tg_sigmoid(x), *r = tg_sigmoid(tg_neg(x)), *r2 = tg_square(r), *q = tg_add_s(r2, 1);
+    tg_tensor *k = tg_div(tg_mul_s(tg_mul(r2, s), 4), q), *bend = tg_add(tg_sub(r, tg_mul_s(s, 2)), k);
+    return tg_mul_zero(tg_mul_zero(g, tg_div(k, q)), tg_add_s(tg_mul(x, bend), 2));
+}
+
 /* ---- the functions ---------------------------------------------------------------------------------------------------- */
 
 #define NONE NULL
