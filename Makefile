@@ -11,7 +11,7 @@ B       := build/$(VARIANT)$(if $(CLANG),$(if $(filter-out clang,$(VARIANT)),-cl
 # What is built for, which need not be what it is built on.
 TARGET  := $(shell $(CC) -dumpmachine)
 X86_64  := $(filter x86_64-% amd64-%,$(TARGET))
-VERSION := $(shell sed -n 's/.*define TG_VERSION "\(.*\)".*/\1/p' include/tapegrad.h)
+VERSION := $(shell sed -n 's/.*define TG_VERSION "\(.*\)".*/\1/p' include/tapegrad/base.h)
 SONAME  := libtapegrad.so.$(firstword $(subst ., ,$(VERSION)))
 PREFIX  ?= /usr/local
 
@@ -192,21 +192,22 @@ Name: tapegrad
 Description: Reverse-mode automatic differentiation on tensors
 Version: $(VERSION)
 Cflags: -I$${prefix}/include
-Libs: -L$${prefix}/lib -ltapegrad
+Libs: -L$${prefix}/lib -ltapegrad -lm
 Libs.private: $(LIBS) -fopenmp
 endef
 export PC
 
 install: lib
-	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -d $(DESTDIR)$(PREFIX)/include/tapegrad $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/tapegrad/*.h $(DESTDIR)$(PREFIX)/include/tapegrad
 	install -m 644 $B/libtapegrad.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $B/$(SONAME) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libtapegrad.so
 	echo "$$PC" >$(DESTDIR)$(PREFIX)/lib/pkgconfig/tapegrad.pc
 
 format:
-	clang-format -i $(wildcard include/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] demos/*.[ch] bench/*.[ch])
+	clang-format -i $(wildcard include/*.h include/tapegrad/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] demos/*.[ch] bench/*.[ch])
 
 clean:
 	rm -rf build

@@ -4,6 +4,7 @@
  * functions. Then two deliberately wrong rules, to see how the check catches them; and a model of both ops that finds
  * the numbers behind its data. */
 #include "demo.h"
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 #include <tgmath.h>
 

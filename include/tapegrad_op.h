@@ -39,7 +39,7 @@
 #ifndef TAPEGRAD_OP_H
 #define TAPEGRAD_OP_H
 
-#include <tapegrad.h>
+#include <tapegrad/base.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,6 +2,7 @@
 #ifndef EXACT_TEST_H
 #define EXACT_TEST_H
 
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 static inline tg_tape *quiet(tg_dtype dtype)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 enum { MOST = 4096 }; /* elements of a test's tensors */

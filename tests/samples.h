@@ -3,6 +3,7 @@
 #ifndef SAMPLES_H
 #define SAMPLES_H
 
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 typedef enum sample_kind {

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 static inline int64_t several_count(const tg_shape *s)

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 #include <time.h>
 

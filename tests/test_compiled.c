@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 #include "ops/ops.h"

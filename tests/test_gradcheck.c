@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 #include <tgmath.h>
 

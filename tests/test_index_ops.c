@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 static tg_tape *quiet(tg_dtype dtype)

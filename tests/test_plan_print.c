@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 enum { ROOM = 20000 };

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 enum { N = 1 << 18 };

@@ -27,7 +27,7 @@ static tg_tensor *mish_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_mul(g, tg_add(t, tg_mul(x, tg_mul(tg_rsub_s(1, tg_square(t)), tg_sigmoid(x)))));
 }
 static tg_tensor *twice_mish_vjp(const tg_call *c, int i, tg_tensor *g) { return mish_vjp(c, i, tg_mul_s(g, 2)); }
-TG_POINTWISE_UNARY(mish, x *tanh(log1p(exp(x))), mish_vjp)
+TG_POINTWISE_UNARY(own_mish, x *tanh(log1p(exp(x))), mish_vjp)
 TG_POINTWISE_UNARY(twice_mish, 2 * x * tanh(log1p(exp(x))), twice_mish_vjp)
 
 /* The elements of the last axis one further, the last one first: {0, 1, 2} becomes {2, 0, 1}. attr is how far. */
@@ -117,7 +117,7 @@ static void values_of_roll(values_call *c)
 }
 
 static const values_row rows[] = {
-    {"mish", formula_of_mish, NULL, NULL, 8, 0},
+    {"own_mish", formula_of_mish, NULL, NULL, 8, 0},
     {"twice_mish", formula_of_mish, NULL, NULL, 8, 0},
     {"roll", NULL, NULL, values_of_roll, 0, VALUES_FLOATS},
     {"average", NULL, NULL, values_of_mean, 3, VALUES_FLOATS},
@@ -166,7 +166,7 @@ static void assert_right(const sample *s, const tg_op *op)
 static void test_formula(void **state)
 {
     (void)state;
-    assert_right(&(sample){.name = "mish", .f = f_pointwise, .op = &tg_op_mish, INPUT}, &tg_op_mish);
+    assert_right(&(sample){.name = "own_mish", .f = f_pointwise, .op = &tg_op_own_mish, INPUT}, &tg_op_own_mish);
     assert_seen(&(sample){.name = "twice_mish", .f = f_pointwise, .op = &tg_op_twice_mish, INPUT}, &tg_op_twice_mish,
                 "twice_mish of float32 [2,3], seed 0: element 0 of result 0 is ");
 }
@@ -207,8 +207,8 @@ static void test_shape_and_dtype(void **state)
 
 static void test_nobody_says(void **state)
 {
-    const tg_op *const ops[]  = {&tg_op_mish, &op_roll};
-    sample             both[] = {{.name = "mish", .f = f_pointwise, .op = &tg_op_mish, INPUT},
+    const tg_op *const ops[]  = {&tg_op_own_mish, &op_roll};
+    sample             both[] = {{.name = "own_mish", .f = f_pointwise, .op = &tg_op_own_mish, INPUT},
                                  {.name = "roll", .f = f_roll, INPUT}};
     char               text[VALUES_TEXT];
     (void)state;
@@ -223,8 +223,8 @@ static void test_nobody_says(void **state)
     assert_string_equal(text, "roll has no samples");
 
     /* a sample that does not call the op that it is a sample of */
-    assert_non_null(values_wrong("mish", &op_roll, &(sample_list){both, 1, 1}, table, text));
-    assert_string_equal(text, "no sample of mish records it");
+    assert_non_null(values_wrong("own_mish", &op_roll, &(sample_list){both, 1, 1}, table, text));
+    assert_string_equal(text, "no sample of own_mish records it");
 }
 
 static bool is_op(const char *name)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <tapegrad.h>
 #include <tapegrad_op.h>
 
 /* ---- helpers ------------------------------------------------------------------------------------------------------ */

@@ -4,6 +4,8 @@
 
 #include "graph/graph.h"
 
+#include <tapegrad/data.h>
+
 struct tg_dataset {
     tg_owned owned; /* first: the tape frees by it */
     tg_tape *tape;

@@ -13,6 +13,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <tapegrad/tensor.h>
+#include <tapegrad/gradient.h>
+#include <tapegrad/check.h>
 
 #include "tensor/fpenv.h"
 #include "tensor/options.h"

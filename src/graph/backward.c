@@ -1,6 +1,10 @@
 /* backward.c - the reversed walk: each node's rule turns the gradient of its result into gradients of its inputs, which are added up
  * and summed over broadcast axes here and nowhere else. Rules call ops, so gradients are recorded like everything else. */
 #include "graph/graph.h"
+
+#include <tapegrad/tensor.h>
+#include <tapegrad/gradient.h>
+#include <tapegrad/pointwise.h>
 #include "profile/profile.h"
 
 /* ---- adjoints: what has arrived at a node so far ------------------------------------------------------------------ */

@@ -2,6 +2,8 @@
  * old to be added to. */
 #include "graph/graph.h"
 
+#include <tapegrad/gradient.h>
+
 /* ---- the gradient of a leaf -------------------------------------------------------------------------------------- */
 
 /* The kept node for a kept leaf's gradient, without value at first. */

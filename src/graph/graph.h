@@ -13,6 +13,7 @@
 
 #include <string.h>
 #include <tapegrad_op.h>
+#include <tapegrad/tensor.h>
 
 #include "tensor/array.h"
 #include "tensor/dtype.h"

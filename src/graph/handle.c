@@ -2,6 +2,7 @@
 #include "graph/graph.h"
 
 #include <stdio.h>
+#include <tapegrad/tensor.h>
 
 void tg_say_stale(const tg_tensor *t, const char *function)
 {

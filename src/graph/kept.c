@@ -1,5 +1,7 @@
 /* kept.c - what outlives a reset: making, releasing and overwriting kept tensors, parameters and buffers. */
 #include "tensor/fpenv.h"
+
+#include <tapegrad/tensor.h>
 #include "graph/graph.h"
 
 #include "tensor/text.h"

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <tapegrad/tensor.h>
 
 #include "tensor/format.h"
 #include "tensor/fpenv.h"

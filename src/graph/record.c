@@ -6,6 +6,7 @@
 #include "graph/leaf.h"
 
 #include <stdio.h>
+#include <tapegrad/tensor.h>
 
 /* ---- inference ---------------------------------------------------------------------------------------------------- */
 

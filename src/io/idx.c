@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <tapegrad/data.h>
 
 enum { BUFFER = 8192, MAX_HEADER = 4 + 4 * TG_MAX_RANK };
 

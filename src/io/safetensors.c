@@ -3,6 +3,8 @@
 #include "io/safetensors.h"
 
 #include <stddef.h>
+#include <tapegrad/tensor.h>
+#include <tapegrad/file.h>
 
 #include "io/safetensors_header.h"
 

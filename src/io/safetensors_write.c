@@ -2,6 +2,8 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <tapegrad/tensor.h>
+#include <tapegrad/file.h>
 
 #include "io/atomic_file.h"
 #include "io/safetensors.h"

@@ -4,6 +4,8 @@
 
 #include "graph/graph.h"
 
+#include <tapegrad/tensor.h>
+
 /* ---- pointwise: declared from their rows -------------------------------------------------------------------------- */
 
 #define TG_DECLARE1_(NAME) \

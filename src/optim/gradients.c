@@ -3,6 +3,7 @@
 #include "optim/optim.h"
 
 #include <math.h>
+#include <tapegrad/gradient.h>
 
 #include "graph/graph.h"
 #include "tensor/fpenv.h"

@@ -5,6 +5,10 @@
 #ifndef TG_OPTIM_H
 #define TG_OPTIM_H
 
+#include <float.h>
+#include <math.h>
+#include <tapegrad/optim.h>
+
 #include "graph/graph.h"
 #include "kernels/update.h"
 #include "tensor/options.h"

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <tapegrad/tensor.h>
 
 #include "tensor/format.h"
 #include "tensor/text.h"

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
-#include <tapegrad.h>
+#include <tapegrad/base.h>
 
 /* A stream into a file or socket, through a fixed buffer: no allocation, no SIGPIPE. The first failure sticks. */
 typedef struct tg_out {

@@ -4,7 +4,7 @@
 #ifndef TG_MEM_H
 #define TG_MEM_H
 
-#include <tapegrad.h>
+#include <tapegrad/base.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)

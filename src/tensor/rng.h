@@ -17,7 +17,7 @@
 #ifndef TG_RNG_H
 #define TG_RNG_H
 
-#include <tapegrad.h>
+#include <tapegrad/base.h>
 
 enum { TG_RNG_TAPE = 0, TG_RNG_SHUFFLE, TG_RNG_DATA }; /* purposes */
 

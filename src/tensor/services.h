@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <tapegrad_op.h>
+#include <tapegrad/tape.h>
 
 #include "tensor/mem.h"
 

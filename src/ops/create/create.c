@@ -4,6 +4,8 @@
 
 #include <math.h>
 #include <string.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/shape.h>
 
 /* ---- constants --------------------------------------------------------------------------------------------------- */
 

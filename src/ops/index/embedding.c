@@ -1,6 +1,8 @@
 /* embedding.c - rows of a table by index, made of other ops. */
 #include "ops/ops.h"
 
+#include <tapegrad/index.h>
+
 /* The rows are picked by one index_select, whose gradient adds up equal rows in the order of the indices. */
 tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
 {

@@ -4,6 +4,7 @@
 
 #include <omp.h>
 #include <string.h>
+#include <tapegrad/index.h>
 
 #include "ops/window/window.h"
 

@@ -8,6 +8,7 @@
 
 #include <omp.h>
 #include <string.h>
+#include <tapegrad/index.h>
 
 #include "ops/window/window.h"
 

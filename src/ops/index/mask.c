@@ -1,6 +1,10 @@
 /* mask.c - hiding parts of a tensor, made of other ops: masked_fill, tril, triu. */
 #include "ops/ops.h"
 
+#include <tapegrad/pointwise.h>
+#include <tapegrad/shape.h>
+#include <tapegrad/index.h>
+
 tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value)
 {
     TG_CALL(tg_tape_of(x));

@@ -2,6 +2,9 @@
 #include "ops/ops.h"
 
 #include <limits.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/matrix.h>
+#include <tapegrad/shape.h>
 
 #include "kernels/blas.h"
 

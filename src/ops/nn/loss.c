@@ -1,6 +1,11 @@
 /* loss.c - losses, each a mean over its elements or rows, and the accuracy. The mean over nothing is NaN. */
 #include "ops/ops.h"
 
+#include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
+#include <tapegrad/shape.h>
+#include <tapegrad/nn.h>
+
 /* Are both there, of one dtype, f32 or f64, and of one shape? No broadcasting: [n,1] against [n] would quietly compare all pairs. */
 static bool is_pair(tg_tensor *x, tg_tensor *target, const char *function)
 {

@@ -11,6 +11,8 @@
 #include "ops/ops.h"
 
 #include <math.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/nn.h>
 
 #include "kernels/kernels.h"
 

@@ -10,6 +10,9 @@
  *   no element logsumexp is -inf, softmax and log_softmax are empty */
 #include "ops/ops.h"
 
+#include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
+
 
 /* ---- the alias ---------------------------------------------------------------------------------------------------- */
 

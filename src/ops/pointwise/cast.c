@@ -1,6 +1,8 @@
 /* cast.c - tg_to: conversion between dtypes, one op for each dtype of the result. Conversions to integers saturate; NaN gives 0. */
 #include "ops/ops.h"
 
+#include <tapegrad/pointwise.h>
+
 /* The largest double below 2^63 is far below INT64_MAX, so the bounds are compared as doubles and 2^63 itself saturates. */
 static int64_t saturate_f(double x, int64_t lo, int64_t hi)
 {

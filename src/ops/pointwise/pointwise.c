@@ -2,6 +2,7 @@
  * Here the vocabulary of the rows means libm: what these loops compute is what the vector loops are measured against. */
 #include "ops/ops.h"
 
+#include <tapegrad/pointwise.h>
 #include <tgmath.h>
 
 #include "table/rows.h"

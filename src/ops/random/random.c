@@ -6,6 +6,8 @@
 
 #include <math.h>
 #include <string.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/nn.h>
 
 /* The attributes of all of them; only the sizes that the rank has are recorded. */
 typedef struct random_attr {

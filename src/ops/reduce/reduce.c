@@ -4,6 +4,9 @@
 
 #include <math.h>
 #include <string.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
+#include <tapegrad/shape.h>
 
 #include "kernels/kernels.h"
 

@@ -3,6 +3,7 @@
 #include "ops/window/window.h"
 
 #include <string.h>
+#include <tapegrad/shape.h>
 
 /* ---- values from one strided array into another ------------------------------------------------------------------ */
 

@@ -1,6 +1,8 @@
 /* parts.c - taking tensors apart and putting them together, made of other ops: split, stack, flatten. */
 #include "ops/ops.h"
 
+#include <tapegrad/shape.h>
+
 /* Are these the sizes of n parts of an axis of x? */
 static tg_status check_sizes(const tg_node *x, int axis, const int64_t *sizes, int n)
 {

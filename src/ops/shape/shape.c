@@ -5,6 +5,8 @@
 #include "ops/ops.h"
 
 #include <string.h>
+#include <tapegrad/gradient.h>
+#include <tapegrad/shape.h>
 
 int tg_checked_axis(const tg_node *n, const char *function, int axis)
 {

@@ -4,6 +4,10 @@
  * conv_run.c computes them. */
 #include "ops/window/window.h"
 
+#include <tapegrad/reduce.h>
+#include <tapegrad/shape.h>
+#include <tapegrad/window.h>
+
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 static bool same_dtype(const tg_call *c)

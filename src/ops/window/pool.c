@@ -10,6 +10,7 @@
 
 #include <omp.h>
 #include <string.h>
+#include <tapegrad/window.h>
 
 #include "kernels/conv.h"
 

@@ -1,0 +1,46 @@
+/* check.h - gradients checked against differences. Part of tapegrad.h. */
+#ifndef TAPEGRAD_CHECK_H
+#define TAPEGRAD_CHECK_H
+
+#include <tapegrad/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- checking gradients ------------------------------------------------------------------------------------------- */
+
+/* A function of n inputs under test. It may be called many times and must give the same result each time. */
+typedef tg_tensor *(*tg_fn)(void *ctx, tg_tensor *const *in);
+
+typedef struct tg_gradcheck_options {
+    double   eps;        /* step of the central difference, more than 0; usually 1e-3 (relative to max(1, |x|)) */
+    double   rtol, atol; /* usually 1e-6 and 1e-8: pass when |analytic - numeric| <= atol + rtol max(|analytic|, |numeric|) + r, where
+                          * r = 8 DBL_EPSILON / eps sum |v f| allows for the rounding of f's values */
+    int      order;      /* 1 (also 0): first derivatives; 2: those and second derivatives */
+    int      directions; /* random output directions v to try, each uniform in [-1, 1); 0: 2; at most 64 */
+    uint64_t seed;       /* of the directions */
+} tg_gradcheck_options;
+
+typedef struct tg_gradcheck_report {
+    bool    ok;
+    int     order;                /* in which derivative the worst element was found: 1 or 2 */
+    int     input;                /* its input; -1: seen only along a random direction in all of them */
+    int64_t element;              /* its row-major number there; -1: seen only along a random direction in the input */
+    double  analytic, numeric, relative_error;
+    char    text[512];            /* all that as a sentence */
+} tg_gradcheck_report;
+
+/* Compares the gradient of f at these inputs with central differences improved by one Richardson step, contracted with random output
+ * directions: inputs of at most 64 elements element by element; larger ones, and all together, along random directions, and where
+ * those disagree, by halving down to an element. Inputs of f64 that require grad are varied (at least one), the others are constants.
+ * f gets fresh leaves in their place, on the same tape, which it can neither reset nor free. Nobody's gradient is touched. Returns TG_OK
+ * when all agree, TG_ERR_GRAD when they do not, and other errors when f is not finite, not repeatable or not f64, or met an error itself;
+ * report may be NULL. */
+TG_API tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, const tg_gradcheck_options *options,
+                              tg_gradcheck_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

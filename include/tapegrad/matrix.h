@@ -1,0 +1,20 @@
+/* matrix.h - products of matrices. Part of tapegrad.h. */
+#ifndef TAPEGRAD_MATRIX_H
+#define TAPEGRAD_MATRIX_H
+
+#include <tapegrad/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- products -----------------------------------------------------------------------------------------------------
+ * C[…,m,n] = A[…,m,k] B[…,k,n]; leading axes broadcast. f32, f64. k = 0 gives zeros. Transposed views cost no copy. */
+TG_API tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b);
+
+TG_API tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias); /* x w + bias: x […,in], w [in,out], bias [out] or NULL */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,121 @@
+/* optim.h - optimizers, and clipping of gradients. Part of tapegrad.h. */
+#ifndef TAPEGRAD_OPTIM_H
+#define TAPEGRAD_OPTIM_H
+
+#include <tapegrad/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- optimizers ---------------------------------------------------------------------------------------------------
+ * An optimizer belongs to its tape and is freed with it. It updates all the tape's parameters, or the listed ones. The numbers among the
+ * options are refused (TG_ERR_ARG) when they are NaN or beyond float32, and but for dampening when they are negative. */
+
+typedef struct tg_optim tg_optim;
+
+typedef struct tg_sgd_options {
+    double            lr;           /* learning rate; usually 0.01 */
+    double            momentum;     /* 0 … */
+    double            dampening;
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    bool              nesterov;     /* needs momentum > 0 and no dampening */
+    bool              skip_nonfinite; /* see tg_step */
+    tg_tensor *const *params;       /* parameters, or kept tensors that require grad; NULL: all parameters of the tape, also later ones */
+    int               n_params;
+} tg_sgd_options;
+
+/* m = momentum m + (1 - dampening) g (m = g at first); w -= lr m, or lr (g + momentum m) with Nesterov. As PyTorch's SGD, but that m stays
+ * within the largest number of its dtype, and so decays again. */
+TG_API tg_optim *tg_sgd(tg_tape *tape, const tg_sgd_options *options);
+
+typedef struct tg_adam_options {
+    double            lr;           /* usually 0.001 */
+    double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.999 */
+    double            eps;          /* usually 1e-8; what is smaller than the dtype's smallest normal number (1.2e-38, 2.2e-308) counts as that */
+    double            weight_decay; /* tg_adam: adds weight_decay w to the gradient; usually none. tg_adamw: w -= lr weight_decay w; usually
+                                     * 0.01 */
+    bool              skip_nonfinite; /* see tg_step */
+    tg_tensor *const *params;
+    int               n_params;
+} tg_adam_options;
+
+/* m = beta1 m + (1-beta1) g; v = beta2 v + (1-beta2) g^2; w -= lr m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps). Kingma, Ba 2015.
+ * A |g| above 2^63 (f64: 2^511) counts as that: v stays finite, and its element goes on when v has decayed. */
+TG_API tg_optim *tg_adam(tg_tape *tape, const tg_adam_options *options);
+TG_API tg_optim *tg_adamw(tg_tape *tape, const tg_adam_options *options); /* decoupled decay. Loshchilov, Hutter 2019 */
+
+typedef struct tg_rmsprop_options {
+    double            lr;           /* usually 0.01 */
+    double            alpha;        /* 0 … below 1; usually 0.99 */
+    double            eps;          /* usually 1e-8; as for tg_adam */
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    double            momentum;     /* 0 … */
+    bool              centered;     /* divides by the standard deviation */
+    bool              skip_nonfinite; /* see tg_step */
+    tg_tensor *const *params;
+    int               n_params;
+} tg_rmsprop_options;
+
+/* v = alpha v + (1-alpha) g^2; r = g / (sqrt(v) + eps), or centered: u = alpha u + (1-alpha) g, r = g / (sqrt(v - u^2) + eps);
+ * w -= lr r, or with momentum: m = momentum m + r, w -= lr m. As PyTorch's RMSprop; Hinton 2012, centered: Graves 2013. |g| is limited as for
+ * tg_adam, m as for tg_sgd. */
+TG_API tg_optim *tg_rmsprop(tg_tape *tape, const tg_rmsprop_options *options);
+
+typedef struct tg_lamb_options {
+    double            lr;           /* usually 0.001 */
+    double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.999 */
+    double            eps;          /* usually 1e-6; as for tg_adam */
+    double            weight_decay; /* adds weight_decay w to the direction; usually none */
+    bool              skip_nonfinite; /* see tg_step */
+    tg_tensor *const *params;
+    int               n_params;
+} tg_lamb_options;
+
+/* m and v as Adam's; r = m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps) + weight_decay w; w -= lr |w|/|r| r with the 2-norms of the whole tensor,
+ * and w -= lr r where one of them is 0. For large batches. You et al. 2020. |g| is limited as for tg_adam. */
+TG_API tg_optim *tg_lamb(tg_tape *tape, const tg_lamb_options *options);
+
+/* Computes loss and its gradients by the optimizer's own parameters, and makes a step: tg_optim_backward and tg_step in one. Nothing else is
+ * touched. The status is the first one's that fails, or tg_step's. */
+TG_API tg_status tg_minimize(tg_optim *opt, tg_tensor *loss);
+
+/* tg_backward_into for the optimizer's own parameters that are not frozen. TG_ERR_GRAD when the loss depends on none of them. */
+TG_API tg_status tg_optim_backward(tg_optim *opt, tg_tensor *loss);
+
+/* One update of every parameter that has a gradient and is not frozen, which uses the gradient up. The others stay as they are; TG_ERR_GRAD
+ * when there is none: tg_optim_backward comes first.
+ * A NaN or an infinity in a gradient ruins the elements it updates, and what is computed from them. With skip_nonfinite such a step is left
+ * out whole: parameters, running means and the counts of their steps stay, all gradients are used up, the step is counted
+ * (tg_steps_skipped), and TG_SKIPPED comes back, without a sentence. Looking for them reads the gradients once more. */
+TG_API tg_status tg_step(tg_optim *opt);
+TG_API int64_t   tg_steps_skipped(const tg_optim *opt); /* since it was made; -1 for NULL */
+TG_API tg_status tg_optim_zero_grad(tg_optim *opt); /* forgets the gradients of this optimizer's parameters */
+TG_API tg_status tg_set_lr(tg_optim *opt, double lr);
+TG_API double    tg_lr(const tg_optim *opt);        /* NaN for NULL */
+TG_API void      tg_optim_free(tg_optim *opt);      /* before the tape's end, where wished; NULL is allowed */
+
+/* What an optimizer remembers between its steps, as a list of tensors, for saving and restoring it whatever its kind. For each of its
+ * parameters, in their order, there are its states (zeros before the first step), of the parameter's shape and dtype, and last the number of
+ * its steps, one i64. Entry i has a name that depends on the optimizer's function, the state and the parameter: "adam.exp_avg.w",
+ * "adam.exp_avg_sq.w", "adam.steps.w", and "adam.steps[2]" for a listed tensor without a name, the third. They can go to tg_save_tensors
+ * with the parameters. An optimizer of the same kind that gets all of them back goes on as the first one would; the learning rate is set apart
+ * (tg_lr, tg_set_lr). The parameters are those there are now: the numbers of entries change when some are made or released. */
+TG_API int        tg_optim_state_count(tg_optim *opt); /* -1 for NULL and after an error */
+/* Writes the name into buf, always terminated, and returns its length, as snprintf does; -1 after an error. */
+TG_API int        tg_optim_state_name(tg_optim *opt, int i, char *buf, size_t size);
+TG_API tg_tensor *tg_optim_state_get(tg_optim *opt, int i); /* a new tensor with what it holds now; NULL after an error */
+TG_API tg_status  tg_optim_state_set(tg_optim *opt, int i, tg_tensor *value); /* of the entry's shape and dtype; TG_ERR_ARG for steps below 0 */
+
+/* Scales the gradients of the optimizer's parameters, but for those that are used up or frozen, so that their joint 2-norm is at most
+ * max_norm > 0; *norm (may be NULL) gets the norm before, right at any scale of f64: infinite only beyond 1.8e308. TG_ERR_ARG when an
+ * element is infinite or NaN; the gradients stay as they were then. */
+TG_API tg_status tg_clip_grad_norm(tg_optim *opt, double max_norm, double *norm);
+
+/* The same for the gradients of n different leaves. */
+TG_API tg_status tg_clip_grad_norm_of(tg_tensor *const *leaves, int n, double max_norm, double *norm);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
