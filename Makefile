@@ -35,8 +35,13 @@ ifneq ($(X86_64),)
 %_avx2.o:   SPECIAL := -mavx2 -mfma
 %_avx512.o: SPECIAL := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 endif
+# Without the places of variables, which are a quarter of what kernels take to compile; and tests compute little themselves.
+ifeq ($(OPT.$(VARIANT)),)
+%_base.o %_avx2.o %_avx512.o: SPECIAL += -g1
+$B/tests/test_%.o: SPECIAL += -O1
+endif
 # Unrolls the loops of a few instructions alone, which would else wait for their own counting.
-%loops_base.o %loops_avx2.o %loops_avx512.o: SPECIAL += $(if $(CLANG),,-funroll-loops --param max-unrolled-insns=48)
+$B/src/kernels/isa/%.o: SPECIAL += $(if $(CLANG),,-funroll-loops --param max-unrolled-insns=48)
 # clang 14 optimises kernels for minutes where both sanitizers' checks are in them.
 ifeq ($B,build/asan-clang)
 %_base.o %_avx2.o %_avx512.o: SPECIAL += -O0
@@ -51,7 +56,14 @@ ifneq ($(shell $(PKG_CONFIG) --exists $(DEPS) && echo there),there)
 $(warning some of $(DEPS) is not installed: sh tools/setup.sh)
 endif
 
-LIB_O    := $(patsubst %.c,$B/%.o,$(wildcard src/*/*.c src/*/*/*.c))
+# Compiled once for each instruction set, and the loops of pointwise ops for each chapter of them as well.
+ISAS     := base $(if $(X86_64),avx2 avx512)
+CHAPTERS := $(patsubst src/table/pointwise/%.def,%,$(wildcard src/table/pointwise/*.def))
+TILE_O   := $(ISAS:%=$B/src/kernels/isa/tiles_%.o)
+LOOP_O   := $(foreach c,$(CHAPTERS),$(ISAS:%=$B/src/kernels/isa/$(c)_%.o))
+
+LIB_C    := $(filter-out src/kernels/isa/%,$(wildcard src/*/*.c src/*/*/*.c))
+LIB_O    := $(LIB_C:%.c=$B/%.o) $(TILE_O) $(LOOP_O)
 HELPER_O := $(patsubst %.c,$B/%.o,$(filter-out tests/test_%,$(wildcard tests/*.c)))
 TESTS    ?= $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)) $(notdir $(wildcard tests/test_*.sh))
 DEMOS    := $(patsubst %.c,$B/%,$(wildcard demos/*.c))
@@ -81,6 +93,14 @@ $B/libtapegrad.so: $B/$(SONAME)
 $B/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE)
+
+$(TILE_O): $B/src/kernels/isa/tiles_%.o: src/kernels/isa/tiles.c
+	@mkdir -p $(@D)
+	$(COMPILE) -DISA=$*
+
+$(LOOP_O): $B/src/kernels/isa/%.o: src/kernels/isa/pointwise.c
+	@mkdir -p $(@D)
+	$(COMPILE) -DISA=$(lastword $(subst _, ,$*)) -DCHAPTER='"table/pointwise/$(firstword $(subst _, ,$*)).def"'
 
 LINK = $(CC) $(CFLAGS) -fopenmp -o $@ $^ $(LIBS) $(LDFLAGS)
 $B/tests/test_%: $B/tests/test_%.o $(HELPER_O) $B/libtapegrad.a

@@ -1,4 +1,4 @@
-/* tapegrad_op.h - what an op writer needs. The library's own ops are written against this header and nothing else.
+/* tapegrad_op.h - what an op writer needs beside tapegrad.h. The library's own ops are written against these headers and nothing else.
  *
  * An op is one `const tg_op`: a value, known only where it is written. Three tiers, the first that fits is the right one:
  *

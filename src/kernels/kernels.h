@@ -1,7 +1,6 @@
 /* kernels.h - the fast loops: pointwise formulas and reductions of tiles for the vector units of the CPU at hand.
  *
- * Compiled once for each instruction set (loops_base.c, loops_avx2.c, loops_avx512.c) from the same source. What an element becomes does
- * not depend on its place in the tile nor on n. Loops may work in place: out may be one of the inputs, but not overlap one otherwise. */
+ * Compiled once for each instruction set from the same source (src/kernels/isa/). What an element becomes does not depend on its place in the tile nor on n. Loops may work in place: out may be one of the inputs, but not overlap one otherwise. */
 #ifndef TG_KERNELS_H
 #define TG_KERNELS_H
 
@@ -55,15 +54,10 @@ const tg_reduce_loops *tg_isa_reduction(tg_isa isa, const tg_reduction *r, tg_dt
 
 /* ---- between the files of this folder ------------------------------------------------------------------------------ */
 
-typedef struct tg_loop_row {
-    tg_loop f32, f64;
-} tg_loop_row;
-
-typedef struct tg_loop_table { /* rows NULL: not in this build */
-    const tg_loop_row *rows; /* by tg_op.row */
-    tg_tile_loops      f32, f64;
-} tg_loop_table;
-
-extern const tg_loop_table tg_loops_base, tg_loops_avx2, tg_loops_avx512;
+/* What src/kernels/isa/ makes of each row and of tiles, by instruction set: base, avx2, avx512. */
+#define TG_LOOP(NAME, SUFFIX, ISA)  TG_LOOP_(NAME, SUFFIX, ISA)
+#define TG_LOOP_(NAME, SUFFIX, ISA) tg_loop_##NAME##_##SUFFIX##_##ISA
+#define TG_TILES(ISA)               TG_TILES_(ISA)
+#define TG_TILES_(ISA)              tg_tiles_##ISA
 
 #endif

@@ -28,8 +28,7 @@
 #define SCALED(NAME, ...)  extern const tg_op tg_op_##NAME;
 #define TERNARY(NAME, ...) TG_DECLARE3_(NAME)
 #define SELECT(NAME, ...)  TG_DECLARE3_(NAME)
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
+#include "table/pointwise_each.h"
 
 extern const tg_op tg_op_to[TG_NDTYPES]; /* by the dtype of the result */
 

@@ -3,6 +3,9 @@
 #ifndef UNARY
 #define UNARY ROW
 #endif
+#ifndef PERIODIC
+#define PERIODIC UNARY
+#endif
 #ifndef BINARY
 #define BINARY ROW
 #endif

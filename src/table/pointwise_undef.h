@@ -1,5 +1,6 @@
 /* pointwise_undef.h - takes back the row macros of pointwise.def, so that it can be included again. No include guard: on purpose. */
 #undef UNARY
+#undef PERIODIC
 #undef BINARY
 #undef TERNARY
 #undef SCALED

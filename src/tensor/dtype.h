@@ -3,7 +3,7 @@
 #ifndef TG_DTYPE_H
 #define TG_DTYPE_H
 
-#include <tapegrad/base.h>
+#include <tapegrad.h>
 
 typedef enum tg_dtype_kind { TG_KIND_FLOAT, TG_KIND_INTEGER, TG_KIND_TRUTH } tg_dtype_kind;
 

@@ -4,8 +4,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <tapegrad/pointwise.h>
-#include <tapegrad/shape.h>
 
 /* ---- constants --------------------------------------------------------------------------------------------------- */
 

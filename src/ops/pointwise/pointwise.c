@@ -174,8 +174,7 @@ GELU_PARTS(f64, double)
 #define COMPARE(NAME, FORMULA, ...)        LOOP2(NAME, f32, float, T, uint8_t, FORMULA) LOOP2(NAME, f64, double, T, uint8_t, FORMULA)
 #define TEST(NAME, FORMULA, ...)           LOOP1(NAME, f32, float, T, uint8_t, FORMULA) LOOP1(NAME, f64, double, T, uint8_t, FORMULA)
 #define LOGICAL(NAME, FORMULA, ...)        LOOP1(NAME, bool, uint8_t, T, T, FORMULA)
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
+#include "table/pointwise_each.h"
 
 /* ---- and for integers: NAME_i64 … -----------------------------------------------------------------------------------
  * Ring ops compute modulo 2^64 and cut off, the others in int64, which holds every value of every integer type. Of bools only what
@@ -252,8 +251,7 @@ GELU_PARTS(f64, double)
 #define COMPARE(NAME, FORMULA, COST, ...)                    STEP(NAME, ALL, 2, TG_OP_BOOL, COST) CALL2(NAME)
 #define TEST(NAME, FORMULA, COST, ...)                       STEP(NAME, FLOATS, 1, TG_OP_BOOL, COST) CALL1(NAME)
 #define LOGICAL(NAME, FORMULA, COST, ...)                    STEP(NAME, BOOL, 1, TG_OP_BOOL, COST) CALL1(NAME)
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
+#include "table/pointwise_each.h"
 
 /* ---- with a C number ---------------------------------------------------------------------------------------------------- */
 

@@ -1,4 +1,6 @@
-/* loops_rows.h - a loop for each row of pointwise.def, each type. Part of loops.h. */
+/* pointwise.c - the vector loops of the rows in CHAPTER, a file of table/pointwise/, for the instruction set ISA: compiled for each of both.
+ * Row NAME gives tg_loop_NAME_f32_ISA and tg_loop_NAME_f64_ISA. */
+#include "kernels/isa/loops.h"
 
 /* ---- what is left over at the end of a loop: fewer elements than a vector has --------------------------------------- */
 
@@ -83,14 +85,14 @@ enum { U8_PART = 8 };
 #define PAD_f32(TYPE) LANES(TYPE)
 #define PAD_f64(TYPE) LANES(TYPE)
 
-#define LOOP1(NAME, SUFFIX, TYPE, RS, RESULT, EXPR)                                                                    \
+#define LOOP1(LOOP, NAME, SUFFIX, TYPE, RS, RESULT, EXPR)                                                              \
     INLINE RESULT one_##NAME##_##SUFFIX(TYPE x)                                                                \
     {                                                                                                                 \
         typedef TYPE T;                                                                                               \
         (void)x;                                                                                                      \
         return (RESULT)(0 ? (T)0 : (EXPR));                                                                           \
     }                                                                                                                 \
-    static void loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                  \
+    LOOP(size_t n, void *out, const void *const *in, const void *attr)                                                \
     {                                                                                                                 \
         const TYPE *a = in[0];                                                                                        \
         RESULT     *o = out;                                                                                          \
@@ -109,13 +111,13 @@ enum { U8_PART = 8 };
         store_part_##RS(o + whole, r, rest);                                                                          \
     }
 
-#define LOOP2(NAME, SUFFIX, TYPE, RS, RESULT, EXPR)                                                                    \
+#define LOOP2(LOOP, NAME, SUFFIX, TYPE, RS, RESULT, EXPR)                                                              \
     INLINE RESULT one_##NAME##_##SUFFIX(TYPE x, TYPE y)                                                        \
     {                                                                                                                 \
         typedef TYPE T;                                                                                               \
         return (RESULT)(0 ? (T)0 : (EXPR));                                                                           \
     }                                                                                                                 \
-    static void loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                  \
+    LOOP(size_t n, void *out, const void *const *in, const void *attr)                                                \
     {                                                                                                                 \
         const TYPE *a = in[0], *b = in[1];                                                                            \
         RESULT     *o = out;                                                                                          \
@@ -136,13 +138,13 @@ enum { U8_PART = 8 };
     }
 
 /* AS, A: suffix and type of the first operand, which may be a condition. */
-#define LOOP3(NAME, SUFFIX, TYPE, AS, A, EXPR)                                                                         \
+#define LOOP3(LOOP, NAME, SUFFIX, TYPE, AS, A, EXPR)                                                                   \
     INLINE TYPE one_##NAME##_##SUFFIX(A x, TYPE y, TYPE z)                                                     \
     {                                                                                                                 \
         typedef TYPE T;                                                                                               \
         return (0 ? (T)0 : (EXPR));                                                                                   \
     }                                                                                                                 \
-    static void loop_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                  \
+    LOOP(size_t n, void *out, const void *const *in, const void *attr)                                                \
     {                                                                                                                 \
         const A    *a = in[0];                                                                                        \
         const TYPE *b = in[1], *c = in[2];                                                                            \
@@ -164,25 +166,20 @@ enum { U8_PART = 8 };
         store_part_##SUFFIX(o + whole, r, rest);                                                                      \
     }
 
-#define FLOATS1(NAME, EXPR) LOOP1(NAME, f32, float, f32, float, EXPR) LOOP1(NAME, f64, double, f64, double, EXPR)
-#define FLOATS2(NAME, EXPR) LOOP2(NAME, f32, float, f32, float, EXPR) LOOP2(NAME, f64, double, f64, double, EXPR)
-#define UNARY(NAME, TYPES, FORMULA, ...)   FLOATS1(NAME, FORMULA)
-#define FLAT(NAME, TYPES, FORMULA, ...)    FLOATS1(NAME, FORMULA)
-#define BINARY(NAME, TYPES, FORMULA, ...)  FLOATS2(NAME, FORMULA)
-#define SCALED(NAME, TYPES, FORMULA, ...)  FLOATS2(NAME, FORMULA)
-#define SLOPE(NAME, OF, FORMULA, ...)      FLOATS2(NAME, FORMULA)
-#define TERNARY(NAME, TYPES, FORMULA, ...) LOOP3(NAME, f32, float, f32, float, FORMULA) LOOP3(NAME, f64, double, f64, double, FORMULA)
-#define SELECT(NAME, TYPES, FORMULA, ...)  LOOP3(NAME, f32, float, u8, uint8_t, FORMULA) LOOP3(NAME, f64, double, u8, uint8_t, FORMULA)
-#define COMPARE(NAME, FORMULA, ...)        LOOP2(NAME, f32, float, u8, uint8_t, FORMULA) LOOP2(NAME, f64, double, u8, uint8_t, FORMULA)
-#define TEST(NAME, FORMULA, ...)           LOOP1(NAME, f32, float, u8, uint8_t, FORMULA) LOOP1(NAME, f64, double, u8, uint8_t, FORMULA)
-#define LOGICAL(NAME, FORMULA, ...)
-#include "table/pointwise.def"
-#include "table/pointwise_undef.h"
+#define EXPORT(NAME, SUFFIX) void TG_LOOP(NAME, SUFFIX, ISA)
+#define INSIDE(NAME, SUFFIX) static void loop_##NAME##_##SUFFIX
 
-/* ---- sin and cos: beyond TRIG_LIMIT libm has to do the argument reduction, element by element ------------------------- */
+#define FLOATS1(LOOP, NAME, FORMULA)                                                                                   \
+    LOOP1(LOOP(NAME, f32), NAME, f32, float, f32, float, FORMULA)                                                     \
+    LOOP1(LOOP(NAME, f64), NAME, f64, double, f64, double, FORMULA)
+#define FLOATS2(LOOP, NAME, FORMULA)                                                                                   \
+    LOOP2(LOOP(NAME, f32), NAME, f32, float, f32, float, FORMULA)                                                     \
+    LOOP2(LOOP(NAME, f64), NAME, f64, double, f64, double, FORMULA)
+
+/* ---- periodic functions: beyond TRIG_LIMIT libm has to do the argument reduction, element by element ----------------- */
 
 #define TRIG(NAME, SUFFIX, TYPE, LIBM)                                                                                 \
-    static void any_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                   \
+    EXPORT(NAME, SUFFIX)(size_t n, void *out, const void *const *in, const void *attr)                                \
     {                                                                                                                 \
         const TYPE *x      = in[0];                                                                                   \
         TYPE       *o      = out;                                                                                     \
@@ -194,10 +191,6 @@ enum { U8_PART = 8 };
         }                                                                                                             \
         for (size_t i = 0; i < n; i++) o[i] = ABS(x[i]) <= TRIG_LIMIT ? one_##NAME##_##SUFFIX(x[i]) : LIBM(x[i]);     \
     }
-TRIG(sin, f32, float, sinf)
-TRIG(cos, f32, float, cosf)
-TRIG(sin, f64, double, sin)
-TRIG(cos, f64, double, cos)
 
 /* ---- slopes that are read from the result y, but for where y has come too near to 1: few blocks look there ------------------- */
 
@@ -270,7 +263,7 @@ FAR(f64, double)
         near_##NAME##_##SUFFIX(piece, piece, PIECE);                                                                  \
         for (size_t k = 0; k < n; k++) o[k] = piece[k];                                                               \
     }                                                                                                                 \
-    static void any_##NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                   \
+    EXPORT(NAME, SUFFIX)(size_t n, void *out, const void *const *in, const void *attr)                                \
     {                                                                                                                 \
         enum { PIECE = 64, BLOCK = 256, P = PIECE / sizeof(TYPE), B = BLOCK / sizeof(TYPE) }; /* bytes, elements */   \
         const TYPE *x = in[0], *y = in[1];                                                                            \
@@ -291,25 +284,38 @@ FAR(f64, double)
             else near_##NAME##_##SUFFIX(o + i, y + i, PIECE);                                                         \
         if (i < n) last_##NAME##_##SUFFIX(n - i, o + i, x + i, y + i);                                                \
     }
-#define TANH_NEAR(Y)    ((one - (Y)) * (one + (Y)))
-#define SIGMOID_NEAR(Y) ((Y) * (one - (Y)))
-BY_RESULT(tanh_slope, f32, float, -0.0f, TANH_NEAR)
-BY_RESULT(tanh_slope, f64, double, -0.0, TANH_NEAR)
-BY_RESULT(sigmoid_slope, f32, float, 0.0f, SIGMOID_NEAR)
-BY_RESULT(sigmoid_slope, f64, double, 0.0, SIGMOID_NEAR)
 
-/* ---- the table, by the ops' numbers ------------------------------------------------------------------------------------- */
+/* What they are where they are near, and whether they are so by |y| (-0) or by y (0). */
+#define NEAR_tanh_slope(Y)    ((one - (Y)) * (one + (Y)))
+#define NEAR_sigmoid_slope(Y) ((Y) * (one - (Y)))
+#define SIGN_tanh_slope       -0.0f
+#define SIGN_sigmoid_slope    0.0f
 
-/* Ops whose loops are more than their formula. */
-#define BEST_sin           , any_sin
-#define BEST_cos           , any_cos
-#define BEST_tanh_slope    , any_tanh_slope
-#define BEST_sigmoid_slope , any_sigmoid_slope
+/* ---- the rows ------------------------------------------------------------------------------------------------------------ */
 
-#define ENTRY(ROW, LOOP)  ENTRY_(ROW, LOOP)
-#define ENTRY_(ROW, LOOP) [ROW] = {LOOP##_f32, LOOP##_f64},
-static const tg_loop_row rows[TG_ROWS] = {
-#define LOGICAL(NAME, ...)
-#define ROW(NAME, ...) ENTRY(TG_ROW_##NAME, TG_SECOND(BEST_##NAME, loop_##NAME, ))
-#include "table/pointwise_each.h"
-};
+#define UNARY(NAME, TYPES, FORMULA, ...)   FLOATS1(EXPORT, NAME, FORMULA)
+#define FLAT(NAME, TYPES, FORMULA, ...)    FLOATS1(EXPORT, NAME, FORMULA)
+#define BINARY(NAME, TYPES, FORMULA, ...)  FLOATS2(EXPORT, NAME, FORMULA)
+#define SCALED(NAME, TYPES, FORMULA, ...)  FLOATS2(EXPORT, NAME, FORMULA)
+#define TERNARY(NAME, TYPES, FORMULA, ...)                                                                             \
+    LOOP3(EXPORT(NAME, f32), NAME, f32, float, f32, float, FORMULA)                                                   \
+    LOOP3(EXPORT(NAME, f64), NAME, f64, double, f64, double, FORMULA)
+#define SELECT(NAME, TYPES, FORMULA, ...)                                                                              \
+    LOOP3(EXPORT(NAME, f32), NAME, f32, float, u8, uint8_t, FORMULA)                                                  \
+    LOOP3(EXPORT(NAME, f64), NAME, f64, double, u8, uint8_t, FORMULA)
+#define COMPARE(NAME, FORMULA, ...)                                                                                    \
+    LOOP2(EXPORT(NAME, f32), NAME, f32, float, u8, uint8_t, FORMULA)                                                  \
+    LOOP2(EXPORT(NAME, f64), NAME, f64, double, u8, uint8_t, FORMULA)
+#define TEST(NAME, FORMULA, ...)                                                                                       \
+    LOOP1(EXPORT(NAME, f32), NAME, f32, float, u8, uint8_t, FORMULA)                                                  \
+    LOOP1(EXPORT(NAME, f64), NAME, f64, double, u8, uint8_t, FORMULA)
+#define PERIODIC(NAME, TYPES, FORMULA, ...)                                                                            \
+    FLOATS1(INSIDE, NAME, FORMULA)                                                                                    \
+    TRIG(NAME, f32, float, NAME##f)                                                                                   \
+    TRIG(NAME, f64, double, NAME)
+#define SLOPE(NAME, OF, FORMULA, ...)                                                                                  \
+    FLOATS2(INSIDE, NAME, FORMULA)                                                                                    \
+    BY_RESULT(NAME, f32, float, SIGN_##NAME, NEAR_##NAME)                                                             \
+    BY_RESULT(NAME, f64, double, SIGN_##NAME, NEAR_##NAME)
+#define LOGICAL(NAME, FORMULA, ...)
+#include CHAPTER

@@ -1,4 +1,4 @@
-/* loops_reduce.h - the reductions of tiles: what the rows of table/reductions.def mean for f32 and f64. Part of loops.h.
+/* reduce.h - the reductions of tiles: what the rows of table/reductions.def mean for f32 and f64. Part of tiles.c.
  *
  * The order of every sum depends on the sizes alone, and is the same for all instruction sets: lanes of 64 bytes (several registers
  * where those are smaller). */

@@ -1,4 +1,7 @@
-/* loops_tile.h - columns and rows spread over tiles, and the table of all loops that tiles have. Part of loops.h, behind loops_reduce.h. */
+/* tiles.c - columns and rows spread over tiles, and the table of all loops that tiles have, for the instruction set ISA. */
+#include "kernels/isa/loops.h"
+
+#include "kernels/isa/reduce.h"
 
 #define TILE_SPREAD(S, TYPE)                                                                                           \
     static void expand_column_##S(size_t rows_, size_t cols, void *out, const void *column)                           \
@@ -57,3 +60,5 @@ TILE_BEYOND(f64, double, int64_t)
         .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .moments = moments_##S,                     \
         .add = add_##S, .any_beyond = any_beyond_##S, .reduce = reduce_##S                                             \
     }
+
+const tg_tile_loops TG_TILES(ISA)[2] = {TILE_LOOPS(f32), TILE_LOOPS(f64)};

@@ -1,6 +1,5 @@
-/* loops.h - the fast loops of one instruction set: included by loops_base.c, loops_avx2.c and loops_avx512.c, which define LOOP_TABLE (the
- * table to make) and VECTOR_SIZE (bytes). Here is what the rows of pointwise.def mean: loops_rows.h makes the loops of them,
- * loops_reduce.h reductions of those of reductions.def.
+/* loops.h - what the loops of one instruction set are written with: for the files of this folder, each of which is compiled once for each
+ * instruction set, ISA, which is base, avx2 or avx512 (Makefile).
  *
  * Without the right to speculate (nobody reads exception flags here) gcc keeps most selects as branches and the loops scalar. This is
  * no -ffast-math: NaN, infinities, signed zeros and the order of operations stay. */
@@ -16,6 +15,13 @@
 #include <string.h>
 
 #include "table/rows.h"
+
+#define VECTOR_SIZE        VECTOR_SIZE_OF(ISA) /* bytes */
+#define VECTOR_SIZE_OF(I)  VECTOR_SIZE_OF_(I)
+#define VECTOR_SIZE_OF_(I) VECTOR_SIZE_##I
+#define VECTOR_SIZE_base   16
+#define VECTOR_SIZE_avx2   32
+#define VECTOR_SIZE_avx512 64
 
 #if VECTOR_SIZE > 16
 #include <immintrin.h>
@@ -143,10 +149,3 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define ZDIV(G, S)         BY_TYPE(zero_div, G)(G, S)
 #define MAXIMUM(X, Y)      ((((X) > (Y)) | ((X) != (X))) ? (X) : (Y))
 #define MINIMUM(X, Y)      ((((X) < (Y)) | ((X) != (X))) ? (X) : (Y))
-
-#include "kernels/loops_rows.h"
-#include "kernels/loops_reduce.h"
-#include "kernels/loops_tile.h"
-
-const tg_loop_table LOOP_TABLE = {
-    .rows = rows, .f32 = TILE_LOOPS(f32), .f64 = TILE_LOOPS(f64)};
