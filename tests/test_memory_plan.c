@@ -111,7 +111,8 @@ static void run_alone(checker *c, const step *st, int64_t now)
         if (st->product >= 0) assert_true(memory == p->products[st->product].a || memory == p->products[st->product].b);
         touch(c, memory, now, 0, false, false);
     }
-    touch(c, st->value, now, 0, false, true);
+    const result_range all = tg_all_results(p, v); /* a call of an op with several results writes them all */
+    for (int32_t r = all.first; r < all.end; r++) touch(c, r, now, 0, false, true);
 }
 
 static bool overlap(const use *a, const use *b) { return a->from < b->from + b->bytes && b->from < a->from + a->bytes; }

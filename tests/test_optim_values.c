@@ -277,7 +277,7 @@ static void test_every_function(void **state)
 {
     char  function[128];
     int   functions = 0;
-    FILE *f = popen("grep -hoE '^TG_API tg_optim +\\*tg_[a-z0-9_]+' include/*.h | sed 's/.*\\*//'", "r");
+    FILE *f = popen("grep -hoE '^TG_API tg_optim +\\*tg_[a-z0-9_]+' include/*.h include/*/*.h | sed 's/.*\\*//'", "r");
     (void)state;
     assert_non_null(f);
     for (; fgets(function, sizeof function, f); functions++) {

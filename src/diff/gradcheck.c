@@ -17,54 +17,11 @@
 #include <tapegrad/gradient.h>
 #include <tapegrad/check.h>
 
+#include "diff/gradcheck.h"
 #include "tensor/fpenv.h"
 #include "tensor/options.h"
-#include "graph/graph.h"
-
-#define FUNCTION "tg_gradcheck"
-
-enum {
-    POINTS          = 4,  /* values per difference */
-    ONE_BY_ONE      = 64, /* most elements of an input that are always looked at one by one */
-    MOST_DIRECTIONS = 64,
-    ROUNDING        = 8, /* how many roundings of a value's size are allowed for in a difference */
-};
 
 static const double STEP[POINTS] = {1, -1, 0.5, -0.5};
-
-/* The function under test: f itself (order 1), or its gradient along u (order 2). */
-typedef struct check {
-    tg_fn                f;
-    void                *ctx;
-    tg_tape             *tape;
-    tg_tensor *const    *in;
-    int                  n;
-    tg_gradcheck_options o; /* the usual values filled in */
-    tg_gradcheck_report *report;
-    double               worst; /* of what the report names: its error over what is allowed; below 0: nothing yet */
-    uint64_t             random;
-
-    int         k;     /* how many inputs are varied */
-    int        *input; /* [k] which ones */
-    int64_t    *start; /* [k + 1] where each one's elements start in x */
-    tg_tensor **arg;   /* [n] what f is called with */
-    tg_tensor **leaf;  /* [k] those of arg that are varied */
-
-    int         order;
-    bool        called; /* f's shape is known */
-    tg_shape    shape;  /* of f's result */
-    int         m;      /* number of results: 1, or k */
-    int64_t     size;   /* their elements */
-    tg_tensor **out;    /* [POINTS * m] */
-
-    double *room; /* one allocation for all of: */
-    size_t  room_bytes;
-    double *x, *p, *w; /* elements of the inputs: as given, moved, the direction */
-    double *g;         /* [directions] rows v^T J */
-    double *u;         /* a direction in f's result */
-    double *v;         /* [directions] of them in the results under test */
-    double *value;     /* [POINTS] results */
-} check;
 
 /* What a comparison found. */
 typedef struct verdict {
@@ -82,105 +39,6 @@ static double uniform(check *c)
     return ldexp((double)(z >> 11), -52) - 1;
 }
 
-/* ---- calling f ------------------------------------------------------------------------------------------------ */
-
-static tg_status check_result(check *c, tg_tensor *y)
-{
-    char now[TG_SHAPE_TEXT], before[TG_SHAPE_TEXT];
-    if (!y) return tg_fail_on(c->tape, TG_ERR_NULL, FUNCTION, "f returned NULL");
-    const tg_node *node = tg_check(y, FUNCTION);
-    if (!node) return TG_ERR_STALE;
-    if (node->tape != c->tape) return tg_fail_on(c->tape, TG_ERR_TAPE, FUNCTION, "f returned a tensor of another tape");
-    if (node->dtype != TG_F64)
-        return tg_fail_on(c->tape, TG_ERR_DTYPE, FUNCTION, "f returned %s, it has to be float64",
-                          tg_dtype_name((tg_dtype)node->dtype));
-    if (!c->called) c->shape = *node->shape;
-    c->called = true;
-    if (!tg_shape_equal(node->shape, &c->shape))
-        return tg_fail_on(c->tape, TG_ERR_SHAPE, FUNCTION, "f returned %s at first and %s in a later call",
-                          tg_shape_text(&c->shape, before, sizeof before), tg_shape_text(node->shape, now, sizeof now));
-    return TG_OK;
-}
-
-/* y = f at x, with fresh leaves for what is varied. */
-static tg_status call(check *c, const double *x, tg_tensor **y)
-{
-    for (int i = 0; i < c->n; i++) c->arg[i] = c->in[i];
-    for (int j = 0; j < c->k; j++) {
-        const tg_shape *shape = tg_shape_of(c->in[c->input[j]]);
-        if (!shape)
-            return tg_fail_on(c->tape, TG_ERR_STALE, FUNCTION, "the inputs are gone: f must not release them");
-        c->leaf[j] = tg_set_requires_grad(tg_from_f64(c->tape, shape, x + c->start[j]), true);
-        if (!c->leaf[j]) return TG_ERR_MEMORY;
-        c->arg[c->input[j]] = c->leaf[j];
-    }
-    const uint64_t  errors = c->tape->services.errors;
-    const tg_inside was    = tg_go_inside(c->tape, TG_IN_FUNCTION, NULL, NULL);
-    *y                     = c->f(c->ctx, c->arg);
-    c->tape->services.inside        = was;
-    if (*y && c->tape->services.errors != errors) return c->tape->services.latest; /* such as a call that was refused */
-    return check_result(c, *y);
-}
-
-/* The results under test at x, not computed yet. */
-static tg_status apply(check *c, const double *x, tg_tensor **out)
-{
-    tg_tensor *y;
-    tg_status  s = call(c, x, &y);
-    if (s || c->order == 1) {
-        *out = y;
-        return s;
-    }
-    if (tg_requires_grad(y)) {
-        tg_tensor *u = tg_from_f64(c->tape, &c->shape, c->u);
-        return u ? tg_grad(&y, &u, 1, c->leaf, c->k, true, out) : TG_ERR_MEMORY;
-    }
-    for (int j = 0; j < c->k; j++) {
-        out[j] = tg_zeros_like(c->leaf[j]);
-        if (!out[j]) return TG_ERR_MEMORY;
-    }
-    return TG_OK;
-}
-
-/* Computes n tensors and copies their values behind each other. */
-static tg_status values(tg_tensor *const *t, int n, double *to)
-{
-    tg_status s = tg_eval(t, n);
-    for (int i = 0; !s && i < n; i++) {
-        const size_t count = (size_t)tg_numel(t[i]);
-        s                  = tg_copy_to(t[i], to, count * sizeof *to);
-        to += count;
-    }
-    return s;
-}
-
-static tg_status check_finite(check *c, const double *value, int64_t count, const char *where)
-{
-    for (int64_t i = 0; i < count; i++) {
-        if (!isfinite(value[i]))
-            return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "%s is %s %s, in element %lld of %lld",
-                              c->order == 1 ? "f" : "the gradient of f", isnan(value[i]) ? "nan" : "infinite", where,
-                              (long long)(i % c->size), (long long)c->size);
-    }
-    return TG_OK;
-}
-
-/* Twice the same inputs, twice the same results? */
-static tg_status check_repeatable(check *c)
-{
-    tg_status s = TG_OK;
-    for (int i = 0; !s && i < 2; i++) s = apply(c, c->x, c->out + i * c->m);
-    if (!s) s = values(c->out, 2 * c->m, c->value);
-    if (!s) s = check_finite(c, c->value, 2 * c->size, "at the inputs");
-    for (int64_t i = 0; !s && i < c->size; i++) {
-        if (c->value[i] < c->value[i + c->size] || c->value[i] > c->value[i + c->size])
-            s = tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION,
-                           "f is not repeatable: element %lld of %s differs between two calls", (long long)i,
-                           c->order == 1 ? "its result" : "its gradient");
-    }
-    return s;
-}
-
 /* ---- the two sides -------------------------------------------------------------------------------------------- */
 
 /* g = v^T J for every v. Results that need no gradient have none to add. */
@@ -189,7 +47,7 @@ static tg_status analytic(check *c)
     tg_tensor   **out = c->out, **seed = c->out + c->m, **grad = c->out + 2 * c->m;
     const int64_t size = c->start[c->k];
     for (int d = 0; d < c->o.directions; d++) {
-        tg_status s = apply(c, c->x, out);
+        tg_status s = tg_gradcheck_apply(c, c->x, out);
         if (s) return s;
         const double *v     = c->v + d * c->size;
         int           count = 0;
@@ -204,7 +62,7 @@ static tg_status analytic(check *c)
         }
         if (count == 0) continue; /* g is zero as it was allocated */
         s = tg_grad(out, seed, count, c->leaf, c->k, false, grad);
-        if (!s) s = values(grad, c->k, c->g + d * size);
+        if (!s) s = tg_gradcheck_values(grad, c->k, c->g + d * size);
         if (s) return s;
     }
     return TG_OK;
@@ -217,11 +75,11 @@ static tg_status along(check *c, int64_t from, int64_t to, double h, verdict *wo
     for (int q = 0; q < POINTS; q++) {
         memcpy(c->p, c->x, (size_t)size * sizeof *c->p);
         for (int64_t i = from; i < to; i++) c->p[i] += STEP[q] * h * c->w[i];
-        tg_status s = apply(c, c->p, c->out + q * c->m);
+        tg_status s = tg_gradcheck_apply(c, c->p, c->out + q * c->m);
         if (s) return s;
     }
-    tg_status s = values(c->out, POINTS * c->m, c->value);
-    if (!s) s = check_finite(c, c->value, POINTS * M, "near the inputs");
+    tg_status s = tg_gradcheck_values(c->out, POINTS * c->m, c->value);
+    if (!s) s = tg_gradcheck_finite(c, c->value, POINTS * M, "near the inputs");
     if (s) return s;
 
     worst->excess = -1;
@@ -361,7 +219,7 @@ static tg_status run_order(check *c)
     if (!c->room) return TG_ERR_MEMORY;
     lay_out(c, &total);
     for (double *r = c->u; r < c->value; r++) *r = uniform(c);
-    tg_status s = check_repeatable(c);
+    tg_status s = tg_gradcheck_repeatable(c);
     if (!s) s = analytic(c);
     if (!s) s = compare(c);
     tg_tape_free_bytes(c->tape, c->room, c->room_bytes);
@@ -397,11 +255,11 @@ static void write_text(const check *c)
 static tg_status run(check *c)
 {
     tg_tensor *y;
-    tg_status  s = values(c->leaf, c->k, c->x); /* leaf holds the caller's inputs here */
+    tg_status  s = tg_gradcheck_values(c->leaf, c->k, c->x); /* leaf holds the caller's inputs here */
     for (int64_t i = 0; !s && i < c->start[c->k]; i++) {
         if (!isfinite(c->x[i])) s = tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "an input is not finite");
     }
-    if (!s) s = call(c, c->x, &y);
+    if (!s) s = tg_gradcheck_call(c, c->x, &y);
     for (c->order = 1; !s && c->order <= c->o.order && c->worst <= 1; c->order++) {
         c->m    = c->order == 1 ? 1 : c->k;
         c->size = c->start[c->k];

@@ -129,6 +129,25 @@ typedef struct tg_ordering {
     size_t    cap_needed[TG_LEVELS];
 } tg_ordering;
 
+/* The working state of walk.c. */
+typedef struct tg_adjoint {
+    tg_node   *node;   /* NULL: free for another */
+    tg_tensor *grad;   /* what has arrived so far */
+    size_t     pieces; /* 1 + the number of the last piece that waits to be merged into it, 0: none; free ones: of the next free one */
+} tg_adjoint;
+typedef struct tg_piece {
+    tg_tensor *grad;
+    size_t     next; /* as tg_adjoint.pieces */
+} tg_piece;
+typedef struct tg_walk {
+    tg_adjoint *adjoints;
+    size_t      n_adjoints, cap_adjoints, free_adjoint;
+    tg_piece   *pieces;
+    size_t      n_pieces, cap_pieces;
+    tg_node   **stack; /* of the gradients to be merged */
+    size_t      cap_stack;
+} tg_walk;
+
 /* Random numbers are those of a seed from a node on. */
 typedef struct tg_seed_from {
     uint32_t from; /* the first node of the recording that draws with it */
@@ -173,13 +192,8 @@ struct tg_tape {
 
     tg_node **wanted;
     size_t    n_wanted, cap_wanted;
-    struct tg_adjoint *adjoints; /* of the backward walk */
-    size_t    n_adjoints, cap_adjoints, free_adjoint;
-    struct tg_piece *pieces;
-    size_t    n_pieces, cap_pieces;
     tg_ordering ordering;
-    tg_node **stack;  /* of the gradients to be merged */
-    size_t    cap_stack;
+    tg_walk     walk;
     uint64_t  epoch;   /* counts the nodes that were recorded anew: unchanged, the recording is the same */
     bool      forget;  /* a kept slot changed shape: the next recording confirms nothing */
     uint32_t  written; /* the latest write of a kept node that recordings read was before this node of this one; 0: there was none */
@@ -401,16 +415,20 @@ tg_status tg_run_node(tg_tape *t, tg_node *n);
 /* Runs a kernel, a reduction or a product on these inputs; x is overwritten. out: the memory of each of its results. */
 tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *const *out, bool accumulate);
 
+/* ---- walk.c ------------------------------------------------------------------------------------------------------- */
+
+/* Seeds the outputs and walks to the inputs with flag `follow`, TG_N_GRAD or TG_N_ASKED. Afterwards t->walk.adjoints holds the gradients of
+ * the leaves (keep: of all nodes), until tg_forget_adjoints. */
+tg_status tg_differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, uint32_t follow, bool keep,
+                           const char *function);
+void      tg_unmark_walk(tg_tape *t); /* the nodes with adjoints: planning marks nodes, too */
+void      tg_forget_adjoints(tg_tape *t);
+tg_status tg_failure(const tg_tape *t, tg_status s); /* the status of the error that a rule or an op just reported, or s when it reported none */
+tg_status tg_no_path(tg_tape *t, uint32_t follow, const char *function); /* the error that no input is reached */
+void      tg_find_ways(tg_tape *t, uint32_t last); /* marks with TG_N_ASKED what leads to what has it, up to this node */
+void      tg_walk_free(tg_tape *t);
+
 /* ---- backward.c --------------------------------------------------------------------------------------------------- */
-typedef struct tg_adjoint {
-    tg_node   *node;   /* NULL: free for another */
-    tg_tensor *grad;   /* what has arrived so far */
-    size_t     pieces; /* 1 + the number of the last piece that waits to be merged into it, 0: none; free ones: of the next free one */
-} tg_adjoint;
-typedef struct tg_piece {
-    tg_tensor *grad;
-    size_t     next; /* as tg_adjoint.pieces */
-} tg_piece;
 
 /* d loss / d leaf for the leaves with TG_N_ASKED, added to the gradients that are there. all: those are all leaves that can require grad.
  * The loss is held. */

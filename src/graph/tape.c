@@ -134,10 +134,8 @@ void tg_tape_free(tg_tape *t)
     tg_named_free(t, &t->params);
     tg_named_free(t, &t->buffers);
     tg_heap_free(&t->services.heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
-    tg_heap_free(&t->services.heap, t->adjoints, t->cap_adjoints * sizeof *t->adjoints);
-    tg_heap_free(&t->services.heap, t->pieces, t->cap_pieces * sizeof *t->pieces);
+    tg_walk_free(t);
     tg_ordering_free(t);
-    tg_heap_free(&t->services.heap, t->stack, t->cap_stack * sizeof *t->stack);
     tg_arena_free(&t->record);
     tg_services_free(&t->services);
     tg_heap heap = t->services.heap;

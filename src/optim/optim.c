@@ -7,6 +7,13 @@
 
 static bool is_live(const tg_optim_tensor *w) { return w->node->gen == w->gen && (w->node->flags & TG_N_KEPT); }
 
+void tg_optim_drop_states(const tg_optim *o, tg_optim_tensor *w)
+{
+    if (w->room && --w->room->users == 0) tg_block_free(&o->tape->services.heap, w->room);
+    w->room = NULL;
+    w->states = NULL;
+}
+
 static tg_optim_tensor entry_of(tg_node *n)
 {
     return (tg_optim_tensor){.node = n, .gen = n->gen, .n = (size_t)tg_node_numel(n)};

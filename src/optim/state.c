@@ -25,13 +25,6 @@ static tg_block *new_room(const tg_optim *o, size_t bytes, size_t users)
     return b;
 }
 
-void tg_optim_drop_states(const tg_optim *o, tg_optim_tensor *w)
-{
-    if (w->room && --w->room->users == 0) tg_block_free(&o->tape->services.heap, w->room);
-    w->room = NULL;
-    w->states = NULL;
-}
-
 bool tg_optim_make_states(tg_optim *o, bool (*needs)(const tg_optim_tensor *w))
 {
     size_t shared = 0, users = 0;

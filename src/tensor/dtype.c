@@ -19,13 +19,17 @@ static int64_t to_integer(double x, int64_t lo, int64_t hi)
 
 #define DTYPE(NAME, TYPE, TEXT, KIND, SUM, LEAST, MOST, EPSILON, LOOPS)                                                        \
     static double read_##NAME(const void *element) { return (double)*(const TYPE *)element; }                                 \
-    static void   write_##NAME(void *element, double x) { *(TYPE *)element = TO_##NAME(x); }
+    static void   write_##NAME(void *element, double x) { *(TYPE *)element = TO_##NAME(x); }                                   \
+    static void   count_##NAME(void *to, int64_t n)                                                                            \
+    {                                                                                                                          \
+        for (int64_t k = 0; k < n; k++) ((TYPE *)to)[k] = (TYPE)k;                                                             \
+    }
 #include "table/dtypes.def"
 #undef DTYPE
 
 #define DTYPE(NAME, TYPE, TEXT, KIND, SUM, LEAST, MOST, EPSILON, LOOPS)                                                        \
     [TG_##NAME] = {.name = TEXT, .size = sizeof(TYPE), .kind = TG_KIND_##KIND, .sum = TG_##SUM, .least = LEAST, .most = MOST,  \
-                   .epsilon = EPSILON, .loops = LOOPS, .read = read_##NAME, .write = write_##NAME},
+                   .epsilon = EPSILON, .loops = LOOPS, .read = read_##NAME, .write = write_##NAME, .count = count_##NAME},
 const tg_dtype_traits tg_dtypes[TG_NDTYPES] = {
 #include "table/dtypes.def"
 };

@@ -3,7 +3,7 @@
 #ifndef TG_DTYPE_H
 #define TG_DTYPE_H
 
-#include <tapegrad.h>
+#include <tapegrad/base.h>
 
 typedef enum tg_dtype_kind { TG_KIND_FLOAT, TG_KIND_INTEGER, TG_KIND_TRUTH } tg_dtype_kind;
 
@@ -16,6 +16,7 @@ typedef struct tg_dtype_traits {
     double        epsilon; /* the distance from 1 to the next larger element */
     bool          loops;   /* there are vector loops for it */
     double (*read)(const void *element);            /* as a double: int64 rounded, bool 0 or 1 */
+    void (*count)(void *to, int64_t n);             /* writes 0, 1, … n - 1 */
     void (*write)(void *element, double x);         /* floats: rounded to nearest; integers: towards zero, saturating, NaN to 0; bool: x != 0 */
 } tg_dtype_traits;
 

@@ -53,14 +53,17 @@ static void point_from_locale(char *text)
 
 static void number_text(const printer *p, const void *at, char text[TG_NUMBER_TEXT])
 {
-    switch (p->a->dtype) {
-    case TG_I64: snprintf(text, TG_NUMBER_TEXT, "%lld", (long long)*(const int64_t *)at); return;
-    case TG_I32: snprintf(text, TG_NUMBER_TEXT, "%ld", (long)*(const int32_t *)at); return;
-    case TG_U8: snprintf(text, TG_NUMBER_TEXT, "%u", *(const uint8_t *)at); return;
-    case TG_BOOL: snprintf(text, TG_NUMBER_TEXT, "%s", *(const uint8_t *)at ? "true" : "false"); return;
-    default: break;
+    const tg_dtype_traits *d = &tg_dtypes[p->a->dtype];
+    const double           v = d->read(at);
+    if (p->a->dtype == TG_I64) { /* which a double does not hold */
+        snprintf(text, TG_NUMBER_TEXT, "%lld", (long long)*(const int64_t *)at);
+        return;
     }
-    const double v = tg_dtypes[p->a->dtype].read(at);
+    if (d->kind != TG_KIND_FLOAT) {
+        if (d->kind == TG_KIND_INTEGER) snprintf(text, TG_NUMBER_TEXT, "%.0f", v);
+        else snprintf(text, TG_NUMBER_TEXT, v != 0 ? "true" : "false");
+        return;
+    }
     if (isnan(v))
         snprintf(text, TG_NUMBER_TEXT, "nan"); /* some print the sign, which means nothing */
     else if (isinf(v))

@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include <tapegrad/pointwise.h>
+#include <tapegrad/shape.h>
+
 /* ---- constants --------------------------------------------------------------------------------------------------- */
 
 static tg_status const_infer(tg_call *c)
@@ -72,19 +75,10 @@ static tg_status arange_infer(tg_call *c)
     return TG_OK;
 }
 
-#define COUNT_UP(T)                                                                                                    \
-    for (int64_t k = 0; k < a->n; k++) ((T *)c->y.data)[k] = (T)k
-
 static tg_status arange_run(tg_call *c)
 {
     const range_attr *a = c->attr;
-    switch (c->y.dtype) {
-    case TG_F32: COUNT_UP(float); break;
-    case TG_F64: COUNT_UP(double); break;
-    case TG_I64: COUNT_UP(int64_t); break;
-    case TG_I32: COUNT_UP(int32_t); break;
-    default: COUNT_UP(uint8_t); break;
-    }
+    tg_dtypes[c->y.dtype].count(c->y.data, a->n);
     return TG_OK;
 }
 
@@ -92,9 +86,8 @@ const tg_op tg_op_arange = {.name = "arange", .arity = 0, .infer = arange_infer,
 
 tg_tensor *tg_arange(tg_tape *tape, tg_dtype dtype, int64_t n)
 {
-    static const int64_t most[TG_NDTYPES] = {INT64_MAX, INT64_MAX, INT64_MAX, (int64_t)INT32_MAX + 1, 256, 2};
     if (!tape || !is_dtype(tape, "tg_arange", dtype)) return NULL;
-    if (n < 0 || n > most[dtype]) {
+    if (n < 0 || (!tg_dtype_is_float(dtype) && dtype != TG_I64 && (double)n - 1 > tg_dtypes[dtype].most)) {
         tg_fail_on(tape, TG_ERR_ARG, "tg_arange", "%lld numbers are not possible in %s", (long long)n,
                    tg_dtype_name(dtype));
         return NULL;

@@ -1,0 +1,58 @@
+/* gradcheck.h - a gradient check under way, for the files that do it: gradcheck_call.c calls the function, gradcheck.c compares. */
+#ifndef TG_GRADCHECK_H
+#define TG_GRADCHECK_H
+
+#include <tapegrad/check.h>
+
+#include "graph/graph.h"
+
+#define FUNCTION "tg_gradcheck"
+
+enum {
+    POINTS          = 4,  /* values per difference */
+    ONE_BY_ONE      = 64, /* most elements of an input that are always looked at one by one */
+    MOST_DIRECTIONS = 64,
+    ROUNDING        = 8, /* how many roundings of a value's size are allowed for in a difference */
+};
+
+/* The function under test: f itself (order 1), or its gradient along u (order 2). */
+typedef struct check {
+    tg_fn                f;
+    void                *ctx;
+    tg_tape             *tape;
+    tg_tensor *const    *in;
+    int                  n;
+    tg_gradcheck_options o; /* the usual values filled in */
+    tg_gradcheck_report *report;
+    double               worst; /* of what the report names: its error over what is allowed; below 0: nothing yet */
+    uint64_t             random;
+
+    int         k;     /* how many inputs are varied */
+    int        *input; /* [k] which ones */
+    int64_t    *start; /* [k + 1] where each one's elements start in x */
+    tg_tensor **arg;   /* [n] what f is called with */
+    tg_tensor **leaf;  /* [k] those of arg that are varied */
+
+    int         order;
+    bool        called; /* f's shape is known */
+    tg_shape    shape;  /* of f's result */
+    int         m;      /* number of results: 1, or k */
+    int64_t     size;   /* their elements */
+    tg_tensor **out;    /* [POINTS * m] */
+
+    double *room; /* one allocation for all of: */
+    size_t  room_bytes;
+    double *x, *p, *w; /* elements of the inputs: as given, moved, the direction */
+    double *g;         /* [directions] rows v^T J */
+    double *u;         /* a direction in f's result */
+    double *v;         /* [directions] of them in the results under test */
+    double *value;     /* [POINTS] results */
+} check;
+
+tg_status tg_gradcheck_apply(check *c, const double *x, tg_tensor **out);
+tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to);
+tg_status tg_gradcheck_finite(check *c, const double *value, int64_t count, const char *where);
+tg_status tg_gradcheck_call(check *c, const double *x, tg_tensor **y);
+tg_status tg_gradcheck_repeatable(check *c);
+
+#endif
