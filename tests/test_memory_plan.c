@@ -83,9 +83,9 @@ static void run_group(checker *c, const group *g, int64_t now)
 {
     const program *p = c->p;
     for (int32_t i = 0; i < g->n_fills; i++) touch(c, p->fills[g->fills + i].value, now, 0, false, false);
-    for (int32_t i = 0; i < g->n_code; i++) {
-        const code          *does = &p->codes[g->code + i];
-        const code_operands *where = &p->where[g->code + i];
+    for (int32_t i = 0; i < g->n_instructions; i++) {
+        const instruction          *does = &p->instructions[g->instructions + i];
+        const instruction_operands *where = &p->locations[g->instructions + i];
         for (int k = 0; k < does->n_in; k++) {
             const operand *o = &where->in[k];
             if (o->value < 0) continue;
@@ -98,7 +98,7 @@ static void run_group(checker *c, const group *g, int64_t now)
         /* a loop reads an element before it writes it; a copy must not find its source at its destination */
         touch(c, where->out.value, now, does->kind == K_LOOP ? 2 * i + 1 : 2 * i, in_place(&where->out, item), true);
     }
-    for (int32_t i = 0; i < g->n_late; i++) touch(c, p->lates[g->late + i].value, now, STEP - 2, false, true);
+    for (int32_t i = 0; i < g->n_totals; i++) touch(c, p->totals[g->totals + i].value, now, STEP - 2, false, true);
 }
 
 static void run_alone(checker *c, const step *st, int64_t now)
@@ -143,8 +143,8 @@ static void check_pairs(checker *c)
 static void check_partials(const checker *c, const group *g)
 {
     const program *p = c->p;
-    for (int32_t i = 0; i < g->n_late; i++) {
-        const late *l = &p->lates[g->late + i];
+    for (int32_t i = 0; i < g->n_totals; i++) {
+        const total *l = &p->totals[g->totals + i];
         const use   part = {.from = l->partial, .bytes = (size_t)l->room * l->reduce->accumulator * (size_t)g->chunks};
         assert_true(part.from + part.bytes <= p->bytes);
         for (size_t k = 0; k < p->n_values; k++) {
@@ -152,7 +152,7 @@ static void check_partials(const checker *c, const group *g)
             if (u->first != NEVER && overlap(u, &part)) assert_true(u->first / STEP > g->step || (!u->forever && u->last / STEP < g->step));
         }
         for (int32_t k = 0; k < i; k++) {
-            const late *o = &p->lates[g->late + k];
+            const total *o = &p->totals[g->totals + k];
             assert_false(overlap(&part, &(use){.from = o->partial, .bytes = (size_t)o->room * o->reduce->accumulator * (size_t)g->chunks}));
         }
     }
@@ -196,7 +196,7 @@ static int check_program(const program *p)
 static int computed_again(const program *p)
 {
     int n = 0;
-    for (size_t i = 0; i < p->n_values; i++) n += p->values[i].again >= 0;
+    for (size_t i = 0; i < p->n_values; i++) n += p->values[i].recomputed_as >= 0;
     return n;
 }
 

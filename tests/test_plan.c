@@ -360,7 +360,7 @@ static void test_bias_gradient_rides_along(void **state)
     make_groups(e, g, 2);
     const value *slope = value_by(e, "relu_grad"), *bias = value_by(e, "sum");
     assert_int_equal(bias->step, slope->step);
-    assert_int_equal(e->p->insts[bias->inst].cls, C_LATE);
+    assert_int_equal(e->p->insts[bias->inst].cls, C_TOTAL);
     assert_false(e->p->insts[bias->inst].reduce_all);
     assert_true(slope->stored && bias->stored); /* a product reads the one, the other was asked for */
     assert_int_equal(group_of(e, bias)->cols, 64);
@@ -374,7 +374,7 @@ static void test_late_results(void **state)
     make_groups(e, ROOTS(z));
     const value *s = value_of(e, sum), *v = value_of(e, z);
     assert_int_equal(s->step, value_of(e, y)->step);
-    assert_true(e->p->insts[s->inst].cls == C_LATE && e->p->insts[s->inst].reduce_all && s->stored);
+    assert_true(e->p->insts[s->inst].cls == C_TOTAL && e->p->insts[s->inst].reduce_all && s->stored);
     assert_true(v->step > s->step);
     assert_true(value_of(e, y)->stored); /* exp is not computed again */
 }
@@ -462,7 +462,7 @@ static void test_early_steps(void **state)
     assert_true(e->p->any_early);
     for (const value *v = operand_of(e, va, 1); v->kind == V_REAL; v = operand_of(e, v, 0)) assert_true(e->p->steps[v->step].early);
     assert_false(e->p->steps[vb->step].early); /* what it picks is computed */
-    assert_true(vb->born == vb->step);
+    assert_true(vb->first_write == vb->step);
 }
 
 /* ---- products ----------------------------------------------------------------------------------------------------- */
@@ -521,7 +521,7 @@ static void test_accumulation(void **state)
     assert_int_equal(va->dest, number_of(e, v2));
     assert_int_equal(v2->dest, number_of(e, v3));
     assert_int_equal(vc->dest, number_of(e, v3));
-    assert_true(v3->dest < 0 && v3->born == va->step && v3->step == vc->step);
+    assert_true(v3->dest < 0 && v3->first_write == va->step && v3->step == vc->step);
     assert_true(!tg_has_memory(va) && !tg_has_memory(v2) && tg_has_memory(v3));
     assert_true(groups_in(e) == 1 && others_in(e) == 3);
 
@@ -574,7 +574,7 @@ static void test_lay_out(void **state)
     p->n_values = p->cap_values = p->n_steps = p->cap_steps = N;
     for (int i = 0; i < N; i++)
         p->values[i] = (value){.kind = V_REAL, .dtype = TG_F32, .numel = row[i].numel, .stored = true, .root = row[i].root,
-                               .dest = -1, .over = -1, .step = row[i].born, .born = row[i].born, .last = row[i].last};
+                               .dest = -1, .takes_memory_of = -1, .step = row[i].born, .first_write = row[i].born, .last_read = row[i].last};
     for (int i = 0; i < N; i++) p->steps[i].group = -1;
     assert_int_equal(tg_lay_out(e->t, p), TG_OK);
     for (int i = 0; i < N; i++)
@@ -601,10 +601,10 @@ static void check_read(const program *p, const value *b, int32_t at, bool early)
     assert_true(b->kind == V_REAL && b->stored && b->step >= 0);
     const bool ready = p->steps[b->step].early || b->step < at || (b->sum && b->step <= at);
     if (early || !ready) fail_msg("step %d reads what step %d computes", (int)at, (int)b->step);
-    if (!b->placed && !b->root && b->last < at) fail_msg("step %d reads what goes after step %d", (int)at, (int)b->last);
+    if (!b->placed && !b->root && b->last_read < at) fail_msg("step %d reads what goes after step %d", (int)at, (int)b->last_read);
 }
 
-/* Members of a group read each other's tiles, in order, and never late results. */
+/* Members of a group read each other's tiles, in order, and never totals. */
 static void check_group(const program *p, const group *g, int32_t *member, int32_t number)
 {
     for (int32_t i = g->first; i >= 0; i = p->insts[i].next) member[p->insts[i].value] = number;
@@ -615,7 +615,7 @@ static void check_group(const program *p, const group *g, int32_t *member, int32
             const bool    inside = member[b] == number && (p->values[b].step == g->step || !p->values[b].stored);
             if (inside && b >= p->insts[i].value) fail_msg("value %d reads %d before it is computed", (int)p->insts[i].value, (int)b);
             if (!inside) check_read(p, &p->values[b], g->step, false);
-            else if (p->values[b].step == g->step) assert_int_not_equal(p->insts[p->values[b].inst].cls, C_LATE);
+            else if (p->values[b].step == g->step) assert_int_not_equal(p->insts[p->values[b].inst].cls, C_TOTAL);
         }
     }
 }

@@ -96,10 +96,10 @@ static void test_readings(void **state)
     SAYS(" scalar");
     SAYS(" gathered");
     SAYS("= sub permute(%");
-    SAYS(", late, over rows -> float32 [64], 256 bytes at");
+    SAYS(", total over rows -> float32 [64], 256 bytes at");
     plan(e, ROOTS(tg_softmax(e->x, 1), tg_mean(e->x, TG_ALL_AXES, false)));
     SAYS("= amax %0, a column\n");
-    SAYS("= sum %0, late -> float32 [], 4 bytes at");
+    SAYS("= sum %0, total -> float32 [], 4 bytes at");
     SAYS("16 tiles of 16 x 64, 1 chunk\n");
     plan(e, ROOTS(tg_exp(tg_matmul(tg_rand(e->t, TG_SHAPE(3, 30000, 64)), e->w))));
     SAYS("product, 90000 x 64 x 64\n");

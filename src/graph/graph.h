@@ -67,7 +67,7 @@ typedef struct tg_kept {
     tg_block *block;
     uint32_t  write_gen, write_id; /* last in-place write: in which generation, and before which node of it */
     uint32_t  born_gen, born_id;   /* likewise when it got its tensor */
-    uint32_t  place;               /* of a parameter or buffer: in its list's `at` */
+    uint32_t  number;               /* of a parameter or buffer: its place in its list */
     uint32_t  result;              /* of a gradient: scratch for planning, 0 between plans */
     uint64_t  steps;               /* of a gradient: tape.steps when it was written */
     char     *name;                /* of a parameter or buffer; a released one has it until its slot is taken again, for messages */

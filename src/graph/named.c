@@ -43,8 +43,8 @@ static void drop_name(tg_named *s, const tg_node *n)
     const size_t mask = s->cap_named - 1;
     size_t       hole = find_name(s, n->w.kept->name);
     for (size_t at = (hole + 1) & mask; s->named[at]; at = (at + 1) & mask) {
-        const size_t home = hash_of(s->named[at]->w.kept->name) & mask;
-        if (((at - home) & mask) < ((at - hole) & mask)) continue;
+        const size_t first = hash_of(s->named[at]->w.kept->name) & mask;
+        if (((at - first) & mask) < ((at - hole) & mask)) continue;
         s->named[hole] = s->named[at];
         hole = at;
     }
@@ -59,7 +59,7 @@ static void close_holes(tg_named *s)
     for (size_t i = 0; i < s->end; i++) {
         if (!s->at[i]) continue;
         s->at[n] = s->at[i];
-        s->at[n]->w.kept->place = (uint32_t)n;
+        s->at[n]->w.kept->number = (uint32_t)n;
         n++;
     }
     s->end = n;
@@ -90,18 +90,18 @@ bool tg_named_reserve(tg_tape *t, tg_named *s)
 void tg_named_add(tg_named *s, tg_node *n)
 {
     s->named[find_name(s, n->w.kept->name)] = n;
-    n->w.kept->place = (uint32_t)s->end;
+    n->w.kept->number = (uint32_t)s->end;
     s->at[s->end++] = n;
     s->n++;
 }
 
 void tg_named_drop(tg_named *s, tg_node *n)
 {
-    const size_t place = n->w.kept->place;
+    const size_t number = n->w.kept->number;
     drop_name(s, n);
-    s->at[place] = NULL;
+    s->at[number] = NULL;
     s->n--;
-    if (place < s->latest) s->before--;
+    if (number < s->latest) s->before--;
     while (s->end && !s->at[s->end - 1]) s->end--;
     if (s->latest > s->end) s->latest = s->end;
     if (s->n < s->end / 2) close_holes(s);

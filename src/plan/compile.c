@@ -27,10 +27,10 @@ static void list_ahead(emitter *e)
     const program *p = e->p;
     e->g->ahead = (int32_t)p->n_pointers;
     if (e->g->tiles == 1 || tg_is_apart(e->g) || e->g->tile_cols * e->g->rows_per_tile > LONGEST_ROW) return;
-    for (int32_t i = e->g->code; i < e->g->code + e->g->n_code; i++) {
-        const code *c = &p->codes[i];
+    for (int32_t i = e->g->instructions; i < e->g->instructions + e->g->n_instructions; i++) {
+        const instruction *c = &p->instructions[i];
         for (int k = 0; k < c->n_in; k++) {
-            const operand in = p->where[i].in[k];
+            const operand in = p->locations[i].in[k];
             fetch_ahead(e, &in);
         }
         if (c->kind != K_SEGMENT) continue;
@@ -44,27 +44,27 @@ static void list_ahead(emitter *e)
 
 /* ---- groups --------------------------------------------------------------------------------------------------------- */
 
-enum { JOIN_MOST = 1024 }; /* instances: what is longer takes too long to order */
+enum { ORDER_MOST = 1024 }; /* instances: what is longer takes too long to order */
 
 static tg_status emit_group(tg_tape *t, program *p, int32_t number, held *holds)
 {
     emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .held = holds};
     const size_t        first_use = p->register_uses.n;
     const tg_arena_mark before = tg_arena_position(&t->services.values);
-    e.g->code = (int32_t)p->n_codes;
-    e.g->late = (int32_t)p->n_lates;
+    e.g->instructions = (int32_t)p->n_instructions;
+    e.g->totals = (int32_t)p->n_totals;
     e.g->fills = (int32_t)p->n_fills;
-    e.g->n_late = e.g->n_fills = e.g->n_ahead = 0;
+    e.g->n_totals = e.g->n_fills = e.g->n_ahead = 0;
     e.g->rows_per_tile = e.g->tile_cols = 0; /* not chosen yet: what an earlier emission chose must not decide anything */
     e.g->streams = e.g->down = false;
     if (!tg_list_instances(&e)) return e.status;
     tg_choose_tiles(&e);
-    if (p->joins && e.g->n > 1 && e.n <= JOIN_MOST) {
-        tg_emit_joined(&e);
+    if (p->compiled && e.g->n > 1 && e.n <= ORDER_MOST) {
+        tg_emit_segments(&e);
     } else {
-        for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) tg_emit_instance(&e, &e.places[i]);
+        for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) tg_emit_instance(&e, &e.members[i]);
     }
-    e.g->n_code = (int32_t)p->n_codes - e.g->code;
+    e.g->n_instructions = (int32_t)p->n_instructions - e.g->instructions;
     if (e.status == TG_OK) list_ahead(&e);
     if (e.status == TG_OK) tg_place_registers(&e, first_use);
     tg_arena_seek(&t->services.values, before); /* scratch: the next group's is the same memory */
@@ -81,7 +81,7 @@ static void note_readers(program *p)
         const value *v = &p->values[p->steps[s].value];
         for (int32_t k = 0; k < v->n_in; k++) {
             value *b = &p->values[tg_memory_in(p, &p->values[p->operands[v->in + k]], (int32_t)s)];
-            if (b->last < (int32_t)s) b->last = (int32_t)s;
+            if (b->last_read < (int32_t)s) b->last_read = (int32_t)s;
         }
     }
 }
@@ -91,21 +91,21 @@ static tg_status emit_groups(tg_tape *t, program *p)
     tg_status s = TG_OK;
     held      holds[HELD];
     for (int i = 0; i < HELD; i++) holds[i].group = -1;
-    p->n_codes = p->n_gathers = p->n_lates = p->n_fills = p->n_segments = p->n_pointers = 0;
+    p->n_instructions = p->n_gathers = p->n_totals = p->n_fills = p->n_segments = p->n_pointers = 0;
     p->tile_bytes = 0;
     p->machine.n = p->register_uses.n = 0;
     const size_t about = p->n_insts + p->n_insts / 8; /* instructions; so that the arrays seldom grow on the way */
-    if (!TG_GROW(t, p->codes, p->cap_codes, about) || !TG_GROW(t, p->where, p->cap_where, about)) return TG_ERR_MEMORY;
+    if (!TG_GROW(t, p->instructions, p->cap_instructions, about) || !TG_GROW(t, p->locations, p->cap_locations, about)) return TG_ERR_MEMORY;
     for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) s = emit_group(t, p, (int32_t)g, holds);
     return s;
 }
 
 tg_status tg_compile(tg_tape *t, program *p)
 {
-    p->joins = true;
+    p->compiled = true;
     tg_status s = emit_groups(t, p);
     if (s == TG_OK && p->n_segments && !(p->executable = tg_code_map(&p->machine))) { /* not allowed here: as it was */
-        p->joins = false;
+        p->compiled = false;
         s = emit_groups(t, p);
     }
     for (size_t g = 0; g < p->n_groups && s == TG_OK; g++) tg_place_partials(p, &p->groups[g]);
@@ -146,9 +146,9 @@ static char *resolve_operand(const program *p, const operand *o)
 void tg_resolve(program *p)
 {
     for (size_t i = 0; i < p->n_bound; i++) p->bound[i].address = p->values[p->bound[i].value].node->data;
-    for (size_t i = 0; i < p->n_codes; i++) {
-        p->codes[i].out = resolve_operand(p, &p->where[i].out);
-        for (int k = 0; k < p->codes[i].n_in; k++) p->codes[i].in[k] = resolve_operand(p, &p->where[i].in[k]);
+    for (size_t i = 0; i < p->n_instructions; i++) {
+        p->instructions[i].out = resolve_operand(p, &p->locations[i].out);
+        for (int k = 0; k < p->instructions[i].n_in; k++) p->instructions[i].in[k] = resolve_operand(p, &p->locations[i].in[k]);
     }
     for (size_t i = 0; i < p->n_pointers; i++) p->resolved[i] = resolve_operand(p, &p->pointers[i]);
     tg_place_products(p);

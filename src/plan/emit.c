@@ -6,13 +6,13 @@
 #include "kernels/kernels.h"
 
 /* The reduction of an instance that is reduced to a column; NULL: it is none. */
-static const tg_reduction *column_reduction(const program *p, const place *pl)
+static const tg_reduction *column_reduction(const program *p, const member *pl)
 {
     const tg_op *op = p->values[pl->value].op;
     return pl->cls == C_COLUMN && op && op->kind == TG_REDUCE ? op->reduce : NULL;
 }
 
-static bool is_pairing(const program *p, const place *pl)
+static bool is_pairing(const program *p, const member *pl)
 {
     const tg_reduction *r = column_reduction(p, pl);
     return r && r->beside;
@@ -20,7 +20,7 @@ static bool is_pairing(const program *p, const place *pl)
 
 static int by_value(const void *a, const void *b)
 {
-    int32_t x = ((const place *)a)->value, y = ((const place *)b)->value;
+    int32_t x = ((const member *)a)->value, y = ((const member *)b)->value;
     return (x > y) - (x < y);
 }
 
@@ -29,8 +29,8 @@ bool tg_list_instances(emitter *e)
 {
     program *p = e->p;
     e->n = e->g->count;
-    e->places = tg_arena_alloc(&e->t->services.values, (size_t)(e->n ? e->n : 1) * sizeof *e->places, 8);
-    if (!e->places) {
+    e->members = tg_arena_alloc(&e->t->services.values, (size_t)(e->n ? e->n : 1) * sizeof *e->members, 8);
+    if (!e->members) {
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return false;
     }
@@ -39,74 +39,74 @@ bool tg_list_instances(emitter *e)
     e->n_pairing = 0;
     for (int32_t i = e->g->first; i >= 0; i = p->insts[i].next) { /* newest first */
         inst *in = &p->insts[i];
-        sorted = sorted && (n == e->n || in->value < e->places[n].value);
-        in->spot = --n;
-        e->places[n] = (place){.value = in->value, .cls = in->cls, .all = in->reduce_all, .own = !in->clone, .expanded = -1};
-        e->n_pairing += is_pairing(p, &e->places[n]);
+        sorted = sorted && (n == e->n || in->value < e->members[n].value);
+        in->index = --n;
+        e->members[n] = (member){.value = in->value, .cls = in->cls, .all = in->reduce_all, .stores = !in->clone, .expanded = -1};
+        e->n_pairing += is_pairing(p, &e->members[n]);
     }
     tg_recall_clones(p, e->number);
     if (sorted) return true;
-    qsort(e->places, (size_t)e->n, sizeof *e->places, by_value);
-    for (int32_t i = 0; i < e->n; i++) tg_inst_in(p, &p->values[e->places[i].value], e->number)->spot = i;
+    qsort(e->members, (size_t)e->n, sizeof *e->members, by_value);
+    for (int32_t i = 0; i < e->n; i++) tg_inst_in(p, &p->values[e->members[i].value], e->number)->index = i;
     return true;
 }
 
-bool tg_is_staged(const emitter *e, const place *pl)
+bool tg_is_staged(const emitter *e, const member *pl)
 {
     const value *v = &e->p->values[pl->value];
     const bool   rows = e->g->rows_per_tile == 1 && e->g->tiles > 1;
-    return pl->cls == C_LATE && !pl->all && v->op->reduce->adds && v->dtype == TG_F32 && rows;
+    return pl->cls == C_TOTAL && !pl->all && v->op->reduce->adds && v->dtype == TG_F32 && rows;
 }
 
-int32_t tg_add_late(emitter *e, const place *pl)
+int32_t tg_add_total(emitter *e, const member *pl)
 {
     program     *p = e->p;
     const value *v = &p->values[pl->value];
-    if (!TG_GROW(e->t, p->lates, p->cap_lates, p->n_lates + 1)) {
+    if (!TG_GROW(e->t, p->totals, p->cap_totals, p->n_totals + 1)) {
         e->status = TG_ERR_MEMORY;
         return 0;
     }
     const int64_t width = pl->all ? 1 : tg_cols_of(e->g);
-    p->lates[p->n_lates] = (late){.value = pl->value, .reduce = tg_fast_reduction(v->op->reduce, (tg_dtype)v->dtype), .all = pl->all,
+    p->totals[p->n_totals] = (total){.value = pl->value, .reduce = tg_fast_reduction(v->op->reduce, (tg_dtype)v->dtype), .all = pl->all,
                                   .staged = tg_is_staged(e, pl), .width = width,
                                   .room = e->g->down && !pl->all ? e->g->tile_cols : width};
-    e->g->n_late++;
-    return (int32_t)p->n_lates++;
+    e->g->n_totals++;
+    return (int32_t)p->n_totals++;
 }
 
-static void emit_late(emitter *e, const place *pl, operand in)
+static void emit_total(emitter *e, const member *pl, operand in)
 {
-    code *c = tg_add_code(e, pl->all ? K_REDUCE_ALL : K_REDUCE_ROWS, (operand){.value = NOWHERE}, &in, 1);
+    instruction *c = tg_add_instruction(e, pl->all ? K_REDUCE_ALL : K_REDUCE_ROWS, (operand){.value = NOWHERE}, &in, 1);
     if (!c) return;
-    c->extra = tg_add_late(e, pl);
+    c->extra = tg_add_total(e, pl);
     if (e->status != TG_OK) return;
     if (tg_is_staged(e, pl)) c->loop = tg_fast_tile(TG_F32)->add;
-    else c->reduce = e->p->lates[c->extra].reduce;
+    else c->reduce = e->p->totals[c->extra].reduce;
 }
 
-bool tg_is_streamed(const emitter *e, const place *pl)
+bool tg_is_streamed(const emitter *e, const member *pl)
 {
     const value *v = &e->p->values[pl->value];
     const size_t item = tg_item_of(v);
-    return v->stored && pl->own && pl->cls == C_FULL && item >= 4 &&
+    return v->stored && pl->stores && pl->cls == C_FULL && item >= 4 &&
            v->numel * (int64_t)item >= STREAM_LEAST;
 }
 
-operand tg_result_of(emitter *e, place *pl)
+operand tg_result_of(emitter *e, member *pl)
 {
     const value  *v = &e->p->values[pl->value];
     const bool    full = pl->cls == C_FULL;
-    if (v->stored && pl->own && !tg_is_streamed(e, pl)) pl->out = tg_in_memory(e, pl->value, 0, full ? AT_FULL : AT_COLUMN);
+    if (v->stored && pl->stores && !tg_is_streamed(e, pl)) pl->out = tg_in_memory(e, pl->value, 0, full ? AT_FULL : AT_COLUMN);
     else pl->out = tg_new_register(e, full ? tg_full_bytes(e, tg_item_of(v)) : tg_column_bytes(e, tg_item_of(v)));
     return pl->out;
 }
 
 /* What goes around the caches is computed in a register. */
-void tg_stream_result(emitter *e, const place *pl)
+void tg_stream_result(emitter *e, const member *pl)
 {
     const value  *v = &e->p->values[pl->value];
     operand       to = tg_in_memory(e, pl->value, 0, AT_FULL);
-    code         *c = tg_add_code(e, K_STREAM, to, &pl->out, 1);
+    instruction         *c = tg_add_instruction(e, K_STREAM, to, &pl->out, 1);
     if (c) c->dtype = v->dtype;
     e->g->streams = true;
 }
@@ -121,15 +121,15 @@ static operand row_accumulator(emitter *e, const tg_reduce_loops *l)
 
 /* One instruction gives the results of a reduction and those of the one that it gives beside. The place of the one for the other's, of the
  * same operand, if it is near: groups may be long. NULL: there is none. */
-static place *partner_of(emitter *e, const place *pl)
+static member *partner_of(emitter *e, const member *pl)
 {
     enum { NEAR = 16 };
-    const int32_t         here = (int32_t)(pl - e->places), end = here + NEAR < e->n ? here + NEAR : e->n;
+    const int32_t         here = (int32_t)(pl - e->members), end = here + NEAR < e->n ? here + NEAR : e->n;
     const program        *p = e->p;
     const value          *v = &p->values[pl->value];
     const tg_reduce_attr *own = v->attr;
     for (int32_t i = here > NEAR ? here - NEAR : 0; i < end && e->n_pairing; i++) {
-        place              *q = &e->places[i];
+        member              *q = &e->members[i];
         const value        *w = &p->values[q->value];
         const tg_reduction *other = column_reduction(p, q);
         if (!q->done && other && (other->beside == v->op->reduce || v->op->reduce->beside == other) &&
@@ -140,11 +140,11 @@ static place *partner_of(emitter *e, const place *pl)
 }
 
 /* A reduction to a column. */
-static void emit_columns(emitter *e, place *pl, const operand *in, tg_dtype dtype)
+static void emit_columns(emitter *e, member *pl, const operand *in, tg_dtype dtype)
 {
     const tg_reduction    *r = e->p->values[pl->value].op->reduce;
     const bool             whole = e->g->tile_cols >= tg_cols_of(e->g);
-    place                 *other = whole ? partner_of(e, pl) : NULL, *main = pl, *beside = other;
+    member                 *other = whole ? partner_of(e, pl) : NULL, *main = pl, *beside = other;
     operand                x[2] = {*in};
     int                    n = 1;
     if (other && r->beside != column_reduction(e->p, other)) main = other, beside = pl;
@@ -152,7 +152,7 @@ static void emit_columns(emitter *e, place *pl, const operand *in, tg_dtype dtyp
     const tg_reduce_loops *l = tg_fast_reduction(v->op->reduce, dtype);
     if (!whole) x[n++] = row_accumulator(e, l);
     else if (beside) x[n++] = tg_result_of(e, beside);
-    code *c = tg_add_code(e, whole ? K_REDUCE_COLS : K_REDUCE_PIECES, tg_result_of(e, main), x, n);
+    instruction *c = tg_add_instruction(e, whole ? K_REDUCE_COLS : K_REDUCE_PIECES, tg_result_of(e, main), x, n);
     if (!c) return;
     c->reduce = l;
     c->attr = v->attr;
@@ -161,7 +161,7 @@ static void emit_columns(emitter *e, place *pl, const operand *in, tg_dtype dtyp
     e->n_pairing -= is_pairing(e->p, main);
 }
 
-void tg_emit_instance(emitter *e, place *pl)
+void tg_emit_instance(emitter *e, member *pl)
 {
     if (pl->done) return;
     program      *p = e->p;
@@ -174,15 +174,15 @@ void tg_emit_instance(emitter *e, place *pl)
         if (k == 0 && s.kind == FROM_STRIDES && tg_looks_seldom(e, pl)) tg_gather_seldom(e, pl);
         in_dtype = s.dtype;
     }
-    if (pl->cls == C_LATE) {
-        emit_late(e, pl, in[0]);
+    if (pl->cls == C_TOTAL) {
+        emit_total(e, pl, in[0]);
         return;
     }
     if (v->op && v->op->kind == TG_REDUCE) {
         emit_columns(e, pl, in, in_dtype);
         return;
     }
-    code *c = tg_add_code(e, pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, v->n_in);
+    instruction *c = tg_add_instruction(e, pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, v->n_in);
     if (c) {
         c->dtype = (uint8_t)in_dtype;
         if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;

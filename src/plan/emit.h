@@ -9,16 +9,16 @@
 #include "plan/program.h"
 
 /* What is known of an instance of the group. */
-typedef struct place {
+typedef struct member {
     int32_t value;
     uint8_t cls;
-    bool    own;      /* computed here first: a value that is stored is stored here */
-    bool    all;      /* late: over everything */
+    bool    stores;      /* computed here first: a value that is stored is stored here */
+    bool    all;      /* a total: over everything */
     bool    around;   /* its segment writes it around the caches */
     bool    done;     /* a reduction to a column that has its instruction, or shares another place's */
     operand out;      /* where it is, once it is emitted */
     int32_t expanded; /* register that holds the column spread over the tile; -1 */
-} place;
+} member;
 
 /* Registers that hold a scalar or a row spread over the tile, by a hash of what they hold: the latest of each hash. */
 enum { HELD = 64 };
@@ -33,7 +33,7 @@ typedef struct emitter {
     program       *p;
     group         *g;
     int32_t        number; /* the group's */
-    place         *places;
+    member         *members;
     int32_t        n;
     int32_t        n_pairing; /* of them reductions that give another one's results as well, and wait for their instruction */
     size_t         n_registers; /* in tape.registers */
@@ -63,35 +63,35 @@ typedef enum source_kind {
 typedef struct source {
     source_kind kind;
     tg_dtype    dtype;
-    int32_t     place;  /* computed here: its number */
+    int32_t     member;  /* computed here: its number */
     int32_t     value;  /* as it is read; base: whose memory it is */
     int32_t     base;
     uint32_t    from;   /* bytes into it */
     extent      extent; /* from memory */
 } source;
 
-source   tg_source_of(const emitter *e, const place *reader, int32_t k); /* the reader's operand k */
-operand  tg_bring_to_hand(emitter *e, const source *s, const place *reader);
+source   tg_source_of(const emitter *e, const member *reader, int32_t k); /* the reader's operand k */
+operand  tg_bring_to_hand(emitter *e, const source *s, const member *reader);
 /* The operand, spread or gathered into a register if need be. */
-static inline operand tg_at_hand(emitter *e, const source *s, const place *reader)
+static inline operand tg_at_hand(emitter *e, const source *s, const member *reader)
 {
-    return s->kind == FROM_TILE ? e->places[s->place].out : tg_bring_to_hand(e, s, reader);
+    return s->kind == FROM_TILE ? e->members[s->member].out : tg_bring_to_hand(e, s, reader);
 }
 operand  tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how);
 
 /* Slopes look at their point, operand 0, only where their result, operand 1, is too near to 1. */
-bool     tg_looks_seldom(const emitter *e, const place *reader);
+bool     tg_looks_seldom(const emitter *e, const member *reader);
 /* The instruction that was added last gathers a slope's point: only for tiles with such a result, if that is there by then. */
-void     tg_gather_seldom(emitter *e, const place *slope);
+void     tg_gather_seldom(emitter *e, const member *slope);
 operand  tg_new_register(emitter *e, uint32_t bytes);
 void     tg_use_register(emitter *e, const operand *o); /* by the instruction to be added next */
-code    *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in);
-operand  tg_result_of(emitter *e, place *pl);  /* chooses where the instance's value goes */
-void     tg_stream_result(emitter *e, const place *pl);
-int32_t  tg_add_late(emitter *e, const place *pl); /* the late result's number */
-bool     tg_is_staged(const emitter *e, const place *pl);
-void     tg_emit_instance(emitter *e, place *pl);
-bool     tg_is_streamed(const emitter *e, const place *pl);
+instruction    *tg_add_instruction(emitter *e, instruction_kind kind, operand out, const operand *in, int n_in);
+operand  tg_result_of(emitter *e, member *pl);  /* chooses where the instance's value goes */
+void     tg_stream_result(emitter *e, const member *pl);
+int32_t  tg_add_total(emitter *e, const member *pl); /* the total's number */
+bool     tg_is_staged(const emitter *e, const member *pl);
+void     tg_emit_instance(emitter *e, member *pl);
+bool     tg_is_streamed(const emitter *e, const member *pl);
 
 /* ---- emit.c, tile_shape.c ---- */
 
@@ -101,7 +101,7 @@ void     tg_choose_tiles(emitter *e);
 /* ---- emit_segments.c ---- */
 
 /* Emits all instances, in an order that brings loops together, runs of them as segments. */
-void tg_emit_joined(emitter *e);
+void tg_emit_segments(emitter *e);
 
 /* ---- tile_registers.c ---- */
 

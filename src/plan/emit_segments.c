@@ -31,27 +31,27 @@ typedef struct joiner {
 static bool is_computed(const source *s) { return s->kind == FROM_TILE || s->kind == FROM_COLUMN; }
 
 /* Conditions come and go in tile registers only. */
-static bool condition_at_hand(const emitter *e, const place *pl, const source *s)
+static bool condition_at_hand(const emitter *e, const member *pl, const source *s)
 {
     if (pl->cls != C_FULL || s->kind == FROM_MEMORY) return false;
     if (s->kind != FROM_TILE) return true;
-    const place *from = &e->places[s->place];
-    return !(e->p->values[from->value].stored && from->own);
+    const member *from = &e->members[s->member];
+    return !(e->p->values[from->value].stored && from->stores);
 }
 
-static kind kind_of(const emitter *e, const place *pl)
+static kind kind_of(const emitter *e, const member *pl)
 {
     const value *v = &e->p->values[pl->value];
     tg_dtype     dtype = TG_BOOL;
     if (tg_is_staged(e, pl)) return tg_segment_can(tg_isa_best(), TG_F32) ? TILES_F32 : ALONE; /* x added to what is there */
-    if (!v->op || v->op->kind != TG_POINTWISE || pl->cls == C_LATE || !tg_segment_knows(v->op)) return ALONE;
+    if (!v->op || v->op->kind != TG_POINTWISE || pl->cls == C_TOTAL || !tg_segment_knows(v->op)) return ALONE;
     for (int32_t k = 0; k < v->n_in; k++) {
         const source s = tg_source_of(e, pl, k);
         if (s.dtype == TG_BOOL && !condition_at_hand(e, pl, &s)) return ALONE;
         dtype = s.dtype;
     }
     if (!tg_segment_can(tg_isa_best(), dtype)) return ALONE;
-    if (v->dtype == TG_BOOL && (pl->cls != C_FULL || (v->stored && pl->own))) return ALONE;
+    if (v->dtype == TG_BOOL && (pl->cls != C_FULL || (v->stored && pl->stores))) return ALONE;
     if (pl->cls == C_COLUMN) return dtype == TG_F32 ? COLUMNS_F32 : COLUMNS_F64;
     return dtype == TG_F32 ? TILES_F32 : TILES_F64;
 }
@@ -61,10 +61,10 @@ static kind kind_of(const emitter *e, const place *pl)
 static void count_readers(joiner *j, int32_t i, int by)
 {
     const emitter *e = j->e;
-    const value   *v = &e->p->values[e->places[i].value];
+    const value   *v = &e->p->values[e->members[i].value];
     for (int32_t k = 0; k < v->n_in; k++) {
-        const source s = tg_source_of(e, &e->places[i], k);
-        if (is_computed(&s)) j->left[s.place] += by;
+        const source s = tg_source_of(e, &e->members[i], k);
+        if (is_computed(&s)) j->left[s.member] += by;
     }
 }
 
@@ -72,9 +72,9 @@ static void count_readers(joiner *j, int32_t i, int by)
 static void count_waiting(joiner *j, int32_t i, int by)
 {
     const emitter *e = j->e;
-    const int32_t  over = e->places[i].own ? e->p->values[e->places[i].value].over : -1;
+    const int32_t  over = e->members[i].stores ? e->p->values[e->members[i].value].takes_memory_of : -1;
     for (int32_t r = 0; over >= 0 && r < e->n; r++) {
-        const value *v = &e->p->values[e->places[r].value];
+        const value *v = &e->p->values[e->members[r].value];
         for (int32_t k = 0; k < v->n_in && r != i; k++)
             if (e->p->values[e->p->operands[v->in + k]].base == over) j->left[r] += by;
     }
@@ -130,24 +130,24 @@ static tg_place place_of(joiner *j, const operand *o, tg_reach reach)
 }
 
 /* Is it a slope whose result is there before the segment? */
-static bool is_read_seldom(const joiner *j, const place *pl)
+static bool is_read_seldom(const joiner *j, const member *pl)
 {
     if (!tg_looks_seldom(j->e, pl)) return false;
     const source y = tg_source_of(j->e, pl, 1);
-    return !is_computed(&y) || j->number[y.place] < 0;
+    return !is_computed(&y) || j->number[y.member] < 0;
 }
 
 static int operand_of(joiner *j, int32_t reader, int32_t k)
 {
     emitter     *e = j->e;
-    const place *pl = &e->places[reader];
+    const member *pl = &e->members[reader];
     const source s = tg_source_of(e, pl, k);
     const bool   column = pl->cls == C_COLUMN, condition = s.dtype == TG_BOOL;
     operand      o;
     tg_reach     reach = TG_FULL;
-    if (is_computed(&s) && j->number[s.place] >= 0 && (s.kind == FROM_TILE || column)) return j->number[s.place];
+    if (is_computed(&s) && j->number[s.member] >= 0 && (s.kind == FROM_TILE || column)) return j->number[s.member];
     if (!column && !condition && e->g->tile_cols >= SHORTEST_ROW && (s.kind == FROM_COLUMN || s.kind == FROM_MEMORY_COLUMN)) {
-        o = s.kind == FROM_COLUMN ? e->places[s.place].out : tg_in_memory(e, s.base, s.from, AT_COLUMN);
+        o = s.kind == FROM_COLUMN ? e->members[s.member].out : tg_in_memory(e, s.base, s.from, AT_COLUMN);
         reach = TG_COLUMN;
     } else if (s.kind == FROM_SCALAR && !condition) {
         o = tg_in_memory(e, s.base, s.from, AT_POINT);
@@ -171,10 +171,10 @@ static void count_inside(joiner *j, int32_t first, int32_t n)
     const emitter *e = j->e;
     for (int32_t m = first; m < first + n; m++) j->inside[j->order[m]] = 0;
     for (int32_t m = first; m < first + n; m++) {
-        const place *pl = &e->places[j->order[m]];
+        const member *pl = &e->members[j->order[m]];
         for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
             const source s = tg_source_of(e, pl, k);
-            if (is_computed(&s)) j->inside[s.place]++; /* of what is no member: of no use, and no harm */
+            if (is_computed(&s)) j->inside[s.member]++; /* of what is no member: of no use, and no harm */
         }
     }
 }
@@ -186,15 +186,15 @@ static int64_t item_of(const value *v) { return (int64_t)tg_dtype_size((tg_dtype
 static int64_t row_bytes(const emitter *e, const value *v) { return (e->g->cols ? e->g->cols : e->g->n) * item_of(v); }
 
 /* Is the value one to write around the caches, in whole cache lines? */
-static bool goes_around(const emitter *e, const place *pl)
+static bool goes_around(const emitter *e, const member *pl)
 {
     return tg_is_streamed(e, pl) && (!e->g->cols || row_bytes(e, &e->p->values[pl->value]) % TG_ALIGN == 0);
 }
 
 /* A sum over rows, row by row: onto what is there. */
-static void add_up(joiner *j, const place *pl, int x)
+static void add_up(joiner *j, const member *pl, int x)
 {
-    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_late(j->e, pl), .extent = AT_ROW, .item = sizeof(float)};
+    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_total(j->e, pl), .extent = AT_ROW, .item = sizeof(float)};
     const tg_place there = place_of(j, &sum, TG_FULL);
     const int      before = tg_segment_input(j->segment, there, false);
     tg_segment_store(j->segment, tg_micro_op(j->segment, M_ADD, before, x, -1), there);
@@ -205,7 +205,7 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
 {
     emitter       *e = j->e;
     const tg_dtype dtype = k == TILES_F32 || k == COLUMNS_F32 ? TG_F32 : TG_F64;
-    const size_t   lates = e->p->n_lates;
+    const size_t   totals = e->p->n_totals;
     j->first_pointer = (int32_t)e->p->n_pointers;
     j->written = 0;
     j->n_used = 0;
@@ -213,16 +213,16 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
     tg_segment_begin(j->segment, &e->p->machine, &e->p->register_uses, tg_isa_best(), dtype);
     for (int32_t m = first; m < first + n && e->status == TG_OK; m++) {
         const int32_t i = j->order[m];
-        place        *pl = &e->places[i];
+        member        *pl = &e->members[i];
         const value  *v = &e->p->values[pl->value];
         int           in[3] = {0};
         for (int32_t o = 0; o < v->n_in; o++) in[o] = operand_of(j, i, o);
-        if (pl->cls == C_LATE) {
+        if (pl->cls == C_TOTAL) {
             add_up(j, pl, in[0]);
             continue;
         }
         j->number[i] = (int16_t)tg_segment_op(j->segment, v->op, in);
-        if ((v->stored && pl->own) || read_outside(j, i)) {
+        if ((v->stored && pl->stores) || read_outside(j, i)) {
             pl->around = goes_around(e, pl) && !read_outside(j, i);
             const operand out = pl->around ? tg_in_memory(e, pl->value, 0, AT_FULL) : tg_result_of(e, pl);
             tg_place      to = place_of(j, &out, TG_FULL);
@@ -238,8 +238,8 @@ static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, si
     const tg_segment_result r = many ? TG_SEGMENT_CROWDED : tg_segment_compile(j->segment, at);
     if (r != TG_SEGMENT_OK) { /* nothing of it stays */
         e->p->n_pointers = (size_t)j->first_pointer;
-        e->p->n_lates = lates;
-        e->g->n_late = (int32_t)lates - e->g->late;
+        e->p->n_totals = totals;
+        e->g->n_totals = (int32_t)totals - e->g->totals;
     }
     return r;
 }
@@ -264,16 +264,16 @@ static void add_segment(joiner *j, size_t at, kind k)
 {
     emitter *e = j->e;
     program *p = e->p;
-    code    *c = tg_add_code(e, K_SEGMENT, (operand){.value = NOWHERE}, NULL, 0);
+    instruction    *c = tg_add_instruction(e, K_SEGMENT, (operand){.value = NOWHERE}, NULL, 0);
     if (!c || !TG_GROW(e->t, p->segments, p->cap_segments, p->n_segments + 1) ||
         !TG_GROW(e->t, p->resolved, p->cap_resolved, p->n_pointers)) {
         e->status = TG_ERR_MEMORY;
         return;
     }
     c->extra = (int32_t)p->n_segments;
-    p->n_codes--; /* the registers are used by this instruction */
+    p->n_instructions--; /* the registers are used by this instruction */
     for (int i = 0; i < j->n_used; i++) tg_use_register(e, &j->used[i]);
-    p->n_codes++;
+    p->n_instructions++;
     p->segments[p->n_segments++] = (segment){.at = at,
                                              .pointers = j->first_pointer,
                                              .n_pointers = (int32_t)p->n_pointers - j->first_pointer,
@@ -287,13 +287,13 @@ static void add_segment(joiner *j, size_t at, kind k)
 static bool pays_alone(const joiner *j, int32_t i)
 {
     const emitter *e = j->e;
-    const place   *pl = &e->places[i];
+    const member   *pl = &e->members[i];
     bool           spread = false;
     for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
         const source s = tg_source_of(e, pl, k);
         spread = spread || s.kind == FROM_MEMORY_COLUMN || (s.kind == FROM_COLUMN && pl->cls != C_COLUMN);
     }
-    return pl->cls == C_LATE || goes_around(e, pl) || (spread && e->g->tile_cols >= SHORTEST_ROW);
+    return pl->cls == C_TOTAL || goes_around(e, pl) || (spread && e->g->tile_cols >= SHORTEST_ROW);
 }
 
 /* A run of n members of one kind: as few segments as the registers allow, and what stands by itself as a loop. */
@@ -308,9 +308,9 @@ static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
         if (take == 1 && pays_alone(j, j->order[first])) r = compile(j, first, 1, k, &at);
         if (r == TG_SEGMENT_MEMORY) e->status = e->status != TG_OK ? e->status : tg_out_of_memory(e->t, "tapegrad");
         if (r == TG_SEGMENT_OK) add_segment(j, at, k);
-        else if (e->status == TG_OK) tg_emit_instance(e, &e->places[j->order[first]]);
+        else if (e->status == TG_OK) tg_emit_instance(e, &e->members[j->order[first]]);
         for (int32_t m = first; r == TG_SEGMENT_OK && m < first + take; m++)
-            if (tg_is_streamed(e, &e->places[j->order[m]]) && !e->places[j->order[m]].around) tg_stream_result(e, &e->places[j->order[m]]);
+            if (tg_is_streamed(e, &e->members[j->order[m]]) && !e->members[j->order[m]].around) tg_stream_result(e, &e->members[j->order[m]]);
         if (r != TG_SEGMENT_OK) take = 1;
         first += take;
         n -= take;
@@ -339,7 +339,7 @@ static bool begin(joiner *j, bool **done)
     memset(j->number, -1, n * sizeof *j->number);
     memset(*done, 0, n);
     for (int32_t i = 0; i < j->e->n; i++) {
-        j->kinds[i] = (uint8_t)kind_of(j->e, &j->e->places[i]);
+        j->kinds[i] = (uint8_t)kind_of(j->e, &j->e->members[i]);
         count_readers(j, i, 1);
     }
     memcpy(j->readers, j->left, n * sizeof *j->readers);
@@ -347,7 +347,7 @@ static bool begin(joiner *j, bool **done)
     return true;
 }
 
-void tg_emit_joined(emitter *e)
+void tg_emit_segments(emitter *e)
 {
     joiner *j = tg_arena_alloc(&e->t->services.values, sizeof *j, 8);
     bool   *done;
@@ -359,7 +359,7 @@ void tg_emit_joined(emitter *e)
     for (int32_t first = 0, n; first < e->n && e->status == TG_OK; first += n) {
         const kind k = (kind)j->kinds[j->order[first]];
         for (n = 1; k != ALONE && first + n < e->n && j->kinds[j->order[first + n]] == k;) n++;
-        if (k == ALONE) tg_emit_instance(e, &e->places[j->order[first]]);
+        if (k == ALONE) tg_emit_instance(e, &e->members[j->order[first]]);
         else emit_run(j, first, n, k);
     }
 }

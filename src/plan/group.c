@@ -46,7 +46,7 @@ static tg_status add_inst(tg_tape *t, program *p, int32_t g, int32_t v, inst_cla
         p->values[v].clone = (int32_t)p->n_insts;
     } else {
         p->values[v].inst = (int32_t)p->n_insts;
-        p->values[v].step = p->values[v].born = grp->step;
+        p->values[v].step = p->values[v].first_write = grp->step;
     }
     p->n_insts++;
     return TG_OK;
@@ -94,7 +94,7 @@ static inline bool in_tile(const program *p, const group *g, const input *in, in
 {
     const value *v = &p->values[in->value], *b = &p->values[in->base];
     const inst  *i = tg_inst_in(p, b, (int32_t)(g - p->groups));
-    if (!i || i->cls == C_LATE || (v->layout >= 0 && p->layouts[v->layout].offset)) return false;
+    if (!i || i->cls == C_TOTAL || (v->layout >= 0 && p->layouts[v->layout].offset)) return false;
     if (i->cls == C_FULL) return reader != C_COLUMN && in->how.kind == P_FULL && b->numel == g->n;
     if (g->cols > LONGEST_ROW) return false;
     if (reader == C_COLUMN) return in->how.kind == P_FULL;
@@ -110,7 +110,7 @@ static bool is_full(const group *g)
 
 /* May the node run in this group, which is not before what it reads? Sets how, and whether it reads something that the group has at
  * hand. */
-static bool can_join(const program *p, const group *g, const value *v, const role *r, inst_class *cls, bool *shares)
+static bool can_take(const program *p, const group *g, const value *v, const role *r, inst_class *cls, bool *shares)
 {
     *cls = r->cls;
     *shares = false;
@@ -189,7 +189,7 @@ tg_status tg_store_again(tg_tape *t, program *p, int32_t v, int32_t g)
     w->in = p->values[v].in;
     w->n_in = p->values[v].n_in;
     w->stored = true;
-    p->values[v].again = again;
+    p->values[v].recomputed_as = again;
     tg_status s = clone_operands(t, p, again, g);
     return s == TG_OK ? add_inst(t, p, g, again, C_FULL, false) : s;
 }
@@ -212,14 +212,14 @@ static tg_status supply(tg_tape *t, program *p, const input *in, int32_t g, inst
 
 /* ---- placing nodes ------------------------------------------------------------------------------------------------ */
 
-static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role *r, inst_class cls)
+static tg_status add_to_group(tg_tape *t, program *p, int32_t at, int32_t g, const role *r, inst_class cls)
 {
     if (r->cols && (!p->groups[g].cols || (p->groups[g].soft && !r->soft))) {
         p->groups[g].cols = r->cols;
         p->groups[g].soft = r->soft;
     }
     if (cls == C_COLUMN) p->groups[g].soft = false;
-    inst_class out = r->reduce ? (r->rows || r->all ? C_LATE : C_COLUMN) : cls;
+    inst_class out = r->reduce ? (r->rows || r->all ? C_TOTAL : C_COLUMN) : cls;
     for (int32_t k = 0; k < r->n_in; k++) {
         tg_status s = supply(t, p, &r->in[k], g, cls);
         if (s != TG_OK) return s;
@@ -227,7 +227,7 @@ static tg_status join(tg_tape *t, program *p, int32_t at, int32_t g, const role 
     tg_status s = add_inst(t, p, g, at, out, false);
     if (s != TG_OK) return s;
     p->insts[p->n_insts - 1].reduce_all = r->all;
-    if (out == C_LATE) p->values[at].stored = true;
+    if (out == C_TOTAL) p->values[at].stored = true;
     return TG_OK;
 }
 
@@ -240,10 +240,10 @@ static int32_t find_group(const program *p, const value *v, const role *r, inst_
     inst_class   cls;
     bool         shares;
     const bool   is_slope = v->op && v->op->flags & TG_OP_SLOPE;
-    if (r->n == 1 && !r->reduce && p->groups[0].n == 1 && p->groups[0].step >= r->newest && can_join(p, &p->groups[0], v, r, as, &shares))
+    if (r->n == 1 && !r->reduce && p->groups[0].n == 1 && p->groups[0].step >= r->newest && can_take(p, &p->groups[0], v, r, as, &shares))
         return 0;
     for (size_t g = p->n_groups; g-- > oldest && p->groups[g].step >= r->newest;) {
-        if (!can_join(p, &p->groups[g], v, r, &cls, &shares) || (!shares && found >= 0)) continue;
+        if (!can_take(p, &p->groups[g], v, r, &cls, &shares) || (!shares && found >= 0)) continue;
         found = (int32_t)g;
         *as = cls;
         if (shares || is_slope) break;
@@ -251,7 +251,7 @@ static int32_t find_group(const program *p, const value *v, const role *r, inst_
     return found;
 }
 
-static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
+static tg_status place_in_time(tg_tape *t, program *p, int32_t at, const role *r)
 {
     inst_class as = r->cls;
     int32_t    g = find_group(p, &p->values[at], r, &as);
@@ -260,7 +260,7 @@ static tg_status place(tg_tape *t, program *p, int32_t at, const role *r)
         g = (int32_t)p->n_groups - 1;
         as = r->cls;
     }
-    return join(t, p, at, g, r, as);
+    return add_to_group(t, p, at, g, r, as);
 }
 
 /* A node of its own: everything it reads has to be in memory. */
@@ -275,7 +275,7 @@ static tg_status alone(tg_tape *t, program *p, int32_t at)
     }
     v->stored = true;
     v->step = (int32_t)p->n_steps;
-    v->born = early ? 0 : v->step;
+    v->first_write = early ? 0 : v->step;
     tg_status s = new_step(t, p, -1, at);
     if (s == TG_OK) p->steps[p->n_steps - 1].early = early;
     p->any_early = p->any_early || early;
@@ -343,10 +343,10 @@ static bool accumulate(program *p, int32_t at)
         if (!there && !own) continue;
         m->dest = at;
         m->adds = true;
-        v->born = m->step;
+        v->first_write = m->step;
         if (own) {
             x->dest = at;
-            v->born = x->born;
+            v->first_write = x->first_write;
         }
         v->step = m->step;
         v->stored = v->sum = p->any_sums = true;
@@ -362,7 +362,7 @@ static tg_status with_call(program *p, int32_t at)
     const value *call = &p->values[p->operands[v->in]];
     v->stored = true;
     v->step = call->step;
-    v->born = call->born;
+    v->first_write = call->first_write;
     return TG_OK;
 }
 
@@ -380,11 +380,11 @@ static tg_status place_value(tg_tape *t, program *p, int32_t at)
         if (!v->numel) return alone(t, p, at);
         if (accumulate(p, at)) return TG_OK;
         pointwise_role(p, v, &r);
-        return place(t, p, at, &r);
+        return place_in_time(t, p, at, &r);
     }
     if (v->op->kind == TG_REDUCE) {
         reduce_role(p, v, &r);
-        if (r.n) return place(t, p, at, &r);
+        if (r.n) return place_in_time(t, p, at, &r);
     }
     if (v->op->kind == TG_RESULT) return with_call(p, at);
     return alone(t, p, at);

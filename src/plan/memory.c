@@ -140,7 +140,7 @@ static void give_memory(memory *m, size_t from, size_t bytes)
 
 static size_t item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
 static size_t bytes_of(const value *v) { return (size_t)v->numel * item_of(v); }
-static int32_t death_of(const value *v) { return v->last < v->step ? v->step : v->last; }
+static int32_t death_of(const value *v) { return v->last_read < v->step ? v->step : v->last_read; }
 
 /* ---- lives -------------------------------------------------------------------------------------------------------- */
 
@@ -165,8 +165,8 @@ static bool list_lives(tg_tape *t, const program *p, lives *l)
     for (size_t i = 0; i < n; i++) {
         const value *v = &p->values[i];
         if (!tg_has_memory(v)) continue;
-        l->next_born[i] = l->born[v->born];
-        l->born[v->born] = (int32_t)i;
+        l->next_born[i] = l->born[v->first_write];
+        l->born[v->first_write] = (int32_t)i;
         if (v->root) continue;
         l->next_dies[i] = l->dies[death_of(v)];
         l->dies[death_of(v)] = (int32_t)i;
@@ -213,10 +213,10 @@ static void find_dying(const program *p, const lives *l, const group *g, dying *
     const int32_t first = l->dies[g->step];
     d->n = 0;
     for (int32_t i = first; i >= 0; i = l->next_dies[i])
-        if (p->values[i].born < g->step) l->spot[i] = UNREAD;
-    for (int32_t i = g->code; i < g->code + g->n_code; i++)
-        for (int k = 0; k < p->codes[i].n_in; k++) {
-            const operand *o = &p->where[i].in[k];
+        if (p->values[i].first_write < g->step) l->spot[i] = UNREAD;
+    for (int32_t i = g->instructions; i < g->instructions + g->n_instructions; i++)
+        for (int k = 0; k < p->instructions[i].n_in; k++) {
+            const operand *o = &p->locations[i].in[k];
             if (o->value >= 0 && l->spot[o->value]) note_reading(p, l, d, o->value, i, is_aligned(o));
         }
     for (int32_t i = 0; i < g->n_fills; i++) {
@@ -233,7 +233,7 @@ static int32_t take_over(const program *p, dying *d, int32_t at, const value *v)
     dying_value *best = NULL;
     for (dying_value *x = d->list; x < d->list + d->n; x++) {
         if (x->taken || !x->aligned || x->last > at || x->item != item || x->numel != v->numel) continue;
-        if (p->codes[at].kind != K_LOOP && x->last == at) continue; /* loops may write where they read, memcpy may not */
+        if (p->instructions[at].kind != K_LOOP && x->last == at) continue; /* loops may write where they read, memcpy may not */
         if (!best || x->last > best->last) best = x;
     }
     if (!best) return -1;
@@ -248,13 +248,13 @@ static void share_memory(program *p, const lives *l, const group *g)
     dying d;
     if (l->born[g->step] < 0 || l->dies[g->step] < 0) return;
     find_dying(p, l, g, &d);
-    for (int32_t i = g->code; d.n && i < g->code + g->n_code; i++) {
-        const operand *o = &p->where[i].out;
+    for (int32_t i = g->instructions; d.n && i < g->instructions + g->n_instructions; i++) {
+        const operand *o = &p->locations[i].out;
         if (o->value < 0) continue;
         value *v = &p->values[o->value];
-        if (!tg_has_memory(v) || v->born != g->step || v->over >= 0 || !is_aligned(o)) continue;
-        v->over = take_over(p, &d, i, v);
-        if (v->over >= 0) p->values[v->over].handed = true;
+        if (!tg_has_memory(v) || v->first_write != g->step || v->takes_memory_of >= 0 || !is_aligned(o)) continue;
+        v->takes_memory_of = take_over(p, &d, i, v);
+        if (v->takes_memory_of >= 0) p->values[v->takes_memory_of].memory_taken = true;
     }
 }
 
@@ -263,8 +263,8 @@ static void share_memory(program *p, const lives *l, const group *g)
 size_t tg_place_partials(program *p, group *g)
 {
     size_t at = g->partials;
-    for (int32_t k = 0; k < g->n_late; k++) {
-        late        *l = &p->lates[g->late + k];
+    for (int32_t k = 0; k < g->n_totals; k++) {
+        total        *l = &p->totals[g->totals + k];
         const size_t n = (size_t)l->room * (size_t)g->chunks;
         l->partial = at;
         at += round_up(n * l->reduce->accumulator);
@@ -291,11 +291,11 @@ static void place_step(program *p, const lives *l, size_t s, memory *m)
 {
     for (int32_t i = l->born[s]; i >= 0; i = l->next_born[i]) {
         value *v = &p->values[i];
-        v->offset = v->over >= 0 ? p->values[v->over].offset : take_memory(m, bytes_of(v));
+        v->offset = v->takes_memory_of >= 0 ? p->values[v->takes_memory_of].offset : take_memory(m, bytes_of(v));
     }
     place_step_partials(p, &p->steps[s], m);
     for (int32_t i = l->dies[s]; i >= 0; i = l->next_dies[i])
-        if (!p->values[i].handed) give_memory(m, p->values[i].offset, bytes_of(&p->values[i]));
+        if (!p->values[i].memory_taken) give_memory(m, p->values[i].offset, bytes_of(&p->values[i]));
 }
 
 /* Sums of sums: dest is always a later value. */
@@ -304,7 +304,7 @@ static void find_homes(program *p)
     for (size_t i = p->n_values; i-- > 0;) {
         value       *v = &p->values[i];
         const value *to = v->dest >= 0 ? &p->values[v->dest] : NULL;
-        if (to) v->home = to->dest >= 0 ? to->home : v->dest;
+        if (to) v->sum_memory = to->dest >= 0 ? to->sum_memory : v->dest;
     }
 }
 

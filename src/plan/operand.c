@@ -4,7 +4,7 @@
 operand tg_in_memory(emitter *e, int32_t v, size_t byte_offset, extent how)
 {
     value *base = &e->p->values[v];
-    if (base->last < e->g->step) base->last = e->g->step;
+    if (base->last_read < e->g->step) base->last_read = e->g->step;
     return (operand){.value = v, .offset = (uint32_t)byte_offset, .extent = (uint8_t)how, .item = (uint8_t)tg_item_of(base)};
 }
 
@@ -22,31 +22,31 @@ void tg_use_register(emitter *e, const operand *o)
 {
     if (o->value != IN_REGISTER || e->status != TG_OK) return;
     tile_register *r = &e->p->registers[o->offset];
-    const int32_t  at = (int32_t)e->p->n_codes - e->g->code;
+    const int32_t  at = (int32_t)e->p->n_instructions - e->g->instructions;
     if (r->first < 0) r->first = at;
     if (r->last < at) r->last = at;
 }
 
-code *tg_add_code(emitter *e, code_kind kind, operand out, const operand *in, int n_in)
+instruction *tg_add_instruction(emitter *e, instruction_kind kind, operand out, const operand *in, int n_in)
 {
     program *p = e->p;
     if (e->status != TG_OK) return NULL;
-    if (!TG_GROW(e->t, p->codes, p->cap_codes, p->n_codes + 1) || !TG_GROW(e->t, p->where, p->cap_where, p->n_codes + 1)) {
+    if (!TG_GROW(e->t, p->instructions, p->cap_instructions, p->n_instructions + 1) || !TG_GROW(e->t, p->locations, p->cap_locations, p->n_instructions + 1)) {
         e->status = TG_ERR_MEMORY;
         return NULL;
     }
-    code_operands *where = &p->where[p->n_codes];
+    instruction_operands *where = &p->locations[p->n_instructions];
     where->out = out;
     tg_use_register(e, &out);
     for (int k = 0; k < n_in; k++) {
         where->in[k] = in[k];
         tg_use_register(e, &in[k]);
     }
-    p->codes[p->n_codes] = (code){.kind = (uint8_t)kind, .n_in = (uint8_t)n_in};
-    return &p->codes[p->n_codes++];
+    p->instructions[p->n_instructions] = (instruction){.kind = (uint8_t)kind, .n_in = (uint8_t)n_in};
+    return &p->instructions[p->n_instructions++];
 }
 
-source tg_source_of(const emitter *e, const place *reader, int32_t k)
+source tg_source_of(const emitter *e, const member *reader, int32_t k)
 {
     const program *p = e->p;
     const group   *g = e->g;
@@ -59,7 +59,7 @@ source tg_source_of(const emitter *e, const place *reader, int32_t k)
     source         s = {.dtype = (tg_dtype)v->dtype, .value = x, .base = v->base, .from = (uint32_t)from, .extent = AT_FULL};
     if (i) {
         const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
-        s.place = i->spot;
+        s.member = i->index;
         if (i->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
         if (i->cls == C_COLUMN) return s.kind = FROM_COLUMN, s;
     }
@@ -119,7 +119,7 @@ static operand spread(emitter *e, const source *s)
 {
     const size_t  item = tg_dtype_size(s->dtype);
     const operand from = tg_in_memory(e, s->base, s->from, AT_POINT), reg = tg_new_register(e, tg_full_bytes(e, item));
-    code         *c = tg_add_code(e, K_LOOP, reg, &from, 1);
+    instruction         *c = tg_add_instruction(e, K_LOOP, reg, &from, 1);
     if (!c) return reg;
     c->dtype = (uint8_t)s->dtype;
     c->loop = item == 8 ? spread_8 : item == 4 ? spread_4 : spread_1;
@@ -170,7 +170,7 @@ static operand gathered(emitter *e, const source *s, const tg_shape *shape)
         }
     }
     operand from = tg_in_memory(e, s->base, 0, AT_POINT);
-    code   *c = tg_add_code(e, K_GATHER, reg, &from, 1);
+    instruction   *c = tg_add_instruction(e, K_GATHER, reg, &from, 1);
     if (!c) return reg;
     c->extra = (int32_t)p->n_gathers++;
     c->dtype = v->dtype;
@@ -180,43 +180,43 @@ static operand gathered(emitter *e, const source *s, const tg_shape *shape)
 /* A column spread over the tile; that of a column computed here is kept for further readers. */
 static operand expanded(emitter *e, const source *s)
 {
-    place  *pl = s->kind == FROM_COLUMN ? &e->places[s->place] : NULL;
+    member  *pl = s->kind == FROM_COLUMN ? &e->members[s->member] : NULL;
     operand from = pl ? pl->out : tg_in_memory(e, s->base, s->from, s->extent);
     if (pl && pl->expanded >= 0) return (operand){.value = IN_REGISTER, .offset = (uint32_t)pl->expanded};
     operand reg = tg_new_register(e, tg_full_bytes(e, tg_dtype_size(s->dtype)));
-    code   *c = tg_add_code(e, K_EXPAND, reg, &from, 1);
+    instruction   *c = tg_add_instruction(e, K_EXPAND, reg, &from, 1);
     if (c) c->dtype = (uint8_t)s->dtype;
     if (c && pl) pl->expanded = (int32_t)reg.offset;
     return reg;
 }
 
-bool tg_looks_seldom(const emitter *e, const place *reader)
+bool tg_looks_seldom(const emitter *e, const member *reader)
 {
     const value *v = &e->p->values[reader->value];
     return reader->cls == C_FULL && v->op && v->op->flags & TG_OP_SLOPE;
 }
 
-void tg_gather_seldom(emitter *e, const place *slope)
+void tg_gather_seldom(emitter *e, const member *slope)
 {
     const source  y = tg_source_of(e, slope, 1);
-    code_operands where;
+    instruction_operands where;
     if (e->status != TG_OK || (y.kind != FROM_TILE && (y.kind != FROM_MEMORY || y.extent != AT_FULL))) return;
-    where = e->p->where[e->p->n_codes - 1];
-    where.in[1] = y.kind == FROM_TILE ? e->places[y.place].out : tg_in_memory(e, y.base, y.from, AT_FULL);
-    e->p->n_codes--;
-    code *c = &e->p->codes[e->p->n_codes];
+    where = e->p->locations[e->p->n_instructions - 1];
+    where.in[1] = y.kind == FROM_TILE ? e->members[y.member].out : tg_in_memory(e, y.base, y.from, AT_FULL);
+    e->p->n_instructions--;
+    instruction *c = &e->p->instructions[e->p->n_instructions];
     tg_use_register(e, &where.in[1]);
-    e->p->where[e->p->n_codes++] = where;
+    e->p->locations[e->p->n_instructions++] = where;
     c->n_in = 2;
 }
 
-operand tg_bring_to_hand(emitter *e, const source *s, const place *reader)
+operand tg_bring_to_hand(emitter *e, const source *s, const member *reader)
 {
     const value *r = &e->p->values[reader->value];
     const bool   column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
     switch (s->kind) {
-    case FROM_TILE: return e->places[s->place].out;
-    case FROM_COLUMN: return column ? e->places[s->place].out : expanded(e, s);
+    case FROM_TILE: return e->members[s->member].out;
+    case FROM_COLUMN: return column ? e->members[s->member].out : expanded(e, s);
     case FROM_MEMORY: return tg_in_memory(e, s->base, s->from, s->extent);
     case FROM_MEMORY_COLUMN: return expanded(e, s);
     case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, AT_POINT) : filled(e, s, tg_space_shape(e->p, r));

@@ -78,10 +78,10 @@ static void put_gradient(const printer *x, const void *data)
 
 static void put_lifetime(const printer *x, const value *v)
 {
-    const int32_t last = v->last < v->step ? v->step : v->last;
+    const int32_t last = v->last_read < v->step ? v->step : v->last_read;
     if (v->root) PUT(", asked for");
-    else if (last == v->born) PUT(", in step %d alone", (int)v->step);
-    else PUT(", steps %d to %d", (int)v->born, (int)last);
+    else if (last == v->first_write) PUT(", in step %d alone", (int)v->step);
+    else PUT(", steps %d to %d", (int)v->first_write, (int)last);
 }
 
 static void put_home(const printer *x, const value *v)
@@ -175,9 +175,9 @@ static void put_readings(printer *x, int32_t number)
     x->reads = 0;
     for (int32_t i = g->fills; i < g->fills + g->n_fills; i++)
         put_reading(x, p->fills[i].value, number, p->fills[i].row ? BY_ROW : BY_SCALAR);
-    for (int32_t i = g->code; i < g->code + g->n_code; i++) {
-        const code    *c = &p->codes[i];
-        const operand *in = p->where[i].in, *out = &p->where[i].out;
+    for (int32_t i = g->instructions; i < g->instructions + g->n_instructions; i++) {
+        const instruction    *c = &p->instructions[i];
+        const operand *in = p->locations[i].in, *out = &p->locations[i].out;
         if (c->kind == K_SEGMENT) put_segment_readings(x, &p->segments[c->extra], number);
         for (int k = 0; k < c->n_in; k++) {
             const int how = c->kind == K_GATHER && k == 0 ? BY_GATHER : how_read(&in[k], c->kind == K_COLUMN);
@@ -199,7 +199,7 @@ static void put_member(const printer *x, const group *g, const inst *i)
     const value *v = &x->p->values[i->value];
     put_equation(x, i->value);
     if (i->cls == C_COLUMN) PUT(", a column");
-    if (i->cls == C_LATE) PUT(i->reduce_all ? ", late" : ", late, over rows");
+    if (i->cls == C_TOTAL) PUT(i->reduce_all ? ", total" : ", total over rows");
     if (v->step != g->step) PUT(", again");
     else if (v->stored) put_home(x, v);
     PUT("\n");

@@ -5,7 +5,7 @@
  * A group is one pass over an iteration space of n elements, seen as rows of `cols` elements. Inside a group a value is
  *   full     one element per point; lives in a tile (a piece of about TILE elements that stays in L1)
  *   column   one element per row, the result of a reduction over columns, or of pointwise ops over such
- *   late     reduced over rows or over everything; complete only when the group is
+  *   total    reduced over rows or over everything; complete only when the group is
  * Operands from memory may be full, a column, a row (repeated for each row), a scalar, or of any other strides. */
 #ifndef TG_PROGRAM_H
 #define TG_PROGRAM_H
@@ -40,7 +40,7 @@ typedef struct value {
     int64_t         numel;
     union {
         size_t      offset; /* in the program's memory */
-        int32_t     home;   /* where dest is given: the value whose memory that is in the end */
+        int32_t     sum_memory;   /* where dest is given: the value whose memory that is in the end */
     };
     uint32_t        attr_size;
     uint8_t         kind, dtype;
@@ -50,7 +50,7 @@ typedef struct value {
     bool            copied : 1; /* placed, but others read what lies there: computed elsewhere and copied at the end */
     bool            adds : 1;   /* a product added to what its memory holds */
     bool            sum : 1;    /* of such products: no step of its own */
-    bool            handed : 1; /* its memory was taken over */
+    bool            memory_taken : 1; /* its memory was taken over */
     int32_t         base;   /* views: the value whose memory it is; others: itself */
     int32_t         layout; /* number in program.layouts; -1: contiguous from the start of the base */
     int32_t         in, n_in; /* operands: program.operands[in …]; of views none */
@@ -62,23 +62,23 @@ typedef struct value {
     int32_t         uses;
     int32_t         read_in; /* the last group that reads its memory */
     int32_t         step;   /* that computes it; -1: known before */
-    int32_t         born;   /* first step that writes its memory */
-    int32_t         last;   /* step that reads its memory last */
+    int32_t         first_write;   /* first step that writes its memory */
+    int32_t         last_read;   /* step that reads its memory last */
     int32_t         inst;   /* its instance in its own group */
     int32_t         clone_group, clone; /* its instance in the last other group that computes it again */
-    int32_t         again;  /* value that computes it a second time and whose memory is read from then on; -1 */
+    int32_t         recomputed_as;  /* value that computes it a second time and whose memory is read from then on; -1 */
     int32_t         dest;   /* value whose memory it is computed in; -1: its own */
-    int32_t         over;   /* value that dies in its step and whose memory it takes over, element for element; -1 */
+    int32_t         takes_memory_of;   /* value that dies in its step and whose memory it takes over, element for element; -1 */
 } value;
 
-typedef enum inst_class { C_FULL, C_COLUMN, C_LATE } inst_class;
+typedef enum inst_class { C_FULL, C_COLUMN, C_TOTAL } inst_class;
 
 /* A value computed in a group. */
 typedef struct inst {
     int32_t value, next;
-    int32_t spot;       /* its number in the group, in the order of values; known when it is emitted */
+    int32_t index;      /* its number in the group, in the order of values; known when it is emitted */
     uint8_t cls;
-    bool    reduce_all; /* late ones: over everything, not over rows */
+    bool    reduce_all; /* totals: over everything, not over rows */
     bool    clone;      /* of a value that another group computes */
 } inst;
 
@@ -86,8 +86,8 @@ typedef struct group {
     int64_t n, cols; /* cols 0: not decided, flat */
     bool    soft;    /* only rows that are read ask for these cols: they can be gathered instead, when a reduction asks for others */
     int32_t step, first, count; /* instances: a list, newest first, until they are sorted */
-    int32_t code, n_code;       /* instructions */
-    int32_t n_late, late;       /* late results: program.lates[late …] */
+    int32_t instructions, n_instructions;       /* instructions */
+    int32_t n_totals, totals;       /* totals: program.totals[totals …] */
     size_t  partials;           /* where their partial results lie in the program's memory */
     int32_t fills, n_fills;     /* scalars and rows spread over a tile once: program.fills[fills …] */
     int32_t ahead, n_ahead;     /* operands to fetch ahead of their tiles: program.pointers[ahead …] */
@@ -100,13 +100,13 @@ typedef struct group {
 /* Do the rows of a tile lie apart in memory, because they are pieces of longer ones? Only where nothing but REDUCE_ROWS reads them. */
 static inline bool tg_is_apart(const group *g) { return g->rows_per_tile > 1 && g->tile_cols < g->cols; }
 
-typedef enum code_kind {
+typedef enum instruction_kind {
     K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_STREAM,
     K_REDUCE_COLS,   /* each row of the tile to an element of a column */
     K_REDUCE_PIECES, /* the same where a tile is a piece of a row: onto an accumulator, which the last piece finishes */
     K_REDUCE_ROWS, K_REDUCE_ALL,
     K_SEGMENT, /* several loops as machine code */
-} code_kind;
+} instruction_kind;
 
 enum { IN_REGISTER = -1, NOWHERE = -2, IN_STAGING = -3 };
 
@@ -116,13 +116,13 @@ typedef enum extent { AT_POINT, AT_COLUMN = 1, AT_ROW = 2, AT_FULL = AT_COLUMN |
 /* Where an operand is. Programs have up to four for each instruction: an operand is small, and what it was resolved to is elsewhere. Tile
  * registers are each thread's own. */
 typedef struct operand {
-    int32_t  value; /* IN_REGISTER: a tile register, at `offset`; IN_STAGING: that of late result number `offset`; NOWHERE */
+    int32_t  value; /* IN_REGISTER: a tile register, at `offset`; IN_STAGING: that of total number `offset`; NOWHERE */
     uint32_t offset;
     uint8_t  extent, item; /* bytes of an element */
 } operand;
 
-/* An instruction. What a group of a single tile needs is here, the operands of tiles that move are in the code_operands beside it. */
-typedef struct code {
+/* An instruction. What a group of a single tile needs is here, the operands of tiles that move are in the instruction_operands beside it. */
+typedef struct instruction {
     union {
         tg_loop                loop;
         const tg_reduce_loops *reduce; /* K_REDUCE_… */
@@ -131,8 +131,8 @@ typedef struct code {
     const void *in[3]; /* addresses in the first tile, as out */
     char       *out;
     uint8_t     kind, n_in, dtype;
-    int32_t     extra; /* gather: number in program.gathers; late: number in program.lates; segment: number in program.segments */
-} code;
+    int32_t     extra; /* gather: number in program.gathers; total: number in program.totals; segment: number in program.segments */
+} instruction;
 
 /* Machine code for a run of loops; what it reads and writes outside of tile registers is program.pointers[pointers …]. */
 typedef struct segment {
@@ -144,9 +144,9 @@ typedef struct segment {
     bool    column; /* over the tile's rows instead of its elements */
 } segment;
 
-typedef struct code_operands {
+typedef struct instruction_operands {
     operand out, in[3];
-} code_operands;
+} instruction_operands;
 
 /* A strided operand, read into a tile register: the shape of the iteration space and the strides of the operand in it, in bytes. With a
  * second operand it is the point of a slope with that result, and read only for tiles in which a result asks for it. */
@@ -156,7 +156,7 @@ typedef struct gather {
     int64_t  offset; /* bytes from the operand's memory to element (0, 0, …) */
 } gather;
 
-typedef struct late {
+typedef struct total {
     const tg_reduce_loops *reduce;
     int32_t value;
     bool    all;
@@ -165,7 +165,7 @@ typedef struct late {
     int64_t room;    /* elements of a chunk's partial result: as wide as the result, or a tile where tiles go down */
     size_t  partial; /* offset of the chunks' partial results in program memory */
     size_t  staging; /* likewise */
-} late;
+} total;
 
 /* A tile register while its group's instructions are written. */
 typedef struct tile_register {
@@ -222,10 +222,10 @@ enum { KNOWN_SHAPES = 64, RECENT = 16 };
     ARRAY(product, products)                                                                                      \
     ARRAY(group, groups)                                                                                          \
     ARRAY(inst, insts)                                                                                            \
-    ARRAY(code, codes)                                                                                            \
-    ARRAY(code_operands, where) /* as many as codes */                                                            \
+    ARRAY(instruction, instructions)                                                                                            \
+    ARRAY(instruction_operands, locations) /* as many as instructions */                                                            \
     ARRAY(gather, gathers)                                                                                        \
-    ARRAY(late, lates)                                                                                            \
+    ARRAY(total, totals)                                                                                            \
     ARRAY(fill, fills)                                                                                            \
     ARRAY(segment, segments)                                                                                      \
     ARRAY(operand, pointers) /* of segments, and of groups to fetch ahead */                                      \
@@ -252,7 +252,7 @@ struct program {
     tg_bytes register_uses;
     char    *executable;   /* the same, mapped; NULL: the program is not compiled */
     int      runs;         /* before it was compiled */
-    bool     joins;        /* runs of loops become segments */
+    bool     compiled;        /* runs of loops become segments */
     tg_arena own;
     const tg_shape *shapes[KNOWN_SHAPES]; /* in it: some of those met, so that few are there twice */
     uint32_t recent[RECENT]; /* hashes of the latest pointwise nodes and their operands */
@@ -329,7 +329,7 @@ tg_status tg_compute_again(tg_tape *t, program *p); /* what need not be kept fro
 /* The value in whose memory v's base lies for those who read it in this step. */
 static inline int32_t tg_memory_in(const program *p, const value *v, int32_t now)
 {
-    const int32_t again = p->values[v->base].again;
+    const int32_t again = p->values[v->base].recomputed_as;
     return again >= 0 && now > p->values[again].step ? again : v->base;
 }
 
@@ -381,7 +381,7 @@ static inline bool tg_has_memory(const value *v) { return v->kind == V_REAL && v
 static inline char *tg_memory_of(const program *p, int32_t number)
 {
     const value *v = &p->values[number];
-    if (v->dest >= 0) v = &p->values[v->home];
+    if (v->dest >= 0) v = &p->values[v->sum_memory];
     return v->kind == V_INPUT || v->placed ? v->node->data : p->memory + v->offset;
 }
 

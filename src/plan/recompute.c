@@ -65,7 +65,7 @@ static bool can_wait(const program *p, int32_t s)
 }
 
 /* The first of the products that read v a long time after everybody else, by its number in steps; -1: there are none. */
-static int32_t late_readings(const program *p, const readings *r, int32_t v)
+static int32_t total_readings(const program *p, const readings *r, int32_t v)
 {
     for (int32_t i = r->end[v]; i-- > r->begin[v] && can_wait(p, r->steps[i]);) {
         const int32_t before = i > r->begin[v] ? r->steps[i - 1] : p->values[v].step;
@@ -162,7 +162,7 @@ static tg_status reorder(tg_tape *t, program *p, const int32_t *after)
         value *v = &p->values[i];
         if (v->step < 0) continue;
         v->step = now[v->step];
-        v->born = now[v->born];
+        v->first_write = now[v->first_write];
     }
     for (size_t g = 0; g < p->n_groups; g++) p->groups[g].step = now[p->groups[g].step];
     return TG_OK;
@@ -171,7 +171,7 @@ static tg_status reorder(tg_tape *t, program *p, const int32_t *after)
 /* Computes v again for those who read it late, if a group passes by, and lets them wait for that group. */
 static tg_status compute_again(tg_tape *t, program *p, const readings *r, int32_t v, int32_t *after, bool *any)
 {
-    const int32_t first = late_readings(p, r, v);
+    const int32_t first = total_readings(p, r, v);
     if (first < 0) return TG_OK;
     const int32_t g = group_after(p, r, v, last_reading(r, v));
     if (g < 0) return TG_OK;

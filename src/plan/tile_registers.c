@@ -44,11 +44,11 @@ static void give(const emitter *e, pieces *s, const tile_register *r)
 static bool place_all(emitter *e, pieces *s)
 {
     tile_register *r = e->p->registers;
-    const size_t   n = e->n_registers, n_code = (size_t)e->g->n_code;
-    int32_t       *begins = tg_arena_alloc(&e->t->services.values, 2 * (n + n_code + 1) * sizeof *begins, 8);
+    const size_t   n = e->n_registers, n_instructions = (size_t)e->g->n_instructions;
+    int32_t       *begins = tg_arena_alloc(&e->t->services.values, 2 * (n + n_instructions + 1) * sizeof *begins, 8);
     if (!begins) return false;
-    int32_t *ends = begins + n_code, *next_begin = ends + n_code, *next_end = next_begin + n;
-    memset(begins, -1, 2 * n_code * sizeof *begins);
+    int32_t *ends = begins + n_instructions, *next_begin = ends + n_instructions, *next_end = next_begin + n;
+    memset(begins, -1, 2 * n_instructions * sizeof *begins);
     for (size_t i = n; i-- > 0;) {
         if (r[i].first < 0) continue;
         if (r[i].last == INT32_MAX) {
@@ -60,7 +60,7 @@ static bool place_all(emitter *e, pieces *s)
         next_end[i] = ends[r[i].last];
         ends[r[i].last] = (int32_t)i;
     }
-    for (size_t c = 0; c < n_code; c++) {
+    for (size_t c = 0; c < n_instructions; c++) {
         for (int32_t i = begins[c]; i >= 0; i = next_begin[i]) take(e, s, &r[i]);
         for (int32_t i = ends[c]; i >= 0; i = next_end[i]) give(e, s, &r[i]);
     }
@@ -82,9 +82,9 @@ void tg_place_registers(emitter *e, size_t first_use)
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return;
     }
-    for (size_t c = (size_t)e->g->code; c < p->n_codes; c++) {
-        place_operand(e, &p->where[c].out);
-        for (int k = 0; k < p->codes[c].n_in; k++) place_operand(e, &p->where[c].in[k]);
+    for (size_t c = (size_t)e->g->instructions; c < p->n_instructions; c++) {
+        place_operand(e, &p->locations[c].out);
+        for (int k = 0; k < p->instructions[c].n_in; k++) place_operand(e, &p->locations[c].in[k]);
     }
     for (int32_t i = 0; i < e->g->n_fills; i++) {
         fill *f = &p->fills[e->g->fills + i];

@@ -4,14 +4,14 @@
 static bool has_columns(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++)
-        if (e->places[i].cls == C_COLUMN) return true;
+        if (e->members[i].cls == C_COLUMN) return true;
     return false;
 }
 
 static bool has_streamed(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++)
-        if (tg_is_streamed(e, &e->places[i])) return true;
+        if (tg_is_streamed(e, &e->members[i])) return true;
     return false;
 }
 
@@ -30,8 +30,8 @@ static int64_t whole_lines(int64_t rows, int64_t cols)
 static bool only_reduces_rows(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++) {
-        const place *pl = &e->places[i];
-        if (pl->cls != C_LATE || pl->all) return false;
+        const member *pl = &e->members[i];
+        if (pl->cls != C_TOTAL || pl->all) return false;
         const source s = tg_source_of(e, pl, 0);
         if (s.kind != FROM_MEMORY || s.extent != AT_FULL) return false;
     }
@@ -41,7 +41,7 @@ static bool only_reduces_rows(const emitter *e)
 static bool reduces_rows(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++)
-        if (e->places[i].cls == C_LATE && !e->places[i].all) return true;
+        if (e->members[i].cls == C_TOTAL && !e->members[i].all) return true;
     return false;
 }
 

@@ -18,8 +18,8 @@ static const tg_shape *own_shape(tg_tape *t, program *p, const tg_shape *shape)
 }
 
 /* A value of which nothing is known yet, to be copied: clearing so large a struct becomes a string instruction, slow to start. */
-static const value no_value = {.numel = 1, .layout = -1, .of = -1, .step = -1, .last = -1, .inst = -1, .clone_group = -1, .dest = -1,
-                               .over = -1, .again = -1, .read_in = -1};
+static const value no_value = {.numel = 1, .layout = -1, .of = -1, .step = -1, .last_read = -1, .inst = -1, .clone_group = -1, .dest = -1,
+                               .takes_memory_of = -1, .recomputed_as = -1, .read_in = -1};
 
 value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype)
 {

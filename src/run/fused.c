@@ -164,7 +164,7 @@ static tg_status run_steps(tg_tape *t, program *p)
 /* A program that has run before is likely to run again. */
 static tg_status compile_soon(tg_tape *t, engine *e, program *p)
 {
-    if (p->joins || p->runs > t->compile_after) return TG_OK;
+    if (p->compiled || p->runs > t->compile_after) return TG_OK;
     if (p->runs++ < t->compile_after) return TG_OK;
     const double begin = t->profile ? tg_profile_now() : 0;
     tg_status    s = tg_compile(t, p);

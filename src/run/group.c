@@ -27,14 +27,14 @@ static void run_fills(const program *p, const group *g, int thread)
 }
 
 /* The accumulators of n columns of one chunk, to which nothing has come, or of n chunks that lie behind one another. */
-static void start_late(const program *p, const late *l, int32_t chunk, size_t n)
+static void start_total(const program *p, const total *l, int32_t chunk, size_t n)
 {
     if (l->staged) memset(tg_staging_of(p, l, chunk, 0), 0, n * sizeof(float));
     l->reduce->start(n, tg_partial_of(p, l, chunk, 0));
 }
 
 /* Joins the accumulators of `parts` chunks from this one on, in their order, and makes results of them: n, the result's from col on. */
-static void finish_late(const program *p, const group *g, const late *l, int32_t chunk, int32_t parts, size_t n, int64_t col)
+static void finish_total(const program *p, const group *g, const total *l, int32_t chunk, int32_t parts, size_t n, int64_t col)
 {
     const value *v = &p->values[l->value];
     char        *acc = tg_partial_of(p, l, chunk, 0), *out = tg_memory_of(p, l->value) + (size_t)col * tg_dtype_size((tg_dtype)v->dtype);
@@ -42,19 +42,19 @@ static void finish_late(const program *p, const group *g, const late *l, int32_t
     l->reduce->finish(n, out, acc, l->all ? g->n : g->n / g->cols, v->attr);
 }
 
-static void start_lates(const program *p, const group *g)
+static void start_totals(const program *p, const group *g)
 {
-    for (int32_t i = 0; i < g->n_late; i++) {
-        const late *l = &p->lates[g->late + i];
-        if (!tg_in_pieces(l)) start_late(p, l, 0, (size_t)l->width * (size_t)g->chunks);
+    for (int32_t i = 0; i < g->n_totals; i++) {
+        const total *l = &p->totals[g->totals + i];
+        if (!tg_in_pieces(l)) start_total(p, l, 0, (size_t)l->width * (size_t)g->chunks);
     }
 }
 
-static void finish_lates(const program *p, const group *g)
+static void finish_totals(const program *p, const group *g)
 {
-    for (int32_t i = 0; i < g->n_late; i++) {
-        const late *l = &p->lates[g->late + i];
-        if (!tg_in_pieces(l)) finish_late(p, g, l, 0, g->chunks, (size_t)l->width, 0);
+    for (int32_t i = 0; i < g->n_totals; i++) {
+        const total *l = &p->totals[g->totals + i];
+        if (!tg_in_pieces(l)) finish_total(p, g, l, 0, g->chunks, (size_t)l->width, 0);
     }
 }
 
@@ -76,16 +76,16 @@ static void run_down(const program *p, const group *g, int32_t chunk, int thread
     const int64_t to = pieces * (chunk + 1) / g->chunks;
     for (int64_t piece = pieces * chunk / g->chunks; piece < to; piece++) {
         const tile first = tile_at(g, 0, piece, chunk, thread);
-        for (int32_t i = g->late; i < g->late + g->n_late; i++)
-            if (tg_in_pieces(&p->lates[i])) start_late(p, &p->lates[i], chunk, (size_t)first.cols);
+        for (int32_t i = g->totals; i < g->totals + g->n_totals; i++)
+            if (tg_in_pieces(&p->totals[i])) start_total(p, &p->totals[i], chunk, (size_t)first.cols);
         for (int64_t block = 0; block < blocks; block++) {
             const tile w = tile_at(g, block, piece, chunk, thread);
             tg_run_tile(p, g, &w);
             if (block + 1 == blocks || (block + 1) % STAGED == 0) tg_empty_staging(p, g, chunk, w.col, w.cols);
         }
-        for (int32_t i = g->late; i < g->late + g->n_late; i++) {
-            const late *l = &p->lates[i];
-            if (tg_in_pieces(l)) finish_late(p, g, l, chunk, 1, (size_t)first.cols, first.col);
+        for (int32_t i = g->totals; i < g->totals + g->n_totals; i++) {
+            const total *l = &p->totals[i];
+            if (tg_in_pieces(l)) finish_total(p, g, l, chunk, 1, (size_t)first.cols, first.col);
         }
     }
 }
@@ -112,7 +112,7 @@ static void run_chunk(const program *p, const group *g, int32_t chunk, int threa
 static void run_single(const program *p, const group *g)
 {
     const int64_t n = g->n, cols = g->cols ? g->cols : g->n;
-    const code   *c = &p->codes[g->code], *end = c + g->n_code;
+    const instruction   *c = &p->instructions[g->instructions], *end = c + g->n_instructions;
     const tile    w = {.rows = n / cols, .cols = cols};
     /* Two at a time: long runs of tiny ops mostly alternate, and then each of these calls goes where it went before. */
     for (; end - c >= 2 && c[0].kind == K_LOOP && c[1].kind == K_LOOP; c += 2) {
@@ -131,8 +131,8 @@ static void run_single(const program *p, const group *g)
     }
     if (c < end) {
         group rest = *g;
-        rest.code = (int32_t)(c - p->codes);
-        rest.n_code = (int32_t)(end - c);
+        rest.instructions = (int32_t)(c - p->instructions);
+        rest.n_instructions = (int32_t)(end - c);
         tg_run_tile(p, &rest, &w);
     }
 }
@@ -141,8 +141,8 @@ void tg_run_group(const program *p, const group *g, int threads)
 {
     int team = g->chunks < threads ? g->chunks : threads;
     if (g->n * g->count < PARALLEL_LEAST) team = 1;
-    if (!g->n_code) return;
-    start_lates(p, g);
+    if (!g->n_instructions) return;
+    start_totals(p, g);
     if (g->tiles == 1) {
         run_fills(p, g, 0);
         run_single(p, g);
@@ -161,5 +161,5 @@ void tg_run_group(const program *p, const group *g, int threads)
             tg_fpenv_leave(host);
         }
     }
-    finish_lates(p, g);
+    finish_totals(p, g);
 }

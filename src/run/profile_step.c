@@ -243,9 +243,9 @@ static tg_work group_work(const program *p, const group *g)
         const fill *l = &p->fills[g->fills + i];
         if (is_new(&seen, l->value, l->from)) w.read += (l->row ? g->cols : 1) * item_of(p, l->value);
     }
-    for (int32_t i = g->code; i < g->code + g->n_code; i++) {
-        const code    *c = &p->codes[i];
-        const operand *in = p->where[i].in, *out = &p->where[i].out;
+    for (int32_t i = g->instructions; i < g->instructions + g->n_instructions; i++) {
+        const instruction    *c = &p->instructions[i];
+        const operand *in = p->locations[i].in, *out = &p->locations[i].out;
         if (c->kind == K_SEGMENT) add_segment_work(p, g, &p->segments[c->extra], &seen, &w);
         if (c->kind == K_GATHER) {
             const gather *ga = &p->gathers[c->extra];
@@ -255,8 +255,8 @@ static tg_work group_work(const program *p, const group *g)
             if (in[k].value >= 0 && is_new(&seen, in[k].value, in[k].offset)) w.read += operand_bytes(g, &in[k]);
         if (out->value >= 0 && is_new(&seen, out->value, out->offset)) w.written += operand_bytes(g, out);
     }
-    for (int32_t i = 0; i < g->n_late; i++) {
-        const late *l = &p->lates[g->late + i];
+    for (int32_t i = 0; i < g->n_totals; i++) {
+        const total *l = &p->totals[g->totals + i];
         w.written += l->width * item_of(p, l->value);
     }
     return w;
@@ -283,7 +283,7 @@ static void write_group(tg_profile *f, const program *p, const group *g, double 
     label         name = {.used = 0};
     tg_event      e;
     int64_t       again = 0;
-    if (!g->n_code) return;
+    if (!g->n_instructions) return;
     name_group(p, g, &name);
     for (int32_t i = g->first; i >= 0; i = p->insts[i].next) {
         const value *v = &p->values[p->insts[i].value];
@@ -293,7 +293,7 @@ static void write_group(tg_profile *f, const program *p, const group *g, double 
     if (tg_event_begin(&e, f, "fused", name.text, begin)) {
         tg_event_integer(&e, "ops", g->count);
         tg_event_integer(&e, "computed again", again);
-        tg_event_integer(&e, "instructions", g->n_code);
+        tg_event_integer(&e, "instructions", g->n_instructions);
         tg_event_integer(&e, "rows", g->n / cols);
         tg_event_integer(&e, "cols", cols);
         tg_event_integer(&e, "tiles", g->tiles);

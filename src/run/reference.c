@@ -12,7 +12,7 @@ static tg_status run_pointwise(tg_node *n, void *out)
     tg_node *const *in = tg_inputs(n);
     const tg_shape *s = n->shape;
     int             count = (int)n->n_in;
-    ptrdiff_t       step[MOST][TG_MAX_RANK] = {{0}};
+    ptrdiff_t       stride[MOST][TG_MAX_RANK] = {{0}};
     const char     *p[MOST];
     size_t          item[MOST], total = (size_t)tg_node_numel(n), row = s->rank ? (size_t)s->dim[s->rank - 1] : 1;
     bool            flat = true;
@@ -23,7 +23,7 @@ static tg_status run_pointwise(tg_node *n, void *out)
         p[i] = a.data;
         flat = flat && a.contiguous && tg_shape_equal(a.shape, s);
         for (int k = 0, lead = s->rank - a.shape->rank; k < a.shape->rank; k++)
-            step[i][lead + k] = a.shape->dim[k] == 1 ? 0 : (ptrdiff_t)(a.stride[k] * (int64_t)item[i]);
+            stride[i][lead + k] = a.shape->dim[k] == 1 ? 0 : (ptrdiff_t)(a.stride[k] * (int64_t)item[i]);
     }
     if (!total) return TG_OK;
     tg_loop       loop = n->op->loop[in[count - 1]->dtype];
@@ -37,7 +37,7 @@ static tg_status run_pointwise(tg_node *n, void *out)
             const void *x[MOST];
             len = flat || width - done < GATHER ? width - done : GATHER;
             for (int i = 0; i < count; i++) {
-                ptrdiff_t st = s->rank ? step[i][s->rank - 1] : 0;
+                ptrdiff_t st = s->rank ? stride[i][s->rank - 1] : 0;
                 if (flat || st == (ptrdiff_t)item[i]) {
                     x[i] = p[i] + done * item[i];
                 } else {
@@ -48,7 +48,7 @@ static tg_status run_pointwise(tg_node *n, void *out)
             loop(len, o, x, tg_attr(n));
             o += len * out_item;
         }
-    } while (!flat && tg_next_row(s, index, count, p, step));
+    } while (!flat && tg_next_row(s, index, count, p, stride));
     n->tape->services.inside = was;
     return TG_OK;
 }

@@ -72,7 +72,7 @@ static void run_gather(const gather *g, const char *from, char *to, int64_t firs
 }
 
 /* A row longer than a tile comes in pieces, one after the other to the same thread. */
-static void reduce_piece(const code *c, const group *g, const tile *w, char *out, const char *x, void *acc)
+static void reduce_piece(const instruction *c, const group *g, const tile *w, char *out, const char *x, void *acc)
 {
     if (w->col == 0) c->reduce->start(1, acc);
     c->reduce->run((size_t)w->cols, acc, x);
@@ -93,7 +93,7 @@ static void run_segment(const program *p, const segment *s, const tile *w)
     void *pointers[TG_SEGMENT_POINTERS];
     for (int32_t k = 0; k < s->n_pointers; k++) {
         const operand *o = &p->pointers[s->pointers + k];
-        if (o->value == IN_STAGING) pointers[k] = tg_staging_of(p, &p->lates[o->offset], w->chunk, w->col);
+        if (o->value == IN_STAGING) pointers[k] = tg_staging_of(p, &p->totals[o->offset], w->chunk, w->col);
         else pointers[k] = at(p, o, p->resolved[s->pointers + k], w);
     }
     tg_call_segment(p, s, pointers, w->thread, w->rows, w->cols);
@@ -102,8 +102,8 @@ static void run_segment(const program *p, const segment *s, const tile *w)
 /* Rows that were added up in float, these columns of them, go to the chunk's partial results. */
 void tg_empty_staging(const program *p, const group *g, int32_t chunk, int64_t col, int64_t cols)
 {
-    for (int32_t i = 0; i < g->n_late; i++) {
-        const late *l = &p->lates[g->late + i];
+    for (int32_t i = 0; i < g->n_totals; i++) {
+        const total *l = &p->totals[g->totals + i];
         if (!l->staged) continue;
         float *sum = tg_staging_of(p, l, chunk, col);
         l->reduce->rows(1, (size_t)cols, cols, tg_partial_of(p, l, chunk, col), sum);
@@ -112,9 +112,9 @@ void tg_empty_staging(const program *p, const group *g, int32_t chunk, int64_t c
 }
 
 /* Onto the chunk's accumulators, one for each column of the tile. */
-static void reduce_rows(const program *p, const code *c, const group *g, const tile *w, const void *x)
+static void reduce_rows(const program *p, const instruction *c, const group *g, const tile *w, const void *x)
 {
-    const late *l = &p->lates[c->extra];
+    const total *l = &p->totals[c->extra];
     if (l->staged) {
         float *sum = tg_staging_of(p, l, w->chunk, w->col);
         c->loop((size_t)w->cols, sum, (const void *[]){sum, x}, NULL);
@@ -143,7 +143,7 @@ static int32_t plan_fetching(const program *p, const group *g, const tile *w, in
         const int64_t item = p->pointers[g->ahead + k].item, lines = (n * item + TG_ALIGN - 1) / TG_ALIGN;
         f[k].next = (const char *)p->resolved[g->ahead + k] + from * item;
         f[k].end = f[k].next + n * item;
-        f[k].share = (lines / g->n_code + 1) * TG_ALIGN;
+        f[k].share = (lines / g->n_instructions + 1) * TG_ALIGN;
     }
     return many;
 }
@@ -164,14 +164,14 @@ void tg_run_tile(const program *p, const group *g, const tile *w)
     const int64_t n = w->rows * w->cols;
     fetching      ahead[MOST_AHEAD];
     const int32_t n_ahead = g->n_ahead ? plan_fetching(p, g, w, n, ahead) : 0;
-    for (int32_t i = g->code; i < g->code + g->n_code; i++) {
+    for (int32_t i = g->instructions; i < g->instructions + g->n_instructions; i++) {
         fetch_share(ahead, n_ahead);
-        const code          *c = &p->codes[i];
-        const code_operands *where = &p->where[i];
+        const instruction          *c = &p->instructions[i];
+        const instruction_operands *where = &p->locations[i];
         const void          *in[3] = {NULL, NULL, NULL};
         char                *out = at(p, &where->out, c->out, w);
         for (int k = 0; k < c->n_in; k++) in[k] = at(p, &where->in[k], c->in[k], w);
-        switch ((code_kind)c->kind) {
+        switch ((instruction_kind)c->kind) {
         case K_LOOP: c->loop((size_t)n, out, in, c->attr); break;
         case K_COLUMN: c->loop((size_t)w->rows, out, in, c->attr); break;
         case K_COPY: memcpy(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
@@ -196,7 +196,7 @@ void tg_run_tile(const program *p, const group *g, const tile *w)
             break;
         case K_REDUCE_PIECES: reduce_piece(c, g, w, out, in[0], (void *)(uintptr_t)in[1]); break;
         case K_REDUCE_ROWS: reduce_rows(p, c, g, w, in[0]); break;
-        case K_REDUCE_ALL: c->reduce->run((size_t)n, tg_partial_of(p, &p->lates[c->extra], w->chunk, 0), in[0]); break;
+        case K_REDUCE_ALL: c->reduce->run((size_t)n, tg_partial_of(p, &p->totals[c->extra], w->chunk, 0), in[0]); break;
         }
     }
 }

@@ -13,15 +13,15 @@ typedef struct tile {
 
 void tg_run_tile(const program *p, const group *g, const tile *w);
 
-/* Does the late result have a piece's partial results only, which are complete when the tiles have come down? */
-static inline bool tg_in_pieces(const late *l) { return l->room < l->width; }
+/* Does the total have a piece's partial results only, which are complete when the tiles have come down? */
+static inline bool tg_in_pieces(const total *l) { return l->room < l->width; }
 /* Where the chunk's accumulators for the columns from this one on are, and its float sums: in elements, and in memory. */
-static inline size_t tg_part_of(const late *l, int32_t chunk, int64_t col) { return (size_t)(chunk * l->room + (tg_in_pieces(l) ? 0 : col)); }
-static inline char *tg_partial_of(const program *p, const late *l, int32_t chunk, int64_t col)
+static inline size_t tg_part_of(const total *l, int32_t chunk, int64_t col) { return (size_t)(chunk * l->room + (tg_in_pieces(l) ? 0 : col)); }
+static inline char *tg_partial_of(const program *p, const total *l, int32_t chunk, int64_t col)
 {
     return p->memory + l->partial + tg_part_of(l, chunk, col) * l->reduce->accumulator;
 }
-static inline float *tg_staging_of(const program *p, const late *l, int32_t chunk, int64_t col)
+static inline float *tg_staging_of(const program *p, const total *l, int32_t chunk, int64_t col)
 {
     return (float *)(void *)(p->memory + l->staging) + tg_part_of(l, chunk, col);
 }

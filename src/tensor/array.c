@@ -3,23 +3,23 @@
 
 #include <string.h>
 
-void tg_copy_strided(char *to, const char *from, size_t n, ptrdiff_t step, size_t item)
+void tg_copy_strided(char *to, const char *from, size_t n, ptrdiff_t stride, size_t item)
 {
     if (item == 8)
-        for (size_t k = 0; k < n; k++) memcpy(to + 8 * k, from + (ptrdiff_t)k * step, 8);
+        for (size_t k = 0; k < n; k++) memcpy(to + 8 * k, from + (ptrdiff_t)k * stride, 8);
     else if (item == 4)
-        for (size_t k = 0; k < n; k++) memcpy(to + 4 * k, from + (ptrdiff_t)k * step, 4);
+        for (size_t k = 0; k < n; k++) memcpy(to + 4 * k, from + (ptrdiff_t)k * stride, 4);
     else
-        for (size_t k = 0; k < n; k++) to[k] = from[(ptrdiff_t)k * step];
+        for (size_t k = 0; k < n; k++) to[k] = from[(ptrdiff_t)k * stride];
 }
 
-bool tg_next_row(const tg_shape *s, int64_t *index, int n, const char **p, ptrdiff_t step[][TG_MAX_RANK])
+bool tg_next_row(const tg_shape *s, int64_t *index, int n, const char **p, ptrdiff_t stride[][TG_MAX_RANK])
 {
     for (int k = s->rank - 2; k >= 0; k--) {
         index[k]++;
-        for (int i = 0; i < n; i++) p[i] += step[i][k];
+        for (int i = 0; i < n; i++) p[i] += stride[i][k];
         if (index[k] < s->dim[k]) return true;
-        for (int i = 0; i < n; i++) p[i] -= step[i][k] * s->dim[k];
+        for (int i = 0; i < n; i++) p[i] -= stride[i][k] * s->dim[k];
         index[k] = 0;
     }
     return false;
@@ -36,11 +36,11 @@ void tg_array_copy(const tg_array *from, void *to)
 {
     const tg_shape *s = from->shape;
     size_t          item = tg_dtype_size(from->dtype), total = 1;
-    ptrdiff_t       step[1][TG_MAX_RANK] = {{0}};
+    ptrdiff_t       stride[1][TG_MAX_RANK] = {{0}};
     int64_t         index[TG_MAX_RANK] = {0};
     for (int k = 0; k < s->rank; k++) {
         total *= (size_t)s->dim[k];
-        step[0][k] = (ptrdiff_t)(from->stride[k] * (int64_t)item);
+        stride[0][k] = (ptrdiff_t)(from->stride[k] * (int64_t)item);
     }
     if (!total) return;
     if (from->contiguous) {
@@ -51,7 +51,7 @@ void tg_array_copy(const tg_array *from, void *to)
     const char *p[1] = {from->data};
     char       *out = to;
     do {
-        tg_copy_strided(out, p[0], row, s->rank ? step[0][s->rank - 1] : 0, item);
+        tg_copy_strided(out, p[0], row, s->rank ? stride[0][s->rank - 1] : 0, item);
         out += row * item;
-    } while (tg_next_row(s, index, 1, p, step));
+    } while (tg_next_row(s, index, 1, p, stride));
 }

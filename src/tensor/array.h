@@ -7,10 +7,10 @@
 size_t tg_array_bytes(const tg_array *a);
 void   tg_array_copy(const tg_array *from, void *to); /* to: contiguous */
 
-/* Copies n elements of `item` bytes, `step` bytes apart, side by side. */
-void tg_copy_strided(char *to, const char *from, size_t n, ptrdiff_t step, size_t item);
+/* Copies n elements of `item` bytes, `stride` bytes apart, side by side. */
+void tg_copy_strided(char *to, const char *from, size_t n, ptrdiff_t stride, size_t item);
 
-/* Steps an odometer over all axes but the last. false: it has come round. p: the n operands' addresses, step: their strides in bytes. */
-bool tg_next_row(const tg_shape *s, int64_t *index, int n, const char **p, ptrdiff_t step[][TG_MAX_RANK]);
+/* Steps an odometer over all axes but the last. false: it has come round. p: the n operands' addresses, stride: their strides in bytes. */
+bool tg_next_row(const tg_shape *s, int64_t *index, int n, const char **p, ptrdiff_t stride[][TG_MAX_RANK]);
 
 #endif
