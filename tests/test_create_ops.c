@@ -19,14 +19,7 @@ static void test_full(void **state)
     (void)state;
     assert_memory_equal(tg_data_f64(tg_full(t, TG_F64, TG_SHAPE(3), 2.5)), ((double[]){2.5, 2.5, 2.5}), 24);
     assert_memory_equal(tg_data_f32(tg_full(t, TG_F32, TG_SHAPE(2), 0.1)), ((float[]){0.1f, 0.1f}), 8);
-    assert_i64(tg_full(t, TG_I64, TG_SHAPE(2), -2.7), TG_SHAPE(2), -2, -2);
-    assert_i64(tg_full(t, TG_I64, TG_SHAPE(1), 1e300), TG_SHAPE(1), INT64_MAX);
-    assert_i64(tg_full(t, TG_I64, TG_SHAPE(1), (double)-INFINITY), TG_SHAPE(1), INT64_MIN);
-    assert_i64(tg_full(t, TG_I64, TG_SHAPE(1), (double)NAN), TG_SHAPE(1), 0);
-    assert_int_equal(*(const int32_t *)tg_data(tg_full(t, TG_I32, TG_SCALAR_SHAPE, -1e300)), INT32_MIN);
-    assert_int_equal(*(const uint8_t *)tg_data(tg_full(t, TG_U8, TG_SCALAR_SHAPE, 300)), 255);
-    assert_int_equal(*(const uint8_t *)tg_data(tg_full(t, TG_U8, TG_SCALAR_SHAPE, -1)), 0);
-    assert_int_equal(*(const uint8_t *)tg_data(tg_full(t, TG_BOOL, TG_SCALAR_SHAPE, 0.25)), 1);
+    assert_i64(tg_full(t, TG_I64, TG_SHAPE(2), -2), TG_SHAPE(2), -2, -2);
     assert_true(tg_item(tg_scalar(t, 1.0 / 3)) == 1.0 / 3);
     tg_tensor *z = tg_zeros(t, TG_SHAPE(2, 2)), *f = tg_full(t, TG_F32, TG_SHAPE(2), 7);
     assert_memory_equal(tg_data_f64(z), ((double[]){0, 0, 0, 0}), 32);
@@ -39,6 +32,76 @@ static void test_full(void **state)
                  "tg_expand: the shape [2,-1] is invalid: sizes >= 0, total size within memory (input [] float64)");
     assert_null(tg_zeros(NULL, TG_SHAPE(1)));
     assert_null(tg_zeros_like(NULL));
+    tg_tape_free(t);
+}
+
+/* Every dtype at the ends of what it holds, and beyond. */
+static void test_numbers_of_dtypes(void **state)
+{
+    static const double inf = (double)INFINITY, most32 = 0x1.fffffep127, below63 = 0x1.fffffffffffffp62;
+    static const struct {
+        tg_dtype dtype;
+        double   held[6], not_held[6];
+    } rows[] = {
+        {TG_F32, {0.1, most32, -most32, inf, -inf, 0x1p-1074}, {0x1.fffffffp127, -0x1.fffffffp127, 1e300, -1e300, 1e39, 0x1p128}},
+        {TG_F64, {0.1, 1e308, -1e308, inf, -inf, 0x1p-1074}, {0}},
+        {TG_I64, {0, -0.0, -0x1p63, below63, 1e18, -3}, {0x1p63, -0x1.0000000000001p63, 0.5, inf, -inf, 0x1p-1074}},
+        {TG_I32, {0, -2147483648, 2147483647, 1, 65536, -3}, {2147483648, -2147483649, 2147483646.5, inf, 1e300, -0.25}},
+        {TG_U8, {0, -0.0, 255, 1, 128, 7}, {256, -1, 300, 254.5, -inf, 1e-9}},
+        {TG_BOOL, {0, 1, 0, 1, -0.0, 1}, {2, -1, 0.5, 0.25, inf, 256}},
+    };
+    tg_tape *t = quiet(TG_F64);
+    (void)state;
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        const tg_dtype d = rows[k].dtype;
+        for (int i = 0; i < 6; i++) {
+            const double v = rows[k].held[i], w = rows[k].not_held[i];
+            tg_tensor   *y = tg_full(t, d, TG_SHAPE(2), v);
+            assert_non_null(y);
+            assert_true(tg_item(tg_select(tg_to(y, TG_F64), 0, 0)) == (d == TG_F32 ? (double)(float)v : v));
+            if (d == TG_F64) continue;
+            assert_null(tg_full(t, d, TG_SHAPE(2), w));
+            assert_int_equal(tg_error_status(t), TG_ERR_DTYPE);
+            tg_clear_error(t);
+        }
+        tg_tensor *nan = tg_full(t, d, TG_SHAPE(1), (double)NAN);
+        assert_true(tg_dtype_is_float(d) == (nan != NULL));
+        tg_clear_error(t);
+    }
+    assert_error(t, tg_full(t, TG_U8, TG_SHAPE(1), 300), TG_ERR_DTYPE, "tg_full: uint8 does not hold the number 300; TG_I64 does");
+    assert_error(t, tg_full(t, TG_I64, TG_SHAPE(1), 0.5), TG_ERR_DTYPE, "tg_full: int64 does not hold the number 0.5; TG_F32 does");
+    assert_error(t, tg_full(t, TG_F32, TG_SHAPE(1), 1e300), TG_ERR_DTYPE,
+                 "tg_full: float32 does not hold the number 1e+300; TG_F64 does");
+    tg_tape_free(t);
+}
+
+/* A tensor of integers meets numbers that are none of its dtype, in every function that takes one. */
+static void test_numbers_of_tensors(void **state)
+{
+    tg_tape *t = quiet(TG_F32);
+    (void)state;
+    tg_tensor *i = tg_arange(t, TG_I64, 3), *u = tg_arange(t, TG_U8, 3), *f = tg_arange(t, TG_F32, 3), *mask = tg_gt(i, tg_zeros_like(i));
+    assert_error(t, tg_mul_s(i, 0.5), TG_ERR_DTYPE, "tg_mul_s: int64 does not hold the number 0.5; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_add_s(i, 2.7), TG_ERR_DTYPE, "tg_add_s: int64 does not hold the number 2.7; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_sub_s(i, 2.7), TG_ERR_DTYPE, "tg_sub_s: int64 does not hold the number 2.7; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_rsub_s(5.5, i), TG_ERR_DTYPE, "tg_rsub_s: int64 does not hold the number 5.5; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_div_s(i, 0.5), TG_ERR_DTYPE, "tg_div_s: int64 does not hold the number 0.5; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_rdiv_s(0.5, i), TG_ERR_DTYPE, "tg_rdiv_s: int64 does not hold the number 0.5; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_pow_s(i, 2.5), TG_ERR_DTYPE, "tg_pow_s: int64 does not hold the number 2.5; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_pow_s(i, 0.5), TG_ERR_DTYPE, "tg_pow_s: int64 does not hold the number 0.5; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_leaky_relu(i, 0.01), TG_ERR_DTYPE,
+                 "tg_leaky_relu: int64 does not hold the number 0.01; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_mul_s(u, 300), TG_ERR_DTYPE, "tg_mul_s: uint8 does not hold the number 300; tg_to(x, TG_I64) converts the tensor");
+    assert_error(t, tg_sub_s(u, -1), TG_ERR_DTYPE, "tg_sub_s: uint8 does not hold the number -1; tg_to(x, TG_I64) converts the tensor");
+    assert_error(t, tg_masked_fill(i, mask, (double)-INFINITY), TG_ERR_DTYPE,
+                 "tg_masked_fill: int64 does not hold the number -inf; tg_to(x, TG_F32) converts the tensor");
+    assert_error(t, tg_mul_s(f, 1e39), TG_ERR_DTYPE, "tg_mul_s: float32 does not hold the number 1e+39; tg_to(x, TG_F64) converts the tensor");
+    assert_error(t, tg_linspace(t, 0, 1e39, 2), TG_ERR_DTYPE, "tg_linspace: float32 does not hold the number 1e+39; TG_F64 does");
+
+    assert_i64(tg_mul_s(i, -3), TG_SHAPE(3), 0, -3, -6);
+    assert_i64(tg_masked_fill(i, mask, 7), TG_SHAPE(3), 0, 7, 7);
+    assert_i64(tg_to(tg_add_s(u, 255), TG_I64), TG_SHAPE(3), 255, 0, 1); /* numbers of the dtype wrap around as they do */
+    assert_memory_equal(tg_data_f32(tg_mul_s(f, 0.1)), ((float[]){0, 0.1f, 0.2f}), 12);
     tg_tape_free(t);
 }
 
@@ -99,6 +162,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_numbers_of_dtypes),
+        cmocka_unit_test(test_numbers_of_tensors),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_data),
     };

@@ -304,6 +304,9 @@ static void test_making(void **state)
     BAD(DTYPE, tg_from_data(e->t, (tg_dtype)-1, TG_SHAPE(2), some));
     BAD(DTYPE, tg_borrow(e->t, (tg_dtype)77, TG_SHAPE(2), some));
     BAD(DTYPE, tg_full(e->t, (tg_dtype)77, TG_SHAPE(2), 0));
+    BAD(DTYPE, tg_full(e->t, TG_U8, TG_SHAPE(2), 300));
+    BAD(DTYPE, tg_scalar(e->t, 1e300));
+    BAD(DTYPE, tg_linspace(e->t, 0, 1e300, 3));
     NONE(tg_scalar(NULL, 1) == NULL);
     NONE(tg_zeros_like(NULL) == NULL && tg_ones_like(NULL) == NULL);
     BAD(STALE, tg_zeros_like(e->stale));

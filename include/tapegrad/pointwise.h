@@ -21,7 +21,8 @@ TG_API tg_tensor *tg_pow(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_maximum(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_minimum(tg_tensor *a, tg_tensor *b);
 
-/* The same with a C number of a's dtype. */
+/* The same with a C number, which is one of a's dtype: floats round it, an integer tensor takes the whole numbers in its range. Another one
+ * is TG_ERR_DTYPE, here and wherever a tensor meets a number: tg_mul_s(tg_to(i, TG_F32), 0.5) halves integers. */
 TG_API tg_tensor *tg_add_s(tg_tensor *a, double s);
 TG_API tg_tensor *tg_sub_s(tg_tensor *a, double s);
 TG_API tg_tensor *tg_mul_s(tg_tensor *a, double s);

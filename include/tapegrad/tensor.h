@@ -19,7 +19,7 @@ TG_API tg_tensor *tg_from_i64(tg_tape *tape, const tg_shape *shape, const int64_
 /* No copy: the tensor reads the caller's memory, which must hold still until tg_reset. Never written by the library. */
 TG_API tg_tensor *tg_borrow(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *data);
 
-/* In the tape's dtype, unless said. */
+/* In the tape's dtype, unless said. A value that the dtype does not hold, 0.5 of int64 or 300 of uint8, is TG_ERR_DTYPE. */
 TG_API tg_tensor *tg_full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value);
 TG_API tg_tensor *tg_zeros(tg_tape *tape, const tg_shape *shape);
 TG_API tg_tensor *tg_ones(tg_tape *tape, const tg_shape *shape);

@@ -2,6 +2,7 @@
 #include "tensor/dtype.h"
 
 #include <float.h>
+#include <string.h>
 
 /* Towards zero, to the nearest that there is, NaN to 0. hi, as a double, may be more than can be converted: it is compared first. */
 static int64_t to_integer(double x, int64_t lo, int64_t hi)
@@ -37,6 +38,22 @@ const tg_dtype_traits tg_dtypes[TG_NDTYPES] = {
 
 const char *tg_dtype_name(tg_dtype d) { return tg_is_dtype(d) ? tg_dtypes[d].name : "invalid"; }
 size_t      tg_dtype_size(tg_dtype d) { return tg_is_dtype(d) ? tg_dtypes[d].size : 0; }
+
+/* Has x, which is finite, no digits behind the point? By its bits: conversions would raise floating-point exceptions. */
+static bool is_whole(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const int exponent = (int)(bits >> 52 & 0x7ff) - 1023;
+    return exponent < 0 ? bits << 1 == 0 : exponent >= 52 || bits << (12 + exponent) == 0;
+}
+
+bool tg_dtype_holds(tg_dtype d, double x)
+{
+    const tg_dtype_traits *t = &tg_dtypes[d];
+    const bool             finite = x == x && x >= -DBL_MAX && x <= DBL_MAX, inside = finite && x >= t->least && x <= t->most;
+    return t->kind == TG_KIND_FLOAT ? inside || !finite : inside && is_whole(x);
+}
 
 const char *tg_status_name(tg_status s)
 {

@@ -25,4 +25,12 @@ extern const tg_dtype_traits tg_dtypes[TG_NDTYPES];
 /* Is it one? An enum from outside may hold anything, and its type may be signed or not: it is compared as unsigned. */
 static inline bool tg_is_dtype(tg_dtype d) { return (unsigned)d < TG_NDTYPES; }
 
+/* Is x a number of this dtype? Floats round what lies in their range, and have infinities and NaN; integers and bool hold their own numbers
+ * alone. It looks at the bits, so that no floating-point exception is raised. */
+bool tg_dtype_holds(tg_dtype d, double x);
+
+/* Is x a number of this dtype? Floats round what lies in their range, and have infinities and NaN; integers and bool hold their own numbers
+ * alone. */
+bool tg_dtype_holds(tg_dtype d, double x);
+
 #endif

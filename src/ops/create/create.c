@@ -32,6 +32,23 @@ const tg_op tg_op_const[TG_NDTYPES] = {
     [TG_I32] = CONSTANT(i32), [TG_U8] = CONSTANT(u8),   [TG_BOOL] = CONSTANT(bool),
 };
 
+/* A dtype that holds the number, to cast to. */
+static const char *dtype_for(double value)
+{
+    return tg_dtype_holds(TG_I64, value) ? "TG_I64" : tg_dtype_holds(TG_F32, value) ? "TG_F32" : "TG_F64";
+}
+
+tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function)
+{
+    const tg_node *n = tg_check(t, function);
+    if (!n) return NULL;
+    const tg_dtype dtype = (tg_dtype)n->dtype;
+    if (tg_dtype_holds(dtype, value)) return tg_record_on(n->tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value);
+    tg_fail_on(n->tape, TG_ERR_DTYPE, function, "%s does not hold the number %.15g; tg_to(x, %s) converts the tensor",
+               tg_dtype_name(dtype), value, dtype_for(value));
+    return NULL;
+}
+
 static bool is_dtype(tg_tape *tape, const char *function, tg_dtype dtype)
 {
     if (tg_is_dtype(dtype)) return true;
@@ -39,23 +56,45 @@ static bool is_dtype(tg_tape *tape, const char *function, tg_dtype dtype)
     return false;
 }
 
-tg_tensor *tg_full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value)
+/* Is the number one of this dtype's? */
+static bool holds(tg_tape *tape, tg_dtype dtype, double value, const char *function)
 {
-    if (!tape || !is_dtype(tape, "tg_full", dtype)) return NULL;
+    if (tg_dtype_holds(dtype, value)) return true;
+    tg_fail_on(tape, TG_ERR_DTYPE, function, "%s does not hold the number %.15g; %s does", tg_dtype_name(dtype), value,
+               dtype_for(value));
+    return false;
+}
+
+static tg_tensor *full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value, const char *function)
+{
+    if (!tape || !is_dtype(tape, function, dtype) || !holds(tape, dtype, value, function)) return NULL;
     return tg_expand_if(tg_record_on(tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value), shape);
 }
 
-tg_tensor *tg_zeros(tg_tape *tape, const tg_shape *shape) { return tape ? tg_full(tape, tape->dtype, shape, 0) : NULL; }
-tg_tensor *tg_ones(tg_tape *tape, const tg_shape *shape) { return tape ? tg_full(tape, tape->dtype, shape, 1) : NULL; }
+tg_tensor *tg_full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value)
+{
+    return full(tape, dtype, shape, value, "tg_full");
+}
+
+tg_tensor *tg_zeros(tg_tape *tape, const tg_shape *shape)
+{
+    return tape ? full(tape, tape->dtype, shape, 0, "tg_zeros") : NULL;
+}
+
+tg_tensor *tg_ones(tg_tape *tape, const tg_shape *shape)
+{
+    return tape ? full(tape, tape->dtype, shape, 1, "tg_ones") : NULL;
+}
+
 tg_tensor *tg_scalar(tg_tape *tape, double value)
 {
-    return tape ? tg_full(tape, tape->dtype, TG_SCALAR_SHAPE, value) : NULL;
+    return tape ? full(tape, tape->dtype, TG_SCALAR_SHAPE, value, "tg_scalar") : NULL;
 }
 
 static tg_tensor *full_like(tg_tensor *t, const char *function, double value)
 {
     const tg_node *n = tg_check(t, function);
-    return n ? tg_full(n->tape, (tg_dtype)n->dtype, n->shape, value) : NULL;
+    return n ? full(n->tape, (tg_dtype)n->dtype, n->shape, value, function) : NULL;
 }
 
 tg_tensor *tg_zeros_like(tg_tensor *t) { return full_like(t, "tg_zeros_like", 0); }
@@ -135,6 +174,7 @@ tg_tensor *tg_linspace(tg_tape *tape, double from, double to, int64_t n)
                    to);
         return NULL;
     }
+    if (!holds(tape, tape->dtype, from, "tg_linspace") || !holds(tape, tape->dtype, to, "tg_linspace")) return NULL;
     const linspace_attr a = {from, to, n, tape->dtype};
     return tg_record_on(tape, &tg_op_linspace, NULL, 0, &a, sizeof a);
 }

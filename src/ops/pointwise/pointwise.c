@@ -255,12 +255,6 @@ GELU_PARTS(f64, double)
 
 /* ---- with a C number ---------------------------------------------------------------------------------------------------- */
 
-tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function)
-{
-    const tg_node *n = tg_check(t, function);
-    return n ? tg_record_on(n->tape, &tg_op_const[n->dtype], NULL, 0, &value, sizeof value) : NULL;
-}
-
 tg_tensor *tg_add_s(tg_tensor *a, double s) { return tg_add(a, tg_number_like(a, s, "tg_add_s")); }
 tg_tensor *tg_sub_s(tg_tensor *a, double s) { return tg_sub(a, tg_number_like(a, s, "tg_sub_s")); }
 tg_tensor *tg_mul_s(tg_tensor *a, double s) { return tg_mul(a, tg_number_like(a, s, "tg_mul_s")); }
@@ -270,9 +264,12 @@ tg_tensor *tg_rdiv_s(double s, tg_tensor *a) { return tg_div(tg_number_like(a, s
 
 tg_tensor *tg_pow_s(tg_tensor *a, double s)
 {
+    const tg_node *n = tg_check(a, "tg_pow_s");
+    if (!n) return NULL;
+    if (!tg_dtype_holds((tg_dtype)n->dtype, s)) return tg_number_like(a, s, "tg_pow_s"); /* which says so */
     if (s == 2) return tg_square(a);
     if (s == 0.5) return tg_pow_half(a);
-    if (s == 1) return tg_check(a, "tg_pow_s") ? tg_view_of(a) : NULL;
+    if (s == 1) return tg_view_of(a);
     if (s == 0) return tg_pow_zero(a);
     if (s == -1) return tg_reciprocal(a);
     return tg_pow(a, tg_number_like(a, s, "tg_pow_s"));
