@@ -17,8 +17,6 @@ typedef struct changing {
     tg_tensor *(*record)(const graphs *m, uint32_t number); /* a loss */
 } changing;
 
-static tg_tensor *total(tg_tensor *x) { return tg_sum(x, TG_ALL_AXES, false); }
-
 static tg_tensor *lstm(const graphs *m, uint32_t number)
 {
     tg_tensor    *h = tg_zeros(m->t, TG_SHAPE(WIDTH, WIDTH)), *c = h, *gate[4];
@@ -28,7 +26,7 @@ static tg_tensor *lstm(const graphs *m, uint32_t number)
         c = tg_add(tg_mul(tg_sigmoid(gate[0]), c), tg_mul(tg_sigmoid(gate[1]), tg_tanh(gate[2])));
         h = tg_mul(tg_sigmoid(gate[3]), tg_tanh(c));
     }
-    return total(tg_square(h));
+    return tg_sum_all(tg_square(h));
 }
 
 static tg_tensor *random_graph(const graphs *m, uint32_t number)
@@ -53,7 +51,7 @@ static tg_tensor *random_graph(const graphs *m, uint32_t number)
         default: y[n] = tg_add(a, b);
         }
     }
-    return total(tg_tanh(y[OPS + 1]));
+    return tg_sum_all(tg_tanh(y[OPS + 1]));
 }
 
 static const changing kinds[] = {{"lstm", lstm}, {"random", random_graph}};

@@ -32,7 +32,7 @@ static void *make_chain(tg_tape *t)
 static tg_tensor *chain_value(const chain *m)
 {
     tg_tensor *x = m->x, *y = tg_tanh(tg_add(tg_mul(x, m->a), m->b));
-    return tg_sum(tg_sub(tg_mul(y, tg_sigmoid(x)), tg_exp(tg_mul(tg_neg(x), x))), TG_ALL_AXES, false);
+    return tg_sum_all(tg_sub(tg_mul(y, tg_sigmoid(x)), tg_exp(tg_mul(tg_neg(x), x))));
 }
 
 static bool chain_forward_step(void *model, double *result)

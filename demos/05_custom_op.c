@@ -65,7 +65,7 @@ static tg_tensor *leaky_sum_vjp(const tg_call *c, int i, tg_tensor *g)
     tg_tensor    *s = reversed(leaky_sum(reversed(g), c->in[1]));
     const int64_t n = tg_dim(g, -1);
     if (i == 0) return s;
-    return tg_sum(tg_mul(tg_slice(s, -1, 1, n, 1), tg_slice(c->out, -1, 0, n - 1, 1)), TG_ALL_AXES, false);
+    return tg_sum_all(tg_mul(tg_slice(s, -1, 1, n, 1), tg_slice(c->out, -1, 0, n - 1, 1)));
 }
 
 static const tg_op leaky_sum_op = {
@@ -90,7 +90,7 @@ TG_POINTWISE_UNARY(wrong_snake, x + sin(x) * sin(x), wrong_snake_vjp)
 static tg_tensor *wrong_leaky_sum_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     if (i == 0) return leaky_sum_vjp(c, i, g);
-    return tg_sum(tg_mul(leaky_sum_vjp(c, 0, g), c->out), TG_ALL_AXES, false);
+    return tg_sum_all(tg_mul(leaky_sum_vjp(c, 0, g), c->out));
 }
 static const tg_op wrong_leaky_sum_op = {.name = "wrong_leaky_sum", .arity = 2, .infer = leaky_sum_infer,
                                          .run = leaky_sum_run, .vjp = wrong_leaky_sum_vjp};

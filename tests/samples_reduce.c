@@ -46,6 +46,17 @@ static tg_tensor *f_logsumexp(void *ctx, tg_tensor *const *in)
     return tg_logsumexp(in[0], &s->axes, s->keepdim);
 }
 
+#define ALL_OF(NAME)                                                                                                   \
+    static tg_tensor *f_##NAME(void *ctx, tg_tensor *const *in)                                                       \
+    {                                                                                                                  \
+        (void)ctx;                                                                                                     \
+        return tg_##NAME(in[0]);                                                                                       \
+    }
+ALL_OF(sum_all)
+ALL_OF(mean_all)
+ALL_OF(amax_all)
+ALL_OF(amin_all)
+
 static const struct {
     const char *name;
     tg_fn       f;
@@ -58,7 +69,11 @@ static const struct {
                 {"all", f_all, true, true},
                 {"amax", f_amax, false, false},
                 {"amin", f_amin, false, false},
-                {"logsumexp", f_logsumexp, false, false}};
+                {"logsumexp", f_logsumexp, false, false}},
+  whole[] = {{"sum_all", f_sum_all, true, false},
+             {"mean_all", f_mean_all, false, false},
+             {"amax_all", f_amax_all, false, false},
+             {"amin_all", f_amin_all, false, false}};
 
 static const struct {
     tg_shape shape;
@@ -123,6 +138,21 @@ static void add_reductions(sample_list *l)
                                      .axes    = reductions[k].axes,
                                      .keepdim = reductions[k].keepdim,
                                      .large   = reductions[k].large});
+        }
+    }
+}
+
+static void add_reductions_of_all(sample_list *l)
+{
+    for (size_t r = 0; r < sizeof whole / sizeof *whole; r++) {
+        for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++) {
+            const tg_axes all = ALL;
+            if (!whole[r].empty && over_nothing(&reductions[k].shape, &all)) continue;
+            samples_add(l, &(sample){.name  = whole[r].name,
+                                     .f     = whole[r].f,
+                                     .in    = {{S_FLOAT, reductions[k].shape, -2, 2}},
+                                     .axes  = all,
+                                     .large = reductions[k].large});
         }
     }
 }
@@ -298,6 +328,7 @@ static const sample rows[] = {
 void samples_reduce(sample_list *l)
 {
     add_reductions(l);
+    add_reductions_of_all(l);
     add_lines(l);
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) samples_add(l, &rows[k]);
 }

@@ -62,7 +62,7 @@ static double train(env *e)
 {
     const float x[] = {1, 2, -1, 3, 0.5F, 2};
     assert_int_equal(tg_reset(e->t), TG_OK);
-    tg_tensor *loss = tg_mean(tg_square(tg_matmul(tg_from_f32(e->t, TG_SHAPE(2, 3), x), e->w)), TG_ALL_AXES, false);
+    tg_tensor *loss = tg_mean_all(tg_square(tg_matmul(tg_from_f32(e->t, TG_SHAPE(2, 3), x), e->w)));
     if (tg_backward(loss) != TG_OK) fail_msg("%s", tg_error(e->t));
     double value = tg_item(loss);
     assert_non_null(tg_grad_of(e->w));
@@ -407,7 +407,7 @@ static void test_plans(void **state)
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
-static tg_tensor *loss_of(env *e) { return tg_mean(tg_matmul(e->m23, e->w), TG_ALL_AXES, false); }
+static tg_tensor *loss_of(env *e) { return tg_mean_all(tg_matmul(e->m23, e->w)); }
 
 static void test_gradients(void **state)
 {

@@ -400,6 +400,13 @@ static void test_errors(void **state)
     assert_error(t, tg_max(x, 2, false, NULL), TG_ERR_SHAPE, "tg_max: axis 2 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_min(x, -3, false, NULL), TG_ERR_SHAPE, "tg_min: axis -3 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_argmax(tg_scalar(t, 1), 0, false), TG_ERR_SHAPE, "tg_argmax: axis 0 is outside the 0 axes of the input []");
+    assert_error(t, tg_mean_all(i), TG_ERR_DTYPE, "tg_mean_all: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
+    assert_error(t, tg_amax_all(tg_zeros(t, TG_SHAPE(2, 0))), TG_ERR_SHAPE,
+                 "tg_amax_all: tg_amax: nothing has no largest element: a reduced axis has size 0 (input [2,0] float32)");
+    assert_null(tg_sum_all(NULL));
+    assert_null(tg_mean_all(NULL));
+    assert_null(tg_amax_all(NULL));
+    assert_null(tg_amin_all(NULL));
     assert_null(tg_sum(NULL, TG_ALL_AXES, false));
     assert_null(tg_mean(NULL, TG_ALL_AXES, false));
     assert_null(tg_argmax(NULL, 0, false));
@@ -409,6 +416,9 @@ static void test_errors(void **state)
     assert_null(tg_error(t));
     assert_int_equal(tg_reset(t), TG_OK);
     assert_null(tg_sum(x, TG_ALL_AXES, false));
+    assert_int_equal(tg_error_status(t), TG_ERR_STALE);
+    tg_clear_error(t);
+    assert_null(tg_amin_all(x));
     assert_int_equal(tg_error_status(t), TG_ERR_STALE);
     tg_tape_free(t);
 }

@@ -24,6 +24,11 @@ TG_API tg_tensor *tg_all(tg_tensor *x, const tg_axes *axes, bool keepdim);
 /* The largest, the smallest element; ties share the gradient. NaN where there is one, and then the gradient of all. An error over nothing. */
 TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);
+/* Over everything: one number, of rank 0. */
+TG_API tg_tensor *tg_sum_all(tg_tensor *x);
+TG_API tg_tensor *tg_mean_all(tg_tensor *x);
+TG_API tg_tensor *tg_amax_all(tg_tensor *x);
+TG_API tg_tensor *tg_amin_all(tg_tensor *x);
 /* i64, the first of equals; NaN counts as largest; no gradient */
 TG_API tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim);
 /* The largest, the smallest element along an axis, of x's dtype, and in *places, unless that is NULL, where it is: i64, of the same shape,

@@ -74,6 +74,7 @@ OPS = {
     "amax": lambda s, x: reduced(s, x, lambda x, d, k: x.amax(d, k), whole),
     "amin": lambda s, x: reduced(s, x, lambda x, d, k: x.amin(d, k), whole),
     "logsumexp": lambda s, x: reduced(s, x, lambda x, d, k: x.logsumexp(d, k), whole),
+    "sum_all": lambda s, x: x.sum(), "mean_all": lambda s, x: x.mean(), "amax_all": lambda s, x: x.amax(), "amin_all": lambda s, x: x.amin(),
     "argmax": lambda s, x: x.argmax(s["axis"], bool(s["keepdim"])),
     "max": lambda s, x: x.max(s["axis"], bool(s["keepdim"]))[0], "min": lambda s, x: x.min(s["axis"], bool(s["keepdim"]))[0],
     "softmax": lambda s, x: x.softmax(s["axis"]), "log_softmax": lambda s, x: x.log_softmax(s["axis"]),

@@ -23,12 +23,10 @@ static bool is_pair(tg_tensor *x, tg_tensor *target, const char *function)
     return false;
 }
 
-static tg_tensor *mean(tg_tensor *x) { return tg_mean(x, TG_ALL_AXES, false); }
-
 tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target)
 {
     TG_CALL(tg_tape_of(prediction));
-    return is_pair(prediction, target, "tg_mse") ? mean(tg_square(tg_sub(prediction, target))) : NULL;
+    return is_pair(prediction, target, "tg_mse") ? tg_mean_all(tg_square(tg_sub(prediction, target))) : NULL;
 }
 
 /* ---- binary cross-entropy: an alias of inputs {x, target, value} -------------------------------------------------- */
@@ -60,7 +58,7 @@ tg_tensor *tg_bce_with_logits(tg_tensor *x, tg_tensor *t)
     tg_tensor *wrong = tg_sub(tg_where(tg_gt(x, zero), one, zero), t);
     tg_tensor *value = tg_add(tg_mul_zero(wrong, x), tg_log1p(tg_exp(tg_neg(tg_abs(x)))));
     tg_set_grad_enabled(tape, was);
-    return mean(tg_record(&tg_op_bce_with_logits, (tg_tensor *[]){x, t, value}, 3, NULL, 0));
+    return tg_mean_all(tg_record(&tg_op_bce_with_logits, (tg_tensor *[]){x, t, value}, 3, NULL, 0));
 }
 
 /* ---- cross-entropy by class: an alias of inputs {x, mask, log_softmax(x), value} ---------------------------------- */
@@ -120,7 +118,7 @@ tg_tensor *tg_cross_entropy(tg_tensor *logits, tg_tensor *label)
     tg_tensor *picked = tg_where(mask, log_p, tg_number_like(logits, 0, "tg_cross_entropy"));
     tg_tensor *value = tg_neg(tg_sum(picked, TG_AXES(-1), false));
     tg_set_grad_enabled(tape, was);
-    return mean(tg_record(&tg_op_cross_entropy, (tg_tensor *[]){logits, mask, log_p, value}, 4, NULL, 0));
+    return tg_mean_all(tg_record(&tg_op_cross_entropy, (tg_tensor *[]){logits, mask, log_p, value}, 4, NULL, 0));
 }
 
 /* ---- accuracy ----------------------------------------------------------------------------------------------------- */
@@ -131,5 +129,5 @@ tg_tensor *tg_accuracy(tg_tensor *logits, tg_tensor *label)
     tg_tape   *tape = tg_tape_of(logits);
     TG_CALL(tape);
     tg_tensor *right = tg_eq(tg_argmax(logits, -1, false), tg_check_index(label, tg_dim(logits, -1)));
-    return mean(tg_where(right, tg_scalar(tape, 1), tg_scalar(tape, 0)));
+    return tg_mean_all(tg_where(right, tg_scalar(tape, 1), tg_scalar(tape, 0)));
 }

@@ -206,14 +206,27 @@ bool tg_needs_float(tg_tensor *x, const char *function)
     return false;
 }
 
-tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim)
+static tg_tensor *mean(const char *function, tg_tensor *x, const tg_axes *axes, bool keepdim)
 {
     uint32_t bits;
-    TG_CALL(tg_tape_of(x));
-    if (!tg_needs_float(x, "tg_mean") || !tg_axis_bits(x, axes, "tg_mean", &bits)) return NULL;
+    TG_CALL_AS(tg_tape_of(x), function);
+    if (!tg_needs_float(x, function) || !tg_axis_bits(x, axes, function, &bits)) return NULL;
     const int64_t n = tg_reduced_count(tg_shape_of(x), bits);
     return tg_div_s(tg_reduce_bits(&tg_op_sum, x, bits, keepdim), (double)n);
 }
+
+tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim) { return mean("tg_mean", x, axes, keepdim); }
+
+static tg_tensor *reduce_all(const tg_op *op, const char *function, tg_tensor *x)
+{
+    TG_CALL_AS(tg_tape_of(x), function);
+    return reduce(op, function, x, TG_ALL_AXES, false);
+}
+
+tg_tensor *tg_sum_all(tg_tensor *x) { return reduce_all(&tg_op_sum, "tg_sum_all", x); }
+tg_tensor *tg_amax_all(tg_tensor *x) { return reduce_all(&tg_op_amax, "tg_amax_all", x); }
+tg_tensor *tg_amin_all(tg_tensor *x) { return reduce_all(&tg_op_amin, "tg_amin_all", x); }
+tg_tensor *tg_mean_all(tg_tensor *x) { return mean("tg_mean_all", x, TG_ALL_AXES, false); }
 
 /* ---- argmax, max and min: attr is the axis as a tg_reduce_attr with one bit ---------------------------------------- */
 
