@@ -27,10 +27,9 @@ typedef struct mlp {
 static bool mlp_new(mlp *m, tg_tape *t)
 {
     static const int64_t size[LAYERS + 1] = {PIXELS, 128, 64, CLASSES};
-    static const char   *w_name[LAYERS] = {"w1", "w2", "w3"}, *b_name[LAYERS] = {"b1", "b2", "b3"};
     for (int i = 0; i < LAYERS; i++) {
-        m->w[i] = tg_param(t, w_name[i], tg_kaiming(t, TG_SHAPE(size[i], size[i + 1])));
-        m->b[i] = tg_param(t, b_name[i], tg_zeros(t, TG_SHAPE(size[i + 1])));
+        m->w[i] = tg_paramf(t, tg_kaiming(t, TG_SHAPE(size[i], size[i + 1])), "w%d", i + 1);
+        m->b[i] = tg_paramf(t, tg_zeros(t, TG_SHAPE(size[i + 1])), "b%d", i + 1);
         if (!m->w[i] || !m->b[i]) return false;
     }
     return true;

@@ -77,6 +77,9 @@ TG_API tg_tape_stats tg_stats(const tg_tape *tape);
  * non-empty, at most 200 bytes of printable UTF-8, not "__metadata__", and unused on this tape. init must be f32 or f64. */
 TG_API tg_tensor *tg_param(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
 
+/* The same with a name made by printf's rules: tg_paramf(t, init, "layer%d.w", i). */
+TG_API tg_tensor *tg_paramf(tg_tape *tape, tg_tensor *init, const char *name, ...) TG_PRINTF(3, 4) TG_MUST_USE;
+
 /* A copy of t's value as it is now that survives tg_reset, without history; also of what is kept already, of a parameter or of a gradient.
  * Every call keeps one more tensor until tg_release (tg_stats counts them): for a state that a loop carries along, keep one and tg_assign to
  * it. */
@@ -101,6 +104,7 @@ TG_API const char *tg_name(const tg_tensor *t);                        /* of a p
  * updates and no gradient goes to: running statistics, a counter. tg_assign gives it its next value. The name is as a parameter's, and none
  * of those. */
 TG_API tg_tensor *tg_buffer(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
+TG_API tg_tensor *tg_bufferf(tg_tape *tape, tg_tensor *init, const char *name, ...) TG_PRINTF(3, 4) TG_MUST_USE;
 
 /* The tape's buffers, as the parameters above. */
 TG_API int        tg_buffer_count(const tg_tape *tape);

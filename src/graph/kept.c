@@ -4,6 +4,9 @@
 #include <tapegrad/tensor.h>
 #include "graph/graph.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "tensor/text.h"
 
 enum { LONGEST_NAME = 200 };
@@ -121,6 +124,34 @@ tg_tensor *tg_buffer(tg_tape *t, const char *name, tg_tensor *init)
 {
     TG_CALL(t);
     return keep_named(t, "tg_buffer", name, init, TG_N_BUFFER);
+}
+
+/* A name that is cut off here is too long as well. */
+static tg_tensor *keep_formatted(tg_tape *t, const char *function, const char *format, va_list arguments, tg_tensor *init, unsigned flags)
+{
+    char      text[LONGEST_NAME + 2];
+    const int length = format ? vsnprintf(text, sizeof text, format, arguments) : 0;
+    return keep_named(t, function, !format ? NULL : length < 0 ? "" : text, init, flags);
+}
+
+tg_tensor *tg_paramf(tg_tape *t, tg_tensor *init, const char *name, ...)
+{
+    va_list arguments;
+    TG_CALL(t);
+    va_start(arguments, name);
+    tg_tensor *k = keep_formatted(t, "tg_paramf", name, arguments, init, TG_N_PARAM | TG_N_GRAD);
+    va_end(arguments);
+    return k;
+}
+
+tg_tensor *tg_bufferf(tg_tape *t, tg_tensor *init, const char *name, ...)
+{
+    va_list arguments;
+    TG_CALL(t);
+    va_start(arguments, name);
+    tg_tensor *k = keep_formatted(t, "tg_bufferf", name, arguments, init, TG_N_BUFFER);
+    va_end(arguments);
+    return k;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
