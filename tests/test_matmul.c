@@ -370,9 +370,17 @@ static void test_errors(void **state)
     tg_tensor *a = tg_zeros(t, TG_SHAPE(64, 784)), *b = tg_zeros(t, TG_SHAPE(128, 10));
     (void)state;
     assert_error(t, tg_matmul(a, b), TG_ERR_SHAPE, "tg_matmul: inner dimensions differ (inputs [64,784] float32, [128,10] float32)");
-    assert_error(t, tg_matmul(a, tg_zeros(t, TG_SHAPE(784))), TG_ERR_SHAPE,
-                 "tg_matmul: both inputs need at least 2 dimensions; tg_unsqueeze makes a row or a column of a vector "
-                 "(inputs [64,784] float32, [784] float32)");
+    assert_error(t, tg_matmul(a, tg_zeros(t, TG_SHAPE(64))), TG_ERR_SHAPE, "tg_matmul: inner dimensions differ: [64,784] by [64]");
+    assert_error(t, tg_matmul(tg_zeros(t, TG_SHAPE(784)), a), TG_ERR_SHAPE, "tg_matmul: inner dimensions differ: [784] by [64,784]");
+    assert_error(t, tg_matmul(tg_zeros(t, TG_SHAPE(3)), tg_zeros(t, TG_SHAPE(1))), TG_ERR_SHAPE,
+                 "tg_matmul: inner dimensions differ: [3] by [1]");
+    assert_error(t, tg_matmul(tg_scalar(t, 2), tg_zeros(t, TG_SHAPE(1))), TG_ERR_SHAPE,
+                 "tg_matmul: a number is no matrix; tg_mul multiplies by one: [] by [1]");
+    assert_error(t, tg_matmul(a, tg_scalar(t, 2)), TG_ERR_SHAPE,
+                 "tg_matmul: a number is no matrix; tg_mul multiplies by one (inputs [64,784] float32, [] float32)");
+    assert_error(t, tg_matmul(tg_full(t, TG_F64, TG_SHAPE(784), 0), b), TG_ERR_SHAPE, "tg_matmul: inner dimensions differ: [784] by [128,10]");
+    assert_error(t, tg_matmul(tg_full(t, TG_F64, TG_SHAPE(128), 0), b), TG_ERR_DTYPE,
+                 "tg_matmul: the dtypes differ; convert one with tg_to (inputs [1,128] float64, [128,10] float32)");
     assert_error(t, tg_matmul(tg_zeros(t, TG_SHAPE(2, 3, 4)), tg_zeros(t, TG_SHAPE(5, 4, 2))), TG_ERR_SHAPE,
                  "tg_matmul: the leading axes do not broadcast: sizes must be equal or 1 (inputs [2,3,4] float32, [5,4,2] float32)");
     assert_error(t, tg_matmul(a, tg_full(t, TG_F64, TG_SHAPE(784, 1), 0)), TG_ERR_DTYPE,
@@ -384,8 +392,13 @@ static void test_errors(void **state)
     assert_null(tg_matmul(a, tg_zeros(other, TG_SHAPE(784, 1))));
     assert_int_equal(tg_error_status(t), TG_ERR_TAPE);
     tg_clear_error(t);
+    assert_null(tg_matmul(tg_zeros(t, TG_SHAPE(784)), tg_zeros(other, TG_SHAPE(784, 1))));
+    assert_int_equal(tg_error_status(t), TG_ERR_TAPE);
+    tg_clear_error(t);
     assert_null(tg_matmul(a, NULL));
     assert_null(tg_matmul(NULL, a));
+    assert_null(tg_matmul(tg_zeros(t, TG_SHAPE(3)), NULL));
+    assert_null(tg_matmul(NULL, tg_zeros(t, TG_SHAPE(3))));
     assert_null(tg_error(t));
     tg_tape_free(other);
     tg_tape_free(t);

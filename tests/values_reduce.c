@@ -225,23 +225,24 @@ void values_of_rms_norm(values_call *c) { normalize(c, false); }
 /* ---- products
  * --------------------------------------------------------------------------------------------------------- */
 
-/* a[…, m, k] b[…, k, n], leading axes broadcast. */
+/* a[…, m, k] b[…, k, n], leading axes broadcast. A vector has no m, or no n, and the result neither. */
 static values_array *product(values_call *c, const values_array *a, const values_array *b)
 {
     const int     ra = a->shape.rank, rb = b->shape.rank;
-    const int64_t rows = a->shape.dim[ra - 2], inner = a->shape.dim[ra - 1], cols = b->shape.dim[rb - 1];
+    const bool    row = ra == 1, column = rb == 1;
+    const int64_t rows = row ? 1 : a->shape.dim[ra - 2], inner = a->shape.dim[ra - 1], cols = column ? 1 : b->shape.dim[rb - 1];
     tg_shape      leading_a = a->shape, leading_b = b->shape;
     int64_t       at[TG_MAX_RANK];
-    leading_a.rank -= 2;
-    leading_b.rank -= 2;
+    leading_a.rank -= row ? 1 : 2;
+    leading_b.rank -= column ? 1 : 2;
     const tg_shape leading = values_broadcast_shape(&leading_a, &leading_b);
     tg_shape       s       = leading;
-    s.dim[s.rank++]        = rows;
-    s.dim[s.rank++]        = cols;
-    values_array *y        = values_result(c, a->dtype, &s, true);
+    if (!row) s.dim[s.rank++] = rows;
+    if (!column) s.dim[s.rank++] = cols;
+    values_array *y = values_result(c, a->dtype, &s, true);
     for (int64_t e = 0; e < y->n; e++) {
         values_at(&s, e, at);
-        const int64_t i = at[s.rank - 2], j = at[s.rank - 1];
+        const int64_t i = row ? 0 : at[leading.rank], j = column ? 0 : at[s.rank - 1];
         const real   *p = a->x + (values_broadcast_element(&leading_a, &leading, at) * rows + i) * inner;
         const real   *q = b->x + values_broadcast_element(&leading_b, &leading, at) * inner * cols + j;
         for (int64_t k = 0; k < inner; k++) {

@@ -1,4 +1,4 @@
-/* matmul.c - C[…,m,n] = A[…,m,k] B[…,k,n], the leading axes broadcast; and linear, made of it. */
+/* matmul.c - C[…,m,n] = A[…,m,k] B[…,k,n], the leading axes broadcast; products with vectors and linear, made of it. */
 #include "ops/ops.h"
 
 #include <limits.h>
@@ -18,7 +18,7 @@ static tg_status matmul_infer(tg_call *c)
     if (!tg_dtype_is_float(c->dtype))
         return tg_fail(c, TG_ERR_DTYPE, "takes float32 and float64, not %s", tg_dtype_name(c->dtype));
     if (a->rank < 2 || b->rank < 2)
-        return tg_fail(c, TG_ERR_SHAPE, "both inputs need at least 2 dimensions; tg_unsqueeze makes a row or a column of a vector");
+        return tg_fail(c, TG_ERR_SHAPE, "a number is no matrix; tg_mul multiplies by one");
     const int64_t m = a->dim[a->rank - 2], n = b->dim[b->rank - 1];
     if (a->dim[a->rank - 1] != b->dim[b->rank - 2]) return tg_fail(c, TG_ERR_SHAPE, "inner dimensions differ");
     tg_shape batch_a = *a, batch_b = *b;
@@ -179,7 +179,31 @@ const tg_op tg_op_matmul = {.name  = "matmul",
                             .run   = matmul_run,
                             .vjp   = matmul_vjp};
 
-tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b) { return tg_record(&tg_op_matmul, (tg_tensor *[]){a, b}, 2, NULL, 0); }
+static tg_tensor *record_matmul(tg_tensor *a, tg_tensor *b) { return tg_record(&tg_op_matmul, (tg_tensor *[]){a, b}, 2, NULL, 0); }
+
+/* One of them is a vector: a row on the left, a column on the right. */
+static tg_tensor *vector_product(tg_tensor *a, tg_tensor *b)
+{
+    const tg_node *x = tg_check(a, "tg_matmul"), *y = tg_check(b, "tg_matmul");
+    char           left[TG_SHAPE_TEXT], right[TG_SHAPE_TEXT];
+    if (!x || !y) return NULL;
+    TG_CALL_AS(x->tape, "tg_matmul");
+    const bool row = x->shape->rank == 1, column = y->shape->rank == 1;
+    if ((row && x->shape->dim[0] != tg_dim(b, column ? 0 : -2)) || (column && tg_dim(a, -1) != y->shape->dim[0])) {
+        tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_matmul",
+                   x->shape->rank && y->shape->rank ? "inner dimensions differ: %s by %s" : "a number is no matrix; tg_mul multiplies by one: %s by %s",
+                   tg_shape_text(x->shape, left, sizeof left), tg_shape_text(y->shape, right, sizeof right));
+        return NULL;
+    }
+    tg_tensor *c = record_matmul(row ? tg_unsqueeze(a, 0) : a, column ? tg_unsqueeze(b, 1) : b);
+    if (!c) return NULL;
+    tg_shape s = *tg_shape_of(c);
+    if (column) s.rank--;
+    if (row) s.dim[s.rank - (column ? 1 : 2)] = s.dim[s.rank - 1], s.rank--;
+    return tg_reshape(c, &s);
+}
+
+tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b) { return tg_rank(a) == 1 || tg_rank(b) == 1 ? vector_product(a, b) : record_matmul(a, b); }
 
 tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias)
 {
