@@ -116,11 +116,16 @@ static void values_of_roll(values_call *c)
     for (int64_t e = 0; e < y->n; e++) y->x[e] = x->x[e % n == 0 ? e + n - 1 : e - 1];
 }
 
+static real step_of_average(real a, real x) { return a + x; }
+static real result_of_average(real a, real n) { return a / n; }
+
+static const values_fold average_fold = {0, step_of_average, NULL, result_of_average, VALUES_SAME};
+
 static const values_row rows[] = {
-    {"own_mish", formula_of_mish, NULL, NULL, 8, 0},
-    {"twice_mish", formula_of_mish, NULL, NULL, 8, 0},
-    {"roll", NULL, NULL, values_of_roll, 0, VALUES_FLOATS},
-    {"average", NULL, NULL, values_of_mean, 3, VALUES_FLOATS},
+    {"own_mish", formula_of_mish, NULL, NULL, 8, 0, NULL},
+    {"twice_mish", formula_of_mish, NULL, NULL, 8, 0, NULL},
+    {"roll", NULL, NULL, values_of_roll, 0, VALUES_FLOATS, NULL},
+    {"average", NULL, NULL, NULL, 3, VALUES_FLOATS, &average_fold},
 };
 static const values_table table = {rows, (int)(sizeof rows / sizeof *rows), 0};
 

@@ -31,16 +31,28 @@ enum { SEEDS = 3, MOST_POINTS = 12 };
         UNUSED;                                                                                                        \
         return SIZE;                                                                                                   \
     }
+#define REDUCTION(NAME, START, STEP, RESULT, DTYPE, BOUND, DTYPES)                                                     \
+    static real     step_##NAME(real a, real x) { return STEP; }                                                       \
+    static uint64_t whole_##NAME(uint64_t a, uint64_t x) { return (uint64_t)(STEP); }                                  \
+    static real     result_##NAME(real a, real n)                                                                      \
+    {                                                                                                                  \
+        (void)n;                                                                                                       \
+        return RESULT;                                                                                                 \
+    }                                                                                                                  \
+    static const values_fold fold_##NAME = {START, step_##NAME, whole_##NAME, result_##NAME, VALUES_##DTYPE};
 #define REFERENCE(NAME, FUNCTION, BOUND, DTYPES)
 #include "values.def"
 #undef VALUE
 #undef VALUE_OF_TERMS
+#undef REDUCTION
 #undef REFERENCE
 
 static const values_row rows[] = {
-#define VALUE(NAME, FORMULA, BOUND) {#NAME, formula_##NAME, NULL, NULL, BOUND, 0},
-#define VALUE_OF_TERMS(NAME, FORMULA, SIZE, BOUND) {#NAME, formula_##NAME, size_##NAME, NULL, BOUND, 0},
-#define REFERENCE(NAME, FUNCTION, BOUND, DTYPES) {#NAME, NULL, NULL, values_of_##FUNCTION, BOUND, DTYPES},
+#define VALUE(NAME, FORMULA, BOUND) {#NAME, formula_##NAME, NULL, NULL, BOUND, 0, NULL},
+#define VALUE_OF_TERMS(NAME, FORMULA, SIZE, BOUND) {#NAME, formula_##NAME, size_##NAME, NULL, BOUND, 0, NULL},
+#define REFERENCE(NAME, FUNCTION, BOUND, DTYPES) {#NAME, NULL, NULL, values_of_##FUNCTION, BOUND, DTYPES, NULL},
+#define REDUCTION(NAME, START, STEP, RESULT, DTYPE, BOUND, DTYPES)                                                     \
+    {#NAME, NULL, NULL, NULL, BOUND, DTYPES, &fold_##NAME},
 #include "values.def"
 };
 
@@ -265,6 +277,8 @@ static const char *check_call(const variant *v, tg_tape *t, tg_tensor *const *in
     *v->recorded = *v->recorded || !v->op || records(t, v->op->name);
     if (v->row->formula)
         apply_formula(v->row, v->op, &c);
+    else if (v->row->fold)
+        values_reduce(&c, v->row->fold);
     else
         v->row->reference(&c);
     const char *wrong = NULL;

@@ -36,12 +36,28 @@ typedef struct values_call {
 typedef void (*values_reference)(values_call *c);
 typedef real (*values_formula)(real x, real y, real z);
 
+/* A reduction over the sample's axes: `start`, to which `step` brings each element x, and the result that `result`
+ * makes of the last one and the number of elements n. Of integers whose results are WIDE it goes modulo 2^64 by
+ * `whole`. The bound is relative to the reduction of |x|. */
+typedef struct values_fold {
+    real start;
+    real (*step)(real a, real x);
+    uint64_t (*whole)(uint64_t a, uint64_t x);
+    real (*result)(real a, real n);
+    enum {
+        VALUES_SAME,
+        VALUES_WIDE,
+        VALUES_BOOL
+    } dtype; /* of results: that of the elements; int64 if they are integers; bool */
+} values_fold;
+
 typedef struct values_row {
-    const char      *name;
-    values_formula   formula, size; /* of a pointwise op, with broadcasting; size NULL: the result's own */
-    values_reference reference;     /* of anything else */
-    double           bound;         /* in units in the last place; results of integers and bool are exact */
-    unsigned         dtypes; /* bit d: the samples run in dtype d. 0, of pointwise ops: wherever the op has a loop */
+    const char        *name;
+    values_formula     formula, size; /* of a pointwise op, with broadcasting; size NULL: the result's own */
+    values_reference   reference;     /* of anything else */
+    double             bound;         /* in units in the last place; results of integers and bool are exact */
+    unsigned           dtypes; /* bit d: the samples run in dtype d. 0, of pointwise ops: wherever the op has a loop */
+    const values_fold *fold;   /* of a reduction: instead of a formula and a reference */
 } values_row;
 
 enum {
@@ -88,12 +104,16 @@ tg_shape values_broadcast_shape(const tg_shape *a, const tg_shape *b);
 
 static inline int values_axis(const tg_shape *s, int axis) { return axis < 0 ? axis + s->rank : axis; }
 
+void values_reduce(values_call *c, const values_fold *fold);
+
+#define REDUCTION(NAME, START, STEP, RESULT, DTYPE, BOUND, DTYPES)
 #define VALUE(NAME, FORMULA, BOUND)
 #define VALUE_OF_TERMS(NAME, FORMULA, SIZE, BOUND)
 #define REFERENCE(NAME, FUNCTION, BOUND, DTYPES) void values_of_##FUNCTION(values_call *c);
 #include "values.def"
 #undef VALUE
 #undef VALUE_OF_TERMS
+#undef REDUCTION
 #undef REFERENCE
 
 #endif

@@ -42,61 +42,32 @@ static uint32_t axes_of(const sample *s, const tg_shape *x)
     return bits;
 }
 
-static void sum(values_call *c, bool mean)
+void values_reduce(values_call *c, const values_fold *f)
 {
     const values_array *x     = &c->in[0];
+    const bool          whole = f->dtype == VALUES_WIDE && !tg_dtype_is_float(x->dtype);
+    const tg_dtype      dtype = f->dtype == VALUES_BOOL ? TG_BOOL : whole ? TG_I64 : x->dtype;
     reduced             r     = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
-    values_array       *y     = values_result(c, tg_dtype_is_float(x->dtype) ? x->dtype : TG_I64, &r.shape, true);
-    const real          share = mean ? 1 / (real)r.n : 1;
-    for (int64_t e = 0; e < x->n; e++) {
-        y->x[r.to[e]] += share * x->x[e];
-        y->size[r.to[e]] += share * fabsl(x->x[e]);
+    values_array       *y     = values_result(c, dtype, &r.shape, true);
+    uint64_t           *u     = calloc((size_t)y->n + 1, sizeof *u);
+    if (!u) abort();
+    for (int64_t e = 0; e < y->n; e++) {
+        y->x[e] = y->size[e] = f->start;
+        if (whole) u[e] = (uint64_t)f->start;
     }
-    free(r.to);
-}
-void values_of_sum(values_call *c) { sum(c, false); }
-void values_of_mean(values_call *c) { sum(c, true); }
-
-void values_of_prod(values_call *c)
-{
-    const values_array *x = &c->in[0];
-    reduced             r = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
-    values_array       *y = values_result(c, tg_dtype_is_float(x->dtype) ? x->dtype : TG_I64, &r.shape, true);
-    for (int64_t e = 0; e < y->n; e++) y->x[e] = 1;
     for (int64_t e = 0; e < x->n; e++) {
-        real *p = &y->x[r.to[e]];
-        if (y->dtype == TG_I64) *p = (real)(int64_t)((uint64_t)(int64_t)*p * (uint64_t)(int64_t)x->x[e]);
-        else *p *= x->x[e];
+        const int64_t to = r.to[e];
+        y->x[to]         = f->step(y->x[to], x->x[e]);
+        y->size[to]      = f->step(y->size[to], fabsl(x->x[e]));
+        if (whole) u[to] = f->whole(u[to], (uint64_t)(int64_t)x->x[e]);
     }
-    for (int64_t e = 0; e < y->n; e++) y->size[e] = (real)(r.n + 1) * fabsl(y->x[e]); /* each multiplication is rounded */
+    for (int64_t e = 0; e < y->n; e++) {
+        y->x[e]    = whole ? (real)(int64_t)u[e] : f->result(y->x[e], (real)r.n);
+        y->size[e] = f->result(y->size[e], (real)r.n);
+    }
+    free(u);
     free(r.to);
 }
-
-static void test(values_call *c, bool every)
-{
-    const values_array *x = &c->in[0];
-    reduced             r = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
-    values_array       *y = values_result(c, TG_BOOL, &r.shape, false);
-    for (int64_t e = 0; e < y->n; e++) y->x[e] = every;
-    for (int64_t e = 0; e < x->n; e++)
-        if (every ? x->x[e] == 0 : x->x[e] != 0) y->x[r.to[e]] = !every;
-    free(r.to);
-}
-void values_of_any(values_call *c) { test(c, false); }
-void values_of_all(values_call *c) { test(c, true); }
-
-static void extreme(values_call *c, int sign)
-{
-    const values_array *x = &c->in[0];
-    reduced             r = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
-    values_array       *y = values_result(c, x->dtype, &r.shape, false);
-    for (int64_t e = 0; e < y->n; e++) y->x[e] = -sign * HUGE_VALL;
-    for (int64_t e = 0; e < x->n; e++)
-        if (sign * x->x[e] > sign * y->x[r.to[e]]) y->x[r.to[e]] = x->x[e];
-    free(r.to);
-}
-void values_of_amax(values_call *c) { extreme(c, 1); }
-void values_of_amin(values_call *c) { extreme(c, -1); }
 
 /* ln of the sums of e^x, for each row of r; m: the rows' largest element. To be freed. */
 static real *logsumexp(const values_array *x, const reduced *r, int64_t rows, real **largest)
@@ -230,9 +201,10 @@ static values_array *product(values_call *c, const values_array *a, const values
 {
     const int     ra = a->shape.rank, rb = b->shape.rank;
     const bool    row = ra == 1, column = rb == 1;
-    const int64_t rows = row ? 1 : a->shape.dim[ra - 2], inner = a->shape.dim[ra - 1], cols = column ? 1 : b->shape.dim[rb - 1];
-    tg_shape      leading_a = a->shape, leading_b = b->shape;
-    int64_t       at[TG_MAX_RANK];
+    const int64_t rows = row ? 1 : a->shape.dim[ra - 2], inner = a->shape.dim[ra - 1],
+                  cols = column ? 1 : b->shape.dim[rb - 1];
+    tg_shape leading_a = a->shape, leading_b = b->shape;
+    int64_t  at[TG_MAX_RANK];
     leading_a.rank -= row ? 1 : 2;
     leading_b.rank -= column ? 1 : 2;
     const tg_shape leading = values_broadcast_shape(&leading_a, &leading_b);
