@@ -38,7 +38,8 @@ endif
 # Without the places of variables, which are a quarter of what kernels take to compile; and tests compute little themselves.
 ifeq ($(OPT.$(VARIANT)),)
 %_base.o %_avx2.o %_avx512.o: SPECIAL += -g1
-$B/tests/test_%.o: SPECIAL += -O1
+$B/tests/%.o: SPECIAL += -Itests/support
+$(patsubst %.c,$B/%.o,$(wildcard tests/*/test_*.c)): SPECIAL += -O1
 endif
 # Unrolls the loops of a few instructions alone, which would else wait for their own counting.
 $B/src/kernels/isa/%.o: SPECIAL += $(if $(CLANG),,-funroll-loops --param max-unrolled-insns=48)
@@ -64,11 +65,12 @@ LOOP_O   := $(foreach c,$(CHAPTERS),$(ISAS:%=$B/src/kernels/isa/$(c)_%.o))
 
 LIB_C    := $(filter-out src/kernels/isa/%,$(wildcard src/*/*.c src/*/*/*.c))
 LIB_O    := $(LIB_C:%.c=$B/%.o) $(TILE_O) $(LOOP_O)
-HELPER_O := $(patsubst %.c,$B/%.o,$(filter-out tests/test_%,$(wildcard tests/*.c)))
-TESTS    ?= $(patsubst tests/%.c,%,$(wildcard tests/test_*.c)) $(notdir $(wildcard tests/test_*.sh))
+HELPER_O := $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))
+TEST_ALL := $(patsubst %.c,$B/%,$(wildcard tests/*/test_*.c))
+TESTS    ?= $(notdir $(TEST_ALL)) $(notdir $(wildcard tests/*/test_*.sh))
 DEMOS    := $(patsubst %.c,$B/%,$(wildcard demos/*.c))
 BENCH_O  := $(patsubst %.c,$B/%.o,$(wildcard bench/*.c))
-TEST_X   := $(patsubst %,$B/tests/%,$(filter-out %.sh,$(TESTS)))
+TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
 EVALUATORS ?= reference fused
 
@@ -103,7 +105,7 @@ $(LOOP_O): $B/src/kernels/isa/%.o: src/kernels/isa/pointwise.c
 	$(COMPILE) -DISA=$(lastword $(subst _, ,$*)) -DCHAPTER='"table/pointwise/$(firstword $(subst _, ,$*)).def"'
 
 LINK = $(CC) $(CFLAGS) -fopenmp -o $@ $^ $(LIBS) $(LDFLAGS)
-$B/tests/test_%: $B/tests/test_%.o $(HELPER_O) $B/libtapegrad.a
+$(TEST_ALL): $B/%: $B/%.o $(HELPER_O) $B/libtapegrad.a
 	$(LINK) -lcmocka
 $B/demos/%: $B/demos/%.o $B/libtapegrad.a
 	$(LINK)
@@ -149,18 +151,18 @@ steady: COMPARE := --rounds 0 --steady
 steady: bench
 
 # The tables of docs/accuracy.md: every float, and many doubles. Some hours of one processor; less for some functions: OF="sin cos".
-ulp: $B/tests/test_kernels $B/tests/test_slopes
-	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/test_kernels
-	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/test_slopes
+ulp: $B/tests/kernels/test_kernels $B/tests/kernels/test_slopes
+	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/kernels/test_kernels
+	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/kernels/test_slopes
 
 # 100,000 against 1,000,000 of everything that there may be many of, with a small stack: half an hour and 10 GB. OF="chain": one of them.
-linear: $B/tests/test_linear
+linear: $B/tests/graph/test_linear
 	ulimit -s 256 && TAPEGRAD_LINEAR=100000 TAPEGRAD_LINEAR_OF='$(OF)' $<
 
 # Scenarios of random calls against the eager mirror: as many as SCENARIOS says, from number FIRST on, which is another one each time.
 SCENARIOS ?= 60000
 FIRST     ?= $(shell date +%s)000000
-differential: $B/tests/test_mirror
+differential: $B/tests/run/test_mirror
 	TAPEGRAD_MIRROR=$(SCENARIOS) TAPEGRAD_MIRROR_SEED=$(FIRST) OMP_WAIT_POLICY=passive $<
 
 # Under these tools fewer random scenarios do: they take ten times as long and more.
@@ -202,7 +204,7 @@ cross: build/$(CROSS)-root
 
 # ---- the rest ----
 
-# The table of all ops; tests/test_docs.sh says when it is out of date.
+# The table of all ops; tests/whole/test_docs.sh says when it is out of date.
 ops-table: $B/tools/list-ops
 	$< >docs/ops.md
 
@@ -227,7 +229,7 @@ install: lib
 	echo "$$PC" >$(DESTDIR)$(PREFIX)/lib/pkgconfig/tapegrad.pc
 
 format:
-	clang-format -i $(wildcard include/*.h include/tapegrad/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] demos/*.[ch] bench/*.[ch])
+	clang-format -i $(wildcard include/*.h include/tapegrad/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*/*.[ch] demos/*.[ch] bench/*.[ch])
 
 clean:
 	rm -rf build

@@ -213,7 +213,7 @@ typedef enum tg_reduce_result {
 struct tg_reduction {
     const char      *name;
     tg_reduce_result result;
-    const char      *needs;   /* what nothing has none of ("largest element"): reducing no elements is an error then. NULL: it is not */
+    const char      *needs;   /* what an empty axis has none of ("largest element"): reducing no elements is an error then. NULL: it is not */
     bool             adds;    /* accumulators are sums in double of the elements: rows may be added up in float before they come to `rows` */
     const tg_reduction *beside; /* whose results `columns` gives as well, where they are wanted; NULL: none */
     tg_reduce_loops  loop[2]; /* for f32 and f64: by TG_F32, TG_F64 */

@@ -33,7 +33,7 @@ static tg_status check_options(const tg_dataset *d, const tg_loader_options *o)
     if (o->batch < 0) return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new", "batch is %" PRId64, o->batch);
     if (o->first < 0 || o->first > n || o->count < 0 || o->count > n - o->first)
         return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new",
-                          "the part (first %" PRId64 ", count %" PRId64 ") is outside the data set of %" PRId64
+                          "the range (first %" PRId64 ", count %" PRId64 ") is outside the data set of %" PRId64
                           " samples",
                           o->first, o->count, n);
     if (!isfinite(o->scale) || !isfinite(o->shift))

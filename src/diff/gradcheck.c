@@ -288,7 +288,7 @@ static tg_status choose_inputs(check *c)
     }
     if (c->k == 0)
         return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION,
-                          "no input to vary: at least one has to be float64 and require grad (tg_set_requires_grad)");
+                          "no input to vary: at least one must be float64 and require grad (tg_set_requires_grad)");
     return TG_OK;
 }
 
@@ -327,9 +327,9 @@ static tg_status read_options(check *c, const tg_gradcheck_options *options)
     if (!(o->eps > 0 && o->eps <= 1) || !(o->rtol >= 0) || !(o->atol >= 0))
         return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "eps has to be more than 0 and at most 1, rtol and atol not negative");
     if (o->order < 0 || o->order > 2)
-        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "order has to be 1 or 2, not %d", o->order);
+        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "order must be 1 or 2, not %d", o->order);
     if (o->directions < 0 || o->directions > MOST_DIRECTIONS)
-        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "directions has to be in 0 ... %d, not %d", MOST_DIRECTIONS,
+        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "directions must be 0 to %d, not %d", MOST_DIRECTIONS,
                           o->directions);
     if (o->order == 0) o->order = 1;
     if (o->directions == 0) o->directions = 2;

@@ -13,7 +13,7 @@ static tg_status check_result(check *c, tg_tensor *y)
     if (!node) return TG_ERR_STALE;
     if (node->tape != c->tape) return tg_fail_on(c->tape, TG_ERR_TAPE, FUNCTION, "f returned a tensor of another tape");
     if (node->dtype != TG_F64)
-        return tg_fail_on(c->tape, TG_ERR_DTYPE, FUNCTION, "f returned %s, it has to be float64",
+        return tg_fail_on(c->tape, TG_ERR_DTYPE, FUNCTION, "f returned %s; it must return float64",
                           tg_dtype_name((tg_dtype)node->dtype));
     if (!c->called) c->shape = *node->shape;
     c->called = true;

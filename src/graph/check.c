@@ -9,7 +9,7 @@ static tg_status said(const tg_call *c, tg_status s, uint64_t errors_before, con
 {
     if (s == TG_OK) return s;
     if ((unsigned)s > TG_ERR_UNSUPPORTED) s = TG_ERR_ARG;
-    return c->tape->services.errors == errors_before ? tg_fail(c, s, "its %s gave the status '%s' without saying why", what, tg_status_name(s)) : s;
+    return c->tape->services.errors == errors_before ? tg_fail(c, s, "its %s returned the status '%s' without saying why", what, tg_status_name(s)) : s;
 }
 
 tg_status tg_call_infer(tg_call *c)
@@ -164,9 +164,9 @@ static tg_status check_reduction(const tg_call *c)
 {
     const tg_reduce_attr *a = c->attr;
     const tg_shape        s = tg_reduced_shape(tg_in_shape(c, 0), a->axes, a->keepdim);
-    if (!tg_shape_equal(&s, &c->shape)) return tg_fail(c, TG_ERR_SHAPE, "infer gave another shape than that of the reduction");
+    if (!tg_shape_equal(&s, &c->shape)) return tg_fail(c, TG_ERR_SHAPE, "infer gave a shape that is not the reduction's");
     if (!c->op->reduce || c->dtype == tg_reduced_dtype(c->op->reduce, tg_dtype_of(c->in[0]))) return TG_OK;
-    return tg_fail(c, TG_ERR_DTYPE, "infer gave another dtype than its reduction");
+    return tg_fail(c, TG_ERR_DTYPE, "infer gave a dtype that is not the reduction's");
 }
 
 /* number: " 1" of result 1; of result 0, to which most ops' is the result, "". */

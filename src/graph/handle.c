@@ -8,7 +8,7 @@ void tg_say_stale(const tg_tensor *t, const char *function)
 {
     const tg_node *n = tg_node_of(t);
     tg_fail_on(n->tape, TG_ERR_STALE, function,
-               "a stale handle: the tensor went at tg_reset or tg_release (keep what has to survive with tg_keep)");
+               "a stale handle: the tensor was dropped by tg_reset or tg_release (tg_keep keeps what must survive)");
 }
 
 tg_node *tg_check(const tg_tensor *t, const char *function)

@@ -62,9 +62,9 @@ tg_status tg_release(tg_tensor *x)
     tg_node *n = tg_check(x, "tg_release");
     if (!n) return x ? TG_ERR_STALE : TG_ERR_NULL;
     if (!tg_may(n->tape, TG_IN_FUNCTION, "tg_release")) return TG_ERR_ARG;
-    if (!(n->flags & TG_N_KEPT)) return tg_fail_on(n->tape, TG_ERR_ARG, "tg_release", "the tensor is not a kept one");
+    if (!(n->flags & TG_N_KEPT)) return tg_fail_on(n->tape, TG_ERR_ARG, "tg_release", "the tensor is not a kept tensor");
     if (n->flags & TG_N_GRADIENT)
-        return tg_fail_on(n->tape, TG_ERR_ARG, "tg_release", "a gradient goes with its tensor, or by tg_zero_grad");
+        return tg_fail_on(n->tape, TG_ERR_ARG, "tg_release", "a gradient is released with its tensor, or by tg_zero_grad");
     tg_drop_kept(n);
     return TG_OK;
 }

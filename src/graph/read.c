@@ -186,7 +186,7 @@ tg_status tg_print(const char *label, tg_tensor *x)
     tg_format(x, text + named, size - named);
     int put = printf("%s%s%s\n", text, label ? " = " : "", text + named);
     tg_tape_free_bytes(t, text, size);
-    return put < 0 ? tg_fail_on(t, TG_ERR_IO, "tg_print", "standard output refused the text") : TG_OK;
+    return put < 0 ? tg_fail_on(t, TG_ERR_IO, "tg_print", "writing to standard output failed") : TG_OK;
 }
 
 /* ---- what a handle tells ------------------------------------------------------------------------------------------ */

@@ -194,7 +194,7 @@ static tg_tensor *record_new(tg_tape *t, tg_call *c, bool path)
     t->valid = t->count; /* from here on the slots are overwritten */
     t->epoch++;
     if (path && !c->op->vjp) {
-        tg_fail(c, TG_ERR_GRAD, "the op has no derivative, and a gradient is asked through it; use tg_detach where none is meant");
+        tg_fail(c, TG_ERR_GRAD, "the op has no derivative, but a gradient through it is needed; use tg_detach where none is wanted");
         return NULL;
     }
     if (infer(c) != TG_OK) return NULL;

@@ -78,7 +78,7 @@ static tg_tensor *call_merge(tg_tape *t, const tg_op *op, size_t n)
     t->grad_enabled = grad;
     if (!g) return NULL;
     if (tg_is_on(t, g) && tg_node_of(g)->dtype == one->dtype && tg_shape_equal(tg_node_of(g)->shape, one->shape)) return g;
-    tg_fail_on(t, TG_ERR_GRAD, op->name, "its merge gave no tensor of the parts' shape and dtype");
+    tg_fail_on(t, TG_ERR_GRAD, op->name, "its merge returned no tensor of the parts' shape and dtype");
     return NULL;
 }
 
@@ -120,12 +120,12 @@ static __attribute__((cold, noinline)) tg_tensor *unfit(tg_call *c, int i, tg_te
 {
     char got[TG_SHAPE_TEXT];
     if (!g) {
-        if (c->tape->services.latest == TG_OK) tg_fail(c, TG_ERR_GRAD, "its vjp gave no gradient for input %d", i);
+        if (c->tape->services.latest == TG_OK) tg_fail(c, TG_ERR_GRAD, "its vjp returned no gradient for input %d", i);
     } else if (!tg_is_on(c->tape, g)) {
-        tg_fail(c, TG_ERR_GRAD, "its vjp gave a stale tensor or one of another tape for input %d", i);
+        tg_fail(c, TG_ERR_GRAD, "its vjp returned a stale tensor or one of another tape for input %d", i);
     } else {
         const tg_node *n = tg_node_of(g);
-        tg_fail(c, TG_ERR_GRAD, "its vjp gave a %s gradient of shape %s for input %d", tg_dtype_name((tg_dtype)n->dtype),
+        tg_fail(c, TG_ERR_GRAD, "its vjp returned a %s gradient of shape %s for input %d", tg_dtype_name((tg_dtype)n->dtype),
                 tg_shape_text(n->shape, got, sizeof got), i);
     }
     return NULL;

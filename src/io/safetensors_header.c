@@ -26,7 +26,7 @@ typedef struct reader {
 static bool malformed(reader *r, const char *what)
 {
     r->status =
-        tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is no safetensors file: %s", r->file->path, what);
+        tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is not a safetensors file: %s", r->file->path, what);
     return false;
 }
 
@@ -34,7 +34,7 @@ static bool malformed(reader *r, const char *what)
 static bool malformed_tensor(reader *r, const char *name, const char *what)
 {
     char text[TG_NAME_TEXT];
-    r->status = tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is no safetensors file: tensor %s %s",
+    r->status = tg_fail_on(r->file->tape, TG_ERR_FORMAT, r->function, "%s is not a safetensors file: tensor %s %s",
                            r->file->path, tg_name_text(name, text), what);
     return false;
 }
@@ -300,7 +300,7 @@ static tg_status read_all(int fd, int64_t at, void *to, size_t size)
 static tg_status refused(const tg_st_file *f, const char *function)
 {
     return tg_fail_on(f->tape, TG_ERR_IO, function, "cannot read %s: %s", f->path,
-                      errno ? strerror(errno) : "it became shorter meanwhile");
+                      errno ? strerror(errno) : "it became shorter while it was read");
 }
 
 static tg_status read_file(tg_st_file *f, const char *function, const char *path)

@@ -391,5 +391,5 @@ tg_status tg_plan_print(tg_tape *t, tg_tensor *const *x, int n)
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, "tg_plan_print")) return TG_ERR_ARG;
     tg_status s = put_plan(t, x, n, &text, "tg_plan_print");
-    return s == TG_OK && text.failed ? tg_fail_on(t, TG_ERR_IO, "tg_plan_print", "standard output refused the text") : s;
+    return s == TG_OK && text.failed ? tg_fail_on(t, TG_ERR_IO, "tg_plan_print", "writing to standard output failed") : s;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes mlp.csv: the losses of 200 steps of plain SGD (lr 0.1) on a 784-128-64-10 ReLU network, as PyTorch computes them.
 
-Run as OMP_NUM_THREADS=1 /usr/bin/python3 tests/golden/mlp.py; tests/test_training.c repeats the same run.
+Run as OMP_NUM_THREADS=1 /usr/bin/python3 tests/golden/mlp.py; tests/optim/test_training.c repeats the same run.
 
 128 rows of 784 inputs in ten classes: a class pattern plus noise. Weights, patterns and noise come from number(i), which is exact in double
 precision. A row of the file: step, loss in float32, loss in float64, both before the step.

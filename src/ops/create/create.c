@@ -127,7 +127,7 @@ tg_tensor *tg_arange(tg_tape *tape, tg_dtype dtype, int64_t n)
 {
     if (!tape || !is_dtype(tape, "tg_arange", dtype)) return NULL;
     if (n < 0 || (!tg_dtype_is_float(dtype) && dtype != TG_I64 && (double)n - 1 > tg_dtypes[dtype].most)) {
-        tg_fail_on(tape, TG_ERR_ARG, "tg_arange", "%lld numbers are not possible in %s", (long long)n,
+        tg_fail_on(tape, TG_ERR_ARG, "tg_arange", "%lld numbers cannot be counted in %s", (long long)n,
                    tg_dtype_name(dtype));
         return NULL;
     }

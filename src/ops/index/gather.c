@@ -108,7 +108,7 @@ static tg_status gather_infer(tg_call *c)
 {
     const int64_t axis = *(const int64_t *)c->attr;
     if (!fits_beside(tg_in_shape(c, 1), tg_in_shape(c, 0), axis))
-        return tg_fail(c, TG_ERR_SHAPE, "the index needs the input's rank, and beside axis %lld at most its sizes",
+        return tg_fail(c, TG_ERR_SHAPE, "the index must have the input's rank and, on every axis but %lld, at most its size",
                        (long long)axis);
     c->shape = *tg_in_shape(c, 1);
     c->dtype = tg_dtype_of(c->in[0]);
@@ -201,7 +201,7 @@ static tg_status scatter_add_infer(tg_call *c)
     c->dtype = tg_dtype_of(c->in[0]);
     if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
     if (!tg_shape_equal(tg_in_shape(c, 0), tg_in_shape(c, 1)) || !fits_beside(tg_in_shape(c, 1), &c->shape, a->axis))
-        return tg_fail(c, TG_ERR_SHAPE, "values and index need one shape, that fits into the result beside the axis");
+        return tg_fail(c, TG_ERR_SHAPE, "values and index must have the same shape, no larger than the result on every other axis");
     return tg_need_index(c, 1);
 }
 

@@ -158,7 +158,7 @@ typedef struct select_attr {
 static tg_status index_select_infer(tg_call *c)
 {
     const select_attr *a = c->attr;
-    if (tg_in_shape(c, 1)->rank != 1) return tg_fail(c, TG_ERR_SHAPE, "the index needs rank 1");
+    if (tg_in_shape(c, 1)->rank != 1) return tg_fail(c, TG_ERR_SHAPE, "the index must have rank 1");
     c->shape              = *tg_in_shape(c, 0);
     c->shape.dim[a->axis] = tg_in_shape(c, 1)->dim[0];
     c->dtype              = tg_dtype_of(c->in[0]);
@@ -237,7 +237,7 @@ static tg_status index_add_infer(tg_call *c)
     c->dtype             = tg_dtype_of(c->in[0]);
     if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
     if (tg_in_shape(c, 1)->rank != 1 || tg_in_shape(c, 1)->dim[0] != c->shape.dim[a->axis])
-        return tg_fail(c, TG_ERR_SHAPE, "the index needs rank 1 and the values' size along axis %lld",
+        return tg_fail(c, TG_ERR_SHAPE, "the index must have rank 1 and as many elements as the values have along axis %lld",
                        (long long)a->axis);
     c->shape.dim[a->axis] = a->size;
     return tg_need_index(c, 1);

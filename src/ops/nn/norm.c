@@ -32,7 +32,7 @@ static tg_status normalize_infer(tg_call *c)
     const normalize_attr *a = c->attr;
     const tg_shape       *x = tg_in_shape(c, 0), *z = tg_in_shape(c, 2);
     if (c->attr_size != sizeof *a || a->axes >> x->rank)
-        return tg_fail(c, TG_ERR_ARG, "the attributes are none of a normalisation");
+        return tg_fail(c, TG_ERR_ARG, "the attributes are not those of a normalisation");
     if (!tg_shape_equal(x, z)) return tg_fail(c, TG_ERR_SHAPE, "the normalised value does not have the input's shape");
     return tg_alias_infer(c);
 }
@@ -151,7 +151,7 @@ static tg_status rstd_infer(tg_call *c)
     const tg_shape     *s = tg_in_shape(c, 0);
     const uint32_t      all = (1u << s->rank) - 1, axes = c->attr_size == sizeof *a ? a->reduce.axes : 0;
     if (axes == 0 || axes > all || (((all & ~axes) + 1) & all & ~axes) || !a->reduce.keepdim)
-        return tg_fail(c, TG_ERR_ARG, "the attributes are none of a normalisation over the last axes");
+        return tg_fail(c, TG_ERR_ARG, "the attributes are not those of a normalisation over the last axes");
     return tg_reduce_infer(c);
 }
 
@@ -210,7 +210,7 @@ static bool checked(tg_tensor *x, int n_axes, tg_tensor *const *optional, int n_
                           tg_shape_text(n->shape, have, sizeof have)),
                false;
     if (!isfinite(eps) || eps < 0)
-        return tg_fail_on(n->tape, TG_ERR_ARG, function, "eps is %g; it is finite and not negative", eps), false;
+        return tg_fail_on(n->tape, TG_ERR_ARG, function, "eps is %g; it must be finite and not negative", eps), false;
     tg_shape last = {.rank = n_axes};
     for (int k = 0; k < n_axes; k++) last.dim[k] = n->shape->dim[n->shape->rank - n_axes + k];
     for (int i = 0; i < n_optional; i++) {

@@ -44,7 +44,7 @@ static tg_status alias_infer(tg_call *c)
 {
     const tg_shape *s = tg_in_shape(c, 0);
     if (c->attr_size != sizeof(tg_reduce_attr) || axes_of(c) >> s->rank)
-        return tg_fail(c, TG_ERR_ARG, "the attributes are no tg_reduce_attr for this input");
+        return tg_fail(c, TG_ERR_ARG, "the attributes are not a tg_reduce_attr for this input");
     return tg_alias_infer(c);
 }
 

@@ -79,7 +79,7 @@ tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype)
     tg_node *n = tg_check(x, "tg_to");
     if (!n) return NULL;
     if (!tg_is_dtype(dtype)) {
-        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_to", "%d is no dtype", (int)dtype);
+        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_to", "there is no dtype %d", (int)dtype);
         return NULL;
     }
     return n->dtype == (uint8_t)dtype ? tg_view_of(x) : tg_record(&tg_op_to[dtype], &x, 1, NULL, 0);

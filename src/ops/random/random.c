@@ -85,7 +85,7 @@ tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi
     const bool     valid = lo >= -most && lo <= hi && hi <= most && hi - lo <= most;
     tg_fpenv_leave(host);
     if (!valid) {
-        tg_fail_on(tape, TG_ERR_ARG, "tg_uniform", "from %g to %g is no finite range of %s", lo, hi,
+        tg_fail_on(tape, TG_ERR_ARG, "tg_uniform", "%g to %g is not a finite range in %s", lo, hi,
                    tg_dtype_name(tape->dtype));
         return NULL;
     }
@@ -163,7 +163,7 @@ static bool find_fans(tg_tape *tape, const char *function, const tg_shape *s, do
 {
     char text[TG_SHAPE_TEXT];
     if (!s || s->rank < 2 || tg_shape_size(s, tape->dtype, NULL, NULL) != TG_OK) {
-        tg_fail_on(tape, s ? TG_ERR_SHAPE : TG_ERR_NULL, function, "needs a valid shape with at least 2 axes, not %s",
+        tg_fail_on(tape, s ? TG_ERR_SHAPE : TG_ERR_NULL, function, "the shape must be valid and have at least 2 axes, not %s",
                    tg_shape_text(s, text, sizeof text));
         return false;
     }

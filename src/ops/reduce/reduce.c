@@ -62,7 +62,7 @@ static tg_status reduced_infer(tg_call *c)
     const tg_shape       *s = tg_in_shape(c, 0);
     const tg_reduce_attr *a = c->attr;
     if (c->attr_size < sizeof *a || a->axes >> s->rank || a->keepdim > 1)
-        return tg_fail(c, TG_ERR_ARG, "the attributes are no tg_reduce_attr for this input");
+        return tg_fail(c, TG_ERR_ARG, "the attributes are not a tg_reduce_attr for this input");
     c->shape = tg_reduced_shape(s, a->axes, a->keepdim);
     c->dtype = tg_dtype_of(c->in[0]);
     return TG_OK;
@@ -73,7 +73,7 @@ static tg_status check_nothing(tg_call *c, const char *needs)
 {
     const tg_reduce_attr *a = c->attr;
     if (tg_reduced_count(tg_in_shape(c, 0), a->axes) > 0 || tg_reduced_count(&c->shape, (1u << c->shape.rank) - 1) == 0) return TG_OK;
-    return tg_fail(c, TG_ERR_SHAPE, "nothing has no %s: a reduced axis has size 0", needs);
+    return tg_fail(c, TG_ERR_SHAPE, "there is no %s: a reduced axis has size 0", needs);
 }
 
 tg_status tg_reduce_infer(tg_call *c)

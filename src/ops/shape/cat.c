@@ -260,7 +260,7 @@ static tg_status cat_infer(tg_call *c)
         bool fits = s->rank == c->shape.rank;
         for (int k = 0; fits && k < s->rank; k++) fits = k == axis || s->dim[k] == c->shape.dim[k];
         if (!fits)
-            return tg_fail(c, TG_ERR_SHAPE, "input %d differs from the first beside axis %lld", i, (long long)axis);
+            return tg_fail(c, TG_ERR_SHAPE, "input %d differs from the first on an axis other than %lld", i, (long long)axis);
         if (__builtin_add_overflow(c->shape.dim[axis], s->dim[axis], &c->shape.dim[axis]))
             return tg_fail(c, TG_ERR_SHAPE, "the result is too large for memory");
     }

@@ -26,7 +26,7 @@ tg_status tg_split(tg_tensor *x, int axis, const int64_t *sizes, int n, tg_tenso
     for (int i = 0; parts && i < n; i++) parts[i] = NULL;
     const tg_node *node = tg_check(x, "tg_split");
     if (!node) return x ? TG_ERR_STALE : TG_ERR_NULL;
-    if (!parts) return tg_fail_on(node->tape, TG_ERR_NULL, "tg_split", "there is no room for the parts: NULL");
+    if (!parts) return tg_fail_on(node->tape, TG_ERR_NULL, "tg_split", "the array for the parts is NULL");
     if (n < 1) return tg_fail_on(node->tape, TG_ERR_ARG, "tg_split", "the number of parts is %d", n);
     TG_CALL(node->tape);
     const int k  = tg_checked_axis(node, "tg_split", axis);

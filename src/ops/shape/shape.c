@@ -209,10 +209,10 @@ static tg_status permute_infer(tg_call *c)
     const uint8_t  *from = c->attr;
     unsigned        seen = 0;
     c->shape.rank        = in->rank;
-    if (c->attr_size != (size_t)in->rank) return tg_fail(c, TG_ERR_SHAPE, "a permutation names each axis once");
+    if (c->attr_size != (size_t)in->rank) return tg_fail(c, TG_ERR_SHAPE, "a permutation must name each axis exactly once");
     for (int k = 0; k < in->rank; k++) {
         if (from[k] >= in->rank || seen >> from[k] & 1)
-            return tg_fail(c, TG_ERR_SHAPE, "a permutation names each axis once");
+            return tg_fail(c, TG_ERR_SHAPE, "a permutation must name each axis exactly once");
         seen |= 1u << from[k];
         c->shape.dim[k] = in->dim[from[k]];
     }

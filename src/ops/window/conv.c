@@ -45,7 +45,7 @@ static tg_status inputs_ok(tg_call *c)
 {
     const tg_conv_attr *a = c->attr;
     if (c->attr_size != sizeof *a || !tg_window_is_valid(&a->window) || a->groups < 1)
-        return tg_fail(c, TG_ERR_ARG, "the attributes are none of a convolution");
+        return tg_fail(c, TG_ERR_ARG, "the attributes are not those of a convolution");
     for (int i = 0; i < 2; i++) {
         const tg_status s = tg_window_input(c, i);
         if (s != TG_OK) return s;

@@ -140,7 +140,7 @@ static tg_status attr_ok(const tg_call *c)
     for (int k = 0; ok && k < 2; k++)
         ok = a->window.size[k] > 0 && a->window.padding[k] <= a->window.size[k] / 2 && a->window.dilation[k] == 1 &&
              a->plane[k] >= 0;
-    return ok ? TG_OK : tg_fail(c, TG_ERR_ARG, "the attributes are none of a pooling");
+    return ok ? TG_OK : tg_fail(c, TG_ERR_ARG, "the attributes are not those of a pooling");
 }
 
 /* pooled: the call's result is the pooled planes, else the planes; input `i` are the others. */
@@ -163,7 +163,7 @@ static tg_status same(tg_call *c, int i, const tg_shape *s)
 {
     if (tg_dtype_of(c->in[0]) != tg_dtype_of(c->in[1]))
         return tg_fail(c, TG_ERR_DTYPE, "the dtypes differ; convert one with tg_to");
-    return tg_shape_equal(tg_in_shape(c, i), s) ? TG_OK : tg_fail(c, TG_ERR_SHAPE, "the shapes do not go together");
+    return tg_shape_equal(tg_in_shape(c, i), s) ? TG_OK : tg_fail(c, TG_ERR_SHAPE, "the shapes do not fit together");
 }
 
 static tg_status max_pool2d_infer(tg_call *c) /* {x, v} */

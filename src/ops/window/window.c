@@ -8,7 +8,7 @@ bool tg_window_option(tg_tape *tape, const char *function, const char *what, con
     const bool none = given[0] == 0 && given[1] == 0;
     for (int k = 0; k < 2; k++) out[k] = none ? usual[k] : given[k];
     if (out[0] > 0 && out[1] > 0) return true;
-    tg_fail_on(tape, TG_ERR_ARG, function, "the %s is [%lld,%lld]; both are positive, or both 0 for the usual one",
+    tg_fail_on(tape, TG_ERR_ARG, function, "the %s is [%lld,%lld]; both must be positive, or both 0 for the usual one",
                what, (long long)given[0], (long long)given[1]);
     return false;
 }
@@ -36,7 +36,7 @@ tg_status tg_window_count(const tg_call *c, const tg_window *w, const int64_t pl
         int64_t padded, reach; /* of the window, from its first element to its last */
         if (__builtin_mul_overflow(w->padding[k], 2, &padded) || __builtin_add_overflow(padded, plane[k], &padded) ||
             __builtin_mul_overflow(w->dilation[k], w->size[k] - 1, &reach))
-            return tg_fail(c, TG_ERR_ARG, "padding or dilation are too large");
+            return tg_fail(c, TG_ERR_ARG, "the padding or the dilation is too large");
         if (reach >= padded)
             return tg_fail(c, TG_ERR_SHAPE, "the window of %lld does not fit into the %s of %lld with its padding",
                            (long long)reach + 1, k == 0 ? "height" : "width", (long long)padded);

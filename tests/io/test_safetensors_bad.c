@@ -175,7 +175,7 @@ static void lengths_that_lie(void **state)
         write_file(path, good, n);
         tg_archive *a = tg_archive_open(f->tape, path);
         assert_int_equal(a != NULL, n == size);
-        if (!a) expect_error(f->tape, TG_ERR_FORMAT, "is no safetensors file");
+        if (!a) expect_error(f->tape, TG_ERR_FORMAT, "is not a safetensors file");
         tg_archive_close(a);
     }
     /* every bit turned over: a sentence or a tensor, whatever it is */

@@ -124,10 +124,10 @@ static void test_gather_by_hand(void **state)
     assert_fails(t, tg_gather(x, 0, wide = index32(t, TG_SHAPE(2, 1), (int32_t[]){1, 2})),
                  "tg_gather: index 2 at [1,0] is outside 0 to 1 (inputs [2,3] int64, [2,1] int32)");
     assert_refused(t, tg_gather(x, 0, tg_select(index, 0, 0)), TG_ERR_SHAPE,
-                   "tg_gather: the index needs the input's rank, and beside axis 0 at most its sizes "
+                   "tg_gather: the index must have the input's rank and, on every axis but 0, at most its size "
                    "(inputs [2,3] int64, [3] int64)");
     assert_refused(t, tg_gather(x, 1, tg_full(t, TG_I64, TG_SHAPE(3, 1), 0)), TG_ERR_SHAPE,
-                   "tg_gather: the index needs the input's rank, and beside axis 1 at most its sizes "
+                   "tg_gather: the index must have the input's rank and, on every axis but 1, at most its size "
                    "(inputs [2,3] int64, [3,1] int64)");
     assert_refused(t, tg_gather(x, 0, tg_zeros(t, TG_SHAPE(1, 3))), TG_ERR_DTYPE,
                    "tg_gather: indices are int64 or int32; convert them with tg_to(index, TG_I64) "
@@ -240,7 +240,7 @@ static void test_index_select(void **state)
     assert_fails(t, tg_index_select(x, 0, index),
                  "tg_index_select: index 2 at [0] is outside 0 to 1 (inputs [2,3] int64, [2] int64)");
     assert_refused(t, tg_index_select(x, 0, x), TG_ERR_SHAPE,
-                   "tg_index_select: the index needs rank 1 (inputs [2,3] int64, [2,3] int64)");
+                   "tg_index_select: the index must have rank 1 (inputs [2,3] int64, [2,3] int64)");
     assert_refused(t, tg_index_select(tg_scalar(t, 1), 0, index), TG_ERR_SHAPE,
                    "tg_index_select: axis 0 is outside the 0 axes of the input []");
     tg_tape_free(t);

@@ -299,7 +299,7 @@ static void test_handles(void **state)
                  "tg_result: the tensor is not result 0 of an op with several results; there is no result 1 of it");
     assert_int_equal(tg_reset(t), TG_OK);
     assert_error(t, tg_result(r, 1), TG_ERR_STALE,
-                 "tg_result: a stale handle: the tensor went at tg_reset or tg_release (keep what has to survive with tg_keep)");
+                 "tg_result: a stale handle: the tensor was dropped by tg_reset or tg_release (tg_keep keeps what must survive)");
     assert_null(tg_shape_of(second));
     tg_tape_free(t);
 }
@@ -703,7 +703,7 @@ static void test_wrong_answers(void **state)
         {3, TG_ERR_SHAPE, "wrong: infer gave a shape of rank -1 for result 2; 0 to 8 are possible" WRONG_INPUT},
         {4, TG_ERR_SHAPE, "wrong: infer gave axis 0 the size -3 for result 1" WRONG_INPUT},
         {5, TG_ERR_SHAPE, "wrong: result 2 is too large for memory" WRONG_INPUT},
-        {6, TG_ERR_SHAPE, "wrong: its infer gave the status 'shape error' without saying why" WRONG_INPUT},
+        {6, TG_ERR_SHAPE, "wrong: its infer returned the status 'shape error' without saying why" WRONG_INPUT},
     };
     tg_tape *t = quiet(TG_F64);
     (void)state;
@@ -715,7 +715,7 @@ static void test_wrong_answers(void **state)
             assert_int_equal(tg_stats(t).nodes, nodes);
         }
         assert_f64(tg_result(wrong(x, 7), 2), TG_SHAPE(2, 3), 0, 0, 0, 0, 0, 0);
-        assert_unread(t, tg_result(wrong(x, 8), 1), TG_ERR_ARG, "wrong: its run gave the status");
+        assert_unread(t, tg_result(wrong(x, 8), 1), TG_ERR_ARG, "wrong: its run returned the status");
         y = wrong(x, 9);
         assert_unread(t, tg_result(y, 2), TG_ERR_INDEX, "wrong: no such thing");
         assert_unread(t, y, TG_ERR_INDEX, "wrong: no such thing");
@@ -725,9 +725,9 @@ static void test_wrong_answers(void **state)
             y = tg_result(wrong(x, how), 1);
             const tg_status s = tg_grad(&y, &seed, 1, &x, 1, false, &g);
             assert_int_equal(s, how == 11 ? TG_OK : TG_ERR_GRAD);
-            if (how == 10) assert_said(t, NULL, s, "wrong: its vjp gave no gradient for input 0" WRONG_INPUT);
-            if (how == 12) assert_said(t, NULL, s, "wrong: its vjp gave a float64 gradient of shape [] for input 0" WRONG_INPUT);
-            if (how == 13) assert_said(t, NULL, s, "wrong: its vjp gave a float32 gradient of shape [2,3] for input 0" WRONG_INPUT);
+            if (how == 10) assert_said(t, NULL, s, "wrong: its vjp returned no gradient for input 0" WRONG_INPUT);
+            if (how == 12) assert_said(t, NULL, s, "wrong: its vjp returned a float64 gradient of shape [] for input 0" WRONG_INPUT);
+            if (how == 13) assert_said(t, NULL, s, "wrong: its vjp returned a float32 gradient of shape [2,3] for input 0" WRONG_INPUT);
         }
         y = wrong(x, 0); /* and all is well again */
         assert_f64(gradient(tg_result(y, 1), seed, x), TG_SHAPE(2, 3), 1, 1, 1, 1, 1, 1);

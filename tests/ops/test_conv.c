@@ -212,11 +212,11 @@ static void test_refused(void **state)
     (void)state;
 #define CONV(...) tg_conv2d(x, w, b, &(tg_conv_options){__VA_ARGS__})
     assert_error(t, CONV(.stride = {0, 1}), TG_ERR_ARG,
-                 "tg_conv2d: the stride is [0,1]; both are positive, or both 0 for the usual one");
+                 "tg_conv2d: the stride is [0,1]; both must be positive, or both 0 for the usual one");
     assert_error(t, CONV(.stride = {-1, -1}), TG_ERR_ARG,
-                 "tg_conv2d: the stride is [-1,-1]; both are positive, or both 0 for the usual one");
+                 "tg_conv2d: the stride is [-1,-1]; both must be positive, or both 0 for the usual one");
     assert_error(t, CONV(.dilation = {2, 0}), TG_ERR_ARG,
-                 "tg_conv2d: the dilation is [2,0]; both are positive, or both 0 for the usual one");
+                 "tg_conv2d: the dilation is [2,0]; both must be positive, or both 0 for the usual one");
     assert_error(t, CONV(.padding = {0, -1}), TG_ERR_ARG, "tg_conv2d: the padding is [0,-1]; it can't be negative");
     assert_error(t, CONV(.groups = -2), TG_ERR_ARG, "tg_conv2d: the number of groups is -2");
     const char *inputs = "(inputs [1,4,5,6] float32, [6,4,3,3] float32, [6] float32)";
@@ -229,8 +229,8 @@ static void test_refused(void **state)
                  SAYS("the window of 7 does not fit into the height of 5 with its padding"));
     assert_error(t, CONV(.dilation = {1, 3}), TG_ERR_SHAPE,
                  SAYS("the window of 7 does not fit into the width of 6 with its padding"));
-    assert_error(t, CONV(.dilation = {INT64_MAX, 1}), TG_ERR_ARG, SAYS("padding or dilation are too large"));
-    assert_error(t, CONV(.padding = {INT64_MAX / 2 + 1, 1}), TG_ERR_ARG, SAYS("padding or dilation are too large"));
+    assert_error(t, CONV(.dilation = {INT64_MAX, 1}), TG_ERR_ARG, SAYS("the padding or the dilation is too large"));
+    assert_error(t, CONV(.padding = {INT64_MAX / 2 + 1, 1}), TG_ERR_ARG, SAYS("the padding or the dilation is too large"));
     inputs = "(inputs [4,5,6] float32, [6,4,3,3] float32)";
     assert_error(t, tg_conv2d(tg_zeros(t, TG_SHAPE(4, 5, 6)), w, NULL, NULL), TG_ERR_SHAPE,
                  SAYS("takes 4 dimensions, [batch, channels, height, width]"));

@@ -74,7 +74,7 @@ static void test_permute(void **state)
                  "tg_permute: needs one axis for each axis of the input [2,3]");
     assert_error(t, tg_permute(x, NULL), TG_ERR_NULL, "tg_permute: needs one axis for each axis of the input [2,3]");
     assert_error(t, tg_permute(x, TG_AXES(1, -1)), TG_ERR_SHAPE,
-                 "tg_permute: a permutation names each axis once (input [2,3] int64)");
+                 "tg_permute: a permutation must name each axis exactly once (input [2,3] int64)");
     assert_error(t, tg_permute(x, TG_AXES(1, 2)), TG_ERR_SHAPE,
                  "tg_permute: axis 2 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_transpose(x, 0, -3), TG_ERR_SHAPE,
@@ -191,7 +191,7 @@ static void test_cat(void **state)
     assert_null(tg_error(t));
     assert_error(t, tg_cat(&x, 1, 2), TG_ERR_SHAPE, "tg_cat: axis 2 is outside the 2 axes of the input [2,2]");
     assert_error(t, tg_cat((tg_tensor *[]){x, none}, 2, 0), TG_ERR_SHAPE,
-                 "tg_cat: input 1 differs from the first beside axis 0 (inputs [2,2] int64, [2,0] int64)");
+                 "tg_cat: input 1 differs from the first on an axis other than 0 (inputs [2,2] int64, [2,0] int64)");
     assert_error(t, tg_cat((tg_tensor *[]){x, f}, 2, 0), TG_ERR_DTYPE,
                  "tg_cat: the dtype of input 1 differs; convert it with tg_to (inputs [2,2] int64, [2,2] float32)");
     tg_tape_free(t);

@@ -116,8 +116,8 @@ static void test_refused(void **state)
     assert_error(t, tg_layer_norm(x, 2, w, NULL, 1e-5), TG_ERR_SHAPE,
                  "tg_layer_norm: the weight is [3], the normalised axes are [2,3]");
     assert_error(t, tg_layer_norm(x, 1, w, w, -1), TG_ERR_ARG,
-                 "tg_layer_norm: eps is -1; it is finite and not negative");
-    assert_error(t, tg_rms_norm(x, 1, w, NAN), TG_ERR_ARG, "tg_rms_norm: eps is nan; it is finite and not negative");
+                 "tg_layer_norm: eps is -1; it must be finite and not negative");
+    assert_error(t, tg_rms_norm(x, 1, w, NAN), TG_ERR_ARG, "tg_rms_norm: eps is nan; it must be finite and not negative");
     assert_error(t, tg_rms_norm(tg_to(x, TG_I64), 1, w, 1e-5), TG_ERR_DTYPE,
                  "tg_rms_norm: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     assert_null(tg_layer_norm(x, 1, tg_to(w, TG_F64), NULL, 1e-5));

@@ -329,7 +329,7 @@ static void test_print(void **state)
     assert_string_equal(printed, e->text);
     for (int i = 0; i < 1000; i++) y = tg_exp(y); /* more than stdout holds back */
     assert_int_equal(print_to(e, y, "/dev/full"), TG_ERR_IO);
-    assert_string_equal(tg_error(e->t), "tg_plan_print: standard output refused the text");
+    assert_string_equal(tg_error(e->t), "tg_plan_print: writing to standard output failed");
     tg_clear_error(e->t);
 }
 

@@ -158,9 +158,9 @@ static void test_refused(void **state)
     (void)state;
 #define POOL(...) tg_max_pool2d(x, &(tg_pool_options){__VA_ARGS__})
     assert_error(t, POOL(.kernel = {2, 0}), TG_ERR_ARG,
-                 "tg_max_pool2d: the kernel is [2,0]; both are positive, or both 0 for the usual one");
+                 "tg_max_pool2d: the kernel is [2,0]; both must be positive, or both 0 for the usual one");
     assert_error(t, POOL(.stride = {0, 1}), TG_ERR_ARG,
-                 "tg_max_pool2d: the stride is [0,1]; both are positive, or both 0 for the usual one");
+                 "tg_max_pool2d: the stride is [0,1]; both must be positive, or both 0 for the usual one");
     assert_error(t, POOL(.padding = {-1, 0}), TG_ERR_ARG, "tg_max_pool2d: the padding is [-1,0]; it can't be negative");
     assert_error(t, POOL(.padding = {1, 2}), TG_ERR_ARG,
                  "tg_max_pool2d: the padding of 2 is more than half the kernel of 2: a window could see nothing");

@@ -193,17 +193,17 @@ static void test_over_nothing(void **state)
     assert_values(tg_amax(x, TG_AXES(1), false), TG_F64, TG_SHAPE(0), NULL, 0);
     assert_values(tg_argmax(x, 1, true), TG_I64, TG_SHAPE(0, 1), NULL, 0);
     assert_error(t, tg_amax(x, TG_AXES(0), false), TG_ERR_SHAPE,
-                 "tg_amax: nothing has no largest element: a reduced axis has size 0 (input [0,2] float64)");
+                 "tg_amax: there is no largest element: a reduced axis has size 0 (input [0,2] float64)");
     assert_error(t, tg_amin(x, TG_ALL_AXES, false), TG_ERR_SHAPE,
-                 "tg_amin: nothing has no smallest element: a reduced axis has size 0 (input [0,2] float64)");
+                 "tg_amin: there is no smallest element: a reduced axis has size 0 (input [0,2] float64)");
     assert_error(t, tg_argmax(x, 0, false), TG_ERR_SHAPE,
-                 "tg_argmax: nothing has no largest element: a reduced axis has size 0 (input [0,2] float64)");
+                 "tg_argmax: there is no largest element: a reduced axis has size 0 (input [0,2] float64)");
     tg_tensor *place = x;
     assert_error(t, tg_max(x, 0, false, &place), TG_ERR_SHAPE,
-                 "tg_max: nothing has no largest element: a reduced axis has size 0 (input [0,2] float64)");
+                 "tg_max: there is no largest element: a reduced axis has size 0 (input [0,2] float64)");
     assert_null(place);
     assert_error(t, tg_min(x, 0, false, NULL), TG_ERR_SHAPE,
-                 "tg_min: nothing has no smallest element: a reduced axis has size 0 (input [0,2] float64)");
+                 "tg_min: there is no smallest element: a reduced axis has size 0 (input [0,2] float64)");
     assert_values(tg_max(x, 1, false, &place), TG_F64, TG_SHAPE(0), NULL, 0);
     assert_values(place, TG_I64, TG_SHAPE(0), NULL, 0);
     tg_tape_free(t);
@@ -402,7 +402,7 @@ static void test_errors(void **state)
     assert_error(t, tg_argmax(tg_scalar(t, 1), 0, false), TG_ERR_SHAPE, "tg_argmax: axis 0 is outside the 0 axes of the input []");
     assert_error(t, tg_mean_all(i), TG_ERR_DTYPE, "tg_mean_all: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     assert_error(t, tg_amax_all(tg_zeros(t, TG_SHAPE(2, 0))), TG_ERR_SHAPE,
-                 "tg_amax_all: tg_amax: nothing has no largest element: a reduced axis has size 0 (input [2,0] float32)");
+                 "tg_amax_all: tg_amax: there is no largest element: a reduced axis has size 0 (input [2,0] float32)");
     assert_null(tg_sum_all(NULL));
     assert_null(tg_mean_all(NULL));
     assert_null(tg_amax_all(NULL));

@@ -1,4 +1,4 @@
-/* slopes.h - exact derivatives of the functions that tests/test_slopes.c measures. */
+/* slopes.h - exact derivatives of the functions that tests/kernels/test_slopes.c measures. */
 #ifndef SLOPES_H
 #define SLOPES_H
 

@@ -157,11 +157,11 @@ static void test_initial_weights(void **state)
     assert_int_equal(tg_numel(tg_glorot(t, TG_SHAPE(0, 0))), 0);
     assert_non_null(tg_data(tg_kaiming(t, TG_SHAPE(0, 3))));
     assert_refused(t, tg_glorot(t, TG_SHAPE(3)), TG_ERR_SHAPE,
-                   "tg_glorot: needs a valid shape with at least 2 axes, not [3]");
+                   "tg_glorot: the shape must be valid and have at least 2 axes, not [3]");
     assert_refused(t, tg_kaiming(t, TG_SHAPE(3, -1)), TG_ERR_SHAPE,
-                   "tg_kaiming: needs a valid shape with at least 2 axes, not [3,-1]");
+                   "tg_kaiming: the shape must be valid and have at least 2 axes, not [3,-1]");
     assert_refused(t, tg_kaiming(t, NULL), TG_ERR_NULL,
-                   "tg_kaiming: needs a valid shape with at least 2 axes, not [NULL]");
+                   "tg_kaiming: the shape must be valid and have at least 2 axes, not [NULL]");
     tg_tape_free(t);
 }
 

@@ -670,7 +670,7 @@ static void test_nonsense_from_rules(void **state)
         tg_tensor *y = tg_sum(tg_record(&tg_op_answering, &x, 1, NULL, 0), TG_ALL_AXES, false);
         answer = bad[i];
         if (tg_backward(y) != TG_ERR_GRAD) fail_msg("answer %d passed", (int)i);
-        assert_non_null(strstr(tg_error(t), "answering: its vjp gave"));
+        assert_non_null(strstr(tg_error(t), "answering: its vjp returned"));
         tg_clear_error(t);
         assert_null(tg_grad_of(x));
     }
@@ -830,9 +830,9 @@ static const struct {
     {&summing, 1, &odd_keep, 8, DIMS1(3), TG_F64, TG_ERR_ARG, "keepdim"},
     {&summing_two, 2, &axis0, 8, DIMS1(3), TG_F64, TG_ERR_ARG, "one input"},
     {&odd_reduce, 1, &axis0, 8, DIMS1(3), TG_F64, TG_ERR_ARG, "start, join, finish"},
-    {&summing, 1, &axis0, 8, DIMS1(4), TG_F64, TG_ERR_SHAPE, "another shape"},
-    {&summing, 1, &kept_axis, 8, DIMS1(3), TG_F64, TG_ERR_SHAPE, "another shape"},
-    {&largest, 1, &axis0, 8, DIMS1(3), TG_I64, TG_ERR_DTYPE, "another dtype"},
+    {&summing, 1, &axis0, 8, DIMS1(4), TG_F64, TG_ERR_SHAPE, "a shape that is not the reduction"},
+    {&summing, 1, &kept_axis, 8, DIMS1(3), TG_F64, TG_ERR_SHAPE, "a shape that is not the reduction"},
+    {&largest, 1, &axis0, 8, DIMS1(3), TG_I64, TG_ERR_DTYPE, "a dtype that is not the reduction"},
 };
 
 static void test_wrong_ops(void **state)
@@ -870,13 +870,13 @@ static void test_silent_failures(void **state)
         inferred.status = bad[i];
         assert_null(tg_record(&kernel, &x, 1, NULL, 0));
         assert_int_equal(tg_error_status(t), expected);
-        assert_non_null(strstr(tg_error(t), "bad: its infer gave the status"));
+        assert_non_null(strstr(tg_error(t), "bad: its infer returned the status"));
         tg_clear_error(t);
         inferred.status = TG_OK;
         ran = bad[i];
         tg_tensor *y = tg_record(&kernel, &x, 1, NULL, 0);
         assert_int_equal(tg_eval(&y, 1), expected);
-        assert_non_null(strstr(tg_error(t), "bad: its run gave the status"));
+        assert_non_null(strstr(tg_error(t), "bad: its run returned the status"));
         tg_clear_error(t);
     }
     tg_tape_free(t);
@@ -941,7 +941,7 @@ static void test_views_out_of_bounds(void **state)
     x = tg_exp(tg_from_f64(t, TG_SHAPE(2), (double[]){1, 2}));
     y = tg_record(&viewing, &x, 1, NULL, 0);
     assert_null(tg_data(y));
-    assert_non_null(strstr(tg_error(t), "its view gave the status"));
+    assert_non_null(strstr(tg_error(t), "its view returned the status"));
     tg_tape_free(t);
 }
 
