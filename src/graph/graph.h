@@ -12,7 +12,7 @@
 #define TG_GRAPH_H
 
 #include <string.h>
-#include <tapegrad_op.h>
+#include <tapegrad/op.h>
 #include <tapegrad/tensor.h>
 
 #include "tensor/array.h"

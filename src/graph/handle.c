@@ -1,4 +1,5 @@
-/* handle.c - what a handle names: is it live, and what can be said of its tensor without its value; and the sentences of errors about it. */
+/* handle.c - what can be said of a handle's tensor without its value, and the sentences about handles that are not live.
+ * Whether one is live is decided in graph.h: tg_is_live. */
 #include "graph/graph.h"
 
 #include <stdio.h>

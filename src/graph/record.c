@@ -2,7 +2,8 @@
  *
  * Recording is cheap because most of it repeats. The nodes of the last recording still lie in their slots, and inputs are addresses
  * of slots: when the next recording calls the same op on the same slots with the same attributes, its node is already there, shape,
- * dtype and all, and is only confirmed. The first difference ends that, and nodes are written anew from there on (t->valid). */
+ * dtype and all, and is only confirmed. The first difference ends that, and nodes are written anew from there on (t->valid).
+ * What draws random numbers is given its piece of the tape's stream here. */
 #include "graph/leaf.h"
 
 #include <stdio.h>

@@ -15,7 +15,7 @@
 #ifndef TG_SEGMENT_H
 #define TG_SEGMENT_H
 
-#include <tapegrad_op.h>
+#include <tapegrad/op.h>
 
 #include "kernels/kernels.h"
 #include "jit/assembler.h"

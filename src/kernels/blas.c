@@ -1,4 +1,4 @@
-/* blas.c - the only file that knows cblas.h. Most products are ours (gemm.h); long vectors, and what is too large for this CPU's loops,
+/* blas.c - the only file that knows cblas.h, and who multiplies: decided product by product. Most products are ours (gemm.h); long vectors, and what is too large for this CPU's loops,
  * go to BLAS. */
 #include "kernels/blas.h"
 

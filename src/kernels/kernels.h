@@ -4,7 +4,7 @@
 #ifndef TG_KERNELS_H
 #define TG_KERNELS_H
 
-#include <tapegrad_op.h>
+#include <tapegrad/op.h>
 
 /* The reductions of table/reductions.def, by number; 0: one that has its loops with it. */
 enum {

@@ -1,4 +1,5 @@
-/* adam.c - Adam (Kingma, Ba 2015) and AdamW (Loshchilov, Hutter 2019): one update, which differs in where the weight decay goes. */
+/* adam.c - Adam (Kingma, Ba 2015) and AdamW (Loshchilov, Hutter 2019): one update, which differs in where the weight decay goes; its
+ * bias correction is in the numbers of a step. */
 #include "optim/optim.h"
 
 static const tg_optim_rule adam, adamw;

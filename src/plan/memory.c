@@ -1,5 +1,6 @@
 /* memory.c - where each stored value lies in the program's memory. A value is born with the first step that writes it and dies with
- * the last that reads it; what is free in between goes to others, also within a step where element follows element. */
+ * the last that reads it; what is free in between goes to others, also within a step: a result is written over an
+ * operand that dies in it where element follows element. */
 #include "plan/program.h"
 
 /* ---- free memory -------------------------------------------------------------------------------------------------- */

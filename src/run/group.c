@@ -1,4 +1,5 @@
-/* group.c - a fused group, tile by tile: its chunks and threads, and the partial results of its reductions. */
+/* group.c - a fused group, tile by tile: its chunks and threads, and the joining of its reductions' partial
+ * results, in the order of the chunks. */
 #include "run/group.h"
 
 #include <omp.h>

@@ -1,6 +1,6 @@
 /* plot.c - curves, grids of images and matrices as PNG through gnuplot, with CSV or PGM beside or instead. */
 #define _GNU_SOURCE
-#include <tapegrad_op.h>
+#include <tapegrad/op.h>
 #include <tapegrad_show.h>
 
 #include "graph/graph.h"

@@ -2,7 +2,7 @@
 #ifndef TG_ARRAY_H
 #define TG_ARRAY_H
 
-#include <tapegrad_op.h>
+#include <tapegrad/op.h>
 
 size_t tg_array_bytes(const tg_array *a);
 void   tg_array_copy(const tg_array *from, void *to); /* to: contiguous */

@@ -1,4 +1,4 @@
-/* format.c - the text of an array: one style for all its numbers, chosen from those that are shown. */
+/* format.c - the text of an array: how much of it is shown, and one style for all its numbers, chosen from those. */
 #include "tensor/format.h"
 
 #include <math.h>

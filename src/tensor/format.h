@@ -2,7 +2,7 @@
 #ifndef TG_FORMAT_H
 #define TG_FORMAT_H
 
-#include <tapegrad_op.h>
+#include <tapegrad/op.h>
 
 /* "float32 [2,3]", a newline, and the numbers in nested brackets and aligned columns, without a newline at the end:
  *

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
-#include <tapegrad_op.h>
+#include <tapegrad/op.h>
 #include <tapegrad/tape.h>
 
 #include "tensor/mem.h"

@@ -4,7 +4,7 @@
 #define TG_TEXT_H
 
 #include <stdio.h>
-#include <tapegrad_op.h>
+#include <tapegrad/op.h>
 
 typedef struct tg_text {
     char  *buf;

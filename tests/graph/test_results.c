@@ -490,8 +490,8 @@ static void test_integers_first(void **state)
         at = tg_record(&best_without_op, &x, 1, NULL, 0);
         if (grad) {
             assert_said(t, at, TG_ERR_GRAD,
-                         "best_without: the op has no derivative, and a gradient is asked through it; use tg_detach where none is "
-                         "meant (input [2,3] float64)");
+                         "best_without: the op has no derivative, but a gradient through it is needed; use tg_detach where none is "
+                         "wanted (input [2,3] float64)");
         } else {
             assert_f64(tg_result(at, 1), TG_SHAPE(2), 5, 7);
         }

@@ -276,9 +276,9 @@ static void test_arguments(void **state)
     tg_tape *t = seeded(1, TG_F32);
     (void)state;
     assert_refused(t, tg_uniform(t, TG_SHAPE(2), 1, 0), TG_ERR_ARG,
-                   "tg_uniform: from 1 to 0 is no finite range of float32");
+                   "tg_uniform: 1 to 0 is not a finite range in float32");
     assert_refused(t, tg_uniform(t, TG_SHAPE(2), -1e39, 0), TG_ERR_ARG,
-                   "tg_uniform: from -1e+39 to 0 is no finite range of float32");
+                   "tg_uniform: -1e+39 to 0 is not a finite range in float32");
     assert_null(tg_uniform(t, TG_SHAPE(2), (double)NAN, 0));
     tg_clear_error(t);
     assert_refused(t, tg_bernoulli(t, TG_SHAPE(2), 2), TG_ERR_ARG, "tg_bernoulli: the probability is 2, not in 0 to 1");

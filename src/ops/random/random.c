@@ -1,5 +1,5 @@
-/* random.c - random numbers and what is drawn with them. Each op takes the next piece of its tape's stream when it is
- * recorded, so computing it again, in a gradient or after a plan dropped the value, gives the same numbers. */
+/* random.c - random numbers and what is drawn with them. The recorder gives each op the next piece of its
+ * tape's stream (graph/record.c), so computing it again, in a gradient or after a plan dropped the value, gives the same numbers. */
 #include "tensor/fpenv.h"
 #include "tensor/rng.h"
 #include "ops/ops.h"
