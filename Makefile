@@ -35,10 +35,10 @@ ifneq ($(X86_64),)
 %_avx2.o:   SPECIAL := -mavx2 -mfma
 %_avx512.o: SPECIAL := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
 endif
+$B/tests/%.o: SPECIAL += -Itests/support
 # Without the places of variables, which are a quarter of what kernels take to compile; and tests compute little themselves.
 ifeq ($(OPT.$(VARIANT)),)
 %_base.o %_avx2.o %_avx512.o: SPECIAL += -g1
-$B/tests/%.o: SPECIAL += -Itests/support
 $(patsubst %.c,$B/%.o,$(wildcard tests/*/test_*.c)): SPECIAL += -O1
 endif
 # Unrolls the loops of a few instructions alone, which would else wait for their own counting.
