@@ -36,8 +36,8 @@ static void model_reduce(model *m, what w, const tg_shape *s, const double *x, u
         const bool    first = m->count[o]++ == 0;
         if (w == SUM || w == MEAN) *v += x[i];
         else if (w == PROD) *v *= x[i];
-        else if (w == ANY) *v = *v || x[i] != 0;
-        else if (w == ALL) *v = *v && x[i] != 0;
+        else if (w == ANY) *v = *v != 0 || x[i] != 0;
+        else if (w == ALL) *v = *v != 0 && x[i] != 0;
         else if (first || (w == AMAX ? x[i] > *v : x[i] < *v)) *v = x[i];
     }
     for (int64_t o = 0; w == MEAN && o < count_of(&m->kept); o++) m->value[o] /= (double)m->count[o];

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../samples.h"
+#include "samples.h"
 
 static void print_shape(const char *key, const tg_shape *s)
 {
