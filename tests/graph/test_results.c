@@ -7,8 +7,8 @@
 
 #include "several.h"
 
-#include "../src/graph/graph.h"
-#include "../src/tensor/rng.h"
+#include "graph/graph.h"
+#include "tensor/rng.h"
 
 /* ---- ops ---------------------------------------------------------------------------------------------------------- */
 
