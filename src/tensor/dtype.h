@@ -29,8 +29,4 @@ static inline bool tg_is_dtype(tg_dtype d) { return (unsigned)d < TG_NDTYPES; }
  * alone. It looks at the bits, so that no floating-point exception is raised. */
 bool tg_dtype_holds(tg_dtype d, double x);
 
-/* Is x a number of this dtype? Floats round what lies in their range, and have infinities and NaN; integers and bool hold their own numbers
- * alone. */
-bool tg_dtype_holds(tg_dtype d, double x);
-
 #endif

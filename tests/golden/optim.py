@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes optim.csv: trajectories of the optimizers on one small network, as PyTorch computes them.
 
-Run as OMP_NUM_THREADS=1 /usr/bin/python3 tests/golden/optim.py; tests/optim/test_optim.c repeats the same runs.
+Run as OMP_NUM_THREADS=1 /usr/bin/python3 tests/golden/optim.py; tests/optim/test_trajectories.c repeats the same runs.
 
 The network is tanh(x w1 + b1) w2 + b2 with 3 inputs, 4 hidden units, 2 outputs and the mean squared error over 6 rows. Every number that
 goes in comes from number(i), which is exact in double precision. A row is: run, dtype, step, loss before the step, and at some steps all

@@ -52,6 +52,7 @@ static tg_status alias_infer(tg_call *c)
 
 static tg_tensor *bound(tg_tensor *like, bool highest)
 {
+    if (!like) return NULL; /* of which there is no dtype */
     const double most = tg_dtypes[tg_dtype_of(like)].most;
     return tg_number_like(like, highest ? most : -most, "tg_softmax");
 }
