@@ -13,6 +13,9 @@ extern "C" {
 /* A function of n inputs under test. It may be called many times and must give the same result each time. */
 typedef tg_tensor *(*tg_fn)(void *ctx, tg_tensor *const *in);
 
+/* One with several results: it writes them to out[0], out[1] … and returns TG_OK, or what went wrong. They are NULL when it is called. */
+typedef tg_status (*tg_fn_several)(void *ctx, tg_tensor *const *in, tg_tensor **out);
+
 typedef struct tg_gradcheck_options {
     double   eps;        /* step of the central difference, more than 0; usually 1e-3 (relative to max(1, |x|)) */
     double   rtol, atol; /* usually 1e-6 and 1e-8: pass when |analytic - numeric| <= atol + rtol max(|analytic|, |numeric|) + r, where
@@ -39,6 +42,10 @@ typedef struct tg_gradcheck_report {
  * report may be NULL. */
 TG_API tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, const tg_gradcheck_options *options,
                               tg_gradcheck_report *report);
+/* The same for f with `outputs` results, at least 1, each f64, whose gradients are checked together: a direction v reaches over all of
+ * them. An op's results of integers, such as the places of tg_max, are f's to leave out. */
+TG_API tg_status tg_gradcheck_several(tg_fn_several f, void *ctx, int outputs, tg_tensor *const *inputs, int n,
+                                      const tg_gradcheck_options *options, tg_gradcheck_report *report);
 
 #ifdef __cplusplus
 }

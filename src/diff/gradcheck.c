@@ -49,17 +49,8 @@ static tg_status analytic(check *c)
     for (int d = 0; d < c->o.directions; d++) {
         tg_status s = tg_gradcheck_apply(c, c->x, out);
         if (s) return s;
-        const double *v     = c->v + d * c->size;
-        int           count = 0;
-        for (int r = 0; r < c->m; r++) {
-            tg_tensor *t = out[r];
-            if (tg_requires_grad(t)) {
-                seed[count] = tg_from_f64(c->tape, tg_shape_of(t), v);
-                if (!seed[count]) return TG_ERR_MEMORY;
-                out[count++] = t;
-            }
-            v += tg_numel(t);
-        }
+        const int count = tg_gradcheck_seeds(c, out, c->m, c->v + d * c->size, out, seed);
+        if (count < 0) return TG_ERR_MEMORY;
         if (count == 0) continue; /* g is zero as it was allocated */
         s = tg_grad(out, seed, count, c->leaf, c->k, false, grad);
         if (!s) s = tg_gradcheck_values(grad, c->k, c->g + d * size);
@@ -199,13 +190,11 @@ static double *piece(const check *c, size_t *used, size_t count)
 static void lay_out(check *c, size_t *total)
 {
     const size_t n = (size_t)c->start[c->k], size = (size_t)c->size, d = (size_t)c->o.directions;
-    int64_t      result = 0;
-    tg_shape_size(&c->shape, TG_F64, &result, NULL);
     *total   = 0;
     c->p     = piece(c, total, n);
     c->w     = piece(c, total, n);
     c->g     = piece(c, total, d * n);
-    c->u     = piece(c, total, (size_t)result);
+    c->u     = piece(c, total, (size_t)c->values);
     c->v     = piece(c, total, d * size);
     c->value = piece(c, total, POINTS * size);
 }
@@ -254,40 +243,38 @@ static void write_text(const check *c)
 
 static tg_status run(check *c)
 {
-    tg_tensor *y;
-    tg_status  s = tg_gradcheck_values(c->leaf, c->k, c->x); /* leaf holds the caller's inputs here */
+    tg_status s = tg_gradcheck_values(c->leaf, c->k, c->x); /* leaf holds the caller's inputs here */
     for (int64_t i = 0; !s && i < c->start[c->k]; i++) {
-        if (!isfinite(c->x[i])) s = tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "an input is not finite");
+        if (!isfinite(c->x[i])) s = tg_fail_on(c->tape, TG_ERR_ARG, c->function, "an input is not finite");
     }
-    if (!s) s = tg_gradcheck_call(c, c->x, &y);
+    if (!s) s = tg_gradcheck_call(c, c->x);
     for (c->order = 1; !s && c->order <= c->o.order && c->worst <= 1; c->order++) {
-        c->m    = c->order == 1 ? 1 : c->k;
-        c->size = c->start[c->k];
-        if (c->order == 1) s = tg_shape_size(&c->shape, TG_F64, &c->size, NULL);
-        if (!s) s = run_order(c);
+        c->m    = c->order == 1 ? c->outputs : c->k;
+        c->size = c->order == 1 ? c->values : c->start[c->k];
+        s       = run_order(c);
     }
     if (s) return s;
     c->report->ok = c->worst <= 1;
     write_text(c);
-    return c->report->ok ? TG_OK : tg_fail_on(c->tape, TG_ERR_GRAD, FUNCTION, "%s", c->report->text);
+    return c->report->ok ? TG_OK : tg_fail_on(c->tape, TG_ERR_GRAD, c->function, "%s", c->report->text);
 }
 
 /* Checks the inputs and lists those that are varied, as c->leaf and c->input, with their places in x. */
 static tg_status choose_inputs(check *c)
 {
     for (int i = 0; i < c->n; i++) {
-        const tg_node *node = tg_check(c->in[i], FUNCTION);
+        const tg_node *node = tg_check(c->in[i], c->function);
         if (!node) return TG_ERR_STALE;
-        if (node->tape != c->tape) return tg_fail_on(c->tape, TG_ERR_TAPE, FUNCTION, "input %d is of another tape", i);
+        if (node->tape != c->tape) return tg_fail_on(c->tape, TG_ERR_TAPE, c->function, "input %d is of another tape", i);
         if (node->dtype != TG_F64 || !tg_requires_grad(c->in[i])) continue;
         c->leaf[c->k]  = c->in[i];
         c->input[c->k] = i;
         if (__builtin_add_overflow(c->start[c->k], tg_node_numel(node), &c->start[c->k + 1]))
-            return tg_out_of_memory(c->tape, FUNCTION);
+            return tg_out_of_memory(c->tape, c->function);
         c->k++;
     }
     if (c->k == 0)
-        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION,
+        return tg_fail_on(c->tape, TG_ERR_ARG, c->function,
                           "no input to vary: at least one must be float64 and require grad (tg_set_requires_grad)");
     return TG_OK;
 }
@@ -295,20 +282,24 @@ static tg_status choose_inputs(check *c)
 static tg_status with_inputs(check *c)
 {
     tg_tape     *t  = c->tape;
-    const size_t n  = (size_t)c->n;
+    const size_t n = (size_t)c->n, m = (size_t)c->outputs, most = n > m ? n : m;
     c->input        = tg_tape_alloc(t, n * sizeof *c->input);
     c->start        = tg_tape_alloc(t, (n + 1) * sizeof *c->start);
     c->arg          = tg_tape_alloc(t, n * sizeof *c->arg);
     c->leaf         = tg_tape_alloc(t, n * sizeof *c->leaf);
-    c->out          = tg_tape_alloc(t, POINTS * n * sizeof *c->out);
-    tg_status s     = c->input && c->start && c->arg && c->leaf && c->out ? choose_inputs(c) : TG_ERR_MEMORY;
+    c->out          = tg_tape_alloc(t, POINTS * most * sizeof *c->out);
+    c->y            = tg_tape_alloc(t, 2 * m * sizeof *c->y);
+    c->shape        = tg_tape_alloc(t, m * sizeof *c->shape);
+    tg_status s     = c->input && c->start && c->arg && c->leaf && c->out && c->y && c->shape ? choose_inputs(c) : TG_ERR_MEMORY;
     size_t    bytes = s ? 0 : (size_t)c->start[c->k] * sizeof *c->x;
     if (!s) {
         c->x = tg_tape_alloc(t, bytes);
         s    = c->x ? run(c) : TG_ERR_MEMORY;
     }
     if (c->x) tg_tape_free_bytes(t, c->x, bytes);
-    if (c->out) tg_tape_free_bytes(t, c->out, POINTS * n * sizeof *c->out);
+    if (c->shape) tg_tape_free_bytes(t, c->shape, m * sizeof *c->shape);
+    if (c->y) tg_tape_free_bytes(t, c->y, 2 * m * sizeof *c->y);
+    if (c->out) tg_tape_free_bytes(t, c->out, POINTS * most * sizeof *c->out);
     if (c->leaf) tg_tape_free_bytes(t, c->leaf, n * sizeof *c->leaf);
     if (c->arg) tg_tape_free_bytes(t, c->arg, n * sizeof *c->arg);
     if (c->start) tg_tape_free_bytes(t, c->start, (n + 1) * sizeof *c->start);
@@ -325,11 +316,11 @@ static tg_status read_options(check *c, const tg_gradcheck_options *options)
     o->rtol = tg_or_usual(o->rtol, 1e-6);
     o->atol = tg_or_usual(o->atol, 1e-8);
     if (!(o->eps > 0 && o->eps <= 1) || !(o->rtol >= 0) || !(o->atol >= 0))
-        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "eps has to be more than 0 and at most 1, rtol and atol not negative");
+        return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "eps has to be more than 0 and at most 1, rtol and atol not negative");
     if (o->order < 0 || o->order > 2)
-        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "order must be 1 or 2, not %d", o->order);
+        return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "order must be 1 or 2, not %d", o->order);
     if (o->directions < 0 || o->directions > MOST_DIRECTIONS)
-        return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "directions must be 0 to %d, not %d", MOST_DIRECTIONS,
+        return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "directions must be 0 to %d, not %d", MOST_DIRECTIONS,
                           o->directions);
     if (o->order == 0) o->order = 1;
     if (o->directions == 0) o->directions = 2;
@@ -337,34 +328,49 @@ static tg_status read_options(check *c, const tg_gradcheck_options *options)
     return TG_OK;
 }
 
+/* The check that a caller asked for, all of it. */
+static tg_status whole(check *c, tg_gradcheck_report *report, const tg_gradcheck_options *options)
+{
+    tg_gradcheck_report  unseen;
+    tg_gradcheck_report *r = c->report = report ? report : &unseen;
+    *r                     = (tg_gradcheck_report){.input = -1, .element = -1};
+    snprintf(r->text, sizeof r->text, "%s: f or an input is NULL, or there are no inputs", c->function);
+    if (!c->in || c->n < 1) return TG_ERR_NULL;
+    for (int i = 0; i < c->n; i++) {
+        if (!c->in[i]) return TG_ERR_NULL;
+    }
+    const tg_node *first = tg_check(c->in[0], c->function);
+    snprintf(r->text, sizeof r->text, "%s: an input is a stale handle", c->function);
+    if (!first) return TG_ERR_STALE;
+    c->tape = first->tape;
+    if (!c->f && !c->several) return tg_fail_on(c->tape, TG_ERR_NULL, c->function, "f is NULL");
+    if (c->outputs < 1)
+        return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "outputs must be at least 1, not %d", c->outputs);
+
+    TG_CALL_AS(c->tape, c->function);
+    if (!tg_may(c->tape, TG_IN_FUNCTION, c->function)) return TG_ERR_ARG;
+    r->text[0]          = 0;
+    const bool     grad = tg_set_grad_enabled(c->tape, true), fresh = !tg_error(c->tape);
+    tg_status      s    = read_options(c, options);
+    const tg_fpenv host = tg_fpenv_enter();
+    if (!s) s = with_inputs(c);
+    tg_fpenv_leave(host);
+    tg_set_grad_enabled(c->tape, grad);
+    if (!r->text[0])
+        snprintf(r->text, sizeof r->text, "%s", fresh && tg_error(c->tape) ? tg_error(c->tape) : tg_status_name(s));
+    return s;
+}
+
 tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, const tg_gradcheck_options *options,
                        tg_gradcheck_report *report)
 {
-    tg_gradcheck_report  unseen;
-    tg_gradcheck_report *r = report ? report : &unseen;
-    *r                     = (tg_gradcheck_report){.input = -1, .element = -1};
-    snprintf(r->text, sizeof r->text, FUNCTION ": f or an input is NULL, or there are no inputs");
-    if (!inputs || n < 1) return TG_ERR_NULL;
-    for (int i = 0; i < n; i++) {
-        if (!inputs[i]) return TG_ERR_NULL;
-    }
-    const tg_node *first = tg_check(inputs[0], FUNCTION);
-    check          c     = {.f = f, .ctx = ctx, .in = inputs, .n = n, .report = r, .worst = -1};
-    snprintf(r->text, sizeof r->text, FUNCTION ": an input is a stale handle");
-    if (!first) return TG_ERR_STALE;
-    if (!f) return tg_fail_on(first->tape, TG_ERR_NULL, FUNCTION, "f is NULL");
+    check c = {.f = f, .outputs = 1, .function = __func__, .ctx = ctx, .in = inputs, .n = n, .worst = -1};
+    return whole(&c, report, options);
+}
 
-    c.tape          = first->tape;
-    TG_CALL(c.tape);
-    if (!tg_may(c.tape, TG_IN_FUNCTION, FUNCTION)) return TG_ERR_ARG;
-    r->text[0]      = 0;
-    const bool grad = tg_set_grad_enabled(c.tape, true), fresh = !tg_error(c.tape);
-    tg_status  s = read_options(&c, options);
-    const tg_fpenv host = tg_fpenv_enter();
-    if (!s) s = with_inputs(&c);
-    tg_fpenv_leave(host);
-    tg_set_grad_enabled(c.tape, grad);
-    if (!r->text[0])
-        snprintf(r->text, sizeof r->text, "%s", fresh && tg_error(c.tape) ? tg_error(c.tape) : tg_status_name(s));
-    return s;
+tg_status tg_gradcheck_several(tg_fn_several f, void *ctx, int outputs, tg_tensor *const *inputs, int n,
+                               const tg_gradcheck_options *options, tg_gradcheck_report *report)
+{
+    check c = {.several = f, .outputs = outputs, .function = __func__, .ctx = ctx, .in = inputs, .n = n, .worst = -1};
+    return whole(&c, report, options);
 }

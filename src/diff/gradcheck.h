@@ -6,8 +6,6 @@
 
 #include "graph/graph.h"
 
-#define FUNCTION "tg_gradcheck"
-
 enum {
     POINTS          = 4,  /* values per difference */
     ONE_BY_ONE      = 64, /* most elements of an input that are always looked at one by one */
@@ -17,7 +15,9 @@ enum {
 
 /* The function under test: f itself (order 1), or its gradient along u (order 2). */
 typedef struct check {
-    tg_fn                f;
+    tg_fn                f;       /* of one result, or */
+    tg_fn_several        several; /* of more */
+    const char          *function; /* that was called, for messages */
     void                *ctx;
     tg_tape             *tape;
     tg_tensor *const    *in;
@@ -34,25 +34,29 @@ typedef struct check {
     tg_tensor **leaf;  /* [k] those of arg that are varied */
 
     int         order;
-    bool        called; /* f's shape is known */
-    tg_shape    shape;  /* of f's result */
-    int         m;      /* number of results: 1, or k */
-    int64_t     size;   /* their elements */
-    tg_tensor **out;    /* [POINTS * m] */
+    int         outputs; /* f's results */
+    bool        called;  /* their shapes are known */
+    tg_tensor **y;       /* [2 * outputs] of the latest call, and room for the directions in those that require grad */
+    tg_shape   *shape;   /* [outputs] */
+    int64_t     values;  /* elements of all of them */
+    int         m;       /* number of results under test: outputs, or k */
+    int64_t     size;    /* their elements */
+    tg_tensor **out;     /* [POINTS * the larger of n and outputs] */
 
     double *room; /* one allocation for all of: */
     size_t  room_bytes;
     double *x, *p, *w; /* elements of the inputs: as given, moved, the direction */
     double *g;         /* [directions] rows v^T J */
-    double *u;         /* a direction in f's result */
+    double *u;         /* a direction in f's results */
     double *v;         /* [directions] of them in the results under test */
     double *value;     /* [POINTS] results */
 } check;
 
 tg_status tg_gradcheck_apply(check *c, const double *x, tg_tensor **out);
 tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to);
+int       tg_gradcheck_seeds(check *c, tg_tensor *const *result, int n, const double *v, tg_tensor **which, tg_tensor **seed);
 tg_status tg_gradcheck_finite(check *c, const double *value, int64_t count, const char *where);
-tg_status tg_gradcheck_call(check *c, const double *x, tg_tensor **y);
+tg_status tg_gradcheck_call(check *c, const double *x); /* f at x, as c->y */
 tg_status tg_gradcheck_repeatable(check *c);
 
 #endif

@@ -2,60 +2,93 @@
 #include "diff/gradcheck.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <tapegrad/gradient.h>
 #include <tapegrad/tensor.h>
 
-static tg_status check_result(check *c, tg_tensor *y)
+static tg_status check_result(check *c, int r)
 {
-    char now[TG_SHAPE_TEXT], before[TG_SHAPE_TEXT];
-    if (!y) return tg_fail_on(c->tape, TG_ERR_NULL, FUNCTION, "f returned NULL");
-    const tg_node *node = tg_check(y, FUNCTION);
+    char           now[TG_SHAPE_TEXT], before[TG_SHAPE_TEXT], which[32] = "";
+    tg_tensor     *y = c->y[r];
+    if (c->several) snprintf(which, sizeof which, " as result %d", r);
+    if (!y) return tg_fail_on(c->tape, TG_ERR_NULL, c->function, "f returned NULL%s", which);
+    const tg_node *node = tg_check(y, c->function);
     if (!node) return TG_ERR_STALE;
-    if (node->tape != c->tape) return tg_fail_on(c->tape, TG_ERR_TAPE, FUNCTION, "f returned a tensor of another tape");
+    if (node->tape != c->tape)
+        return tg_fail_on(c->tape, TG_ERR_TAPE, c->function, "f returned a tensor of another tape%s", which);
     if (node->dtype != TG_F64)
-        return tg_fail_on(c->tape, TG_ERR_DTYPE, FUNCTION, "f returned %s; it must return float64",
-                          tg_dtype_name((tg_dtype)node->dtype));
-    if (!c->called) c->shape = *node->shape;
-    c->called = true;
-    if (!tg_shape_equal(node->shape, &c->shape))
-        return tg_fail_on(c->tape, TG_ERR_SHAPE, FUNCTION, "f returned %s at first and %s in a later call",
-                          tg_shape_text(&c->shape, before, sizeof before), tg_shape_text(node->shape, now, sizeof now));
+        return tg_fail_on(c->tape, TG_ERR_DTYPE, c->function, "f returned %s%s; it must return float64",
+                          tg_dtype_name((tg_dtype)node->dtype), which);
+    if (!c->called) c->shape[r] = *node->shape;
+    if (!tg_shape_equal(node->shape, &c->shape[r]))
+        return tg_fail_on(c->tape, TG_ERR_SHAPE, c->function, "f returned %s%s at first and %s in a later call",
+                          tg_shape_text(&c->shape[r], before, sizeof before), which,
+                          tg_shape_text(node->shape, now, sizeof now));
     return TG_OK;
 }
 
+static tg_status check_results(check *c)
+{
+    tg_status s = TG_OK;
+    for (int r = 0; !s && r < c->outputs; r++) s = check_result(c, r);
+    for (int r = 0; !s && !c->called && r < c->outputs; r++)
+        if (__builtin_add_overflow(c->values, tg_numel(c->y[r]), &c->values)) s = tg_out_of_memory(c->tape, c->function);
+    if (!s) c->called = true;
+    return s;
+}
+
 /* y = f at x, with fresh leaves for what is varied. */
-tg_status tg_gradcheck_call(check *c, const double *x, tg_tensor **y)
+tg_status tg_gradcheck_call(check *c, const double *x)
 {
     for (int i = 0; i < c->n; i++) c->arg[i] = c->in[i];
     for (int j = 0; j < c->k; j++) {
         const tg_shape *shape = tg_shape_of(c->in[c->input[j]]);
         if (!shape)
-            return tg_fail_on(c->tape, TG_ERR_STALE, FUNCTION, "the inputs are gone: f must not release them");
+            return tg_fail_on(c->tape, TG_ERR_STALE, c->function, "the inputs are gone: f must not release them");
         c->leaf[j] = tg_set_requires_grad(tg_from_f64(c->tape, shape, x + c->start[j]), true);
         if (!c->leaf[j]) return TG_ERR_MEMORY;
         c->arg[c->input[j]] = c->leaf[j];
     }
+    for (int r = 0; r < c->outputs; r++) c->y[r] = NULL;
     const uint64_t  errors = c->tape->services.errors;
     const tg_inside was    = tg_go_inside(c->tape, TG_IN_FUNCTION, NULL, NULL);
-    *y                     = c->f(c->ctx, c->arg);
-    c->tape->services.inside        = was;
-    if (*y && c->tape->services.errors != errors) return c->tape->services.latest; /* such as a call that was refused */
-    return check_result(c, *y);
+    tg_status       told   = TG_OK;
+    if (c->several) told = c->several(c->ctx, c->arg, c->y);
+    else c->y[0] = c->f(c->ctx, c->arg);
+    c->tape->services.inside = was;
+    if (told) return told;
+    if (c->y[0] && c->tape->services.errors != errors) return c->tape->services.latest; /* such as a call that was refused */
+    return check_results(c);
+}
+
+/* Of n results those that require grad, as which[…] (which may be result), and the direction v in each as a tensor: how many, or -1. */
+int tg_gradcheck_seeds(check *c, tg_tensor *const *result, int n, const double *v, tg_tensor **which, tg_tensor **seed)
+{
+    int count = 0;
+    for (int r = 0; r < n; r++) {
+        tg_tensor *t = result[r];
+        if (tg_requires_grad(t)) {
+            seed[count] = tg_from_f64(c->tape, tg_shape_of(t), v);
+            if (!seed[count]) return -1;
+            which[count++] = t;
+        }
+        v += tg_numel(t);
+    }
+    return count;
 }
 
 /* The results under test at x, not computed yet. */
 tg_status tg_gradcheck_apply(check *c, const double *x, tg_tensor **out)
 {
-    tg_tensor *y;
-    tg_status  s = tg_gradcheck_call(c, x, &y);
-    if (s || c->order == 1) {
-        *out = y;
-        return s;
+    tg_status s = tg_gradcheck_call(c, x);
+    if (s) return s;
+    if (c->order == 1) {
+        for (int r = 0; r < c->outputs; r++) out[r] = c->y[r];
+        return TG_OK;
     }
-    if (tg_requires_grad(y)) {
-        tg_tensor *u = tg_from_f64(c->tape, &c->shape, c->u);
-        return u ? tg_grad(&y, &u, 1, c->leaf, c->k, true, out) : TG_ERR_MEMORY;
-    }
+    const int count = tg_gradcheck_seeds(c, c->y, c->outputs, c->u, c->y, c->y + c->outputs);
+    if (count < 0) return TG_ERR_MEMORY;
+    if (count > 0) return tg_grad(c->y, c->y + c->outputs, count, c->leaf, c->k, true, out);
     for (int j = 0; j < c->k; j++) {
         out[j] = tg_zeros_like(c->leaf[j]);
         if (!out[j]) return TG_ERR_MEMORY;
@@ -75,13 +108,32 @@ tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to)
     return s;
 }
 
+/* Which element number i of the results under test is, as words. */
+static const char *element_text(const check *c, int64_t i, char *text, size_t size)
+{
+    const int64_t all = c->size;
+    if (c->order == 2 || !c->several) {
+        snprintf(text, size, "element %lld of %lld", (long long)i, (long long)all);
+        return text;
+    }
+    int     r     = 0;
+    int64_t count = 0;
+    for (; r < c->outputs; r++, i -= count) {
+        tg_shape_size(&c->shape[r], TG_F64, &count, NULL);
+        if (i < count) break;
+    }
+    snprintf(text, size, "element %lld of %lld of result %d", (long long)i, (long long)count, r);
+    return text;
+}
+
 tg_status tg_gradcheck_finite(check *c, const double *value, int64_t count, const char *where)
 {
+    char which[100];
     for (int64_t i = 0; i < count; i++) {
         if (!isfinite(value[i]))
-            return tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION, "%s is %s %s, in element %lld of %lld",
+            return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "%s is %s %s, in %s",
                               c->order == 1 ? "f" : "the gradient of f", isnan(value[i]) ? "nan" : "infinite", where,
-                              (long long)(i % c->size), (long long)c->size);
+                              element_text(c, i % c->size, which, sizeof which));
     }
     return TG_OK;
 }
@@ -89,15 +141,15 @@ tg_status tg_gradcheck_finite(check *c, const double *value, int64_t count, cons
 /* Twice the same inputs, twice the same results? */
 tg_status tg_gradcheck_repeatable(check *c)
 {
+    char      which[100];
     tg_status s = TG_OK;
     for (int i = 0; !s && i < 2; i++) s = tg_gradcheck_apply(c, c->x, c->out + i * c->m);
     if (!s) s = tg_gradcheck_values(c->out, 2 * c->m, c->value);
     if (!s) s = tg_gradcheck_finite(c, c->value, 2 * c->size, "at the inputs");
     for (int64_t i = 0; !s && i < c->size; i++) {
         if (c->value[i] < c->value[i + c->size] || c->value[i] > c->value[i + c->size])
-            s = tg_fail_on(c->tape, TG_ERR_ARG, FUNCTION,
-                           "f is not repeatable: element %lld of %s differs between two calls", (long long)i,
-                           c->order == 1 ? "its result" : "its gradient");
+            s = tg_fail_on(c->tape, TG_ERR_ARG, c->function, "f is not repeatable: %s%s differs between two calls",
+                           element_text(c, i, which, sizeof which), c->order == 1 ? "" : " of its gradient");
     }
     return s;
 }
