@@ -7,20 +7,6 @@
 
 #include "kernels/kernels.h"
 
-/* C[m,n] = start + A[m,k] P[k,n]. Row r of A begins at a + r a_row, its elements are a_step apart. P and C are
- * row-major. P is readable up to the next multiple of `lanes` behind n; of C exactly n columns are written. */
-typedef struct tg_conv_product {
-    int64_t     m, n, k;
-    const void *a;
-    int64_t     a_row, a_step;
-    const void *p;
-    int64_t     p_row;
-    void       *c;
-    int64_t     c_row;
-    const void *start; /* one number for each row, NULL: 0 */
-    bool        add;   /* onto what is in C instead */
-} tg_conv_product;
-
 /* Some rows of a plane, `pitch` apart, of which every element `step` apart is taken, and the same elements one after
  * the other. */
 typedef struct tg_conv_rows {
@@ -33,7 +19,6 @@ typedef struct tg_conv_rows {
 typedef struct tg_conv_loops {
     int64_t lanes; /* of a vector; behind plane and flat there have to be as many elements that take_rows may read and
                       overwrite */
-    void (*product)(const tg_conv_product *p);
     void (*take_rows)(const tg_conv_rows *r); /* flat = plane */
     void (*add_rows)(const tg_conv_rows *r);  /* plane += flat */
 

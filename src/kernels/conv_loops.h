@@ -5,13 +5,6 @@
 
 #include "kernels/vectors.h"
 
-/* Tiles of C of TILE_ROWS rows × 3 vectors stay in registers. */
-#if VECTOR_SIZE == 64
-#define TILE_ROWS(VECS) ((VECS) == 1 ? 12 : 8)
-#else
-#define TILE_ROWS(VECS) ((VECS) == 1 ? 10 : (VECS) == 2 ? 6 : 4)
-#endif
-
 /* x is larger than m, or the first NaN. */
 #define BEATS(X, M) (((X) > (M)) | (((X) != (X)) & ((M) == (M))))
 
@@ -42,8 +35,8 @@
 
 #define CONV_LOOPS(NAME)                                                                                               \
     {                                                                                                                  \
-        .lanes = LANES_##NAME, .product = product_##NAME, .take_rows = take_rows_##NAME, .add_rows = add_rows_##NAME,  \
-        .turn = turn_##NAME, .max_2x2 = max_2x2_##NAME, .max_2x2_dx = max_2x2_dx_##NAME                                \
+        .lanes = LANES_##NAME, .take_rows = take_rows_##NAME, .add_rows = add_rows_##NAME, .turn = turn_##NAME,             \
+        .max_2x2 = max_2x2_##NAME, .max_2x2_dx = max_2x2_dx_##NAME                                \
     }
 
 const tg_conv_table CONV_TABLE = {.f32 = CONV_LOOPS(f32), .f64 = CONV_LOOPS(f64)};

@@ -7,7 +7,7 @@
 
 #include "kernels/kernels.h"
 
-/* C[m,n] = alpha A[m,k] B[k,n] + beta C; of T, f32 or f64. C is not read where beta is 0. Steps in elements. */
+/* C[m,n] = alpha (start + A[m,k] B[k,n]) + beta C; of T, f32 or f64. C is not read where beta is 0. Steps in elements. */
 typedef struct tg_gemm_call {
     int64_t     m, n, k;
     const void *a;
@@ -18,14 +18,17 @@ typedef struct tg_gemm_call {
     void       *c;
     int64_t     ldc;
     double      alpha, beta;
+    const void *start;  /* one number for each row of C; NULL: zeros */
+    bool        padded; /* not tb: B's rows may be read up to the next whole vector behind n */
 } tg_gemm_call;
 
+typedef void (*tg_gemm_fn)(const tg_gemm_call *d);
 typedef struct tg_gemm_loops {
-    void (*f32)(const tg_gemm_call *d);
-    void (*f64)(const tg_gemm_call *d);
+    tg_gemm_fn f32, f64;
 } tg_gemm_loops;
 
 const tg_gemm_loops *tg_isa_gemm(tg_isa isa); /* NULL where CPU or build lack the instruction set */
+tg_gemm_fn           tg_fast_gemm(tg_dtype dtype); /* for this CPU; NULL for other dtypes than f32, f64 */
 
 /* Between the files of this folder; f32 NULL: not in this build. */
 extern const tg_gemm_loops tg_gemm_base, tg_gemm_avx2, tg_gemm_avx512;

@@ -8,11 +8,12 @@
  * the first cache and what A has beside it, in TALL rows, in the second. */
 #if VECTOR_SIZE == 64
 #define TILE_ROWS(VECS) ((VECS) == 1 ? 12 : 8)
-#define TILE_VECS       3
+#define WIDEST(ROWS)    3
 #else
-#define TILE_ROWS(VECS) ((VECS) == 1 ? 10 : 6)
-#define TILE_VECS       2
+#define TILE_ROWS(VECS) ((VECS) == 1 ? 10 : (VECS) == 2 ? 6 : 4)
+#define WIDEST(ROWS)    ((ROWS) < 5 || (ROWS) % 4 == 0 ? 3 : 2) /* of so many rows in all; low wide tiles load less for what they compute */
 #endif
+#define TILE_VECS 3
 enum { DEEP = 256, TALL = 512, PACK_LEAST = 32 /* rows of C for which it pays to copy B */ };
 
 /* A vector of zeros but for the first n lanes, and back; n in 1 … lanes. */

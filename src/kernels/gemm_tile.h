@@ -11,19 +11,19 @@ INLINE F(vec) F(load)(const T *p)
 
 INLINE void F(store)(T *p, F(vec) v) { memcpy(p, &v, sizeof v); }
 
-/* The first n lanes, 1 … LANES; the others are 0. */
+/* The first n lanes, 1 … LANES; the others are 0. Without masks they are calls: in line in every tile they are most of what compiles. */
 #if VECTOR_SIZE > 16
 INLINE F(vec) F(load_some)(const T *p, int n) { return (F(vec))LOAD_SOME(p, n); }
 INLINE void F(store_some)(T *p, F(vec) v, int n) { STORE_SOME(p, v, n); }
 #else
-INLINE F(vec) F(load_some)(const T *p, int n)
+static __attribute__((noinline)) F(vec) F(load_some)(const T *p, int n)
 {
     F(vec) v = {0};
     UNROLL for (int i = 0; i < LANES; i++)
         if (i < n) v[i] = p[i];
     return v;
 }
-INLINE void F(store_some)(T *p, F(vec) v, int n)
+static __attribute__((noinline)) void F(store_some)(T *p, F(vec) v, int n)
 {
     UNROLL for (int i = 0; i < LANES; i++)
         if (i < n) p[i] = v[i];
@@ -85,17 +85,20 @@ typedef struct F(strip) {
     int64_t  ldc;
     int      last;
     T        alpha, beta;
+    const T *start; /* NULL, or of the first row */
 } F(strip);
 
 /* clang-format off */
 INLINE void F(tile)(const int rows, const int vecs, const F(strip) *d, int64_t row)
 {
-    const int64_t a_row = d->a_row, a_col = d->a_col, b_row = d->b.row;
+    const int64_t a_row = d->a_row, a_col = d->a_col, b_row = d->b.row, ldc = d->ldc;
     const T      *a = d->a + row * a_row, *b = d->b.at;
-    T            *c = d->c + row * d->ldc;
+    T            *c = d->c + row * ldc;
     F(vec)        acc[12][TILE_VECS], x[TILE_VECS];
-    UNROLL for (int r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = SPLAT(0);
+    UNROLL for (int r = 0; r < rows; r++) {
+        const F(vec) start = SPLAT(d->start ? d->start[row + r] : 0);
+        UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = start;
+    }
     for (int64_t s = d->depth; s > 0; s--, a += a_col, b += b_row) {
         UNROLL for (int v = 0; v < vecs; v++) x[v] = F(load)(b + v * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
@@ -104,15 +107,19 @@ INLINE void F(tile)(const int rows, const int vecs, const F(strip) *d, int64_t r
         }
     }
     const F(vec) alpha = SPLAT(d->alpha), beta = SPLAT(d->beta);
-    UNROLL for (int r = 0; r < rows; r++, c += d->ldc)
-        UNROLL for (int v = 0; v < vecs; v++) {
-            T       *at = c + v * LANES;
-            const int n = v == vecs - 1 ? d->last : LANES;
-            F(vec)    y = acc[r][v] * alpha;
-            if (d->beta != 0) y = MUL_ADD(n == LANES ? F(load)(at) : F(load_some)(at, n), beta, y);
-            if (n == LANES) F(store)(at, y);
-            else F(store_some)(at, y, n);
+    const bool   scales = d->alpha != 1, adds = d->beta != 0, whole = d->last == LANES;
+    const int    end = vecs - 1, last = d->last;
+    UNROLL for (int r = 0; r < rows; r++, c += ldc) {
+        if (scales)
+            UNROLL for (int v = 0; v < vecs; v++) acc[r][v] *= alpha;
+        if (adds) {
+            UNROLL for (int v = 0; v < end; v++) acc[r][v] = MUL_ADD(F(load)(c + v * LANES), beta, acc[r][v]);
+            acc[r][end] = MUL_ADD(whole ? F(load)(c + end * LANES) : F(load_some)(c + end * LANES, last), beta, acc[r][end]);
         }
+        UNROLL for (int v = 0; v < end; v++) F(store)(c + v * LANES, acc[r][v]);
+        if (whole) F(store)(c + end * LANES, acc[r][end]);
+        else F(store_some)(c + end * LANES, acc[r][end], last);
+    }
 }
 /* clang-format on */
 
@@ -137,9 +144,7 @@ INLINE void F(tiles)(const int vecs, const F(strip) *d)
 
 static void F(tiles_1)(const F(strip) *d) { F(tiles)(1, d); }
 static void F(tiles_2)(const F(strip) *d) { F(tiles)(2, d); }
-#if TILE_VECS > 2
 static void F(tiles_3)(const F(strip) *d) { F(tiles)(3, d); }
-#endif
 
 /* ---- the product --------------------------------------------------------------------------------------------------- */
 
@@ -150,7 +155,7 @@ static void F(run_strip)(F(strip) *d, const tg_gemm_call *p, int64_t s, int64_t 
     if (p->tb) {
         F(turn_panel)(room, b, p->ldb, d->depth, vecs, d->last);
         d->b = (F(panel)){room, vecs * LANES};
-    } else if (d->m < PACK_LEAST && d->last == LANES) {
+    } else if ((d->m < PACK_LEAST && d->last == LANES) || p->padded) {
         d->b = (F(panel)){b, p->ldb};
     } else {
         F(copy_panel)(room, b, p->ldb, d->depth, vecs, d->last);
@@ -158,9 +163,7 @@ static void F(run_strip)(F(strip) *d, const tg_gemm_call *p, int64_t s, int64_t 
     }
     if (vecs == 1) F(tiles_1)(d);
     else if (vecs == 2) F(tiles_2)(d);
-#if TILE_VECS > 2
     else F(tiles_3)(d);
-#endif
 }
 
 /* Some rows of C and some of k. */
@@ -168,8 +171,9 @@ static void F(run_block)(F(strip) *d, const tg_gemm_call *p, int64_t i, int64_t 
 {
     _Alignas(64) T room[DEEP * TILE_VECS * LANES];
     const int64_t  total = (p->n + LANES - 1) / LANES;
-    int64_t        strips = (total + TILE_VECS - 1) / TILE_VECS;
+    int64_t        strips = (total + WIDEST(d->m) - 1) / WIDEST(d->m);
     d->a = (const T *)p->a + i * p->a_row + s * p->a_col;
+    d->start = p->start && s == 0 ? (const T *)p->start + i : NULL;
     for (int64_t from = 0, vecs; from < total; from += vecs, strips--) {
         vecs = strips == 1 ? total - from : (total - from + strips - 1) / strips;
         d->c = (T *)p->c + i * p->ldc + from * LANES;
@@ -181,15 +185,17 @@ static void F(run_block)(F(strip) *d, const tg_gemm_call *p, int64_t i, int64_t 
 static void F(gemm)(const tg_gemm_call *p)
 {
     F(strip) d = {.a_row = p->a_row, .a_col = p->a_col, .ldc = p->ldc, .alpha = (T)p->alpha, .beta = (T)p->beta};
-    int64_t  s = 0;
+    /* What is not copied may be as deep as it is. */
+    const int64_t deep = p->padded && p->k > 0 ? p->k : DEEP;
+    int64_t       s = 0;
     do { /* once for k = 0: C = beta C */
-        d.depth = p->k - s < DEEP ? p->k - s : DEEP;
+        d.depth = p->k - s < deep ? p->k - s : deep;
         for (int64_t i = 0; i < p->m; i += d.m) {
             d.m = p->m - i < TALL ? p->m - i : TALL;
             F(run_block)(&d, p, i, s);
         }
         d.beta = 1;
-        s += DEEP;
+        s += deep;
     } while (s < p->k);
 }
 

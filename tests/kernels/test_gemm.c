@@ -50,18 +50,25 @@ typedef struct sample {
     tg_dtype     d;
     bool         ta;
     tg_gemm_call call;
-    void        *a, *b, *c;
+    void        *a, *b, *c, *start;
 } sample;
+
+/* How matrices lie, of which each is one bit. */
+enum { A_TURNED = 1, B_TURNED = 2, GAPS = 4, PADDED = 8, START = 16, WAYS = 32 };
+enum { PADDING = 16 }; /* elements of the longest vector of f32 */
 
 static sample make(tg_dtype d, int way, int64_t m, int64_t n, int64_t k, uint64_t *seed)
 {
-    const bool    ta = way & 1, tb = way & 2;
-    const int64_t gap = way & 4 ? 3 : 0, lda = (ta ? m : k) + gap, ldb = (tb ? k : n) + gap, ldc = n + gap;
+    const bool    ta = way & A_TURNED, tb = way & B_TURNED, padded = way & PADDED && !tb;
+    const int64_t gap = way & GAPS ? 3 : 0, lda = (ta ? m : k) + gap, ldb = (tb ? k : n) + (padded ? PADDING : gap), ldc = n + gap;
     sample        s = {.d = d, .ta = ta};
     s.a = matrix(d, ta ? k : m, ta ? m : k, lda, seed);
-    s.b = matrix(d, tb ? n : k, tb ? k : n, ldb, seed);
+    s.b = matrix(d, tb ? n : k, padded ? ldb : tb ? k : n, ldb, seed);
+    for (int64_t i = 0; padded && i < k * ldb; i++)
+        if (i % ldb >= n) set(d, s.b, i, (double)NAN); /* may be read, and comes into nothing */
+    s.start = way & START ? matrix(d, m, 1, 1, seed) : NULL;
     s.c = matrix(d, m, n, ldc, seed);
-    s.call = (tg_gemm_call){m, n, k, s.a, ta ? 1 : lda, ta ? lda : 1, s.b, ldb, tb, s.c, ldc, 1, 0};
+    s.call = (tg_gemm_call){m, n, k, s.a, ta ? 1 : lda, ta ? lda : 1, s.b, ldb, tb, s.c, ldc, 1, 0, s.start, padded};
     return s;
 }
 
@@ -70,6 +77,7 @@ static void drop(sample *s)
     free(s->a);
     free(s->b);
     free(s->c);
+    free(s->start);
 }
 
 static double model(const sample *s, int64_t i, int64_t j)
@@ -78,7 +86,7 @@ static double model(const sample *s, int64_t i, int64_t j)
     double              sum = 0;
     for (int64_t k = 0; k < p->k; k++)
         sum += get(s->d, s->a, i * p->a_row + k * p->a_col) * get(s->d, s->b, p->tb ? j * p->ldb + k : k * p->ldb + j);
-    return p->alpha * sum;
+    return p->alpha * (sum + (s->start ? get(s->d, s->start, i) : 0));
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------- */
@@ -109,7 +117,7 @@ static void check(tg_isa isa, tg_dtype d, int way, int64_t m, int64_t n, int64_t
 static void check_ways(int64_t m, int64_t n, int64_t k, double alpha, double beta, uint64_t *seed)
 {
     for (int isa = 0; isa < TG_NISAS; isa++)
-        for (int way = 0; tg_isa_has((tg_isa)isa) && way < 8; way++) {
+        for (int way = 0; tg_isa_has((tg_isa)isa) && way < WAYS; way++) {
             check((tg_isa)isa, TG_F32, way, m, n, k, alpha, beta, seed);
             check((tg_isa)isa, TG_F64, way, m, n, k, alpha, beta, seed);
         }

@@ -257,53 +257,6 @@ static void test_refused(void **state)
 
 /* ---- the loops underneath ---------------------------------------------------------------------------------------- */
 
-static void check_product(const tg_conv_loops *l, tg_dtype d, int64_t m, int64_t n, int64_t k, bool turned, int start)
-{
-    enum { ROOM = 8192 };
-    static double a[ROOM], p[ROOM], s[64], buffer[4][ROOM]; /* room for either dtype */
-    uint64_t      seed  = (uint64_t)(m * 100 + n * 10 + k);
-    const int64_t p_row = n + l->lanes, c_row = n + 2;
-    for (int64_t i = 0; i < m * k; i++) put(buffer[0], d, i, a[i] = (double)draw(&seed, 17) - 8);
-    for (int64_t i = 0; i < k * p_row; i++)
-        put(buffer[1], d, i, p[i] = i % p_row < n ? (double)draw(&seed, 17) - 8 : NAN);
-    for (int64_t i = 0; i < m; i++) put(buffer[3], d, i, s[i] = (double)i);
-    for (int64_t i = 0; i < m * c_row; i++) put(buffer[2], d, i, 1000 + (double)i);
-    l->product(&(tg_conv_product){.m      = m,
-                                  .n      = n,
-                                  .k      = k,
-                                  .a      = buffer[0],
-                                  .a_row  = turned ? 1 : k,
-                                  .a_step = turned ? m : 1,
-                                  .p      = buffer[1],
-                                  .p_row  = p_row,
-                                  .c      = buffer[2],
-                                  .c_row  = c_row,
-                                  .start  = start == 1 ? buffer[3] : NULL,
-                                  .add    = start == 2});
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < c_row; j++) {
-            const double before = 1000 + (double)(i * c_row + j);
-            double       want   = j >= n || start == 2 ? before : start == 1 ? s[i] : 0;
-            for (int64_t q = 0; j < n && q < k; q++) want += (turned ? a[q * m + i] : a[i * k + q]) * p[q * p_row + j];
-            if (get(buffer[2], d, i * c_row + j) != want)
-                fail_msg("%lld x %lld x %lld: [%lld,%lld] is %g, not %g", (long long)m, (long long)n, (long long)k,
-                         (long long)i, (long long)j, get(buffer[2], d, i * c_row + j), want);
-        }
-}
-
-static void test_product(void **state)
-{
-    (void)state;
-    for (tg_isa isa = TG_ISA_BASE; isa < TG_NISAS; isa++)
-        for (tg_dtype d = TG_F32; d <= TG_F64; d++) {
-            const tg_conv_loops *l = tg_isa_conv(isa, d);
-            if (!l) continue;
-            for (int64_t m = 0; m <= 26; m++)
-                for (int64_t n = 1; n <= 100; n += n < 20 ? 1 : 13)
-                    for (int start = 0; start < 3; start++) check_product(l, d, m, n, (m + n) % 5, m % 2, start);
-        }
-}
-
 static void check_rows(const tg_conv_loops *l, tg_dtype d, int64_t cols, int64_t step)
 {
     enum { ROWS = 3, ROOM = 1024 };
@@ -358,7 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_threads), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_product), cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_rows),
         cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kernels/conv.h"
+#include "kernels/gemm.h"
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------- */
 
@@ -23,6 +24,7 @@ enum {
 
 typedef struct geometry {
     const tg_conv_loops *loops;
+    tg_gemm_fn           product;
     size_t               item;
     tg_window            w;
     int64_t              images, groups, in, out; /* in, out: channels of each group */
@@ -51,6 +53,7 @@ static geometry geometry_of(tg_dtype dtype, const tg_conv_attr *a, const tg_shap
                             const tg_shape *y)
 {
     geometry g = {.loops  = tg_fast_conv(dtype),
+                  .product = tg_fast_gemm(dtype),
                   .item   = tg_dtype_size(dtype),
                   .w      = a->window,
                   .images = x->dim[0],
@@ -209,18 +212,9 @@ static void forward(const geometry *g, const room *m, const void *x, const void 
         pad(g, m->planes, at(g, x, c * g->plane[0] * g->plane[1]), n);
         for (tile t = {0}; next_tile(g, &t);) {
             gather(g, m, &t, n);
-            g->loops->product(&(tg_conv_product){.m      = g->out,
-                                                 .n      = t.n,
-                                                 .k      = n * g->taps,
-                                                 .a      = at(g, w, c * g->taps),
-                                                 .a_row  = g->depth,
-                                                 .a_step = 1,
-                                                 .p      = m->panel,
-                                                 .p_row  = g->pitch,
-                                                 .c      = at(g, y, t.first),
-                                                 .c_row  = positions,
-                                                 .start  = bias,
-                                                 .add    = c > 0});
+            g->product(&(tg_gemm_call){.m = g->out, .n = t.n, .k = n * g->taps, .a = at(g, w, c * g->taps), .a_row = g->depth, .a_col = 1,
+                                       .b = m->panel, .ldb = g->pitch, .padded = true, .c = at(g, y, t.first), .ldc = positions,
+                                       .alpha = 1, .beta = c > 0, .start = c > 0 ? NULL : bias});
         }
     }
 }
@@ -235,16 +229,8 @@ static void backward(const geometry *g, const room *m, const void *grad, const v
         for (tile t = {0}; next_tile(g, &t);) {
             for (int64_t o = 0; o < g->out; o++)
                 memcpy(at(g, m->other, o * g->pitch), at(g, grad, o * positions + t.first), (size_t)t.n * g->item);
-            g->loops->product(&(tg_conv_product){.m      = n * g->taps,
-                                                 .n      = t.n,
-                                                 .k      = g->out,
-                                                 .a      = at(g, w, c * g->taps),
-                                                 .a_row  = 1,
-                                                 .a_step = g->depth,
-                                                 .p      = m->other,
-                                                 .p_row  = g->pitch,
-                                                 .c      = m->panel,
-                                                 .c_row  = g->pitch});
+            g->product(&(tg_gemm_call){.m = n * g->taps, .n = t.n, .k = g->out, .a = at(g, w, c * g->taps), .a_row = 1, .a_col = g->depth,
+                                       .b = m->other, .ldb = g->pitch, .padded = true, .c = m->panel, .ldc = g->pitch, .alpha = 1});
             spread(g, m, &t, n);
         }
         unpad(g, at(g, dx, c * g->plane[0] * g->plane[1]), m->planes, n);
@@ -261,17 +247,9 @@ static void weigh(const geometry *g, const room *m, const void *grad, const void
         for (tile t = {0}; next_tile(g, &t);) {
             gather(g, m, &t, n);
             g->loops->turn(g->out, t.n, m->other, g->out_pitch, at(g, grad, t.first), positions);
-            g->loops->product(&(tg_conv_product){.m      = n * g->taps,
-                                                 .n      = g->out,
-                                                 .k      = t.n,
-                                                 .a      = m->panel,
-                                                 .a_row  = g->pitch,
-                                                 .a_step = 1,
-                                                 .p      = m->other,
-                                                 .p_row  = g->out_pitch,
-                                                 .c      = at(g, sum, c * g->taps * g->out_pitch),
-                                                 .c_row  = g->out_pitch,
-                                                 .add    = true});
+            g->product(&(tg_gemm_call){.m = n * g->taps, .n = g->out, .k = t.n, .a = m->panel, .a_row = g->pitch, .a_col = 1,
+                                       .b = m->other, .ldb = g->out_pitch, .padded = true, .c = at(g, sum, c * g->taps * g->out_pitch),
+                                       .ldc = g->out_pitch, .alpha = 1, .beta = 1});
         }
     }
 }
