@@ -71,10 +71,11 @@ tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outp
 
 /* ---- tg_backward -------------------------------------------------------------------------------------------------- */
 
-/* A node that may become a leaf's gradient: nobody but this walk knows it, and it is no other leaf's. */
+/* A node that may become a leaf's gradient: nobody but this walk knows it, it is no other leaf's, and it shares no memory that may be
+ * overwritten, as a view of a seed that is kept would. */
 static bool is_free(const tg_node *n, uint32_t first)
 {
-    return is_own(n, first) && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED));
+    return is_own(n, first) && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED)) && !(tg_viewed(n)->flags & TG_N_KEPT);
 }
 
 /* May it be computed straight into a gradient's memory? It has memory of its own then. Not one of several results: all of them have their
