@@ -1,4 +1,4 @@
-/* body.c - a segment's steps as instructions, one to three for each.
+/* body.c - a segment's micro-ops as instructions, one to three for each.
  *
  * Registers are handed out while these are written: an input is loaded at its first use and may be loaded again later, so its register can
  * be taken for something else; what is computed keeps its register until its last use. */
@@ -16,17 +16,17 @@ static int16_t *register_file(body *y, const tg_micro_value *v, int *from, int *
     return mask ? y->masks : y->holds;
 }
 
-static bool in_step(const body *y, int value)
+static bool is_operand(const body *y, int value)
 {
-    const tg_micro_step *step = &y->s->steps[y->step];
-    return step->a == value || step->b == value || step->condition == value;
+    const tg_micro_op *m = &y->s->micro_ops[y->at];
+    return m->a == value || m->b == value || m->condition == value;
 }
 
-/* The step from here on that uses the value next. */
+/* The micro-op from here on that uses the value next. */
 static int next_use(const body *y, int value)
 {
-    int i = y->step + 1;
-    while (i < y->s->n_steps && y->s->steps[i].a != value && y->s->steps[i].b != value && y->s->steps[i].condition != value) i++;
+    int i = y->at + 1;
+    while (i < y->s->n_micro_ops && y->s->micro_ops[i].a != value && y->s->micro_ops[i].b != value && y->s->micro_ops[i].condition != value) i++;
     return i;
 }
 
@@ -38,15 +38,15 @@ static int take(body *y, int value)
     int16_t        *holds = register_file(y, v, &from, &to);
     for (int r = from; r < to && chosen < 0; r++)
         if (holds[r] < 0) chosen = r;
-    for (int r = from; r < to && chosen < 0 && farthest < y->s->n_steps; r++) {
+    for (int r = from; r < to && chosen < 0 && farthest < y->s->n_micro_ops; r++) {
         const tg_micro_value *held = &y->s->values[holds[r]];
-        if (held->kind == COMPUTED || in_step(y, holds[r])) continue;
+        if (held->kind == COMPUTED || is_operand(y, holds[r])) continue;
         const int next = next_use(y, holds[r]);
         if (next > farthest) farthest = next;
     }
     for (int r = from; r < to && chosen < 0 && farthest >= 0; r++) {
         tg_micro_value *held = &y->s->values[holds[r]];
-        if (held->kind == COMPUTED || in_step(y, holds[r]) || next_use(y, holds[r]) != farthest) continue;
+        if (held->kind == COMPUTED || is_operand(y, holds[r]) || next_use(y, holds[r]) != farthest) continue;
         held->where = -1;
         chosen = r;
     }
@@ -116,7 +116,7 @@ static int need(body *y, int value)
 }
 
 /* Bytes 1 and 0 from a condition. */
-static void store_condition(body *y, int reg, const tg_place *to)
+static void store_condition(body *y, int reg, const tg_location *to)
 {
     uint8_t ones[16];
     memset(ones, 1, sizeof ones);
@@ -142,7 +142,7 @@ static void store_condition(body *y, int reg, const tg_place *to)
     put(y, &(tg_vector_instruction){.code = {1, 1, 0xd6, 0}, .reg = t, .memory = &m, .immediate = -1});
 }
 
-static void store(body *y, int reg, const tg_place *to)
+static void store(body *y, int reg, const tg_location *to)
 {
     const tg_address      m = tg_address_of(y, to, item_size(y->s));
     tg_vector_instruction set = instruction(y, packed(y, 0x11), reg, 0, 0);
@@ -158,7 +158,7 @@ static void store(body *y, int reg, const tg_place *to)
     put(y, &set);
 }
 
-/* ---- steps ---------------------------------------------------------------------------------------------------------- */
+/* ---- micro-ops ------------------------------------------------------------------------------------------------------ */
 
 static const uint8_t opcodes[] = {[M_ADD] = 0x58, [M_SUB] = 0x5c, [M_MUL] = 0x59, [M_DIV] = 0x5e, [M_MIN] = 0x5d, [M_MAX] = 0x5f,
                                   [M_AND] = 0x54, [M_ANDN] = 0x55, [M_OR] = 0x56, [M_XOR] = 0x57, [M_SQRT] = 0x51, [M_PASS] = 0x10};
@@ -179,10 +179,10 @@ static void pick(body *y, int to, int a, int b, int c)
 
 /* Can b stay in memory? It is used here for the last time, and the instruction takes it as it lies: full, or with AVX-512 one element for
  * all. */
-static bool stays_in_memory(const body *y, const tg_micro_step *step)
+static bool stays_in_memory(const body *y, const tg_micro_op *m)
 {
-    if (step->b < 0 || step->op == M_PASS || step->op == M_PICK || step->op == M_STORE) return false;
-    const tg_micro_value *v = &y->s->values[step->b];
+    if (m->b < 0 || m->kind == M_PASS || m->kind == M_PICK || m->kind == M_STORE) return false;
+    const tg_micro_value *v = &y->s->values[m->b];
     if (v->kind == COMPUTED || v->condition || v->where >= 0 || v->left != 1 || (v->kind == CONSTANT && v->bits == 0)) return false;
     if (v->kind == CONSTANT || v->from.reach != TG_FULL) return y->wide;
     return !y->tail || v->from.tile;
@@ -197,16 +197,16 @@ static void set_second(body *y, tg_vector_instruction *v, int value, const tg_ad
 }
 
 /* Where a condition does not hold the result is 0. */
-static void compute(body *y, const tg_micro_step *step, int to, int a, int b, int c, const tg_address *memory)
+static void compute(body *y, const tg_micro_op *m, int to, int a, int b, int c, const tg_address *memory)
 {
-    const bool masked = step->condition >= 0;
-    if (step->op == M_PASS && !y->wide) {
+    const bool masked = m->condition >= 0;
+    if (m->kind == M_PASS && !y->wide) {
         const tg_vector_instruction keep = instruction(y, packed(y, 0x54), to, b, c);
         put(y, &keep);
         return;
     }
-    tg_vector_instruction go = instruction(y, packed(y, opcodes[step->op]), to, step->a >= 0 ? a : 0, b);
-    set_second(y, &go, step->b, memory);
+    tg_vector_instruction go = instruction(y, packed(y, opcodes[m->kind]), to, m->a >= 0 ? a : 0, b);
+    set_second(y, &go, m->b, memory);
     if (masked && y->wide) {
         go.mask = c;
         go.zeroing = true;
@@ -221,63 +221,63 @@ static void compute(body *y, const tg_micro_step *step, int to, int a, int b, in
 /* The result is what was in a's register, or is put there. */
 static void fix_up(body *y)
 {
-    const tg_micro_step *step = &y->s->steps[y->step];
-    tg_micro_value      *v = &y->s->values[step->value];
-    const int            to = need(y, step->a), tested = need(y, step->tested);
+    const tg_micro_op *m = &y->s->micro_ops[y->at];
+    tg_micro_value      *v = &y->s->values[m->value];
+    const int            to = need(y, m->a), tested = need(y, m->tested);
     if (y->crowded || y->s->n_fixups == TG_FIXUPS) {
         y->crowded = true;
         return;
     }
     tg_fixup *f = &y->s->fixups[y->s->n_fixups++];
-    *f = (tg_fixup){.step = (int16_t)y->step, .tail = y->tail, .to = (int8_t)to,
-                    .x = y->s->values[step->condition].where, .y = y->s->values[step->b].where};
-    leave(y, step->a);
-    leave(y, step->b);
-    leave(y, step->condition);
+    *f = (tg_fixup){.micro_op = (int16_t)y->at, .tail = y->tail, .to = (int8_t)to,
+                    .x = y->s->values[m->condition].where, .y = y->s->values[m->b].where};
+    leave(y, m->a);
+    leave(y, m->b);
+    leave(y, m->condition);
     for (int r = 0; r < y->n; r++)
         if (y->holds[r] >= 0) f->live |= 1u << r;
     for (int r = FIRST_MASK; r <= LAST_MASK; r++)
         if (y->masks[r] >= 0) f->live_masks |= (uint8_t)(1 << r);
-    y->holds[to] = step->value;
+    y->holds[to] = m->value;
     v->where = (int8_t)to;
     tg_test_fixup(y, tested);
 }
 
-static void emit_step(body *y)
+static void emit_micro_op(body *y)
 {
-    const tg_micro_step *step = &y->s->steps[y->step];
-    if (step->op == M_FIXUP) {
+    const tg_micro_op *m = &y->s->micro_ops[y->at];
+    if (m->kind == M_FIXUP) {
         fix_up(y);
-        drop_unused(y, step->value);
+        drop_unused(y, m->value);
         return;
     }
-    const bool           far = stays_in_memory(y, step);
-    const int            a = need(y, step->a), b = far ? 0 : need(y, step->b), c = need(y, step->condition);
+    const bool           far = stays_in_memory(y, m);
+    const int            a = need(y, m->a), b = far ? 0 : need(y, m->b), c = need(y, m->condition);
     tg_address           memory;
-    if (far) memory = tg_source_address(y, step->b);
-    if (step->op == M_STORE) {
-        if (y->s->values[step->a].condition) store_condition(y, a, &step->to);
-        else store(y, a, &step->to);
-        leave(y, step->a);
+    if (far) memory = tg_source_address(y, m->b);
+    if (m->kind == M_STORE) {
+        if (y->s->values[m->a].condition) store_condition(y, a, &m->to);
+        else store(y, a, &m->to);
+        leave(y, m->a);
         return;
     }
     /* The result may take over the register of an operand, but not, where the condition comes second, that of the condition. */
-    leave(y, step->a);
-    leave(y, step->b);
-    if (y->wide) leave(y, step->condition);
-    const int to = take(y, step->value);
-    if (!y->wide) leave(y, step->condition);
-    if (step->op == M_COMPARE) {
+    leave(y, m->a);
+    leave(y, m->b);
+    if (y->wide) leave(y, m->condition);
+    const int to = take(y, m->value);
+    if (!y->wide) leave(y, m->condition);
+    if (m->kind == M_COMPARE) {
         tg_vector_instruction compare = instruction(y, packed(y, 0xc2), to, a, b);
-        compare.immediate = step->predicate;
-        set_second(y, &compare, step->b, far ? &memory : NULL);
+        compare.immediate = m->predicate;
+        set_second(y, &compare, m->b, far ? &memory : NULL);
         put(y, &compare);
-    } else if (step->op == M_PICK) {
+    } else if (m->kind == M_PICK) {
         pick(y, to, a, b, c);
     } else {
-        compute(y, step, to, a, b, c, far ? &memory : NULL);
+        compute(y, m, to, a, b, c, far ? &memory : NULL);
     }
-    drop_unused(y, step->value);
+    drop_unused(y, m->value);
 }
 
 bool tg_emit_body(tg_segment *s, bool tail)
@@ -291,6 +291,6 @@ bool tg_emit_body(tg_segment *s, bool tail)
         s->values[s->pinned[i]].left++;
         s->values[s->pinned[i]].where = (int8_t)pinned_register(&y, i);
     }
-    for (y.step = 0; y.step < s->n_steps && !y.crowded; y.step++) emit_step(&y);
+    for (y.at = 0; y.at < s->n_micro_ops && !y.crowded; y.at++) emit_micro_op(&y);
     return !y.crowded;
 }

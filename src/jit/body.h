@@ -21,7 +21,7 @@ typedef struct body {
     tg_segment *s;
     bool        wide;  /* AVX-512 */
     bool        tail;
-    int         step;
+    int         at;    /* the micro-op under way */
     int         n;     /* vector registers to hand out; behind them are pinned values, one for scratch, with AVX2 the tail's mask, and zero */
     int16_t     holds[32], masks[8];
     bool        crowded;
@@ -30,12 +30,12 @@ typedef struct body {
 /* Writes the body once: for whole vectors, or for what is left of a row. false: the registers do not suffice. */
 bool tg_emit_body(tg_segment *s, bool tail);
 body tg_body_of(tg_segment *s, bool tail); /* at its beginning */
-tg_address tg_address_of(body *y, const tg_place *p, int item); /* of a place for elements of `item` bytes; may load a pointer to rax */
+tg_address tg_address_of(body *y, const tg_location *p, int item); /* of a place for elements of `item` bytes; may load a pointer to rax */
 tg_address tg_source_address(body *y, int value); /* of an input or a constant */
 void tg_load_to(body *y, int value, int reg); /* an input or a constant that is no condition; may change rax */
 void tg_load_pinned(body *y);
 
-/* The memory on the stack that fix-ups use; what they have to do with a vector, as stubs; and the test for it, in step y->step, whose
+/* The memory on the stack that fix-ups use; what they have to do with a vector, as stubs; and the test for it, in micro-op y->at, whose
  * operands lie in registers or, x and y, in none. */
 void tg_begin_frame(tg_assembler *c);
 void tg_end_frame(tg_assembler *c);

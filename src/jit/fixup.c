@@ -59,12 +59,12 @@ static tg_address lanes_of(body *y, const void *number)
 void tg_test_fixup(body *y, int tested)
 {
     tg_assembler         *c = &y->s->code;
-    const tg_micro_step  *step = &y->s->steps[y->step];
+    const tg_micro_op  *m = &y->s->micro_ops[y->at];
     tg_fixup             *f = &y->s->fixups[y->s->n_fixups - 1];
-    const tg_address      limit = lanes_of(y, &y->s->values[step->limit].bits);
+    const tg_address      limit = lanes_of(y, &y->s->values[m->limit].bits);
     const int             mask = y->wide ? 0 : scratch_register(y); /* no condition is ever in mask register 0 */
     tg_vector_instruction compare = instruction(y, packed(y, 0xc2), mask, tested, 0);
-    compare.immediate = step->predicate;
+    compare.immediate = m->predicate;
     compare.memory = &limit;
     compare.broadcast = y->wide;
     put(y, &compare);
@@ -99,18 +99,18 @@ static void pass_operand(body *y, const tg_fixup *f, int value, int reg, int32_t
 static void emit_stub(tg_segment *s, const tg_fixup *f)
 {
     tg_assembler        *c = &s->code;
-    const tg_micro_step *step = &s->steps[f->step];
+    const tg_micro_op *m = &s->micro_ops[f->micro_op];
     body                 y = tg_body_of(s, f->tail);
     const uint32_t       live = f->live | (f->tail && !y.wide ? 1u << TAIL_VECTOR : 0);
     const int            masks = f->live_masks | (f->tail && y.wide ? 1 << TAIL : 0);
-    const int32_t        loop = tg_assemble_constant(c, &step->loop, sizeof step->loop);
+    const int32_t        loop = tg_assemble_constant(c, &m->loop, sizeof m->loop);
     tg_assemble_here(c, f->jump);
     for (int r = 0; r < 32; r++)
         if (live >> r & 1) save_vector(&y, r, VECTORS + 64 * r);
     for (int r = 0; r < 8; r++)
         if (masks >> r & 1) tg_assemble_mask_store(c, r, RSP, MASKS + 8 * r);
-    pass_operand(&y, f, step->b, f->y, OPERAND_Y);
-    pass_operand(&y, f, step->condition, f->x, OPERAND_X);
+    pass_operand(&y, f, m->b, f->y, OPERAND_Y);
+    pass_operand(&y, f, m->condition, f->x, OPERAND_X);
     for (int i = 0; i < LOOP_REGISTERS; i++) save(c, loop_registers[i]);
 
     tg_assemble_set(c, RDI, lanes(s));

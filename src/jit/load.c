@@ -5,7 +5,7 @@
 
 const int tg_pointer_registers[POINTER_REGISTERS] = {RBX, RBP, R12, R13, R14, R15};
 
-tg_address tg_address_of(body *y, const tg_place *p, int item)
+tg_address tg_address_of(body *y, const tg_location *p, int item)
 {
     const int index = p->reach == TG_FULL ? R10 : p->reach == TG_COLUMN ? R8 : NO_REGISTER;
     if (p->tile) return (tg_address){.base = RDI, .index = index, .scale = item, .offset = (int32_t)p->at};

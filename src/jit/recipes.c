@@ -8,7 +8,7 @@
 
 /* ---- words: instructions ------------------------------------------------------------------------------------------------ */
 
-#define OP(MICRO, A, B)   tg_micro_op(s, MICRO, A, B, -1)
+#define OP(MICRO, A, B)   tg_micro_compute(s, MICRO, A, B, -1)
 #define ADD(A, B)         OP(M_ADD, A, B)
 #define SUB(A, B)         OP(M_SUB, A, B)
 #define MUL(A, B)         OP(M_MUL, A, B)
@@ -30,14 +30,14 @@
 #define IS_AT_LEAST(A, B) tg_micro_compare(s, IS_AT_LEAST, A, B)
 #define IS_GREATER(A, B)  tg_micro_compare(s, IS_GREATER, A, B)
 #define IS_NAN(A)         tg_micro_compare(s, IS_UNORDERED, A, A)
-#define PICK(C, A, B)     tg_micro_op(s, M_PICK, A, B, C)
-#define WHERE(C, A)       tg_micro_op(s, M_PASS, -1, A, C) /* 0 elsewhere */
+#define PICK(C, A, B)     tg_micro_compute(s, M_PICK, A, B, C)
+#define WHERE(C, A)       tg_micro_compute(s, M_PASS, -1, A, C) /* 0 elsewhere */
 
 /* ---- words: several instructions ---------------------------------------------------------------------------------------- */
 
 /* g s and g / s, but 0 where g is 0 */
-#define ZMUL(G, S) tg_micro_op(s, M_MUL, G, S, NOT_EQUAL(G, NUMBER(0)))
-#define ZDIV(G, S) tg_micro_op(s, M_DIV, G, S, NOT_EQUAL(G, NUMBER(0)))
+#define ZMUL(G, S) tg_micro_compute(s, M_MUL, G, S, NOT_EQUAL(G, NUMBER(0)))
+#define ZDIV(G, S) tg_micro_compute(s, M_DIV, G, S, NOT_EQUAL(G, NUMBER(0)))
 
 /* The result of MAX or MIN, with NaN where x is. */
 #define KEEP_NAN(X, RESULT) keep_nan(s, X, RESULT)

@@ -1,6 +1,6 @@
-/* segment.c - what a segment consists of, and the loops around its steps.
+/* segment.c - what a segment consists of, and the loops around its micro-ops.
  *
- * The steps are in order. The loop's body is written twice (body.c): for whole vectors, and for what is left of a row, with loads and
+ * They are in order. The loop's body is written twice (body.c): for whole vectors, and for what is left of a row, with loads and
  * stores of memory masked so that nothing outside is touched. All of it is written a second time when registers are left over: numbers are
  * loaded to them in front of the loops. */
 #include "jit/body.h"
@@ -26,7 +26,7 @@ void tg_segment_begin(tg_segment *s, tg_bytes *out, tg_bytes *uses, tg_isa isa, 
     s->code.tiles_base = RDI;
     s->isa = isa;
     s->dtype = dtype;
-    s->n_values = s->n_steps = 0;
+    s->n_values = s->n_micro_ops = 0;
     s->pointers = 0;
     s->full = false;
 }
@@ -41,10 +41,10 @@ static int add_value(tg_segment *s, int kind, bool condition)
     return s->n_values++;
 }
 
-int tg_segment_input(tg_segment *s, tg_place from, bool condition)
+int tg_segment_input(tg_segment *s, tg_location from, bool condition)
 {
     for (int i = 0; i < s->n_values; i++) {
-        const tg_place *p = &s->values[i].from;
+        const tg_location *p = &s->values[i].from;
         if (s->values[i].kind == INPUT && p->tile == from.tile && p->at == from.at && p->reach == from.reach) return i;
     }
     const int v = add_value(s, INPUT, condition);
@@ -73,60 +73,60 @@ int tg_micro_number(tg_segment *s, double number)
 
 int tg_micro_sign(tg_segment *s) { return constant(s, s->dtype == TG_F32 ? UINT64_C(1) << 31 : UINT64_C(1) << 63); }
 
-static tg_micro_step *add_step(tg_segment *s, tg_micro op, int value, int a, int b, int condition)
+static tg_micro_op *add_micro_op(tg_segment *s, tg_micro op, int value, int a, int b, int condition)
 {
-    if (s->n_steps == TG_SEGMENT_MOST) {
+    if (s->n_micro_ops == TG_SEGMENT_MOST) {
         s->full = true;
-        return &s->steps[0];
+        return &s->micro_ops[0];
     }
-    tg_micro_step *step = &s->steps[s->n_steps++];
-    *step = (tg_micro_step){.op = (uint8_t)op, .value = (int16_t)value, .a = (int16_t)a, .b = (int16_t)b, .condition = (int16_t)condition};
+    tg_micro_op *m = &s->micro_ops[s->n_micro_ops++];
+    *m = (tg_micro_op){.kind = (uint8_t)op, .value = (int16_t)value, .a = (int16_t)a, .b = (int16_t)b, .condition = (int16_t)condition};
     if (a >= 0) s->values[a].uses++;
     if (b >= 0) s->values[b].uses++;
     if (condition >= 0) s->values[condition].uses++;
-    return step;
+    return m;
 }
 
-int tg_micro_op(tg_segment *s, tg_micro op, int a, int b, int condition)
+int tg_micro_compute(tg_segment *s, tg_micro op, int a, int b, int condition)
 {
     const int v = add_value(s, COMPUTED, false);
-    add_step(s, op, v, a, b, condition);
+    add_micro_op(s, op, v, a, b, condition);
     return v;
 }
 
 int tg_micro_compare(tg_segment *s, int predicate, int a, int b)
 {
-    enum { RECENT = 16 }; /* steps: a comparison is not held in a register for longer than that */
-    for (int i = s->n_steps; i-- > 0 && i >= s->n_steps - RECENT;) {
-        const tg_micro_step *p = &s->steps[i];
-        if (p->op == M_COMPARE && p->predicate == predicate && p->a == a && p->b == b) return p->value;
+    enum { RECENT = 16 }; /* micro-ops: a comparison is not held in a register for longer than that */
+    for (int i = s->n_micro_ops; i-- > 0 && i >= s->n_micro_ops - RECENT;) {
+        const tg_micro_op *p = &s->micro_ops[i];
+        if (p->kind == M_COMPARE && p->predicate == predicate && p->a == a && p->b == b) return p->value;
     }
     const int v = add_value(s, COMPUTED, true);
-    add_step(s, M_COMPARE, v, a, b, -1)->predicate = (uint8_t)predicate;
+    add_micro_op(s, M_COMPARE, v, a, b, -1)->predicate = (uint8_t)predicate;
     return v;
 }
 
 int tg_micro_fixup(tg_segment *s, const tg_fixup_rule *r)
 {
     const int      v = add_value(s, COMPUTED, false), limit = tg_micro_number(s, r->limit);
-    tg_micro_step *step = add_step(s, M_FIXUP, v, r->near, r->y, r->x);
-    step->predicate = (uint8_t)r->predicate;
-    step->tested = (int16_t)r->tested;
-    step->limit = (int16_t)limit;
-    step->loop = tg_isa_loop(s->isa, r->op, s->dtype);
+    tg_micro_op *m = add_micro_op(s, M_FIXUP, v, r->near, r->y, r->x);
+    m->predicate = (uint8_t)r->predicate;
+    m->tested = (int16_t)r->tested;
+    m->limit = (int16_t)limit;
+    m->loop = tg_isa_loop(s->isa, r->op, s->dtype);
     return v;
 }
 
-void tg_segment_store(tg_segment *s, int value, tg_place to)
+void tg_segment_store(tg_segment *s, int value, tg_location to)
 {
-    add_step(s, M_STORE, -1, value, -1, -1)->to = to;
+    add_micro_op(s, M_STORE, -1, value, -1, -1)->to = to;
     if (!to.tile && (int)to.at >= s->pointers) s->pointers = (int)to.at + 1;
 }
 
 bool tg_segment_reads_seldom(const tg_segment *s, int value)
 {
     int seldom = 0;
-    for (int i = 0; i < s->n_steps; i++) seldom += s->steps[i].op == M_FIXUP && s->steps[i].condition == value;
+    for (int i = 0; i < s->n_micro_ops; i++) seldom += s->micro_ops[i].kind == M_FIXUP && s->micro_ops[i].condition == value;
     return s->values[value].kind == INPUT && !s->values[value].from.tile && s->values[value].uses == seldom;
 }
 
@@ -136,8 +136,8 @@ static int pointer_count(const tg_segment *s) { return s->pointers < POINTER_REG
 
 static bool has_fixups(const tg_segment *s)
 {
-    for (int i = 0; i < s->n_steps; i++)
-        if (s->steps[i].op == M_FIXUP) return true;
+    for (int i = 0; i < s->n_micro_ops; i++)
+        if (s->micro_ops[i].kind == M_FIXUP) return true;
     return false;
 }
 
@@ -255,25 +255,25 @@ static tg_segment_result compile(tg_segment *s, size_t *at)
 }
 
 /* Puts the stores behind everything else, in their order. */
-static void put_stores_last(tg_segment *s, const tg_micro_step *steps)
+static void put_stores_last(tg_segment *s, const tg_micro_op *as_given)
 {
     int n = 0;
-    for (int i = 0; i < s->n_steps; i++)
-        if (steps[i].op != M_STORE) s->steps[n++] = steps[i];
-    for (int i = 0; i < s->n_steps; i++)
-        if (steps[i].op == M_STORE) s->steps[n++] = steps[i];
+    for (int i = 0; i < s->n_micro_ops; i++)
+        if (as_given[i].kind != M_STORE) s->micro_ops[n++] = as_given[i];
+    for (int i = 0; i < s->n_micro_ops; i++)
+        if (as_given[i].kind == M_STORE) s->micro_ops[n++] = as_given[i];
 }
 
 /* A load that follows a store to an address with the same lowest 12 bits waits for it, and tensors mostly begin at pages. So all loads come
  * before the stores, if the registers suffice to hold the results until then. */
 tg_segment_result tg_segment_compile(tg_segment *s, size_t *at)
 {
-    tg_micro_step as_given[TG_SEGMENT_MOST];
+    tg_micro_op as_given[TG_SEGMENT_MOST];
     if (s->full) return TG_SEGMENT_CROWDED;
-    memcpy(as_given, s->steps, (size_t)s->n_steps * sizeof *as_given);
+    memcpy(as_given, s->micro_ops, (size_t)s->n_micro_ops * sizeof *as_given);
     put_stores_last(s, as_given);
     const tg_segment_result r = compile(s, at);
     if (r != TG_SEGMENT_CROWDED) return r;
-    memcpy(s->steps, as_given, (size_t)s->n_steps * sizeof *as_given);
+    memcpy(s->micro_ops, as_given, (size_t)s->n_micro_ops * sizeof *as_given);
     return compile(s, at);
 }

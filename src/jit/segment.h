@@ -26,36 +26,36 @@ typedef enum tg_reach { TG_FULL, TG_COLUMN, TG_SCALAR } tg_reach;
 
 /* Where an operand or a result is. Conditions (bool) are bytes, and only in tile registers, full. Tile registers have room for 64 bytes
  * behind their last element. */
-typedef struct tg_place {
+typedef struct tg_location {
     bool     tile;
     bool     around; /* results in memory: written around the caches; pointer and rows end at multiples of 64 bytes */
     uint32_t at; /* an offset in bytes, or the number of a pointer */
     tg_reach reach;
-} tg_place;
+} tg_location;
 
 enum { TG_SEGMENT_MOST = 512, TG_SEGMENT_POINTERS = 48 };
 
-typedef struct tg_micro_step { /* a micro-op: value = op(a, b) where the condition holds, else 0; or a store */
-    uint8_t  op, predicate;
+typedef struct tg_micro_op { /* a micro-op: value = op(a, b) where the condition holds, else 0; or a store */
+    uint8_t  kind, predicate;
     int16_t  value, a, b, condition; /* -1: none */
-    tg_place to;                     /* of stores */
+    tg_location to;                     /* of stores */
     int16_t  tested, limit;          /* of fix-ups */
     tg_loop  loop;
-} tg_micro_step;
+} tg_micro_op;
 
 typedef struct tg_micro_value {
     uint8_t  kind;      /* computed, input, constant */
     bool     condition; /* each lane true or false */
-    int16_t  uses, left; /* in all steps, and in those that are not yet emitted */
+    int16_t  uses, left; /* in all micro-ops, and in those that are not yet emitted */
     int8_t   where;     /* its register; -1: in none */
-    tg_place from;      /* inputs */
+    tg_location from;      /* inputs */
     uint64_t bits;     /* constants: an element, in the low bytes */
 } tg_micro_value;
 
 /* A place in the code from which a vector that the instructions there do not suffice for goes to a stub behind the loop. */
 typedef struct tg_fixup {
     size_t   jump, back;  /* the end of the jump to the stub, and where the stub returns to */
-    int16_t  step;
+    int16_t  micro_op;
     bool     tail;
     int8_t   to, x, y;    /* registers of the result and the operands; -1: in none */
     uint32_t live;        /* vector registers that are needed afterwards, … */
@@ -68,16 +68,16 @@ typedef struct tg_segment {
     tg_assembler code;
     tg_isa       isa;
     tg_dtype     dtype;
-    int16_t      n_values, n_steps;
+    int16_t      n_values, n_micro_ops;
     tg_micro_value values[TG_SEGMENT_MOST];
-    tg_micro_step      steps[TG_SEGMENT_MOST];
+    tg_micro_op      micro_ops[TG_SEGMENT_MOST];
     int          pointers; /* how many */
     int          peak;     /* vector registers in use at once */
     int          n_pinned; /* values that keep a register of their own all the time */
     int16_t      pinned[32];
     int          n_fixups; /* in the code so far */
     tg_fixup     fixups[TG_FIXUPS];
-    bool         full;     /* more values or steps than there is room for */
+    bool         full;     /* more values or micro-ops than there is room for */
 } tg_segment;
 
 /* Is there machine code for ops of this dtype on this CPU? */
@@ -89,9 +89,9 @@ bool tg_segment_knows(const tg_op *op);
 
 /* uses: NULL, or where the places (size_t, in out) of the 4 byte offsets of tile registers are noted, which may be changed later. */
 void tg_segment_begin(tg_segment *s, tg_bytes *out, tg_bytes *uses, tg_isa isa, tg_dtype dtype);
-int  tg_segment_input(tg_segment *s, tg_place from, bool condition); /* the number of a value */
+int  tg_segment_input(tg_segment *s, tg_location from, bool condition); /* the number of a value */
 int  tg_segment_op(tg_segment *s, const tg_op *op, const int *in);
-void tg_segment_store(tg_segment *s, int value, tg_place to);
+void tg_segment_store(tg_segment *s, int value, tg_location to);
 
 typedef enum tg_segment_result { TG_SEGMENT_OK, TG_SEGMENT_CROWDED, TG_SEGMENT_MEMORY } tg_segment_result;
 
@@ -120,7 +120,7 @@ typedef enum tg_micro {
 enum { IS_EQUAL = 0x00, IS_UNORDERED = 0x03, NOT_EQUAL = 0x04, IS_LESS = 0x11, IS_AT_MOST = 0x12, NOT_AT_MOST = 0x16,
        IS_AT_LEAST = 0x1d, IS_GREATER = 0x1e };
 
-int tg_micro_op(tg_segment *s, tg_micro op, int a, int b, int condition); /* condition -1: everywhere */
+int tg_micro_compute(tg_segment *s, tg_micro op, int a, int b, int condition); /* condition -1: everywhere */
 int tg_micro_compare(tg_segment *s, int predicate, int a, int b);
 
 /* What the op's own loop gives for x and y in vectors in which any lane of `tested` compares so with the limit; elsewhere `near`, which is

@@ -10,7 +10,7 @@ enum { SHORTEST_ROW = 32 }; /* elements from which a column's element is repeate
 /* What stands alone, and segments by what they go over and of what type. */
 typedef enum kind { ALONE, COLUMNS_F32, COLUMNS_F64, TILES_F32, TILES_F64, KINDS } kind;
 
-typedef struct joiner {
+typedef struct emission {
     emitter *e;
     uint8_t *kinds;    /* by place, as all of these */
     int32_t *readers;  /* reads by other places … */
@@ -24,7 +24,7 @@ typedef struct joiner {
     uint64_t written;  /* bit k: pointer k is a result's */
     operand  used[TG_SEGMENT_MOST]; /* registers that the segment reads and writes */
     int      n_used;
-} joiner;
+} emission;
 
 /* ---- kinds ---------------------------------------------------------------------------------------------------------- */
 
@@ -58,47 +58,47 @@ static kind kind_of(const emitter *e, const member *pl)
 
 /* ---- order ---------------------------------------------------------------------------------------------------------- */
 
-static void count_readers(joiner *j, int32_t i, int by)
+static void count_readers(emission *em, int32_t i, int by)
 {
-    const emitter *e = j->e;
+    const emitter *e = em->e;
     const value   *v = &e->p->values[e->members[i].value];
     for (int32_t k = 0; k < v->n_in; k++) {
         const source s = tg_source_of(e, &e->members[i], k);
-        if (is_computed(&s)) j->left[s.member] += by;
+        if (is_computed(&s)) em->left[s.member] += by;
     }
 }
 
 /* A result in the place of an operand that dies here has to wait for everybody who reads that. */
-static void count_waiting(joiner *j, int32_t i, int by)
+static void count_waiting(emission *em, int32_t i, int by)
 {
-    const emitter *e = j->e;
+    const emitter *e = em->e;
     const int32_t  over = e->members[i].stores ? e->p->values[e->members[i].value].takes_memory_of : -1;
     for (int32_t r = 0; over >= 0 && r < e->n; r++) {
         const value *v = &e->p->values[e->members[r].value];
         for (int32_t k = 0; k < v->n_in && r != i; k++)
-            if (e->p->values[e->p->operands[v->in + k]].base == over) j->left[r] += by;
+            if (e->p->values[e->p->operands[v->in + k]].base == over) em->left[r] += by;
     }
 }
 
 /* The last place of this kind whose readers are all in order; -1. */
-static int32_t last_ready(const joiner *j, const bool *done, kind k)
+static int32_t last_ready(const emission *em, const bool *done, kind k)
 {
-    for (int32_t i = j->e->n; i-- > 0;)
-        if (!done[i] && j->kinds[i] == k && j->left[i] == 0) return i;
+    for (int32_t i = em->e->n; i-- > 0;)
+        if (!done[i] && em->kinds[i] == k && em->left[i] == 0) return i;
     return -1;
 }
 
-static void find_order(joiner *j, bool *done)
+static void find_order(emission *em, bool *done)
 {
-    const int32_t n = j->e->n;
+    const int32_t n = em->e->n;
     for (int32_t at = n; at > 0;)
         for (kind k = ALONE; k < KINDS; k++) {
             int32_t i, had = at;
-            while ((i = last_ready(j, done, k)) >= 0) {
+            while ((i = last_ready(em, done, k)) >= 0) {
                 done[i] = true;
-                j->order[--at] = i;
-                count_readers(j, i, -1);
-                count_waiting(j, i, -1);
+                em->order[--at] = i;
+                count_readers(em, i, -1);
+                count_waiting(em, i, -1);
             }
             if (at != had) break; /* the kinds before have their turn again */
         }
@@ -106,46 +106,46 @@ static void find_order(joiner *j, bool *done)
 
 /* ---- segments ------------------------------------------------------------------------------------------------------- */
 
-static void use(joiner *j, const operand *o)
+static void use(emission *em, const operand *o)
 {
-    if (o->value == IN_REGISTER && j->n_used < TG_SEGMENT_MOST) j->used[j->n_used++] = *o;
+    if (o->value == IN_REGISTER && em->n_used < TG_SEGMENT_MOST) em->used[em->n_used++] = *o;
 }
 
 /* The place of an operand: a tile register, or a pointer, the same one for the same memory. */
-static tg_place place_of(joiner *j, const operand *o, tg_reach reach)
+static tg_location location_of(emission *em, const operand *o, tg_reach reach)
 {
-    program *p = j->e->p;
-    use(j, o);
-    if (o->value == IN_REGISTER) return (tg_place){.tile = true, .at = o->offset, .reach = reach};
-    size_t i = (size_t)j->first_pointer;
+    program *p = em->e->p;
+    use(em, o);
+    if (o->value == IN_REGISTER) return (tg_location){.tile = true, .at = o->offset, .reach = reach};
+    size_t i = (size_t)em->first_pointer;
     for (; i < p->n_pointers; i++) {
         const operand *q = &p->pointers[i];
         if (q->value == o->value && q->offset == o->offset && q->extent == o->extent) break;
     }
     if (i == p->n_pointers) {
-        if (!TG_GROW(j->e->t, p->pointers, p->cap_pointers, i + 1)) j->e->status = TG_ERR_MEMORY;
+        if (!TG_GROW(em->e->t, p->pointers, p->cap_pointers, i + 1)) em->e->status = TG_ERR_MEMORY;
         else p->pointers[p->n_pointers++] = *o;
     }
-    return (tg_place){.at = (uint32_t)(i - (size_t)j->first_pointer), .reach = reach};
+    return (tg_location){.at = (uint32_t)(i - (size_t)em->first_pointer), .reach = reach};
 }
 
 /* Is it a slope whose result is there before the segment? */
-static bool is_read_seldom(const joiner *j, const member *pl)
+static bool is_read_seldom(const emission *em, const member *pl)
 {
-    if (!tg_looks_seldom(j->e, pl)) return false;
-    const source y = tg_source_of(j->e, pl, 1);
-    return !is_computed(&y) || j->number[y.member] < 0;
+    if (!tg_looks_seldom(em->e, pl)) return false;
+    const source y = tg_source_of(em->e, pl, 1);
+    return !is_computed(&y) || em->number[y.member] < 0;
 }
 
-static int operand_of(joiner *j, int32_t reader, int32_t k)
+static int operand_of(emission *em, int32_t reader, int32_t k)
 {
-    emitter     *e = j->e;
+    emitter     *e = em->e;
     const member *pl = &e->members[reader];
     const source s = tg_source_of(e, pl, k);
     const bool   column = pl->cls == C_COLUMN, condition = s.dtype == TG_BOOL;
     operand      o;
     tg_reach     reach = TG_FULL;
-    if (is_computed(&s) && j->number[s.member] >= 0 && (s.kind == FROM_TILE || column)) return j->number[s.member];
+    if (is_computed(&s) && em->number[s.member] >= 0 && (s.kind == FROM_TILE || column)) return em->number[s.member];
     if (!column && !condition && e->g->tile_cols >= SHORTEST_ROW && (s.kind == FROM_COLUMN || s.kind == FROM_MEMORY_COLUMN)) {
         o = s.kind == FROM_COLUMN ? e->members[s.member].out : tg_in_memory(e, s.base, s.from, AT_COLUMN);
         reach = TG_COLUMN;
@@ -153,34 +153,34 @@ static int operand_of(joiner *j, int32_t reader, int32_t k)
         o = tg_in_memory(e, s.base, s.from, AT_POINT);
         reach = TG_SCALAR;
     } else if (s.kind == FROM_STRIDES) {
-        int32_t *at = &j->gathered[3 * reader + k];
+        int32_t *at = &em->gathered[3 * reader + k];
         if (*at < 0) {
             *at = (int32_t)tg_at_hand(e, &s, pl).offset;
-            if (k == 0 && is_read_seldom(j, pl)) tg_gather_seldom(e, pl);
+            if (k == 0 && is_read_seldom(em, pl)) tg_gather_seldom(e, pl);
         }
         o = (operand){.value = IN_REGISTER, .offset = (uint32_t)*at};
     } else {
         o = tg_at_hand(e, &s, pl);
     }
-    return tg_segment_input(j->segment, place_of(j, &o, reach), condition);
+    return tg_segment_input(em->segment, location_of(em, &o, reach), condition);
 }
 
 /* Counts how often members first … first + n - 1 of the order read each of what they read. */
-static void count_inside(joiner *j, int32_t first, int32_t n)
+static void count_inside(emission *em, int32_t first, int32_t n)
 {
-    const emitter *e = j->e;
-    for (int32_t m = first; m < first + n; m++) j->inside[j->order[m]] = 0;
+    const emitter *e = em->e;
+    for (int32_t m = first; m < first + n; m++) em->inside[em->order[m]] = 0;
     for (int32_t m = first; m < first + n; m++) {
-        const member *pl = &e->members[j->order[m]];
+        const member *pl = &e->members[em->order[m]];
         for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
             const source s = tg_source_of(e, pl, k);
-            if (is_computed(&s)) j->inside[s.member]++; /* of what is no member: of no use, and no harm */
+            if (is_computed(&s)) em->inside[s.member]++; /* of what is no member: of no use, and no harm */
         }
     }
 }
 
 /* Does anything but the members that were counted read place i? */
-static bool read_outside(const joiner *j, int32_t i) { return j->inside[i] < j->readers[i]; }
+static bool read_outside(const emission *em, int32_t i) { return em->inside[i] < em->readers[i]; }
 
 static int64_t item_of(const value *v) { return (int64_t)tg_dtype_size((tg_dtype)v->dtype); }
 static int64_t row_bytes(const emitter *e, const value *v) { return (e->g->cols ? e->g->cols : e->g->n) * item_of(v); }
@@ -192,62 +192,62 @@ static bool goes_around(const emitter *e, const member *pl)
 }
 
 /* A sum over rows, row by row: onto what is there. */
-static void add_up(joiner *j, const member *pl, int x)
+static void add_up(emission *em, const member *pl, int x)
 {
-    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_total(j->e, pl), .extent = AT_ROW, .item = sizeof(float)};
-    const tg_place there = place_of(j, &sum, TG_FULL);
-    const int      before = tg_segment_input(j->segment, there, false);
-    tg_segment_store(j->segment, tg_micro_op(j->segment, M_ADD, before, x, -1), there);
+    const operand  sum = {.value = IN_STAGING, .offset = (uint32_t)tg_add_total(em->e, pl), .extent = AT_ROW, .item = sizeof(float)};
+    const tg_location there = location_of(em, &sum, TG_FULL);
+    const int      before = tg_segment_input(em->segment, there, false);
+    tg_segment_store(em->segment, tg_micro_compute(em->segment, M_ADD, before, x, -1), there);
 }
 
 /* Describes members first … first + n - 1 of the order and compiles them. */
-static tg_segment_result compile(joiner *j, int32_t first, int32_t n, kind k, size_t *at)
+static tg_segment_result compile(emission *em, int32_t first, int32_t n, kind k, size_t *at)
 {
-    emitter       *e = j->e;
+    emitter       *e = em->e;
     const tg_dtype dtype = k == TILES_F32 || k == COLUMNS_F32 ? TG_F32 : TG_F64;
     const size_t   totals = e->p->n_totals;
-    j->first_pointer = (int32_t)e->p->n_pointers;
-    j->written = 0;
-    j->n_used = 0;
-    count_inside(j, first, n);
-    tg_segment_begin(j->segment, &e->p->machine, &e->p->register_uses, tg_isa_best(), dtype);
+    em->first_pointer = (int32_t)e->p->n_pointers;
+    em->written = 0;
+    em->n_used = 0;
+    count_inside(em, first, n);
+    tg_segment_begin(em->segment, &e->p->machine, &e->p->register_uses, tg_isa_best(), dtype);
     for (int32_t m = first; m < first + n && e->status == TG_OK; m++) {
-        const int32_t i = j->order[m];
+        const int32_t i = em->order[m];
         member        *pl = &e->members[i];
         const value  *v = &e->p->values[pl->value];
         int           in[3] = {0};
-        for (int32_t o = 0; o < v->n_in; o++) in[o] = operand_of(j, i, o);
+        for (int32_t o = 0; o < v->n_in; o++) in[o] = operand_of(em, i, o);
         if (pl->cls == C_TOTAL) {
-            add_up(j, pl, in[0]);
+            add_up(em, pl, in[0]);
             continue;
         }
-        j->number[i] = (int16_t)tg_segment_op(j->segment, v->op, in);
-        if ((v->stored && pl->stores) || read_outside(j, i)) {
-            pl->around = goes_around(e, pl) && !read_outside(j, i);
+        em->number[i] = (int16_t)tg_segment_op(em->segment, v->op, in);
+        if ((v->stored && pl->stores) || read_outside(em, i)) {
+            pl->around = goes_around(e, pl) && !read_outside(em, i);
             const operand out = pl->around ? tg_in_memory(e, pl->value, 0, AT_FULL) : tg_result_of(e, pl);
-            tg_place      to = place_of(j, &out, TG_FULL);
+            tg_location      to = location_of(em, &out, TG_FULL);
             to.around = pl->around;
             e->g->streams = e->g->streams || pl->around;
-            tg_segment_store(j->segment, j->number[i], to);
-            if (!to.tile && to.at < TG_SEGMENT_POINTERS) j->written |= UINT64_C(1) << to.at;
+            tg_segment_store(em->segment, em->number[i], to);
+            if (!to.tile && to.at < TG_SEGMENT_POINTERS) em->written |= UINT64_C(1) << to.at;
         }
     }
-    for (int32_t m = first; m < first + n; m++) j->number[j->order[m]] = -1;
+    for (int32_t m = first; m < first + n; m++) em->number[em->order[m]] = -1;
     if (e->status != TG_OK) return TG_SEGMENT_MEMORY;
-    const bool many = e->p->n_pointers - (size_t)j->first_pointer > TG_SEGMENT_POINTERS || j->n_used == TG_SEGMENT_MOST;
-    const tg_segment_result r = many ? TG_SEGMENT_CROWDED : tg_segment_compile(j->segment, at);
+    const bool many = e->p->n_pointers - (size_t)em->first_pointer > TG_SEGMENT_POINTERS || em->n_used == TG_SEGMENT_MOST;
+    const tg_segment_result r = many ? TG_SEGMENT_CROWDED : tg_segment_compile(em->segment, at);
     if (r != TG_SEGMENT_OK) { /* nothing of it stays */
-        e->p->n_pointers = (size_t)j->first_pointer;
+        e->p->n_pointers = (size_t)em->first_pointer;
         e->p->n_totals = totals;
         e->g->n_totals = (int32_t)totals - e->g->totals;
     }
     return r;
 }
 
-static bool goes_by_columns(const joiner *j)
+static bool goes_by_columns(const emission *em)
 {
-    for (int i = 0; i < j->segment->n_values; i++)
-        if (j->segment->values[i].from.reach == TG_COLUMN) return true;
+    for (int i = 0; i < em->segment->n_values; i++)
+        if (em->segment->values[i].from.reach == TG_COLUMN) return true;
     return false;
 }
 
@@ -260,9 +260,9 @@ static uint64_t seldom_read(const tg_segment *s)
     return seldom;
 }
 
-static void add_segment(joiner *j, size_t at, kind k)
+static void add_segment(emission *em, size_t at, kind k)
 {
-    emitter *e = j->e;
+    emitter *e = em->e;
     program *p = e->p;
     instruction    *c = tg_add_instruction(e, K_SEGMENT, (operand){.value = NOWHERE}, NULL, 0);
     if (!c || !TG_GROW(e->t, p->segments, p->cap_segments, p->n_segments + 1) ||
@@ -272,21 +272,21 @@ static void add_segment(joiner *j, size_t at, kind k)
     }
     c->extra = (int32_t)p->n_segments;
     p->n_instructions--; /* the registers are used by this instruction */
-    for (int i = 0; i < j->n_used; i++) tg_use_register(e, &j->used[i]);
+    for (int i = 0; i < em->n_used; i++) tg_use_register(e, &em->used[i]);
     p->n_instructions++;
     p->segments[p->n_segments++] = (segment){.at = at,
-                                             .pointers = j->first_pointer,
-                                             .n_pointers = (int32_t)p->n_pointers - j->first_pointer,
-                                             .written = j->written,
-                                             .seldom = seldom_read(j->segment),
-                                             .flat = !goes_by_columns(j),
+                                             .pointers = em->first_pointer,
+                                             .n_pointers = (int32_t)p->n_pointers - em->first_pointer,
+                                             .written = em->written,
+                                             .seldom = seldom_read(em->segment),
+                                             .flat = !goes_by_columns(em),
                                              .column = k == COLUMNS_F32 || k == COLUMNS_F64};
 }
 
 /* Is a segment better than the op's loop even for one op? When it saves writing the result twice, or spreading an operand. */
-static bool pays_alone(const joiner *j, int32_t i)
+static bool pays_alone(const emission *em, int32_t i)
 {
-    const emitter *e = j->e;
+    const emitter *e = em->e;
     const member   *pl = &e->members[i];
     bool           spread = false;
     for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
@@ -297,20 +297,20 @@ static bool pays_alone(const joiner *j, int32_t i)
 }
 
 /* A run of n members of one kind: as few segments as the registers allow, and what stands by itself as a loop. */
-static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
+static void emit_run(emission *em, int32_t first, int32_t n, kind k)
 {
-    emitter *e = j->e;
+    emitter *e = em->e;
     while (n > 0 && e->status == TG_OK) {
         size_t            at = 0;
         int32_t           take = n < TG_SEGMENT_MOST ? n : TG_SEGMENT_MOST; /* each is one step at least */
         tg_segment_result r = TG_SEGMENT_CROWDED;
-        while (take > 1 && (r = compile(j, first, take, k, &at)) == TG_SEGMENT_CROWDED) take -= take > 8 ? take / 4 : 1;
-        if (take == 1 && pays_alone(j, j->order[first])) r = compile(j, first, 1, k, &at);
+        while (take > 1 && (r = compile(em, first, take, k, &at)) == TG_SEGMENT_CROWDED) take -= take > 8 ? take / 4 : 1;
+        if (take == 1 && pays_alone(em, em->order[first])) r = compile(em, first, 1, k, &at);
         if (r == TG_SEGMENT_MEMORY) e->status = e->status != TG_OK ? e->status : tg_out_of_memory(e->t, "tapegrad");
-        if (r == TG_SEGMENT_OK) add_segment(j, at, k);
-        else if (e->status == TG_OK) tg_emit_instance(e, &e->members[j->order[first]]);
+        if (r == TG_SEGMENT_OK) add_segment(em, at, k);
+        else if (e->status == TG_OK) tg_emit_instance(e, &e->members[em->order[first]]);
         for (int32_t m = first; r == TG_SEGMENT_OK && m < first + take; m++)
-            if (tg_is_streamed(e, &e->members[j->order[m]]) && !e->members[j->order[m]].around) tg_stream_result(e, &e->members[j->order[m]]);
+            if (tg_is_streamed(e, &e->members[em->order[m]]) && !e->members[em->order[m]].around) tg_stream_result(e, &e->members[em->order[m]]);
         if (r != TG_SEGMENT_OK) take = 1;
         first += take;
         n -= take;
@@ -319,47 +319,47 @@ static void emit_run(joiner *j, int32_t first, int32_t n, kind k)
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------ */
 
-static bool begin(joiner *j, bool **done)
+static bool begin(emission *em, bool **done)
 {
-    tg_arena    *a = &j->e->t->services.values;
-    const size_t n = (size_t)j->e->n;
-    j->kinds = tg_arena_alloc(a, n, 8);
-    j->readers = tg_arena_alloc(a, 7 * n * sizeof *j->readers, 8);
-    j->number = tg_arena_alloc(a, n * sizeof *j->number, 8);
-    j->segment = tg_arena_alloc(a, sizeof *j->segment, 8);
+    tg_arena    *a = &em->e->t->services.values;
+    const size_t n = (size_t)em->e->n;
+    em->kinds = tg_arena_alloc(a, n, 8);
+    em->readers = tg_arena_alloc(a, 7 * n * sizeof *em->readers, 8);
+    em->number = tg_arena_alloc(a, n * sizeof *em->number, 8);
+    em->segment = tg_arena_alloc(a, sizeof *em->segment, 8);
     *done = tg_arena_alloc(a, n, 8);
-    if (!j->kinds || !j->readers || !j->number || !j->segment || !*done) return false;
-    j->left = j->readers + n;
-    j->order = j->left + n;
-    j->inside = j->order + n;
-    j->gathered = j->inside + n;
-    memset(j->inside, 0, n * sizeof *j->inside);
-    memset(j->left, 0, n * sizeof *j->left);
-    memset(j->gathered, -1, 3 * n * sizeof *j->gathered);
-    memset(j->number, -1, n * sizeof *j->number);
+    if (!em->kinds || !em->readers || !em->number || !em->segment || !*done) return false;
+    em->left = em->readers + n;
+    em->order = em->left + n;
+    em->inside = em->order + n;
+    em->gathered = em->inside + n;
+    memset(em->inside, 0, n * sizeof *em->inside);
+    memset(em->left, 0, n * sizeof *em->left);
+    memset(em->gathered, -1, 3 * n * sizeof *em->gathered);
+    memset(em->number, -1, n * sizeof *em->number);
     memset(*done, 0, n);
-    for (int32_t i = 0; i < j->e->n; i++) {
-        j->kinds[i] = (uint8_t)kind_of(j->e, &j->e->members[i]);
-        count_readers(j, i, 1);
+    for (int32_t i = 0; i < em->e->n; i++) {
+        em->kinds[i] = (uint8_t)kind_of(em->e, &em->e->members[i]);
+        count_readers(em, i, 1);
     }
-    memcpy(j->readers, j->left, n * sizeof *j->readers);
-    for (int32_t i = 0; i < j->e->n; i++) count_waiting(j, i, 1);
+    memcpy(em->readers, em->left, n * sizeof *em->readers);
+    for (int32_t i = 0; i < em->e->n; i++) count_waiting(em, i, 1);
     return true;
 }
 
 void tg_emit_segments(emitter *e)
 {
-    joiner *j = tg_arena_alloc(&e->t->services.values, sizeof *j, 8);
+    emission *em = tg_arena_alloc(&e->t->services.values, sizeof *em, 8);
     bool   *done;
-    if (!j || (j->e = e, !begin(j, &done))) {
+    if (!em || (em->e = e, !begin(em, &done))) {
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return;
     }
-    find_order(j, done);
+    find_order(em, done);
     for (int32_t first = 0, n; first < e->n && e->status == TG_OK; first += n) {
-        const kind k = (kind)j->kinds[j->order[first]];
-        for (n = 1; k != ALONE && first + n < e->n && j->kinds[j->order[first + n]] == k;) n++;
-        if (k == ALONE) tg_emit_instance(e, &e->members[j->order[first]]);
-        else emit_run(j, first, n, k);
+        const kind k = (kind)em->kinds[em->order[first]];
+        for (n = 1; k != ALONE && first + n < e->n && em->kinds[em->order[first + n]] == k;) n++;
+        if (k == ALONE) tg_emit_instance(e, &e->members[em->order[first]]);
+        else emit_run(em, first, n, k);
     }
 }

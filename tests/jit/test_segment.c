@@ -99,7 +99,7 @@ typedef struct trial {
     tg_segment s;
     int        n, number[SLOTS]; /* in the segment */
     bool       condition[SLOTS];
-    tg_place   place[SLOTS];     /* of operands and of stored results */
+    tg_location   place[SLOTS];     /* of operands and of stored results */
     bool       stored[SLOTS];
     void      *pointers[AREAS];
     int        n_pointers;
@@ -125,11 +125,11 @@ static void add_operand(trial *t, bool tile, tg_reach reach, bool condition)
     const size_t n = reach_size(t, reach), item = condition ? 1 : t->item;
     t->condition[v] = condition;
     if (tile || condition || t->n_pointers == AREAS) {
-        t->place[v] = (tg_place){.tile = true, .at = (uint32_t)v * SLOT, .reach = condition ? TG_FULL : reach};
+        t->place[v] = (tg_location){.tile = true, .at = (uint32_t)v * SLOT, .reach = condition ? TG_FULL : reach};
         fill(tiles + t->place[v].at, condition ? t->rows * t->cols : n, t->dtype, condition);
         spread(t, v, tiles + t->place[v].at, t->place[v].reach);
     } else {
-        t->place[v] = (tg_place){.at = (uint32_t)t->n_pointers, .reach = reach};
+        t->place[v] = (tg_location){.at = (uint32_t)t->n_pointers, .reach = reach};
         t->pointers[t->n_pointers] = area[t->n_pointers] + area_bytes - n * item;
         fill(t->pointers[t->n_pointers], n, t->dtype, false);
         spread(t, v, t->pointers[t->n_pointers++], reach);
@@ -170,7 +170,7 @@ static void add_op(trial *t, const tg_op *op)
     add_op_of(t, op, operands);
 }
 
-static void store_at(trial *t, int v, tg_place place)
+static void store_at(trial *t, int v, tg_location place)
 {
     t->stored[v] = true;
     t->place[v] = place;
@@ -181,9 +181,9 @@ static void store_value(trial *t, int v)
 {
     if (!t->condition[v] && t->n_pointers < AREAS && random_below(2)) {
         t->pointers[t->n_pointers] = area[t->n_pointers] + area_bytes - t->rows * t->cols * t->item;
-        store_at(t, v, (tg_place){.at = (uint32_t)t->n_pointers++, .reach = TG_FULL});
+        store_at(t, v, (tg_location){.at = (uint32_t)t->n_pointers++, .reach = TG_FULL});
     } else {
-        store_at(t, v, (tg_place){.tile = true, .at = (uint32_t)v * SLOT, .reach = TG_FULL});
+        store_at(t, v, (tg_location){.tile = true, .at = (uint32_t)v * SLOT, .reach = TG_FULL});
     }
 }
 
@@ -336,15 +336,15 @@ static void test_crowded(void **unused)
         size_t   at;
         int      v[TG_SEGMENT_MOST];
         tg_segment_begin(&t.s, &bytes, NULL, isa, dtype);
-        v[0] = tg_segment_input(&t.s, (tg_place){.tile = true}, false);
+        v[0] = tg_segment_input(&t.s, (tg_location){.tile = true}, false);
         for (int i = 1; i < 60; i++) v[i] = tg_segment_op(&t.s, &tg_op_add, (int[]){v[i - 1], v[0]});
         for (int i = 59; i > 0; i--) v[i - 1] = tg_segment_op(&t.s, &tg_op_mul, (int[]){v[i], v[i - 1]});
-        tg_segment_store(&t.s, v[0], (tg_place){.tile = true});
+        tg_segment_store(&t.s, v[0], (tg_location){.tile = true});
         assert_int_equal(tg_segment_compile(&t.s, &at), TG_SEGMENT_CROWDED);
         assert_int_equal(bytes.n, 0);
 
         tg_segment_begin(&t.s, &bytes, NULL, isa, dtype); /* more steps than there is room for */
-        v[0] = tg_segment_input(&t.s, (tg_place){.tile = true}, false);
+        v[0] = tg_segment_input(&t.s, (tg_location){.tile = true}, false);
         for (int i = 0; i < 2 * TG_SEGMENT_MOST; i++) v[0] = tg_segment_op(&t.s, &tg_op_add, (int[]){v[0], v[0]});
         assert_int_equal(tg_segment_compile(&t.s, &at), TG_SEGMENT_CROWDED);
         tg_bytes_free(&bytes);
@@ -438,9 +438,9 @@ static void test_many_fixups(void **unused)
         tg_bytes bytes = {.heap = &heap};
         size_t   at;
         tg_segment_begin(&t.s, &bytes, NULL, isa, dtype);
-        int v = tg_segment_input(&t.s, (tg_place){.tile = true}, false);
+        int v = tg_segment_input(&t.s, (tg_location){.tile = true}, false);
         for (int i = 0; i < TG_FIXUPS; i++) v = tg_segment_op(&t.s, &tg_op_tanh_slope, (int[]){v, v});
-        tg_segment_store(&t.s, v, (tg_place){.tile = true});
+        tg_segment_store(&t.s, v, (tg_location){.tile = true});
         assert_int_equal(tg_segment_compile(&t.s, &at), TG_SEGMENT_CROWDED);
         assert_int_equal(bytes.n, 0);
         tg_bytes_free(&bytes);
