@@ -184,8 +184,9 @@ valgrind:
 CROSS       ?= aarch64-linux-gnu
 CROSS_ARCH  ?= arm64
 CROSS_QEMU  ?= qemu-aarch64
-CROSS_TESTS ?= test_shape test_format test_rng test_kernels test_update test_gemm test_shape_ops test_reduce_ops test_index_ops \
-    test_softmax test_matmul test_conv test_pool test_norm_ops test_losses test_backward test_optim test_plan test_safetensors test_fpenv
+CROSS_TESTS ?= test_shape test_format test_rng test_kernels test_update test_gemm test_shape_ops test_shape_chains test_reduce_ops test_index_ops \
+    test_softmax test_matmul test_conv test_pool test_norm_ops test_losses test_backward test_walk test_optim test_optim_range test_plan \
+    test_safetensors test_fpenv
 CROSS_ROOT  := $(CURDIR)/build/$(CROSS)-root
 CROSS_LIBS  := $(CROSS_ROOT)/usr/lib/$(CROSS)
 

@@ -13,6 +13,9 @@
 #include <tapegrad_op.h>
 #include <tgmath.h>
 
+#include "quiet.h"
+#include "failing.h"
+
 /* ---- ops with right and wrong rules: x = c->in[0] ------------------------------------------------------------- */
 
 static tg_tensor *tanh_slope(const tg_call *c) { return tg_rsub_s(1, tg_square(c->out)); }
@@ -171,20 +174,6 @@ TG_POINTWISE_UNARY(one_element, x *x, one_element_vjp)
 static bool near(double a, double b, double tolerance) { return fabs(a - b) <= tolerance; }
 
 /* ---- running one ---------------------------------------------------------------------------------------------- */
-
-static tg_tape *open_tape(void **state)
-{
-    tg_tape *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true, .seed = 3});
-    assert_non_null(t);
-    *state = t;
-    return t;
-}
-
-static int close_tape(void **state)
-{
-    tg_tape_free(*state);
-    return 0;
-}
 
 typedef struct applied {
     const tg_op *op;
@@ -489,40 +478,20 @@ static void test_no_second_derivative(void **state)
 
 /* ---- out of memory -------------------------------------------------------------------------------------------- */
 
-typedef struct meter {
-    int64_t calls, fail_at;
-    size_t  held;
-} meter;
-
-static void *metered(void *ctx, void *p, size_t old, size_t size)
-{
-    meter *m = ctx;
-    if (size == 0) {
-        m->held -= old;
-        free(p);
-        return NULL;
-    }
-    if (m->calls++ == m->fail_at) return NULL;
-    void *q = realloc(p, size);
-    if (q) m->held += size - old;
-    return q;
-}
-
 /* Every allocation fails in turn: an error, no leak, and the tape works on. */
 static void test_out_of_memory(void **state)
 {
     (void)state;
     int64_t failures = 0;
     for (bool hit = true; hit;) {
-        meter           m = {.fail_at = failures};
-        tg_tape_options o = {.dtype = TG_F64, .silent = true, .allocator = {metered, &m}};
-        tg_tape        *t = tg_tape_new(&o);
+        failing    m = {.left = failures, .once = true};
+        tg_tape   *t = failing_tape(&m, TG_F64);
         tg_tensor      *x = t ? input(t, TG_SHAPE(2, 2)) : NULL;
         applied         a = {&tg_op_right_tanh, 1, -1};
         if (x) {
             const tg_status s = tg_gradcheck(apply, &a, &x, 1, &(tg_gradcheck_options){.order = 2}, NULL);
-            hit               = m.calls > m.fail_at;
-            m.fail_at         = -1;
+            hit = m.failed > 0;
+            m.left = -1;
             assert_int_equal(s, hit ? TG_ERR_MEMORY : TG_OK);
             assert_int_equal(tg_gradcheck(apply, &a, &x, 1, &(tg_gradcheck_options){.order = 2}, NULL), TG_OK);
         }

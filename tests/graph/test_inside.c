@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "failing.h"
 #include "temp.h"
 
 /* ---- the handler --------------------------------------------------------------------------------------------------- */
@@ -199,22 +200,6 @@ static void test_handler_while_loading(void **state)
     tg_tape_free(b.t);
 }
 
-/* Fails from the n-th request on, while n is not negative. */
-typedef struct failing {
-    long left;
-    int  failed;
-} failing;
-
-static void *fail_to_resize(void *ctx, void *p, size_t old, size_t size)
-{
-    failing *f = ctx;
-    (void)old;
-    if (!size) return free(p), NULL;
-    if (f->left == 0) return f->failed++, NULL;
-    if (f->left > 0) f->left--;
-    return realloc(p, size);
-}
-
 /* In the middle of composites that record a part of themselves without gradients, memory runs out: the handler finds recording of gradients
  * on, as the caller left it, and the tape usable. */
 static void test_handler_in_composites(void **state)
@@ -222,7 +207,7 @@ static void test_handler_in_composites(void **state)
     (void)state;
     for (int before = 0; before < 40; before++) {
         bench        b;
-        failing      f = {-1, 0};
+        failing      f = {.left = -1};
         tg_allocator a = {fail_to_resize, &f};
         tg_tensor   *y = NULL;
         open_bench(&b, &a);
@@ -250,7 +235,7 @@ static void test_handler_in_composites(void **state)
 static void test_handler_in_step(void **state)
 {
     bench        b;
-    failing      f = {-1, 0};
+    failing      f = {.left = -1};
     tg_allocator a = {fail_to_resize, &f};
     (void)state;
     open_bench(&b, &a);

@@ -1,5 +1,4 @@
-/* test_memory.c - out of memory anywhere: every allocation of a scenario fails in turn, once and from there on. Each time there is an
- * error and no crash, parameters keep their bits, the tape goes on after a reset as if nothing had been, and no byte is lost. */
+/* test_memory.c - out of memory anywhere, by every_allocation.h: making a tape, training, lifetimes, wide nodes, text, data, files. */
 #define _GNU_SOURCE
 
 #include <stdarg.h>
@@ -16,264 +15,7 @@
 #include <unistd.h>
 
 #include "samples.h"
-
-#ifdef __SANITIZE_THREAD__
-enum { TEAM = 1 }; /* OpenMP's own synchronisation is invisible to that sanitizer */
-#else
-enum { TEAM = 2 };
-#endif
-
-enum { WEIGHTS = 6, MOST_CALLS = 20000 };
-
-typedef struct world {
-    tg_tape      *t;
-    int64_t       calls, fail_from, fail_to; /* allocations with a number in [from, to) fail */
-    bool          hit;
-    size_t        held;
-    uint64_t      digest; /* of all that the step computed */
-    int           which;  /* the scenario's variant */
-    const sample *s;
-    tg_tensor    *in[SAMPLE_INPUTS], *w[WEIGHTS];
-    tg_optim     *opt;
-    char          dir[64], path[80];
-} world;
-
-/* prepare always has memory; step is what runs out of it, and tells whether it went well. */
-typedef struct scenario {
-    const char *name;
-    bool (*prepare)(world *w);
-    bool (*step)(world *w);
-    int           which;
-    const sample *s;
-} scenario;
-
-/* ---- the allocator ------------------------------------------------------------------------------------------------ */
-
-static void *resize(void *ctx, void *p, size_t old_size, size_t size)
-{
-    world *w = ctx;
-    if (size == 0) {
-        w->held -= old_size;
-        free(p);
-        return NULL;
-    }
-    const int64_t call = w->calls++;
-    if (call >= w->fail_from && call < w->fail_to) {
-        w->hit = true;
-        return NULL;
-    }
-    void *q = realloc(p, size);
-    assert_non_null(q);
-    w->held = w->held - old_size + size;
-    return q;
-}
-
-static void arm(world *w, int64_t from, int64_t to)
-{
-    w->calls = 0;
-    w->hit = false;
-    w->fail_from = from;
-    w->fail_to = to;
-}
-
-static void disarm(world *w) { arm(w, 0, 0); }
-
-/* Machine code is made where test_training asks for it: made for every op and every allocation that fails, it would take most of the
- * time. */
-static const char *compile = "never";
-
-static tg_tape *new_tape(world *w)
-{
-    return tg_tape_new(&(tg_tape_options){.silent = true, .threads = TEAM, .seed = 5, .profile = "", .compile = compile,
-                                          .allocator = {resize, w}});
-}
-
-/* ---- what a step computed ----------------------------------------------------------------------------------------- */
-
-static uint64_t hash(uint64_t h, const void *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) h = (h ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
-    return h;
-}
-
-static bool take(world *w, tg_tensor *x)
-{
-    const void *p = tg_data(x);
-    if (!p) return false;
-    w->digest = hash(w->digest, p, (size_t)tg_numel(x) * tg_dtype_size(tg_dtype_of(x)));
-    return true;
-}
-
-static uint64_t params_digest(const tg_tape *t)
-{
-    uint64_t h = 1;
-    for (int i = 0; i < tg_param_count(t); i++) {
-        tg_tensor *p = tg_param_at(t, i);
-        h = hash(h, tg_data(p), (size_t)tg_numel(p) * tg_dtype_size(tg_dtype_of(p)));
-    }
-    return h;
-}
-
-/* ---- the driver --------------------------------------------------------------------------------------------------- */
-
-static void start(world *w, const scenario *s)
-{
-    *w = (world){.which = s->which, .s = s->s};
-    w->t = new_tape(w);
-    assert_non_null(w->t);
-    if (!s->prepare(w)) fail_msg("%s: prepare: %s", s->name, tg_error(w->t) ? tg_error(w->t) : "no error");
-    assert_int_equal(tg_reset(w->t), TG_OK);
-}
-
-static void finish(world *w, const scenario *s)
-{
-    tg_tape_free(w->t);
-    if (w->held) fail_msg("%s: %zu bytes lost", s->name, w->held);
-    if (!*w->dir) return;
-    unlink(w->path);
-    if (rmdir(w->dir)) fail_msg("%s: a file was left in %s", s->name, w->dir);
-}
-
-static bool one_step(world *w, const scenario *s)
-{
-    w->digest = 0xcbf29ce484222325u;
-    assert_int_equal(tg_seed(w->t, 11), TG_OK);
-    return s->step(w);
-}
-
-static void good_step(world *w, const scenario *s, int64_t k, uint64_t want)
-{
-    if (!one_step(w, s)) fail_msg("%s, call %lld: the step after: %s", s->name, (long long)k, tg_error(w->t) ? tg_error(w->t) : "no error");
-    if (tg_error(w->t)) fail_msg("%s, call %lld: went well, and yet: %s", s->name, (long long)k, tg_error(w->t));
-    if (w->digest != want) fail_msg("%s, call %lld: the step after gives other numbers", s->name, (long long)k);
-    assert_int_equal(tg_reset(w->t), TG_OK);
-}
-
-/* One run in which allocations k … to-1 of the first step fail. Some failures may be made good for: then all is as if they had not been.
- * Returns whether there was such an allocation. */
-static bool disturbed(const scenario *s, int64_t k, int64_t to, const uint64_t want[2], int *errors)
-{
-    world w;
-    start(&w, s);
-    const uint64_t before = params_digest(w.t);
-    arm(&w, k, to);
-    const bool good = one_step(&w, s), hit = w.hit;
-    disarm(&w);
-    if (good) {
-        if (tg_error(w.t)) fail_msg("%s, call %lld: went well, and yet: %s", s->name, (long long)k, tg_error(w.t));
-        if (w.digest != want[0]) fail_msg("%s, call %lld: no error, and other numbers", s->name, (long long)k);
-    } else {
-        ++*errors;
-        if (tg_error_status(w.t) != TG_ERR_MEMORY)
-            fail_msg("%s, call %lld: failed with: %s", s->name, (long long)k, tg_error(w.t) ? tg_error(w.t) : "no error");
-        if (params_digest(w.t) != before) fail_msg("%s, call %lld: a parameter changed", s->name, (long long)k);
-        tg_clear_error(w.t);
-        assert_int_equal(tg_zero_grad(w.t), TG_OK);
-    }
-    assert_int_equal(tg_reset(w.t), TG_OK);
-    if (!good) good_step(&w, s, k, want[0]);
-    good_step(&w, s, k, want[1]);
-    finish(&w, s);
-    return hit;
-}
-
-/* Returns how many allocations the step has. */
-static int64_t every_allocation(const scenario *s)
-{
-    uint64_t want[2];
-    world    w;
-    int      errors = 0;
-    int64_t  n = 0;
-    start(&w, s);
-    for (int i = 0; i < 2; i++) {
-        if (!one_step(&w, s)) fail_msg("%s: %s", s->name, tg_error(w.t) ? tg_error(w.t) : "no error");
-        want[i] = w.digest;
-        assert_int_equal(tg_reset(w.t), TG_OK);
-    }
-    finish(&w, s);
-    while (disturbed(s, n, n + 1, want, &errors))
-        if (++n > MOST_CALLS) fail_msg("%s does not end", s->name);
-    for (int64_t k = 0; disturbed(s, k, INT64_MAX, want, &errors); k++)
-        if (k > MOST_CALLS) fail_msg("%s does not end", s->name);
-    if (n && !errors) fail_msg("%s: no failure was noticed", s->name);
-    return n;
-}
-
-/* ---- every op, forward and backward: the samples ------------------------------------------------------------------ */
-
-static bool sample_prepare(world *w)
-{
-    for (int i = 0; i < sample_inputs(w->s); i++) {
-        char              name[2] = {(char)('a' + i), 0};
-        const sample_input *in = &w->s->in[i];
-        tg_tensor        *x = sample_leaf(w->t, w->s, i, &in->shape, 3);
-        w->in[i] = sample_is_float(in) && in->kind != S_FIXED ? tg_param(w->t, name, x) : tg_keep(x);
-        if (!w->in[i]) return false;
-    }
-    return true;
-}
-
-static tg_tensor *sample_output(const world *w)
-{
-    tg_tensor *in[SAMPLE_INPUTS];
-    memcpy(in, w->in, sizeof in);
-    if (w->s->same) in[1] = in[0];
-    return w->s->f((void *)(uintptr_t)w->s, in);
-}
-
-static bool sample_backward(world *w)
-{
-    tg_tensor *y = sample_output(w);
-    if (!y) return false;
-    if (tg_requires_grad(y) && tg_backward_seed(tg_want(y), tg_ones_like(y)) != TG_OK) return false;
-    if (!take(w, y)) return false;
-    for (int i = 0; i < tg_param_count(w->t); i++) {
-        tg_tensor *g = tg_grad_of(tg_param_at(w->t, i));
-        if (g && !take(w, g)) return false;
-    }
-    return tg_zero_grad(w->t) == TG_OK;
-}
-
-/* First and second derivatives as new tensors. */
-static bool sample_graph(world *w)
-{
-    tg_tensor *y = sample_output(w), *g[SAMPLE_INPUTS], *p[SAMPLE_INPUTS], *seed;
-    int        n = tg_param_count(w->t);
-    if (!y) return false;
-    if (!tg_requires_grad(y) || n > SAMPLE_INPUTS) return take(w, y);
-    for (int i = 0; i < n; i++) p[i] = tg_param_at(w->t, i);
-    seed = tg_ones_like(y);
-    if (!seed || tg_grad(&y, &seed, 1, p, n, true, g) != TG_OK) return false;
-    for (int i = 0; i < n; i++)
-        if (!take(w, g[i])) return false;
-    if (!tg_requires_grad(g[0])) return true;
-    tg_tensor *loss = tg_sum(tg_square(g[0]), TG_ALL_AXES, false);
-    if (!loss || tg_grad(&loss, NULL, 1, p, n, false, g) != TG_OK) return false;
-    return tg_eval(g, n) == TG_OK && take(w, g[0]);
-}
-
-static void each_sample(bool (*step)(world *))
-{
-    sample_list list = samples_all();
-    int64_t     hits = 0;
-    assert_true(list.n > 100);
-    for (int i = 0; i < list.n; i++)
-        hits += every_allocation(&(scenario){list.row[i].name, sample_prepare, step, 0, &list.row[i]});
-    assert_true(hits > 2 * list.n);
-    free(list.row);
-}
-
-static void test_ops_backward(void **state)
-{
-    (void)state;
-    each_sample(sample_backward);
-}
-
-static void test_ops_create_graph(void **state)
-{
-    (void)state;
-    each_sample(sample_graph);
-}
+#include "every_allocation.h"
 
 /* ---- training ----------------------------------------------------------------------------------------------------- */
 
@@ -357,10 +99,10 @@ static bool image_step(world *w)
     tg_tensor *x = tg_randn(w->t, TG_SHAPE(8, 4, 20, 20)), *part[3];
     tg_tensor *c = tg_max_pool2d(tg_relu(tg_conv2d(x, w->w[0], NULL, &(tg_conv_options){.padding = {1, 1}})), NULL);
     tg_tensor *d = tg_avg_pool2d(tg_conv2d(c, w->w[1], NULL, &(tg_conv_options){.padding = {2, 2}, .groups = 2}), NULL);
-    part[0] = tg_sum(tg_square(d), TG_ALL_AXES, false);
-    part[1] = tg_sum(tg_layer_norm(tg_gelu(w->w[2]), 1, w->w[3], NULL, 1e-5), TG_ALL_AXES, false);
+    part[0] = tg_sum_all(tg_square(d));
+    part[1] = tg_sum_all(tg_layer_norm(tg_gelu(w->w[2]), 1, w->w[3], NULL, 1e-5));
     part[2] = tg_mean(tg_softmax(tg_contiguous(tg_transpose(w->w[2], 0, 1)), 1), TG_ALL_AXES, false);
-    tg_tensor *loss = tg_sum(tg_stack(part, 3, 0), TG_ALL_AXES, false);
+    tg_tensor *loss = tg_sum_all(tg_stack(part, 3, 0));
     return loss && tg_want(d) && tg_backward(loss) == TG_OK && take(w, loss) && take(w, d) && tg_step(w->opt) == TG_OK;
 }
 
@@ -374,7 +116,7 @@ static bool tiles_prepare(world *w)
 
 static bool tiles_step(world *w)
 {
-    tg_tensor *loss = tg_sum(tg_mul(tg_mul(w->w[0], w->w[1]), tg_mul(w->w[0], w->w[0])), TG_ALL_AXES, false);
+    tg_tensor *loss = tg_sum_all(tg_mul(tg_mul(w->w[0], w->w[1]), tg_mul(w->w[0], w->w[0])));
     return loss && tg_backward(loss) == TG_OK && take(w, loss) && tg_step(w->opt) == TG_OK;
 }
 
@@ -400,7 +142,7 @@ static bool keep_step(world *w)
 {
     bool       good = false;
     tg_tensor *k = tg_keep(tg_tanh(w->w[0])), *p = tg_param(w->t, "new", tg_exp(w->w[1])), *big = NULL;
-    tg_tensor *loss = tg_sum(tg_mul(tg_set_requires_grad(k, true), tg_add(w->w[0], p)), TG_ALL_AXES, false);
+    tg_tensor *loss = tg_sum_all(tg_mul(tg_set_requires_grad(k, true), tg_add(w->w[0], p)));
     if (loss && tg_backward(loss) == TG_OK && take(w, loss) && take(w, tg_grad_of(k)) && take(w, tg_grad_of(p))) {
         big = tg_keep(tg_zeros(w->t, TG_SHAPE(300, 40)));
         good = big && take(w, big);
@@ -418,7 +160,7 @@ static bool wide_step(world *w)
     for (int i = 0; i < WIDE; i++) x[i] = tg_mul_s(w->w[0], i);
     tg_tensor *all = tg_stack(x, WIDE, 0), *row = tg_cat(x, WIDE, 1);
     if (tg_split(row, 1, NULL, 2, half) != TG_OK) return false;
-    tg_tensor *loss = tg_add(tg_mean(tg_square(all), TG_ALL_AXES, false), tg_sum(tg_tanh(half[1]), TG_ALL_AXES, false));
+    tg_tensor *loss = tg_add(tg_mean(tg_square(all), TG_ALL_AXES, false), tg_sum_all(tg_tanh(half[1])));
     return loss && tg_backward(loss) == TG_OK && take(w, loss) && take(w, tg_grad_of(w->w[0])) && tg_zero_grad(w->t) == TG_OK;
 }
 
@@ -608,9 +350,11 @@ static void test_new_tape(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_tape), cmocka_unit_test(test_training),     cmocka_unit_test(test_lifetimes),
-        cmocka_unit_test(test_data),     cmocka_unit_test(test_files),        cmocka_unit_test(test_ops_backward),
-        cmocka_unit_test(test_ops_create_graph),
+        cmocka_unit_test(test_new_tape),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_data),
+        cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,6 @@
 
 enum { N = 2000 }; /* more than a small value's size: results lie in blocks of the pool */
 
-static tg_tensor *total(tg_tensor *x) { return tg_sum(x, TG_ALL_AXES, false); }
 
 static double first_of(tg_tensor *x)
 {
@@ -40,7 +39,7 @@ static void grad_and_backward(const char *order)
     for (const char *c = order; *c; c++) {
         assert_int_equal(tg_reset(t), TG_OK);
         assert_int_equal(tg_zero_grad(t), TG_OK);
-        tg_tensor *loss = total(tg_square(w));
+        tg_tensor *loss = tg_sum_all(tg_square(w));
         switch (*c) {
         case 'g': /* by hand */
             assert_int_equal(tg_grad(&loss, NULL, 1, &w, 1, false, &g), TG_OK);
@@ -96,13 +95,13 @@ static double read_what_lies_there(bool again)
             w = tg_param(t, "w", m);
             if (!again) tg_mul_s(w, 3); /* another recording */
         }
-        tg_backward(total(tg_square(w)));
+        tg_backward(tg_sum_all(tg_square(w)));
         tg_step(sgd);
         tg_tensor *square = tg_square(m), *old = round < LAST ? k : tg_grad_of(w);
         if (round) tg_data(square);
-        assert_int_equal(tg_backward(total(tg_mul(tg_matmul(old, w), square))), TG_OK);
+        assert_int_equal(tg_backward(tg_sum_all(tg_mul(tg_matmul(old, w), square))), TG_OK);
         tg_step(sgd);
-        sum = tg_item(total(tg_grad_of(w)));
+        sum = tg_item(tg_sum_all(tg_grad_of(w)));
     }
     tg_tape_free(t);
     return sum;
@@ -132,7 +131,7 @@ static void test_reads_in_any_order(void **state)
         y[4] = tg_reshape(w, TG_SHAPE(N, 1));
         y[5] = tg_add(tg_reshape(y[4], TG_SHAPE(N)), y[0]);
         y[6] = tg_tanh(y[5]);
-        y[7] = total(y[6]);
+        y[7] = tg_sum_all(y[6]);
         y[8] = tg_neg(w);
         for (int64_t k = draw(&stream, 5); k-- > 0;) {
             const int64_t i = draw(&stream, NODES), j = draw(&stream, NODES);
@@ -187,15 +186,15 @@ static void test_after_a_failure(void **state)
     tg_tensor *w = tg_param(t, "w", tg_ones(t, TG_SHAPE(4, N)));
     for (int round = 0; round < 8; round++) {
         const int64_t row = round % 3 == 2 ? 9 : 1;
-        tg_tensor    *y = tg_exp(tg_mul_s(w, 2)), *picked = tg_embedding(y, tg_from_i64(t, TG_SHAPE(1), &row)), *z = total(picked);
+        tg_tensor    *y = tg_exp(tg_mul_s(w, 2)), *picked = tg_embedding(y, tg_from_i64(t, TG_SHAPE(1), &row)), *z = tg_sum_all(picked);
         if (row == 9) {
             assert_true(isnan(tg_item(z)));
             assert_int_equal(tg_error_status(t), TG_ERR_INDEX);
             tg_clear_error(t);
-            assert_int_equal(tg_backward(total(y)), TG_OK);
+            assert_int_equal(tg_backward(tg_sum_all(y)), TG_OK);
         } else {
             assert_near(tg_item(z), N * exp(2));
-            assert_int_equal(tg_backward(tg_add(z, total(y))), TG_OK);
+            assert_int_equal(tg_backward(tg_add(z, tg_sum_all(y))), TG_OK);
         }
         const float *g = tg_data_f32(tg_grad_of(w));
         assert_near((double)g[0], 2 * exp(2));

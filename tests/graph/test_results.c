@@ -5,6 +5,7 @@
 
 #include <time.h>
 
+#include "failing.h"
 #include "several.h"
 
 #include "graph/graph.h"
@@ -770,27 +771,13 @@ static void test_wrong_ops(void **state)
 }
 
 /* Memory runs out at each of the requests that recording, computing and differentiating calls makes: what there was stays. */
-typedef struct failing {
-    long left;
-} failing;
-
-static void *fail_to_resize(void *ctx, void *p, size_t old, size_t size)
-{
-    failing *f = ctx;
-    (void)old;
-    if (!size) return free(p), NULL;
-    if (f->left == 0) return NULL;
-    if (f->left > 0) f->left--;
-    return realloc(p, size);
-}
-
 static void test_out_of_memory(void **state)
 {
     bool done = false;
     (void)state;
     for (long after = 0; !done && after < 400; after++) {
-        failing  f = {-1};
-        tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = TG_F64, .allocator = {fail_to_resize, &f}});
+        failing  f = {.left = -1};
+        tg_tape *t = failing_tape(&f, TG_F64);
         assert_non_null(t);
         for (int round = 0; round < 2; round++, tg_reset(t)) {
             tg_tensor *x = tg_set_requires_grad(VECTOR(t, 1, 2, 4), true), *y = VECTOR(t, 3, -1), *z = x, *centred = NULL;

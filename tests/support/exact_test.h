@@ -5,21 +5,7 @@
 #include <tapegrad.h>
 #include <tapegrad_op.h>
 
-static inline tg_tape *quiet(tg_dtype dtype)
-{
-    tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = dtype});
-    assert_non_null(t);
-    return t;
-}
-
-/* The expression has to fail with this status and exactly this sentence. */
-static inline void assert_error(tg_tape *t, const void *result, tg_status status, const char *sentence)
-{
-    assert_null(result);
-    assert_int_equal(tg_error_status(t), status);
-    assert_string_equal(tg_error(t), sentence);
-    tg_clear_error(t);
-}
+#include "quiet.h"
 
 static inline void assert_shape(tg_tensor *y, const tg_shape *want)
 {

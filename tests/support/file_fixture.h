@@ -11,11 +11,16 @@
 #include <tapegrad.h>
 #include <unistd.h>
 
+#include "quiet.h"
+
 typedef struct fixture {
     tg_tape *tape;
     char     dir[64];
     int64_t  calls, fail_from, fail_to; /* calls with a number in [from, to) fail */
     size_t   held, peak;
+    size_t   cut_when; /* an allocation of this size shortens the file `cut` to `cut_to` bytes */
+    char     cut[400];
+    off_t    cut_to;
 } fixture;
 
 static inline void *resize(void *ctx, void *p, size_t old_size, size_t size)
@@ -28,6 +33,7 @@ static inline void *resize(void *ctx, void *p, size_t old_size, size_t size)
     }
     const int64_t call = f->calls++;
     if (call >= f->fail_from && call < f->fail_to) return NULL;
+    if (f->cut_when && size == f->cut_when) assert_int_equal(truncate(f->cut, f->cut_to), 0);
     f->held = f->held - old_size + size;
     if (f->held > f->peak) f->peak = f->held;
     return realloc(p, size);
@@ -50,9 +56,9 @@ static inline int set_up(void **state)
 
 static inline const char *in_dir(const fixture *f, const char *name)
 {
-    static char path[2][400];
+    static char path[4][400];
     static int  turn;
-    turn ^= 1;
+    turn = (turn + 1) % 4;
     snprintf(path[turn], sizeof path[turn], "%s/%s", f->dir, name);
     return path[turn];
 }
@@ -117,16 +123,6 @@ static inline char *read_file(const char *path, size_t *size)
     data[*size] = 0;
     fclose(file);
     return data;
-}
-
-/* The error that must be there, with this in its sentence; cleared. */
-static inline void expect_error(tg_tape *t, tg_status s, const char *part)
-{
-    assert_non_null(tg_error(t));
-    if (tg_error_status(t) != s || !strstr(tg_error(t), part))
-        fail_msg("expected %s with \"%s\", got %s: %s", tg_status_name(s), part, tg_status_name(tg_error_status(t)),
-                 tg_error(t));
-    tg_clear_error(t);
 }
 
 /* ---- a small model

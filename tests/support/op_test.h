@@ -16,24 +16,9 @@
 #include <tapegrad.h>
 #include <tapegrad_op.h>
 
+#include "quiet.h"
+
 enum { MOST = 4096 }; /* elements of a test's tensors */
-
-static inline tg_tape *quiet(tg_dtype dtype)
-{
-    tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = dtype});
-    assert_non_null(t);
-    return t;
-}
-
-/* The expression has to fail with this status and exactly this sentence. */
-static inline void assert_error(tg_tape *t, const void *result, tg_status status, const char *sentence)
-{
-    assert_null(result);
-    assert_non_null(tg_error(t));
-    assert_string_equal(tg_error(t), sentence);
-    assert_int_equal(tg_error_status(t), status);
-    tg_clear_error(t);
-}
 
 /* Reading the value has to fail with this status, and a sentence that begins so behind the name of the function that read it. */
 static inline void assert_error_when_read(tg_tape *t, tg_tensor *y, tg_status status, const char *beginning)
