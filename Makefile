@@ -151,8 +151,8 @@ steady: COMPARE := --rounds 0 --steady
 steady: bench
 
 # The tables of docs/accuracy.md: every float, and many doubles. Some hours of one processor; less for some functions: OF="sin cos".
-ulp: $B/tests/kernels/test_kernels $B/tests/kernels/test_slopes
-	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/kernels/test_kernels
+ulp: $B/tests/kernels/test_accuracy $B/tests/kernels/test_slopes
+	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/kernels/test_accuracy
 	TAPEGRAD_ULP=1 TAPEGRAD_ULP_OF='$(OF)' $B/tests/kernels/test_slopes
 
 # 100,000 against 1,000,000 of everything that there may be many of, with a small stack: half an hour and 10 GB. OF="chain": one of them.
@@ -184,9 +184,9 @@ valgrind:
 CROSS       ?= aarch64-linux-gnu
 CROSS_ARCH  ?= arm64
 CROSS_QEMU  ?= qemu-aarch64
-CROSS_TESTS ?= test_shape test_format test_rng test_kernels test_update test_gemm test_shape_ops test_shape_chains test_reduce_ops test_index_ops \
-    test_softmax test_matmul test_conv test_pool test_norm_ops test_losses test_backward test_walk test_optim test_optim_range test_plan \
-    test_safetensors test_fpenv
+CROSS_TESTS ?= test_shape test_format test_rng test_kernels test_tiles test_accuracy test_update test_gemm test_shape_ops \
+    test_shape_chains test_reduce_ops test_index_ops test_softmax test_matmul test_conv test_pool test_norm_ops test_losses test_backward test_walk test_optim test_optim_range \
+    test_plan test_plan_groups test_plan_random test_safetensors test_fpenv
 CROSS_ROOT  := $(CURDIR)/build/$(CROSS)-root
 CROSS_LIBS  := $(CROSS_ROOT)/usr/lib/$(CROSS)
 

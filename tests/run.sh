@@ -78,7 +78,7 @@ start() {
 for name; do
     case $name in
     *.sh | test_evaluators | test_memory_plan | test_mirror) start "$name" '' ;; # these name the evaluators themselves,
-    test_format | test_gemm | test_kernels) start "$name" '' ;;    # and these use none
+    test_format | test_gemm | test_kernels | test_tiles | test_accuracy) start "$name" '' ;;    # and these use none
     *) for e in ${EVALUATORS:-reference}; do start "$name" "$e"; done ;;
     esac
 done

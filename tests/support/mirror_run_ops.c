@@ -1,26 +1,8 @@
 /* mirror_run_ops.c - the ops of random programs: each records something on the tape and on the mirror. */
 #include <math.h>
 
-#include "mirror_judge.h"
+#include "mirror_op_call.h"
 #include "several.h"
-
-/* A call under way: its operands on both sides and the numbers that its other arguments are made of. */
-typedef struct op_call {
-    mr_run    *r;
-    m_world   *w;
-    tg_tensor *t[MR_IN];
-    m_node    *x[MR_IN];
-    int        n;      /* operands that are there */
-    uint64_t   state;
-    double     number;
-    int64_t    most;   /* elements of the result */
-    m_node    *y;
-} op_call;
-
-typedef tg_tensor *op_fn(op_call *c, int which);
-
-static int64_t pick(op_call *c, int64_t n) { return mr_below(&c->state, n); }
-static int     pick_axis(op_call *c) { return (int)pick(c, c->x[0]->shape.rank); }
 
 static tg_axes pick_axes(op_call *c, unsigned *bits)
 {
@@ -266,22 +248,13 @@ static tg_tensor *norm(op_call *c, int which)
 }
 static const char *const norm_names[] = {"layer_norm", "rms_norm"};
 
-/* Recorded indices in 0 … below-1; *index gets them. */
-static tg_tensor *indices(op_call *c, const tg_shape *shape, int64_t below, int64_t **index)
-{
-    const int64_t n = m_numel(shape);
-    *index = m_room(c->w, (size_t)(n + 1) * sizeof **index);
-    for (int64_t i = 0; i < n; i++) (*index)[i] = pick(c, below);
-    return tg_from_i64(c->r->tape, shape, *index);
-}
-
 static tg_tensor *losses(op_call *c, int which)
 {
     if (which == 2) {
         const tg_shape *s = &c->x[0]->shape;
         int64_t        *label;
         if (s->rank != 2) return NULL;
-        tg_tensor *t = indices(c, TG_SHAPE(s->dim[0]), s->dim[1], &label);
+        tg_tensor *t = mr_indices(c, TG_SHAPE(s->dim[0]), s->dim[1], &label);
         c->y = m_cross_entropy(c->w, c->x[0], label);
         return tg_cross_entropy(c->t[0], t);
     }
@@ -294,145 +267,6 @@ static tg_tensor *losses(op_call *c, int which)
     return tg_mse(c->t[0], c->t[1]);
 }
 static const char *const loss_names[] = {"mse", "bce", "cross_entropy"};
-
-/* ---- shapes ------------------------------------------------------------------------------------------------------- */
-
-static tg_shape another_shape(op_call *c)
-{
-    const tg_shape *s = &c->x[0]->shape;
-    tg_shape        out = *s;
-    const int64_t   n = c->x[0]->n;
-    switch (pick(c, 5)) {
-    case 0: out = *TG_SHAPE(n); break;
-    case 1: out = n % 2 ? *TG_SHAPE(1, n) : *TG_SHAPE(2, n / 2); break;
-    case 2: out = n % 4 ? *TG_SHAPE(n, 1) : *TG_SHAPE(n / 4, 4); break;
-    case 3:
-        for (int k = 0; k < s->rank; k++) out.dim[k] = s->dim[s->rank - 1 - k];
-        break;
-    default:
-        if (s->rank < 2) break;
-        out.rank--;
-        out.dim[out.rank - 1] = s->dim[s->rank - 1] * s->dim[s->rank - 2];
-        break;
-    }
-    return out;
-}
-
-static tg_tensor *slice(op_call *c)
-{
-    const int     axis = pick_axis(c);
-    const int64_t n = c->x[0]->shape.dim[axis], width = 1 + pick(c, 2), count = 1 + pick(c, (n + width - 1) / width);
-    const int64_t span = (count - 1) * width, low = pick(c, n - span);
-    if (pick(c, 3)) {
-        c->y = m_slice(c->w, c->x[0], axis, low, count, width);
-        return tg_slice(c->t[0], axis, low, low + span + 1, width);
-    }
-    c->y = m_slice(c->w, c->x[0], axis, low + span, count, -width);
-    return tg_slice(c->t[0], axis, low + span, low ? low - 1 : -n - 1, -width);
-}
-
-static tg_tensor *permute(op_call *c, bool transpose)
-{
-    const int rank = c->x[0]->shape.rank;
-    tg_axes   axes = {rank, {0, 1, 2, 3, 4, 5, 6, 7}};
-    if (transpose) {
-        const int a = pick_axis(c), b = pick_axis(c);
-        axes.axis[a] = b;
-        axes.axis[b] = a;
-        c->y = m_permute(c->w, c->x[0], axes.axis);
-        return tg_transpose(c->t[0], a, b - rank);
-    }
-    for (int k = rank; k > 1; k--) {
-        const int at = (int)pick(c, k), was = axes.axis[k - 1];
-        axes.axis[k - 1] = axes.axis[at];
-        axes.axis[at] = was;
-    }
-    c->y = m_permute(c->w, c->x[0], axes.axis);
-    return tg_permute(c->t[0], &axes);
-}
-
-/* A new axis in front, and sizes of 1 made larger. */
-static tg_tensor *expand(op_call *c)
-{
-    tg_shape shape = c->x[0]->shape;
-    for (int k = 0; k < shape.rank; k++)
-        if (shape.dim[k] == 1) shape.dim[k] = 1 + pick(c, 4);
-    if (shape.rank < 4 && pick(c, 2)) {
-        for (int k = shape.rank++; k > 0; k--) shape.dim[k] = shape.dim[k - 1];
-        shape.dim[0] = 1 + pick(c, 3);
-    }
-    if (m_numel(&shape) > c->most) return NULL;
-    c->y = m_expand(c->w, c->x[0], &shape);
-    return tg_expand(c->t[0], &shape);
-}
-
-static tg_tensor *view(op_call *c, int which)
-{
-    const tg_shape *s = &c->x[0]->shape;
-    const int       axis = pick_axis(c);
-    tg_shape        shape = *s;
-    switch (which) {
-    case 0: return shape = another_shape(c), c->y = m_reshape(c->w, c->x[0], &shape), tg_reshape(c->t[0], &shape);
-    case 1: return permute(c, false);
-    case 2: return permute(c, true);
-    case 3: return slice(c);
-    case 4: return expand(c);
-    case 5: {
-        const int64_t index = pick(c, s->dim[axis]);
-        if (s->rank < 2) return NULL;
-        c->y = m_select(c->w, c->x[0], axis, index);
-        return tg_select(c->t[0], axis, pick(c, 2) ? index : index - s->dim[axis]);
-    }
-    case 6:
-        if (s->rank > 3) return NULL;
-        for (int k = shape.rank++; k > axis; k--) shape.dim[k] = shape.dim[k - 1];
-        shape.dim[axis] = 1;
-        c->y = m_reshape(c->w, c->x[0], &shape);
-        return tg_unsqueeze(c->t[0], axis);
-    case 7: return c->y = m_reshape(c->w, c->x[0], TG_SHAPE(c->x[0]->n)), tg_flatten(c->t[0], 0, -1);
-    default:
-        if (s->rank < 2) return NULL;
-        const int64_t diagonal = pick(c, 3) - 1;
-        const bool    lower = pick(c, 2);
-        c->y = m_triangle(c->w, c->x[0], diagonal, lower);
-        return (lower ? tg_tril : tg_triu)(c->t[0], diagonal);
-    }
-}
-static const char *const view_names[] = {"reshape", "permute", "transpose", "slice", "expand", "select",
-                                         "unsqueeze", "flatten", "tril/triu"};
-
-static tg_tensor *join(op_call *c, int which)
-{
-    const int axis = pick_axis(c);
-    if (c->x[0]->n * c->n > c->most || c->x[0]->shape.rank > 3) return NULL;
-    for (int i = 1; i < c->n; i++) {
-        tg_shape other = c->x[i]->shape;
-        if (!which && other.rank > axis) other.dim[axis] = c->x[0]->shape.dim[axis];
-        if (c->x[i]->n > c->most || !m_same_shape(&other, &c->x[0]->shape)) return NULL;
-    }
-    c->y = (which ? m_stack : m_cat)(c->w, c->x, c->n, axis);
-    if (c->y->n > 4 * c->most) return NULL;
-    return (which ? tg_stack : tg_cat)(c->t, c->n, axis);
-}
-static const char *const join_names[] = {"cat", "stack"};
-
-static tg_tensor *by_index(op_call *c, int which)
-{
-    const tg_shape *s = &c->x[0]->shape;
-    const int       axis = which == 1 ? 0 : pick_axis(c);
-    const int64_t   n = 1 + pick(c, 5);
-    tg_shape        shape = *s;
-    int64_t        *index;
-    if (c->x[0]->n / s->dim[axis] * n > c->most || (which == 1 && s->rank != 2)) return NULL;
-    shape.dim[axis] = n;
-    tg_tensor *t = indices(c, which == 2 ? &shape : TG_SHAPE(n), s->dim[axis], &index);
-    switch (which) {
-    case 0: return c->y = m_index_select(c->w, c->x[0], axis, index, n), tg_index_select(c->t[0], axis, t);
-    case 1: return c->y = m_index_select(c->w, c->x[0], 0, index, n), tg_embedding(c->t[0], t);
-    default: return c->y = m_gather_along(c->w, c->x[0], axis, &shape, index), tg_gather(c->t[0], axis, t);
-    }
-}
-static const char *const index_names[] = {"index_select", "embedding", "gather"};
 
 /* ---- all of them -------------------------------------------------------------------------------------------------- */
 
@@ -455,9 +289,9 @@ static const struct family {
     {matmul, NUMBER_OF(matmul_names), 3, 7, matmul_names},
     {norm, NUMBER_OF(norm_names), 3, 3, norm_names},
     {losses, NUMBER_OF(loss_names), 2, 3, loss_names},
-    {view, NUMBER_OF(view_names), 1, 10, view_names},
-    {join, NUMBER_OF(join_names), 2, 3, join_names},
-    {by_index, NUMBER_OF(index_names), 1, 4, index_names},
+    {mr_view, NUMBER_OF(mr_view_names), 1, 10, mr_view_names},
+    {mr_join, NUMBER_OF(mr_join_names), 2, 3, mr_join_names},
+    {mr_by_index, NUMBER_OF(mr_index_names), 1, 4, mr_index_names},
 };
 
 static const struct family *family_of(int *which)
@@ -504,7 +338,7 @@ tg_tensor *mr_op(mr_run *r, const mr_call *call, const mr_value *x, int n, m_nod
     }
     if (n < f->inputs && f->make != loss && f->make != norm && f->make != matmul) return NULL;
     if (f->make == matmul && n < 2) return NULL;
-    if (c.x[0]->shape.rank == 0 && (f->make == view || f->make == join || f->make == by_index || f->make == softmax || f->make == norm ||
+    if (c.x[0]->shape.rank == 0 && (f->make == mr_view || f->make == mr_join || f->make == mr_by_index || f->make == softmax || f->make == norm ||
                                     (f->make == same && which >= 6)))
         return NULL;
     tg_tensor *t = f->make(&c, which);

@@ -1,4 +1,5 @@
-/* several.h - ops with several results, as a user would write them: for test_results.c and for the random programs. */
+/* several.h - ops with several results, as a user would write them: for the random programs, and for test_results.c and those beside it, which
+ * have more of them in several_ops.h. */
 #ifndef SEVERAL_H
 #define SEVERAL_H
 

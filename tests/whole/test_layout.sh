@@ -1,7 +1,7 @@
 #!/bin/sh
-# The layout of src/: each line of the list below may use its own rooms and those of the lines above it. Checked of every #include, and, in
-# what was compiled, of every function and table that one file uses of another; and no files use each other in a circle (but those of
-# src/ops, where rules call whatever ops they are made of).
+# No file is too long. And the layout of src/: each line of the list below may use its own rooms and those of the lines above it. Checked of
+# every #include, and, in what was compiled, of every function and table that one file uses of another; and no files use each other in a
+# circle (but those of src/ops, where rules call whatever ops they are made of).
 set -u
 rooms='table
 tensor profile
@@ -44,5 +44,9 @@ cat "$dir/includes" "$dir/uses" | awk -v rank="$rank" -v upwards="$upwards" '
 
 awk '!($1 ~ /^ops\// && $2 ~ /^ops\//) && $3 !~ /^('"$(echo "$upwards" | tr ' ' '|')"')$/ { print $1, $2 }' "$dir/uses" | sort -u | tsort >/dev/null 2>"$dir/circles" ||
     { echo "these files use each other in a circle:"; sed 's/^tsort: //' "$dir/circles"; status=1; }
+# A file of more lines has a second subject.
+find src include tests bench demos tools -name '*.[ch]' -o -name '*.sh' | xargs wc -l |
+    awk '$2 != "total" && $1 > 500 { print $2 " has " $1 " lines, more than 500"; bad = 1 } END { exit bad }' || status=1
+
 [ -s "$dir/uses" ] || { echo "nothing was compiled"; status=1; }
 exit $status
