@@ -28,7 +28,7 @@ tg_status tg_copy_from(tg_tensor *x, const void *src, size_t bytes)
     if (bytes != tg_value_bytes(n))
         return tg_fail_on(n->tape, TG_ERR_ARG, "tg_copy_from", "the tensor has %zu bytes, the source %zu", tg_value_bytes(n), bytes);
     if (!src && bytes) return tg_fail_on(n->tape, TG_ERR_NULL, "tg_copy_from", "the source is NULL");
-    if (bytes) memmove(n->data, src, bytes);
+    if (bytes) memmove(tg_host_memory(n), src, bytes);
     note_write(n);
     return TG_OK;
 }

@@ -98,7 +98,7 @@ static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
     tg_node *root = tg_node_of(g);
     root->flags |= kept ? TG_N_PLACED : TG_N_WANTED;
     if (kept) {
-        root->data = there->data;
+        root->memory = there->memory;
         root->grad = there;
     }
     return root;
@@ -114,7 +114,7 @@ static void take_gradient(tg_node *leaf, tg_node *root, bool done)
     }
     root->grad = NULL;
     if (!done && !(root->flags & TG_N_PLACED)) return;
-    root->flags = (uint16_t)(root->flags & ~(TG_N_VALUE | TG_N_PLACED)); /* its data is still where it was computed: plans tell that */
+    root->flags = (uint16_t)(root->flags & ~(TG_N_VALUE | TG_N_PLACED)); /* its memory is still where it was computed: plans tell that */
     if (done) tg_set_gradient(leaf->grad);
     else if (leaf->tape->ran && leaf->grad->flags & TG_N_USED) tg_forget_grad(leaf);
 }

@@ -17,6 +17,7 @@
 
 #include "tensor/array.h"
 #include "tensor/dtype.h"
+#include "tensor/place.h"
 #include "tensor/services.h"
 #include "tensor/shape.h"
 
@@ -45,20 +46,22 @@ enum { /* tg_node.flags */
     TG_N_KEPT    = 16,  /* survives tg_reset */
     TG_N_PARAM   = 32,  /* and is a parameter */
     TG_N_BUFFER  = 8,   /* and is a buffer */
-    TG_N_VALUE   = 64,  /* has its value: data (and layout) are set */
+    TG_N_VALUE   = 64,  /* has its value: memory (and layout) are set */
     TG_N_WANTED  = 128, /* next evaluation computes it too */
-    TG_N_BORROWED = 256, /* data is the caller's */
+    TG_N_BORROWED = 256, /* memory is the caller's */
     TG_N_USED     = 512, /* a gradient that tg_step used up: the next backward overwrites it */
     TG_N_GRADIENT = 2048, /* kept: it is some leaf's gradient */
-    TG_N_PLACED   = 1024, /* data says where the value has to go; not computed yet */
+    TG_N_PLACED   = 1024, /* memory says where the value has to go; not computed yet */
     TG_N_READ     = 4096, /* kept: a recording has had it as an input, or an earlier tenant of its slot */
 };
 
-enum { /* tg_node.traits: what is known of its op without a look at it, because most nodes have none of this */
+enum { /* tg_node.traits: what is known of its op without a look at it, because most nodes have none of this; above that its place */
     TG_IS_RANDOM   = 1, /* it draws random numbers */
     TG_HAS_RESULTS = 2, /* it has several results: results 1 … are the nodes in the slots behind this one, which is the call and result 0 */
     TG_IS_RESULT   = 4, /* result 1 … of a call: a node without arithmetic of its own, but with memory, shape and dtype. Its input is the call */
+    TG_PLACE_SHIFT = 3,
 };
+_Static_assert(TG_IS_RESULT < 1 << TG_PLACE_SHIFT && TG_NPLACES <= 1 << (8 - TG_PLACE_SHIFT), "a byte holds traits and place");
 
 /* What only kept nodes have. */
 typedef struct tg_kept {
@@ -86,7 +89,7 @@ struct tg_node {
     uint32_t mark;      /* scratch for walks; 0 between them */
     uint16_t flags;
     uint8_t  dtype;
-    uint8_t  traits; /* TG_IS_RANDOM, … */
+    uint8_t  traits; /* TG_IS_RANDOM, …; tg_place_of */
     union {
         tg_node  *in[TG_INLINE_INPUTS];
         tg_node **more; /* when n_in > TG_INLINE_INPUTS */
@@ -95,7 +98,7 @@ struct tg_node {
         double      number; /* attr of up to 8 bytes */
         const void *more;
     } attr;
-    void            *data;   /* the value: element (0, 0, …) */
+    void            *memory; /* the value: where element (0, 0, …) is, in the node's place. The bytes are read by tg_host_memory alone */
     const tg_layout *layout; /* NULL: contiguous */
     tg_node         *grad;   /* leaves: the gradient, once there is one; what is placed: the gradient whose memory it goes to */
     union {
@@ -265,6 +268,18 @@ static inline void tg_fetch_inputs(const tg_node *n)
     __builtin_prefetch(n->u.in[0]); /* an address is as good as any: of nodes with none or many inputs it means nothing */
     __builtin_prefetch(n->u.in[1]);
 }
+/* In which place its value is. That is known when the node is recorded, as its dtype is. */
+static inline tg_place tg_place_of(const tg_node *n) { return (tg_place)(n->traits >> TG_PLACE_SHIFT); }
+/* The bytes of a value, or those where it has to go: for whoever reads or writes them on the CPU. For a value in the host's memory, which all
+ * are; one that lies elsewhere would be brought here by this function. Whoever only asks where a value lies, and gives its address to another
+ * node, takes the member itself. */
+static inline void *tg_host_memory(const tg_node *n)
+{
+    TG_NEED_HOST(tg_place_of(n));
+    return n->memory;
+}
+/* Do both values begin at the same byte? Only places make addresses comparable. */
+static inline bool tg_same_memory(const tg_node *a, const tg_node *b) { return a->memory == b->memory && tg_place_of(a) == tg_place_of(b); }
 static inline const void *tg_attr(const tg_node *n)
 {
     return n->attr_size == 0 ? NULL : n->attr_size <= sizeof n->attr ? (const void *)&n->attr : n->attr.more;

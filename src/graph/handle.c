@@ -31,7 +31,7 @@ int64_t tg_node_numel(const tg_node *n)
 
 tg_array tg_array_of(const tg_node *n)
 {
-    tg_array a = {.data = n->data, .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = !n->layout};
+    tg_array a = {.data = tg_host_memory(n), .shape = n->shape, .dtype = (tg_dtype)n->dtype, .contiguous = !n->layout};
     tg_layout l = n->layout ? *n->layout : tg_layout_contiguous(n->shape);
     memcpy(a.stride, l.stride, sizeof a.stride);
     return a;

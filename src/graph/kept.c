@@ -21,12 +21,12 @@ static bool is_source(const tg_node *n)
 /* Computes a source where it is to stay and nowhere else: most parameters begin so, and a model then never takes twice its memory. */
 static tg_status compute_into(tg_node *n, tg_node *kept)
 {
-    n->data = kept->data;
+    n->memory = kept->memory;
     n->flags |= TG_N_PLACED;
     const tg_fpenv  host = tg_fpenv_enter();
     const tg_status s = n->tape->evaluator->run_one(n->tape, n);
     tg_fpenv_leave(host);
-    n->data = NULL;
+    n->memory = NULL;
     n->flags = (uint16_t)(n->flags & ~(TG_N_VALUE | TG_N_PLACED));
     return s;
 }
@@ -40,7 +40,7 @@ static tg_node *kept_copy(tg_node *n)
     if (!k) return NULL;
     if (!source) {
         tg_array a = tg_array_of(n);
-        tg_array_copy(&a, k->data);
+        tg_array_copy(&a, tg_host_memory(k));
     } else if (compute_into(n, k) != TG_OK) {
         tg_drop_kept(k);
         return NULL;
@@ -176,16 +176,15 @@ tg_status tg_write_value(tg_node *kept, const tg_node *value)
 {
     const tg_array a = tg_array_of(value);
     const tg_node *base = tg_viewed(value);
-    const char    *from = base->data;
-    char          *to = kept->data;
+    const char    *from = base->memory, *to = kept->memory; /* compared alone */
     const size_t   bytes = tg_value_bytes(kept);
     if (!(base->flags & TG_N_VALUE) || from + tg_value_bytes(base) <= to || to + bytes <= from) { /* somewhere else altogether */
-        tg_array_copy(&a, to);
-    } else if (value->layout || value->data != kept->data) { /* elements of the tensor change places */
+        tg_array_copy(&a, tg_host_memory(kept));
+    } else if (value->layout || !tg_same_memory(value, kept)) { /* elements of the tensor change places */
         void *copy = tg_value_room(kept->tape, bytes);
         if (!copy) return TG_ERR_MEMORY;
         tg_array_copy(&a, copy);
-        memcpy(to, copy, bytes);
+        memcpy(tg_host_memory(kept), copy, bytes);
     }
     return TG_OK;
 }

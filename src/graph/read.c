@@ -85,12 +85,12 @@ tg_tensor *tg_want(tg_tensor *x)
 const void *tg_contiguous_value(tg_node *n)
 {
     if (tg_evaluate(n->tape, &n, 1) != TG_OK) return NULL;
-    if (!n->layout) return n->data;
+    if (!n->layout) return tg_host_memory(n);
     tg_array a = tg_array_of(n);
     void    *copy = tg_value_room(n->tape, tg_value_bytes(n));
     if (!copy) return NULL;
     tg_array_copy(&a, copy);
-    n->data = copy;
+    n->memory = copy;
     n->layout = NULL;
     return copy;
 }

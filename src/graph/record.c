@@ -54,7 +54,7 @@ static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
 {
     fetch_ahead(n);
     if (n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF)) { /* else there is nothing in them */
-        n->data = NULL;
+        n->memory = NULL;
         n->layout = NULL;
         n->grad = NULL;
     }
@@ -66,7 +66,8 @@ static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
 
 static inline bool is_float(const tg_node *n) { return tg_dtype_is_float((tg_dtype)n->dtype); }
 
-/* The same for a call that draws random numbers, or has several results, which begin with it. path: an input brings a gradient path. */
+/* The same for a call that draws random numbers, or has several results, which begin with it; any other node with traits, such as a place
+ * other than the host, may come this way as well. path: an input brings a gradient path. */
 static __attribute__((noinline)) tg_tensor *begin_unusual(tg_tape *t, tg_node *n, bool path)
 {
     const bool is_random = n->traits & TG_IS_RANDOM;
@@ -134,7 +135,7 @@ static bool write_node(tg_tape *t, tg_node *n, uint32_t id, const tg_call *c)
     n->id = id;
     n->dtype = (uint8_t)c->dtype;
     n->traits = (uint8_t)((c->op->flags & TG_OP_RANDOM ? TG_IS_RANDOM : 0) | (c->op->results > 1 ? TG_HAS_RESULTS : 0) |
-                          (c->op->kind == TG_RESULT ? TG_IS_RESULT : 0));
+                          (c->op->kind == TG_RESULT ? TG_IS_RESULT : 0) | TG_HOST << TG_PLACE_SHIFT);
     n->shape = shared_shape(c);
     if (!n->shape) {
         tg_shape *shape = tg_arena_alloc(&t->record, sizeof *shape, 8);
@@ -370,12 +371,12 @@ tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const vo
     tg_tensor *h = tg_record_on(t, &tg_op_leaf, NULL, 0, &a, sizeof a);
     if (!h) return NULL;
     tg_node *n = tg_node_of(h);
-    n->data = external ? (void *)(uintptr_t)external : tg_value_room(t, tg_value_bytes(n));
-    if (!n->data) {
+    n->memory = external ? (void *)(uintptr_t)external : tg_value_room(t, tg_value_bytes(n));
+    if (!n->memory) {
         tg_move_to(t, t->count - 1);
         return NULL;
     }
     n->flags |= TG_N_VALUE | (external ? TG_N_BORROWED : 0);
-    if (data) *data = n->data;
+    if (data) *data = tg_host_memory(n);
     return n;
 }

@@ -134,7 +134,8 @@ tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
     n->shape = &k->shape;
     n->dtype = (uint8_t)dtype;
     n->flags = TG_N_KEPT | (n->flags & TG_N_READ);
-    n->data = block->data;
+    n->traits = TG_HOST << TG_PLACE_SHIFT;
+    n->memory = block->data;
     n->grad = NULL;
     return n;
 }
@@ -159,7 +160,7 @@ void tg_drop_kept(tg_node *n)
     k->block = NULL;
     tg_mark_written(n); /* views of it lose their value, too */
     n->flags &= TG_N_READ;
-    n->data = NULL;
+    n->memory = NULL;
     n->grad = NULL;
     n->gen++;
     if (k->born_gen == t->gen && k->born_id == t->count) { /* no node was recorded since, so none names it */

@@ -130,7 +130,7 @@ static double over_gradients(const gradients *of, figure f32, figure f64, double
 #pragma omp for schedule(static) nowait
             for (size_t p = 0; p < parts; p++) {
                 const size_t from = n / parts * p, to = p + 1 == parts ? n : n / parts * (p + 1);
-                part[p] = f((const char *)g->data + from * item, to - from, by);
+                part[p] = f((const char *)tg_host_memory(g) + from * item, to - from, by);
             }
             tg_fpenv_leave(host);
         }
@@ -166,8 +166,8 @@ static joint_norm norm_of(const gradients *of)
 static void scale(const tg_tape *t, tg_node *g, double a, double b)
 {
     const size_t n = (size_t)tg_node_numel(g);
-    float       *single = g->data;
-    double      *wide = g->data;
+    float       *single = tg_host_memory(g);
+    double      *wide = tg_host_memory(g);
 #pragma omp parallel num_threads(threads_for(t, n))
     {
         const tg_fpenv host = tg_fpenv_enter();

@@ -17,7 +17,7 @@ static size_t find_gradients(const tg_optim *o, bool *need_states)
     for (size_t i = 0; i < o->n_tensors; i++) {
         tg_optim_tensor *w = &o->tensors[i];
         const tg_node   *g = tg_fresh_grad(w->node);
-        w->u.g = g ? g->data : NULL;
+        w->u.g = g ? tg_host_memory(g) : NULL;
         n += g != NULL;
         *need_states |= g && !w->states && o->row->n_states;
     }
@@ -36,7 +36,7 @@ static void count_step(tg_optim *o)
         if (!w->u.g) continue;
         if (++w->steps != of) o->rule->numbers(o, of = w->steps, NULL, &numbers);
         w->u.number = numbers;
-        w->u.w = w->node->data;
+        w->u.w = tg_host_memory(w->node);
         w->u.states = w->states;
         w->u.stride = tg_optim_state_bytes(w);
     }

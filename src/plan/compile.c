@@ -128,7 +128,7 @@ tg_status tg_emit(tg_tape *t, program *p)
 tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
 {
     tg_status s = tg_make_values(t, plan, p);
-    if (s == TG_OK) tg_check_places(p, plan);
+    if (s == TG_OK) tg_check_placed(p, plan);
     if (s == TG_OK) s = tg_mark_roots(t, plan, p);
     tg_forget_marks(plan, p);
     if (s == TG_OK) s = tg_make_groups(t, p);
@@ -143,9 +143,10 @@ static char *resolve_operand(const program *p, const operand *o)
     return o->value < 0 ? p->tiles + o->offset : tg_memory_of(p, o->value) + o->offset;
 }
 
+/* What is bound is noted as an address alone, to tell when it has moved; operands are the bytes that instructions use (tg_memory_of). */
 void tg_resolve(program *p)
 {
-    for (size_t i = 0; i < p->n_bound; i++) p->bound[i].address = p->values[p->bound[i].value].node->data;
+    for (size_t i = 0; i < p->n_bound; i++) p->bound[i].address = p->values[p->bound[i].value].node->memory;
     for (size_t i = 0; i < p->n_instructions; i++) {
         p->instructions[i].out = resolve_operand(p, &p->locations[i].out);
         for (int k = 0; k < p->instructions[i].n_in; k++) p->instructions[i].in[k] = resolve_operand(p, &p->locations[i].in[k]);

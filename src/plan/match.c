@@ -120,12 +120,12 @@ static bool match_roots(const matcher *m, const tg_plan *plan)
 static bool any_is_read(const program *p)
 {
     bool any = false;
-    tg_note_places(p, true);
+    tg_note_placed(p, true);
     for (size_t i = 0; i < p->n_bound && !any; i++) {
         const int32_t x = p->bound[i].value, over = p->values[x].kind == V_INPUT ? tg_result_over(p->values[x].node) : -1;
         any = over >= 0 && p->values[over].alias != x;
     }
-    tg_note_places(p, false);
+    tg_note_placed(p, false);
     return any;
 }
 
@@ -137,7 +137,7 @@ static inline bool input_holds(const program *p, const value *v)
 
 /* Results go where gradients lie. When the program was made nobody read those but results in their own place: is it so today? `values`: and
  * do the inputs hold? */
-static bool places_hold(const program *p, bool values)
+static bool placed_hold(const program *p, bool values)
 {
     size_t gradients = 0, in_place = 0;
     for (size_t i = 0; i < p->n_bound; i++) {
@@ -166,7 +166,7 @@ static bool roots_hold(const program *p, tg_node *const *roots, size_t n)
 
 bool tg_still_fits(const program *p, tg_node *const *roots, size_t n)
 {
-    return roots_hold(p, roots, n) && places_hold(p, true);
+    return roots_hold(p, roots, n) && placed_hold(p, true);
 }
 
 /* ---- the comparison ----------------------------------------------------------------------------------------------- */
@@ -190,5 +190,5 @@ bool tg_matches(tg_tape *t, const tg_plan *plan, program *p)
         p->values[i].node = m.nodes[i];
         if (p->values[i].kind == V_INPUT) p->values[i].reader = 0; /* the strictest; known exactly when it was made */
     }
-    return places_hold(p, false);
+    return placed_hold(p, false);
 }

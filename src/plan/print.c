@@ -62,13 +62,13 @@ static void put_equation(const printer *x, int32_t number)
     }
 }
 
-/* The gradient that lies at `data`. */
-static void put_gradient(const printer *x, const void *data)
+/* The gradient that lies where the node's value does, or has to go. */
+static void put_gradient(const printer *x, const tg_node *at)
 {
     const tg_node *leaf = NULL;
     for (uint32_t i = 0; i < x->t->kept_used && !leaf; i++) {
         const tg_node *n = tg_slot_at(&x->t->kept, i);
-        if ((n->flags & TG_N_KEPT) && n->grad && n->grad->data == data) leaf = n;
+        if ((n->flags & TG_N_KEPT) && n->grad && tg_same_memory(n->grad, at)) leaf = n;
     }
     if (leaf && leaf->w.kept->name) PUT("the gradient of '%s'", leaf->w.kept->name);
     else PUT("the gradient of a kept tensor");
@@ -90,7 +90,7 @@ static void put_home(const printer *x, const value *v)
     put_tensor(x, v);
     if (v->placed) {
         PUT(", ");
-        put_gradient(x, v->node->data);
+        put_gradient(x, v->node);
         if (v->alias >= 0) PUT(", in place of %%%d", (int)v->alias);
         return;
     }
@@ -98,7 +98,7 @@ static void put_home(const printer *x, const value *v)
     put_lifetime(x, v);
     if (!v->copied) return;
     PUT(", copied at the end to ");
-    put_gradient(x, v->node->data);
+    put_gradient(x, v->node);
 }
 
 /* A product that is added to another, or that another is added to, lies where their sum does. */
@@ -301,7 +301,7 @@ static void put_inputs(const printer *x)
         if (v->node->flags & TG_N_PARAM) PUT(", parameter '%s'", v->node->w.kept->name);
         if (v->node->flags & TG_N_GRADIENT) {
             PUT(", ");
-            put_gradient(x, v->node->data);
+            put_gradient(x, v->node);
             PUT(" so far");
         }
         PUT("\n");

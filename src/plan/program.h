@@ -275,7 +275,7 @@ struct program {
  *   tg_make_values    a plan, an empty program         a value for each node and for each input, operands before what reads them; views
  *                                                      resolved to a base and a layout; twins made views; the lists of constants
  *                                                      and of what can move; the nodes' marks are their values
- *   tg_check_places   values, the nodes' marks         placed only where nobody else reads or names what lies there; else copied
+ *   tg_check_placed   values, the nodes' marks         placed only where nobody else reads or names what lies there; else copied
  *   tg_mark_roots     values, the nodes' marks         roots, stored; after it the marks are cleared (tg_forget_marks)
  *   tg_make_groups    values, places, roots            each computed value in a step that is not before any that computes what it reads: a
  *                                                      group or a step of its own; stored is every value that is read outside its group
@@ -293,10 +293,10 @@ struct program {
 value *tg_add_value(tg_tape *t, program *p, value_kind kind, tg_node *n, const tg_shape *shape, tg_dtype dtype);
 tg_status tg_make_values(tg_tape *t, const tg_plan *plan, program *p);
 tg_status tg_ask(tg_tape *t, const tg_plan *plan, program *p); /* notes the roots as they are given */
-void      tg_check_places(program *p, const tg_plan *plan);
+void      tg_check_placed(program *p, const tg_plan *plan);
 /* Lets gradients know the placed results that go to their memory, or forget them. While they know: the value of the result that goes where
  * the input, or what it is a view of, lies; -1: none does. */
-void tg_note_places(const program *p, bool on);
+void tg_note_placed(const program *p, bool on);
 static inline int32_t tg_result_over(const tg_node *input)
 {
     const tg_node *g = tg_viewed(input);
@@ -305,7 +305,7 @@ static inline int32_t tg_result_over(const tg_node *input)
 /* Is the input the gradient that lies where the result is to go? It can be read in place. */
 static inline bool tg_is_gradient_at(const tg_node *input, const tg_node *result)
 {
-    return input->flags & TG_N_GRADIENT && input->data == result->data;
+    return input->flags & TG_N_GRADIENT && tg_same_memory(input, result);
 }
 /* The values of all results of the call of which v, a value that is computed here, is one: they lie behind one another, the call's first. */
 typedef struct result_range {
@@ -382,7 +382,7 @@ static inline char *tg_memory_of(const program *p, int32_t number)
 {
     const value *v = &p->values[number];
     if (v->dest >= 0) v = &p->values[v->sum_memory];
-    return v->kind == V_INPUT || v->placed ? v->node->data : p->memory + v->offset;
+    return v->kind == V_INPUT || v->placed ? (char *)tg_host_memory(v->node) : p->memory + v->offset;
 }
 
 /* fused.c */

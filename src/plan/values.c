@@ -141,7 +141,7 @@ static void find_alias(const program *p, value *v)
     }
 }
 
-void tg_note_places(const program *p, bool on)
+void tg_note_placed(const program *p, bool on)
 {
     for (size_t i = 0; i < p->n_bound; i++) {
         const value *v = &p->values[p->bound[i].value];
@@ -151,7 +151,7 @@ void tg_note_places(const program *p, bool on)
 
 /* A result is copied to its place at the end where anybody but itself reads what lies there, and where a view of it is asked for as well:
  * that would be another name for the place's memory. */
-void tg_check_places(program *p, const tg_plan *plan)
+void tg_check_placed(program *p, const tg_plan *plan)
 {
     size_t n = 0;
     for (size_t i = 0; i < plan->n_roots; i++) {
@@ -160,14 +160,14 @@ void tg_check_places(program *p, const tg_plan *plan)
         value *base = &p->values[p->values[root->mark - 1].base];
         if (base->placed) base->copied = true;
     }
-    tg_note_places(p, true);
+    tg_note_placed(p, true);
     for (size_t i = 0; i < p->n_bound; i++) {
         const int32_t number = p->bound[i].value;
         const value  *x = &p->values[number];
         const int32_t over = x->kind == V_INPUT ? tg_result_over(x->node) : -1;
         if (over >= 0 && !(p->values[over].alias == number && x->uses == 1)) p->values[over].copied = true;
     }
-    tg_note_places(p, false);
+    tg_note_placed(p, false);
     for (size_t i = 0; i < p->n_bound; i++) {
         value *v = &p->values[p->bound[i].value];
         /* where a step may fail, what is there must survive */

@@ -63,11 +63,11 @@ static tg_status need_tiles(tg_tape *t, engine *e, size_t bytes)
     return TG_OK;
 }
 
-/* Did an input or a result move since the addresses were resolved? */
+/* Did an input or a result move since the addresses were resolved? Addresses are compared, no bytes are read. */
 static bool moved(const program *p)
 {
     for (size_t i = 0; i < p->n_bound; i++)
-        if (p->bound[i].address != (char *)p->values[p->bound[i].value].node->data) return true;
+        if (p->bound[i].address != (char *)p->values[p->bound[i].value].node->memory) return true;
     return false;
 }
 
@@ -110,8 +110,8 @@ static void give_value(const program *p, const value *v, tg_layout **room)
             layout->offset = 0;
         }
     }
-    if (v->copied) memcpy(n->data, address, (size_t)v->numel * tg_dtype_size((tg_dtype)v->dtype));
-    else n->data = address;
+    if (v->copied) memcpy(tg_host_memory(n), address, (size_t)v->numel * tg_dtype_size((tg_dtype)v->dtype));
+    else n->memory = address;
     n->layout = layout;
     n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
 }

@@ -113,7 +113,7 @@ static tg_status run_kernel(tg_tape *t, const tg_node *n, void *first)
     const tg_status s = tg_run_kernel(t, n, x, out, false);
     for (int k = 1; k < results && s == TG_OK; k++) {
         tg_node *r = tg_result_of_call(n, k);
-        r->data = out[k];
+        r->memory = out[k];
         r->flags |= TG_N_VALUE;
     }
     return s;
@@ -137,17 +137,17 @@ static tg_status run_view(tg_tape *t, tg_node *n)
     tg_call c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .in = handle, .out = tg_handle(n), .attr = tg_attr(n),
                  .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
     tg_layout plain = tg_layout_contiguous(base->shape), from = base->layout ? *base->layout : plain, to = {0};
-    char     *data = base->data;
+    char     *memory = base->memory;
     tg_status s = tg_call_view(&c, &from, !base->layout, &to);
     if (s == TG_ERR_UNSUPPORTED) {
         tg_array a = tg_array_of(base);
-        data = tg_value_room(t, tg_value_bytes(base));
-        if (!data) return TG_ERR_MEMORY;
-        tg_array_copy(&a, data);
+        memory = tg_value_room(t, tg_value_bytes(base));
+        if (!memory) return TG_ERR_MEMORY;
+        tg_array_copy(&a, memory);
         s = tg_call_view(&c, &plain, true, &to);
     }
     if (s != TG_OK) return s;
-    data += to.offset * (int64_t)tg_dtype_size((tg_dtype)n->dtype);
+    memory += to.offset * (int64_t)tg_dtype_size((tg_dtype)n->dtype);
     to.offset = 0;
     plain = tg_layout_contiguous(n->shape);
     tg_layout *layout = NULL;
@@ -156,7 +156,7 @@ static tg_status run_view(tg_tape *t, tg_node *n)
         if (!layout) return tg_out_of_memory(t, n->op->name);
         *layout = to;
     }
-    n->data = data;
+    n->memory = memory;
     n->layout = layout;
     return TG_OK;
 }
@@ -172,10 +172,10 @@ tg_status tg_run_node(tg_tape *t, tg_node *n)
     if (n->op->kind == TG_VIEW) {
         s = run_view(t, n);
     } else {
-        void *out = n->flags & TG_N_PLACED ? n->data : tg_value_room(t, tg_value_bytes(n));
+        void *out = n->flags & TG_N_PLACED ? tg_host_memory(n) : tg_value_room(t, tg_value_bytes(n));
         if (!out) return TG_ERR_MEMORY;
         s = n->op->kind == TG_POINTWISE ? run_pointwise(n, out) : run_kernel(t, n, out);
-        if (s == TG_OK) n->data = out;
+        if (s == TG_OK) n->memory = out;
     }
     if (s == TG_OK) {
         n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
@@ -185,37 +185,37 @@ tg_status tg_run_node(tg_tape *t, tg_node *n)
     return s;
 }
 
-/* What has a place is computed elsewhere: somebody may still read what lies there. */
-static char *take_place(tg_node *n)
+/* What is placed is computed elsewhere first: somebody may still read what lies there. */
+static char *take_destination(tg_node *n)
 {
     if (!(n->flags & TG_N_PLACED)) return NULL;
-    char *place = n->data;
-    n->data = NULL;
+    char *destination = tg_host_memory(n);
+    n->memory = NULL;
     n->flags = (uint16_t)(n->flags & ~TG_N_PLACED);
-    return place;
+    return destination;
 }
 
 /* After the evaluation; after one that failed everything is as it was. */
-static void give_place(tg_node *n, char *place, bool failed)
+static void give_destination(tg_node *n, char *destination, bool failed)
 {
     if (failed) n->flags = (uint16_t)((n->flags & ~TG_N_VALUE) | TG_N_PLACED);
-    else memcpy(place, n->data, tg_value_bytes(n));
-    n->data = place;
+    else memcpy(destination, tg_host_memory(n), tg_value_bytes(n));
+    n->memory = destination;
 }
 
 static tg_status run_plan(tg_tape *t, const tg_plan *plan)
 {
     tg_status s = TG_OK;
     size_t    n = 0;
-    char    **place = tg_arena_alloc(&t->services.values, plan->n * sizeof *place, 8);
-    if (!place) return tg_out_of_memory(t, "tapegrad");
+    char    **destination = tg_arena_alloc(&t->services.values, plan->n * sizeof *destination, 8);
+    if (!destination) return tg_out_of_memory(t, "tapegrad");
     t->plans++;
     for (; n < plan->n && s == TG_OK; n++) {
-        place[n] = take_place(plan->order[n]);
+        destination[n] = take_destination(plan->order[n]);
         s = tg_run_node(t, plan->order[n]);
     }
     for (size_t i = 0; i < n; i++)
-        if (place[i]) give_place(plan->order[i], place[i], s != TG_OK);
+        if (destination[i]) give_destination(plan->order[i], destination[i], s != TG_OK);
     return s;
 }
 

@@ -140,18 +140,18 @@ static void put_on(const tg_tensor *x, const tg_tensor *there)
 {
     tg_node_of(there)->flags |= TG_N_GRADIENT;
     tg_node_of(x)->flags |= TG_N_PLACED;
-    tg_node_of(x)->data = tg_node_of(there)->data;
+    tg_node_of(x)->memory = tg_node_of(there)->memory;
     tg_node_of(x)->grad = tg_node_of(there);
 }
 static void take_off(const tg_tensor *x, const tg_tensor *there)
 {
     tg_node_of(there)->flags &= (uint16_t)~TG_N_GRADIENT;
     tg_node_of(x)->flags &= (uint16_t)~TG_N_PLACED;
-    tg_node_of(x)->data = NULL;
+    tg_node_of(x)->memory = NULL;
     tg_node_of(x)->grad = NULL;
 }
 
-static void test_places(void **state)
+static void test_placed(void **state)
 {
     env       *e = *state;
     tg_tensor *sum = tg_add(e->x, e->row), *other = tg_exp(e->x);
@@ -316,7 +316,7 @@ int main(void)
         TEST(test_values),
         TEST(test_views),
         TEST(test_twins),
-        TEST(test_places),
+        TEST(test_placed),
         cmocka_unit_test(test_patterns),
         TEST(test_products),
         TEST(test_batches),

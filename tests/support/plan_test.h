@@ -71,7 +71,7 @@ static inline void make_values(env *e, tg_tensor *const *roots, int n)
     e->p = tg_new_program(e->t);
     assert_non_null(e->p);
     assert_int_equal(tg_make_values(e->t, &e->plan, e->p), TG_OK);
-    tg_check_places(e->p, &e->plan);
+    tg_check_placed(e->p, &e->plan);
     assert_int_equal(tg_mark_roots(e->t, &e->plan, e->p), TG_OK);
     tg_forget_marks(&e->plan, e->p);
     assert_unmarked(e);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # No file is too long. And the layout of src/: each line of the list below may use its own rooms and those of the lines above it. Checked of
 # every #include, and, in what was compiled, of every function and table that one file uses of another; and no files use each other in a
-# circle (but those of src/ops, where rules call whatever ops they are made of).
+# circle (but those of src/ops, where rules call whatever ops they are made of). And of every use of a node's address: who reads or writes
+# the bytes goes through tg_host_memory.
 set -u
 rooms='table
 tensor profile
@@ -48,5 +49,17 @@ awk '!($1 ~ /^ops\// && $2 ~ /^ops\//) && $3 !~ /^('"$(echo "$upwards" | tr ' ' 
 find src include tests bench demos tools -name '*.[ch]' -o -name '*.sh' | xargs wc -l |
     awk '$2 != "total" && $1 > 500 { print $2 " has " $1 " lines, more than 500"; bad = 1 } END { exit bad }' || status=1
 
+# Those that give addresses to nodes, and ask where values lie, without a look at the bytes. (p->memory is a program's, which is the host's.)
+addresses='graph/backward.c graph/graph.h graph/kept.c graph/read.c graph/record.c graph/slots.c plan/compile.c run/fused.c run/reference.c'
+(cd src && awk -v named=" $addresses " '
+    { gsub(/(^|[^A-Za-z0-9_.>])p->memory/, "") }
+    !/(->|\.)memory([^A-Za-z0-9_]|$)/ { next }
+    index(named, " " FILENAME " ") { used[FILENAME] = 1; next }
+    { print "src/" FILENAME ":" FNR " uses a node'"'"'s address instead of tg_host_memory or tg_same_memory"; bad = 1 }
+    END {
+        n = split(named, f, " ")
+        for (i = 1; i <= n; i++) if (!(f[i] in used)) { print "src/" f[i] " uses no address: this list need not name it"; bad = 1 }
+        exit bad
+    }' $(find graph ops plan run optim data io show diff -name '*.[ch]')) || status=1
 [ -s "$dir/uses" ] || { echo "nothing was compiled"; status=1; }
 exit $status
