@@ -142,6 +142,10 @@ CONVERT(u8_to_f64, uint8_t, double)
 CONVERT(f32_to_f32, float, float)
 CONVERT(f32_to_f64, float, double)
 
+typedef void (*convert_fn)(const void *, void *, size_t, double, double);
+static const convert_fn from_u8[TG_NDTYPES] = {[TG_F32] = u8_to_f32, [TG_F64] = u8_to_f64};
+static const convert_fn from_f32[TG_NDTYPES] = {[TG_F32] = f32_to_f32, [TG_F64] = f32_to_f64};
+
 static int64_t sample_at(const tg_loader *l, int64_t at) { return l->first + (l->order ? l->order[at] : at); }
 
 /* In shuffled order every sample comes from another place of memory: asked for early, it is there when its turn comes.
@@ -155,10 +159,8 @@ static void fill(const tg_loader *l, int64_t n, void *x, int64_t *y)
 {
     const tg_dataset *d = l->data;
     size_t            features = (size_t)l->features;
-    bool              wide = l->tape->dtype == TG_F64;
     size_t from_bytes = features * tg_dtype_size(d->dtype), to_bytes = features * tg_dtype_size(l->tape->dtype);
-    void (*convert)(const void *, void *, size_t, double, double) =
-        d->dtype == TG_U8 ? (wide ? u8_to_f64 : u8_to_f32) : (wide ? f32_to_f64 : f32_to_f32);
+    const convert_fn  convert = (d->dtype == TG_U8 ? from_u8 : from_f32)[l->tape->dtype];
     for (int64_t i = 0; i < n; i++) {
         int64_t sample = sample_at(l, l->at + i);
         if (l->order && i + 2 < n)

@@ -61,7 +61,7 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     const tg_evaluator          *evaluator = find_evaluator(o);
     const int                    compile_after = evaluator ? find_compile_after(o) : -1;
     if (!evaluator || compile_after < 0) return NULL;
-    if (o->dtype != TG_F32 && o->dtype != TG_F64)
+    if (!tg_dtype_is_float(o->dtype))
         return refuse(o, TG_ERR_DTYPE, "the option dtype is %s; it must be float32 or float64", tg_dtype_name(o->dtype));
     if (o->threads < 0) return refuse(o, TG_ERR_ARG, "the option threads is %d", o->threads);
 

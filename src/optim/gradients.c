@@ -111,17 +111,20 @@ DEFINE_SQUARES(double, squares_f64)
 DEFINE_LARGEST(float, largest_f32)
 DEFINE_LARGEST(double, largest_f64)
 
+static const figure squares[TG_NDTYPES] = {[TG_F32] = squares_f32, [TG_F64] = squares_f64};
+static const figure largest[TG_NDTYPES] = {[TG_F32] = largest_f32, [TG_F64] = largest_f64};
+
 static double join_sums(double a, double b) { return a + b; }
 static double join_largest(double a, double b) { return isnan(a) || a > b ? a : b; }
 
 /* The figure of all gradients together. */
-static double over_gradients(const gradients *of, figure f32, figure f64, double by, double (*join)(double, double))
+static double over_gradients(const gradients *of, const figure by_dtype[TG_NDTYPES], double by, double (*join)(double, double))
 {
     double total = 0;
     for (size_t i = 0; i < of->n; i++) {
         const tg_node *g = gradient(of, i);
         if (!g) continue;
-        const figure f = g->dtype == TG_F32 ? f32 : f64;
+        const figure f = by_dtype[g->dtype];
         const size_t n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_dtype_size((tg_dtype)g->dtype);
         double       part[PARTS], sum = 0;
 #pragma omp parallel num_threads(threads_for(of->tape, n))
@@ -151,33 +154,37 @@ typedef struct joint_norm {
 static joint_norm norm_of(const gradients *of)
 {
     enum { FARTHEST = 1000 }; /* so that 2^exponent and 2^-exponent are normal numbers */
-    const double sum = over_gradients(of, squares_f32, squares_f64, 1, join_sums);
+    const double sum = over_gradients(of, squares, 1, join_sums);
     joint_norm   n = {sqrt(sum), 0};
     if (sum > 1e-250 && sum < 1e300) return n;
-    const double most = over_gradients(of, largest_f32, largest_f64, 1, join_largest);
+    const double most = over_gradients(of, largest, 1, join_largest);
     if (most == 0 || !isfinite(most)) return (joint_norm){most, 0};
     frexp(most, &n.exponent);
     n.exponent = n.exponent < -FARTHEST ? -FARTHEST : n.exponent > FARTHEST ? FARTHEST : n.exponent;
-    n.root = sqrt(over_gradients(of, squares_f32, squares_f64, ldexp(1, -n.exponent), join_sums));
+    n.root = sqrt(over_gradients(of, squares, ldexp(1, -n.exponent), join_sums));
     return n;
 }
 
-/* x = x a b, in double: the product of both factors alone, or the smaller one in f32, may vanish. */
+/* x = x a b, in double: the product of both factors alone, or the smaller one in f32, may vanish. By the whole team. */
+#define DEFINE_SCALE(T, NAME)                                                             \
+    static void NAME(void *p, size_t n, double a, double b)                               \
+    {                                                                                     \
+        T *x = p;                                                                         \
+        _Pragma("omp for simd schedule(static) nowait")                                   \
+        for (size_t i = 0; i < n; i++) x[i] = (T)((double)x[i] * a * b);                  \
+    }
+DEFINE_SCALE(float, scale_f32)
+DEFINE_SCALE(double, scale_f64)
+
 static void scale(const tg_tape *t, tg_node *g, double a, double b)
 {
+    static void (*const scales[TG_NDTYPES])(void *, size_t, double, double) = {[TG_F32] = scale_f32, [TG_F64] = scale_f64};
     const size_t n = (size_t)tg_node_numel(g);
-    float       *single = tg_host_memory(g);
-    double      *wide = tg_host_memory(g);
+    void        *x = tg_host_memory(g);
 #pragma omp parallel num_threads(threads_for(t, n))
     {
         const tg_fpenv host = tg_fpenv_enter();
-        if (g->dtype == TG_F32) {
-#pragma omp for simd schedule(static) nowait
-            for (size_t i = 0; i < n; i++) single[i] = (float)((double)single[i] * a * b);
-        } else {
-#pragma omp for simd schedule(static) nowait
-            for (size_t i = 0; i < n; i++) wide[i] = wide[i] * a * b;
-        }
+        scales[g->dtype](x, n, a, b);
         tg_fpenv_leave(host);
     }
     tg_mark_written(g);

@@ -65,18 +65,22 @@ static bool measure(const tg_optim *o, const tg_optim_tensor *w, size_t from, si
 }
 
 /* Infinities and NaN have all bits of the exponent. */
+#define DEFINE_FINITE(BITS, EXPONENT, NAME)                                                \
+    static bool NAME(const void *x, size_t from, size_t to)                                \
+    {                                                                                      \
+        const BITS *bits = x;                                                              \
+        uint32_t    bad = 0;                                                               \
+        for (size_t i = from; i < to; i++) bad |= (bits[i] & (EXPONENT)) == (EXPONENT);    \
+        return !bad;                                                                       \
+    }
+DEFINE_FINITE(uint32_t, 0x7f800000, finite_f32)
+DEFINE_FINITE(uint64_t, 0x7ff0000000000000, finite_f64)
+
 static bool is_finite(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk)
 {
-    uint32_t bad = 0;
+    static bool (*const finite[TG_NDTYPES])(const void *, size_t, size_t) = {[TG_F32] = finite_f32, [TG_F64] = finite_f64};
     (void)o, (void)chunk;
-    if (w->node->dtype == TG_F32) {
-        const uint32_t *bits = w->u.g;
-        for (size_t i = from; i < to; i++) bad |= (bits[i] & 0x7f800000) == 0x7f800000;
-    } else {
-        const uint64_t *bits = w->u.g;
-        for (size_t i = from; i < to; i++) bad |= (bits[i] & 0x7ff0000000000000) == 0x7ff0000000000000;
-    }
-    return !bad;
+    return finite[w->node->dtype](w->u.g, from, to);
 }
 
 /* Chunks first … last-1, counted through all tensors of this step. */

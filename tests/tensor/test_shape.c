@@ -9,6 +9,7 @@
 #include <string.h>
 #include <tapegrad_op.h>
 
+#include "tensor/dtype.h"
 #include "tensor/rng.h"
 
 /* ---- the product --------------------------------------------------------------------------------------------------
@@ -248,6 +249,7 @@ static void names(void **state)
     for (int d = 0; d < TG_NDTYPES; d++) {
         assert_string_equal(tg_dtype_name((tg_dtype)d), dtypes[d]);
         assert_int_equal(tg_dtype_size((tg_dtype)d), bytes[d]);
+        assert_int_equal(tg_dtype_is_float((tg_dtype)d), tg_dtypes[d].kind == TG_KIND_FLOAT);
     }
     assert_string_equal(tg_dtype_name(TG_NDTYPES), "invalid");
     assert_string_equal(tg_dtype_name((tg_dtype)-1), "invalid");

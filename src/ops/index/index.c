@@ -12,11 +12,9 @@
 
 #include "ops/window/window.h"
 
-static bool is_index(tg_dtype d) { return d == TG_I64 || d == TG_I32; }
-
 tg_status tg_need_index(const tg_call *c, int i)
 {
-    if (is_index(tg_dtype_of(c->in[i]))) return TG_OK;
+    if (tg_is_index(tg_dtype_of(c->in[i]))) return TG_OK;
     return tg_fail(c, TG_ERR_DTYPE, "indices are int64 or int32; convert them with tg_to(index, TG_I64)");
 }
 

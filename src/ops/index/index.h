@@ -4,7 +4,10 @@
 
 #include "ops/ops.h"
 
-/* Is input i of a tensor of indices? */
+/* Can elements of this dtype be indices, or labels? */
+static inline bool tg_is_index(tg_dtype d) { return d == TG_I64 || d == TG_I32; }
+
+/* Is input i one of a tensor of indices? */
 tg_status tg_need_index(const tg_call *c, int i);
 
 /* The values of index tensor i, every one in 0 … size-1, as *out; there may be none. */

@@ -1,5 +1,5 @@
 /* loss.c - losses, each a mean over its elements or rows, and the accuracy. The mean over nothing is NaN. */
-#include "ops/ops.h"
+#include "ops/index/index.h"
 
 #include <tapegrad/pointwise.h>
 #include <tapegrad/reduce.h>
@@ -89,7 +89,7 @@ static bool is_labelled(tg_tensor *logits, tg_tensor *label, const char *functio
     char           first[TG_SHAPE_TEXT], second[TG_SHAPE_TEXT];
     if (!l) return false;
     const tg_shape rows = x->shape->rank ? tg_reduced_shape(x->shape, 1u << (x->shape->rank - 1), false) : (tg_shape){-1, {0}};
-    if (l->dtype != TG_I64 && l->dtype != TG_I32)
+    if (!tg_is_index((tg_dtype)l->dtype))
         tg_fail_on(x->tape, TG_ERR_DTYPE, function, "labels are int64 or int32, not %s", tg_dtype_name((tg_dtype)l->dtype));
     else if (!tg_shape_equal(&rows, l->shape))
         tg_fail_on(x->tape, TG_ERR_SHAPE, function,
