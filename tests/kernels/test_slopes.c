@@ -89,7 +89,6 @@ static const function functions[] = {
 
 enum { BLOCK = 32768 };
 
-static tg_tensor *total(tg_tensor *x) { return tg_sum(x, TG_ALL_AXES, false); }
 static double element(tg_tensor *t, int64_t i) { return tg_dtype_of(t) == TG_F32 ? (double)tg_data_f32(t)[i] : tg_data_f64(t)[i]; }
 
 static int order_of(const function *f) { return f->slopes->exact[1] ? 2 : 1; }
@@ -98,10 +97,10 @@ static int order_of(const function *f) { return f->slopes->exact[1] ? 2 : 1; }
 static void derive(const function *f, int order, tg_tensor *leaf, tg_tensor *y[3])
 {
     y[0] = f->f(leaf);
-    tg_tensor *sum = total(y[0]);
+    tg_tensor *sum = tg_sum_all(y[0]);
     for (int k = 1; k <= order; k++) {
         if (tg_grad(&sum, NULL, 1, &leaf, 1, k < order, &y[k]) != TG_OK) fail_msg("%s: %s", f->name, tg_error(tg_tape_of(leaf)));
-        sum = total(y[k]);
+        sum = tg_sum_all(y[k]);
     }
     if (tg_eval(y + 1, order) != TG_OK) fail_msg("%s: %s", f->name, tg_error(tg_tape_of(leaf)));
 }
@@ -367,7 +366,7 @@ static void special_binary(void **state)
             tg_tensor    *in[2], *g[2];
             for (int k = 0; k < 2; k++)
                 in[k] = tg_set_requires_grad(d == TG_F32 ? tg_from_f32(t, TG_SHAPE(N), x32[k]) : tg_from_f64(t, TG_SHAPE(N), x[k]), true);
-            tg_tensor *y = tg_want(f->f(in[0], in[1])), *sum = total(y);
+            tg_tensor *y = tg_want(f->f(in[0], in[1])), *sum = tg_sum_all(y);
             if (tg_grad(&sum, NULL, 1, in, 2, false, g) != TG_OK || tg_eval((tg_tensor *[]){y, g[0], g[1]}, 3) != TG_OK)
                 fail_msg("%s: %s", f->name, tg_error(t));
             for (int i = 0; i < N; i++) {
@@ -400,7 +399,7 @@ static void logsumexp_far_out(void **state)
             tg_tensor *x = tg_set_requires_grad(tg_add(tg_to(tg_from_f64(t, TG_SHAPE(3), fabs(at[i]) < 1e4 ? far : (double[]){0, 0, 0}), d), m), true);
             tg_tensor *y = tg_logsumexp(x, TG_ALL_AXES, false), *p, *h;
             assert_int_equal(tg_grad(&y, NULL, 1, &x, 1, true, &p), TG_OK);
-            tg_tensor *along = total(tg_mul(p, v));
+            tg_tensor *along = tg_sum_all(tg_mul(p, v));
             assert_int_equal(tg_grad(&along, NULL, 1, &x, 1, false, &h), TG_OK);
             assert_int_equal(tg_eval((tg_tensor *[]){x, p, h}, 3), TG_OK);
             real want[3], sum = 0, mean = 0;

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #include "layouts.h"
+#include "quiet.h"
+#include "topics.h"
 
 #include "graph/graph.h"
 
@@ -23,9 +25,8 @@ typedef enum use { ONCE, TWICE, LATER } use; /* the result twice; the inputs onc
 /* One check: a sample and how its inputs and its result are used. */
 typedef struct variant {
     const sample *s;
-    layout        layout[SAMPLE_INPUTS];
-    int           axis[SAMPLE_INPUTS]; /* that the layout is about */
     use           use;
+    arrangement   how;
 } variant;
 
 /* f of the sample, as the variant says. */
@@ -36,14 +37,14 @@ static tg_tensor *run(void *ctx, tg_tensor *const *leaf)
     tg_tensor     *in[SAMPLE_INPUTS + 1] = {NULL};
     const int      n                     = sample_inputs(s);
     for (int i = 0; i < n; i++) {
-        in[i] = sample_is_float(&s->in[i]) ? lay_out(leaf[i], &s->in[i].shape, v->layout[i], v->axis[i]) : leaf[i];
+        in[i] = sample_is_float(&s->in[i]) ? lay_out(leaf[i], &s->in[i].shape, v->how.layout[i], v->how.axis[i]) : leaf[i];
         if (v->use == LATER && s->in[i].kind == S_FLOAT) in[i] = tg_mul_s(in[i], 1);
     }
     if (s->same) in[1] = in[0];
     tg_tensor *y = s->f((void *)(uintptr_t)s, in);
     if (v->use == TWICE) y = tg_add(y, tg_mul(y, y));
     for (int i = 0; v->use == LATER && i < n; i++)
-        if (s->in[i].kind == S_FLOAT) y = tg_add(y, tg_sum(tg_mul(in[i], in[i]), TG_ALL_AXES, false));
+        if (s->in[i].kind == S_FLOAT) y = tg_add(y, tg_sum_all(tg_mul(in[i], in[i])));
     return y;
 }
 
@@ -54,131 +55,96 @@ static const char *describe(const variant *v, uint64_t seed, char *text, size_t 
     char   shape[TG_SHAPE_TEXT];
     size_t used = (size_t)snprintf(text, size, "%s", v->s->name);
     for (int i = 0; i < sample_inputs(v->s) && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, " %s %s", layout_names[v->layout[i]],
+        used += (size_t)snprintf(text + used, size - used, " %s %s", layout_names[v->how.layout[i]],
                                  tg_shape_text(&v->s->in[i].shape, shape, sizeof shape));
     if (used < size)
         snprintf(text + used, size - used, "%s, use %d, seed %d", v->s->same ? " twice" : "", v->use, (int)seed);
     return text;
 }
 
-/* The leaves of a variant; false where the layout says nothing new. */
-static bool make_leaves(tg_tape *t, const variant *v, uint64_t seed, tg_tensor **leaf)
+static void make_leaves(tg_tape *t, const variant *v, uint64_t seed, tg_tensor **leaf)
 {
-    bool differs = false;
     for (int i = 0; i < sample_inputs(v->s); i++) {
-        tg_shape   shape = v->s->in[i].shape;
-        const bool fits =
-            !sample_is_float(&v->s->in[i]) || leaf_shape(&v->s->in[i].shape, v->layout[i], v->axis[i], &shape);
-        if (!fits) return false;
-        differs = differs || v->layout[i] == PLAIN || sample_is_float(&v->s->in[i]);
+        tg_shape shape;
+        leaf_shape(&v->s->in[i].shape, v->how.layout[i], v->how.axis[i], &shape);
         leaf[i] = sample_leaf(t, v->s, i, &shape, seed);
         if (!leaf[i]) fail_msg("%s: no leaf: %s", v->s->name, tg_error(t));
     }
-    return differs;
 }
 
-static bool records(const tg_tape *t, const char *name)
-{
-    for (uint32_t i = 0; i < t->count; i++)
-        if (!strcmp(tg_slot(t, i)->op->name, name)) return true;
-    return false;
-}
+/* What all checks of a topic share. */
+typedef struct work {
+    tg_tape      *t;
+    const sample *s;
+    const tg_op  *op; /* the sample has to record it; NULL: a function of ops */
+    uint64_t      seed;
+    int           done;
+} work;
 
-/* Counts 1 when the variant was checked, 0 when it says nothing new. op: the sample has to record it; NULL: a function
- * of ops. */
-static int check(tg_tape *t, variant *v, uint64_t seed, const tg_op *op)
+static void check(work *w, variant *v)
 {
     tg_tensor           *leaf[SAMPLE_INPUTS] = {NULL};
     char                 text[400];
     tg_gradcheck_report  r;
-    tg_gradcheck_options o = {.order = v->s->large ? 1 : 2, .rtol = 1e-6, .atol = 1e-8, .seed = seed, .directions = 1};
-    tg_reset(t);
+    tg_gradcheck_options o = {.order = v->s->large ? 1 : 2, .rtol = 1e-6, .atol = 1e-8, .seed = w->seed, .directions = 1};
+    tg_reset(w->t);
     if (v->s->single) {
         o.eps  = 0.5;
         o.rtol = 1e-5;
     }
-    for (int i = 0; i < sample_inputs(v->s); i++)
-        if (v->s->in[i].shape.rank) v->axis[i] = (int)((seed + (uint64_t)i) % (uint64_t)v->s->in[i].shape.rank);
-    if (!make_leaves(t, v, seed, leaf)) return 0;
+    make_leaves(w->t, v, w->seed, leaf);
     if (tg_gradcheck(run, v, leaf, sample_inputs(v->s), &o, &r) != TG_OK)
-        fail_msg("%s: %s", describe(v, seed, text, sizeof text), r.text);
-    if (op && !records(t, op->name))
-        fail_msg("the sample %s does not record the op", describe(v, seed, text, sizeof text));
-    return 1;
+        fail_msg("%s: %s", describe(v, w->seed, text, sizeof text), r.text);
+    if (w->op && !sample_recorded(w->t, w->op->name))
+        fail_msg("the sample %s does not record the op", describe(v, w->seed, text, sizeof text));
+    w->done++;
 }
 
-/* All variants of a sample for one seed: each layout for all inputs, then mixed ones. */
-static int check_variants(tg_tape *t, const sample *s, uint64_t seed, const tg_op *op)
+/* Plain inputs in each use, and others in one that changes with the seed. */
+static bool check_uses(void *ctx, const arrangement *how)
 {
-    int done = 0;
-    for (use u = ONCE; u <= LATER; u++) done += check(t, &(variant){.s = s, .use = u}, seed, op);
-    if (s->large) return done;
-    for (layout l = TRANSPOSED; l < LAYOUTS; l++) {
-        variant v = {.s = s, .use = (use)(seed % 3)};
-        for (int i = 0; i < SAMPLE_INPUTS; i++) v.layout[i] = l;
-        done += check(t, &v, seed, op);
-    }
-    variant mixed = {.s = s};
-    for (int i = 0; i < SAMPLE_INPUTS; i++)
-        mixed.layout[i] = (layout)((seed + 2 * (uint64_t)i + (uint64_t)s->in[0].shape.rank) % LAYOUTS);
-    return done + check(t, &mixed, seed, op);
+    work *w = ctx;
+    for (use u = ONCE; u <= LATER; u++)
+        if (how->plain || u == (use)(w->seed % 3)) check(w, &(variant){w->s, u, *how});
+    return true;
 }
 
 /* ---- one test for each op ------------------------------------------------------------------------------------- */
 
-typedef struct topic {
-    const char  *name;
-    const tg_op *op; /* NULL: a function made of ops */
-    sample_list *list;
-} topic;
-
-static tg_tape *new_tape(void)
-{
-    tg_tape *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
-    assert_non_null(t);
-    return t;
-}
-
 static void check_gradients(const topic *p)
 {
-    tg_tape *t    = new_tape();
-    int      done = 0, rows = 0;
-    for (uint64_t seed = 0; done < AT_LEAST && seed < MOST_SEEDS; seed++) {
+    work w    = {.t = quiet(TG_F64), .op = p->op};
+    int  rows = 0;
+    for (; w.done < AT_LEAST && w.seed < MOST_SEEDS; w.seed++) {
         rows = 0;
-        for (int k = 0; k < p->list->n; k++) {
-            const sample *s = &p->list->row[k];
-            if (strcmp(s->name, p->name) != 0) continue;
-            rows++;
-            if (!s->large || seed == 0) done += check_variants(t, s, seed, p->op);
-        }
+        for (int k = 0; (w.s = sample_next(p->list, p->name, &k)) != NULL; rows++)
+            if (!w.s->large || w.seed == 0) each_arrangement(w.s, w.seed, check_uses, &w);
         if (rows == 0) fail_msg("the op %s has no samples", p->name);
     }
-    if (done < AT_LEAST) fail_msg("%s: %d checks of %d rows are too few", p->name, done, rows);
-    tg_tape_free(t);
+    if (w.done < AT_LEAST) fail_msg("%s: %d checks of %d rows are too few", p->name, w.done, rows);
+    tg_tape_free(w.t);
 }
 
 /* The result of an op declared to have gradient zero requires none, and really is constant nearby. */
 static void check_zero(const topic *p)
 {
-    tg_tape *t    = new_tape();
-    int      rows = 0;
-    for (int k = 0; k < p->list->n; k++) {
-        const sample *s                   = &p->list->row[k];
-        variant       v                   = {.s = s};
-        tg_tensor    *leaf[SAMPLE_INPUTS] = {NULL};
-        if (strcmp(s->name, p->name) != 0) continue;
-        rows++;
+    tg_tape      *t    = quiet(TG_F64);
+    int           rows = 0;
+    const sample *s;
+    for (int k = 0; (s = sample_next(p->list, p->name, &k)) != NULL; rows++) {
+        variant    v                   = {.s = s};
+        tg_tensor *leaf[SAMPLE_INPUTS] = {NULL};
         tg_reset(t);
-        assert_true(make_leaves(t, &v, 1, leaf));
+        make_leaves(t, &v, 1, leaf);
         tg_tensor *y = run(&v, leaf), *x = tg_set_requires_grad(tg_scalar(t, 3), true), *moved[1];
         if (!y) fail_msg("%s: %s", p->name, tg_error(t));
         if (tg_requires_grad(y)) fail_msg("%s: the result requires grad", p->name);
-        if (!records(t, p->name)) fail_msg("a sample of %s does not record it", p->name);
+        if (!sample_recorded(t, p->name)) fail_msg("a sample of %s does not record it", p->name);
         assert_int_equal(tg_eval(&y, 1), TG_OK);
         if (!sample_is_float(&s->in[0]) || s->opaque) continue;
 
         /* beside a term that has a gradient, the op's inputs get exact zeros; moved a little, its value stays */
-        tg_tensor *loss = tg_add(x, tg_sum(tg_to(y, TG_F64), TG_ALL_AXES, false));
+        tg_tensor *loss = tg_add(x, tg_sum_all(tg_to(y, TG_F64)));
         assert_int_equal(tg_grad(&loss, NULL, 1, leaf, 1, false, moved), TG_OK);
         const double *g = tg_data_f64(moved[0]);
         for (int64_t e = 0; e < tg_numel(leaf[0]); e++) assert_true(g[e] == 0);
@@ -205,30 +171,4 @@ static void test_topic(void **state)
         check_gradients(p);
 }
 
-static bool listed(const topic *p, int n, const char *name)
-{
-    for (int i = 0; i < n; i++)
-        if (!strcmp(p[i].name, name)) return true;
-    return false;
-}
-
-int main(void)
-{
-    sample_list        list  = samples_all();
-    const int          most  = tg_op_count() + (list.n > 0 ? list.n : 0);
-    topic             *p     = calloc((size_t)most, sizeof *p);
-    struct CMUnitTest *tests = calloc((size_t)most, sizeof *tests);
-    int                n = 0, failed = 1;
-    if (p && tests && list.row) {
-        for (int i = 0; i < tg_op_count(); i++) p[n++] = (topic){tg_op_at(i)->name, tg_op_at(i), &list};
-        for (int k = 0; k < list.n; k++)
-            if (!listed(p, n, list.row[k].name)) p[n++] = (topic){list.row[k].name, NULL, &list};
-        for (int i = 0; i < n; i++)
-            tests[i] = (struct CMUnitTest){.name = p[i].name, .test_func = test_topic, .initial_state = &p[i]};
-        failed = _cmocka_run_group_tests("gradients", tests, (size_t)n, NULL, NULL);
-    }
-    free(tests);
-    free(p);
-    free(list.row);
-    return failed;
-}
+int main(void) { return run_topics("gradients", samples_all(), NULL, test_topic, NULL, 0); }

@@ -11,12 +11,7 @@
 #include <tapegrad.h>
 #include <tapegrad_op.h>
 
-static tg_tape *quiet(tg_dtype dtype)
-{
-    tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = dtype});
-    assert_non_null(t);
-    return t;
-}
+#include "quiet.h"
 
 /* Fails when it is recorded. */
 static void assert_refused(tg_tape *t, const void *result, tg_status status, const char *sentence)

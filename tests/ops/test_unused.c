@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "samples.h"
+#include "quiet.h"
+#include "topics.h"
 
 enum { ORDERS = 3, MOST = 64, ROWS = 4, PLACES = 2 };
 
@@ -170,7 +171,7 @@ static tg_status first_gradients(const plant *p, tg_tensor *y, const unsigned ch
     if (p->way >= CAT) z = cut(y, used, p->way);
     if (!z) z = tg_where(mask, y, zero); /* nothing to pick */
     z = tg_add(z, tg_mul(z, tg_mul_s(z, 0.5)));
-    tg_tensor *sum = tg_sum(tg_mul(z, weights(z, 0)), TG_ALL_AXES, false);
+    tg_tensor *sum = tg_sum_all(tg_mul(z, weights(z, 0)));
     return tg_grad(&sum, NULL, 1, leaf, n_leaves, true, grads);
 }
 
@@ -189,7 +190,7 @@ static void differentiate(tg_tape *t, const plant *p, bool change, const unsigne
         tg_tensor *sum = NULL;
         for (int i = 0; i < n && order > 0; i++) {
             tg_tensor *g = grads[i], *curved = tg_add(g, tg_mul(g, tg_mul_s(g, 0.5)));
-            tg_tensor *part = tg_sum(tg_mul(curved, weights(g, 100 * order + 10 * i)), TG_ALL_AXES, false);
+            tg_tensor *part = tg_sum_all(tg_mul(curved, weights(g, 100 * order + 10 * i)));
             sum = sum ? tg_add(sum, part) : part;
         }
         tg_status s = TG_OK;
@@ -232,11 +233,6 @@ static bool check(tg_tape *t, const plant *p)
 
 /* ---- one test for each op ------------------------------------------------------------------------------------------ */
 
-typedef struct topic {
-    const char  *name;
-    sample_list *list;
-} topic;
-
 static bool is_product(const char *name)
 {
     return !strcmp(name, "matmul") || !strcmp(name, "linear") || !strncmp(name, "conv2d", 6);
@@ -255,12 +251,11 @@ static bool is_small(const sample *s)
 static void test_topic(void **state)
 {
     const topic *op = *state;
-    tg_tape     *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
+    tg_tape     *t = quiet(TG_F64);
     int          rows = 0, done = 0;
-    assert_non_null(t);
-    for (int k = 0; k < op->list->n && rows < ROWS; k++) {
-        const sample *s = &op->list->row[k];
-        if (strcmp(s->name, op->name) != 0 || !is_small(s)) continue;
+    const sample *s;
+    for (int k = 0; rows < ROWS && (s = sample_next(op->list, op->name, &k)) != NULL;) {
+        if (!is_small(s)) continue;
         const int before = done;
         for (int i = 0; i < sample_inputs(s); i++) {
             if (!sample_is_float(&s->in[i])) continue;
@@ -291,9 +286,8 @@ static tg_tensor *root_times(void *ctx, tg_tensor *const *in)
 static void test_infinite_slope(void **state)
 {
     static const sample s = {.name = "sqrt into matmul", .f = root_times, .in = {{S_FLOAT, SHAPE(3, 4), 0.2, 3}, FLOATS(4, 2)}};
-    tg_tape            *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
+    tg_tape            *t = quiet(TG_F64);
     (void)state;
-    assert_non_null(t);
     for (way w = WHERE; w < WAYS; w++)
         for (int64_t e = 0; e < 12; e += 5)
             assert_true(check(t, &(plant){.s = &s, .element = e, .value = 0, .way = w, .others = true}));
@@ -303,7 +297,7 @@ static void test_infinite_slope(void **state)
 /* What comes back is infinite where the first derivative is 0: its reciprocal is summed. */
 static void test_infinite_tangent(void **state)
 {
-    tg_tape      *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64, .silent = true});
+    tg_tape      *t = quiet(TG_F64);
     unsigned char taken[2] = {0, 1};
     (void)state;
     assert_non_null(t);
@@ -321,37 +315,11 @@ static void test_infinite_tangent(void **state)
     tg_tape_free(t);
 }
 
-static bool listed(const topic *p, int n, const char *name)
-{
-    for (int i = 0; i < n; i++)
-        if (!strcmp(p[i].name, name)) return true;
-    return false;
-}
+/* Accuracy counts: it has no gradient. */
+static bool has_gradient(const topic *p) { return p->op ? p->op->vjp != NULL : strcmp(p->name, "accuracy") != 0; }
 
 int main(void)
 {
-    sample_list        list = samples_all();
-    const int          most = tg_op_count() + (list.n > 0 ? list.n : 0);
-    topic             *p = calloc((size_t)most, sizeof *p);
-    struct CMUnitTest *tests = calloc((size_t)most + 2, sizeof *tests);
-    int                n = 0, failed = 1;
-    if (p && tests && list.row) {
-        for (int i = 0; i < tg_op_count(); i++)
-            if (tg_op_at(i)->vjp) p[n++] = (topic){tg_op_at(i)->name, &list};
-        for (int k = 0; k < list.n; k++) {
-            bool is_op = false;
-            for (int i = 0; i < tg_op_count(); i++) is_op = is_op || !strcmp(tg_op_at(i)->name, list.row[k].name);
-            if (!is_op && strcmp(list.row[k].name, "accuracy") != 0 && !listed(p, n, list.row[k].name))
-                p[n++] = (topic){list.row[k].name, &list};
-        }
-        for (int i = 0; i < n; i++)
-            tests[i] = (struct CMUnitTest){.name = p[i].name, .test_func = test_topic, .initial_state = &p[i]};
-        tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_infinite_slope);
-        tests[n++] = (struct CMUnitTest)cmocka_unit_test(test_infinite_tangent);
-        failed = _cmocka_run_group_tests("unused", tests, (size_t)n, NULL, NULL);
-    }
-    free(tests);
-    free(p);
-    free(list.row);
-    return failed;
+    const struct CMUnitTest more[] = {cmocka_unit_test(test_infinite_slope), cmocka_unit_test(test_infinite_tangent)};
+    return run_topics("unused", samples_all(), has_gradient, test_topic, more, 2);
 }

@@ -42,3 +42,29 @@ int64_t leaf_element(const tg_shape *s, layout l, int axis, int64_t i)
     for (int k = 0; k < s->rank; k++) e = e * leaf.dim[k] + at[l == TRANSPOSED ? s->rank - 1 - k : k];
     return e;
 }
+
+static void settle(arrangement *how, const sample *s, uint64_t seed)
+{
+    how->plain = true;
+    for (int i = 0; i < sample_inputs(s); i++) {
+        const tg_shape *shape = &s->in[i].shape;
+        tg_shape        leaf;
+        if (shape->rank) how->axis[i] = (int)((seed + (uint64_t)i) % (uint64_t)shape->rank);
+        if (!sample_is_float(&s->in[i]) || !leaf_shape(shape, how->layout[i], how->axis[i], &leaf)) how->layout[i] = PLAIN;
+        how->plain = how->plain && how->layout[i] == PLAIN;
+    }
+}
+
+bool each_arrangement(const sample *s, uint64_t seed, bool (*check)(void *ctx, const arrangement *how), void *ctx)
+{
+    arrangement how = {.layout = {PLAIN}};
+    settle(&how, s, seed);
+    if (!check(ctx, &how)) return false;
+    for (int l = TRANSPOSED; l <= LAYOUTS && !s->large; l++) { /* the last time, mixed */
+        for (int i = 0; i < SAMPLE_INPUTS; i++)
+            how.layout[i] = (layout)(l < LAYOUTS ? (uint64_t)l : (seed + 2 * (uint64_t)i + 1) % LAYOUTS);
+        settle(&how, s, seed);
+        if (!how.plain && !check(ctx, &how)) return false;
+    }
+    return true;
+}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/graph.h"
+
 void samples_add(sample_list *l, const sample *s)
 {
     if (l->n == l->cap) {
@@ -28,6 +30,22 @@ sample_list samples_all(void)
     samples_move(&l);
     samples_window(&l);
     return l;
+}
+
+const sample *sample_next(const sample_list *l, const char *name, int *k)
+{
+    while (*k < l->n) {
+        const sample *s = &l->row[(*k)++];
+        if (!strcmp(s->name, name)) return s;
+    }
+    return NULL;
+}
+
+bool sample_recorded(const tg_tape *t, const char *name)
+{
+    for (uint32_t i = 0; i < t->count; i++)
+        if (!strcmp(tg_slot(t, i)->op->name, name)) return true;
+    return false;
 }
 
 int sample_inputs(const sample *s)

@@ -52,6 +52,12 @@ typedef struct sample_list {
 /* All samples; NULL rows when memory ran out. To be freed with free(list.row). */
 sample_list samples_all(void);
 
+/* The next sample of this name, from row *k on, which goes on behind it; NULL: there is none. */
+const sample *sample_next(const sample_list *l, const char *name, int *k);
+
+/* Is an op of this name on the tape? */
+bool sample_recorded(const tg_tape *t, const char *name);
+
 int  sample_inputs(const sample *s);
 bool sample_is_float(const sample_input *in);
 

@@ -65,12 +65,7 @@ static const values_row *row_of(values_table v, const char *name)
     return NULL;
 }
 
-static const sample *sample_of(const sample_list *l, const char *name)
-{
-    for (int k = 0; k < l->n; k++)
-        if (!strcmp(l->row[k].name, name)) return &l->row[k];
-    return NULL;
-}
+static const sample *sample_of(const sample_list *l, const char *name) { return sample_next(l, name, &(int){0}); }
 
 const char *values_missing(const tg_op *const *ops, int n_ops, const sample_list *l, values_table v,
                            char text[VALUES_TEXT])
@@ -207,8 +202,7 @@ typedef struct variant {
     const sample     *s;
     tg_dtype          dtype;
     uint64_t          seed;
-    layout            layout[SAMPLE_INPUTS];
-    int               axis[SAMPLE_INPUTS];
+    arrangement       how;
     bool             *recorded; /* set once a sample records the op */
 } variant;
 
@@ -219,8 +213,8 @@ static size_t describe(const variant *v, char text[VALUES_TEXT])
     size_t used = (size_t)snprintf(text, VALUES_TEXT, "%s of %s", v->s->name, tg_dtype_name(v->dtype));
     for (int i = 0; i < sample_inputs(v->s) && used < VALUES_TEXT; i++)
         used += (size_t)snprintf(text + used, VALUES_TEXT - used, " %s%s%s",
-                                 tg_shape_text(&v->s->in[i].shape, shape, sizeof shape), v->layout[i] ? " " : "",
-                                 v->layout[i] ? layout_names[v->layout[i]] : "");
+                                 tg_shape_text(&v->s->in[i].shape, shape, sizeof shape), v->how.layout[i] ? " " : "",
+                                 v->how.layout[i] ? layout_names[v->how.layout[i]] : "");
     if (used < VALUES_TEXT) used += (size_t)snprintf(text + used, VALUES_TEXT - used, ", seed %d: ", (int)v->seed);
     return used < VALUES_TEXT ? used : VALUES_TEXT - 1;
 }
@@ -257,13 +251,6 @@ static const char *compare(const variant *v, const values_array *want, tg_tensor
     return NULL;
 }
 
-static bool records(const tg_tape *t, const char *name)
-{
-    for (uint32_t i = 0; i < t->count; i++)
-        if (!strcmp(tg_slot(t, i)->op->name, name)) return true;
-    return false;
-}
-
 /* Runs the sample on these inputs, whose values are x. */
 static const char *check_call(const variant *v, tg_tape *t, tg_tensor *const *in, const values_array *x,
                               char text[VALUES_TEXT])
@@ -274,7 +261,7 @@ static const char *check_call(const variant *v, tg_tape *t, tg_tensor *const *in
         SAY(v, text, "%s", tg_error(t) ? tg_error(t) : "NULL without a word");
         return text;
     }
-    *v->recorded = *v->recorded || !v->op || records(t, v->op->name);
+    *v->recorded = *v->recorded || !v->op || sample_recorded(t, v->op->name);
     if (v->row->formula)
         apply_formula(v->row, v->op, &c);
     else if (v->row->fold)
@@ -290,52 +277,47 @@ static const char *check_call(const variant *v, tg_tape *t, tg_tensor *const *in
     return wrong;
 }
 
-/* With the sample's own inputs. *ran: does the layout say anything new? */
-static const char *check_variant(variant *v, tg_tape *t, bool *ran, char text[VALUES_TEXT])
+/* What all checks of a sample share. */
+typedef struct work {
+    variant     v;
+    tg_tape    *t;
+    char       *text; /* VALUES_TEXT characters */
+    const char *wrong;
+} work;
+
+/* With the sample's own inputs. */
+static bool check_arrangement(void *ctx, const arrangement *how)
 {
+    work        *w                     = ctx;
+    variant     *v                     = &w->v;
     const int    n                     = sample_inputs(v->s);
     tg_tensor   *in[SAMPLE_INPUTS + 1] = {NULL};
     values_array x[SAMPLE_INPUTS + 1]  = {{0}};
-    tg_shape     leaf[SAMPLE_INPUTS];
-    bool         plain = true;
+    v->how = *how;
+    tg_reset(w->t);
     for (int i = 0; i < n; i++) {
         const tg_shape *s = &v->s->in[i].shape;
-        if (!sample_is_float(&v->s->in[i])) v->layout[i] = PLAIN;
-        if (s->rank) v->axis[i] = (int)((v->seed + (uint64_t)i) % (uint64_t)s->rank);
-        if (!leaf_shape(s, v->layout[i], v->axis[i], &leaf[i])) v->layout[i] = PLAIN, leaf[i] = *s;
-        plain = plain && v->layout[i] == PLAIN;
-    }
-    if (plain && *ran) return NULL;
-    *ran = true;
-    tg_reset(t);
-    for (int i = 0; i < n; i++) {
-        const tg_shape *s    = &v->s->in[i].shape;
-        tg_tensor      *from = sample_leaf_of(t, v->dtype, v->s, i, &leaf[i], v->seed);
-        const void     *data = tg_data(from);
-        in[i]                = lay_out(from, s, v->layout[i], v->axis[i]);
-        x[i]                 = new_array(tg_dtype_of(from), s, false);
+        tg_shape        leaf;
+        leaf_shape(s, how->layout[i], how->axis[i], &leaf);
+        tg_tensor  *from = sample_leaf_of(w->t, v->dtype, v->s, i, &leaf, v->seed);
+        const void *data = tg_data(from);
+        in[i]            = lay_out(from, s, how->layout[i], how->axis[i]);
+        x[i]             = new_array(tg_dtype_of(from), s, false);
         for (int64_t e = 0; data && e < x[i].n; e++)
-            x[i].x[e] = number_at(data, x[i].dtype, leaf_element(s, v->layout[i], v->axis[i], e));
+            x[i].x[e] = number_at(data, x[i].dtype, leaf_element(s, how->layout[i], how->axis[i], e));
     }
     if (v->s->same) in[1] = in[0], x[1] = x[0];
-    const char *wrong = check_call(v, t, in, x, text);
+    w->wrong = check_call(v, w->t, in, x, w->text);
     free_arrays(x, n);
-    return wrong;
+    return !w->wrong;
 }
 
 static const char *check_sample(variant v, tg_tape *t, char text[VALUES_TEXT])
 {
-    const char *wrong = NULL;
-    for (v.seed = 0; v.seed < (v.s->large ? 1 : SEEDS) && !wrong; v.seed++) {
-        bool ran = false;
-        for (layout l = PLAIN; l < (v.s->large ? TRANSPOSED : LAYOUTS) && !wrong; l++) {
-            for (int i = 0; i < SAMPLE_INPUTS; i++) v.layout[i] = l;
-            wrong = check_variant(&v, t, &ran, text);
-        }
-        for (int i = 0; i < SAMPLE_INPUTS; i++) v.layout[i] = (layout)((v.seed + 2 * (uint64_t)i + 1) % LAYOUTS);
-        if (!v.s->large && !wrong) wrong = check_variant(&v, t, &ran, text);
-    }
-    return wrong;
+    work w = {v, t, text, NULL};
+    for (w.v.seed = 0; w.v.seed < (v.s->large ? 1 : SEEDS) && !w.wrong; w.v.seed++)
+        each_arrangement(v.s, w.v.seed, check_arrangement, &w);
+    return w.wrong;
 }
 
 /* ---- special points of pointwise ops -------------------------------------------------------------------------------
@@ -405,9 +387,7 @@ static const char *check_dtype(variant v, const sample_list *l, char text[VALUES
     const char *name = v.row->name, *wrong = NULL;
     bool        pointed = v.row->formula == NULL;
     if (!t) abort();
-    for (int k = 0; k < l->n && !wrong; k++) {
-        v.s = &l->row[k];
-        if (strcmp(v.s->name, name) != 0) continue;
+    for (int k = 0; !wrong && (v.s = sample_next(l, name, &k)) != NULL;) {
         wrong = check_sample(v, t, text);
         if (pointed || wrong || v.s->composed) continue;
         pointed = true;
