@@ -68,7 +68,7 @@ static void test_malformed(void **state)
         put_new(f, "x", gz(malformed[i].bytes, malformed[i].n));
         assert_refused(f, TG_ERR_FORMAT, malformed[i].word);
     }
-    put(f, "x", NULL, 0);
+    put(f, "x", "", 0);
     assert_refused(f, TG_ERR_FORMAT, "is empty");
     put_new(f, "x", gz("", 0));
     assert_refused(f, TG_ERR_FORMAT, "ends after 0 bytes");

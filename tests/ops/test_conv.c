@@ -29,7 +29,7 @@ static int64_t out_size(int64_t size, int64_t kernel, int64_t stride, int64_t pa
 static void fill(double *v, const tg_shape *s, uint64_t *seed)
 {
     assert_in_range(count_of(s), 0, BIG);
-    for (int64_t i = 0; i < count_of(s); i++) v[i] = ((double)draw(seed, 17) - 8) / 8;
+    draw_multiples(v, count_of(s), 8, 0.125, seed);
 }
 
 /* All by definition: y, and what the gradient g of y makes of x, w and the bias. */

@@ -4,11 +4,6 @@
 
 static double tolerance(tg_dtype d) { return d == TG_F32 ? 2e-6 : 1e-14; }
 
-static void fill(double *x, int64_t n, uint64_t *seed)
-{
-    for (int64_t i = 0; i < n; i++) x[i] = (double)(draw(seed, 65) - 32) / 8;
-}
-
 /* ---- mse ---------------------------------------------------------------------------------------------------------- */
 
 static const tg_shape shapes[] = {{0, {0}}, {1, {1}}, {1, {7}}, {2, {3, 4}}, {2, {64, 10}}, {3, {2, 1, 5}}, {4, {2, 3, 2, 2}}};
@@ -25,8 +20,8 @@ static void test_mse(void **state)
         const int64_t   n = count_of(s);
         tg_tape        *t = quiet(TG_F32);
         double          want = 0;
-        fill(x, n, &seed);
-        fill(y, n, &seed);
+        draw_multiples(x, n, 32, 0.125, &seed);
+        draw_multiples(y, n, 32, 0.125, &seed);
         for (int64_t i = 0; i < n; i++) {
             want += (x[i] - y[i]) * (x[i] - y[i]) / (double)n;
             gx[i] = 2 * (x[i] - y[i]) / (double)n;
@@ -57,7 +52,7 @@ static void test_bce(void **state)
         const int64_t   n = count_of(s);
         tg_tape        *t = quiet(TG_F32);
         long double     sum = 0;
-        fill(x, n, &seed);
+        draw_multiples(x, n, 32, 0.125, &seed);
         for (int64_t i = 0; i < n; i++) {
             y[i] = (double)draw(&seed, 9) / 8;
             sum += bce(x[i], y[i]) / (long double)n;
@@ -129,7 +124,7 @@ static void check_cross_entropy(tg_dtype d, const tg_shape *s, layout l, bool na
     tg_shape       rest = *s;
     tg_tape       *t = quiet(TG_F32);
     rest.rank--;
-    fill(x, rows * classes, seed);
+    draw_multiples(x, rows * classes, 32, 0.125, seed);
     for (int64_t r = 0; r < rows; r++) spread[r] = (double)(label[r] = draw(seed, classes));
     const double want = model_cross_entropy(rows, classes, x, label, g);
     tg_tensor   *y = laid(t, narrow ? TG_I32 : TG_I64, &rest, spread, rest.rank ? l : PLAIN);
@@ -228,8 +223,8 @@ static void test_second_derivatives(void **state)
     uint64_t  seed = 4;
     tg_tape  *t = quiet(TG_F64);
     (void)state;
-    fill(x, 24, &seed);
-    fill(y, 24, &seed);
+    draw_multiples(x, 24, 32, 0.125, &seed);
+    draw_multiples(y, 24, 32, 0.125, &seed);
     tg_tensor *a = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(4, 6), x), true), *b = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(4, 6), y), true);
     check_gradient(call_mse, (tg_tensor *[]){a, b});
     check_gradient(call_bce, (tg_tensor *[]){a, b});

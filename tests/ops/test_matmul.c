@@ -7,11 +7,6 @@
 
 /* ---- the model ---------------------------------------------------------------------------------------------------- */
 
-static void fill(double *x, int64_t n, uint64_t *seed)
-{
-    for (int64_t i = 0; i < n; i++) x[i] = (double)(draw(seed, 9) - 4);
-}
-
 /* Where the matrix of element `at` of the result begins in an operand: broadcast axes stay at 0. */
 static int64_t matrix_position(const tg_shape *s, const int64_t *at, int rank)
 {
@@ -45,8 +40,8 @@ static void check(tg_dtype d, const tg_shape *sa, const tg_shape *sb, uint64_t *
     static double a[MOST], b[MOST], want[4 * MOST];
     tg_tape      *t = quiet(TG_F32);
     tg_shape      s;
-    fill(a, count_of(sa), seed);
-    fill(b, count_of(sb), seed);
+    draw_multiples(a, count_of(sa), 4, 1, seed);
+    draw_multiples(b, count_of(sb), 4, 1, seed);
     model_matmul(sa, a, sb, b, &s, want);
     for (layout la = PLAIN; la < N_LAYOUTS; la++)
         for (layout lb = PLAIN; lb < N_LAYOUTS; lb++)
@@ -95,8 +90,8 @@ static void test_odd_views(void **state)
     uint64_t      seed = 3;
     tg_shape      s;
     (void)state;
-    fill(a, 24, &seed);
-    fill(b, 20, &seed);
+    draw_multiples(a, 24, 4, 1, &seed);
+    draw_multiples(b, 20, 4, 1, &seed);
     tg_tensor *y = tensor(t, TG_F64, TG_SHAPE(4, 5), b);
     tg_tensor *x = tg_permute(tensor(t, TG_F64, TG_SHAPE(2, 3, 4), a), TG_AXES(1, 0, 2)); /* [3,2,4]: rows do not stack */
     for (int i = 0; i < 24; i++) c[(i / 4 % 3) * 8 + i / 12 * 4 + i % 4] = a[i];
@@ -125,8 +120,8 @@ static void test_slices_of_a_wide_matrix(void **state)
     uint64_t      seed = 4;
     tg_shape      s;
     (void)state;
-    fill(a, 8 * 10, &seed);
-    fill(b, 10 * 40, &seed);
+    draw_multiples(a, 8 * 10, 4, 1, &seed);
+    draw_multiples(b, 10 * 40, 4, 1, &seed);
     for (int i = 0; i < 100; i++) part[i] = b[i / 10 * 40 + 20 + i % 10];
     model_matmul(TG_SHAPE(8, 10), a, TG_SHAPE(10, 10), part, &s, want);
     tg_tensor *wide = tg_slice(tensor(t, TG_F32, TG_SHAPE(10, 40), b), 1, 20, 30, 1);
@@ -209,12 +204,12 @@ static void check_gradient(tg_tape *t, const tg_shape *sa, const tg_shape *sb, l
 {
     static double a[MOST], b[MOST], g[MOST], turned[MOST], full[MOST], want[MOST];
     tg_shape      s, st, sf;
-    fill(a, count_of(sa), seed);
-    fill(b, count_of(sb), seed);
+    draw_multiples(a, count_of(sa), 4, 1, seed);
+    draw_multiples(b, count_of(sb), 4, 1, seed);
     tg_tensor *x = tg_set_requires_grad(laid(t, TG_F64, sa, a, PLAIN), true), *y = tg_set_requires_grad(laid(t, TG_F64, sb, b, PLAIN), true);
     tg_tensor *c = tg_matmul(x, y);
     s = *tg_shape_of(c);
-    fill(g, count_of(&s), seed);
+    draw_multiples(g, count_of(&s), 4, 1, seed);
     tg_tensor *v = laid(t, TG_F64, &s, g, l);
     st = *sb;
     model_transpose(&st, b, turned);
@@ -266,9 +261,9 @@ static void check_gemm(tg_dtype d, bool ta, bool tb, int m, int n, int k, double
     static double  a[MOST], b[MOST], c[MOST];
     static _Alignas(8) unsigned char fa[MOST * 8], fb[MOST * 8], fc[MOST * 8];
     const int lda = (ta ? m : k) + 2, ldb = (tb ? k : n) + 1, ldc = n + 3;
-    fill(a, MOST, seed);
-    fill(b, MOST, seed);
-    fill(c, MOST, seed);
+    draw_multiples(a, MOST, 4, 1, seed);
+    draw_multiples(b, MOST, 4, 1, seed);
+    draw_multiples(c, MOST, 4, 1, seed);
     for (int i = 0; i < MOST; i++) {
         put(fa, d, i, a[i]);
         put(fb, d, i, b[i]);
@@ -305,7 +300,7 @@ static void check_own_product(bool ta, bool tb, int m, int n, int k, bool add, u
     assert_true(tg_own_product_make(&p, true, TG_F32, ta, tb, m, n, k, lda ? lda : 1, ldb ? ldb : 1, add ? 1 : 0, n));
     for (int place = 0; place < 2; place++) {
         float *fa = a + place, *fb = b + 2 * place, *fc = c + 3 * place;
-        fill(x, MOST, seed);
+        draw_multiples(x, MOST, 4, 1, seed);
         for (int i = 0; i < MOST; i++) a[i] = b[i] = c[i] = want[i] = (float)x[i] / 3;
         assert_int_equal(tg_gemm(true, TG_F32, ta, tb, m, n, k, 1, fa, lda ? lda : 1, fb, ldb ? ldb : 1, add ? 1 : 0,
                                  want + 3 * place, n), TG_OK);

@@ -46,6 +46,12 @@ static inline int64_t draw(uint64_t *state, int64_t n)
     return (int64_t)((*state >> 33) % (uint64_t)n);
 }
 
+/* n multiples of `unit` in -most unit … most unit: sums and products of some of them are exact. */
+static inline void draw_multiples(double *x, int64_t n, int64_t most, double unit, uint64_t *state)
+{
+    for (int64_t i = 0; i < n; i++) x[i] = (double)(draw(state, 2 * most + 1) - most) * unit;
+}
+
 /* ---- tensors from doubles ----------------------------------------------------------------------------------------- */
 
 static inline void put(void *p, tg_dtype d, int64_t i, double v)
