@@ -71,19 +71,17 @@ tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outp
 
 /* ---- tg_backward -------------------------------------------------------------------------------------------------- */
 
-/* A node that may become a leaf's gradient: nobody but this walk knows it, it is no other leaf's, and it shares no memory that may be
- * overwritten, as a view of a seed that is kept would. */
+/* A node that may become a leaf's gradient: nobody but this walk knows it, it is no other leaf's, and it has contiguous memory of its own, as
+ * a view, of a seed that is written later say, has not. */
 static bool is_free(const tg_node *n, uint32_t first)
 {
-    return is_own(n, first) && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED)) && !(tg_viewed(n)->flags & TG_N_KEPT);
+    return is_own(n, first) && !(n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_WANTED)) && n->op->kind != TG_VIEW &&
+           n->op->kind != TG_LEAF && n->op->kind != TG_CONST;
 }
 
-/* May it be computed straight into a gradient's memory? It has memory of its own then. Not one of several results: all of them have their
- * values or none has, and what was placed gives its value up. */
-static bool placeable(const tg_node *n, uint32_t first)
-{
-    return is_free(n, first) && !(n->traits & (TG_HAS_RESULTS | TG_IS_RESULT)) && n->op->kind != TG_VIEW && n->op->kind != TG_LEAF && n->op->kind != TG_CONST;
-}
+/* May it be computed straight into a gradient's memory? Not one of several results: all of them have their values or none has, and what was
+ * placed gives its value up. */
+static bool placeable(const tg_node *n, uint32_t first) { return is_free(n, first) && !(n->traits & (TG_HAS_RESULTS | TG_IS_RESULT)); }
 
 static tg_tensor *apart_from(tg_tensor *g, bool good) { return good ? g : tg_apart(g); }
 

@@ -150,7 +150,7 @@ static tg_status freeze(tg_node *n)
     if (n->flags & TG_N_GRAD && !tg_ends_here(n))
         return tg_fail_on(n->tape, TG_ERR_GRAD, "tg_set_requires_grad",
                           "the tensor is a result, which requires grad because of what it is computed from; tg_detach stops a gradient");
-    n->flags = (uint16_t)(n->flags & ~(TG_N_GRAD | TG_N_LEAF));
+    n->flags = (uint16_t)((n->flags & ~(TG_N_GRAD | TG_N_LEAF)) | TG_N_FROZEN);
     return TG_OK;
 }
 

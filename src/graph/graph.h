@@ -43,6 +43,7 @@ enum { /* tg_node.flags */
     TG_N_LEAF    = 2,   /* by tg_set_requires_grad: the gradient's way ends here */
     TG_N_ASKED   = 4,   /* a leaf that is asked for by a backward for chosen leaves, or what leads to one; means nothing outside of it */
     TG_N_OFF     = 8192, /* recorded while gradients were not */
+    TG_N_FROZEN  = 16384, /* was a leaf by tg_set_requires_grad in this recording, and may have the gradient of it */
     TG_N_KEPT    = 16,  /* survives tg_reset */
     TG_N_PARAM   = 32,  /* and is a parameter */
     TG_N_BUFFER  = 8,   /* and is a buffer */

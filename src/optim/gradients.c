@@ -66,8 +66,9 @@ typedef struct gradients {
     size_t                 n;
 } gradients;
 
-/* NULL: leaf i has none, or it does not count. */
-static tg_node *gradient(const gradients *of, size_t i) { return tg_fresh_grad(of->tensors ? of->tensors[i].node : tg_node_of(of->leaves[i])); }
+static tg_node *leaf(const gradients *of, size_t i) { return of->tensors ? of->tensors[i].node : tg_node_of(of->leaves[i]); }
+/* NULL: leaf i has none, or it does not count. It is contiguous and lies in memory of its own. */
+static tg_node *gradient(const gradients *of, size_t i) { return tg_fresh_grad(leaf(of, i)); }
 
 /* For num_threads alone: beside an if clause that says no, clang's libomp 14 keeps the number for the next region, which is OpenBLAS's. */
 static int threads_for(const tg_tape *t, size_t n)
@@ -187,7 +188,22 @@ static void scale(const tg_tape *t, tg_node *g, double a, double b)
         scales[g->dtype](x, n, a, b);
         tg_fpenv_leave(host);
     }
-    tg_mark_written(g);
+    if (g->flags & TG_N_KEPT) tg_mark_written(g);
+}
+
+/* The gradients of leaves of the recording are its tensors, which nothing ever overwrites: there is another one with the same values. */
+static tg_status make_writable(const gradients *of)
+{
+    for (size_t i = 0; i < of->n; i++) {
+        const tg_node *g = gradient(of, i);
+        void          *room;
+        if (!g || g->flags & TG_N_KEPT) continue;
+        tg_node *other = tg_new_leaf(of->tape, (tg_dtype)g->dtype, g->shape, NULL, &room);
+        if (!other) return TG_ERR_MEMORY;
+        if (tg_node_numel(g)) memcpy(room, tg_host_memory(g), tg_value_bytes(g));
+        leaf(of, i)->grad = other;
+    }
+    return TG_OK;
 }
 
 static tg_status clip(const gradients *of, double max_norm, double *norm_out, const char *function)
@@ -198,11 +214,13 @@ static tg_status clip(const gradients *of, double max_norm, double *norm_out, co
     const double     norm = ldexp(n.root, n.exponent);
     if (norm_out) *norm_out = norm;
     if (!isfinite(n.root)) return tg_fail_on(t, TG_ERR_ARG, function, "the gradients' norm is %g; they stay as they are", norm);
-    for (size_t i = 0; norm > max_norm && i < of->n; i++) {
+    if (norm <= max_norm) return TG_OK;
+    const tg_status s = make_writable(of);
+    for (size_t i = 0; s == TG_OK && i < of->n; i++) {
         tg_node *g = gradient(of, i);
         if (g) scale(t, g, ldexp(1, -n.exponent), max_norm / n.root);
     }
-    return TG_OK;
+    return s;
 }
 
 static tg_status call_clip(const gradients *of, double max_norm, double *norm_out, const char *function)
