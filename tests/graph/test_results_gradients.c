@@ -218,9 +218,36 @@ static void test_results_as_gradients(void **state)
     tg_tape_free(t);
 }
 
+/* A backward for chosen leaves finds its way through a call whose result 0 is of integers, and a leaf made after such a call is refused where
+ * result 1 was used already. */
+static void test_chosen_leaves_behind_integers(void **state)
+{
+    (void)state;
+    tg_tape *t = quiet(TG_F64);
+    for (int round = 0; round < 3; round++) {
+        const double values[] = {1, 5, 2, 7, 3, 4};
+        tg_tensor   *x = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(2, 3), values), true);
+        tg_tensor   *z = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(2, 3), values), true), *sum = tg_add(x, z);
+        tg_tensor   *most = tg_result(tg_record(&best_op, &sum, 1, NULL, 0), 1), *loss = tg_sum_all(tg_mul_s(most, 3));
+        assert_int_equal(tg_backward_into(loss, &x, 1), TG_OK);
+        assert_f64(tg_grad_of(x), TG_SHAPE(2, 3), 0, 3, 0, 3, 0, 0);
+        assert_null(tg_grad_of(z));
+        assert_int_equal(tg_backward_into(loss, (tg_tensor *[]){z, x}, 2), TG_OK);
+        assert_f64(tg_grad_of(x), TG_SHAPE(2, 3), 0, 6, 0, 6, 0, 0);
+        assert_f64(tg_grad_of(z), TG_SHAPE(2, 3), 0, 3, 0, 3, 0, 0);
+        tg_tensor *late = tg_from_f64(t, TG_SHAPE(2, 3), values), *call = tg_record(&best_op, &late, 1, NULL, 0);
+        assert_null(tg_set_requires_grad(late, true));
+        tg_clear_error(t);
+        assert_non_null(call);
+        assert_int_equal(tg_reset(t), TG_OK);
+    }
+    tg_tape_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chosen_leaves_behind_integers),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_seeds_and_inputs),
         cmocka_unit_test(test_cut),
