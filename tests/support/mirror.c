@@ -258,7 +258,7 @@ static double carried(m_op op, double u, double y, double e, double a)
 {
     switch (op) {
     case M_AFFINE: return fabs(a) * e;
-    case M_EXP: return y * expm1(e);
+    case M_EXP: return y * expm1(e) + (y < DBL_MIN ? DBL_TRUE_MIN : 0); /* subnormal numbers have fewer digits here, whatever the tape does */
     case M_LOG: return near_pole(u, e) ? INFINITY : -log1p(-e / u);
     case M_SIN:
     case M_COS: return fmin(e, 2);
