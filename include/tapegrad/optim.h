@@ -84,7 +84,7 @@ TG_API tg_status tg_minimize(tg_optim *opt, tg_tensor *loss);
 TG_API tg_status tg_optim_backward(tg_optim *opt, tg_tensor *loss);
 
 /* One update of every parameter that has a gradient and is not frozen, which uses the gradient up. The others stay as they are; TG_ERR_GRAD
- * when there is none: tg_optim_backward comes first.
+ * when there is none: tg_optim_backward comes first. (TG_OK when the optimizer has no parameters, as when all were released: nothing is missing.)
  * A NaN or an infinity in a gradient ruins the elements it updates, and what is computed from them. With skip_nonfinite such a step is left
  * out whole: parameters, running means and the counts of their steps stay, all gradients are used up, the step is counted
  * (tg_steps_skipped), and TG_SKIPPED comes back, without a sentence. Looking for them reads the gradients once more. */
@@ -105,7 +105,7 @@ TG_API int        tg_optim_state_count(tg_optim *opt); /* -1 for NULL and after 
 /* Writes the name into buf, always terminated, and returns its length, as snprintf does; -1 after an error. */
 TG_API int        tg_optim_state_name(tg_optim *opt, int i, char *buf, size_t size);
 TG_API tg_tensor *tg_optim_state_get(tg_optim *opt, int i); /* a new tensor with what it holds now; NULL after an error */
-TG_API tg_status  tg_optim_state_set(tg_optim *opt, int i, tg_tensor *value); /* of the entry's shape and dtype; TG_ERR_ARG for steps below 0 */
+TG_API tg_status  tg_optim_state_set(tg_optim *opt, int i, tg_tensor *value); /* of the entry's shape and dtype; TG_ERR_ARG for steps that are not 0 to 2^53 */
 
 /* Scales the gradients of the optimizer's parameters, but for those that are used up or frozen, so that their joint 2-norm is at most
  * max_norm > 0; *norm (may be NULL) gets the norm before, right at any scale of f64: infinite only beyond 1.8e308. TG_ERR_ARG when an

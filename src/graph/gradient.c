@@ -130,7 +130,7 @@ bool tg_only_params_require(const tg_tape *t) { return !t->kept_require && t->le
 static tg_status require(tg_node *n)
 {
     if (!tg_dtype_is_float((tg_dtype)n->dtype))
-        return tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_set_requires_grad", "a %s tensor has no gradient; float32 and float64 have",
+        return tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_set_requires_grad", "tensors of %s have no gradient; those of float32 and float64 have",
                           tg_dtype_name((tg_dtype)n->dtype));
     if (n->flags & TG_N_GRAD) return TG_OK;
     if (n->flags & TG_N_BUFFER)

@@ -77,93 +77,77 @@ static int threads_for(const tg_tape *t, size_t n)
     return tg_threads(t);
 }
 
-/* Each returns a figure of n elements that are multiplied by `by` first; a piece of a gradient. */
-typedef double (*figure)(const void *x, size_t n, double by);
-
-#define DEFINE_SQUARES(T, NAME)                                                           \
-    static double NAME(const void *p, size_t n, double by)                                \
-    {                                                                                     \
-        const T *x = p;                                                                   \
-        double   lane[LANES] = {0}, sum = 0;                                              \
-        size_t   i = 0;                                                                   \
-        for (; i + LANES <= n; i += LANES)                                                \
-            for (size_t k = 0; k < LANES; k++) lane[k] += ((double)x[i + k] * by) * ((double)x[i + k] * by); \
-        for (size_t k = 0; i + k < n; k++) lane[k] += ((double)x[i + k] * by) * ((double)x[i + k] * by); \
-        for (size_t k = 0; k < LANES; k++) sum += lane[k];                                \
-        return sum;                                                                       \
-    }
-DEFINE_SQUARES(float, squares_f32)
-DEFINE_SQUARES(double, squares_f64)
-
-/* The largest magnitude; NaN where there is one. */
-#define DEFINE_LARGEST(T, NAME)                                                           \
-    static double NAME(const void *p, size_t n, double by)                                \
-    {                                                                                     \
-        const T *x = p;                                                                   \
-        double   most = 0;                                                                \
-        (void)by;                                                                         \
-        for (size_t i = 0; i < n; i++) {                                                  \
-            const double v = fabs((double)x[i]);                                          \
-            if (!(v <= most)) most = v;                                                   \
-            if (isnan(v)) break;                                                          \
-        }                                                                                 \
-        return most;                                                                      \
-    }
-DEFINE_LARGEST(float, largest_f32)
-DEFINE_LARGEST(double, largest_f64)
-
-static const figure squares[TG_NDTYPES] = {[TG_F32] = squares_f32, [TG_F64] = squares_f64};
-static const figure largest[TG_NDTYPES] = {[TG_F32] = largest_f32, [TG_F64] = largest_f64};
-
-static double join_sums(double a, double b) { return a + b; }
-static double join_largest(double a, double b) { return isnan(a) || a > b ? a : b; }
-
-/* The figure of all gradients together. */
-static double over_gradients(const gradients *of, const figure by_dtype[TG_NDTYPES], double by, double (*join)(double, double))
+/* Is one of them not 0? */
+static bool any_f64(const double *x, size_t n)
 {
-    double total = 0;
+    for (size_t i = 0; i < n; i++)
+        if (x[i] != 0) return true;
+    return false;
+}
+
+/* The squares of n elements, a piece of a gradient. */
+typedef tg_squares (*squares_fn)(const void *x, size_t n);
+
+static tg_squares squares_f32(const void *p, size_t n)
+{
+    const float *x = p;
+    double       lane[LANES] = {0};
+    tg_squares   sum = {0, 0, 0};
+    size_t       i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++) lane[k] += (double)x[i + k] * (double)x[i + k];
+    for (size_t k = 0; i + k < n; k++) lane[k] += (double)x[i + k] * (double)x[i + k];
+    for (size_t k = 0; k < LANES; k++) sum.middle += lane[k];
+    return sum;
+}
+
+/* The middle ones by themselves first, which mostly are all: then no sum of theirs is beyond these limits. */
+static tg_squares squares_f64(const void *p, size_t n)
+{
+    const double *x = p;
+    double        lane[LANES] = {0};
+    tg_squares    sum = {0, 0, 0};
+    size_t        i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k] * x[i + k];
+    for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k] * x[i + k];
+    for (size_t k = 0; k < LANES; k++) sum.middle += lane[k];
+    if (sum.middle == 0 ? !any_f64(x, n) : sum.middle > 0x1p-800 && sum.middle < 0x1p900) return sum;
+    sum.middle = 0;
+    for (i = 0; i < n; i++) {
+        const double a = fabs(x[i]), large = a * 0x1p-600, small = a * 0x1p600;
+        if (a > TG_SQUARES_LARGE) sum.large += large * large;
+        else if (a < TG_SQUARES_SMALL) sum.small += small * small;
+        else sum.middle += a * a;
+    }
+    return sum;
+}
+
+static const squares_fn squares[TG_NDTYPES] = {[TG_F32] = squares_f32, [TG_F64] = squares_f64};
+
+/* The squares of all gradients together. */
+static tg_squares all_squares(const gradients *of)
+{
+    tg_squares total = {0, 0, 0};
     for (size_t i = 0; i < of->n; i++) {
         const tg_node *g = gradient(of, i);
         if (!g) continue;
-        const figure f = by_dtype[g->dtype];
-        const size_t n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_dtype_size((tg_dtype)g->dtype);
-        double       part[PARTS], sum = 0;
+        const squares_fn f = squares[g->dtype];
+        const size_t     n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_dtype_size((tg_dtype)g->dtype);
+        tg_squares       part[PARTS];
 #pragma omp parallel num_threads(threads_for(of->tape, n))
         {
             const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
             for (size_t p = 0; p < parts; p++) {
                 const size_t from = n / parts * p, to = p + 1 == parts ? n : n / parts * (p + 1);
-                part[p] = f((const char *)tg_host_memory(g) + from * item, to - from, by);
+                part[p] = f((const char *)tg_host_memory(g) + from * item, to - from);
             }
             tg_fpenv_leave(host);
         }
-        for (size_t p = 0; p < parts; p++) sum = join(sum, part[p]);
-        total = join(total, sum);
+        for (size_t p = 0; p < parts; p++) tg_add_squares(&total, &part[p]);
     }
     return total;
-}
-
-/* The norm is root 2^exponent, as it may lie beyond the range of doubles. */
-typedef struct joint_norm {
-    double root;
-    int    exponent;
-} joint_norm;
-
-/* Squares of very large or small doubles leave the range: then every element is divided by a power of 2 first, such that the largest one
- * becomes about 1. */
-static joint_norm norm_of(const gradients *of)
-{
-    enum { FARTHEST = 1000 }; /* so that 2^exponent and 2^-exponent are normal numbers */
-    const double sum = over_gradients(of, squares, 1, join_sums);
-    joint_norm   n = {sqrt(sum), 0};
-    if (sum > 1e-250 && sum < 1e300) return n;
-    const double most = over_gradients(of, largest, 1, join_largest);
-    if (most == 0 || !isfinite(most)) return (joint_norm){most, 0};
-    frexp(most, &n.exponent);
-    n.exponent = n.exponent < -FARTHEST ? -FARTHEST : n.exponent > FARTHEST ? FARTHEST : n.exponent;
-    n.root = sqrt(over_gradients(of, squares, ldexp(1, -n.exponent), join_sums));
-    return n;
 }
 
 /* x = x a b, in double: the product of both factors alone, or the smaller one in f32, may vanish. By the whole team. */
@@ -210,15 +194,16 @@ static tg_status clip(const gradients *of, double max_norm, double *norm_out, co
 {
     tg_tape *t = of->tape;
     if (!(max_norm > 0)) return tg_fail_on(t, TG_ERR_ARG, function, "max_norm must be more than 0, got %g", max_norm);
-    const joint_norm n = norm_of(of);
-    const double     norm = ldexp(n.root, n.exponent);
+    const tg_squares all = all_squares(of);
+    int              exponent; /* the norm may lie beyond the range of doubles */
+    const double     root = tg_root_of_squares(&all, &exponent), norm = ldexp(root, exponent);
     if (norm_out) *norm_out = norm;
-    if (!isfinite(n.root)) return tg_fail_on(t, TG_ERR_ARG, function, "the gradients' norm is %g; they stay as they are", norm);
+    if (!isfinite(root)) return tg_fail_on(t, TG_ERR_ARG, function, "the gradients' norm is %g; they stay as they are", norm);
     if (norm <= max_norm) return TG_OK;
     const tg_status s = make_writable(of);
     for (size_t i = 0; s == TG_OK && i < of->n; i++) {
         tg_node *g = gradient(of, i);
-        if (g) scale(t, g, ldexp(1, -n.exponent), max_norm / n.root);
+        if (g) scale(t, g, ldexp(1, -exponent), max_norm / root);
     }
     return s;
 }

@@ -69,7 +69,7 @@ struct tg_optim {
     int64_t                skipped; /* steps left out for it */
     tg_optim_tensor       *tensors;
     size_t                 n_tensors, cap_tensors;
-    double                *squares; /* of the first pass: each chunk's sums */
+    tg_squares            *squares; /* of the first pass: each chunk's sums */
     size_t                 cap_squares;
 };
 

@@ -56,7 +56,7 @@ static bool update(const tg_optim *o, const tg_optim_tensor *w, size_t from, siz
 
 static bool measure(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk)
 {
-    double *squares = o->squares + chunk * o->row->n_norms;
+    tg_squares *squares = o->squares + chunk * o->row->n_norms;
     for (; from < to; from += CHUNK, squares += o->row->n_norms) {
         memset(squares, 0, o->row->n_norms * sizeof *squares);
         o->loops->norms[w->node->dtype](&w->u, from, to - from < CHUNK ? to : from + CHUNK, squares);
@@ -132,13 +132,18 @@ static bool find_squares(tg_optim *o)
 /* The numbers of the second pass: by the norms of each tensor, whose chunks are added up in their order. */
 static void count_norms(tg_optim *o)
 {
-    const double *squares = o->squares;
+    const tg_squares *squares = o->squares;
     for (size_t i = 0; i < o->n_tensors; i++) {
         tg_optim_tensor *w = &o->tensors[i];
+        tg_squares       sum[TG_MOST_NORMS] = {{0, 0, 0}};
         double           norm[TG_MOST_NORMS] = {0};
         for (size_t k = chunks(w); k > 0; k--)
-            for (size_t n = 0; n < o->row->n_norms; n++) norm[n] += *squares++;
-        for (size_t n = 0; n < o->row->n_norms; n++) norm[n] = sqrt(norm[n]);
+            for (size_t n = 0; n < o->row->n_norms; n++) tg_add_squares(&sum[n], squares++);
+        for (size_t n = 0; n < o->row->n_norms; n++) {
+            int exponent;
+            norm[n] = tg_root_of_squares(&sum[n], &exponent);
+            norm[n] = ldexp(norm[n], exponent);
+        }
         if (w->u.g) o->rule->numbers(o, w->steps, norm, &w->u.number);
     }
 }

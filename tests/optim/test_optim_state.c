@@ -102,6 +102,12 @@ static void test_refused(void **state)
     param(t, "p", TG_F64, 3, 0);
     tg_optim  *o = tg_adam(t, NULL);
     tg_tensor *three = tg_ones(t, TG_SHAPE(3)), *stale = tg_keep(three);
+    const int64_t too_many[] = {-1, (INT64_C(1) << 53) + 1, INT64_MAX}, most = INT64_C(1) << 53;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tg_optim_state_set(o, 2, tg_from_i64(t, TG_SCALAR_SHAPE, &too_many[i])), TG_ERR_ARG);
+        tg_clear_error(t);
+    }
+    assert_int_equal(tg_optim_state_set(o, 2, tg_from_i64(t, TG_SCALAR_SHAPE, &most)), TG_OK);
     assert_int_equal(tg_release(stale), TG_OK);
     for (int i = -1; i <= 3; i += 4) {
         assert_int_equal(tg_optim_state_name(o, i, name, sizeof name), -1);

@@ -293,6 +293,27 @@ static void test_every_function(void **state)
 
 /* ---- planted faults -------------------------------------------------------------------------------------------------- */
 
+/* Norms of doubles are right wherever doubles are, also of numbers of all sizes together. */
+static void test_norms_of_any_scale(void **state)
+{
+    static const double scales[] = {1, 1e-300, 1e-200, 1e-150, 1e-140, 1e140, 1e150, 1e200, 1e300}, mixed[] = {0, 1e-130, 1e-145, 1e-170};
+    (void)state;
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
+        for (size_t k = 0; k < sizeof mixed / sizeof *mixed; k++) {
+            tg_tape      *t = tg_tape_new(&(tg_tape_options){.dtype = TG_F64});
+            const double  scale = scales[i], start[3] = {3 * scale, 4 * scale, mixed[k]};
+            tg_tensor    *w = tg_param(t, "w", tg_from_f64(t, TG_SHAPE(3), start));
+            tg_optim     *o = tg_lamb(t, &(tg_lamb_options){.lr = 0.1, .eps = TG_ZERO});
+            assert_int_equal(tg_minimize(o, tg_sum_all(w)), TG_OK);
+            const long double norm = sqrtl(25 * (long double)scale * (long double)scale + (long double)mixed[k] * (long double)mixed[k]);
+            for (int e = 0; e < 3; e++) {
+                const long double step = 0.1L * norm / sqrtl(3), want = (long double)start[e] - step;
+                assert_true(fabsl((long double)tg_data_f64(w)[e] - want) <= 1e-12L * (fabsl((long double)start[e]) + step));
+            }
+            tg_tape_free(t);
+        }
+}
+
 /* What is wrong: one of the numbers, one of the states, or one of the norms, is too large by this factor. */
 typedef enum fault_kind { IN_NUMBER, IN_STATE, IN_NORM } fault_kind;
 static struct {
@@ -317,15 +338,15 @@ static void wrong(tg_dtype d, const tg_update *u, size_t from, size_t to)
 static void wrong_f32(const tg_update *u, size_t from, size_t to) { wrong(TG_F32, u, from, to); }
 static void wrong_f64(const tg_update *u, size_t from, size_t to) { wrong(TG_F64, u, from, to); }
 
-static void wrong_norms(tg_dtype d, const tg_update *u, size_t from, size_t to, double *squares)
+static void wrong_norms(tg_dtype d, const tg_update *u, size_t from, size_t to, tg_squares *squares)
 {
     tg_update v = *u;
     if (fault.kind == IN_NUMBER) v.number.all[fault.which] *= FACTOR;
     fault.good->norms[d](&v, from, to, squares);
-    if (fault.kind == IN_NORM) squares[fault.which] *= FACTOR * FACTOR;
+    if (fault.kind == IN_NORM) squares[fault.which].middle *= FACTOR * FACTOR;
 }
-static void wrong_norms_f32(const tg_update *u, size_t from, size_t to, double *s) { wrong_norms(TG_F32, u, from, to, s); }
-static void wrong_norms_f64(const tg_update *u, size_t from, size_t to, double *s) { wrong_norms(TG_F64, u, from, to, s); }
+static void wrong_norms_f32(const tg_update *u, size_t from, size_t to, tg_squares *s) { wrong_norms(TG_F32, u, from, to, s); }
+static void wrong_norms_f64(const tg_update *u, size_t from, size_t to, tg_squares *s) { wrong_norms(TG_F64, u, from, to, s); }
 
 static void plant(tg_optim *o)
 {
@@ -362,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_norms),
+        cmocka_unit_test(test_norms_of_any_scale),
         cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_every_function),
         cmocka_unit_test(test_faults_are_noticed),

@@ -255,30 +255,44 @@ GELU_PARTS(f64, double)
 
 /* ---- with a C number ---------------------------------------------------------------------------------------------------- */
 
-tg_tensor *tg_add_s(tg_tensor *a, double s) { return tg_add(a, tg_number_like(a, s, "tg_add_s")); }
-tg_tensor *tg_sub_s(tg_tensor *a, double s) { return tg_sub(a, tg_number_like(a, s, "tg_sub_s")); }
-tg_tensor *tg_mul_s(tg_tensor *a, double s) { return tg_mul(a, tg_number_like(a, s, "tg_mul_s")); }
-tg_tensor *tg_div_s(tg_tensor *a, double s) { return tg_div(a, tg_number_like(a, s, "tg_div_s")); }
-tg_tensor *tg_rsub_s(double s, tg_tensor *a) { return tg_sub(tg_number_like(a, s, "tg_rsub_s"), a); }
-tg_tensor *tg_rdiv_s(double s, tg_tensor *a) { return tg_div(tg_number_like(a, s, "tg_rdiv_s"), a); }
+/* Is the op one of a's dtype? false after a sentence that speaks of what the caller gave. */
+static bool takes(const tg_op *op, const tg_node *a, const char *function)
+{
+    if (op->loop[a->dtype]) return true;
+    tg_fail_on(a->tape, TG_ERR_DTYPE, function, "does not take tensors of %s; tg_to converts them", tg_dtype_name((tg_dtype)a->dtype));
+    return false;
+}
+
+/* op(a, s), or op(s, a). */
+static tg_tensor *with_number(const tg_op *op, tg_tensor *a, double s, bool reversed, const char *function)
+{
+    const tg_node *n = tg_check(a, function);
+    if (!n || !takes(op, n, function)) return NULL;
+    tg_tensor *number = tg_number_like(a, s, function);
+    return tg_record(op, reversed ? (tg_tensor *[]){number, a} : (tg_tensor *[]){a, number}, 2, NULL, 0);
+}
+
+tg_tensor *tg_add_s(tg_tensor *a, double s) { return with_number(&tg_op_add, a, s, false, __func__); }
+tg_tensor *tg_sub_s(tg_tensor *a, double s) { return with_number(&tg_op_sub, a, s, false, __func__); }
+tg_tensor *tg_mul_s(tg_tensor *a, double s) { return with_number(&tg_op_mul, a, s, false, __func__); }
+tg_tensor *tg_div_s(tg_tensor *a, double s) { return with_number(&tg_op_div, a, s, false, __func__); }
+tg_tensor *tg_rsub_s(double s, tg_tensor *a) { return with_number(&tg_op_sub, a, s, true, __func__); }
+tg_tensor *tg_rdiv_s(double s, tg_tensor *a) { return with_number(&tg_op_div, a, s, true, __func__); }
 
 tg_tensor *tg_pow_s(tg_tensor *a, double s)
 {
-    const tg_node *n = tg_check(a, "tg_pow_s");
+    const tg_node *n = tg_check(a, __func__);
     if (!n) return NULL;
-    if (!tg_dtype_holds((tg_dtype)n->dtype, s)) return tg_number_like(a, s, "tg_pow_s"); /* which says so */
-    if (s == 2) return tg_square(a);
-    if (s == 0.5) return tg_pow_half(a);
-    if (s == 1) return tg_view_of(a);
-    if (s == 0) return tg_pow_zero(a);
-    if (s == -1) return tg_reciprocal(a);
-    return tg_pow(a, tg_number_like(a, s, "tg_pow_s"));
+    if (!tg_dtype_holds((tg_dtype)n->dtype, s)) return tg_number_like(a, s, __func__); /* which says so */
+    if (s == 1) return takes(&tg_op_square, n, __func__) ? tg_view_of(a) : NULL;
+    const tg_op *op = s == 2 ? &tg_op_square : s == 0.5 ? &tg_op_pow_half : s == 0 ? &tg_op_pow_zero : s == -1 ? &tg_op_reciprocal : &tg_op_pow;
+    if (op == &tg_op_pow) return with_number(op, a, s, false, __func__);
+    return takes(op, n, __func__) ? tg_record(op, &a, 1, NULL, 0) : NULL;
 }
 
 tg_tensor *tg_leaky_relu(tg_tensor *x, double slope)
 {
-    tg_tensor *s = tg_number_like(x, slope, "tg_leaky_relu");
-    return tg_record(&tg_op_leaky_relu, (tg_tensor *[]){x, s}, 2, NULL, 0);
+    return with_number(&tg_op_leaky_relu, x, slope, false, __func__);
 }
 
 /* ---- the intervals of the gradient tests -------------------------------------------------------------------------------- */
