@@ -70,7 +70,7 @@ static tg_tensor *full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, dou
     char text[TG_SHAPE_TEXT];
     if (!tape || !is_dtype(tape, function, dtype) || !holds(tape, dtype, value, function)) return NULL;
     if (shape && tg_shape_size(shape, dtype, NULL, NULL) != TG_OK) {
-        tg_fail_on(tape, TG_ERR_SHAPE, function, "there are no tensors of the shape %s", tg_shape_text(shape, text, sizeof text));
+        tg_fail_on(tape, TG_ERR_SHAPE, function, "the shape %s is invalid: sizes >= 0, total size within memory", tg_shape_text(shape, text, sizeof text));
         return NULL;
     }
     return tg_expand_if(tg_record_on(tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value), shape);

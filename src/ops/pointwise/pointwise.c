@@ -266,9 +266,8 @@ static bool takes(const tg_op *op, const tg_node *a, const char *function)
 /* op(a, s), or op(s, a). */
 static tg_tensor *with_number(const tg_op *op, tg_tensor *a, double s, bool reversed, const char *function)
 {
-    const tg_node *n = tg_check(a, function);
-    if (!n || !takes(op, n, function)) return NULL;
-    tg_tensor *number = tg_number_like(a, s, function);
+    tg_tensor *number = tg_number_like(a, s, function); /* NULL for a stale handle, too */
+    if (!number || !takes(op, tg_node_of(a), function)) return NULL;
     return tg_record(op, reversed ? (tg_tensor *[]){number, a} : (tg_tensor *[]){a, number}, 2, NULL, 0);
 }
 
