@@ -305,7 +305,7 @@ static void test_norms_of_any_scale(void **state)
             tg_tensor    *w = tg_param(t, "w", tg_from_f64(t, TG_SHAPE(3), start));
             tg_optim     *o = tg_lamb(t, &(tg_lamb_options){.lr = 0.1, .eps = TG_ZERO});
             assert_int_equal(tg_minimize(o, tg_sum_all(w)), TG_OK);
-            const long double norm = sqrtl(25 * (long double)scale * (long double)scale + (long double)mixed[k] * (long double)mixed[k]);
+            const long double norm = hypotl(5 * (long double)scale, (long double)mixed[k]);
             for (int e = 0; e < 3; e++) {
                 const long double step = 0.1L * norm / sqrtl(3), want = (long double)start[e] - step;
                 assert_true(fabsl((long double)tg_data_f64(w)[e] - want) <= 1e-12L * (fabsl((long double)start[e]) + step));
