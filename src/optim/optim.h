@@ -13,11 +13,13 @@
 #include "kernels/update.h"
 #include "tensor/options.h"
 
+#define TG_MOST_STEPS (UINT64_C(1) << 53) /* to which steps are counted: rules compute with the number as a double */
+
 /* One tensor under an optimizer. Node and generation together name it: a released tensor's slot may hold another one by now. */
 typedef struct tg_optim_tensor {
     tg_node  *node;
     uint32_t  gen;
-    uint64_t  steps;  /* updates so far; during one, it counts already */
+    uint64_t  steps;  /* updates so far, at most TG_MOST_STEPS; during one, it counts already */
     size_t    n;      /* elements */
     char     *states; /* its states, state_bytes one behind the other; zeros before the first update; NULL: not needed yet */
     tg_block *room;   /* they are in */

@@ -116,8 +116,7 @@ static tg_status set_steps(tg_optim *o, tg_optim_tensor *of, tg_tensor *value, c
         return tg_fail_on(o->tape, TG_ERR_DTYPE, function, "a number of steps is one element of int64");
     const int64_t *steps = tg_data_i64(value);
     if (!steps) return o->tape->services.latest;
-    enum { MOST_BITS = 53 }; /* rules compute with it as a double */
-    if (*steps < 0 || *steps > INT64_C(1) << MOST_BITS)
+    if (*steps < 0 || (uint64_t)*steps > TG_MOST_STEPS)
         return tg_fail_on(o->tape, TG_ERR_ARG, function, "a number of steps is 0 to 2^53, not %lld", (long long)*steps);
     of->steps = (uint64_t)*steps;
     return TG_OK;

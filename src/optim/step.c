@@ -34,7 +34,8 @@ static void count_step(tg_optim *o)
     for (size_t i = 0; i < o->n_tensors; i++) {
         tg_optim_tensor *w = &o->tensors[i];
         if (!w->u.g) continue;
-        if (++w->steps != of) o->rule->numbers(o, of = w->steps, NULL, &numbers);
+        w->steps += w->steps < TG_MOST_STEPS;
+        if (w->steps != of) o->rule->numbers(o, of = w->steps, NULL, &numbers);
         w->u.number = numbers;
         w->u.w = tg_host_memory(w->node);
         w->u.states = w->states;

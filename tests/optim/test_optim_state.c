@@ -108,6 +108,9 @@ static void test_refused(void **state)
         tg_clear_error(t);
     }
     assert_int_equal(tg_optim_state_set(o, 2, tg_from_i64(t, TG_SCALAR_SHAPE, &most)), TG_OK);
+    assert_int_equal(tg_minimize(o, tg_sum_all(tg_param_at(t, 0))), TG_OK);
+    assert_true(tg_data_i64(tg_optim_state_get(o, 2))[0] == most); /* and no further */
+    assert_int_equal(tg_optim_state_set(o, 2, tg_optim_state_get(o, 2)), TG_OK);
     assert_int_equal(tg_release(stale), TG_OK);
     for (int i = -1; i <= 3; i += 4) {
         assert_int_equal(tg_optim_state_name(o, i, name, sizeof name), -1);
