@@ -43,8 +43,7 @@ static bool is_swapped(const product *p) { return p->n == 1 && p->ldc == 1 && (p
 
 static void settle(tg_own_product *o, tg_isa isa, tg_dtype dtype, const product *p)
 {
-    const tg_gemm_loops *l = tg_isa_gemm(isa);
-    *o = (tg_own_product){.run = dtype == TG_F32 ? l->f32 : l->f64, .swapped = is_swapped(p)};
+    *o = (tg_own_product){.run = tg_isa_gemm(isa, dtype), .swapped = is_swapped(p)};
     tg_gemm_call d = {.m = p->m, .n = p->n, .k = p->k, .a_row = p->ta ? 1 : p->lda, .a_col = p->ta ? p->lda : 1, .ldb = p->ldb, .tb = p->tb,
                       .ldc = p->ldc, .alpha = p->alpha, .beta = p->beta};
     if (o->swapped) {

@@ -27,8 +27,8 @@ typedef struct tg_gemm_loops {
     tg_gemm_fn f32, f64;
 } tg_gemm_loops;
 
-const tg_gemm_loops *tg_isa_gemm(tg_isa isa); /* NULL where CPU or build lack the instruction set */
-tg_gemm_fn           tg_fast_gemm(tg_dtype dtype); /* for this CPU; NULL for other dtypes than f32, f64 */
+tg_gemm_fn tg_isa_gemm(tg_isa isa, tg_dtype dtype); /* NULL where CPU or build lack the instruction set, and for other dtypes than f32, f64 */
+tg_gemm_fn tg_fast_gemm(tg_dtype dtype);            /* for this CPU */
 
 /* Between the files of this folder; f32 NULL: not in this build. */
 extern const tg_gemm_loops tg_gemm_base, tg_gemm_avx2, tg_gemm_avx512;

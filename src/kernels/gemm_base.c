@@ -3,14 +3,12 @@
 #define VECTOR_SIZE 16
 #include "kernels/gemm_loops.h"
 
-const tg_gemm_loops *tg_isa_gemm(tg_isa isa)
+static const tg_gemm_loops *const tables[TG_NISAS] = {&tg_gemm_base, &tg_gemm_avx2, &tg_gemm_avx512};
+
+tg_gemm_fn tg_isa_gemm(tg_isa isa, tg_dtype dtype)
 {
-    static const tg_gemm_loops *const tables[TG_NISAS] = {&tg_gemm_base, &tg_gemm_avx2, &tg_gemm_avx512};
-    return tg_isa_has(isa) && tables[isa]->f32 ? tables[isa] : NULL;
+    if (!tg_isa_has(isa) || !tg_dtype_is_float(dtype)) return NULL;
+    return dtype == TG_F32 ? tables[isa]->f32 : tables[isa]->f64;
 }
 
-tg_gemm_fn tg_fast_gemm(tg_dtype dtype)
-{
-    const tg_gemm_loops *l = tg_isa_gemm(tg_isa_best());
-    return dtype == TG_F32 ? l->f32 : dtype == TG_F64 ? l->f64 : NULL;
-}
+tg_gemm_fn tg_fast_gemm(tg_dtype dtype) { return tg_isa_gemm(tg_isa_best(), dtype); }

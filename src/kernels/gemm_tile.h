@@ -186,7 +186,7 @@ static void F(gemm)(const tg_gemm_call *p)
 {
     F(strip) d = {.a_row = p->a_row, .a_col = p->a_col, .ldc = p->ldc, .alpha = (T)p->alpha, .beta = (T)p->beta};
     /* What is not copied may be as deep as it is. */
-    const int64_t deep = p->padded && p->k > 0 ? p->k : DEEP;
+    const int64_t deep = p->padded && !p->tb && p->k > 0 ? p->k : DEEP;
     int64_t       s = 0;
     do { /* once for k = 0: C = beta C */
         d.depth = p->k - s < deep ? p->k - s : deep;

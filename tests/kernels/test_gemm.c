@@ -41,8 +41,7 @@ static void *matrix(tg_dtype d, int64_t rows, int64_t cols, int64_t ld, uint64_t
 
 static void run(tg_isa isa, tg_dtype d, const tg_gemm_call *call)
 {
-    const tg_gemm_loops *l = tg_isa_gemm(isa);
-    (d == TG_F32 ? l->f32 : l->f64)(call);
+    tg_isa_gemm(isa, d)(call);
 }
 
 /* A product on matrices of its own. */
