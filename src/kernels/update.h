@@ -5,10 +5,9 @@
 #ifndef TG_UPDATE_H
 #define TG_UPDATE_H
 
-#include <math.h>
-
 #include "table/each.h"
 #include "kernels/kernels.h"
+#include "kernels/squares.h"
 
 typedef enum tg_update_kind {
 #define UPDATE(NAME, ...) TG_UPDATE_##NAME,
@@ -48,35 +47,6 @@ typedef struct tg_update_row {
     size_t             n_states, n_numbers, n_norms;
 } tg_update_row;
 extern const tg_update_row tg_update_rows[TG_UPDATES];
-
-/* Sums of squares of numbers by their size, of any that doubles have: those from 2^-480 to 2^480 as they are, larger ones times 2^-600 and
- * smaller ones times 2^600 before they are squared. Of floats all are in the middle. J. L. Blue 1978. */
-typedef struct tg_squares {
-    double middle, large, small;
-} tg_squares;
-#define TG_SQUARES_LARGE 0x1p480
-#define TG_SQUARES_SMALL 0x1p-480
-enum { TG_SQUARES_SCALE = 600 }; /* a power of 2 */
-
-static inline void tg_add_squares(tg_squares *to, const tg_squares *s)
-{
-    to->middle += s->middle;
-    to->large += s->large;
-    to->small += s->small;
-}
-
-/* The root of the sum of all is this times 2^*exponent, which may lie beyond what doubles hold. */
-static inline double tg_root_of_squares(const tg_squares *s, int *exponent)
-{
-    *exponent = 0;
-    if (s->large > 0) {
-        *exponent = TG_SQUARES_SCALE;
-        return sqrt(s->large + s->middle * 0x1p-600 * 0x1p-600);
-    }
-    if (!(s->middle < 0x1p-900)) return sqrt(s->middle);
-    *exponent = s->small > 0 || s->middle > 0 ? -TG_SQUARES_SCALE : 0;
-    return sqrt(s->small + s->middle * 0x1p600 * 0x1p600);
-}
 
 /* A row's passes over elements from … to-1 of a tensor. `norms`, of a row that asks for norms, comes first and adds the squares of what it
  * measures to squares[0 … n_norms-1], in the same order on every CPU; else it is NULL. */

@@ -4,7 +4,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 /* gcc leaves products and sums apart in ISO C; clang has to be told. */
 #if defined(__clang__)
@@ -63,60 +62,28 @@ static inline void *row_tensor(const tg_update *u, size_t k) { return k ? u->sta
     LOOP(NAME, f64, double, TENSORS, NUMBERS, FORMULA)
 #include "table/updates.def"
 
-/* Squares are added up in LANES sums side by side, whatever the vectors' width. */
-enum { LANES = 8 };
-typedef struct squares_f32 {
-    double middle[LANES];
-} squares_f32;
-typedef struct squares_f64 {
-    double middle[LANES], large[LANES], small[LANES];
-} squares_f64;
-
-static inline void square_f32(squares_f32 *s, size_t lane, float x) { s->middle[lane] += (double)x * (double)x; }
-static inline void square_f64(squares_f64 *s, size_t lane, double x)
-{
-    const double a = fabs(x);
-    const bool   large = a > TG_SQUARES_LARGE, small = a < TG_SQUARES_SMALL;
-    const double middle_part = large || small ? 0 : x, large_part = large ? x * 0x1p-600 : 0, small_part = small ? x * 0x1p600 : 0;
-    s->middle[lane] += middle_part * middle_part;
-    s->large[lane] += large_part * large_part;
-    s->small[lane] += small_part * small_part;
-}
-static inline void add_lanes_f32(tg_squares *to, const squares_f32 *s)
-{
-    for (size_t lane = 0; lane < LANES; lane++) to->middle += s->middle[lane];
-}
-static inline void add_lanes_f64(tg_squares *to, const squares_f64 *s)
-{
-    for (size_t lane = 0; lane < LANES; lane++) {
-        to->middle += s->middle[lane];
-        to->large += s->large[lane];
-        to->small += s->small[lane];
-    }
-}
-
-#define SQUARE(X) _Generic((X), float: square_f32, default: square_f64)(&sum[n++], lane, X);
+/* What is measured of a block is written down first, and then added up: its elements have changed, so it cannot be computed again when the
+ * plain squares of doubles turn out to be beyond what doubles hold. */
+enum { BLOCK = 128 };
+#define MEASURE(X) measured[n++][at] = X;
 #define NORM_LOOP(NAME, SUFFIX, T, TENSORS, NUMBERS, NORMS, FIRST)                                       \
     static void NAME##_norms_##SUFFIX(const tg_update *u, size_t from, size_t to, tg_squares *squares)   \
     {                                                                                                    \
         OPERANDS(NAME, T, TENSORS, NUMBERS)                                                              \
-        squares_##SUFFIX sum[TG_HOW_MANY(NORMS)];                                                        \
-        size_t           start = from;                                                                   \
-        memset(sum, 0, sizeof sum);                                                                      \
-        for (; start + LANES <= to; start += LANES)                                                      \
-            for (size_t lane = 0; lane < LANES; lane++) {                                                \
-                const size_t i = start + lane;                                                           \
+        T measured[TG_HOW_MANY(NORMS)][BLOCK];                                                           \
+        for (size_t start = from; start < to; start += BLOCK) {                                          \
+            const size_t count = to - start < BLOCK ? to - start : BLOCK;                                \
+            for (size_t at = 0; at < count; at++) {                                                      \
+                const size_t i = start + at;                                                             \
                 size_t       n = 0;                                                                      \
                 ELEMENT(TENSORS, FIRST)                                                                  \
-                TG_EACH(SQUARE, NORMS)                                                                   \
+                TG_EACH(MEASURE, NORMS)                                                                  \
             }                                                                                            \
-        for (size_t lane = 0; start + lane < to; lane++) {                                               \
-            const size_t i = start + lane;                                                               \
-            size_t       n = 0;                                                                          \
-            ELEMENT(TENSORS, FIRST)                                                                      \
-            TG_EACH(SQUARE, NORMS)                                                                       \
+            for (size_t n = 0; n < TG_HOW_MANY(NORMS); n++) {                                            \
+                const tg_squares s = tg_squares_##SUFFIX(measured[n], count);                            \
+                tg_add_squares(&squares[n], &s);                                                         \
+            }                                                                                            \
         }                                                                                                \
-        for (size_t n = 0; n < TG_HOW_MANY(NORMS); n++) add_lanes_##SUFFIX(&squares[n], &sum[n]);        \
     }
 #define UPDATE(NAME, TENSORS, NUMBERS, FORMULA)
 #define UPDATE_BY_NORMS(NAME, TENSORS, NUMBERS, NORMS, FIRST, FORMULA)       \

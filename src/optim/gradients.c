@@ -56,7 +56,7 @@ tg_status tg_zero_grad(tg_tape *t)
 /* ---- the norm of several gradients --------------------------------------------------------------------------------- */
 
 /* Sums go over PARTS pieces of a large gradient, added up in their order: the result does not depend on the number of threads. */
-enum { SMALL = 65536, PARTS = 64, LANES = 8 };
+enum { SMALL = 65536, PARTS = 64 };
 
 /* Those of an optimizer's tensors, or of a list. */
 typedef struct gradients {
@@ -77,53 +77,10 @@ static int threads_for(const tg_tape *t, size_t n)
     return tg_threads(t);
 }
 
-/* Is one of them not 0? */
-static bool any_f64(const double *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (x[i] != 0) return true;
-    return false;
-}
-
 /* The squares of n elements, a piece of a gradient. */
 typedef tg_squares (*squares_fn)(const void *x, size_t n);
 
-static tg_squares squares_f32(const void *p, size_t n)
-{
-    const float *x = p;
-    double       lane[LANES] = {0};
-    tg_squares   sum = {0, 0, 0};
-    size_t       i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++) lane[k] += (double)x[i + k] * (double)x[i + k];
-    for (size_t k = 0; i + k < n; k++) lane[k] += (double)x[i + k] * (double)x[i + k];
-    for (size_t k = 0; k < LANES; k++) sum.middle += lane[k];
-    return sum;
-}
-
-/* The middle ones by themselves first, which mostly are all: then no sum of theirs is beyond these limits. */
-static tg_squares squares_f64(const void *p, size_t n)
-{
-    const double *x = p;
-    double        lane[LANES] = {0};
-    tg_squares    sum = {0, 0, 0};
-    size_t        i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k] * x[i + k];
-    for (size_t k = 0; i + k < n; k++) lane[k] += x[i + k] * x[i + k];
-    for (size_t k = 0; k < LANES; k++) sum.middle += lane[k];
-    if (sum.middle == 0 ? !any_f64(x, n) : sum.middle > 0x1p-800 && sum.middle < 0x1p900) return sum;
-    sum.middle = 0;
-    for (i = 0; i < n; i++) {
-        const double a = fabs(x[i]), large = a * 0x1p-600, small = a * 0x1p600;
-        if (a > TG_SQUARES_LARGE) sum.large += large * large;
-        else if (a < TG_SQUARES_SMALL) sum.small += small * small;
-        else sum.middle += a * a;
-    }
-    return sum;
-}
-
-static const squares_fn squares[TG_NDTYPES] = {[TG_F32] = squares_f32, [TG_F64] = squares_f64};
+static const squares_fn squares[TG_NDTYPES] = {[TG_F32] = tg_squares_f32, [TG_F64] = tg_squares_f64};
 
 /* The squares of all gradients together. */
 static tg_squares all_squares(const gradients *of)
