@@ -43,6 +43,8 @@ tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);
 
 /* ---- shapes (shape.c, cat.c) and indices (index.c) ----------------------------------------------------------------- */
 
+/* Can there be a tensor of this shape, which may be NULL, and dtype? false after a sentence about `function`. *bytes: its size; or NULL (create.c). */
+bool tg_checked_shape(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, size_t *bytes);
 
 /* Normalises an axis of n's; -1 after a sentence about `function`. */
 int tg_checked_axis(const tg_node *n, const char *function, int axis);

@@ -27,9 +27,9 @@ static void test_full(void **state)
     assert_memory_equal(tg_data_f32(tg_zeros_like(f)), ((float[]){0, 0}), 8);
     assert_shape(tg_ones(t, TG_SHAPE(0, 3)), TG_SHAPE(0, 3));
     assert_error(t, tg_full(t, (tg_dtype)77, TG_SHAPE(1), 0), TG_ERR_DTYPE, "tg_full: there is no dtype 77");
-    assert_error(t, tg_zeros(t, NULL), TG_ERR_NULL, "tg_expand: the shape is NULL");
+    assert_error(t, tg_zeros(t, NULL), TG_ERR_NULL, "tg_zeros: the shape is NULL");
     assert_error(t, tg_zeros(t, TG_SHAPE(2, -1)), TG_ERR_SHAPE,
-                 "tg_zeros: the shape [2,-1] is invalid: sizes >= 0, total size within memory");
+                 "tg_zeros: the shape [2,-1] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     assert_null(tg_zeros(NULL, TG_SHAPE(1)));
     assert_null(tg_zeros_like(NULL));
     tg_tape_free(t);

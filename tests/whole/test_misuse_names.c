@@ -51,9 +51,9 @@ static void test_shapes(void **state)
 {
     (void)state;
     tg_tape *t = quiet(TG_F32);
-    SAYS(tg_zeros, (t, TG_SHAPE(-1)), "the shape [-1] is invalid: sizes >= 0, total size within memory");
-    SAYS(tg_ones, (t, TG_SHAPE(2, -3)), "the shape [2,-3] is invalid: sizes >= 0, total size within memory");
-    SAYS(tg_full, (t, TG_F64, TG_SHAPE(INT64_MAX, 4), 1), "the shape [9223372036854775807,4] is invalid: sizes >= 0, total size within memory");
+    SAYS(tg_zeros, (t, TG_SHAPE(-1)), "the shape [-1] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
+    SAYS(tg_ones, (t, TG_SHAPE(2, -3)), "the shape [2,-3] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
+    SAYS(tg_full, (t, TG_F64, TG_SHAPE(INT64_MAX, 4), 1), "the shape [9223372036854775807,4] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     tg_tape_free(t);
 }
 

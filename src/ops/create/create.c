@@ -65,14 +65,24 @@ static bool holds(tg_tape *tape, tg_dtype dtype, double value, const char *funct
     return false;
 }
 
-static tg_tensor *full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value, const char *function)
+bool tg_checked_shape(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, size_t *bytes)
 {
     char text[TG_SHAPE_TEXT];
-    if (!tape || !is_dtype(tape, function, dtype) || !holds(tape, dtype, value, function)) return NULL;
-    if (shape && tg_shape_size(shape, dtype, NULL, NULL) != TG_OK) {
-        tg_fail_on(tape, TG_ERR_SHAPE, function, "the shape %s is invalid: sizes >= 0, total size within memory", tg_shape_text(shape, text, sizeof text));
+    if (!shape)
+        tg_fail_on(tape, TG_ERR_NULL, function, "the shape is NULL");
+    else if (tg_shape_size(shape, dtype, NULL, bytes) != TG_OK)
+        tg_fail_on(tape, TG_ERR_SHAPE, function, "the shape %s is invalid: rank 0 to 8, sizes >= 0, total size within memory",
+                   tg_shape_text(shape, text, sizeof text));
+    else
+        return true;
+    return false;
+}
+
+static tg_tensor *full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value, const char *function)
+{
+    if (!tape || !is_dtype(tape, function, dtype) || !holds(tape, dtype, value, function) ||
+        !tg_checked_shape(tape, function, dtype, shape, NULL))
         return NULL;
-    }
     return tg_expand_if(tg_record_on(tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value), shape);
 }
 
@@ -202,18 +212,9 @@ tg_tensor *tg_eye(tg_tape *tape, int64_t n)
 static bool is_data(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, const void *data,
                     size_t *bytes)
 {
-    char text[TG_SHAPE_TEXT];
-    if (!is_dtype(tape, function, dtype)) return false;
-    if (!shape)
-        tg_fail_on(tape, TG_ERR_NULL, function, "the shape is NULL");
-    else if (tg_shape_size(shape, dtype, NULL, bytes) != TG_OK)
-        tg_fail_on(tape, TG_ERR_SHAPE, function,
-                   "the shape %s is invalid: rank 0 to 8, sizes >= 0, total size within memory",
-                   tg_shape_text(shape, text, sizeof text));
-    else if (!data && *bytes)
-        tg_fail_on(tape, TG_ERR_NULL, function, "the data is NULL, for a shape that has elements");
-    else
-        return true;
+    if (!is_dtype(tape, function, dtype) || !tg_checked_shape(tape, function, dtype, shape, bytes)) return false;
+    if (data || !*bytes) return true;
+    tg_fail_on(tape, TG_ERR_NULL, function, "the data is NULL, for a shape that has elements");
     return false;
 }
 

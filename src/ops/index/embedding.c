@@ -6,9 +6,9 @@
 /* The rows are picked by one index_select, whose gradient adds up equal rows in the order of the indices. */
 tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
 {
-    const tg_node *w = tg_check(weight, "tg_embedding"), *i = tg_check(index, "tg_embedding");
+    const tg_node *w, *i;
     char           text[TG_SHAPE_TEXT];
-    if (!w || !i) return NULL;
+    if (!(w = tg_check(weight, "tg_embedding")) || !(i = tg_check(index, "tg_embedding"))) return NULL;
     TG_CALL(w->tape);
     if (w->shape->rank != 2) {
         tg_fail_on(w->tape, TG_ERR_SHAPE, "tg_embedding",

@@ -184,9 +184,9 @@ static tg_tensor *record_matmul(tg_tensor *a, tg_tensor *b) { return tg_record(&
 /* One of them is a vector: a row on the left, a column on the right. */
 static tg_tensor *vector_product(tg_tensor *a, tg_tensor *b)
 {
-    const tg_node *x = tg_check(a, "tg_matmul"), *y = tg_check(b, "tg_matmul");
+    const tg_node *x, *y;
     char           left[TG_SHAPE_TEXT], right[TG_SHAPE_TEXT];
-    if (!x || !y) return NULL;
+    if (!(x = tg_check(a, "tg_matmul")) || !(y = tg_check(b, "tg_matmul"))) return NULL;
     TG_CALL_AS(x->tape, "tg_matmul");
     const bool row = x->shape->rank == 1, column = y->shape->rank == 1;
     if ((row && x->shape->dim[0] != tg_dim(b, column ? 0 : -2)) || (column && tg_dim(a, -1) != y->shape->dim[0])) {
@@ -207,7 +207,9 @@ tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b) { return tg_rank(a) == 1 || tg_
 
 tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias)
 {
-    TG_CALL(tg_tape_of(x));
+    const tg_node *n = tg_check(x, "tg_linear");
+    if (!n) return NULL;
+    TG_CALL(n->tape);
     tg_tensor *y = tg_matmul(x, w);
     return bias ? tg_add(y, bias) : y;
 }

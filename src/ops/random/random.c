@@ -28,13 +28,7 @@ static tg_status random_infer(tg_call *c)
 static tg_tensor *record_random(tg_tape *tape, const char *function, const tg_op *op, tg_dtype dtype,
                                 const tg_shape *shape, double a, double b)
 {
-    char text[TG_SHAPE_TEXT];
-    if (!shape || tg_shape_size(shape, dtype, NULL, NULL) != TG_OK) {
-        tg_fail_on(tape, shape ? TG_ERR_SHAPE : TG_ERR_NULL, function,
-                   "the shape %s is invalid: rank 0 to 8, sizes >= 0, total size within memory",
-                   tg_shape_text(shape, text, sizeof text));
-        return NULL;
-    }
+    if (!tg_checked_shape(tape, function, dtype, shape, NULL)) return NULL;
     random_attr attr = {.a = a, .b = b, .dtype = dtype};
     memcpy(attr.dim, shape->dim, (size_t)shape->rank * sizeof *attr.dim);
     return tg_record_on(tape, op, NULL, 0, &attr, offsetof(random_attr, dim) + (size_t)shape->rank * sizeof *attr.dim);

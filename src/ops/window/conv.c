@@ -149,10 +149,10 @@ tg_tensor *tg_conv2d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv_
 {
     static const tg_conv_options usual  = {.groups = 0};
     static const int64_t         one[2] = {1, 1};
-    const tg_node               *n = tg_check(x, "tg_conv2d"), *k = tg_check(w, "tg_conv2d");
+    const tg_node               *n, *k;
     const tg_conv_options       *o = options ? options : &usual;
     tg_conv_attr                 a = {.groups = o->groups ? o->groups : 1};
-    if (!n || !k) return NULL;
+    if (!(n = tg_check(x, "tg_conv2d")) || !(k = tg_check(w, "tg_conv2d"))) return NULL;
     if (!tg_window_option(n->tape, "tg_conv2d", "stride", o->stride, one, a.window.stride) ||
         !tg_window_padding(n->tape, "tg_conv2d", o->padding, a.window.padding) ||
         !tg_window_option(n->tape, "tg_conv2d", "dilation", o->dilation, one, a.window.dilation))

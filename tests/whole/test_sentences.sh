@@ -1,0 +1,59 @@
+#!/bin/sh
+# test_sentences.sh - every public function that gives a tensor is called with tensors of each dtype and several shapes, stale handles and
+# NULL, axes, shapes and numbers within and without their range, all combined. Whatever it is made of, its sentence begins with its own
+# name, and the handler is told once a call. The program is written from the headers, so that no new function is forgotten.
+# make check sets BUILD, CC, FLAGS, LIBS.
+set -eu
+dir=$BUILD/tests/sentences
+mkdir -p "$dir"
+
+# Functions with arguments that are not made up here: arrays of tensors and the like have tests of their own (test_misuse.c).
+by_hand=' tg_idx_tensor tg_archive_read tg_optim_state_get tg_record tg_record_on tg_cat tg_stack tg_paramf tg_bufferf tg_from_data tg_from_f32 tg_from_f64
+tg_from_i64 tg_borrow tg_param_at tg_buffer_at tg_param_named tg_buffer_named tg_param tg_buffer '
+for name in $by_hand; do
+    grep -q "$name(" include/tapegrad/*.h || { echo "test_sentences.sh: there is no $name"; exit 1; }
+done
+
+cat include/tapegrad/*.h | tr '\n' ' ' | grep -o 'TG_API tg_tensor *\*tg_[A-Za-z0-9_]*([^;]*);' |
+    sed 's/^TG_API tg_tensor *\*//; s/ TG_[A-Z_]*\(([0-9, ]*)\)\?;/;/; s/);$//' | awk -v by_hand="$by_hand" '
+function list(type) {
+    if (type == "tg_tensor *" || type == "const tg_tensor *") return "TENSORS"
+    if (type == "tg_tensor **") return "PLACES"
+    if (type == "tg_tape *") return "TAPES"
+    if (type == "const tg_axes *") return "AXES"
+    if (type == "const tg_shape *") return "SHAPES"
+    if (type == "tg_dtype") return "DTYPES"
+    if (type == "int") return "INTS"
+    if (type == "int64_t") return "SIZES"
+    if (type == "double") return "NUMBERS"
+    if (type == "bool") return "TRUTHS"
+    if (type ~ /^const tg_[a-z]*_options \*$/) return "OPTIONS"
+    return ""
+}
+{
+    name = $0; sub(/\(.*/, "", name)
+    arguments = $0; sub(/^[^(]*\(/, "", arguments)
+    if (index(by_hand, " " name " ") || index(by_hand, "\n" name " ") || index(by_hand, " " name "\n")) next
+    n = split(arguments, argument, /, */)
+    loops = ""; call = ""
+    for (i = 1; i <= n; i++) {
+        type = argument[i]; sub(/[A-Za-z0-9_]+$/, "", type); sub(/ $/, "", type)
+        if (type !~ /\*$/) sub(/ +$/, "", type)
+        l = list(type)
+        if (l == "") { print "test_sentences.sh: " name ": no values for arguments of type " type > "/dev/stderr"; bad = 1; next }
+        loops = loops "    for (int i" i " = 0; i" i " < COUNT(" l "); i" i "++)\n"
+        call = call (i > 1 ? ", " : "") l "[i" i "]"
+    }
+    printf "static void call_%s(void)\n{\n%s        AFTER(%s(%s), \"%s\");\n}\n\n", name, loops, name, call, name
+    names = names "    call_" name "();\n"
+    functions++
+}
+END {
+    if (bad) exit 1
+    printf "static void call_all(void)\n{\n%s}\n\nenum { FUNCTIONS = %d };\n", names, functions
+}' >"$dir/calls.h"
+
+sanitize=$(echo "$FLAGS" | grep -o -- '-fsanitize=[^ ]*' || true)
+# shellcheck disable=SC2086
+"$CC" -std=c11 -O1 -Wall -Wextra -Werror $sanitize -fopenmp -Iinclude -I"$dir" -o "$dir/sentences" tests/whole/sentences/sentences.c "$BUILD/libtapegrad.a" $LIBS
+"$dir/sentences"
