@@ -50,14 +50,20 @@ typedef int64_t m_f64 __attribute__((vector_size(VECTOR_SIZE)));
 #define ACROSS_STEP(NAME, S, G) a = join_##NAME##_##S(SHUFFLE(S, a, a, FOLD_##S(0, G, 0)), SHUFFLE(S, a, a, FOLD_##S(0, G, (G) / 2)));
 #define AT_LEAST_2(N) ((N) < 2 ? 2 : (N))
 #define TILE_HALVES(NAME, S, TYPE)                                                                                       \
-    INLINE v_##S fold_##NAME##_##S(v_##S *a)                                                                           \
+    /* Of registers that have two rows each, one in either half. */                                                    \
+    INLINE v_##S fold_pairs_##NAME##_##S(v_##S *a)                                                                     \
     {                                                                                                                  \
         enum { V = sizeof *a / sizeof(*a)[0] };                                                                        \
-        FOLD_STEP(NAME, S, V, V / 2)                                                                                   \
         FOLD_STEP(NAME, S, AT_LEAST_2(V / 2), V / 4)                                                                   \
         FOLD_STEP(NAME, S, AT_LEAST_2(V / 4), V / 8)                                                                   \
         FOLD_STEP(NAME, S, AT_LEAST_2(V / 8), V / 16)                                                                  \
         return a[0];                                                                                                   \
+    }                                                                                                                  \
+    INLINE v_##S fold_##NAME##_##S(v_##S *a)                                                                           \
+    {                                                                                                                  \
+        enum { V = sizeof *a / sizeof(*a)[0] };                                                                        \
+        FOLD_STEP(NAME, S, V, V / 2)                                                                                   \
+        return fold_pairs_##NAME##_##S(a);                                                                             \
     }                                                                                                                  \
     /* One register's lanes, in the same order. */                                                                     \
     INLINE TYPE across_##NAME##_##S(v_##S a)                                                                           \
@@ -257,6 +263,23 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
                     a[0] = fold_##NAME##_##S(a);                                                                       \
                     memcpy(o + r, a, sizeof *a);                                                                       \
                 }                                                                                                      \
+            for (; cols == V / 2 && cols > 1 && r + V <= rows_; r += V, x += V * cols) { /* two rows to a register */  \
+                v_##S a[V / 2 + 1];                                                                                    \
+                for (size_t k = 0; k < V / 2; k++) a[k] = *(const u_##S *)(x + k * V);                                 \
+                a[0] = fold_pairs_##NAME##_##S(a);                                                                     \
+                memcpy(o + r, a, sizeof *a);                                                                           \
+            }                                                                                                          \
+            if (cols > 1 && cols < V) { /* shorter than a register, which may read on into the next rows */            \
+                m_##S rest; /* the lanes that are not the row's own */                                                 \
+                memcpy(&rest, take_##S + sizeof take_##S / sizeof *take_##S / 2 - cols, sizeof rest);                  \
+                const m_##S nothing = rest & (m_##S)((v_##S){0} + (TYPE)(START));                                      \
+                for (; (rows_ - r) * cols >= (V - 1) * cols + V; r += V, x += V * cols) {                              \
+                    v_##S a[V];                                                                                        \
+                    for (size_t k = 0; k < V; k++) a[k] = (v_##S)((~rest & (m_##S) * (const u_##S *)(x + k * cols)) | nothing);\
+                    a[0] = fold_##NAME##_##S(a);                                                                       \
+                    memcpy(o + r, a, sizeof *a);                                                                       \
+                }                                                                                                      \
+            }                                                                                                          \
             for (; r + SIDE_BY_SIDE <= rows_; r += SIDE_BY_SIDE, x += SIDE_BY_SIDE * cols) {                           \
                 TYPE m[SIDE_BY_SIDE];                                                                                  \
                 for (size_t k = 0; k < SIDE_BY_SIDE; k++) m[k] = x[k * cols];                                          \
