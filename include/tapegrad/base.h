@@ -54,6 +54,7 @@ typedef enum tg_dtype {
     TG_I32,
     TG_U8,
     TG_BOOL, /* one byte, 0 or 1 */
+    TG_I16,  /* an integer like the others: sound, quantities that are stored in two bytes */
     TG_NDTYPES,
 } tg_dtype;
 

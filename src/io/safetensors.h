@@ -17,6 +17,6 @@ enum { TG_ST_HEADER_MAX = 100000000 }; /* bytes: the limit of the format's own l
 enum { TG_ST_STRING_MAX = 4 << 20 };   /* bytes of a string with its quotes, as it stands in the header; __metadata__ may hold long ones */
 
 /* The dtypes' names in the header. */
-static const char *const tg_st_dtypes[TG_NDTYPES] = {"F32", "F64", "I64", "I32", "U8", "BOOL"};
+static const char *const tg_st_dtypes[TG_NDTYPES] = {"F32", "F64", "I64", "I32", "U8", "BOOL", "I16"};
 
 #endif

@@ -126,7 +126,7 @@ static const struct {
 } dtypes[] = {
     {"F32", 32, TG_F32},        {"F64", 64, TG_F64},         {"I64", 64, TG_I64},        {"I32", 32, TG_I32},
     {"U8", 8, TG_U8},           {"BOOL", 8, TG_BOOL},        {"F16", 16, TG_F32},        {"BF16", 16, TG_F32},
-    {"I8", 8, TG_NDTYPES},      {"I16", 16, TG_NDTYPES},     {"U16", 16, TG_NDTYPES},    {"U32", 32, TG_NDTYPES},
+    {"I8", 8, TG_NDTYPES},      {"I16", 16, TG_I16},         {"U16", 16, TG_NDTYPES},    {"U32", 32, TG_NDTYPES},
     {"U64", 64, TG_NDTYPES},    {"F8_E4M3", 8, TG_NDTYPES},  {"F8_E5M2", 8, TG_NDTYPES}, {"F8_E8M0", 8, TG_NDTYPES},
     {"C64", 64, TG_NDTYPES},    {"F4", 4, TG_NDTYPES},       {"F6_E2M3", 6, TG_NDTYPES}, {"F6_E3M2", 6, TG_NDTYPES},
     {"", 0, TG_NDTYPES}, /* any other: the format grows */

@@ -17,6 +17,7 @@ static int64_t to_integer(double x, int64_t lo, int64_t hi)
 #define TO_I32(X)  (int32_t)to_integer(X, INT32_MIN, INT32_MAX)
 #define TO_U8(X)   (uint8_t)to_integer(X, 0, UINT8_MAX)
 #define TO_BOOL(X) (X) != 0
+#define TO_I16(X)  (int16_t)to_integer(X, INT16_MIN, INT16_MAX)
 
 #define DTYPE(NAME, TYPE, TEXT, KIND, SUM, LEAST, MOST, EPSILON, LOOPS)                                                        \
     static double read_##NAME(const void *element) { return (double)*(const TYPE *)element; }                                 \

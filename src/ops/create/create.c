@@ -30,6 +30,7 @@ static tg_status const_run(tg_call *c)
 const tg_op tg_op_const[TG_NDTYPES] = {
     [TG_F32] = CONSTANT(f32), [TG_F64] = CONSTANT(f64), [TG_I64] = CONSTANT(i64),
     [TG_I32] = CONSTANT(i32), [TG_U8] = CONSTANT(u8),   [TG_BOOL] = CONSTANT(bool),
+    [TG_I16] = CONSTANT(i16),
 };
 
 /* A dtype that holds the number, to cast to. */

@@ -18,9 +18,11 @@ static int64_t saturate_i(int64_t x, int64_t lo, int64_t hi) { return x < lo ? l
 #define F_TO_I64(X)  saturate_f((double)(X), INT64_MIN, INT64_MAX)
 #define F_TO_I32(X)  (int32_t)saturate_f((double)(X), INT32_MIN, INT32_MAX)
 #define F_TO_U8(X)   (uint8_t)saturate_f((double)(X), 0, UINT8_MAX)
+#define F_TO_I16(X)  (int16_t)saturate_f((double)(X), INT16_MIN, INT16_MAX)
 #define I_TO_I64(X)  (int64_t)(X)
 #define I_TO_I32(X)  (int32_t)saturate_i((int64_t)(X), INT32_MIN, INT32_MAX)
 #define I_TO_U8(X)   (uint8_t)saturate_i((int64_t)(X), 0, UINT8_MAX)
+#define I_TO_I16(X)  (int16_t)saturate_i((int64_t)(X), INT16_MIN, INT16_MAX)
 #define TO_BOOL(X)   ((X) != 0)
 
 #define CAST(TO, TO_TYPE, FROM, FROM_TYPE, EXPR)                                                                       \
@@ -37,7 +39,8 @@ static int64_t saturate_i(int64_t x, int64_t lo, int64_t hi) { return x < lo ? l
     CAST(TO, TO_TYPE, i64, int64_t, FROM_INT)                                                                         \
     CAST(TO, TO_TYPE, i32, int32_t, FROM_INT)                                                                         \
     CAST(TO, TO_TYPE, u8, uint8_t, FROM_INT)                                                                          \
-    CAST(TO, TO_TYPE, b8, uint8_t, FROM_INT)
+    CAST(TO, TO_TYPE, b8, uint8_t, FROM_INT)                                                                          \
+    CAST(TO, TO_TYPE, i16, int16_t, FROM_INT)
 
 CASTS(f32, float, TO_F32, TO_F32)
 CASTS(f64, double, TO_F64, TO_F64)
@@ -45,6 +48,7 @@ CASTS(i64, int64_t, F_TO_I64, I_TO_I64)
 CASTS(i32, int32_t, F_TO_I32, I_TO_I32)
 CASTS(u8, uint8_t, F_TO_U8, I_TO_U8)
 CASTS(b8, uint8_t, TO_BOOL, TO_BOOL)
+CASTS(i16, int16_t, F_TO_I16, I_TO_I16)
 
 /* c->op's place in the table is the dtype of the result. */
 static tg_status to_infer(tg_call *c)
@@ -63,7 +67,8 @@ static tg_tensor *to_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_to(g
            .flags = FLAGS,                                                                                            \
            .infer = to_infer,                                                                                         \
            .vjp   = (FLAGS) ? NULL : to_vjp,                                                                          \
-           .loop  = {f32_to_##SUFFIX, f64_to_##SUFFIX, i64_to_##SUFFIX, i32_to_##SUFFIX, u8_to_##SUFFIX, b8_to_##SUFFIX}}
+           .loop  = {f32_to_##SUFFIX, f64_to_##SUFFIX, i64_to_##SUFFIX, i32_to_##SUFFIX, u8_to_##SUFFIX, b8_to_##SUFFIX, \
+                     i16_to_##SUFFIX}}
 
 const tg_op tg_op_to[TG_NDTYPES] = {
     TO(TG_F32, "f32", f32, 0),
@@ -72,6 +77,7 @@ const tg_op tg_op_to[TG_NDTYPES] = {
     TO(TG_I32, "i32", i32, TG_OP_ZERO_GRAD),
     TO(TG_U8, "u8", u8, TG_OP_ZERO_GRAD),
     TO(TG_BOOL, "bool", b8, TG_OP_ZERO_GRAD | TG_OP_BOOL),
+    TO(TG_I16, "i16", i16, TG_OP_ZERO_GRAD),
 };
 
 tg_tensor *tg_to(tg_tensor *x, tg_dtype dtype)

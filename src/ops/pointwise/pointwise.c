@@ -190,6 +190,7 @@ GELU_PARTS(f64, double)
 #define INTS(LOOP, NAME, LOAD, RESULT, FORMULA)                                                                        \
     LOOP(NAME, i64, int64_t, LOAD, RESULT, FORMULA)                                                                   \
     LOOP(NAME, i32, int32_t, LOAD, RESULT, FORMULA)                                                                   \
+    LOOP(NAME, i16, int16_t, LOAD, RESULT, FORMULA)                                                                   \
     LOOP(NAME, u8, uint8_t, LOAD, RESULT, FORMULA)
 #define INTS_FLOATS(LOOP, NAME, FORMULA)
 #define INTS_RING(LOOP, NAME, FORMULA)    INTS(LOOP, NAME, uint64_t, T, FORMULA)
@@ -202,6 +203,7 @@ GELU_PARTS(f64, double)
 #define SELECT(NAME, TYPES, FORMULA, ...)                                                                              \
     LOOP3(NAME, i64, int64_t, uint8_t, FORMULA)                                                                       \
     LOOP3(NAME, i32, int32_t, uint8_t, FORMULA)                                                                       \
+    LOOP3(NAME, i16, int16_t, uint8_t, FORMULA)                                                                       \
     LOOP3(NAME, u8, uint8_t, uint8_t, FORMULA)                                                                        \
     LOOP3(NAME, bool, uint8_t, uint8_t, FORMULA)
 #define COMPARE(NAME, FORMULA, ...)        INTS(LOOP2, NAME, T, uint8_t, FORMULA) LOOP2(NAME, bool, uint8_t, int64_t, T, FORMULA)
@@ -211,7 +213,8 @@ GELU_PARTS(f64, double)
 /* ---- the ops ---------------------------------------------------------------------------------------------------------- */
 
 #define LOOPS_FLOATS(NAME)  [TG_F32] = NAME##_f32, [TG_F64] = NAME##_f64
-#define LOOPS_RING(NAME)    LOOPS_FLOATS(NAME), [TG_I64] = NAME##_i64, [TG_I32] = NAME##_i32, [TG_U8] = NAME##_u8
+#define LOOPS_RING(NAME)                                                                                               \
+    LOOPS_FLOATS(NAME), [TG_I64] = NAME##_i64, [TG_I32] = NAME##_i32, [TG_I16] = NAME##_i16, [TG_U8] = NAME##_u8
 #define LOOPS_ORDERED(NAME) LOOPS_RING(NAME)
 #define LOOPS_ALL(NAME)     LOOPS_RING(NAME), [TG_BOOL] = NAME##_bool
 #define LOOPS_BOOL(NAME)    [TG_BOOL] = NAME##_bool

@@ -26,6 +26,7 @@ typedef union accumulator {
     uint64_t sum; /* of integers, modulo 2^64 */
     int64_t  i64;
     int32_t  i32;
+    int16_t  i16;
     uint8_t  u8;
 } accumulator; /* the functions below take arrays of one of these types */
 
@@ -142,6 +143,7 @@ PICK_END(pick_f32, float)
 PICK_END(pick_f64, double)
 PICK_END(pick_i64, int64_t)
 PICK_END(pick_i32, int32_t)
+PICK_END(pick_i16, int16_t)
 PICK_END(pick_u8, uint8_t)
 
 #define OF_FLOATS(NAME, START, TERM, JOIN, RESULT)                                                                     \
@@ -152,6 +154,7 @@ PICK_END(pick_u8, uint8_t)
     FORMULAS(NAME##_ring, uint64_t, START, TERM, JOIN, RESULT)                                                         \
     FOLD_LOOPS(NAME##_i64, int64_t, NAME##_ring, uint64_t)                                                             \
     FOLD_LOOPS(NAME##_i32, int32_t, NAME##_ring, uint64_t)                                                             \
+    FOLD_LOOPS(NAME##_i16, int16_t, NAME##_ring, uint64_t)                                                             \
     FOLD_LOOPS(NAME##_u8, uint8_t, NAME##_ring, uint64_t)
 #define FLOATS_LOOPS(NAME, START, TERM, JOIN, RESULT)                                                                  \
     OF_FLOATS(NAME, START, TERM, JOIN, RESULT)                                                                         \
@@ -173,6 +176,7 @@ PICK_END(pick_u8, uint8_t)
     PICK_LOOPS(NAME##_f64, double, BEATS)                                                                              \
     PICK_LOOPS(NAME##_i64, int64_t, BEATS)                                                                             \
     PICK_LOOPS(NAME##_i32, int32_t, BEATS)                                                                             \
+    PICK_LOOPS(NAME##_i16, int16_t, BEATS)                                                                             \
     PICK_LOOPS(NAME##_u8, uint8_t, BEATS)
 #include "table/reductions_each.h"
 
@@ -183,16 +187,16 @@ static const struct {
 } loops[TG_REDUCTIONS] = {
 #define FLOATS_ROW(NAME) {{NAME##_f32, NAME##_f64}, {NAME##_end_f32, NAME##_end_f64}},
 #define RING_ROW(NAME)                                                                                                 \
-    {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8},                                           \
-     {NAME##_end_f32, NAME##_end_f64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64}},
+    {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8, NAME##_i16},                               \
+     {NAME##_end_f32, NAME##_end_f64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64, NAME##_end_i64}},
 #define TESTS_ROW(NAME)                                                                                                \
-    {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8},                                           \
-     {NAME##_end_float, NAME##_end_float, NAME##_end_ring, NAME##_end_ring, NAME##_end_ring, NAME##_end_ring}},
+    {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8, NAME##_i16},                               \
+     {NAME##_end_float, NAME##_end_float, NAME##_end_ring, NAME##_end_ring, NAME##_end_ring, NAME##_end_ring, NAME##_end_ring}},
 #define SUM(NAME, RULE)         [TG_REDUCTION_##NAME] = RING_ROW(NAME)
 #define FOLD(NAME, DTYPES, ...) [TG_REDUCTION_##NAME] = DTYPES##_ROW(NAME)
 #define PICK(NAME, ...)                                                                                                \
-    [TG_REDUCTION_##NAME] = {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8},                   \
-                             {pick_f32, pick_f64, pick_i64, pick_i32, pick_u8, pick_u8}},
+    [TG_REDUCTION_##NAME] = {{NAME##_f32, NAME##_f64, NAME##_i64, NAME##_i32, NAME##_u8, NAME##_u8, NAME##_i16},       \
+                             {pick_f32, pick_f64, pick_i64, pick_i32, pick_u8, pick_u8, pick_i16}},
 #include "table/reductions_each.h"
 };
 
@@ -397,9 +401,11 @@ FAST_EXTREME(amin_f32, float, TG_F32, amin)
 FAST_EXTREME(amin_f64, double, TG_F64, amin)
 #define whole_amax_i64 row_amax_i64
 #define whole_amax_i32 row_amax_i32
+#define whole_amax_i16 row_amax_i16
 #define whole_amax_u8  row_amax_u8
 #define whole_amin_i64 row_amin_i64
 #define whole_amin_i32 row_amin_i32
+#define whole_amin_i16 row_amin_i16
 #define whole_amin_u8  row_amin_u8
 
 /* a where the condition holds, else b. In loops that are not made of vectors a selection becomes a jump, which is foretold badly. */
@@ -459,13 +465,16 @@ FIND_BOTH(f32, float, int32_t, BY_SELECTION)
 FIND_BOTH(f64, double, int64_t, BY_SELECTION)
 FIND_BOTH(i64, int64_t, int64_t, BY_BITS)
 FIND_BOTH(i32, int32_t, int32_t, BY_SELECTION)
+FIND_BOTH(i16, int16_t, int32_t, BY_SELECTION)
 FIND_BOTH(u8, uint8_t, int32_t, BY_SELECTION)
 
 /* The places go to `places`; the extremes to `extremes`, unless that is NULL. */
 static tg_status find_extremes(const tg_call *c, bool largest, int64_t *places, char *extremes)
 {
-    static const find finds[2][TG_NDTYPES] = {{find_amin_f32, find_amin_f64, find_amin_i64, find_amin_i32, find_amin_u8, find_amin_u8},
-                                              {find_amax_f32, find_amax_f64, find_amax_i64, find_amax_i32, find_amax_u8, find_amax_u8}};
+    static const find finds[2][TG_NDTYPES] = {{find_amin_f32, find_amin_f64, find_amin_i64, find_amin_i32, find_amin_u8, find_amin_u8,
+                                               find_amin_i16},
+                                              {find_amax_f32, find_amax_f64, find_amax_i64, find_amax_i32, find_amax_u8, find_amax_u8,
+                                               find_amax_i16}};
     const tg_array   *x = &c->x[0];
     const uint32_t    all = (1u << x->shape->rank) - 1, reduced = ((const tg_reduce_attr *)c->attr)->axes;
     const int64_t     results = tg_reduced_count(x->shape, all & ~reduced), each = tg_reduced_count(x->shape, reduced);

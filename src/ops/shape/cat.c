@@ -27,13 +27,15 @@ PUT(put_f32, float)
 PUT(put_f64, double)
 PUT(put_i64, int64_t)
 PUT(put_i32, int32_t)
+PUT(put_i16, int16_t)
 PUT(put_u8, uint8_t)
 ADD(add_f32, float, float)
 ADD(add_f64, double, double)
 ADD(add_f32_to_f64, double, float)
 
 static const row_fn put_rows[TG_NDTYPES] = {[TG_F32] = put_f32, [TG_F64] = put_f64, [TG_I64] = put_i64,
-                                            [TG_I32] = put_i32, [TG_U8] = put_u8,   [TG_BOOL] = put_u8};
+                                            [TG_I32] = put_i32, [TG_U8] = put_u8,   [TG_BOOL] = put_u8,
+                                            [TG_I16] = put_i16};
 static const row_fn add_rows[TG_NDTYPES] = {[TG_F32] = add_f32, [TG_F64] = add_f64};
 
 /* Two arrays of one shape, walked together. */
