@@ -54,7 +54,7 @@ typedef enum tg_dtype {
     TG_I32,
     TG_U8,
     TG_BOOL, /* one byte, 0 or 1 */
-    TG_I16,  /* an integer like the others: sound, quantities that are stored in two bytes */
+    TG_I16,  /* what is stored in two bytes, such as sound; indices are i64 or i32 */
     TG_NDTYPES,
 } tg_dtype;
 

@@ -111,6 +111,7 @@ static operand filled_once(emitter *e, const source *s)
         for (size_t k = 0; k < n; k++) o[k] = x;                                               \
     }
 SPREAD(spread_1, uint8_t)
+SPREAD(spread_2, uint16_t)
 SPREAD(spread_4, uint32_t)
 SPREAD(spread_8, uint64_t)
 
@@ -122,7 +123,7 @@ static operand spread(emitter *e, const source *s)
     instruction         *c = tg_add_instruction(e, K_LOOP, reg, &from, 1);
     if (!c) return reg;
     c->dtype = (uint8_t)s->dtype;
-    c->loop = item == 8 ? spread_8 : item == 4 ? spread_4 : spread_1;
+    c->loop = item == 8 ? spread_8 : item == 4 ? spread_4 : item == 2 ? spread_2 : spread_1;
     return reg;
 }
 

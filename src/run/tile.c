@@ -21,6 +21,9 @@ static void spread_run(char *to, const char *from, int64_t m, size_t item)
     } else if (item == 8) {
         uint64_t *o = (uint64_t *)(void *)to, x = *(const uint64_t *)(const void *)from;
         for (int64_t k = 0; k < m; k++) o[k] = x;
+    } else if (item == 2) {
+        uint16_t *o = (uint16_t *)(void *)to, x = *(const uint16_t *)(const void *)from;
+        for (int64_t k = 0; k < m; k++) o[k] = x;
     } else {
         memset(to, *from, (size_t)m);
     }
@@ -38,6 +41,9 @@ void tg_gather_run(char *to, const char *from, int64_t m, int64_t stride, size_t
     } else if (item == 8) {
         uint64_t *o = (uint64_t *)(void *)to;
         for (int64_t k = 0; k < m; k++) o[k] = *(const uint64_t *)(const void *)(from + k * stride);
+    } else if (item == 2) {
+        uint16_t *o = (uint16_t *)(void *)to;
+        for (int64_t k = 0; k < m; k++) o[k] = *(const uint16_t *)(const void *)(from + k * stride);
     } else {
         for (int64_t k = 0; k < m; k++) to[k] = from[k * stride];
     }

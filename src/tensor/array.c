@@ -9,6 +9,8 @@ void tg_copy_strided(char *to, const char *from, size_t n, ptrdiff_t stride, siz
         for (size_t k = 0; k < n; k++) memcpy(to + 8 * k, from + (ptrdiff_t)k * stride, 8);
     else if (item == 4)
         for (size_t k = 0; k < n; k++) memcpy(to + 4 * k, from + (ptrdiff_t)k * stride, 4);
+    else if (item == 2)
+        for (size_t k = 0; k < n; k++) memcpy(to + 2 * k, from + (ptrdiff_t)k * stride, 2);
     else
         for (size_t k = 0; k < n; k++) to[k] = from[(ptrdiff_t)k * stride];
 }

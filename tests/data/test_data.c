@@ -60,7 +60,7 @@ static void test_array_refused(void **state)
     expect_error(t, TG_ERR_NULL, "labels is NULL");
     assert_null(tg_array_dataset(t, TG_U8, TG_SCALAR_SHAPE, b, y));
     expect_error(t, TG_ERR_SHAPE, "a scalar has none");
-    const tg_dtype wrong[] = {TG_F64, TG_I64, TG_I32, TG_BOOL, TG_NDTYPES};
+    const tg_dtype wrong[] = {TG_F64, TG_I64, TG_I32, TG_BOOL, TG_I16, TG_NDTYPES};
     for (size_t i = 0; i < COUNT(wrong); i++) {
         assert_null(tg_array_dataset(t, wrong[i], TG_SHAPE(4), b, y));
         expect_error(t, TG_ERR_DTYPE, "float32 or uint8");

@@ -48,6 +48,7 @@ static void round_trip(void **state)
     const double  f64[] = {0.1, -INFINITY, 5e-324};
     const int64_t i64[] = {INT64_MIN, INT64_MAX};
     const int32_t i32[] = {INT32_MIN, 7};
+    const int16_t i16[] = {INT16_MIN, -1, 7};
     const uint8_t u8[] = {0, 255, 3}, flags[] = {1, 0};
     const struct {
         const char     *name;
@@ -60,6 +61,7 @@ static void round_trip(void **state)
         {"f64", TG_F64, TG_SHAPE(3), f64, sizeof f64},
         {"größe \n\t\\ \"x\" \x01 𝛼", TG_I64, TG_SHAPE(2), i64, sizeof i64},
         {"i32", TG_I32, TG_SHAPE(1, 2), i32, sizeof i32},
+        {"i16", TG_I16, TG_SHAPE(3, 1), i16, sizeof i16},
         {"", TG_U8, TG_SHAPE(1, 1, 1, 1, 1, 1, 3, 1), u8, sizeof u8},
         {"flags", TG_BOOL, TG_SHAPE(2), flags, sizeof flags},
         {"scalar", TG_F32, TG_SCALAR_SHAPE, f32 + 4, 4},

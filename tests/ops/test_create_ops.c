@@ -49,6 +49,7 @@ static void test_numbers_of_dtypes(void **state)
         {TG_I32, {0, -2147483648, 2147483647, 1, 65536, -3}, {2147483648, -2147483649, 2147483646.5, inf, 1e300, -0.25}},
         {TG_U8, {0, -0.0, 255, 1, 128, 7}, {256, -1, 300, 254.5, -inf, 1e-9}},
         {TG_BOOL, {0, 1, 0, 1, -0.0, 1}, {2, -1, 0.5, 0.25, inf, 256}},
+        {TG_I16, {0, -32768, 32767, 1, 256, -3}, {32768, -32769, 32766.5, -inf, 65536, -0.25}},
     };
     tg_tape *t = quiet(TG_F64);
     (void)state;
@@ -69,6 +70,7 @@ static void test_numbers_of_dtypes(void **state)
         tg_clear_error(t);
     }
     assert_error(t, tg_full(t, TG_U8, TG_SHAPE(1), 300), TG_ERR_DTYPE, "tg_full: uint8 does not hold the number 300; TG_I64 does");
+    assert_error(t, tg_full(t, TG_I16, TG_SHAPE(1), 40000), TG_ERR_DTYPE, "tg_full: int16 does not hold the number 40000; TG_I64 does");
     assert_error(t, tg_full(t, TG_I64, TG_SHAPE(1), 0.5), TG_ERR_DTYPE, "tg_full: int64 does not hold the number 0.5; TG_F32 does");
     assert_error(t, tg_full(t, TG_F32, TG_SHAPE(1), 1e300), TG_ERR_DTYPE,
                  "tg_full: float32 does not hold the number 1e+300; TG_F64 does");
@@ -98,9 +100,13 @@ static void test_numbers_of_tensors(void **state)
     assert_error(t, tg_mul_s(f, 1e39), TG_ERR_DTYPE, "tg_mul_s: float32 does not hold the number 1e+39; tg_to(x, TG_F64) converts the tensor");
     assert_error(t, tg_linspace(t, 0, 1e39, 2), TG_ERR_DTYPE, "tg_linspace: float32 does not hold the number 1e+39; TG_F64 does");
 
+    assert_error(t, tg_add_s(tg_arange(t, TG_I16, 3), 32768), TG_ERR_DTYPE,
+                 "tg_add_s: int16 does not hold the number 32768; tg_to(x, TG_I64) converts the tensor");
+
     assert_i64(tg_mul_s(i, -3), TG_SHAPE(3), 0, -3, -6);
     assert_i64(tg_masked_fill(i, mask, 7), TG_SHAPE(3), 0, 7, 7);
     assert_i64(tg_to(tg_add_s(u, 255), TG_I64), TG_SHAPE(3), 255, 0, 1); /* numbers of the dtype wrap around as they do */
+    assert_i64(tg_to(tg_add_s(tg_arange(t, TG_I16, 3), 32766), TG_I64), TG_SHAPE(3), 32766, 32767, -32768);
     assert_memory_equal(tg_data_f32(tg_mul_s(f, 0.1)), ((float[]){0, 0.1f, 0.2f}), 12);
     tg_tape_free(t);
 }
@@ -114,8 +120,10 @@ static void test_ranges(void **state)
     assert_memory_equal(tg_data_f64(tg_arange(t, TG_F64, 3)), ((double[]){0, 1, 2}), 24);
     assert_memory_equal(tg_data(tg_arange(t, TG_I32, 3)), ((int32_t[]){0, 1, 2}), 12);
     assert_int_equal(((const uint8_t *)tg_data(tg_arange(t, TG_U8, 256)))[255], 255);
+    assert_int_equal(((const int16_t *)tg_data(tg_arange(t, TG_I16, 32768)))[32767], 32767);
     assert_shape(tg_arange(t, TG_I64, 0), TG_SHAPE(0));
     assert_error(t, tg_arange(t, TG_U8, 257), TG_ERR_ARG, "tg_arange: 257 numbers cannot be counted in uint8");
+    assert_error(t, tg_arange(t, TG_I16, 32769), TG_ERR_ARG, "tg_arange: 32769 numbers cannot be counted in int16");
     assert_error(t, tg_arange(t, TG_I64, -1), TG_ERR_ARG, "tg_arange: -1 numbers cannot be counted in int64");
 
     const double *v = tg_data_f64(tg_linspace(t, -0.1, 0.3, 7));
@@ -145,6 +153,7 @@ static void test_data(void **state)
     assert_true(tg_data_f32(copied)[0] == 1);
     assert_memory_equal(tg_data(tg_from_data(t, TG_BOOL, TG_SHAPE(3), b)), ((uint8_t[]){0, 1, 1}), 3);
     assert_i64(tg_from_i64(t, TG_SHAPE(2), ((int64_t[]){-5, 5})), TG_SHAPE(2), -5, 5);
+    assert_i64(tg_to(tg_from_data(t, TG_I16, TG_SHAPE(3), ((int16_t[]){-5, INT16_MIN, 300})), TG_I64), TG_SHAPE(3), -5, -32768, 300);
     assert_shape(tg_from_f64(t, TG_SHAPE(0), NULL), TG_SHAPE(0));
     assert_shape(tg_borrow(t, TG_F32, TG_SHAPE(0), NULL), TG_SHAPE(0));
     assert_error(t, tg_borrow(t, TG_BOOL, TG_SHAPE(3), b), TG_ERR_ARG,
@@ -154,7 +163,7 @@ static void test_data(void **state)
     assert_error(t, tg_from_f32(t, NULL, f), TG_ERR_NULL, "tg_from_f32: the shape is NULL");
     assert_error(t, tg_from_f32(t, TG_SHAPE(3, -1), f), TG_ERR_SHAPE,
                  "tg_from_f32: the shape [3,-1] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
-    assert_error(t, tg_from_data(t, TG_NDTYPES, TG_SHAPE(3), f), TG_ERR_DTYPE, "tg_from_data: there is no dtype 6");
+    assert_error(t, tg_from_data(t, TG_NDTYPES, TG_SHAPE(3), f), TG_ERR_DTYPE, "tg_from_data: there is no dtype 7");
     tg_tape_free(t);
 }
 

@@ -96,6 +96,8 @@ static void test_one_hot(void **state)
     assert_refused(
         t, tg_one_hot(tg_zeros(t, TG_SHAPE(2)), 3), TG_ERR_DTYPE,
         "tg_one_hot: indices are int64 or int32; convert them with tg_to(index, TG_I64) (input [2] float32)");
+    assert_refused(t, tg_one_hot(tg_arange(t, TG_I16, 2), 3), TG_ERR_DTYPE,
+                   "tg_one_hot: indices are int64 or int32; convert them with tg_to(index, TG_I64) (input [2] int16)");
     assert_refused(t, tg_one_hot(tg_full(t, TG_I64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1), 0), 3), TG_ERR_SHAPE,
                    "tg_one_hot: the result would have more than 8 axes (input [1,1,1,1,1,1,1,1] int64)");
     tg_tape_free(d);

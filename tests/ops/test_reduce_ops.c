@@ -280,10 +280,13 @@ static void test_products(void **state)
     tg_tape   *t = quiet(TG_F32);
     tg_tensor *big = tensor(t, TG_F32, TG_SHAPE(4), (double[]){1e30, 1e30, 1e-30, 1e-30}); /* f32 would overflow on the way */
     tg_tensor *i = tensor(t, TG_I32, TG_SHAPE(4), (double[]){-2147483647, -2147483647, 4, 3});
+    tg_tensor *n = tensor(t, TG_I16, TG_SHAPE(2, 3), (double[]){-32768, -32768, 4, 32767, -32768, -32766});
     tg_tensor *s = tensor(t, TG_F64, TG_SHAPE(4, 2), (double[]){0, INFINITY, NAN, 2, -0.0, 5, -INFINITY, -3});
     (void)state;
     assert_true(fabs(tg_item(tg_prod(big, TG_ALL_AXES, false)) - 1) < 1e-6);
     assert_true(tg_data_i64(tg_prod(i, TG_ALL_AXES, false))[0] == (int64_t)(UINT64_C(2147483647) * UINT64_C(2147483647) * 12));
+    assert_values(tg_prod(n, TG_AXES(1), false), TG_I64, TG_SHAPE(2), (double[]){4294967296, 32767 * 32768.0 * 32766}, 0);
+    assert_values(tg_sum(n, TG_AXES(1), false), TG_I64, TG_SHAPE(2), (double[]){-65532, -32767}, 0);
     assert_f64(tg_prod(s, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -0.0, INFINITY);
     assert_true(signbit(tg_data_f64(tg_prod(s, TG_AXES(1), false))[2]));
     tg_tape_free(t);

@@ -61,6 +61,7 @@ static double element(const void *p, tg_dtype d, int64_t i)
     case TG_F64: return ((const double *)p)[i];
     case TG_I64: return (double)((const int64_t *)p)[i];
     case TG_I32: return (double)((const int32_t *)p)[i];
+    case TG_I16: return (double)((const int16_t *)p)[i];
     default: return (double)((const uint8_t *)p)[i];
     }
 }

@@ -61,6 +61,7 @@ static inline void put(void *p, tg_dtype d, int64_t i, double v)
     case TG_F64: ((double *)p)[i] = v; break;
     case TG_I64: ((int64_t *)p)[i] = (int64_t)v; break;
     case TG_I32: ((int32_t *)p)[i] = (int32_t)v; break;
+    case TG_I16: ((int16_t *)p)[i] = (int16_t)v; break;
     default: ((uint8_t *)p)[i] = (uint8_t)v; break;
     }
 }
@@ -72,6 +73,7 @@ static inline double get(const void *p, tg_dtype d, int64_t i)
     case TG_F64: return ((const double *)p)[i];
     case TG_I64: return (double)((const int64_t *)p)[i];
     case TG_I32: return (double)((const int32_t *)p)[i];
+    case TG_I16: return (double)((const int16_t *)p)[i];
     default: return (double)((const uint8_t *)p)[i];
     }
 }

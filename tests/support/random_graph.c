@@ -55,6 +55,7 @@ tg_tensor *rg_data(tg_tape *t, tg_dtype dtype, const tg_shape *shape, int64_t be
         case TG_F64: ((double *)bytes)[i] = x; break;
         case TG_I64: ((int64_t *)bytes)[i] = k; break;
         case TG_I32: ((int32_t *)bytes)[i] = (int32_t)k; break;
+        case TG_I16: ((int16_t *)bytes)[i] = (int16_t)k; break;
         default: ((uint8_t *)bytes)[i] = (uint8_t)k; break;
         }
     }

@@ -92,6 +92,7 @@ static tg_tensor *integer_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape
     for (int64_t k = 0; k < n; k++) {
         const int64_t v = x[k];
         if (dtype == TG_I32) memcpy(to + 4 * k, &(int32_t){(int32_t)v}, 4);
+        if (dtype == TG_I16) memcpy(to + 2 * k, &(int16_t){(int16_t)v}, 2);
         if (dtype == TG_U8 || dtype == TG_BOOL) to[k] = (char)(unsigned char)v;
     }
     return tg_from_data(t, dtype, shape, x);
@@ -127,7 +128,7 @@ tg_tensor *sample_leaf_of(tg_tape *t, tg_dtype dtype, const sample *s, int i, co
         leaf = float_leaf(t, dtype, in, i, shape, (double *)(void *)x, n, &state);
     } else {
         fill_integers(x, n, dtype == TG_BOOL ? 2 : 19, &state);
-        for (int64_t k = 0; k < n && (dtype == TG_I64 || dtype == TG_I32); k++) x[k] -= 9;
+        for (int64_t k = 0; k < n && (dtype == TG_I64 || dtype == TG_I32 || dtype == TG_I16); k++) x[k] -= 9;
         leaf = integer_leaf(t, dtype, shape, x, n);
     }
     free(x);

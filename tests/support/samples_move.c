@@ -417,6 +417,7 @@ static const sample rows[] = {
     STEPS("to_i32", TG_I32),
     STEPS("to_u8", TG_U8),
     STEPS("to_bool", TG_BOOL),
+    STEPS("to_i16", TG_I16),
 
     DROPOUT(0.5, FLOATS(2, 3)),
     DROPOUT(0.3, FLOATS(3)),

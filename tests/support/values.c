@@ -153,6 +153,7 @@ static real number_at(const void *p, tg_dtype d, int64_t i)
     case TG_F64: return (real)((const double *)p)[i];
     case TG_I64: return (real)((const int64_t *)p)[i];
     case TG_I32: return (real)((const int32_t *)p)[i];
+    case TG_I16: return (real)((const int16_t *)p)[i];
     default: return (real)((const uint8_t *)p)[i];
     }
 }
@@ -164,6 +165,7 @@ static real wrapped(real x, tg_dtype d)
     switch (d) {
     case TG_I64: return (real)(int64_t)u;
     case TG_I32: return (real)(int32_t)(uint32_t)u;
+    case TG_I16: return (real)(int16_t)(uint16_t)u;
     case TG_U8: return (real)(uint8_t)u;
     default: return x;
     }
@@ -327,8 +329,10 @@ static const char *check_sample(variant v, tg_tape *t, char text[VALUES_TEXT])
 static int points(tg_dtype dtype, double p[MOST_POINTS])
 {
     static const double floats[]   = {NAN, -HUGE_VAL, -2, -1, -0.0, 0, 0.5, 1, 3, HUGE_VAL},
-                        integers[] = {-100, -3, -1, 0, 1, 2, 7}, bytes[] = {0, 1, 2, 3, 127, 128, 255};
-    const double *from = tg_dtype_is_float(dtype) ? floats : dtype == TG_U8 || dtype == TG_BOOL ? bytes : integers;
+                        integers[] = {-100, -3, -1, 0, 1, 2, 7}, shorts[] = {-32768, -182, -1, 0, 1, 182, 32767},
+                        bytes[] = {0, 1, 2, 3, 127, 128, 255};
+    const bool    natural = dtype == TG_U8 || dtype == TG_BOOL;
+    const double *from = tg_dtype_is_float(dtype) ? floats : natural ? bytes : dtype == TG_I16 ? shorts : integers;
     const int     n    = tg_dtype_is_float(dtype) ? (int)(sizeof floats / sizeof *floats) : dtype == TG_BOOL ? 2 : 7;
     memcpy(p, from, (size_t)n * sizeof *p);
     return n;
@@ -344,6 +348,7 @@ static tg_tensor *point_leaf(tg_tape *t, tg_dtype dtype, const values_array *x)
         case TG_F64: ((double *)(void *)bytes)[e] = (double)x->x[e]; break;
         case TG_I64: ((int64_t *)(void *)bytes)[e] = (int64_t)x->x[e]; break;
         case TG_I32: ((int32_t *)(void *)bytes)[e] = (int32_t)x->x[e]; break;
+        case TG_I16: ((int16_t *)(void *)bytes)[e] = (int16_t)x->x[e]; break;
         default: bytes[e] = (char)(unsigned char)x->x[e]; break;
         }
     }

@@ -62,7 +62,7 @@ typedef struct values_row {
 
 enum {
     VALUES_FLOATS   = 1u << TG_F32 | 1u << TG_F64,
-    VALUES_NUMBERS  = VALUES_FLOATS | 1u << TG_I64 | 1u << TG_I32 | 1u << TG_U8,
+    VALUES_NUMBERS  = VALUES_FLOATS | 1u << TG_I64 | 1u << TG_I32 | 1u << TG_I16 | 1u << TG_U8,
     VALUES_ANYTHING = VALUES_NUMBERS | 1u << TG_BOOL,
 };
 

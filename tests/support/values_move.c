@@ -292,8 +292,8 @@ void values_of_masked_fill(values_call *c)
 /* To axis' dtype; `single`: to float and from there to double. */
 void values_of_cast(values_call *c)
 {
-    static const real lo[TG_NDTYPES] = {[TG_I64] = -0x1p63L, [TG_I32] = -0x1p31L, [TG_U8] = 0},
-                      hi[TG_NDTYPES] = {[TG_I64] = 0x1p63L - 1, [TG_I32] = 0x1p31L - 1, [TG_U8] = 255};
+    static const real lo[TG_NDTYPES] = {[TG_I64] = -0x1p63L, [TG_I32] = -0x1p31L, [TG_I16] = -0x1p15L, [TG_U8] = 0},
+                      hi[TG_NDTYPES] = {[TG_I64] = 0x1p63L - 1, [TG_I32] = 0x1p31L - 1, [TG_I16] = 0x1p15L - 1, [TG_U8] = 255};
     const tg_dtype to                = c->s->single ? TG_F64 : (tg_dtype)c->s->axis;
     values_array  *y                 = values_result(c, to, &c->in[0].shape, false);
     for (int64_t e = 0; e < y->n; e++) {

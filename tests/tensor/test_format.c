@@ -77,6 +77,7 @@ static void other_dtypes(void **state)
     assert_string_equal(formatted(TG_I32, TG_SHAPE(2), ((int32_t[]){INT32_MIN, 7})),
                         "int32 [2]\n[-2147483648,           7]");
     assert_string_equal(formatted(TG_U8, TG_SHAPE(3), ((uint8_t[]){0, 255, 9})), "uint8 [3]\n[  0, 255,   9]");
+    assert_string_equal(formatted(TG_I16, TG_SHAPE(3), ((int16_t[]){INT16_MIN, 0, INT16_MAX})), "int16 [3]\n[-32768,      0,  32767]");
     assert_string_equal(formatted(TG_BOOL, TG_SHAPE(2, 2), ((uint8_t[]){1, 0, 0, 1})),
                         "bool [2,2]\n[[ true, false],\n [false,  true]]");
 }

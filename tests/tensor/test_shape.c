@@ -244,8 +244,8 @@ static void text(void **state)
 static void names(void **state)
 {
     (void)state;
-    const char *const dtypes[] = {"float32", "float64", "int64", "int32", "uint8", "bool"};
-    const size_t      bytes[]  = {4, 8, 8, 4, 1, 1};
+    const char *const dtypes[] = {"float32", "float64", "int64", "int32", "uint8", "bool", "int16"};
+    const size_t      bytes[]  = {4, 8, 8, 4, 1, 1, 2};
     for (int d = 0; d < TG_NDTYPES; d++) {
         assert_string_equal(tg_dtype_name((tg_dtype)d), dtypes[d]);
         assert_int_equal(tg_dtype_size((tg_dtype)d), bytes[d]);

@@ -147,6 +147,7 @@ static tg_status gather_infer(tg_call *c)
         }                                                                                                              \
     }
 PICK(1, uint8_t)
+PICK(2, uint16_t)
 PICK(4, uint32_t)
 PICK(8, uint64_t)
 
@@ -166,7 +167,7 @@ static tg_status gather_run(tg_call *c)
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int64_t i = 0; i < u.n; i++) {
         char *own = room ? room + (size_t)omp_get_thread_num() * bytes : NULL;
-        (size == 4 ? pick_4 : size == 8 ? pick_8 : pick_1)(&u, unit_at(&u, i), index, c->x[0].data, c->y.data, own);
+        (size == 4 ? pick_4 : size == 8 ? pick_8 : size == 2 ? pick_2 : pick_1)(&u, unit_at(&u, i), index, c->x[0].data, c->y.data, own);
     }
     return TG_OK;
 }

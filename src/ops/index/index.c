@@ -181,6 +181,7 @@ static tg_status index_select_infer(tg_call *c)
         }                                                                                                              \
     }
 SELECT(1, uint8_t)
+SELECT(2, uint16_t)
 SELECT(4, uint32_t)
 SELECT(8, uint64_t)
 
@@ -199,7 +200,7 @@ static tg_status index_select_run(tg_call *c)
     for (int64_t o = 0; o < outer; o++) {
         const char *x = (const char *)c->x[0].data + o * a->size * row * item;
         char       *y = (char *)c->y.data + o * n * row * item;
-        if (row < NARROW) (item == 4 ? select_4 : item == 8 ? select_8 : select_1)(index, n, row, x, y);
+        if (row < NARROW) (item == 4 ? select_4 : item == 8 ? select_8 : item == 2 ? select_2 : select_1)(index, n, row, x, y);
         else
             for (int64_t k = 0; k < n; k++) memcpy(y + k * row * item, x + index[k] * row * item, (size_t)(row * item));
     }

@@ -412,8 +412,8 @@ FAST_EXTREME(amin_f64, double, TG_F64, amin)
 #define BY_SELECTION(CONDITION, A, B) ((CONDITION) ? (A) : (B))
 #define BY_BITS(CONDITION, A, B)      ((B) ^ (((A) ^ (B)) & -(int64_t)(CONDITION)))
 
-/* I: an integer as wide as T, so that both go through vectors together. A row is searched block by block: only where a block has an element
- * that beats what was found is it looked for, in pieces that are compared as a whole. */
+/* I: an integer that holds every place, at least 32 bits, and as wide as a wide T, so that both go through vectors together. A row is searched
+ * block by block: only where a block has an element that beats what was found is it looked for, in pieces that are compared as a whole. */
 #define FIND(NAME, T, I, BEATS, CHOOSE)                                                                                        \
     static int64_t first_##NAME(const T *x, int64_t n, int64_t step)                                                   \
     {                                                                                                                  \
