@@ -62,6 +62,21 @@ typedef struct tg_rmsprop_options {
  * tg_adam, m as for tg_sgd. */
 TG_API tg_optim *tg_rmsprop(tg_tape *tape, const tg_rmsprop_options *options);
 
+typedef struct tg_adagrad_options {
+    double            lr;           /* usually 0.01 */
+    double            lr_decay;     /* 0 … */
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    double            initial_accumulator; /* what s is before the first step; 0 … */
+    double            eps;          /* usually 1e-10; as for tg_adam */
+    bool              skip_nonfinite; /* see tg_step */
+    tg_tensor *const *params;
+    int               n_params;
+} tg_adagrad_options;
+
+/* s += g^2; w -= lr/(1 + (t-1) lr_decay) g / (sqrt(s) + eps) at step t. As PyTorch's Adagrad; Duchi, Hazan, Singer 2011. |g| is limited as for
+ * tg_adam, and s stays within the largest number of its dtype. The state is zeros before the first step, whatever initial_accumulator is. */
+TG_API tg_optim *tg_adagrad(tg_tape *tape, const tg_adagrad_options *options);
+
 typedef struct tg_lamb_options {
     double            lr;           /* usually 0.001 */
     double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.999 */

@@ -33,6 +33,9 @@ RUNS = {
     "rmsprop_momentum": lambda p: torch.optim.RMSprop(p, lr=0.005, momentum=0.8, weight_decay=0.05),
     "rmsprop_centered": lambda p: torch.optim.RMSprop(p, lr=0.01, centered=True),
     "rmsprop_both": lambda p: torch.optim.RMSprop(p, lr=0.005, alpha=0.9, eps=1e-4, momentum=0.8, centered=True, weight_decay=0.05),
+    "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.1),
+    "adagrad_decay": lambda p: torch.optim.Adagrad(p, lr=0.1, weight_decay=0.05, eps=1e-4),
+    "adagrad_start": lambda p: torch.optim.Adagrad(p, lr=0.1, lr_decay=0.05, initial_accumulator_value=0.2),
     "clip": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
 }
 MAX_NORM = 0.25

@@ -55,6 +55,7 @@ static char scratch_text[200];
     X(tg_adamw, assert_null(tg_adamw(p.t, NULL)))                                                                                \
     X(tg_rmsprop, assert_null(tg_rmsprop(p.t, NULL)))                                                                            \
     X(tg_lamb, assert_null(tg_lamb(p.t, NULL)))                                                                                  \
+    X(tg_adagrad, assert_null(tg_adagrad(p.t, NULL)))                                                                            \
     X(tg_step, (void)tg_step(p.o))                                                                                               \
     X(tg_optim_zero_grad, (void)tg_optim_zero_grad(p.o))                                                                         \
     X(tg_optim_free, tg_optim_free(p.o))                                                                                         \

@@ -170,6 +170,29 @@ static void test_huge_gradients(void **state)
     }
 }
 
+/* Adagrad's sums never decay: at the largest number they stay there, and every gradient still moves its element. */
+static void test_full_sums(void **state)
+{
+    (void)state;
+    for (tg_dtype d = TG_F32; d <= TG_F64; d++) {
+        tg_tape     *t = tg_tape_new(&(tg_tape_options){.silent = true});
+        tg_tensor   *p = tg_param(t, "p", tg_full(t, d, TG_SHAPE(1), 0));
+        tg_optim    *o = tg_adagrad(t, &(tg_adagrad_options){.lr = 1});
+        const double most = d == TG_F32 ? (double)FLT_MAX : DBL_MAX;
+        double       was = 0;
+        for (int step = 0; step < 20; step++) {
+            assert_int_equal(tg_backward_seed(p, tg_full(t, d, TG_SHAPE(1), -most)), TG_OK);
+            assert_int_equal(tg_step(o), TG_OK);
+            const double now = tg_item(tg_select(p, 0, 0)), sum = tg_item(tg_select(tg_optim_state_get(o, 0), 0, 0));
+            assert_true(isfinite(now) && (step == 0 ? fabs(now - 1) < 1e-6 : now > was + 0.2));
+            assert_true(step < 3 ? sum < most : sum == most); /* Four limits of |g| squared are the largest number. */
+            was = now;
+            tg_reset(t);
+        }
+        tg_tape_free(t);
+    }
+}
+
 /* An eps that is none in the dtype: where the gradient is zero the parameter stays, and elsewhere the step has its size. */
 static void test_tiny_eps(void **state)
 {
@@ -288,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_skipped_steps),
         cmocka_unit_test(test_skipped_large),
         cmocka_unit_test(test_huge_gradients),
+        cmocka_unit_test(test_full_sums),
         cmocka_unit_test(test_tiny_eps),
         cmocka_unit_test(test_slow_betas),
         cmocka_unit_test(test_clip),

@@ -162,6 +162,7 @@ static const kind kinds[] = {
     {SGD(.lr = 0.1, .momentum = 0.7, .nesterov = true)},
     {make_adam, ADAM(.lr = 0.1)},
     {make_adamw, ADAM(.lr = 0.1)},
+    {make_adagrad, &(const tg_adagrad_options){.lr = 0.1, .lr_decay = 0.2, .initial_accumulator = 0.5}},
     {make_lamb, &(const tg_lamb_options){.lr = 0.1}},
     {make_rmsprop, &(const tg_rmsprop_options){.momentum = 0.7, .centered = true}},
 };

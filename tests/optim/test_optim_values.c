@@ -91,6 +91,18 @@ static void lamb(const void *options, int t, const long double *g, model *m)
     for (int i = 0; i < N; i++) m->w[i] -= (long double)o->lr * sqrtl(w_squares) / sqrtl(r_squares) * r[i];
 }
 
+static void adagrad(const void *options, int t, const long double *g, model *m)
+{
+    const tg_adagrad_options *o = options;
+    const long double         lr = (long double)o->lr / (1 + (t - 1) * (long double)o->lr_decay);
+    for (int i = 0; i < N; i++) {
+        const long double d = g[i] + (long double)o->weight_decay * m->w[i];
+        if (t == 1) m->state[0][i] = o->initial_accumulator;
+        m->state[0][i] += d * d;
+        m->w[i] -= lr * d / (sqrtl(m->state[0][i]) + (long double)o->eps);
+    }
+}
+
 /* ---- what is compared ----------------------------------------------------------------------------------------------- */
 
 typedef struct values_case {
@@ -112,6 +124,8 @@ typedef struct values_case {
 #define RMSPROP_CASES(S, T, ...) {"tg_rmsprop", make_rmsprop, rmsprop, {"square_avg", S, T}, __VA_ARGS__}
 #define LAMB(...)                &(const tg_lamb_options){__VA_ARGS__}
 #define LAMB_CASES(...)          {"tg_lamb", make_lamb, lamb, {"exp_avg", "exp_avg_sq"}, __VA_ARGS__}
+#define ADAGRAD(...)             &(const tg_adagrad_options){__VA_ARGS__}
+#define ADAGRAD_CASES(...)       {"tg_adagrad", make_adagrad, adagrad, {"sum"}, __VA_ARGS__}
 static const values_case cases[] = {
     SGD_CASES(NO_STATES, NULL, SGD(.lr = 0.01)),
     SGD_CASES(NO_STATES, AS_GIVEN(SGD(.lr = 0.3, .weight_decay = 0.2))),
@@ -128,6 +142,8 @@ static const values_case cases[] = {
     RMSPROP_CASES("grad_avg", NULL, AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2, .centered = true))),
     RMSPROP_CASES("grad_avg", "momentum",
                   AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2, .momentum = 0.7, .centered = true))),
+    ADAGRAD_CASES(NULL, ADAGRAD(.lr = 0.01, .eps = 1e-10)),
+    ADAGRAD_CASES(AS_GIVEN(ADAGRAD(.lr = 0.3, .lr_decay = 0.2, .weight_decay = 0.2, .initial_accumulator = 0.5, .eps = 1))),
     ADAM_CASES(adamw, NULL, ADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01)),
     ADAM_CASES(adamw, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
 };

@@ -27,6 +27,7 @@ typedef struct run {
 #define ADAM(...)  .make = make_adam, .options = &(const tg_adam_options){__VA_ARGS__}
 #define ADAMW(...) .make = make_adamw, .options = &(const tg_adam_options){__VA_ARGS__}
 #define RMSPROP(...) .make = make_rmsprop, .options = &(const tg_rmsprop_options){__VA_ARGS__}
+#define ADAGRAD(...) .make = make_adagrad, .options = &(const tg_adagrad_options){__VA_ARGS__}
 static const run runs[] = {
     {"sgd", SGD(.lr = 0.1)},
     {"sgd_decay", SGD(.lr = 0.1, .weight_decay = 0.05)},
@@ -45,6 +46,9 @@ static const run runs[] = {
     {"rmsprop_momentum", RMSPROP(.lr = 0.005, .momentum = 0.8, .weight_decay = 0.05)},
     {"rmsprop_centered", RMSPROP(.lr = 0.01, .centered = true)},
     {"rmsprop_both", RMSPROP(.lr = 0.005, .alpha = 0.9, .eps = 1e-4, .momentum = 0.8, .centered = true, .weight_decay = 0.05)},
+    {"adagrad", ADAGRAD(.lr = 0.1)},
+    {"adagrad_decay", ADAGRAD(.lr = 0.1, .weight_decay = 0.05, .eps = 1e-4)},
+    {"adagrad_start", ADAGRAD(.lr = 0.1, .lr_decay = 0.05, .initial_accumulator = 0.2)},
     {"clip", SGD(.lr = 0.1, .momentum = 0.9), .clip = true},
 };
 

@@ -81,6 +81,7 @@ static void test_optimizers(void **state)
     check_optimizer(make_adamw);
     check_optimizer(make_rmsprop);
     check_optimizer(make_lamb);
+    check_optimizer(make_adagrad);
 }
 
 /* ---- the others ------------------------------------------------------------------------------------------------------ */

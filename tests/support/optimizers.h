@@ -13,5 +13,6 @@ MAKER(adam, adam)
 MAKER(adamw, adam)
 MAKER(rmsprop, rmsprop)
 MAKER(lamb, lamb)
+MAKER(adagrad, adagrad)
 
 #endif

@@ -64,7 +64,7 @@ static void test_optimizers(void **state)
     double    norm;
     tg_optim *o = tg_sgd(e->t, &(tg_sgd_options){.lr = 0.5});
     assert_non_null(o);
-    NONE(!tg_sgd(NULL, NULL) && !tg_adam(NULL, NULL) && !tg_adamw(NULL, NULL));
+    NONE(!tg_sgd(NULL, NULL) && !tg_adam(NULL, NULL) && !tg_adamw(NULL, NULL) && !tg_adagrad(NULL, NULL));
     BAD(ARG, tg_sgd(e->t, &(tg_sgd_options){.lr = -1}));
     BAD(ARG, tg_sgd(e->t, &(tg_sgd_options){.lr = NAN}));
     BAD(ARG, tg_sgd(e->t, &(tg_sgd_options){.lr = INFINITY}));
@@ -74,6 +74,12 @@ static void test_optimizers(void **state)
     BAD(ARG, tg_adam(e->t, &(tg_adam_options){.beta2 = -0.1}));
     BAD(ARG, tg_adam(e->t, &(tg_adam_options){.eps = -1}));
     BAD(ARG, tg_adamw(e->t, &(tg_adam_options){.weight_decay = NAN}));
+    BAD(ARG, tg_adagrad(e->t, &(tg_adagrad_options){.lr = NAN}));
+    BAD(ARG, tg_adagrad(e->t, &(tg_adagrad_options){.lr_decay = -0.1}));
+    BAD(ARG, tg_adagrad(e->t, &(tg_adagrad_options){.weight_decay = INFINITY}));
+    BAD(ARG, tg_adagrad(e->t, &(tg_adagrad_options){.initial_accumulator = -1}));
+    BAD(ARG, tg_adagrad(e->t, &(tg_adagrad_options){.eps = -1}));
+    BAD(STALE, tg_adagrad(e->t, &(tg_adagrad_options){.params = &e->stale, .n_params = 1}));
     BAD(NULL, tg_sgd(e->t, &(tg_sgd_options){.params = (tg_tensor *[]){NULL}, .n_params = 1}));
     BAD(STALE, tg_sgd(e->t, &(tg_sgd_options){.params = &e->stale, .n_params = 1}));
     BAD(TAPE, tg_adam(e->t, &(tg_adam_options){.params = &e->other, .n_params = 1}));
