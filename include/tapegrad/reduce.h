@@ -14,6 +14,9 @@ extern "C" {
 
 TG_API tg_tensor *tg_sum(tg_tensor *x, const tg_axes *axes, bool keepdim);       /* of bool and integers: i64; 0 over nothing */
 TG_API tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim);      /* sum / n; f32, f64; NaN over nothing */
+/* sum |x|, the 1-norm, carried in f64; f32, f64; 0 over nothing, NaN where there is one. The gradient is as tg_abs has it: g times the sign of x, 0 at
+ * 0, NaN at NaN. */
+TG_API tg_tensor *tg_sum_abs(tg_tensor *x, const tg_axes *axes, bool keepdim);
 /* The product of the elements. f32, multiplied in f64, and f64; of bool and integers: i64, modulo 2^64. 1 over nothing. Partial products, of which
  * elements is not said, may overflow or vanish in f64, and 0 times inf is NaN. An element's gradient is g times the product of the others,
  * not g y/x: with zeros among them it is right, in derivatives of every order. It costs several passes over x. */

@@ -94,6 +94,8 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(dropout, tg_dropout(x, 0), FLOWS | SAME)                                                                                   \
     X(sum, tg_sum(x, NONE, false), FLOWS | SAME)                                                                                 \
     X(sum_1, tg_sum(x, TG_AXES(0), true), FLOWS | SAME)                                                                          \
+    X(sum_abs, tg_sum_abs(x, NONE, false), FLOWS | SAME)                                                                         \
+    X(sum_abs_1, tg_sum_abs(x, TG_AXES(0), true), FLOWS | SAME)                                                                  \
     X(mean, tg_mean(x, NONE, true), FLOWS | SAME)                                                                                \
     X(mean_1, tg_mean(x, TG_AXES(0), true), FLOWS | SAME)                                                                        \
     X(amax, tg_amax(x, NONE, false), FLOWS | SAME)                                                                               \

@@ -1,10 +1,10 @@
-/* test_reduce_ops.c - sum, prod, mean, amax, amin, any, all and argmax against loops over coordinates: every set of axes, every dtype, in several
+/* test_reduce_ops.c - sum, sum_abs, prod, mean, amax, amin, any, all and argmax against loops over coordinates: every set of axes, every dtype, in several
  * layouts, with sizes 0 and 1; NaN, ties, empty reductions, wrong calls. */
 #include "op_test.h"
 
 /* ---- the model ---------------------------------------------------------------------------------------------------- */
 
-typedef enum what { SUM, PROD, MEAN, AMAX, AMIN, ANY, ALL, WHATS } what;
+typedef enum what { SUM, PROD, MEAN, SUM_ABS, AMAX, AMIN, ANY, ALL, WHATS } what;
 
 typedef struct model {
     tg_shape shape, kept; /* without and with the reduced axes */
@@ -35,6 +35,7 @@ static void model_reduce(model *m, what w, const tg_shape *s, const double *x, u
         double       *v = &m->value[o];
         const bool    first = m->count[o]++ == 0;
         if (w == SUM || w == MEAN) *v += x[i];
+        else if (w == SUM_ABS) *v += fabs(x[i]);
         else if (w == PROD) *v *= x[i];
         else if (w == ANY) *v = *v != 0 || x[i] != 0;
         else if (w == ALL) *v = *v != 0 && x[i] != 0;
@@ -47,6 +48,7 @@ static tg_tensor *reduce(what w, tg_tensor *x, const tg_axes *axes, bool keepdim
 {
     switch (w) {
     case SUM: return tg_sum(x, axes, keepdim);
+    case SUM_ABS: return tg_sum_abs(x, axes, keepdim);
     case PROD: return tg_prod(x, axes, keepdim);
     case MEAN: return tg_mean(x, axes, keepdim);
     case AMAX: return tg_amax(x, axes, keepdim);
@@ -110,7 +112,7 @@ static void test_values(void **state)
     for (tg_dtype d = TG_F32; d < TG_NDTYPES; d++)
         for (what w = SUM; w < WHATS; w++)
             for (int k = 0; k < N_SHAPES; k++) {
-                if (w == MEAN && !tg_dtype_is_float(d)) continue;
+                if ((w == MEAN || w == SUM_ABS) && !tg_dtype_is_float(d)) continue;
                 tg_tape *t = quiet(TG_F32);
                 fill(x, count_of(&shapes[k]), d, &seed);
                 if (w == PROD) fill_factors(x, count_of(&shapes[k]), d, &seed);
@@ -172,6 +174,8 @@ static void test_special_values(void **state)
     assert_f64(tg_sum(x, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, -INFINITY, INFINITY);
     assert_f64(tg_amax(x, TG_AXES(0), false), TG_SHAPE(3), NAN, NAN, INFINITY);
     assert_f64(tg_sum(VECTOR(t, INFINITY, -INFINITY), TG_ALL_AXES, false), TG_SCALAR_SHAPE, NAN);
+    assert_f64(tg_sum_abs(x, TG_AXES(1), false), TG_SHAPE(4), NAN, NAN, INFINITY, INFINITY);
+    assert_true(!signbit(tg_item(tg_sum_abs(VECTOR(t, -0.0, -0.0), TG_ALL_AXES, false))));
     assert_values(tg_any(VECTOR(t, 0, NAN), TG_ALL_AXES, false), TG_BOOL, TG_SCALAR_SHAPE, (double[]){1}, 0);
     assert_values(tg_all(VECTOR(t, 1, NAN), TG_ALL_AXES, false), TG_BOOL, TG_SCALAR_SHAPE, (double[]){1}, 0);
     assert_values(tg_all(VECTOR(t, -0.0, NAN), TG_ALL_AXES, false), TG_BOOL, TG_SCALAR_SHAPE, (double[]){0}, 0);
@@ -184,6 +188,7 @@ static void test_over_nothing(void **state)
     tg_tensor *x = tg_zeros(t, TG_SHAPE(0, 2));
     (void)state;
     assert_f64(tg_sum(x, TG_AXES(0), false), TG_SHAPE(2), 0, 0);
+    assert_f64(tg_sum_abs(x, TG_AXES(0), false), TG_SHAPE(2), 0, 0);
     assert_f64(tg_prod(x, TG_AXES(0), false), TG_SHAPE(2), 1, 1);
     assert_values(tg_any(x, TG_AXES(0), false), TG_BOOL, TG_SHAPE(2), (double[]){0, 0}, 0);
     assert_values(tg_all(x, TG_ALL_AXES, false), TG_BOOL, TG_SCALAR_SHAPE, (double[]){1}, 0);
@@ -273,6 +278,40 @@ static void test_ties_share(void **state)
     tg_tape_free(t);
 }
 
+/* ---- sums of absolute values ------------------------------------------------------------------------------------------ */
+
+/* Corners have slope 0. A gradient of 0 stays 0, also at NaN; elsewhere NaN's slope is NaN. */
+static void test_gradients_of_sum_abs(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 4), (double[]){3, -2, 0, -0.0, NAN, -INFINITY, INFINITY, 5e-324}), true);
+    (void)state;
+    assert_f64(gradient(tg_sum_abs(x, TG_AXES(1), false), VECTOR(t, 7, 2), x), TG_SHAPE(2, 4), 7, -7, 0, 0, NAN, -2, 2, 2);
+    assert_f64(gradient(tg_sum_abs(x, TG_AXES(1), false), VECTOR(t, 7, 0), x), TG_SHAPE(2, 4), 7, -7, 0, 0, 0, 0, 0, 0);
+    assert_f64(gradient(tg_sum_abs(x, TG_AXES(0), false), VECTOR(t, 1, 2, 3, 4), x), TG_SHAPE(2, 4), 1, -2, 0, 0, NAN, -2, 3, 4);
+    assert_f64(gradient(tg_sum_abs(x, TG_AXES(0), true), tensor(t, TG_F64, TG_SHAPE(1, 4), (double[]){0, 2, 3, 4}), x), TG_SHAPE(2, 4),
+               0, -2, 0, 0, 0, -2, 3, 4);
+    assert_f64(gradient(tg_sum_abs(x, &(tg_axes){.n = 0}, false), tg_full(t, TG_F64, TG_SHAPE(2, 4), 2), x), TG_SHAPE(2, 4),
+               2, -2, 0, 0, NAN, -2, 2, 2);
+    tg_tape_free(t);
+}
+
+/* Of f32 they are carried in f64: a term of 1 counts beside 2^24. */
+static void test_sum_abs_is_accurate(void **state)
+{
+    enum { N = 3000 };
+    static double x[N + 1];
+    tg_tape      *t = quiet(TG_F32);
+    (void)state;
+    x[0] = -16777216;
+    for (int i = 0; i < N; i++) x[i + 1] = i % 2 ? 1 : -1;
+    for (int computed = 0; computed < 2; computed++) { /* from memory, and in the pass that makes its operand */
+        tg_tensor *v = tensor(t, TG_F32, TG_SHAPE(N + 1), x);
+        assert_true(tg_item(tg_sum_abs(computed ? tg_neg(v) : v, TG_ALL_AXES, false)) == 16777216.0 + N);
+    }
+    tg_tape_free(t);
+}
+
 /* ---- products ------------------------------------------------------------------------------------------------------- */
 
 static void test_products(void **state)
@@ -339,6 +378,7 @@ static void test_gradients_of_nothing(void **state)
     tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(0, 3), NULL), true);
     (void)state;
     assert_values(gradient(tg_sum(x, TG_ALL_AXES, false), NULL, x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
+    assert_values(gradient(tg_sum_abs(x, TG_AXES(0), false), tg_ones(t, TG_SHAPE(3)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
     assert_values(gradient(tg_mean(x, TG_AXES(0), false), tg_ones(t, TG_SHAPE(3)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
     assert_values(gradient(tg_prod(x, TG_AXES(0), false), tg_ones(t, TG_SHAPE(3)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
     assert_values(gradient(tg_amax(x, TG_AXES(1), false), tg_ones(t, TG_SHAPE(0)), x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
@@ -350,7 +390,7 @@ static void test_gradients_of_nothing(void **state)
 static void test_over_rows(void **state)
 {
     static const int64_t sizes[][2] = {{1003, 3}, {1037, 8}, {37, 5000}, {3, 20001}, {37, 20001}};
-    static double        sum[20001], largest[20001], least[20001];
+    static double        sum[20001], largest[20001], least[20001], sizes_sum[20001];
     (void)state;
     for (int k = 0; k < 10; k++) {
         const tg_dtype dtype = k % 2 ? TG_F64 : TG_F32;
@@ -363,6 +403,7 @@ static void test_over_rows(void **state)
             const int64_t c = i % cols;
             v[i] = (double)(draw(&seed, 2001) - 1000);
             sum[c] = i < cols ? v[i] : sum[c] + v[i];
+            sizes_sum[c] = i < cols ? fabs(v[i]) : sizes_sum[c] + fabs(v[i]);
             largest[c] = i < cols ? v[i] : fmax(largest[c], v[i]);
             least[c] = i < cols ? v[i] : fmin(least[c], v[i]);
         }
@@ -371,10 +412,11 @@ static void test_over_rows(void **state)
         free(v);
         for (int i = 0; i < 3; i++) {
             const tg_axes *axis = i == 2 ? TG_AXES(1) : TG_AXES(0);
-            tg_tensor     *y[] = {tg_sum(x[i], axis, false), tg_amax(x[i], axis, false), tg_amin(x[i], axis, false)};
-            assert_int_equal(tg_eval(y, 3), TG_OK);
-            const double *const want[] = {sum, largest, least};
-            for (int r = 0; r < 3; r++)
+            tg_tensor     *y[] = {tg_sum(x[i], axis, false), tg_amax(x[i], axis, false), tg_amin(x[i], axis, false),
+                                  tg_sum_abs(x[i], axis, false)};
+            assert_int_equal(tg_eval(y, 4), TG_OK);
+            const double *const want[] = {sum, largest, least, sizes_sum};
+            for (int r = 0; r < 4; r++)
                 for (int64_t c = 0; c < cols; c++)
                     if (get(tg_data(y[r]), dtype, c) < want[r][c] || get(tg_data(y[r]), dtype, c) > want[r][c])
                         fail_msg("%d rows of %d, result %d of operand %d, column %d: %g", (int)rows, (int)cols, r, i, (int)c, get(tg_data(y[r]), dtype, c));
@@ -399,6 +441,8 @@ static void test_errors(void **state)
                  "tg_sum: axes is no list of axes; TG_AXES(…) lists at most 8, TG_ALL_AXES means all");
     assert_error(t, tg_mean(i, TG_ALL_AXES, false), TG_ERR_DTYPE,
                  "tg_mean: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
+    assert_error(t, tg_sum_abs(x, TG_AXES(2), false), TG_ERR_SHAPE, "tg_sum_abs: axis 2 is outside the 2 axes of the input [2,3]");
+    assert_error(t, tg_sum_abs(i, TG_ALL_AXES, false), TG_ERR_DTYPE, "tg_sum_abs: takes float32 and float64 (input [3] int64)");
     assert_error(t, tg_argmax(x, 2, false), TG_ERR_SHAPE, "tg_argmax: axis 2 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_max(x, 2, false, NULL), TG_ERR_SHAPE, "tg_max: axis 2 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_min(x, -3, false, NULL), TG_ERR_SHAPE, "tg_min: axis -3 is outside the 2 axes of the input [2,3]");
@@ -411,6 +455,7 @@ static void test_errors(void **state)
     assert_null(tg_amax_all(NULL));
     assert_null(tg_amin_all(NULL));
     assert_null(tg_sum(NULL, TG_ALL_AXES, false));
+    assert_null(tg_sum_abs(NULL, TG_ALL_AXES, false));
     assert_null(tg_mean(NULL, TG_ALL_AXES, false));
     assert_null(tg_argmax(NULL, 0, false));
     tg_tensor *place = x;
@@ -436,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_ties_share),      cmocka_unit_test(test_second_derivative),
         cmocka_unit_test(test_gradients_of_nothing), cmocka_unit_test(test_over_rows),
         cmocka_unit_test(test_products),        cmocka_unit_test(test_gradients_of_products),
+        cmocka_unit_test(test_gradients_of_sum_abs), cmocka_unit_test(test_sum_abs_is_accurate),
         cmocka_unit_test(test_gradient_of_a_product_over_axes), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,7 @@ OPS = {
     "mul_zero": lambda s, x, y: x * y, "div_zero": lambda s, x, y: x / y,
     "sum": lambda s, x: reduced(s, x, lambda x, d, k: x.sum(d, k), whole),
     "mean": lambda s, x: reduced(s, x, lambda x, d, k: x.mean(d, k), whole),
+    "sum_abs": lambda s, x: reduced(s, x, lambda x, d, k: x.abs().sum(d, k), torch.abs),
     "prod": lambda s, x: reduced(s, x, product, whole),
     "any": lambda s, x: reduced(s, x, lambda x, d, k: x.sum(d, k) > 0, whole),
     "all": lambda s, x: reduced(s, x, lambda x, d, k: x.double().amin(d, k) > 0 if x.numel() else x.sum(d, k) == 0, whole),

@@ -10,6 +10,11 @@ static tg_tensor *f_sum(void *ctx, tg_tensor *const *in)
     const sample *s = ctx;
     return tg_sum(in[0], &s->axes, s->keepdim);
 }
+static tg_tensor *f_sum_abs(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_sum_abs(in[0], &s->axes, s->keepdim);
+}
 static tg_tensor *f_mean(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
@@ -63,6 +68,7 @@ static const struct {
     bool        empty; /* gives a number over no elements */
     bool        mask;  /* its samples are conditions */
 } reducers[] = {{"sum", f_sum, true, false},
+                {"sum_abs", f_sum_abs, true, false},
                 {"prod", f_prod, true, false},
                 {"mean", f_mean, false, false},
                 {"any", f_any, true, true},

@@ -237,6 +237,23 @@ static void test_making(void **state)
     BAD(ARG, tg_bernoulli(e->t, TG_SHAPE(2), NAN));
 }
 
+/* ---- ops ---------------------------------------------------------------------------------------------------------- */
+
+static void test_ops(void **state)
+{
+    env *e = *state;
+    NONE(!tg_sum_abs(NULL, TG_ALL_AXES, false) && !tg_sum_abs(NULL, NULL, false));
+    BAD(NULL, tg_sum_abs(e->m23, NULL, false));
+    BAD(ARG, tg_sum_abs(e->m23, &(tg_axes){.n = 9}, false));
+    BAD(ARG, tg_sum_abs(e->m23, &(tg_axes){.n = -2}, false));
+    BAD(SHAPE, tg_sum_abs(e->m23, TG_AXES(2), false));
+    BAD(SHAPE, tg_sum_abs(e->m23, TG_AXES(0, -2), true));
+    BAD(DTYPE, tg_sum_abs(e->i3, TG_ALL_AXES, false));
+    BAD(DTYPE, tg_sum_abs(e->b23, TG_AXES(0), false));
+    BAD(STALE, tg_sum_abs(e->stale, TG_ALL_AXES, false));
+    BAD(STALE, tg_sum_abs(e->released, TG_ALL_AXES, false));
+}
+
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
 
 static void test_telling(void **state)
@@ -353,6 +370,7 @@ int main(void)
         TEST(test_lifetimes),
         TEST(test_shapes),
         TEST(test_making),
+        TEST(test_ops),
         TEST(test_telling),
         TEST(test_reading),
         TEST(test_plans),

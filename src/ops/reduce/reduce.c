@@ -105,6 +105,8 @@ static tg_tensor *sum_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_expand_if(leading ? g : unreduced(c, g), tg_in_shape(c, 0));
 }
 
+static tg_tensor *sum_abs_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)i, tg_abs_grad(unreduced(c, g), c->in[0]); }
+
 /* For each element the product of the others along an axis, by multiplications alone: a zero is a factor like any other, and derivatives
  * of the product of the others are right in turn. The halves are multiplied element by element, the others found among the products,
  * and each half's others are those times the other half: as many levels as n has bits, each of half the size. */
