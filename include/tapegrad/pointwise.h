@@ -55,6 +55,8 @@ TG_API tg_tensor *tg_gelu(tg_tensor *x);                       /* x (1 + erf(x/s
 TG_API tg_tensor *tg_gelu_tanh(tg_tensor *x);                  /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
 
 TG_API tg_tensor *tg_silu(tg_tensor *x);                       /* x sigmoid(x); -0 at -inf */
+/* x min(max(x + 3, 0), 6) / 6, 0 at -inf; slope 0 at -3, 1 at 3, NaN at NaN. Howard et al. 2019 */
+TG_API tg_tensor *tg_hardswish(tg_tensor *x);
 TG_API tg_tensor *tg_mish(tg_tensor *x);                       /* x tanh(ln(1 + e^x)); -0 at -inf. Misra 2019 */
 
 /* Comparisons and logic give bool and have no gradient. */

@@ -127,6 +127,7 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(gelu, tg_gelu(x), FLOWS)                                                                                                   \
     X(gelu_tanh, tg_gelu_tanh(x), FLOWS)                                                                                         \
     X(silu, tg_silu(x), FLOWS)                                                                                                   \
+    X(hardswish, tg_hardswish(x), FLOWS)                                                                                         \
     X(mish, tg_mish(x), FLOWS)                                                                                                   \
     X(eq, tg_eq(x, x), 0)                                                                                                        \
     X(ne, tg_ne(x, x), 0)                                                                                                        \

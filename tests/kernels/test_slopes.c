@@ -25,6 +25,7 @@ static real neg(real x) { return -x; }
 static real square(real x) { return x * x; }
 static real reciprocal(real x) { return 1 / x; }
 static real relu(real x) { return x <= 0 ? 0 : x; }
+static real hardswish(real x) { return x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6; }
 static real cube(real x) { return x * x * x; }
 static real half_pow(real x) { return powl(x, 0.5L); }
 static real pow_5_2(real x) { return powl(x, 2.5L); }
@@ -59,6 +60,7 @@ static const function functions[] = {
     {"square", tg_square, square, &slopes_square, {0, 0}, {0, 0}, 0, 0, 0},
     {"abs", tg_abs, fabsl, &slopes_abs, {0}, {0}, 0, 0, 0},
     {"relu", tg_relu, relu, &slopes_relu, {0}, {0}, 0, 0, 0},
+    {"hardswish", tg_hardswish, hardswish, &slopes_hardswish, {2, 1}, {2, 1}, 0, 0, 0},
     {"reciprocal", tg_reciprocal, reciprocal, &slopes_reciprocal, {2, 4}, {2, 4}, 0, 0, 0},
     {"sqrt", tg_sqrt, sqrtl, &slopes_sqrt, {2, 5}, {2, 5}, 0, 0, 0},
     {"exp", tg_exp, expl, &slopes_exp, {2, 2}, {2, 2}, 0, 0, SATURATED},

@@ -60,7 +60,7 @@ OPS = {
     "sqrt": lambda s, x: x.sqrt(), "reciprocal": lambda s, x: x.reciprocal(), "exp": lambda s, x: x.exp(), "log": lambda s, x: x.log(),
     "log1p": lambda s, x: x.log1p(), "sin": lambda s, x: x.sin(), "cos": lambda s, x: x.cos(), "tanh": lambda s, x: x.tanh(),
     "erf": lambda s, x: x.erf(), "relu": lambda s, x: x.relu(), "leaky_relu": lambda s, x, y: torch.where(x > 0, x, y.detach() * x),
-    "sigmoid": lambda s, x: x.sigmoid(), "softplus": lambda s, x: F.softplus(x, threshold=1e9), "gelu": lambda s, x: F.gelu(x),
+    "sigmoid": lambda s, x: x.sigmoid(), "hardswish": lambda s, x: F.hardswish(x), "softplus": lambda s, x: F.softplus(x, threshold=1e9), "gelu": lambda s, x: F.gelu(x),
     "gelu_tanh": lambda s, x: 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x ** 3))),
     "eq": lambda s, x, y: x == y, "ne": lambda s, x, y: x != y, "lt": lambda s, x, y: x < y, "le": lambda s, x, y: x <= y,
     "gt": lambda s, x, y: x > y, "ge": lambda s, x, y: x >= y, "isfinite": lambda s, x: x.isfinite(),

@@ -252,6 +252,11 @@ static void test_ops(void **state)
     BAD(DTYPE, tg_sum_abs(e->b23, TG_AXES(0), false));
     BAD(STALE, tg_sum_abs(e->stale, TG_ALL_AXES, false));
     BAD(STALE, tg_sum_abs(e->released, TG_ALL_AXES, false));
+    NONE(!tg_hardswish(NULL));
+    BAD(DTYPE, tg_hardswish(e->i3));
+    BAD(DTYPE, tg_hardswish(e->b23));
+    BAD(STALE, tg_hardswish(e->stale));
+    BAD(STALE, tg_hardswish(e->released));
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
