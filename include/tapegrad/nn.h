@@ -20,6 +20,10 @@ TG_API tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, doubl
 
 TG_API tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target); /* mean of (prediction - target)^2 */
 
+/* Huber's loss of the difference d = prediction - target: mean of d^2/2 where |d| <= delta, delta (|d| - delta/2) beyond. delta is finite, more than 0
+ * (TG_ERR_ARG) and a number of the dtype (TG_ERR_DTYPE). An infinite d has the gradient +-delta / n. Huber 1964 */
+TG_API tg_tensor *tg_huber(tg_tensor *prediction, tg_tensor *target, double delta);
+
 /* Binary cross-entropy: mean of max(x,0) - x t + ln(1 + e^-|x|), x the logits, t the targets in [0, 1] of the same dtype. */
 TG_API tg_tensor *tg_bce_with_logits(tg_tensor *logits, tg_tensor *target);
 

@@ -146,6 +146,7 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(layer_norm, tg_layer_norm(x, 1, NULL, NULL, 1e-5), FLOWS)                                                                  \
     X(rms_norm, tg_rms_norm(x, 1, NULL, 1e-5), FLOWS)                                                                            \
     X(mse, tg_mse(x, x), FLOWS)                                                                                                  \
+    X(huber, tg_huber(x, x, 1), FLOWS)                                                                                           \
     X(bce_with_logits, tg_bce_with_logits(x, tg_zeros_like(x)), FLOWS)                                                           \
     X(cross_entropy, tg_cross_entropy(x, labels(t)), FLOWS)                                                                      \
     X(accuracy, tg_accuracy(x, labels(t)), 0)                                                                                    \

@@ -1,4 +1,4 @@
-/* test_losses.c - mse, bce_with_logits, cross_entropy and accuracy against loops; gradients against their formulas and against
+/* test_losses.c - mse, huber, bce_with_logits, cross_entropy and accuracy against loops; gradients against their formulas and against
  * differences in first and second order; infinite logits, empty batches, labels out of range, wrong calls. */
 #include "op_test.h"
 
@@ -34,6 +34,68 @@ static void test_mse(void **state)
         assert_values(gradient(tg_mse(p, q), NULL, q), d, s, gy, 10 * tolerance(d));
         tg_tape_free(t);
     }
+}
+
+/* ---- Huber's loss ------------------------------------------------------------------------------------------------- */
+
+/* Multiples of 1/8: differences lie within delta, beyond it on either side, and at it. */
+static void test_huber(void **state)
+{
+    static const double deltas[] = {1, 0.25, 100};
+    static double       x[MOST], y[MOST], gx[MOST], gy[MOST];
+    uint64_t            seed = 5;
+    (void)state;
+    for (int k = 0; k < 2 * N_SHAPES * N_LAYOUTS; k++) {
+        const tg_dtype  d = k % 2 ? TG_F32 : TG_F64;
+        const tg_shape *s = &shapes[k / 2 % N_SHAPES];
+        const int64_t   n = count_of(s);
+        const double    delta = deltas[k % 3];
+        tg_tape        *t = quiet(TG_F32);
+        double          want = 0;
+        draw_multiples(x, n, 32, 0.125, &seed);
+        draw_multiples(y, n, 32, 0.125, &seed);
+        for (int64_t i = 0; i < n; i++) {
+            const double off = x[i] - y[i];
+            want += (fabs(off) <= delta ? off * off / 2 : delta * (fabs(off) - delta / 2)) / (double)n;
+            gx[i] = fmax(-delta, fmin(off, delta)) / (double)n;
+            gy[i] = -gx[i];
+        }
+        tg_tensor *p = tg_set_requires_grad(tensor(t, d, s, x), true), *q = laid(t, d, s, y, (layout)(k / 2 / N_SHAPES));
+        assert_values(tg_huber(p, q, delta), d, TG_SCALAR_SHAPE, &want, 10 * tolerance(d));
+        assert_values(gradient(tg_huber(p, q, delta), NULL, p), d, s, gx, 10 * tolerance(d));
+        q = tg_set_requires_grad(tensor(t, d, s, y), true);
+        assert_values(gradient(tg_huber(p, q, delta), NULL, q), d, s, gy, 10 * tolerance(d));
+        tg_tape_free(t);
+    }
+}
+
+/* However far a target is off, the gradient is delta. A difference whose square overflows f32 has a finite loss. */
+static void test_huber_extremes(void **state)
+{
+    (void)state;
+    for (tg_dtype d = TG_F32; d <= TG_F64; d++) {
+        tg_tape   *t = quiet(d);
+        tg_tensor *x = tg_set_requires_grad(tg_to(VECTOR(t, INFINITY, -INFINITY, NAN, 1e30, -1e30, 0), d), true), *zero = tg_zeros(t, TG_SHAPE(6));
+        double     want[] = {0.5, -0.5, NAN, 0.5, -0.5, 0}, finite = 1e30;
+        tg_tensor *loss = tg_mul_s(tg_huber(x, zero, 0.5), 6);
+        assert_values(gradient(loss, NULL, x), d, TG_SHAPE(6), want, 0);
+        assert_true(isnan(tg_item(loss)));
+        assert_true(tg_item(tg_huber(tg_slice(x, 0, 0, 2, 1), tg_zeros(t, TG_SHAPE(2)), 0.5)) == (double)INFINITY);
+        assert_values(tg_huber(tg_slice(x, 0, 3, 5, 1), tg_zeros(t, TG_SHAPE(2)), 1), d, TG_SCALAR_SHAPE, &finite, 2e-7 * finite);
+        tg_tape_free(t);
+    }
+}
+
+/* The second derivative is 1 within delta, also at 0, and 0 beyond. */
+static void test_huber_curve(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(VECTOR(t, 0, 0.5, -0.5, 3, -3), true), *g = NULL;
+    tg_tensor *loss = tg_mul_s(tg_huber(x, tg_zeros(t, TG_SHAPE(5)), 1), 5);
+    (void)state;
+    assert_int_equal(tg_grad(&loss, NULL, 1, &x, 1, true, &g), TG_OK);
+    assert_f64(gradient(g, tg_ones(t, TG_SHAPE(5)), x), TG_SHAPE(5), 1, 1, 1, 0, 0);
+    tg_tape_free(t);
 }
 
 /* ---- binary cross-entropy ----------------------------------------------------------------------------------------- */
@@ -197,6 +259,8 @@ static void test_over_nothing(void **state)
     tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(0, 3), NULL), true), *y = tg_from_i64(t, TG_SHAPE(0), NULL);
     (void)state;
     assert_f64(tg_mse(x, x), TG_SCALAR_SHAPE, NAN);
+    assert_f64(tg_huber(x, x, 1), TG_SCALAR_SHAPE, NAN);
+    assert_values(gradient(tg_huber(x, x, 1), NULL, x), TG_F64, TG_SHAPE(0, 3), NULL, 0);
     assert_f64(tg_bce_with_logits(x, x), TG_SCALAR_SHAPE, NAN);
     assert_f64(tg_cross_entropy(x, y), TG_SCALAR_SHAPE, NAN);
     assert_f64(tg_accuracy(x, y), TG_SCALAR_SHAPE, NAN);
@@ -208,6 +272,7 @@ static void test_over_nothing(void **state)
 /* ---- differences -------------------------------------------------------------------------------------------------- */
 
 static tg_tensor *call_mse(void *ctx, tg_tensor *const *in) { return (void)ctx, tg_mse(in[0], in[1]); }
+static tg_tensor *call_huber(void *ctx, tg_tensor *const *in) { return (void)ctx, tg_huber(in[0], in[1], 0.7); }
 static tg_tensor *call_bce(void *ctx, tg_tensor *const *in) { return (void)ctx, tg_bce_with_logits(in[0], in[1]); }
 static tg_tensor *call_cross_entropy(void *ctx, tg_tensor *const *in) { return (void)ctx, tg_cross_entropy(in[0], in[1]); }
 
@@ -227,6 +292,7 @@ static void test_second_derivatives(void **state)
     draw_multiples(y, 24, 32, 0.125, &seed);
     tg_tensor *a = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(4, 6), x), true), *b = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(4, 6), y), true);
     check_gradient(call_mse, (tg_tensor *[]){a, b});
+    check_gradient(call_huber, (tg_tensor *[]){a, b});
     check_gradient(call_bce, (tg_tensor *[]){a, b});
     check_gradient(call_cross_entropy, (tg_tensor *[]){a, tg_from_i64(t, TG_SHAPE(4), (int64_t[]){5, 0, 2, 2})});
     tg_tape_free(t);
@@ -264,6 +330,11 @@ static void test_errors(void **state)
                  "tg_mse: the shapes differ: [4,1] and the target's [4]; tg_reshape or tg_expand makes them equal");
     assert_error(t, tg_bce_with_logits(x, f64), TG_ERR_DTYPE,
                  "tg_bce_with_logits: the dtypes differ: float32 and the target's float64; convert one with tg_to");
+    assert_error(t, tg_huber(column, row, 1), TG_ERR_SHAPE,
+                 "tg_huber: the shapes differ: [4,1] and the target's [4]; tg_reshape or tg_expand makes them equal");
+    assert_error(t, tg_huber(x, x, 0), TG_ERR_ARG, "tg_huber: delta is 0; it must be finite and more than 0");
+    assert_error(t, tg_huber(x, x, INFINITY), TG_ERR_ARG, "tg_huber: delta is inf; it must be finite and more than 0");
+    assert_error(t, tg_huber(x, x, 1e39), TG_ERR_DTYPE, "tg_huber: float32 does not hold the number 1e+39; tg_to(x, TG_F64) converts the tensor");
     assert_error(t, tg_mse(label, label), TG_ERR_DTYPE, "tg_mse: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     assert_error(t, tg_bce_with_logits(row, tg_arange(t, TG_I64, 4)), TG_ERR_DTYPE,
                  "tg_bce_with_logits: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
@@ -275,6 +346,8 @@ static void test_errors(void **state)
     assert_error(t, tg_accuracy(x, tg_to(row, TG_U8)), TG_ERR_DTYPE, "tg_accuracy: labels are int64 or int32, not uint8");
     assert_null(tg_mse(NULL, x));
     assert_null(tg_mse(x, NULL));
+    assert_null(tg_huber(NULL, x, 1));
+    assert_null(tg_huber(x, NULL, 1));
     assert_null(tg_bce_with_logits(x, NULL));
     assert_null(tg_cross_entropy(x, NULL));
     assert_null(tg_cross_entropy(NULL, label));
@@ -294,6 +367,9 @@ static void test_two_tapes(void **state)
     assert_null(tg_mse(x, y));
     assert_int_equal(tg_error_status(t), TG_ERR_TAPE);
     tg_clear_error(t);
+    assert_null(tg_huber(x, y, 1));
+    assert_int_equal(tg_error_status(t), TG_ERR_TAPE);
+    tg_clear_error(t);
     assert_null(tg_bce_with_logits(x, y));
     assert_int_equal(tg_error_status(t), TG_ERR_TAPE);
     assert_true(tg_set_grad_enabled(t, true));
@@ -308,6 +384,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mse),
+        cmocka_unit_test(test_huber),
+        cmocka_unit_test(test_huber_extremes),
+        cmocka_unit_test(test_huber_curve),
         cmocka_unit_test(test_bce),
         cmocka_unit_test(test_bce_extremes),
         cmocka_unit_test(test_cross_entropy),

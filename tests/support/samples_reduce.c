@@ -257,6 +257,7 @@ static tg_tensor *f_mse(void *ctx, tg_tensor *const *in)
     (void)ctx;
     return tg_mse(in[0], in[1]);
 }
+static tg_tensor *f_huber(void *ctx, tg_tensor *const *in) { return tg_huber(in[0], in[1], ((const sample *)ctx)->number); }
 static tg_tensor *f_bce(void *ctx, tg_tensor *const *in)
 {
     (void)ctx;
@@ -272,6 +273,20 @@ static tg_tensor *f_accuracy(void *ctx, tg_tensor *const *in)
     (void)ctx;
     return tg_accuracy(in[0], in[1]);
 }
+
+/* The difference of two NEAR ones is within delta, of FAR and NEAR beyond it: second derivatives jump in between. */
+#define NEAR(...)                                                                                                      \
+    {                                                                                                                  \
+        S_FLOAT, SHAPE(__VA_ARGS__), -0.5, 0.5                                                                         \
+    }
+#define FAR(...)                                                                                                       \
+    {                                                                                                                  \
+        S_FLOAT, SHAPE(__VA_ARGS__), 2, 4                                                                              \
+    }
+#define HUBER(DELTA, ...)                                                                                              \
+    {                                                                                                                  \
+        .name = "huber", .f = f_huber, .number = DELTA, .in = { __VA_ARGS__ }                                          \
+    }
 
 #define TARGET(...)                                                                                                    \
     {                                                                                                                  \
@@ -327,6 +342,13 @@ static const sample rows[] = {
     {.name = "mse", .f = f_mse, .in = {FLOAT_SCALAR, FLOAT_SCALAR}},
     {.name = "mse", .f = f_mse, .in = {FLOATS(2, 1, 2), FLOATS(2, 1, 2)}},
     {.name = "mse", .f = f_mse, .in = {FLOATS(63, 2), FLOATS(63, 2)}, .large = true},
+    HUBER(1.25, NEAR(2, 3), NEAR(2, 3)),
+    HUBER(1.25, FAR(2, 3), NEAR(2, 3)),
+    HUBER(1.25, NEAR(2, 1, 2), FAR(2, 1, 2)),
+    HUBER(0.5, FAR(3), NEAR(3)),
+    HUBER(2, NEAR(1), NEAR(1)),
+    HUBER(2, FLOAT_SCALAR, FLOAT_SCALAR),
+    {.name = "huber", .f = f_huber, .number = 0.75, .in = {FLOATS(63, 2), FLOATS(63, 2)}, .large = true},
     {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(2, 3), TARGET(2, 3)}},
     {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(3), TARGET(3)}},
     {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(1), TARGET(1)}},

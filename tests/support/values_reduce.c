@@ -269,6 +269,17 @@ void values_of_mse(values_call *c)
     for (int64_t e = 0; e < x->n; e++) l->x[0] += (x->x[e] - y->x[e]) * (x->x[e] - y->x[e]) / (real)x->n;
 }
 
+void values_of_huber(values_call *c)
+{
+    const values_array *x = &c->in[0], *y = &c->in[1];
+    const real          delta = (real)c->s->number;
+    values_array       *l = loss(c, false);
+    for (int64_t e = 0; e < x->n; e++) {
+        const real d = fabsl(x->x[e] - y->x[e]);
+        l->x[0] += (d <= delta ? d * d / 2 : delta * (d - delta / 2)) / (real)x->n;
+    }
+}
+
 /* -t ln p - (1 - t) ln(1 - p), p = sigmoid(x) */
 void values_of_bce_with_logits(values_call *c)
 {

@@ -1,6 +1,7 @@
 /* loss.c - losses, each a mean over its elements or rows, and the accuracy. The mean over nothing is NaN. */
 #include "ops/index/index.h"
 
+#include <math.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/reduce.h>
 #include <tapegrad/shape.h>
@@ -27,6 +28,20 @@ tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target)
 {
     TG_CALL(tg_tape_of(prediction));
     return is_pair(prediction, target, "tg_mse") ? tg_mean_all(tg_square(tg_sub(prediction, target))) : NULL;
+}
+
+/* With c, the difference d between -delta and delta, it is c (d - c/2): d^2/2 or delta (|d| - delta/2), and twice differentiable at d = 0 by
+ * rules that look at no sign. */
+tg_tensor *tg_huber(tg_tensor *prediction, tg_tensor *target, double delta)
+{
+    tg_tape *tape = tg_tape_of(prediction);
+    TG_CALL(tape);
+    if (!is_pair(prediction, target, "tg_huber")) return NULL;
+    if (!isfinite(delta) || delta <= 0)
+        return tg_fail_on(tape, TG_ERR_ARG, "tg_huber", "delta is %g; it must be finite and more than 0", delta), NULL;
+    tg_tensor *most = tg_number_like(prediction, delta, "tg_huber"), *least = tg_number_like(prediction, -delta, "tg_huber");
+    tg_tensor *d = tg_sub(prediction, target), *c = tg_maximum(tg_minimum(d, most), least);
+    return tg_mean_all(tg_mul(c, tg_sub(d, tg_mul_s(c, 0.5))));
 }
 
 /* ---- binary cross-entropy: an alias of inputs {x, target, value} -------------------------------------------------- */
