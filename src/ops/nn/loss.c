@@ -39,7 +39,9 @@ tg_tensor *tg_huber(tg_tensor *prediction, tg_tensor *target, double delta)
     if (!is_pair(prediction, target, "tg_huber")) return NULL;
     if (!isfinite(delta) || delta <= 0)
         return tg_fail_on(tape, TG_ERR_ARG, "tg_huber", "delta is %g; it must be finite and more than 0", delta), NULL;
-    tg_tensor *most = tg_number_like(prediction, delta, "tg_huber"), *least = tg_number_like(prediction, -delta, "tg_huber");
+    tg_tensor *most = tg_number_like(prediction, delta, "tg_huber");
+    if (!most) return NULL;
+    tg_tensor *least = tg_number_like(prediction, -delta, "tg_huber");
     tg_tensor *d = tg_sub(prediction, target), *c = tg_maximum(tg_minimum(d, most), least);
     return tg_mean_all(tg_mul(c, tg_sub(d, tg_mul_s(c, 0.5))));
 }
