@@ -41,6 +41,10 @@ const tg_op *tg_slope_of(const tg_op *op);
 /* A scalar (rank 0) of t's dtype on t's tape, for the public function `function`; NULL for NULL and after an error. */
 tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);
 
+/* How many threads share `pieces` pieces of a kernel's work, in all `work` multiplications or elements (threads.c); 1 where more do not pay.
+ * Kernels compute in a TG_TEAM of as many, with tg_scratch for each of them. */
+int tg_threads_for(const tg_call *c, int64_t pieces, double work);
+
 /* ---- shapes (shape.c, cat.c) and indices (index.c) ----------------------------------------------------------------- */
 
 /* Can there be a tensor of this shape, which may be NULL, and dtype? false after a sentence about `function`. *bytes: its size; or NULL (create.c). */
@@ -93,7 +97,7 @@ tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool kee
 #include "table/reductions_each.h"
 
 
-/* Run functions of the rows, and of argmax, max and min (reduce_run.c). */
+/* Run functions of the rows (reduce_run.c), and of argmax, max and min (places.c). */
 tg_status tg_reduce_run(tg_call *c);
 tg_status tg_argmax_run(tg_call *c);
 tg_status tg_max_run(tg_call *c);

@@ -6,7 +6,7 @@
 #include <tapegrad/gradient.h>
 
 #include "graph/graph.h"
-#include "tensor/fpenv.h"
+#include "tensor/team.h"
 
 /* ---- computing and forgetting --------------------------------------------------------------------------------------- */
 
@@ -92,15 +92,13 @@ static tg_squares all_squares(const gradients *of)
         const squares_fn f = squares[g->dtype];
         const size_t     n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_dtype_size((tg_dtype)g->dtype);
         tg_squares       part[PARTS];
-#pragma omp parallel num_threads(threads_for(of->tape, n))
+        TG_TEAM(num_threads(threads_for(of->tape, n)))
         {
-            const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
             for (size_t p = 0; p < parts; p++) {
                 const size_t from = n / parts * p, to = p + 1 == parts ? n : n / parts * (p + 1);
                 part[p] = f((const char *)tg_host_memory(g) + from * item, to - from);
             }
-            tg_fpenv_leave(host);
         }
         for (size_t p = 0; p < parts; p++) tg_add_squares(&total, &part[p]);
     }
@@ -123,11 +121,9 @@ static void scale(const tg_tape *t, tg_node *g, double a, double b)
     static void (*const scales[TG_NDTYPES])(void *, size_t, double, double) = {[TG_F32] = scale_f32, [TG_F64] = scale_f64};
     const size_t n = (size_t)tg_node_numel(g);
     void        *x = tg_host_memory(g);
-#pragma omp parallel num_threads(threads_for(t, n))
+    TG_TEAM(num_threads(threads_for(t, n)))
     {
-        const tg_fpenv host = tg_fpenv_enter();
         scales[g->dtype](x, n, a, b);
-        tg_fpenv_leave(host);
     }
     if (g->flags & TG_N_KEPT) tg_mark_written(g);
 }

@@ -2,7 +2,7 @@
 #include "optim/optim.h"
 
 #include "profile/profile.h"
-#include "tensor/fpenv.h"
+#include "tensor/team.h"
 
 /* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
 enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
@@ -109,13 +109,11 @@ static bool visit_all(const tg_optim *o, visit_fn visit)
         total += chunks(&o->tensors[i]);
     }
     if (elements < SMALL || threads < 2) return visit_chunks(o, visit, 0, total);
-#pragma omp parallel num_threads(threads) reduction(&& : good)
+    TG_TEAM(num_threads(threads) reduction(&& : good))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int part = 0; part < PARTS; part++)
             good = visit_chunks(o, visit, total * (size_t)part / PARTS, total * ((size_t)part + 1) / PARTS) && good;
-        tg_fpenv_leave(host);
     }
     return good;
 }

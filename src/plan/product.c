@@ -5,7 +5,7 @@
 #include <omp.h>
 
 #include "kernels/blas.h"
-#include "tensor/fpenv.h"
+#include "tensor/team.h"
 
 /* Multiplications that are worth a team: one product split, one with a vector, which waits for memory, and a batch shared. */
 enum { SPLIT_FLOPS = 1 << 21, SPLIT_VECTOR = 1 << 16, BATCH_FLOPS = 1 << 18 };
@@ -109,13 +109,11 @@ static int64_t cut(int64_t size, int part, int parts)
 static void run_split(const product *d, tg_dtype dtype, const char *a, const char *b, char *c, bool add, int team)
 {
     const bool rows = d->m >= d->n;
-#pragma omp parallel num_threads(team)
+    TG_TEAM(num_threads(team))
     {
-        const tg_fpenv host = tg_fpenv_enter();
         int            id = omp_get_thread_num(), n = omp_get_num_threads();
         if (rows) run_piece(d, dtype, a, b, c, add, cut(d->m, id, n), cut(d->m, id + 1, n), 0, d->n);
         else run_piece(d, dtype, a, b, c, add, 0, d->m, cut(d->n, id, n), cut(d->n, id + 1, n));
-        tg_fpenv_leave(host);
     }
 }
 
@@ -155,11 +153,9 @@ void tg_run_product(const program *p, const product *d, int threads)
         run_batch(d, dtype, a, b, c, v->adds, 0, d->batch);
         return;
     }
-#pragma omp parallel num_threads(team)
+    TG_TEAM(num_threads(team))
     {
-        const tg_fpenv host = tg_fpenv_enter();
         int            id = omp_get_thread_num(), n = omp_get_num_threads();
         run_batch(d, dtype, a, b, c, v->adds, d->batch * id / n, d->batch * (id + 1) / n);
-        tg_fpenv_leave(host);
     }
 }

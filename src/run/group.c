@@ -6,7 +6,7 @@
 
 #include "kernels/kernels.h"
 #include "run/tile.h"
-#include "tensor/fpenv.h"
+#include "tensor/team.h"
 
 enum { PARALLEL_LEAST = 1 << 16 }; /* ops times elements that are worth a team of threads */
 
@@ -152,14 +152,12 @@ void tg_run_group(const program *p, const group *g, int threads)
         for (int32_t c = 0; c < g->chunks; c++) run_chunk(p, g, c, 0);
         if (g->streams) tg_stream_end();
     } else {
-#pragma omp parallel num_threads(team)
+        TG_TEAM(num_threads(team))
         {
-            const tg_fpenv host = tg_fpenv_enter();
             int            id = omp_get_thread_num(), n = omp_get_num_threads();
             run_fills(p, g, id);
             for (int32_t c = g->chunks * id / n; c < g->chunks * (id + 1) / n; c++) run_chunk(p, g, c, id);
             if (g->streams) tg_stream_end();
-            tg_fpenv_leave(host);
         }
     }
     finish_totals(p, g);

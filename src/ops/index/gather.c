@@ -1,12 +1,12 @@
 /* gather.c - picking by an index tensor that names a place along an axis for each element: gather, and scatter_add, which is its
  * gradient. index.c says what holds for indices and additions. */
 #include "ops/index/index.h"
+#include "tensor/team.h"
 
 #include <omp.h>
 #include <string.h>
 #include <tapegrad/index.h>
 
-#include "ops/window/window.h"
 
 /* ---- pieces of work -------------------------------------------------------------------------------------------------
  *
@@ -164,10 +164,13 @@ static tg_status gather_run(tg_call *c)
     const size_t bytes   = (size_t)u.size * (size_t)u.width * size;
     char        *room    = NULL;
     if (!u.last && u.along > u.width && u.picks >= u.size / 2 && !(room = tg_scratch(c, (size_t)threads * bytes))) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < u.n; i++) {
-        char *own = room ? room + (size_t)omp_get_thread_num() * bytes : NULL;
-        (size == 4 ? pick_4 : size == 8 ? pick_8 : size == 2 ? pick_2 : pick_1)(&u, unit_at(&u, i), index, c->x[0].data, c->y.data, own);
+    TG_TEAM(num_threads(threads))
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t i = 0; i < u.n; i++) {
+            char *own = room ? room + (size_t)omp_get_thread_num() * bytes : NULL;
+            (size == 4 ? pick_4 : size == 8 ? pick_8 : size == 2 ? pick_2 : pick_1)(&u, unit_at(&u, i), index, c->x[0].data, c->y.data, own);
+        }
     }
     return TG_OK;
 }
@@ -276,10 +279,13 @@ static tg_status scatter_add_run(tg_call *c)
     const int64_t room = size * (u.last ? 1 : u.width);
     double       *sums = NULL;
     if (!few && !(sums = tg_scratch(c, (size_t)threads * (size_t)room * sizeof *sums))) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < u.n; i++) {
-        double *own = sums ? sums + omp_get_thread_num() * room : NULL;
-        (c->y.dtype == TG_F32 ? add_unit_f32 : add_unit_f64)(&u, unit_at(&u, i), index, c->x[0].data, c->y.data, own);
+    TG_TEAM(num_threads(threads))
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t i = 0; i < u.n; i++) {
+            double *own = sums ? sums + omp_get_thread_num() * room : NULL;
+            (c->y.dtype == TG_F32 ? add_unit_f32 : add_unit_f64)(&u, unit_at(&u, i), index, c->x[0].data, c->y.data, own);
+        }
     }
     return TG_OK;
 }

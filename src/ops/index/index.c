@@ -5,12 +5,12 @@
  * Additions at the same place happen in the order of the indices, those of many floats in double: the result is the same in every run,
  * for any number of threads, and right however often a place is named. */
 #include "ops/index/index.h"
+#include "tensor/team.h"
 
 #include <omp.h>
 #include <string.h>
 #include <tapegrad/index.h>
 
-#include "ops/window/window.h"
 
 tg_status tg_need_index(const tg_call *c, int i)
 {
@@ -196,13 +196,16 @@ static tg_status index_select_run(tg_call *c)
     tg_status          status = tg_read_index(c, 1, a->size, &index);
     if (status != TG_OK || row == 0) return status;
     const int threads = tg_threads_for(c, outer, (double)outer * (double)n * (double)row);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t o = 0; o < outer; o++) {
-        const char *x = (const char *)c->x[0].data + o * a->size * row * item;
-        char       *y = (char *)c->y.data + o * n * row * item;
-        if (row < NARROW) (item == 4 ? select_4 : item == 8 ? select_8 : item == 2 ? select_2 : select_1)(index, n, row, x, y);
-        else
-            for (int64_t k = 0; k < n; k++) memcpy(y + k * row * item, x + index[k] * row * item, (size_t)(row * item));
+    TG_TEAM(num_threads(threads))
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t o = 0; o < outer; o++) {
+            const char *x = (const char *)c->x[0].data + o * a->size * row * item;
+            char       *y = (char *)c->y.data + o * n * row * item;
+            if (row < NARROW) (item == 4 ? select_4 : item == 8 ? select_8 : item == 2 ? select_2 : select_1)(index, n, row, x, y);
+            else
+                for (int64_t k = 0; k < n; k++) memcpy(y + k * row * item, x + index[k] * row * item, (size_t)(row * item));
+        }
     }
     return TG_OK;
 }
@@ -305,12 +308,15 @@ static tg_status add_narrow_rows(tg_call *c, const int64_t *index, int64_t outer
     const int64_t room = size * row;
     double       *all = tg_scratch(c, (size_t)threads * (size_t)room * sizeof *all);
     if (!all) return TG_ERR_MEMORY;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t o = 0; o < outer; o++) {
-        double    *sum = all + omp_get_thread_num() * room;
-        const void *x = c->x[0].data;
-        if (c->y.dtype == TG_F32) add_narrow_f32(index, n, row, (const float *)x + o * n * row, sum, room, (float *)c->y.data + o * room);
-        else add_narrow_f64(index, n, row, (const double *)x + o * n * row, sum, room, (double *)c->y.data + o * room);
+    TG_TEAM(num_threads(threads))
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t o = 0; o < outer; o++) {
+            double    *sum = all + omp_get_thread_num() * room;
+            const void *x = c->x[0].data;
+            if (c->y.dtype == TG_F32) add_narrow_f32(index, n, row, (const float *)x + o * n * row, sum, room, (float *)c->y.data + o * room);
+            else add_narrow_f64(index, n, row, (const double *)x + o * n * row, sum, room, (double *)c->y.data + o * room);
+        }
     }
     return TG_OK;
 }
@@ -329,15 +335,18 @@ static tg_status index_add_run(tg_call *c)
     const int64_t *first = sort_places(c, index, n, a->size, &order);
     if (!first) return TG_ERR_MEMORY;
     const int threads = tg_threads_for(c, outer * a->size, (double)outer * (double)row * (double)(n + a->size));
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 16)
-    for (int64_t k = 0; k < outer * a->size; k++) {
-        const int64_t  v = k % a->size, times = first[v + 1] - first[v], *at = order + first[v];
-        const char    *x = (const char *)c->x[0].data + (size_t)(k / a->size * n * row) * item;
-        char          *y = (char *)c->y.data + (size_t)(k * row) * item;
-        if (times == 0) memset(y, 0, (size_t)row * item);
-        else if (times == 1) memcpy(y, x + (size_t)(*at * row) * item, (size_t)row * item);
-        else if (item == 4) add_rows_f32((const float *)(const void *)x, at, times, row, (float *)(void *)y);
-        else add_rows_f64((const double *)(const void *)x, at, times, row, (double *)(void *)y);
+    TG_TEAM(num_threads(threads))
+    {
+#pragma omp for schedule(dynamic, 16) nowait
+        for (int64_t k = 0; k < outer * a->size; k++) {
+            const int64_t  v = k % a->size, times = first[v + 1] - first[v], *at = order + first[v];
+            const char    *x = (const char *)c->x[0].data + (size_t)(k / a->size * n * row) * item;
+            char          *y = (char *)c->y.data + (size_t)(k * row) * item;
+            if (times == 0) memset(y, 0, (size_t)row * item);
+            else if (times == 1) memcpy(y, x + (size_t)(*at * row) * item, (size_t)row * item);
+            else if (item == 4) add_rows_f32((const float *)(const void *)x, at, times, row, (float *)(void *)y);
+            else add_rows_f64((const double *)(const void *)x, at, times, row, (double *)(void *)y);
+        }
     }
     return TG_OK;
 }

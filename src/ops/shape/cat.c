@@ -1,6 +1,6 @@
 /* cat.c - ops that move values between places: copy, cat, and unslice, which puts pieces into zeros. */
 #include "ops/ops.h"
-#include "ops/window/window.h"
+#include "tensor/team.h"
 
 #include <string.h>
 #include <tapegrad/shape.h>
@@ -202,12 +202,10 @@ static void move(const tg_call *c, char *y, size_t to_size, int64_t first, const
         return;
     }
     const int64_t each = (n + threads - 1) / threads;
-#pragma omp parallel num_threads(threads)
+    TG_TEAM(num_threads(threads))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int64_t from = 0; from < n; from += each) walk_part(&p, from, n - from < each ? n : from + each, to, x->data);
-        tg_fpenv_leave(host);
     }
 }
 

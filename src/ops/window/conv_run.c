@@ -13,6 +13,7 @@
 
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
+#include "tensor/team.h"
 
 /* ---- geometry ---------------------------------------------------------------------------------------------------- */
 
@@ -284,9 +285,8 @@ tg_status tg_conv2d_run(tg_call *c)
     char          *memory = rooms(c, &g, threads, 0, &step);
     const void    *bias   = c->n_in > 2 ? c->x[2].data : NULL;
     if (!memory) return TG_ERR_MEMORY;
-#pragma omp parallel num_threads(threads)
+    TG_TEAM(num_threads(threads))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < pieces; k++) {
             const room    m     = room_of(&g, memory, step);
@@ -294,7 +294,6 @@ tg_status tg_conv2d_run(tg_call *c)
             forward(&g, &m, at(&g, c->x[0].data, k * x_size(&g)), at(&g, c->x[1].data, group * w_size(&g)),
                     bias ? at(&g, bias, group * g.out) : NULL, at(&g, c->y.data, k * y_size(&g)));
         }
-        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -308,16 +307,14 @@ tg_status tg_conv2d_dx_run(tg_call *c)
     size_t         step;
     char          *memory = rooms(c, &g, threads, elements(&g, g.out, g.pitch, 1), &step);
     if (!memory) return TG_ERR_MEMORY;
-#pragma omp parallel num_threads(threads)
+    TG_TEAM(num_threads(threads))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < pieces; k++) {
             const room m = room_of(&g, memory, step);
             backward(&g, &m, at(&g, c->x[0].data, k * y_size(&g)), at(&g, c->x[1].data, k % g.groups * w_size(&g)),
                      at(&g, c->y.data, k * x_size(&g)));
         }
-        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -350,9 +347,8 @@ tg_status tg_conv2d_dw_run(tg_call *c)
     char         *memory = rooms(c, &g, threads, elements(&g, g.pitch, g.out_pitch, 1), &step);
     char         *sums   = memory ? tg_scratch(c, (size_t)(chunks * sum) * g.item) : NULL;
     if (!sums) return TG_ERR_MEMORY;
-#pragma omp parallel num_threads(threads)
+    TG_TEAM(num_threads(threads))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < chunks; k++) {
             const room m = room_of(&g, memory, step);
@@ -361,7 +357,6 @@ tg_status tg_conv2d_dw_run(tg_call *c)
                 weigh(&g, &m, at(&g, c->x[0].data, p * y_size(&g)), at(&g, c->x[1].data, p * x_size(&g)),
                       at(&g, sums, k * sum + p % g.groups * group_sum));
         }
-        tg_fpenv_leave(host);
     }
     for (int64_t k = 1; k < chunks; k++) add(&g, sums, at(&g, sums, k * sum), sum);
     for (int64_t k = 0; k < g.groups; k++)

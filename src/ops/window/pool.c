@@ -13,6 +13,7 @@
 #include <tapegrad/window.h>
 
 #include "kernels/conv.h"
+#include "tensor/team.h"
 
 /* The planes of a call and of its windows. */
 typedef struct planes {
@@ -232,9 +233,8 @@ static tg_status max_pool2d_run(tg_call *c)
     const planes p       = planes_of(c, c->y.shape);
     const int    threads = threads_of(c, &p);
     const bool   fast = is_2x2(&p) && c->x[0].data == c->x[1].data, single = c->y.dtype == TG_F32;
-#pragma omp parallel num_threads(threads)
+    TG_TEAM(num_threads(threads))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < p.n; k++) {
             const void *x = plane(&c->x[0], k, p.plane_size), *v = plane(&c->x[1], k, p.plane_size);
@@ -246,7 +246,6 @@ static tg_status max_pool2d_run(tg_call *c)
             else
                 max_f64(&p, x, v, y);
         }
-        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -256,9 +255,8 @@ static tg_status max_pool2d_dx_run(tg_call *c)
     const planes p       = planes_of(c, c->x[1].shape);
     const int    threads = threads_of(c, &p);
     const bool   fast = is_2x2(&p), single = c->y.dtype == TG_F32;
-#pragma omp parallel num_threads(threads)
+    TG_TEAM(num_threads(threads))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < p.n; k++) {
             const void *x = plane(&c->x[0], k, p.plane_size), *g = plane(&c->x[1], k, p.count_size);
@@ -270,7 +268,6 @@ static tg_status max_pool2d_dx_run(tg_call *c)
             else
                 max_dx_f64(&p, x, g, dx);
         }
-        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -279,9 +276,8 @@ static tg_status avg_pool2d_run(tg_call *c)
 {
     const planes p       = planes_of(c, c->y.shape);
     const int    threads = threads_of(c, &p);
-#pragma omp parallel num_threads(threads)
+    TG_TEAM(num_threads(threads))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < p.n; k++) {
             if (c->y.dtype == TG_F32)
@@ -289,7 +285,6 @@ static tg_status avg_pool2d_run(tg_call *c)
             else
                 avg_f64(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
         }
-        tg_fpenv_leave(host);
     }
     return TG_OK;
 }
@@ -298,9 +293,8 @@ static tg_status avg_pool2d_dx_run(tg_call *c)
 {
     const planes p       = planes_of(c, c->x[0].shape);
     const int    threads = threads_of(c, &p);
-#pragma omp parallel num_threads(threads)
+    TG_TEAM(num_threads(threads))
     {
-        const tg_fpenv host = tg_fpenv_enter();
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < p.n; k++) {
             if (c->y.dtype == TG_F32)
@@ -308,7 +302,6 @@ static tg_status avg_pool2d_dx_run(tg_call *c)
             else
                 avg_dx_f64(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
         }
-        tg_fpenv_leave(host);
     }
     return TG_OK;
 }

@@ -2,7 +2,6 @@
 #ifndef TG_WINDOW_H
 #define TG_WINDOW_H
 
-#include "tensor/fpenv.h"
 #include "ops/ops.h"
 
 /* By axis: height, width. Attributes of ops begin with it. */
@@ -36,10 +35,6 @@ tg_status tg_window_count(const tg_call *c, const tg_window *w, const int64_t pl
 
 /* Is input i of a call [N,C,H,W] of f32 or f64? Sets c->dtype. */
 tg_status tg_window_input(tg_call *c, int i);
-
-/* How many threads share `pieces` pieces of work, in all `work` multiplications or elements: 1 where more do not pay.
- */
-int tg_threads_for(const tg_call *c, int64_t pieces, double work);
 
 /* conv_run.c */
 tg_status tg_conv2d_run(tg_call *c);
