@@ -22,7 +22,7 @@ OPT.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-san
 OPT.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
 
 CFLAGS   ?= $(or $(OPT.$(VARIANT)),-O3) -g
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(if $(CLANG),-Wno-pass-failed) $(if $(filter 1,$(WERROR)),-Werror)
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror=implicit-function-declaration $(if $(CLANG),-Wno-pass-failed) $(if $(filter 1,$(WERROR)),-Werror)
 DEPS     := openblas zlib jansson
 # clang's libomp also serves the OpenMP calls that OpenBLAS makes, so there is one pool of threads with either compiler
 FLAGS    := -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fno-math-errno -fopenmp -Iinclude -Isrc $(shell $(PKG_CONFIG) --cflags $(DEPS))

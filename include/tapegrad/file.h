@@ -1,4 +1,4 @@
-/* file.h - files of named tensors. Part of tapegrad.h. */
+/* file.h - files of named tensors, and of one array. Part of tapegrad.h. */
 #ifndef TAPEGRAD_FILE_H
 #define TAPEGRAD_FILE_H
 
@@ -32,6 +32,18 @@ TG_API int         tg_archive_count(const tg_archive *a);
 TG_API const char *tg_archive_name(const tg_archive *a, int i);           /* NULL outside 0 … count-1 */
 TG_API tg_tensor  *tg_archive_read(tg_archive *a, const char *name);      /* NULL after an error */
 TG_API void        tg_archive_close(tg_archive *a);
+
+/* ---- files: one array in NumPy's format .npy ---------------------------------------------------------------------- */
+
+/* The array as a new tensor: versions 1.0 to 3.0, row-major or column-major (Fortran's order), little- or big-endian, of 0 to 8 axes and of
+ * the dtypes f4, f8, i8, i4, i2, u1 and b1, which become the same here. NULL after an error: TG_ERR_IO when the system refuses, the file is no
+ * regular one, or it becomes shorter meanwhile; TG_ERR_FORMAT when it is malformed, which is also when anything stands behind the elements, or a
+ * byte of bools is not 0 or 1; TG_ERR_UNSUPPORTED for other versions, dtypes, records, more axes, and headers above 65535 bytes. */
+TG_API tg_tensor *tg_npy_read(tg_tape *tape, const char *path);
+
+/* Writes x, of any dtype, as such a file: version 1.0, row-major, little-endian. The file is complete or the old one stays, as with tg_save,
+ * and what tg_save refuses to write to is refused with TG_ERR_IO. */
+TG_API tg_status tg_npy_write(const char *path, tg_tensor *x);
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-/* index.h - indexing, and triangles. Part of tapegrad.h. */
+/* index.h - indexing, sorting, and triangles. Part of tapegrad.h. */
 #ifndef TAPEGRAD_INDEX_H
 #define TAPEGRAD_INDEX_H
 
@@ -18,6 +18,11 @@ TG_API tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index); /* 
 
 /* The rows weight[index]: weight [rows,width], index […] gives […,width]. The gradient adds up where an index repeats. */
 TG_API tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index);
+
+/* The elements along an axis in ascending or descending order, of x's dtype, and in *places, unless that is NULL, where each was along the axis:
+ * i64, of the same shape; NULL after an error. Equals, among them both zeros, keep their order. NaN counts as largest: it is last of
+ * ascending ones, first of descending ones. Of every dtype; an axis may have no elements. The gradient of each element goes to where it was. */
+TG_API tg_tensor *tg_sort(tg_tensor *x, int axis, bool descending, tg_tensor **places);
 
 /* value where mask (bool, broadcast with x) is true, else x. No gradient flows from where it is filled, whatever x holds there. */
 TG_API tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value);

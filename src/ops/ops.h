@@ -45,10 +45,13 @@ tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);
  * Kernels compute in a TG_TEAM of as many, with tg_scratch for each of them. */
 int tg_threads_for(const tg_call *c, int64_t pieces, double work);
 
-/* ---- shapes (shape.c, cat.c) and indices (index.c) ----------------------------------------------------------------- */
+/* ---- shapes (shape.c, cat.c) and indices (index.c, gather.c) ----------------------------------------------------------------- */
 
 /* Can there be a tensor of this shape, which may be NULL, and dtype? false after a sentence about `function`. *bytes: its size; or NULL (create.c). */
 bool tg_checked_shape(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, size_t *bytes);
+
+/* How many elements axes from … to-1 have. */
+int64_t tg_count_of(const tg_shape *s, int from, int to);
 
 /* Normalises an axis of n's; -1 after a sentence about `function`. */
 int tg_checked_axis(const tg_node *n, const char *function, int axis);
@@ -73,7 +76,7 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
 #define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous)
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(uniform) X(randn) X(bernoulli)
-#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index)
+#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(sort)
 
 #define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;
 TG_SHAPE_OPS(TG_DECLARE_OP_)

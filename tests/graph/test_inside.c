@@ -34,6 +34,8 @@ static char scratch_text[200];
     X(tg_assign, (void)tg_assign(p.w, p.x))                                                                                      \
     X(tg_set_grad, (void)tg_set_grad(p.w, NULL))                                                                                 \
     X(tg_idx_tensor, assert_null(tg_idx_tensor(p.t, "a")))                                                                       \
+    X(tg_npy_read, assert_null(tg_npy_read(p.t, "a")))                                                                           \
+    X(tg_npy_write, (void)tg_npy_write("a", p.x))                                                                                \
     X(tg_eval, (void)tg_eval(&p.lazy, 1))                                                                                        \
     X(tg_want, assert_null(tg_want(p.lazy)))                                                                                     \
     X(tg_item, (void)tg_item(tg_param_at(p.t, 1)))                                                                               \

@@ -140,6 +140,9 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(max, tg_max(x, 1, true, NULL), FLOWS)                                                                                      \
     X(max_place, tg_result(tg_max(x, 1, true, NULL), 1), 0)                                                                      \
     X(min, tg_min(x, 0, false, NULL), FLOWS)                                                                                     \
+    X(sort, tg_sort(x, 1, true, NULL), FLOWS)                                                                                    \
+    X(sort_of_one, tg_sort(x, 0, false, NULL), FLOWS | SAME)                                                                     \
+    X(sort_places, tg_result(tg_sort(x, 1, false, NULL), 1), 0)                                                                  \
     X(softmax, tg_softmax(x, 1), FLOWS)                                                                                          \
     X(softmax_of_one, tg_softmax(x, 0), FLOWS)                                                                                   \
     X(log_softmax, tg_log_softmax(x, 1), FLOWS)                                                                                  \

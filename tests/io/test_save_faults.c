@@ -139,6 +139,7 @@ static void drop_both(tg_tape *both[2])
 {
     for (int i = 0; i < 2; i++) {
         free(contents[i].bytes);
+        contents[i].bytes = NULL;
         tg_tape_free(both[i]);
     }
 }
@@ -234,6 +235,57 @@ static void reading_idx(void **state)
         assert_non_null(x);
         assert_memory_equal(tg_data(x), plain + 8, 3);
     }
+}
+
+/* tg_npy_write and tg_npy_read of one array or another, while each call fails. */
+static void npy(void **state)
+{
+    fixture    *f         = *state;
+    const float values[2] = {1, 2};
+    int         refused = 0, spared = 0, unread = 0;
+    for (int e = 0; e < N_ERRORS; e++) {
+        bool more = true;
+        for (int at = 1; more; at++) {
+            tg_tensor *x[2], *back;
+            for (int i = 1; i >= 0; i--) {
+                disarm();
+                x[i] = tg_from_f32(f->tape, TG_SCALAR_SHAPE, values + i);
+                assert_int_equal(tg_npy_write(in_dir(f, "model"), x[i]), TG_OK);
+                free(contents[i].bytes);
+                contents[i].bytes = read_file(in_dir(f, "model"), &contents[i].n);
+            }
+            arm(at, errors[e]);
+            const tg_status s = tg_npy_write(in_dir(f, "model"), x[1]);
+            fault.on          = false;
+            more              = fault.failed != NULL;
+            const bool new    = s == TG_OK || strstr(tg_error(f->tape), "flush the directory");
+            if (s != TG_OK) expect_error(f->tape, TG_ERR_IO, "tg_npy_write: cannot");
+            assert_int_equal(which(f), new);
+            if (count_files(f) != 1) fail_msg("%s failed with %s: %d files", fault.failed, strerror(errors[e]), count_files(f));
+            refused += s != TG_OK;
+            spared += s == TG_OK && more;
+
+            arm(at, errors[e]);
+            back     = tg_npy_read(f->tape, in_dir(f, "model"));
+            fault.on = false;
+            if (back)
+                assert_true(tg_item(back) == (double)values[new]);
+            else
+                expect_error(f->tape, TG_ERR_IO, "tg_npy_read: cannot");
+            unread += !back;
+        }
+    }
+    assert_true(refused > 20 && spared > 10 && unread > 10);
+    for (size_t n = 1; n < 100; n += 1 + n / 4) {
+        arm(0, 0);
+        fault.piece = n;
+        assert_int_equal(tg_npy_write(in_dir(f, "model"), tg_from_f32(f->tape, TG_SCALAR_SHAPE, values)), TG_OK);
+        tg_tensor *back = tg_npy_read(f->tape, in_dir(f, "model"));
+        disarm();
+        assert_int_equal(which(f), 0);
+        assert_true(back && tg_item(back) == (double)values[0]);
+    }
+    for (int i = 0; i < 2; i++) free(contents[i].bytes), contents[i].bytes = NULL;
 }
 
 static void in_pieces(void **state)
@@ -387,7 +439,7 @@ static void stale_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(saving),      TEST(loading),     TEST(reading_idx), TEST(in_pieces), TEST(killed_at_every_call), TEST(killed_at_any_moment),
+        TEST(saving),    TEST(loading),  TEST(reading_idx), TEST(npy), TEST(in_pieces), TEST(killed_at_every_call), TEST(killed_at_any_moment),
         TEST(two_at_once), TEST(stale_files),
     };
     return cmocka_run_group_tests_name("saving, faults", tests, NULL, NULL);

@@ -93,6 +93,7 @@ OPS = {
     "gather": lambda s, x, i: x.gather(s["axis"], i.long()), "index_select": lambda s, x, i: x.index_select(s["axis"], i),
     "scatter_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).scatter_add(s["axis"], i.long(), x),
     "index_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).index_add(s["axis"], i, x),
+    "sort": lambda s, x: x.sort(dim=s["axis"], descending=bool(s["start"]), stable=True)[0],
     "one_hot": lambda s, i: F.one_hot(i.long(), s["start"]).double(), "check_index": lambda s, i: i.long(),
     "to_i64": lambda s, x: x.long(), "to_i32": lambda s, x: x.int(), "to_u8": lambda s, x: x.byte(),
     "to_i16": lambda s, x: x.short(), "to_bool": lambda s, x: x.bool(),

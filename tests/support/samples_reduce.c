@@ -186,6 +186,19 @@ static tg_tensor *f_min(void *ctx, tg_tensor *const *in)
     const sample *s = ctx;
     return tg_min(in[0], s->axis, s->keepdim, NULL);
 }
+static tg_tensor *f_sort(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_sort(in[0], s->axis, s->start != 0, NULL);
+}
+
+/* start: is the order descending? */
+static void add_sorted(sample_list *l, const tg_shape *shape, int axis, bool large)
+{
+    for (int descending = 0; descending < 2; descending++)
+        samples_add(l, &(sample){.name = "sort", .f = f_sort, .result = tg_result, .in = {{S_FLOAT, *shape, -2, 2}}, .axis = axis,
+                                 .start = descending, .large = large});
+}
 
 static const struct {
     tg_shape shape;
@@ -222,8 +235,10 @@ static void add_lines(sample_list *l)
         s.name = "min";
         s.f    = f_min;
         samples_add(l, &s);
+        add_sorted(l, &lines[k].shape, lines[k].axis, lines[k].large);
     }
     for (size_t k = 0; k < sizeof no_elements / sizeof *no_elements; k++) {
+        add_sorted(l, &no_elements[k], -1, false);
         samples_add(l,
                     &(sample){.name = "softmax", .f = f_softmax, .in = {{S_FLOAT, no_elements[k], -2, 2}}, .axis = -1});
         samples_add(

@@ -1,4 +1,4 @@
-/* values_index.c - references of ops that pick by indices, and of those that add where they picked. */
+/* values_index.c - references of ops that pick by indices, of those that add where they picked, and of sorting. */
 #include "values.h"
 
 /* y[…, i, …] and the other array's [index[…, i, …]]: elementwise as gather has it, or by one index for each slice. The
@@ -64,4 +64,27 @@ void values_of_check_index(values_call *c)
 {
     values_array *y = values_result(c, TG_I64, &c->in[0].shape, false);
     for (int64_t e = 0; e < y->n; e++) y->x[e] = c->in[0].x[e];
+}
+
+/* An element's new place is the number of those that come before it: smaller ones, or larger ones, and equals in front of it. */
+void values_of_sort(values_call *c)
+{
+    const values_array *x      = &c->in[0];
+    const int           axis   = values_axis(&x->shape, c->s->axis);
+    values_array       *y      = values_result(c, x->dtype, &x->shape, false);
+    values_array       *places = values_result(c, TG_I64, &x->shape, false);
+    int64_t             at[TG_MAX_RANK];
+    for (int64_t e = 0; e < x->n; e++) {
+        values_at(&x->shape, e, at);
+        const int64_t place  = at[axis];
+        int64_t       before = 0;
+        for (at[axis] = 0; at[axis] < x->shape.dim[axis]; at[axis]++) {
+            const real other = x->x[values_element(&x->shape, at)];
+            before += other == x->x[e] ? at[axis] < place : (other < x->x[e]) != (c->s->start != 0);
+        }
+        at[axis]         = before;
+        const int64_t to = values_element(&x->shape, at);
+        y->x[to]         = x->x[e];
+        places->x[to]    = (real)place;
+    }
 }

@@ -145,6 +145,10 @@ static void sentences(void **state)
     assert_clean_error(t);
     assert_null(tg_idx_dataset(t, path, path, 0));
     assert_clean_error(t);
+    assert_null(tg_npy_read(t, path));
+    assert_clean_error(t);
+    assert_int_equal(tg_npy_write(path, x), TG_ERR_IO);
+    assert_clean_error(t);
     assert_null(tg_mnist(t, path, "train"));
     assert_clean_error(t);
     assert_null(tg_mnist(t, f->dir, name));

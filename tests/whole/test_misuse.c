@@ -1,4 +1,5 @@
-/* test_misuse.c - public functions called wrongly: types, tapes, making tensors, reading, plans, handles of former recordings. */
+/* test_misuse.c - public functions called wrongly: types, tapes, making tensors, ops, reading, plans, handles of former
+ * recordings. */
 #define _POSIX_C_SOURCE 200809L /* setenv */
 #include <stdarg.h>
 #include <stddef.h>
@@ -241,7 +242,8 @@ static void test_making(void **state)
 
 static void test_ops(void **state)
 {
-    env *e = *state;
+    env       *e      = *state;
+    tg_tensor *places = e->i3;
     NONE(!tg_sum_abs(NULL, TG_ALL_AXES, false) && !tg_sum_abs(NULL, NULL, false));
     BAD(NULL, tg_sum_abs(e->m23, NULL, false));
     BAD(ARG, tg_sum_abs(e->m23, &(tg_axes){.n = 9}, false));
@@ -270,6 +272,16 @@ static void test_ops(void **state)
     BAD(DTYPE, tg_hardswish(e->b23));
     BAD(STALE, tg_hardswish(e->stale));
     BAD(STALE, tg_hardswish(e->released));
+    NONE(tg_sort(NULL, 0, false, NULL) == NULL);
+    NONE(tg_sort(NULL, 0, false, &places) == NULL && !places);
+    places = e->i3;
+    BAD(STALE, tg_sort(e->stale, 0, false, &places));
+    BAD(STALE, tg_sort(e->released, 0, false, NULL));
+    BAD(SHAPE, tg_sort(e->m23, 2, false, NULL));
+    BAD(SHAPE, tg_sort(e->m23, -3, true, NULL));
+    BAD(SHAPE, tg_sort(e->m23, INT_MIN, true, NULL));
+    BAD(SHAPE, tg_sort(e->s, 0, false, NULL));
+    NONE(!places);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------ */

@@ -160,6 +160,16 @@ static void test_files(void **state)
     STAT(IO, tg_save_tensors(ABSENT, &a, &e->m23, 1));
     NONE(tg_archive_count(NULL) == 0 && !tg_archive_name(NULL, 0) && !tg_archive_read(NULL, "a"));
     tg_archive_close(NULL);
+    NONE(!tg_npy_read(NULL, "a") && tg_npy_write(ABSENT, NULL) == TG_ERR_NULL);
+    BAD(NULL, tg_npy_read(e->t, NULL));
+    BAD(IO, tg_npy_read(e->t, ABSENT));
+    BAD(IO, tg_npy_read(e->t, ""));
+    BAD(IO, tg_npy_read(e->t, "/"));
+    STAT(NULL, tg_npy_write(NULL, e->m23));
+    STAT(IO, tg_npy_write(ABSENT, e->m23));
+    STAT(IO, tg_npy_write("/", e->m23));
+    STAT(STALE, tg_npy_write(ABSENT, e->stale));
+    STAT(STALE, tg_npy_write(ABSENT, e->released));
 }
 
 /* ---- data --------------------------------------------------------------------------------------------------------- */

@@ -16,7 +16,4 @@ tg_status tg_read_index(tg_call *c, int i, int64_t size, const int64_t **out);
 /* Zeros, or nothing where there is no element. */
 void tg_zero_array(const tg_array *y);
 
-/* How many elements axes from … to-1 have. */
-int64_t tg_count_of(const tg_shape *s, int from, int to);
-
 #endif
