@@ -20,7 +20,7 @@ tg_node *tg_check(const tg_tensor *t, const char *function)
     return NULL;
 }
 
-size_t tg_value_bytes(const tg_node *n) { return (size_t)tg_node_numel(n) * tg_dtype_size((tg_dtype)n->dtype); }
+size_t tg_value_bytes(const tg_node *n) { return (size_t)tg_node_numel(n) * tg_item_size((tg_dtype)n->dtype); }
 
 int64_t tg_node_numel(const tg_node *n)
 {

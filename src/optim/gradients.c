@@ -90,7 +90,7 @@ static tg_squares all_squares(const gradients *of)
         const tg_node *g = gradient(of, i);
         if (!g) continue;
         const squares_fn f = squares[g->dtype];
-        const size_t     n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_dtype_size((tg_dtype)g->dtype);
+        const size_t     n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_item_size((tg_dtype)g->dtype);
         tg_squares       part[PARTS];
         TG_TEAM(num_threads(threads_for(of->tape, n)))
         {

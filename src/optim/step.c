@@ -101,14 +101,16 @@ static bool visit_chunks(const tg_optim *o, visit_fn visit, size_t first, size_t
 /* All elements of this step's tensors. */
 static bool visit_all(const tg_optim *o, visit_fn visit)
 {
-    const int threads = tg_threads(o->tape);
-    size_t    elements = 0, total = 0;
-    bool      good = true;
+    size_t elements = 0, total = 0;
+    bool   good = true;
+    for (size_t i = 0; i < o->n_tensors; i++) elements += o->tensors[i].u.g ? o->tensors[i].n : 0;
+    const int threads = elements < SMALL ? 1 : tg_threads(o->tape);
     for (size_t i = 0; i < o->n_tensors; i++) {
-        elements += o->tensors[i].u.g ? o->tensors[i].n : 0;
-        total += chunks(&o->tensors[i]);
+        const tg_optim_tensor *w = &o->tensors[i];
+        if (threads == 1 && w->u.g) good &= visit(o, w, 0, w->n, total);
+        total += chunks(w);
     }
-    if (elements < SMALL || threads < 2) return visit_chunks(o, visit, 0, total);
+    if (threads == 1) return good;
     TG_TEAM(num_threads(threads) reduction(&& : good))
     {
 #pragma omp for schedule(static) nowait

@@ -42,7 +42,7 @@ typedef struct emitter {
 } emitter;
 
 /* Sizes of elements, rows, and registers that hold a tile or a column. */
-static inline size_t tg_item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
+static inline size_t tg_item_of(const value *v) { return tg_item_size((tg_dtype)v->dtype); }
 static inline int64_t tg_cols_of(const group *g) { return g->cols ? g->cols : g->n; }
 static inline uint32_t tg_full_bytes(const emitter *e, size_t item) { return (uint32_t)((size_t)(e->g->rows_per_tile * e->g->tile_cols) * item); }
 static inline uint32_t tg_column_bytes(const emitter *e, size_t item) { return (uint32_t)((size_t)e->g->rows_per_tile * item); }

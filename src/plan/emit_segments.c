@@ -182,7 +182,7 @@ static void count_inside(emission *em, int32_t first, int32_t n)
 /* Does anything but the members that were counted read place i? */
 static bool read_outside(const emission *em, int32_t i) { return em->inside[i] < em->readers[i]; }
 
-static int64_t item_of(const value *v) { return (int64_t)tg_dtype_size((tg_dtype)v->dtype); }
+static int64_t item_of(const value *v) { return (int64_t)tg_item_size((tg_dtype)v->dtype); }
 static int64_t row_bytes(const emitter *e, const value *v) { return (e->g->cols ? e->g->cols : e->g->n) * item_of(v); }
 
 /* Is the value one to write around the caches, in whole cache lines? */

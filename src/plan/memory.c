@@ -139,7 +139,7 @@ static void give_memory(memory *m, size_t from, size_t bytes)
     else add_span(m, from, bytes);
 }
 
-static size_t item_of(const value *v) { return tg_dtype_size((tg_dtype)v->dtype); }
+static size_t item_of(const value *v) { return tg_item_size((tg_dtype)v->dtype); }
 static size_t bytes_of(const value *v) { return (size_t)v->numel * item_of(v); }
 static int32_t death_of(const value *v) { return v->last_read < v->step ? v->step : v->last_read; }
 

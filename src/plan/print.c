@@ -94,7 +94,7 @@ static void put_home(const printer *x, const value *v)
         if (v->alias >= 0) PUT(", in place of %%%d", (int)v->alias);
         return;
     }
-    PUT(", %lld bytes at %zu", (long long)v->numel * (long long)tg_dtype_size((tg_dtype)v->dtype), v->offset);
+    PUT(", %lld bytes at %zu", (long long)v->numel * (long long)tg_item_size((tg_dtype)v->dtype), v->offset);
     put_lifetime(x, v);
     if (!v->copied) return;
     PUT(", copied at the end to ");

@@ -17,7 +17,7 @@ static bool plan_operand(const program *p, const value *v, const tg_shape *out, 
     tg_layout        plain;
     const tg_layout *l = tg_value_layout(p, v, &plain);
     const tg_shape  *s = v->shape;
-    const int64_t    item = (int64_t)tg_dtype_size((tg_dtype)v->dtype);
+    const int64_t    item = (int64_t)tg_item_size((tg_dtype)v->dtype);
     int              r = s->rank, lead = out->rank - r;
     for (int k = 0; k < out->rank - 2; k++) stride[k] = k < lead || s->dim[k - lead] == 1 ? 0 : l->stride[k - lead] * item;
     *from = l->offset * item;
@@ -55,7 +55,7 @@ tg_status tg_plan_product(tg_tape *t, program *p, step *st)
     if (!v->op || v->op->kind != TG_MATMUL || !v->numel) return TG_OK;
     const value   *a = &p->values[p->operands[v->in]], *b = &p->values[p->operands[v->in + 1]];
     const tg_shape *out = v->shape;
-    const int64_t  item = (int64_t)tg_dtype_size((tg_dtype)v->dtype);
+    const int64_t  item = (int64_t)tg_item_size((tg_dtype)v->dtype);
     product        d = {.m = out->dim[out->rank - 2], .n = out->dim[out->rank - 1], .k = a->shape->dim[a->shape->rank - 1],
                         .a = tg_memory_in(p, a, v->step), .b = tg_memory_in(p, b, v->step), .c = st->value, .batch = 1,
                         .blas = t->blas};

@@ -23,7 +23,7 @@ static tg_array array_of(const program *p, const value *v, int32_t now)
 {
     tg_layout        plain;
     const tg_layout *l = tg_value_layout(p, v, &plain);
-    tg_array         a = {.data = tg_memory_of(p, tg_memory_in(p, v, now)) + l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype),
+    tg_array         a = {.data = tg_memory_of(p, tg_memory_in(p, v, now)) + l->offset * (int64_t)tg_item_size((tg_dtype)v->dtype),
                           .shape = v->shape, .dtype = (tg_dtype)v->dtype, .contiguous = v->layout < 0};
     memcpy(a.stride, l->stride, sizeof a.stride);
     if (!a.contiguous) { /* a contiguous piece further on */
@@ -94,25 +94,37 @@ static tg_layout *room_for_layouts(tg_tape *t, const program *p)
     return room;
 }
 
-static void give_value(const program *p, const value *v, tg_layout **room)
+/* A value that lies in its own way, or is copied to its place. */
+static void give_strided_value(const program *p, const value *v, tg_layout **room)
 {
     tg_node   *n = v->node;
     char      *address = tg_memory_of(p, v->base);
     tg_layout *layout = NULL;
-    if (n->flags & TG_N_VALUE) return;
     if (v->layout >= 0) {
         const tg_layout *l = &p->layouts[v->layout];
         tg_layout        plain = tg_layout_contiguous(v->shape);
-        address += l->offset * (int64_t)tg_dtype_size((tg_dtype)v->dtype);
+        address += l->offset * (int64_t)tg_item_size((tg_dtype)v->dtype);
         if (memcmp(l->stride, plain.stride, (size_t)v->shape->rank * sizeof *l->stride)) {
             layout = (*room)++;
             *layout = *l;
             layout->offset = 0;
         }
     }
-    if (v->copied) memcpy(tg_host_memory(n), address, (size_t)v->numel * tg_dtype_size((tg_dtype)v->dtype));
+    if (v->copied) memcpy(tg_host_memory(n), address, (size_t)v->numel * tg_item_size((tg_dtype)v->dtype));
     else n->memory = address;
     n->layout = layout;
+}
+
+static inline void give_value(const program *p, const value *v, tg_layout **room)
+{
+    tg_node *n = v->node;
+    if (n->flags & TG_N_VALUE) return;
+    if (v->layout >= 0 || v->copied) {
+        give_strided_value(p, v, room);
+    } else {
+        n->memory = tg_memory_of(p, v->base);
+        n->layout = NULL;
+    }
     n->flags = (uint16_t)((n->flags | TG_N_VALUE) & ~TG_N_PLACED);
 }
 

@@ -17,7 +17,7 @@ static void run_fills(const program *p, const group *g, int thread)
         const fill *f = &p->fills[g->fills + i];
         char       *to = p->tiles + (size_t)thread * p->tile_bytes + f->offset;
         const char *from = tg_memory_of(p, f->value) + f->from;
-        size_t      item = tg_dtype_size((tg_dtype)f->dtype);
+        size_t      item = tg_item_size((tg_dtype)f->dtype);
         if (f->row) {
             const size_t bytes = (size_t)g->tile_cols * item;
             for (int64_t r = 0; r < g->rows_per_tile; r++) memcpy(to + (size_t)r * bytes, from, bytes);
@@ -38,7 +38,7 @@ static void start_total(const program *p, const total *l, int32_t chunk, size_t 
 static void finish_total(const program *p, const group *g, const total *l, int32_t chunk, int32_t parts, size_t n, int64_t col)
 {
     const value *v = &p->values[l->value];
-    char        *acc = tg_partial_of(p, l, chunk, 0), *out = tg_memory_of(p, l->value) + (size_t)col * tg_dtype_size((tg_dtype)v->dtype);
+    char        *acc = tg_partial_of(p, l, chunk, 0), *out = tg_memory_of(p, l->value) + (size_t)col * tg_item_size((tg_dtype)v->dtype);
     for (int32_t c = 1; c < parts; c++) l->reduce->join(n, acc, tg_partial_of(p, l, chunk + c, 0));
     l->reduce->finish(n, out, acc, l->all ? g->n : g->n / g->cols, v->attr);
 }

@@ -211,7 +211,7 @@ static bool is_new(places *s, int32_t v, int64_t offset)
     return true;
 }
 
-static int64_t item_of(const program *p, int32_t v) { return (int64_t)tg_dtype_size((tg_dtype)p->values[v].dtype); }
+static int64_t item_of(const program *p, int32_t v) { return (int64_t)tg_item_size((tg_dtype)p->values[v].dtype); }
 
 /* Bytes of an operand in memory. */
 static int64_t operand_bytes(const group *g, const operand *o)

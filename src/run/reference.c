@@ -27,7 +27,7 @@ static tg_status run_pointwise(tg_node *n, void *out)
     }
     if (!total) return TG_OK;
     tg_loop       loop = n->op->loop[in[count - 1]->dtype];
-    const size_t  out_item = tg_dtype_size((tg_dtype)n->dtype);
+    const size_t  out_item = tg_item_size((tg_dtype)n->dtype);
     const size_t  width = flat ? total : row;
     char         *o = out;
     int64_t       index[TG_MAX_RANK] = {0};
@@ -147,7 +147,7 @@ static tg_status run_view(tg_tape *t, tg_node *n)
         s = tg_call_view(&c, &plain, true, &to);
     }
     if (s != TG_OK) return s;
-    memory += to.offset * (int64_t)tg_dtype_size((tg_dtype)n->dtype);
+    memory += to.offset * (int64_t)tg_item_size((tg_dtype)n->dtype);
     to.offset = 0;
     plain = tg_layout_contiguous(n->shape);
     tg_layout *layout = NULL;

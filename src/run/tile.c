@@ -180,12 +180,12 @@ void tg_run_tile(const program *p, const group *g, const tile *w)
         switch ((instruction_kind)c->kind) {
         case K_LOOP: c->loop((size_t)n, out, in, c->attr); break;
         case K_COLUMN: c->loop((size_t)w->rows, out, in, c->attr); break;
-        case K_COPY: memcpy(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
+        case K_COPY: memcpy(out, in[0], (size_t)n * tg_item_size((tg_dtype)c->dtype)); break;
         case K_EXPAND:
             if (tg_fast_tile((tg_dtype)c->dtype)) {
                 tg_fast_tile((tg_dtype)c->dtype)->expand_column((size_t)w->rows, (size_t)w->cols, out, in[0]);
             } else {
-                size_t item = tg_dtype_size((tg_dtype)c->dtype);
+                size_t item = tg_item_size((tg_dtype)c->dtype);
                 for (int64_t r = 0; r < w->rows; r++)
                     tg_gather_run(out + (size_t)(r * w->cols) * item, (const char *)in[0] + (size_t)r * item, w->cols, 0, item);
             }
@@ -193,9 +193,9 @@ void tg_run_tile(const program *p, const group *g, const tile *w)
         case K_GATHER:
             if (c->n_in == 2 && !tg_fast_tile((tg_dtype)c->dtype)->any_beyond((size_t)n, in[1], TG_SLOPE_NEAR)) break;
             run_gather(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w->row * (g->cols ? g->cols : g->n) + w->col, n,
-                       tg_dtype_size((tg_dtype)c->dtype));
+                       tg_item_size((tg_dtype)c->dtype));
             break;
-        case K_STREAM: tg_stream(out, in[0], (size_t)n * tg_dtype_size((tg_dtype)c->dtype)); break;
+        case K_STREAM: tg_stream(out, in[0], (size_t)n * tg_item_size((tg_dtype)c->dtype)); break;
         case K_SEGMENT: run_segment(p, &p->segments[c->extra], w); break;
         case K_REDUCE_COLS:
             c->reduce->columns((size_t)w->rows, (size_t)w->cols, out, in[0], c->attr, (void *)(uintptr_t)in[1]);

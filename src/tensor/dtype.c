@@ -49,7 +49,7 @@ static bool is_whole(double x)
     return exponent < 0 ? bits << 1 == 0 : exponent >= 52 || bits << (12 + exponent) == 0;
 }
 
-bool tg_dtype_holds(tg_dtype d, double x)
+bool tg_dtype_holds_at_all(tg_dtype d, double x)
 {
     const tg_dtype_traits *t = &tg_dtypes[d];
     const bool             finite = x == x && x >= -DBL_MAX && x <= DBL_MAX, inside = finite && x >= t->least && x <= t->most;

@@ -25,8 +25,16 @@ extern const tg_dtype_traits tg_dtypes[TG_NDTYPES];
 /* Is it one? An enum from outside may hold anything, and its type may be signed or not: it is compared as unsigned. */
 static inline bool tg_is_dtype(tg_dtype d) { return (unsigned)d < TG_NDTYPES; }
 
+/* Bytes of an element of a dtype that is one: tg_dtype_size without the question. */
+static inline size_t tg_item_size(tg_dtype d) { return tg_dtypes[d].size; }
+
 /* Is x a number of this dtype? Floats round what lies in their range, and have infinities and NaN; integers and bool hold their own numbers
  * alone. It looks at the bits, so that no floating-point exception is raised. */
-bool tg_dtype_holds(tg_dtype d, double x);
+bool tg_dtype_holds_at_all(tg_dtype d, double x);
+static inline bool tg_dtype_holds(tg_dtype d, double x)
+{
+    const tg_dtype_traits *t = &tg_dtypes[d];
+    return (t->kind == TG_KIND_FLOAT && x == x && x >= t->least && x <= t->most) || tg_dtype_holds_at_all(d, x);
+}
 
 #endif

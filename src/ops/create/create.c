@@ -79,12 +79,17 @@ bool tg_checked_shape(tg_tape *tape, const char *function, tg_dtype dtype, const
     return false;
 }
 
+/* Of a shape that is one. */
+static tg_tensor *filled(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value, const char *function)
+{
+    if (!holds(tape, dtype, value, function)) return NULL;
+    return tg_expand_if(tg_record_on(tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value), shape);
+}
+
 static tg_tensor *full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value, const char *function)
 {
-    if (!tape || !is_dtype(tape, function, dtype) || !holds(tape, dtype, value, function) ||
-        !tg_checked_shape(tape, function, dtype, shape, NULL))
-        return NULL;
-    return tg_expand_if(tg_record_on(tape, &tg_op_const[dtype], NULL, 0, &value, sizeof value), shape);
+    if (!tape || !is_dtype(tape, function, dtype) || !tg_checked_shape(tape, function, dtype, shape, NULL)) return NULL;
+    return filled(tape, dtype, shape, value, function);
 }
 
 tg_tensor *tg_full(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, double value)
@@ -104,13 +109,13 @@ tg_tensor *tg_ones(tg_tape *tape, const tg_shape *shape)
 
 tg_tensor *tg_scalar(tg_tape *tape, double value)
 {
-    return tape ? full(tape, tape->dtype, TG_SCALAR_SHAPE, value, "tg_scalar") : NULL;
+    return tape ? filled(tape, tape->dtype, TG_SCALAR_SHAPE, value, "tg_scalar") : NULL;
 }
 
 static tg_tensor *full_like(tg_tensor *t, const char *function, double value)
 {
     const tg_node *n = tg_check(t, function);
-    return n ? full(n->tape, (tg_dtype)n->dtype, n->shape, value, function) : NULL;
+    return n ? filled(n->tape, (tg_dtype)n->dtype, n->shape, value, function) : NULL;
 }
 
 tg_tensor *tg_zeros_like(tg_tensor *t) { return full_like(t, "tg_zeros_like", 0); }

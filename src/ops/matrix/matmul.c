@@ -167,7 +167,7 @@ static tg_tensor *matmul_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     tg_tensor *a = c->in[0], *b = c->in[1];
     if (i == 0) return tg_matmul(g, tg_mT(b));
-    if (tg_rank(b) == 2 && tg_rank(a) > 2) return tg_matmul(tg_mT(stacked(a)), stacked(g));
+    if (tg_node_of(b)->shape->rank == 2 && tg_node_of(a)->shape->rank > 2) return tg_matmul(tg_mT(stacked(a)), stacked(g));
     return tg_matmul(tg_mT(a), g);
 }
 
@@ -203,7 +203,9 @@ static tg_tensor *vector_product(tg_tensor *a, tg_tensor *b)
     return tg_reshape(c, &s);
 }
 
-tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b) { return tg_rank(a) == 1 || tg_rank(b) == 1 ? vector_product(a, b) : record_matmul(a, b); }
+static bool is_vector(const tg_tensor *t) { return t && tg_is_live(t) && tg_node_of(t)->shape->rank == 1; }
+
+tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b) { return is_vector(a) || is_vector(b) ? vector_product(a, b) : record_matmul(a, b); }
 
 tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias)
 {
