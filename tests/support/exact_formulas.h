@@ -125,7 +125,7 @@ static inline REAL N(square_dd)(REAL x) { return x != x ? x : 2; }
 static inline REAL N(abs_d)(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
 static inline REAL N(relu_d)(REAL x) { return x > 0 ? 1 : 0; }
 static inline REAL N(hardswish_d)(REAL x) { return x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6; }
-static inline REAL N(hardswish_dd)(REAL x) { return (x > -3) & (x < 3) ? K(1.0) / 3 : 0; }
+static inline REAL N(hardswish_dd)(REAL x) { return x > -3 && x < 3 ? K(1.0) / 3 : 0; }
 static inline REAL N(reciprocal_d)(REAL x) { return -1 / (x * x); }
 static inline REAL N(reciprocal_dd)(REAL x) { return 2 / (x * x * x); }
 static inline REAL N(sqrt_d)(REAL x) { return K(0.5) / M(sqrt)(x); }
