@@ -26,6 +26,9 @@ typedef struct tg_tile_loops {
     tg_loop add;
     /* Has any of n values a magnitude beyond the limit? NaN has none. */
     bool (*any_beyond)(size_t n, const void *x, double limit);
+    /* [1] The largest, [0] the smallest element of each column so far and its place, int32_t for f32 and int64_t for f64, against those of rows
+     * that lie `step` apart, the first of which is number `from`: of equals the first stays, and so does a NaN. */
+    void (*places[2])(size_t rows, size_t cols, ptrdiff_t step, void *best, void *place, int64_t from, const void *x);
     const tg_reduce_loops *reduce; /* TG_REDUCTIONS of them */
 } tg_tile_loops;
 

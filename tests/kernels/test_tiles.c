@@ -27,6 +27,26 @@ static void   set(tg_dtype d, void *p, size_t i, double v)
     else ((double *)p)[i] = v;
 }
 
+/* The largest or smallest element of each column and its place, from number 7 on, against one element after the other. */
+static void check_places(const tg_tile_loops *t, tg_dtype d, bool largest, size_t rows, size_t cols, const void *x)
+{
+    static double best[MAX_TILE], place[MAX_TILE];
+    const size_t  size = tg_dtype_size(d);
+    if (rows < 2) return;
+    memcpy(best, x, cols * size);
+    memset(place, 0, sizeof place);
+    t->places[largest](rows - 1, cols, (ptrdiff_t)cols, best, place, 7, (const char *)x + cols * size);
+    for (size_t c = 0; c < cols; c++) {
+        size_t at = 0;
+        for (size_t r = 1; r < rows; r++) {
+            const double v = value(d, x, r * cols + c), m = value(d, x, at * cols + c);
+            if (!isnan(m) && (isnan(v) || (largest ? v > m : v < m))) at = r;
+        }
+        assert_memory_equal((char *)best + c * size, (const char *)x + (at * cols + c) * size, size);
+        assert_int_equal(d == TG_F32 ? ((int32_t *)(void *)place)[c] : ((int64_t *)(void *)place)[c], at ? at + 6 : 0);
+    }
+}
+
 static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
 {
     static const tg_reduction *const reductions[3] = {&tg_reduction_sum, &tg_reduction_amax, &tg_reduction_amin};
@@ -44,6 +64,8 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
         t->repeat_row(rows, cols, out[isa], x);
         for (size_t i = 0; i < rows * cols; i++) assert_memory_equal((char *)out[isa] + i * size, (char *)x + i % cols * size, size);
 
+        check_places(t, d, true, rows, cols, x);
+        check_places(t, d, false, rows, cols, x);
         const tg_reduce_loops *loops[3];
         for (int kind = 0; kind < 3; kind++) loops[kind] = tg_isa_reduction(isa, reductions[kind], d);
         for (int kind = 0; kind < 3; kind++) { /* over columns: sum, max, min */

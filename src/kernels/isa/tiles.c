@@ -48,17 +48,38 @@
         return any;                                                                                                   \
     }
 
+#define TILE_PLACES(NAME, S, TYPE, INT, OP)                                                                            \
+    static void NAME##_##S(size_t rows_, size_t cols, ptrdiff_t step, void *extremes, void *places, int64_t from,      \
+                           const void *values)                                                                        \
+    {                                                                                                                 \
+        const TYPE *x     = values;                                                                                   \
+        TYPE       *best  = extremes;                                                                                 \
+        INT        *place = places, number = (INT)from;                                                               \
+        for (; rows_ > 0; rows_--, x += step, number++)                                                               \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) {                                                           \
+                const TYPE v = x[c], m = best[c];                                                                     \
+                const bool better = ((v OP m) | (v != v)) & (m == m);                                                 \
+                best[c]           = better ? v : m;                                                                   \
+                place[c]          = better ? number : place[c];                                                       \
+            }                                                                                                         \
+    }
+
 TILE_SPREAD(f32, float)
 TILE_SPREAD(f64, double)
 TILE_ADD(f32, float)
 TILE_ADD(f64, double)
 TILE_BEYOND(f32, float, int32_t)
 TILE_BEYOND(f64, double, int64_t)
+TILE_PLACES(largest, f32, float, int32_t, >)
+TILE_PLACES(largest, f64, double, int64_t, >)
+TILE_PLACES(smallest, f32, float, int32_t, <)
+TILE_PLACES(smallest, f64, double, int64_t, <)
 
 #define TILE_LOOPS(S)                                                                                                  \
     {                                                                                                                 \
         .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .moments = moments_##S,                     \
-        .add = add_##S, .any_beyond = any_beyond_##S, .reduce = reduce_##S                                             \
+        .add = add_##S, .any_beyond = any_beyond_##S,                                                             \
+        .places = {smallest_##S, largest_##S}, .reduce = reduce_##S                                                   \
     }
 
 const tg_tile_loops TG_TILES(ISA)[2] = {TILE_LOOPS(f32), TILE_LOOPS(f64)};

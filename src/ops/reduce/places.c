@@ -2,6 +2,8 @@
  * lie in memory. */
 #include "ops/reduce/reduce_run.h"
 
+#include <string.h>
+
 #include "kernels/kernels.h"
 #include "tensor/team.h"
 
@@ -99,6 +101,25 @@ FIND_BOTH(i32, int32_t, int32_t, BY_SELECTION)
 FIND_BOTH(i16, int16_t, int32_t, BY_SELECTION)
 FIND_BOTH(u8, uint8_t, int32_t, BY_SELECTION)
 
+/* Columns of floats that lie side by side, by the vector loops. */
+static void find_side_by_side(const tg_tile_loops *l, const tg_array *x, bool largest, const char *from, const order *o, int64_t cols,
+                              int64_t *y, char *extreme)
+{
+    union {
+        float  f32[WIDTH];
+        double f64[WIDTH];
+    } best;
+    union {
+        int32_t i32[WIDTH];
+        int64_t i64[WIDTH];
+    } place = {{0}};
+    const size_t item = tg_item_size(x->dtype);
+    memcpy(&best, from, (size_t)cols * item);
+    l->places[largest]((size_t)o->row.n - 1, (size_t)cols, o->row.step, &best, &place, 1, from + o->row.step * (int64_t)item);
+    for (int64_t j = 0; j < cols; j++) y[j * o->col.out] = x->dtype == TG_F32 ? place.i32[j] : place.i64[j];
+    for (int64_t j = 0; extreme && j < cols; j++) memcpy(extreme + (size_t)(j * o->col.out) * item, (char *)&best + (size_t)j * item, item);
+}
+
 /* The places go to `places`; the extremes to `extremes`, unless that is NULL. */
 static tg_status find_extremes(const tg_call *c, bool largest, int64_t *places, char *extremes)
 {
@@ -112,13 +133,16 @@ static tg_status find_extremes(const tg_call *c, bool largest, int64_t *places, 
     const int64_t     item = (int64_t)tg_dtype_size(x->dtype);
     if (results == 0) return TG_OK;
     const order o = tg_order_of(x, reduced);
+    const tg_tile_loops *l = c->tape->engine && o.col.step == 1 && o.row.n <= INT32_MAX ? tg_fast_tile(x->dtype) : NULL;
     const int   threads = tg_threads_for(c, o.units, (double)results * (double)each);
     TG_TEAM(num_threads(threads))
     {
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < o.units; k++) {
             const unit u = tg_unit_at(&o, k);
-            finds[largest][x->dtype]((const char *)x->data + u.x * item, o.row.n, o.row.step, u.cols, o.col.step, places + u.y,
+            if (l && u.cols > 1)
+                find_side_by_side(l, x, largest, (const char *)x->data + u.x * item, &o, u.cols, places + u.y, extremes ? extremes + u.y * item : NULL);
+            else finds[largest][x->dtype]((const char *)x->data + u.x * item, o.row.n, o.row.step, u.cols, o.col.step, places + u.y,
                                      extremes ? extremes + u.y * item : NULL, o.col.out);
         }
     }
