@@ -40,6 +40,7 @@
 #include <tapegrad/base.h>      /* the types that everything uses: handles, status, dtypes, shapes and axes, the allocator */
 #include <tapegrad/tape.h>      /* tapes, their options, errors and figures; parameters and what is kept */
 #include <tapegrad/tensor.h>    /* making tensors, and reading their values */
+#include <tapegrad/random.h>    /* random numbers of more distributions, and choices by probability */
 #include <tapegrad/gradient.h>  /* gradients: backward passes, and what they leave behind */
 #include <tapegrad/pointwise.h> /* ops that go element by element */
 #include <tapegrad/reduce.h>    /* reductions over axes, and softmax */

@@ -48,13 +48,21 @@ static void uniform_f32(uint64_t seed, uint64_t counter, const void *param, void
     for (int i = 0; i < 4; i++) o[i] = (float)(w[i] >> 8) * 0x1p-24f;
 }
 
+static void words_64(uint64_t seed, uint64_t counter, const void *param, void *out)
+{
+    (void)param;
+    uint32_t  high[4], low[4];
+    uint64_t *o = out;
+    tg_rng_block(seed, counter, TG_RNG_TAPE, 0, high);
+    tg_rng_block(seed, counter, TG_RNG_TAPE, 1, low);
+    for (int i = 0; i < 4; i++) o[i] = (uint64_t)high[i] << 32 | low[i];
+}
+
 /* 53 random bits for each element. */
 static void words_53(uint64_t seed, uint64_t counter, uint64_t out[4])
 {
-    uint32_t high[4], low[4];
-    tg_rng_block(seed, counter, TG_RNG_TAPE, 0, high);
-    tg_rng_block(seed, counter, TG_RNG_TAPE, 1, low);
-    for (int i = 0; i < 4; i++) out[i] = (uint64_t)high[i] << 21 | low[i] >> 11;
+    words_64(seed, counter, NULL, out);
+    for (int i = 0; i < 4; i++) out[i] >>= 11;
 }
 
 static void uniform_f64(uint64_t seed, uint64_t counter, const void *param, void *out)
@@ -144,6 +152,19 @@ void tg_rng_bernoulli(uint64_t seed, uint64_t counter, double p, size_t first, s
 {
     const uint64_t threshold = !(p > 0) ? 0 : p >= 1 ? (uint64_t)1 << 32 : (uint64_t)(p * 0x1p32 + 0.5);
     fill(bernoulli, 1, seed, counter, &threshold, first, n, out);
+}
+
+void tg_rng_words(uint64_t seed, uint64_t counter, size_t first, size_t n, uint64_t *out)
+{
+    fill(words_64, sizeof *out, seed, counter, NULL, first, n, out);
+}
+
+void tg_rng_trial(uint64_t seed, uint64_t counter, size_t e, uint32_t k, double out[2])
+{
+    uint32_t w[4];
+    tg_rng_block(seed, counter + e / 4, TG_RNG_TAPE, 2 + 4 * k + (uint32_t)(e % 4), w);
+    for (int i = 0; i < 2; i++)
+        out[i] = ((double)((uint64_t)w[2 * i] << 20 | w[2 * i + 1] >> 12) + 0.5) * 0x1p-52; /* the half is exact */
 }
 
 /* The remainder of a 64-bit word, unless the word is among the first 2^64 mod bound, which would favour small results.

@@ -11,6 +11,8 @@
  *
  *   uniform f32   word e%4 of half 0, its top 24 bits
  *   uniform f64   word e%4 of half 0 and the same word of half 1 together, the top 53 bits
+ *   words         64 bits: word e%4 of half 0 and, below it, that of half 1
+ *   trial k       a block of the element's own: half 2 + 4 k + e%4; two numbers of 52 bits, for draws that may need many
  *   normal        Box-Muller on pairs of elements (0,1) and (2,3) of the block: the radius from the
  *                 first one's uniform number, moved to (0, 1], the angle from the second one's; each dtype in its own
  *                 precision */
@@ -38,6 +40,12 @@ void tg_rng_normal(uint64_t seed, uint64_t counter, tg_dtype dtype, size_t first
 /* One byte each, 1 with probability p (to 32 bits; exact for p <= 0 and p >= 1; NaN counts as 0), else 0: word e%4 of
  * half 0 < p 2^32. */
 void tg_rng_bernoulli(uint64_t seed, uint64_t counter, double p, size_t first, size_t n, uint8_t *out);
+
+/* 64 random bits for each element. */
+void tg_rng_words(uint64_t seed, uint64_t counter, size_t first, size_t n, uint64_t *out);
+
+/* The two numbers of trial k of element e of the tensor that starts at `counter`, in (0, 1); k < 2^29. */
+void tg_rng_trial(uint64_t seed, uint64_t counter, size_t e, uint32_t k, double out[2]);
 
 /* An unbiased integer in 0 … bound-1 (bound >= 1) for shuffling; takes the words of block *counter of the purpose and
  * moves *counter on. */

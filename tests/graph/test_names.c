@@ -153,6 +153,9 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(bce_with_logits, tg_bce_with_logits(x, tg_zeros_like(x)), FLOWS)                                                           \
     X(cross_entropy, tg_cross_entropy(x, labels(t)), FLOWS)                                                                      \
     X(accuracy, tg_accuracy(x, labels(t)), 0)                                                                                    \
+    X(gumbel_softmax, tg_gumbel_softmax(x, 1, NULL), FLOWS)                                                                      \
+    X(straight_through, tg_straight_through(x, tg_detach(x)), FLOWS | SAME)                                                      \
+    X(straight_through_itself, tg_straight_through(x, x), FLOWS | SAME)                                                          \
     X(dropout_all, tg_dropout(x, 1), FLOWS)                                                                                      \
     X(zeros_like, tg_zeros_like(x), 0)                                                                                           \
     X(ones_like, tg_ones_like(x), 0)

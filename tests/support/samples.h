@@ -72,6 +72,7 @@ void samples_add(sample_list *l, const sample *s);
 void samples_pointwise(sample_list *l); /* samples_pointwise.c */
 void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products, losses */
 void samples_window(sample_list *l);    /* samples_window.c: convolution, pooling, normalisation, layers, parts */
+void samples_random(sample_list *l);    /* samples_random.c: distributions and choices */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
 
 /* Initialisers: SHAPE(2, 3), FLOATS(2, 3) in -2 … 2 … */

@@ -106,6 +106,9 @@ static inline int values_axis(const tg_shape *s, int axis) { return axis < 0 ? a
 
 void values_reduce(values_call *c, const values_fold *fold);
 
+/* A word of the random stream of seed 11: block and half as in src/tensor/rng.h (values_create.c). */
+uint32_t values_philox(uint64_t counter, uint32_t half, int word);
+
 #define REDUCTION(NAME, START, STEP, RESULT, DTYPE, BOUND, DTYPES)
 #define VALUE(NAME, FORMULA, BOUND)
 #define VALUE_OF_TERMS(NAME, FORMULA, SIZE, BOUND)

@@ -66,7 +66,7 @@ void values_of_linspace(values_call *c)
 
 enum { SEED = 11 };
 
-static uint32_t philox_word(uint64_t counter, uint32_t half, int word)
+uint32_t values_philox(uint64_t counter, uint32_t half, int word)
 {
     uint32_t x[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), 0, half}, key[2] = {SEED, 0};
     for (int round = 0; round < 10; round++) {
@@ -83,8 +83,8 @@ static uint32_t philox_word(uint64_t counter, uint32_t half, int word)
 /* In [0, 1) with `bits` bits, of element e; the 53 of doubles begin with the second half of the block. */
 static real uniform(int64_t e, tg_dtype dtype)
 {
-    const uint64_t block = (uint64_t)e / 4, low = philox_word(block, 0, (int)(e % 4)),
-                   high = philox_word(block, 1, (int)(e % 4));
+    const uint64_t block = (uint64_t)e / 4, low = values_philox(block, 0, (int)(e % 4)),
+                   high = values_philox(block, 1, (int)(e % 4));
     return dtype == TG_F32 ? (real)(low >> 8) * 0x1p-24L : (real)((low << 32 | high) >> 11) * 0x1p-53L;
 }
 
@@ -115,7 +115,7 @@ void values_of_randn(values_call *c)
     values_array *y = values_result(c, c->dtype, &c->s->shape, true);
     for (int64_t e = 0; e < y->n; e++) {
         const int64_t first = e - e % 2;
-        const real u = c->dtype == TG_F32 ? ((real)philox_word((uint64_t)first / 4, 0, (int)(first % 4)) + 1) * 0x1p-32L
+        const real u = c->dtype == TG_F32 ? ((real)values_philox((uint64_t)first / 4, 0, (int)(first % 4)) + 1) * 0x1p-32L
                                           : uniform(first, TG_F64) + 0x1p-53L;
         const real angle = 6.283185307179586476925286766559L * uniform(first + 1, c->dtype), r = sqrtl(-2 * logl(u));
         y->x[e]    = r * (e % 2 ? sinl(angle) : cosl(angle));
@@ -123,10 +123,44 @@ void values_of_randn(values_call *c)
     }
 }
 
+/* start to step are the bounds, or the mean and the standard deviation; number is a rate or a mean. */
+static tg_tensor *f_randint(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_randint(tg_tape_of(in[0]), &of(ctx)->shape, of(ctx)->start, of(ctx)->stop);
+}
+static tg_tensor *f_randperm(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_randperm(tg_tape_of(in[0]), of(ctx)->start);
+}
+static tg_tensor *f_normal(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_normal(tg_tape_of(in[0]), &of(ctx)->shape, (double)of(ctx)->start, (double)of(ctx)->stop);
+}
+static tg_tensor *f_exponential(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_exponential(tg_tape_of(in[0]), &of(ctx)->shape, of(ctx)->number);
+}
+static tg_tensor *f_truncated_normal(void *ctx, tg_tensor *const *in)
+{
+    const tg_truncated_normal_options o = {of(ctx)->number, 2, (double)of(ctx)->start, (double)of(ctx)->stop};
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_truncated_normal(tg_tape_of(in[0]), &of(ctx)->shape, &o);
+}
+static tg_tensor *f_categorical(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    tg_seed(tg_tape_of(in[0]), SEED);
+    return tg_categorical(in[0]);
+}
+
 /* true where the word is below p 2^32 */
 static bool drawn(int64_t e, double p)
 {
-    return (real)philox_word((uint64_t)e / 4, 0, (int)(e % 4)) < (real)p * 0x1p32L;
+    return (real)values_philox((uint64_t)e / 4, 0, (int)(e % 4)) < (real)p * 0x1p32L;
 }
 
 static tg_tensor *f_bernoulli(void *ctx, tg_tensor *const *in)
@@ -215,6 +249,25 @@ static const sample creations[] = {
     RANDOM(bernoulli, 0, 0, 0.5, 2, 7),
     RANDOM(bernoulli, 0, 0, 0, 5),
     RANDOM(bernoulli, 0, 0, 1, 5),
+    RANDOM(randint, -3, 4, 0, 63),
+    RANDOM(randint, 0, 1000000, 0, 2, 3, 5),
+    RANDOM(randint, 7, 8, 0, 3),
+    RANDOM(randint, 0, 2, 0, 0),
+    RANDOM(randperm, 1, 0, 0, 1),
+    RANDOM(randperm, 31, 0, 0, 1),
+    RANDOM(randperm, 0, 0, 0, 1),
+    RANDOM(normal, 1, 2, 0, 31),
+    RANDOM(normal, -3, 0, 0, 2, 3),
+    RANDOM(exponential, 0, 0, 1, 63),
+    RANDOM(exponential, 0, 0, 0.3, 2, 7),
+    RANDOM(truncated_normal, -4, 4, 0, 63),
+    RANDOM(truncated_normal, 1, 30, 0.5, 63),
+    RANDOM(truncated_normal, -40, -30, 0.5, 31),
+    RANDOM(truncated_normal, -1, 60, 0.5, 31),
+    RANDOM(truncated_normal, 4, 5, -1, 2, 7),
+    {.name = "categorical", .f = f_categorical, .in = {FLOATS(7, 3)}},
+    {.name = "categorical", .f = f_categorical, .in = {FLOATS(2, 3, 5)}},
+    {.name = "categorical", .f = f_categorical, .in = {FLOATS(4)}},
 };
 
 void samples_create(sample_list *l)

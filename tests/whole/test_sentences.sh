@@ -27,7 +27,7 @@ function list(type) {
     if (type == "int64_t") return "SIZES"
     if (type == "double") return "NUMBERS"
     if (type == "bool") return "TRUTHS"
-    if (type ~ /^const tg_[a-z]*_options \*$/) return "OPTIONS"
+    if (type ~ /^const tg_[a-z0-9_]*_options \*$/) return "OPTIONS"
     return ""
 }
 {

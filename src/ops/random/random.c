@@ -2,39 +2,30 @@
  * tape's stream (graph/record.c), so computing it again, in a gradient or after a plan dropped the value, gives the same numbers. */
 #include "tensor/fpenv.h"
 #include "tensor/rng.h"
-#include "ops/ops.h"
+#include "ops/random/random.h"
 
 #include <math.h>
 #include <string.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/nn.h>
 
-/* The attributes of all of them; only the sizes that the rank has are recorded. */
-typedef struct random_attr {
-    double  a, b; /* the range of the uniform numbers; the probability */
-    int64_t dtype;
-    int64_t dim[TG_MAX_RANK];
-} random_attr;
-
-static tg_status random_infer(tg_call *c)
+tg_status tg_random_infer(tg_call *c)
 {
-    const random_attr *a = c->attr;
+    const tg_random_attr *a = c->attr;
     c->dtype             = (tg_dtype)a->dtype;
-    c->shape.rank        = (int)((c->attr_size - offsetof(random_attr, dim)) / sizeof *a->dim);
+    c->shape.rank        = (int)((c->attr_size - offsetof(tg_random_attr, dim)) / sizeof *a->dim);
     if (c->shape.rank) memcpy(c->shape.dim, a->dim, (size_t)c->shape.rank * sizeof *a->dim);
     return TG_OK;
 }
 
-static tg_tensor *record_random(tg_tape *tape, const char *function, const tg_op *op, tg_dtype dtype,
-                                const tg_shape *shape, double a, double b)
+tg_tensor *tg_record_random(tg_tape *tape, const char *function, const tg_op *op, const tg_shape *shape, tg_random_attr attr)
 {
-    if (!tg_checked_shape(tape, function, dtype, shape, NULL)) return NULL;
-    random_attr attr = {.a = a, .b = b, .dtype = dtype};
+    if (!tg_checked_shape(tape, function, (tg_dtype)attr.dtype, shape, NULL)) return NULL;
     memcpy(attr.dim, shape->dim, (size_t)shape->rank * sizeof *attr.dim);
-    return tg_record_on(tape, op, NULL, 0, &attr, offsetof(random_attr, dim) + (size_t)shape->rank * sizeof *attr.dim);
+    return tg_record_on(tape, op, NULL, 0, &attr, offsetof(tg_random_attr, dim) + (size_t)shape->rank * sizeof *attr.dim);
 }
 
-static size_t elements(const tg_call *c)
+size_t tg_random_count(const tg_call *c)
 {
     int64_t n = 0;
     tg_shape_size(c->y.shape, c->y.dtype, &n, NULL);
@@ -45,9 +36,9 @@ static size_t elements(const tg_call *c)
 
 static tg_status uniform_run(tg_call *c)
 {
-    const random_attr *a     = c->attr;
+    const tg_random_attr *a     = c->attr;
     const double       width = a->b - a->a;
-    const size_t       n     = elements(c);
+    const size_t       n     = tg_random_count(c);
     tg_rng_uniform(c->seed, c->counter, c->y.dtype, 0, n, c->y.data);
     if (a->a == 0 && a->b == 1) return TG_OK;
     if (c->y.dtype == TG_F32) {
@@ -69,7 +60,7 @@ static tg_status uniform_run(tg_call *c)
 }
 
 const tg_op tg_op_uniform = {
-    .name = "uniform", .arity = 0, .flags = TG_OP_RANDOM, .infer = random_infer, .run = uniform_run};
+    .name = "uniform", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = uniform_run};
 
 tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi)
 {
@@ -83,39 +74,39 @@ tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi
                    tg_dtype_name(tape->dtype));
         return NULL;
     }
-    return record_random(tape, "tg_uniform", &tg_op_uniform, tape->dtype, shape, lo, hi);
+    return tg_record_random(tape, "tg_uniform", &tg_op_uniform, shape, (tg_random_attr){.a = lo, .b = hi, .dtype = tape->dtype});
 }
 
 tg_tensor *tg_rand(tg_tape *tape, const tg_shape *shape)
 {
-    return tape ? record_random(tape, "tg_rand", &tg_op_uniform, tape->dtype, shape, 0, 1) : NULL;
+    return tape ? tg_record_random(tape, "tg_rand", &tg_op_uniform, shape, (tg_random_attr){.b = 1, .dtype = tape->dtype}) : NULL;
 }
 
 /* ---- normal ------------------------------------------------------------------------------------------------------ */
 
 static tg_status randn_run(tg_call *c)
 {
-    tg_rng_normal(c->seed, c->counter, c->y.dtype, 0, elements(c), c->y.data);
+    tg_rng_normal(c->seed, c->counter, c->y.dtype, 0, tg_random_count(c), c->y.data);
     return TG_OK;
 }
 
-const tg_op tg_op_randn = {.name = "randn", .arity = 0, .flags = TG_OP_RANDOM, .infer = random_infer, .run = randn_run};
+const tg_op tg_op_randn = {.name = "randn", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = randn_run};
 
 tg_tensor *tg_randn(tg_tape *tape, const tg_shape *shape)
 {
-    return tape ? record_random(tape, "tg_randn", &tg_op_randn, tape->dtype, shape, 0, 0) : NULL;
+    return tape ? tg_record_random(tape, "tg_randn", &tg_op_randn, shape, (tg_random_attr){.dtype = tape->dtype}) : NULL;
 }
 
 /* ---- masks ------------------------------------------------------------------------------------------------------- */
 
 static tg_status bernoulli_run(tg_call *c)
 {
-    tg_rng_bernoulli(c->seed, c->counter, ((const random_attr *)c->attr)->a, 0, elements(c), c->y.data);
+    tg_rng_bernoulli(c->seed, c->counter, ((const tg_random_attr *)c->attr)->a, 0, tg_random_count(c), c->y.data);
     return TG_OK;
 }
 
 const tg_op tg_op_bernoulli = {
-    .name = "bernoulli", .arity = 0, .flags = TG_OP_RANDOM, .infer = random_infer, .run = bernoulli_run};
+    .name = "bernoulli", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = bernoulli_run};
 
 static bool is_probability(tg_tape *tape, const char *function, double p)
 {
@@ -127,7 +118,7 @@ static bool is_probability(tg_tape *tape, const char *function, double p)
 tg_tensor *tg_bernoulli(tg_tape *tape, const tg_shape *shape, double p)
 {
     if (!tape || !is_probability(tape, "tg_bernoulli", p)) return NULL;
-    return record_random(tape, "tg_bernoulli", &tg_op_bernoulli, TG_BOOL, shape, p, 0);
+    return tg_record_random(tape, "tg_bernoulli", &tg_op_bernoulli, shape, (tg_random_attr){.a = p, .dtype = TG_BOOL});
 }
 
 /* where and not a product: what is dropped gives 0, also when it is inf or NaN. The mask is one node, which the
