@@ -41,7 +41,7 @@ bool tg_list_instances(emitter *e)
         inst *in = &p->insts[i];
         sorted = sorted && (n == e->n || in->value < e->members[n].value);
         in->index = --n;
-        e->members[n] = (member){.value = in->value, .cls = in->cls, .all = in->reduce_all, .stores = !in->clone, .expanded = -1};
+        e->members[n] = (member){.value = in->value, .cls = in->cls, .over = in->over, .block = in->block, .stores = !in->clone, .expanded = -1};
         e->n_pairing += is_pairing(p, &e->members[n]);
     }
     tg_recall_clones(p, e->number);
@@ -55,7 +55,7 @@ bool tg_is_staged(const emitter *e, const member *pl)
 {
     const value *v = &e->p->values[pl->value];
     const bool   rows = e->g->rows_per_tile == 1 && e->g->tiles > 1;
-    return pl->cls == C_TOTAL && !pl->all && v->op->reduce->adds && v->dtype == TG_F32 && rows;
+    return pl->cls == C_TOTAL && pl->over == OVER_ROWS && v->op->reduce->adds && v->dtype == TG_F32 && rows;
 }
 
 int32_t tg_add_total(emitter *e, const member *pl)
@@ -66,17 +66,19 @@ int32_t tg_add_total(emitter *e, const member *pl)
         e->status = TG_ERR_MEMORY;
         return 0;
     }
-    const int64_t width = pl->all ? 1 : tg_cols_of(e->g);
-    p->totals[p->n_totals] = (total){.value = pl->value, .reduce = tg_fast_reduction(v->op->reduce, (tg_dtype)v->dtype), .all = pl->all,
+    const int64_t width = v->numel;
+    p->totals[p->n_totals] = (total){.value = pl->value, .reduce = tg_fast_reduction(v->op->reduce, (tg_dtype)v->dtype), .over = pl->over, .block = pl->block,
                                   .staged = tg_is_staged(e, pl), .width = width,
-                                  .room = e->g->down && !pl->all ? e->g->tile_cols : width};
+                                  .room = e->g->down && pl->over == OVER_ROWS ? e->g->tile_cols : width};
     e->g->n_totals++;
     return (int32_t)p->n_totals++;
 }
 
 static void emit_total(emitter *e, const member *pl, operand in)
 {
-    instruction *c = tg_add_instruction(e, pl->all ? K_REDUCE_ALL : K_REDUCE_ROWS, (operand){.value = NOWHERE}, &in, 1);
+    static const instruction_kind kinds[] = {[OVER_ROWS] = K_REDUCE_ROWS, [OVER_ALL] = K_REDUCE_ALL, [OVER_CHANNELS] = K_REDUCE_CHANNELS,
+                                             [OVER_BLOCKS] = K_REDUCE_BLOCKS};
+    instruction *c = tg_add_instruction(e, kinds[pl->over], (operand){.value = NOWHERE}, &in, 1);
     if (!c) return;
     c->extra = tg_add_total(e, pl);
     if (e->status != TG_OK) return;

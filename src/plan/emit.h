@@ -13,7 +13,8 @@ typedef struct member {
     int32_t value;
     uint8_t cls;
     bool    stores;      /* computed here first: a value that is stored is stored here */
-    bool    all;      /* a total: over everything */
+    uint8_t over;     /* a total: a total_over */
+    int64_t block;    /* over channels or blocks: the rows of a block */
     bool    around;   /* its segment writes it around the caches */
     bool    done;     /* a reduction to a column that has its instruction, or shares another place's */
     operand out;      /* where it is, once it is emitted */
@@ -28,6 +29,14 @@ typedef struct held {
     bool     row;
 } held;
 
+/* Registers that hold the elements of a channel for the rows of a tile. */
+enum { CHANNELS = 16 };
+typedef struct channel {
+    int32_t         value; /* as it is read … */
+    const tg_shape *shape; /* … broadcast to this */
+    int32_t         number, expanded; /* of the register, and of the one that holds it spread over the tile; -1: none yet */
+} channel;
+
 typedef struct emitter {
     tg_tape       *t;
     program       *p;
@@ -38,6 +47,8 @@ typedef struct emitter {
     int32_t        n_pairing; /* of them reductions that give another one's results as well, and wait for their instruction */
     size_t         n_registers; /* in tape.registers */
     held          *held;        /* HELD of them, of the whole program */
+    channel        channels[CHANNELS];
+    int            n_channels;
     tg_status      status;
 } emitter;
 
@@ -57,6 +68,7 @@ typedef enum source_kind {
     FROM_MEMORY_COLUMN,
     FROM_SCALAR,
     FROM_ROW,           /* the same row for all rows of a tile */
+    FROM_CHANNEL,       /* an element for each row, in an order of its own */
     FROM_STRIDES,
 } source_kind;
 
@@ -72,6 +84,7 @@ typedef struct source {
 
 source   tg_source_of(const emitter *e, const member *reader, int32_t k); /* the reader's operand k */
 operand  tg_bring_to_hand(emitter *e, const source *s, const member *reader);
+operand  tg_channel_of(emitter *e, const source *s, const tg_shape *shape); /* the register with its elements for the rows of a tile */
 /* The operand, spread or gathered into a register if need be. */
 static inline operand tg_at_hand(emitter *e, const source *s, const member *reader)
 {

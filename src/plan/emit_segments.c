@@ -137,6 +137,8 @@ static bool is_read_seldom(const emission *em, const member *pl)
     return !is_computed(&y) || em->number[y.member] < 0;
 }
 
+static bool is_column(const source *s) { return s->kind == FROM_COLUMN || s->kind == FROM_MEMORY_COLUMN || s->kind == FROM_CHANNEL; }
+
 static int operand_of(emission *em, int32_t reader, int32_t k)
 {
     emitter     *e = em->e;
@@ -146,8 +148,9 @@ static int operand_of(emission *em, int32_t reader, int32_t k)
     operand      o;
     tg_reach     reach = TG_FULL;
     if (is_computed(&s) && em->number[s.member] >= 0 && (s.kind == FROM_TILE || column)) return em->number[s.member];
-    if (!column && !condition && e->g->tile_cols >= SHORTEST_ROW && (s.kind == FROM_COLUMN || s.kind == FROM_MEMORY_COLUMN)) {
-        o = s.kind == FROM_COLUMN ? e->members[s.member].out : tg_in_memory(e, s.base, s.from, AT_COLUMN);
+    if (!column && !condition && e->g->tile_cols >= SHORTEST_ROW && is_column(&s)) {
+        if (s.kind == FROM_CHANNEL) o = tg_channel_of(e, &s, tg_space_shape(e->p, &e->p->values[pl->value]));
+        else o = s.kind == FROM_COLUMN ? e->members[s.member].out : tg_in_memory(e, s.base, s.from, AT_COLUMN);
         reach = TG_COLUMN;
     } else if (s.kind == FROM_SCALAR && !condition) {
         o = tg_in_memory(e, s.base, s.from, AT_POINT);
@@ -291,7 +294,7 @@ static bool pays_alone(const emission *em, int32_t i)
     bool           spread = false;
     for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
         const source s = tg_source_of(e, pl, k);
-        spread = spread || s.kind == FROM_MEMORY_COLUMN || (s.kind == FROM_COLUMN && pl->cls != C_COLUMN);
+        spread = spread || s.kind == FROM_MEMORY_COLUMN || s.kind == FROM_CHANNEL || (s.kind == FROM_COLUMN && pl->cls != C_COLUMN);
     }
     return pl->cls == C_TOTAL || goes_around(e, pl) || (spread && e->g->tile_cols >= SHORTEST_ROW);
 }

@@ -64,7 +64,9 @@ typedef struct role {
     int64_t    cols; /* asked for; 0: any */
     bool       soft; /* by rows that are read, which could be gathered */
     inst_class cls;
-    bool       reduce, rows, all;
+    bool       reduce, total;
+    total_over over;  /* of a total */
+    int64_t    block; /* of a total: the rows of a block */
     int32_t    n_in, newest; /* newest: the last step that computes an operand; groups before it can't be joined */
     input      in[TG_INLINE_INPUTS];
 } role;
@@ -145,8 +147,8 @@ int tg_recompute_cost(const program *p, const value *v, const group *g, int budg
         const input   in = input_of(p, v, k);
         const value  *b = &p->values[in.base];
         const pattern pt = in.how;
-        if ((pt.kind == P_ROW || pt.kind == P_COLUMN) && g->cols && pt.cols != g->cols) return budget + 1;
-        if (pt.kind == P_OTHER || (pt.kind == P_ROW && !b->stored)) return budget + 1;
+        if ((pt.kind == P_ROW || pt.kind == P_COLUMN || pt.kind == P_CHANNEL) && g->cols && pt.cols != g->cols) return budget + 1;
+        if (pt.kind == P_OTHER || ((pt.kind == P_ROW || pt.kind == P_CHANNEL) && !b->stored)) return budget + 1;
         if (b->stored || in_tile(p, g, &in, C_FULL)) continue;
         if (pt.kind != P_FULL) return budget + 1;
         cost += tg_recompute_cost(p, b, g, budget - cost);
@@ -161,9 +163,9 @@ static tg_status clone_operands(tg_tape *t, program *p, int32_t v, int32_t g)
 {
     for (int32_t k = 0; k < p->values[v].n_in; k++) {
         const input in = input_of(p, &p->values[v], k);
-        if ((in.how.kind == P_ROW || in.how.kind == P_COLUMN) && !p->groups[g].cols) {
+        if ((in.how.kind == P_ROW || in.how.kind == P_COLUMN || in.how.kind == P_CHANNEL) && !p->groups[g].cols) {
             p->groups[g].cols = in.how.cols;
-            p->groups[g].soft = in.how.kind == P_ROW;
+            p->groups[g].soft = in.how.kind != P_COLUMN;
         }
         if (p->values[in.base].stored || in_tile(p, &p->groups[g], &in, C_FULL)) continue;
         tg_status s = clone_into(t, p, in.base, g);
@@ -219,14 +221,15 @@ static tg_status add_to_group(tg_tape *t, program *p, int32_t at, int32_t g, con
         p->groups[g].soft = r->soft;
     }
     if (cls == C_COLUMN) p->groups[g].soft = false;
-    inst_class out = r->reduce ? (r->rows || r->all ? C_TOTAL : C_COLUMN) : cls;
+    inst_class out = r->reduce ? (r->total ? C_TOTAL : C_COLUMN) : cls;
     for (int32_t k = 0; k < r->n_in; k++) {
         tg_status s = supply(t, p, &r->in[k], g, cls);
         if (s != TG_OK) return s;
     }
     tg_status s = add_inst(t, p, g, at, out, false);
     if (s != TG_OK) return s;
-    p->insts[p->n_insts - 1].reduce_all = r->all;
+    p->insts[p->n_insts - 1].over = (uint8_t)r->over;
+    p->insts[p->n_insts - 1].block = r->block;
     if (out == C_TOTAL) p->values[at].stored = true;
     return TG_OK;
 }
@@ -288,8 +291,8 @@ static void pointwise_role(const program *p, const value *v, role *r)
     list_inputs(p, v, r);
     for (int32_t k = 0; k < r->n_in; k++) {
         const pattern how = r->in[k].how;
-        const bool    soft = how.kind == P_ROW;
-        if (how.kind != P_ROW && how.kind != P_COLUMN) continue;
+        const bool    soft = how.kind != P_COLUMN;
+        if (how.kind != P_ROW && how.kind != P_COLUMN && how.kind != P_CHANNEL) continue;
         if (!r->cols || (r->soft && !soft)) { /* another operand with other columns is gathered */
             r->cols = how.cols;
             r->soft = soft;
@@ -297,29 +300,54 @@ static void pointwise_role(const program *p, const value *v, role *r)
     }
 }
 
+/* The axes of a reduction's operand as a space of rows and columns, axes of one element and neighbours of one kind taken together: at most
+ * three blocks of axes can be told apart. Which are reduced is in r; false: the axes alternate too often. */
+static bool axes_role(const tg_shape *s, uint32_t axes, int64_t numel, role *r)
+{
+    int64_t size[4];
+    bool    reduced[4];
+    int     n = 0;
+    for (int k = 0; k < s->rank; k++) {
+        const bool is = axes >> k & 1;
+        if (s->dim[k] == 1) continue;
+        if (n && reduced[n - 1] == is) {
+            size[n - 1] *= s->dim[k];
+            continue;
+        }
+        if (n == 3) return false;
+        size[n] = s->dim[k];
+        reduced[n++] = is;
+    }
+    if (n == 0) { /* one element: over everything, if it is reduced at all */
+        r->total = true, r->over = OVER_ALL;
+    } else if (n == 1) {
+        if (reduced[0]) r->total = true, r->over = OVER_ALL;
+        else r->cols = 1; /* nothing is reduced: left to the kernel */
+    } else if (n == 2) {
+        r->cols = size[1];
+        r->total = reduced[0];
+    } else {
+        const int64_t width = numel / (reduced[0] ? size[0] * size[2] : size[1]);
+        if (width > numel / (4 * CHUNKS)) return false; /* each chunk has partial results of them all */
+        r->cols = size[2];
+        r->total = true, r->over = reduced[0] ? OVER_CHANNELS : OVER_BLOCKS, r->block = size[1];
+    }
+    return true;
+}
+
 /* Which of rows, columns, everything is reduced; n = 0: neither, a kernel has to do it. */
 static void reduce_role(const program *p, const value *v, role *r)
 {
-    const value          *x = &p->values[p->operands[v->in]];
-    const tg_reduce_attr *a = v->attr;
-    const tg_shape       *s = x->shape;
+    const value           *x = &p->values[p->operands[v->in]];
+    const tg_reduce_attr  *a = v->attr;
     const tg_reduce_loops *l = v->dtype == x->dtype ? tg_fast_reduction(v->op->reduce, (tg_dtype)x->dtype) : NULL;
-    int64_t               lead = 1, trail = 1;
-    int                   k = 0, end = s->rank;
     r->reduce = true;
     list_inputs(p, v, r);
-    if (!x->numel || !l || r->in[0].how.kind == P_OTHER) return;
-    while (k < end && (s->dim[k] == 1 || (a->axes >> k & 1))) lead *= s->dim[k++];
-    while (end > k && (s->dim[end - 1] == 1 || (a->axes >> (end - 1) & 1))) trail *= s->dim[--end];
-    for (int i = k; i < end; i++)
-        if (s->dim[i] != 1 && (a->axes >> i & 1)) return;
-    if (k == end) r->all = true;
-    else if (lead == 1) r->cols = trail;
-    else if (trail == 1) r->rows = true, r->cols = x->numel / lead;
-    else return;
-    if (!r->all && (r->cols == 1 || r->cols == x->numel)) return;
-    const bool whole = !r->all && !r->rows && r->cols <= LONGEST_ROW;
-    if (whole ? l->columns != NULL : r->rows ? l->rows != NULL : l->run != NULL) r->n = x->numel;
+    if (!x->numel || !l || r->in[0].how.kind == P_OTHER || r->in[0].how.kind == P_CHANNEL) return;
+    if (!axes_role(x->shape, a->axes, x->numel, r)) return;
+    if (r->over != OVER_ALL && (r->cols == 1 || r->cols == x->numel)) return;
+    const bool by_rows = r->total && (r->over == OVER_ROWS || r->over == OVER_BLOCKS), whole = !r->total && r->cols <= LONGEST_ROW;
+    if (whole ? l->columns != NULL : by_rows ? l->rows != NULL : l->run != NULL) r->n = x->numel;
 }
 
 /* ---- products that add to what is there --------------------------------------------------------------------------- */
@@ -373,7 +401,9 @@ static tg_status place_value(tg_tape *t, program *p, int32_t at)
     value *v = &p->values[at];
     role   r;
     r.n = r.cols = 0;
-    r.soft = r.reduce = r.rows = r.all = false;
+    r.soft = r.reduce = r.total = false;
+    r.over = OVER_ROWS;
+    r.block = 0;
     r.cls = C_FULL;
     if (v->kind != V_REAL) return TG_OK;
     if (!v->op || v->op->kind == TG_POINTWISE) {

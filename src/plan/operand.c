@@ -75,6 +75,7 @@ source tg_source_of(const emitter *e, const member *reader, int32_t k)
     if (pt.kind == P_ROW && g->rows_per_tile == 1) s.kind = FROM_MEMORY, s.extent = AT_ROW;
     else if (pt.kind == P_ROW && g->tile_cols == tg_cols_of(g)) s.kind = FROM_ROW;
     if (pt.kind == P_COLUMN) s.kind = FROM_MEMORY_COLUMN, s.extent = AT_COLUMN;
+    if (pt.kind == P_CHANNEL) s.kind = FROM_CHANNEL;
     return s;
 }
 
@@ -143,12 +144,13 @@ static operand filled(emitter *e, const source *s, const tg_shape *shape)
     return reg;
 }
 
-static operand gathered(emitter *e, const source *s, const tg_shape *shape)
+/* Reads the operand, broadcast to a space whose first `axes` axes these are, into a new register. */
+static operand gathered_over(emitter *e, const source *s, const tg_shape *shape, int axes, instruction_kind kind)
 {
     program     *p = e->p;
     const value *v = &p->values[s->value];
     size_t       item = tg_item_of(v);
-    operand      reg = tg_new_register(e, tg_full_bytes(e, item));
+    operand      reg = tg_new_register(e, kind == K_GATHER ? tg_full_bytes(e, item) : tg_column_bytes(e, item));
     if (e->status != TG_OK || !TG_GROW(e->t, p->gathers, p->cap_gathers, p->n_gathers + 1)) {
         e->status = TG_ERR_MEMORY;
         return reg;
@@ -157,7 +159,7 @@ static operand gathered(emitter *e, const source *s, const tg_shape *shape)
     tg_broadcast_layout(p, v, shape, &l);
     gather *ga = &p->gathers[p->n_gathers];
     *ga = (gather){.offset = l.offset * (int64_t)item};
-    for (int k = 0; k < shape->rank; k++) { /* axes that lie behind one another become one */
+    for (int k = 0; k < axes; k++) { /* axes that lie behind one another become one */
         int64_t stride = l.stride[k] * (int64_t)item;
         int     last = ga->shape.rank - 1;
         if (shape->dim[k] == 1) continue;
@@ -171,23 +173,47 @@ static operand gathered(emitter *e, const source *s, const tg_shape *shape)
         }
     }
     operand from = tg_in_memory(e, s->base, 0, AT_POINT);
-    instruction   *c = tg_add_instruction(e, K_GATHER, reg, &from, 1);
+    instruction   *c = tg_add_instruction(e, kind, reg, &from, 1);
     if (!c) return reg;
     c->extra = (int32_t)p->n_gathers++;
     c->dtype = v->dtype;
     return reg;
 }
 
-/* A column spread over the tile; that of a column computed here is kept for further readers. */
-static operand expanded(emitter *e, const source *s)
+static operand gathered(emitter *e, const source *s, const tg_shape *shape) { return gathered_over(e, s, shape, shape->rank, K_GATHER); }
+
+/* The entry for this operand in the list of channels; one that is new has no register yet. Where the list is full it is the last. */
+static channel *channel_entry(emitter *e, const source *s, const tg_shape *shape)
 {
-    member  *pl = s->kind == FROM_COLUMN ? &e->members[s->member] : NULL;
-    operand from = pl ? pl->out : tg_in_memory(e, s->base, s->from, s->extent);
-    if (pl && pl->expanded >= 0) return (operand){.value = IN_REGISTER, .offset = (uint32_t)pl->expanded};
+    int k = 0;
+    while (k < e->n_channels && (e->channels[k].value != s->value || e->channels[k].shape != shape)) k++;
+    if (k == e->n_channels) {
+        if (k == CHANNELS) k--;
+        else e->n_channels++;
+        e->channels[k] = (channel){.value = s->value, .shape = shape, .number = -1, .expanded = -1};
+    }
+    return &e->channels[k];
+}
+
+operand tg_channel_of(emitter *e, const source *s, const tg_shape *shape)
+{
+    channel *ch = channel_entry(e, s, shape);
+    int      axes = shape->rank;
+    if (ch->number < 0) {
+        for (int64_t cols = 1; axes > 0 && cols * shape->dim[axes - 1] <= e->g->cols; axes--) cols *= shape->dim[axes - 1];
+        ch->number = (int32_t)gathered_over(e, s, shape, axes, K_GATHER_COLUMN).offset;
+    }
+    return (operand){.value = IN_REGISTER, .offset = (uint32_t)ch->number};
+}
+
+/* A column spread over the tile; that of a column computed here, and of a channel, is kept for further readers, in *kept. */
+static operand expanded(emitter *e, const source *s, operand from, int32_t *kept)
+{
+    if (kept && *kept >= 0) return (operand){.value = IN_REGISTER, .offset = (uint32_t)*kept};
     operand reg = tg_new_register(e, tg_full_bytes(e, tg_dtype_size(s->dtype)));
     instruction   *c = tg_add_instruction(e, K_EXPAND, reg, &from, 1);
     if (c) c->dtype = (uint8_t)s->dtype;
-    if (c && pl) pl->expanded = (int32_t)reg.offset;
+    if (c && kept) *kept = (int32_t)reg.offset;
     return reg;
 }
 
@@ -217,9 +243,14 @@ operand tg_bring_to_hand(emitter *e, const source *s, const member *reader)
     const bool   column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
     switch (s->kind) {
     case FROM_TILE: return e->members[s->member].out;
-    case FROM_COLUMN: return column ? e->members[s->member].out : expanded(e, s);
+    case FROM_COLUMN: return column ? e->members[s->member].out : expanded(e, s, e->members[s->member].out, &e->members[s->member].expanded);
     case FROM_MEMORY: return tg_in_memory(e, s->base, s->from, s->extent);
-    case FROM_MEMORY_COLUMN: return expanded(e, s);
+    case FROM_MEMORY_COLUMN: return expanded(e, s, tg_in_memory(e, s->base, s->from, s->extent), NULL);
+    case FROM_CHANNEL: {
+        const tg_shape *shape = tg_space_shape(e->p, r);
+        const operand   rows = tg_channel_of(e, s, shape);
+        return expanded(e, s, rows, &channel_entry(e, s, shape)->expanded);
+    }
     case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, AT_POINT) : filled(e, s, tg_space_shape(e->p, r));
     case FROM_ROW: return filled(e, s, tg_space_shape(e->p, r));
     case FROM_STRIDES: break;

@@ -180,7 +180,7 @@ static void put_readings(printer *x, int32_t number)
         const operand *in = p->locations[i].in, *out = &p->locations[i].out;
         if (c->kind == K_SEGMENT) put_segment_readings(x, &p->segments[c->extra], number);
         for (int k = 0; k < c->n_in; k++) {
-            const int how = c->kind == K_GATHER && k == 0 ? BY_GATHER : how_read(&in[k], c->kind == K_COLUMN);
+            const int how = (c->kind == K_GATHER && k == 0) || c->kind == K_GATHER_COLUMN ? BY_GATHER : how_read(&in[k], c->kind == K_COLUMN);
             if (in[k].value >= 0) put_reading(x, in[k].value, number, how);
         }
         if (out->value >= 0) is_new(x, out->value, number, WRITTEN);
@@ -196,10 +196,12 @@ static int by_value(const void *a, const void *b)
 
 static void put_member(const printer *x, const group *g, const inst *i)
 {
+    static const char *const over[] = {[OVER_ROWS] = ", total over rows", [OVER_ALL] = ", total", [OVER_CHANNELS] = ", total by channels",
+                                       [OVER_BLOCKS] = ", total over rows of blocks"};
     const value *v = &x->p->values[i->value];
     put_equation(x, i->value);
     if (i->cls == C_COLUMN) PUT(", a column");
-    if (i->cls == C_TOTAL) PUT(i->reduce_all ? ", total" : ", total over rows");
+    if (i->cls == C_TOTAL) PUT("%s", over[i->over]);
     if (v->step != g->step) PUT(", again");
     else if (v->stored) put_home(x, v);
     PUT("\n");

@@ -5,8 +5,9 @@
  * A group is one pass over an iteration space of n elements, seen as rows of `cols` elements. Inside a group a value is
  *   full     one element per point; lives in a tile (a piece of about TILE elements that stays in L1)
  *   column   one element per row, the result of a reduction over columns, or of pointwise ops over such
-  *   total    reduced over rows or over everything; complete only when the group is
- * Operands from memory may be full, a column, a row (repeated for each row), a scalar, or of any other strides. */
+  *   total    reduced over rows, some of their axes, or everything; complete only when the group is
+ * Operands from memory may be full, a column, a row (repeated for each row), a scalar, a channel (one element for each row, in an order of its
+ * own: that of a picture's channel for all pictures), or of any other strides. */
 #ifndef TG_PROGRAM_H
 #define TG_PROGRAM_H
 
@@ -73,13 +74,22 @@ typedef struct value {
 
 typedef enum inst_class { C_FULL, C_COLUMN, C_TOTAL } inst_class;
 
+/* What a total is reduced over. The rows of the space are blocks × many; a channel has one row of each block, and a picture's plane is one. */
+typedef enum total_over {
+    OVER_ROWS,     /* all rows: an element for each column */
+    OVER_ALL,      /* one number */
+    OVER_CHANNELS, /* the blocks and the columns: an element for each of the rows of a block */
+    OVER_BLOCKS,   /* the rows of each block: an element for each block and column */
+} total_over;
+
 /* A value computed in a group. */
 typedef struct inst {
     int32_t value, next;
     int32_t index;      /* its number in the group, in the order of values; known when it is emitted */
     uint8_t cls;
-    bool    reduce_all; /* totals: over everything, not over rows */
+    uint8_t over;       /* totals: a total_over */
     bool    clone;      /* of a value that another group computes */
+    int64_t block;      /* totals over channels or blocks: the rows of a block */
 } inst;
 
 typedef struct group {
@@ -102,9 +112,10 @@ static inline bool tg_is_apart(const group *g) { return g->rows_per_tile > 1 && 
 
 typedef enum instruction_kind {
     K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_STREAM,
+    K_GATHER_COLUMN, /* a channel's elements, one for each row of the tile */
     K_REDUCE_COLS,   /* each row of the tile to an element of a column */
     K_REDUCE_PIECES, /* the same where a tile is a piece of a row: onto an accumulator, which the last piece finishes */
-    K_REDUCE_ROWS, K_REDUCE_ALL,
+    K_REDUCE_ROWS, K_REDUCE_ALL, K_REDUCE_CHANNELS, K_REDUCE_BLOCKS,
     K_SEGMENT, /* several loops as machine code */
 } instruction_kind;
 
@@ -159,9 +170,10 @@ typedef struct gather {
 typedef struct total {
     const tg_reduce_loops *reduce;
     int32_t value;
-    bool    all;
+    uint8_t over;    /* a total_over */
     bool    staged;  /* rows that are tiles of their own are added up in float first; every STAGED rows go to the partial results */
     int64_t width;   /* elements of the result */
+    int64_t block;   /* over channels or blocks: the rows of a block */
     int64_t room;    /* elements of a chunk's partial result: as wide as the result, or a tile where tiles go down */
     size_t  partial; /* offset of the chunks' partial results in program memory */
     size_t  staging; /* likewise */
@@ -334,8 +346,8 @@ static inline int32_t tg_memory_in(const program *p, const value *v, int32_t now
 }
 
 typedef struct pattern {
-    enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_OTHER } kind;
-    int64_t cols; /* of rows and columns */
+    enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_CHANNEL, P_OTHER } kind;
+    int64_t cols; /* of rows, columns and channels */
 } pattern;
 pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *to);
 /* How value v lies when it is broadcast to a shape. */

@@ -31,7 +31,7 @@ static bool only_reduces_rows(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++) {
         const member *pl = &e->members[i];
-        if (pl->cls != C_TOTAL || pl->all) return false;
+        if (pl->cls != C_TOTAL || pl->over != OVER_ROWS) return false;
         const source s = tg_source_of(e, pl, 0);
         if (s.kind != FROM_MEMORY || s.extent != AT_FULL) return false;
     }
@@ -41,7 +41,7 @@ static bool only_reduces_rows(const emitter *e)
 static bool reduces_rows(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++)
-        if (e->members[i].cls == C_TOTAL && !e->members[i].all) return true;
+        if (e->members[i].cls == C_TOTAL && e->members[i].over == OVER_ROWS) return true;
     return false;
 }
 

@@ -269,7 +269,7 @@ pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *t
     NEXT_AXIS(l.stride[k] == 0) zeros *= to->dim[k--];
     NEXT_AXIS(l.stride[k] == want) inner *= to->dim[k], want *= to->dim[k--];
     if (zeros > 1) { /* ends in zero strides: a column, when the rest is dense */
-        if (k >= 0) return (pattern){P_OTHER, 0};
+        if (k >= 0) return (pattern){P_CHANNEL, zeros};
         return inner == 1 ? (pattern){P_SCALAR, 0} : (pattern){P_COLUMN, zeros};
     }
     if (k < 0) return (pattern){P_FULL, 0};

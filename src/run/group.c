@@ -40,7 +40,7 @@ static void finish_total(const program *p, const group *g, const total *l, int32
     const value *v = &p->values[l->value];
     char        *acc = tg_partial_of(p, l, chunk, 0), *out = tg_memory_of(p, l->value) + (size_t)col * tg_item_size((tg_dtype)v->dtype);
     for (int32_t c = 1; c < parts; c++) l->reduce->join(n, acc, tg_partial_of(p, l, chunk + c, 0));
-    l->reduce->finish(n, out, acc, l->all ? g->n : g->n / g->cols, v->attr);
+    l->reduce->finish(n, out, acc, g->n / l->width, v->attr);
 }
 
 static void start_totals(const program *p, const group *g)

@@ -247,11 +247,12 @@ static tg_work group_work(const program *p, const group *g)
         const instruction    *c = &p->instructions[i];
         const operand *in = p->locations[i].in, *out = &p->locations[i].out;
         if (c->kind == K_SEGMENT) add_segment_work(p, g, &p->segments[c->extra], &seen, &w);
-        if (c->kind == K_GATHER) {
+        const bool gathers = c->kind == K_GATHER || c->kind == K_GATHER_COLUMN;
+        if (gathers) {
             const gather *ga = &p->gathers[c->extra];
             if (is_new(&seen, in[0].value, ga->offset)) w.read += gather_bytes(p, ga, in[0].value);
         }
-        for (int k = 0; k < c->n_in && c->kind != K_GATHER; k++) /* results of this group are new no more */
+        for (int k = 0; k < c->n_in && !gathers; k++) /* results of this group are new no more */
             if (in[k].value >= 0 && is_new(&seen, in[k].value, in[k].offset)) w.read += operand_bytes(g, &in[k]);
         if (out->value >= 0 && is_new(&seen, out->value, out->offset)) w.written += operand_bytes(g, out);
     }

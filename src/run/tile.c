@@ -130,6 +130,30 @@ static void reduce_rows(const program *p, const instruction *c, const group *g, 
     }
 }
 
+/* Each row, or piece of one, onto the accumulator of its channel: the chunk's. */
+static void reduce_channels(const program *p, const instruction *c, const tile *w, const char *x)
+{
+    const total    *l = &p->totals[c->extra];
+    const ptrdiff_t row = (ptrdiff_t)w->cols * (ptrdiff_t)tg_item_size((tg_dtype)p->values[l->value].dtype);
+    int64_t         channel = w->row % l->block;
+    for (int64_t r = 0; r < w->rows; r++, x += row) {
+        c->reduce->run((size_t)w->cols, tg_partial_of(p, l, w->chunk, channel), x);
+        if (++channel == l->block) channel = 0;
+    }
+}
+
+/* The tile's rows of each block onto the accumulators of that block's columns: the chunk's. */
+static void reduce_blocks(const program *p, const instruction *c, const group *g, const tile *w, const char *x)
+{
+    const total    *l = &p->totals[c->extra];
+    const ptrdiff_t row = (ptrdiff_t)w->cols * (ptrdiff_t)tg_item_size((tg_dtype)p->values[l->value].dtype);
+    for (int64_t r = 0, rows; r < w->rows; r += rows, x += rows * row) {
+        const int64_t at = w->row + r, left = l->block - at % l->block;
+        rows = left < w->rows - r ? left : w->rows - r;
+        c->reduce->rows((size_t)rows, (size_t)w->cols, w->cols, tg_partial_of(p, l, w->chunk, at / l->block * g->cols + w->col), x);
+    }
+}
+
 /* How many elements the next tile lies behind this one of n. */
 static int64_t step_of(const group *g, int64_t n) { return g->down ? g->cols : n; }
 
@@ -195,6 +219,9 @@ void tg_run_tile(const program *p, const group *g, const tile *w)
             run_gather(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w->row * (g->cols ? g->cols : g->n) + w->col, n,
                        tg_item_size((tg_dtype)c->dtype));
             break;
+        case K_GATHER_COLUMN:
+            run_gather(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w->row, w->rows, tg_item_size((tg_dtype)c->dtype));
+            break;
         case K_STREAM: tg_stream(out, in[0], (size_t)n * tg_item_size((tg_dtype)c->dtype)); break;
         case K_SEGMENT: run_segment(p, &p->segments[c->extra], w); break;
         case K_REDUCE_COLS:
@@ -202,6 +229,8 @@ void tg_run_tile(const program *p, const group *g, const tile *w)
             break;
         case K_REDUCE_PIECES: reduce_piece(c, g, w, out, in[0], (void *)(uintptr_t)in[1]); break;
         case K_REDUCE_ROWS: reduce_rows(p, c, g, w, in[0]); break;
+        case K_REDUCE_CHANNELS: reduce_channels(p, c, w, in[0]); break;
+        case K_REDUCE_BLOCKS: reduce_blocks(p, c, g, w, in[0]); break;
         case K_REDUCE_ALL: c->reduce->run((size_t)n, tg_partial_of(p, &p->totals[c->extra], w->chunk, 0), in[0]); break;
         }
     }

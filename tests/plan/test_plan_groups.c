@@ -38,10 +38,36 @@ static void test_bias_gradient_rides_along(void **state)
     const value *slope = value_by(e, "relu_grad"), *bias = value_by(e, "sum");
     assert_int_equal(bias->step, slope->step);
     assert_int_equal(e->p->insts[bias->inst].cls, C_TOTAL);
-    assert_false(e->p->insts[bias->inst].reduce_all);
+    assert_int_equal(e->p->insts[bias->inst].over, OVER_ROWS);
     assert_true(slope->stored && bias->stored); /* a product reads the one, the other was asked for */
     assert_int_equal(group_of(e, bias)->cols, 64);
     assert_int_equal(others_in(e), 2); /* the products */
+}
+
+/* A picture's channels: their sums, and what is scaled by them, belong to the pass over the pictures; so does a sum over an axis in the
+ * middle, unless its results are so many that the chunks' parts of them would be much of the work. */
+static void test_channels(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_reshape(tg_mul(e->x, e->x), TG_SHAPE(16, 4, 8, 16)), *scale = tg_reshape(tg_slice(e->row, 0, 0, 4, 1), TG_SHAPE(4, 1, 1));
+    tg_tensor *y = tg_mul(x, scale), *sum = tg_sum(y, TG_AXES(0, 2, 3), false), *largest = tg_amax(y, TG_AXES(0, 2, 3), true);
+    make_groups(e, ROOTS(sum, largest));
+    const value *s = value_of(e, sum), *m = value_of(e, largest);
+    assert_int_equal(others_in(e), 0);
+    assert_true(s->step == value_of(e, y)->step && m->step == s->step && !value_of(e, y)->stored);
+    assert_true(e->p->insts[s->inst].cls == C_TOTAL && e->p->insts[s->inst].over == OVER_CHANNELS && e->p->insts[s->inst].block == 4);
+    assert_int_equal(group_of(e, s)->cols, 8 * 16);
+}
+
+static void test_blocks(void **state)
+{
+    env       *e = *state;
+    tg_tensor *sum = tg_sum(tg_exp(tg_reshape(e->x, TG_SHAPE(2, 512, 8))), TG_AXES(1), false);
+    tg_tensor *wide = tg_sum(tg_exp(tg_reshape(e->x, TG_SHAPE(64, 2, 64))), TG_AXES(1), false);
+    make_groups(e, ROOTS(sum, wide));
+    const value *s = value_of(e, sum);
+    assert_true(e->p->insts[s->inst].over == OVER_BLOCKS && e->p->insts[s->inst].block == 512 && group_of(e, s)->cols == 8);
+    assert_true(others_in(e) == 1 && e->p->steps[value_of(e, wide)->step].group < 0);
 }
 
 static void test_late_results(void **state)
@@ -51,7 +77,7 @@ static void test_late_results(void **state)
     make_groups(e, ROOTS(z));
     const value *s = value_of(e, sum), *v = value_of(e, z);
     assert_int_equal(s->step, value_of(e, y)->step);
-    assert_true(e->p->insts[s->inst].cls == C_TOTAL && e->p->insts[s->inst].reduce_all && s->stored);
+    assert_true(e->p->insts[s->inst].cls == C_TOTAL && e->p->insts[s->inst].over == OVER_ALL && s->stored);
     assert_true(v->step > s->step);
     assert_true(value_of(e, y)->stored); /* exp is not computed again */
 }
@@ -188,7 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_softmax_is_one_group),
         TEST(test_bias_gradient_rides_along),
-        TEST(test_late_results),
+        TEST(test_late_results), TEST(test_channels), TEST(test_blocks),
         TEST(test_stored_between_shapes),
         TEST(test_cheap_again),
         TEST(test_columns),
