@@ -74,7 +74,7 @@ tg_tensor *tg_scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, const tg
 /* index as i64, after a check that 0 <= index < classes when it is computed. */
 tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
-#define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous)
+#define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous) X(diagonal) X(pad)
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through)
 #define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(sort)
 

@@ -59,6 +59,23 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(contiguous, tg_contiguous(x), FLOWS | SAME)                                                                                \
     X(contiguous_again, tg_contiguous(tg_contiguous(x)), FLOWS | SAME)                                                           \
     X(contiguous_copy, tg_contiguous(tg_mT(x)), FLOWS | SAME)                                                                    \
+    X(narrow, tg_narrow(x, 1, 0, 3), FLOWS | SAME)                                                                               \
+    X(flip, tg_flip(x, TG_AXES(0)), FLOWS | SAME)                                                                                \
+    X(flip_none, tg_flip(x, NONE), FLOWS | SAME)                                                                                 \
+    X(roll, tg_roll(x, 3, 1), FLOWS | SAME)                                                                                      \
+    X(movedim, tg_movedim(x, TG_AXES(1), TG_AXES(1)), FLOWS | SAME)                                                              \
+    X(swapaxes, tg_swapaxes(x, 1, 1), FLOWS | SAME)                                                                              \
+    X(unflatten, tg_unflatten(x, 1, TG_SHAPE(3)), FLOWS | SAME)                                                                  \
+    X(squeeze_axes, tg_squeeze_axes(x, NONE), FLOWS | SAME)                                                                      \
+    X(unsqueeze_axes, tg_unsqueeze_axes(x, NONE), FLOWS | SAME)                                                                  \
+    X(tile, tg_tile(x, TG_SHAPE(1, 1)), FLOWS | SAME)                                                                            \
+    X(repeat_interleave, tg_repeat_interleave(x, 1, 1), FLOWS | SAME)                                                            \
+    X(hstack, tg_hstack(&x, 1), FLOWS | SAME)                                                                                    \
+    X(vstack, tg_vstack(&x, 1), FLOWS | SAME)                                                                                    \
+    X(block_diag, tg_block_diag(&x, 1), FLOWS | SAME)                                                                            \
+    X(diagonal, tg_diagonal(tg_reshape(x, TG_SHAPE(1, 1, 3)), 0, 0, 1), FLOWS)                                                   \
+    X(pad, tg_pad(x, TG_SHAPE(0), TG_SHAPE(0), NULL), FLOWS | SAME)                                                              \
+    X(pad_ring, tg_pad(x, TG_SHAPE(0), TG_SHAPE(0), &(tg_pad_options){.mode = TG_PAD_CIRCULAR}), FLOWS | SAME)                   \
     X(flatten, tg_flatten(x, 0, 0), FLOWS | SAME)                                                                                \
     X(flatten_all, tg_flatten(x, 0, 1), FLOWS | SAME)                                                                            \
     X(to, tg_to(x, TG_F64), FLOWS | SAME)                                                                                        \

@@ -49,6 +49,20 @@ def unsliced(s, x):
     return torch.zeros(s["to"], dtype=x.dtype).index_add(s["axis"], torch.tensor(at, dtype=torch.int64), x)
 
 
+def padded(s, x):
+    """PyTorch's lists go from the last axis to the first, and its other modes take few of them: the elements are picked axis by axis."""
+    before, after = s["to"], s["axes"]
+    if s["axis"] == 0:
+        return F.pad(x, [n for pair in zip(reversed(before), reversed(after)) for n in pair], value=s["number"])
+    for k, (b, a) in enumerate(zip(before, after), x.dim() - len(before)):
+        n, at = x.shape[k], torch.arange(-b, x.shape[k] + a)
+        if s["axis"] == 1:
+            at = (n - 1) - ((n - 1) - at.abs()).abs()
+        at = at.clamp(0, n - 1) if s["axis"] == 2 else at % max(n, 1)
+        x = x.index_select(k, at)
+    return x
+
+
 def rows(x):
     return x.reshape(-1, x.shape[-1])
 
@@ -89,6 +103,17 @@ OPS = {
     "squeeze": lambda s, x: x.squeeze(s["axis"]), "unsqueeze": lambda s, x: x.unsqueeze(s["axis"]),
     "copy": lambda s, x: x.clone(), "contiguous": lambda s, x: x.mT, "detach": lambda s, x: x.detach(),
     "slice": sliced, "select": lambda s, x: x.select(s["axis"], s["start"]), "unslice": unsliced,
+    "flip": lambda s, x: x.flip(axes(s, x)), "roll": lambda s, x: x.roll(s["start"], s["axis"]),
+    "narrow": lambda s, x: x.narrow(s["axis"], s["start"], s["stop"]), "movedim": lambda s, x: x.movedim(s["axes"], s["to"]),
+    "swapaxes": lambda s, x: x.swapaxes(s["axis"], s["axis1"]), "unflatten": lambda s, x: x.unflatten(s["axis"], s["to"]),
+    "squeeze_axes": lambda s, x: x.reshape([n for k, n in enumerate(x.shape) if n != 1 or k not in axes(s, x)]),
+    "tile": lambda s, x: x.tile(s["to"]), "repeat_interleave": lambda s, x: x.repeat_interleave(s["start"], s["axis"]),
+    "unbind": lambda s, x: x.unbind(s["axis"])[0] + x.unbind(s["axis"])[2], "chunk": lambda s, x: x.chunk(s["step"], s["axis"])[s["start"]],
+    "hstack": lambda s, *x: torch.hstack(x), "vstack": lambda s, *x: torch.vstack(x),
+    "meshgrid": lambda s, *x: torch.meshgrid(*x, indexing="ij")[s["axis"]],
+    "diagonal": lambda s, x: x.diagonal(s["start"], s["axis"], s["axis1"]), "diag_embed": lambda s, x: x.diag_embed(s["start"]),
+    "diag": lambda s, x: x.diag(s["start"]), "trace": lambda s, x: x.diagonal(0, -2, -1).sum(-1),
+    "block_diag": lambda s, *x: torch.block_diag(*x), "pad": padded, "pad_crop": padded, "pad_beside": padded,
     "cat": lambda s, *x: torch.cat(x, s["axis"]),
     "gather": lambda s, x, i: x.gather(s["axis"], i.long()), "index_select": lambda s, x, i: x.index_select(s["axis"], i),
     "scatter_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).scatter_add(s["axis"], i.long(), x),

@@ -74,6 +74,7 @@ void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax
 void samples_window(sample_list *l);    /* samples_window.c: convolution, pooling, normalisation, layers, parts */
 void samples_random(sample_list *l);    /* samples_random.c: distributions and choices */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
+void samples_shape(sample_list *l);     /* samples_shape.c: axes, repetition, diagonals, margins */
 
 /* Initialisers: SHAPE(2, 3), FLOATS(2, 3) in -2 … 2 … */
 #define SHAPE(...)                                                                                                     \

@@ -1,213 +1,9 @@
 /* cat.c - ops that move values between places: copy, cat, and unslice, which puts pieces into zeros. */
 #include "ops/ops.h"
-#include "tensor/team.h"
+#include "ops/shape/move.h"
 
 #include <string.h>
 #include <tapegrad/shape.h>
-
-/* ---- values from one strided array into another ------------------------------------------------------------------ */
-
-typedef void (*row_fn)(int64_t n, void *y, int64_t ys, const void *x, int64_t xs);
-
-#define ROW(NAME, TO, T, OP, SOLID)                                                                                    \
-    static void NAME(int64_t n, void *y, int64_t ys, const void *x, int64_t xs)                                        \
-    {                                                                                                                  \
-        TO *restrict      o = y;                                                                                       \
-        const T *restrict a = x;                                                                                       \
-        if (ys == 1 && xs == 1)                                                                                        \
-            SOLID;                                                                                                     \
-        else if (ys == 1 && xs == -1)                                                                                  \
-            for (int64_t k = 0; k < n; k++) o[k] OP a[-k];                                                             \
-        else                                                                                                           \
-            for (int64_t k = 0; k < n; k++) o[k * ys] OP a[k * xs];                                                    \
-    }
-#define PUT(NAME, T) ROW(NAME, T, T, =, memcpy(o, a, (size_t)n * sizeof(T)))
-#define ADD(NAME, TO, T) ROW(NAME, TO, T, +=, for (int64_t k = 0; k < n; k++) o[k] += a[k])
-PUT(put_f32, float)
-PUT(put_f64, double)
-PUT(put_i64, int64_t)
-PUT(put_i32, int32_t)
-PUT(put_i16, int16_t)
-PUT(put_u8, uint8_t)
-ADD(add_f32, float, float)
-ADD(add_f64, double, double)
-ADD(add_f32_to_f64, double, float)
-
-static const row_fn put_rows[TG_NDTYPES] = {[TG_F32] = put_f32, [TG_F64] = put_f64, [TG_I64] = put_i64,
-                                            [TG_I32] = put_i32, [TG_U8] = put_u8,   [TG_BOOL] = put_u8,
-                                            [TG_I16] = put_i16};
-static const row_fn add_rows[TG_NDTYPES] = {[TG_F32] = add_f32, [TG_F64] = add_f64};
-
-/* Two arrays of one shape, walked together. */
-typedef struct pair {
-    row_fn  row;
-    size_t  size, to_size; /* of an element of x and of y */
-    bool    turned; /* x's neighbours lie along the last axis but one, y's along the last */
-    void (*short_rows)(const struct pair *p, char *y, const char *x); /* all rows of a few elements along the last two axes; or NULL */
-    int     rank;
-    int64_t dim[TG_MAX_RANK], ys[TG_MAX_RANK], xs[TG_MAX_RANK];
-} pair;
-
-/* Axes of size 1 are dropped, and neighbours joined where both arrays step over them evenly: rows get as long as they
- * can. */
-static void simplify(pair *p)
-{
-    int r = 0;
-    for (int k = 0; k < p->rank; k++) {
-        if (p->dim[k] == 1) continue;
-        if (r > 0 && p->ys[r - 1] == p->ys[k] * p->dim[k] && p->xs[r - 1] == p->xs[k] * p->dim[k]) {
-            p->dim[r - 1] *= p->dim[k];
-            p->ys[r - 1] = p->ys[k];
-            p->xs[r - 1] = p->xs[k];
-            continue;
-        }
-        p->dim[r] = p->dim[k];
-        p->ys[r]  = p->ys[k];
-        p->xs[r]  = p->xs[k];
-        r++;
-    }
-    p->rank = r;
-}
-
-/* Transposes the last two axes in blocks as wide as a cache line: each line is read once, and written once. */
-#define TURN(NAME, T)                                                                                                  \
-    static void NAME(const pair *p, char *to, const char *from)                                                        \
-    {                                                                                                                  \
-        enum { N = TG_ALIGN / sizeof(T) };                                                                             \
-        const int     r = p->rank;                                                                                     \
-        const int64_t rows = p->dim[r - 2], cols = p->dim[r - 1], ys = p->ys[r - 2], xs = p->xs[r - 1];                \
-        for (int64_t i = 0, h; i < rows; i += h) {                                                                     \
-            h = rows - i < N ? rows - i : N;                                                                           \
-            for (int64_t j = 0, w; j < cols; j += w) {                                                                 \
-                const T *x = (const T *)(const void *)from + j * xs + i;                                               \
-                T       *y = (T *)(void *)to + i * ys + j, block[N][N];                                                \
-                w = cols - j < N ? cols - j : N;                                                                       \
-                for (int64_t k = 0; k < w; k++) memcpy(block[k], x + k * xs, (size_t)h * sizeof(T));                   \
-                if (w == N)                                                                                            \
-                    for (int64_t q = 0; q < h; q++)                                                                    \
-                        for (int64_t k = 0; k < N; k++) y[q * ys + k] = block[k][q];                                   \
-                else                                                                                                   \
-                    for (int64_t q = 0; q < h; q++)                                                                    \
-                        for (int64_t k = 0; k < w; k++) y[q * ys + k] = block[k][q];                                   \
-            }                                                                                                          \
-        }                                                                                                              \
-    }
-TURN(turn_4, uint32_t)
-TURN(turn_8, uint64_t)
-
-/* Rows of a few elements that lie side by side, or backwards in x: a call for each would cost more than it copies. */
-enum { FEW_COLUMNS = 16 };
-#define SHORT_ROWS(N, STEP, OP)                                                                                        \
-    for (int64_t k = 0; k < rows; k++)                                                                                 \
-        for (int64_t j = 0; j < (N); j++) y[k * ys + j] OP x[k * xs + j * (STEP)];
-#define SHORT(NAME, T, OP)                                                                                                 \
-    static void NAME(const pair *p, char *to, const char *from)                                                        \
-    {                                                                                                                  \
-        const int         r = p->rank;                                                                                 \
-        const int64_t     rows = p->dim[r - 2], cols = p->dim[r - 1], ys = p->ys[r - 2], xs = p->xs[r - 2];            \
-        const T *restrict x = (const T *)(const void *)from;                                                           \
-        T *restrict       y = (T *)(void *)to;                                                                         \
-        if (p->xs[r - 1] == -1 && cols == 8) SHORT_ROWS(8, -1, OP)                                                         \
-        else if (p->xs[r - 1] == -1) SHORT_ROWS(cols, -1, OP)                                                              \
-        else if (cols == 2) SHORT_ROWS(2, 1, OP)                                                                           \
-        else if (cols == 4) SHORT_ROWS(4, 1, OP)                                                                           \
-        else if (cols == 8) SHORT_ROWS(8, 1, OP)                                                                           \
-        else SHORT_ROWS(cols, 1, OP)                                                                                       \
-    }
-SHORT(put_short_4, uint32_t, =)
-SHORT(put_short_8, uint64_t, =)
-SHORT(add_short_f32, float, +=)
-SHORT(add_short_f64, double, +=)
-
-static void find_short_rows(pair *p)
-{
-    const int last = p->rank - 1;
-    if (last < 1 || p->dim[last] > FEW_COLUMNS || p->ys[last] != 1 || (p->xs[last] != 1 && p->xs[last] != -1) || p->turned) return;
-    if (p->row == add_f32) p->short_rows = add_short_f32;
-    else if (p->row == add_f64) p->short_rows = add_short_f64;
-    else if (p->size == p->to_size && p->size >= 4) p->short_rows = p->size == 4 ? put_short_4 : put_short_8;
-}
-
-/* Brings the axis along which x's neighbours lie next to the last one, if that is another. */
-static void find_turn(pair *p)
-{
-    const int last = p->rank - 1;
-    if (last < 1 || p->ys[last] != 1 || p->xs[last] == 1 || p->size != p->to_size || p->size < 4) return;
-    for (int k = 0; k < last; k++) {
-        const int64_t dim = p->dim[k], ys = p->ys[k];
-        if (p->xs[k] != 1) continue;
-        for (; k + 1 < last; k++) {
-            p->dim[k] = p->dim[k + 1];
-            p->ys[k] = p->ys[k + 1];
-            p->xs[k] = p->xs[k + 1];
-        }
-        p->dim[k] = dim;
-        p->ys[k] = ys;
-        p->xs[k] = 1;
-        p->turned = true;
-        return;
-    }
-}
-
-static void walk(const pair *p, int axis, char *y, const char *x)
-{
-    if (p->turned && axis == p->rank - 2) {
-        (p->size == 4 ? turn_4 : turn_8)(p, y, x);
-        return;
-    }
-    if (p->short_rows && axis == p->rank - 2) {
-        p->short_rows(p, y, x);
-        return;
-    }
-    if (axis >= p->rank) {
-        p->row(1, y, 1, x, 1);
-        return;
-    }
-    if (axis == p->rank - 1) {
-        p->row(p->dim[axis], y, p->ys[axis], x, p->xs[axis]);
-        return;
-    }
-    for (int64_t k = 0; k < p->dim[axis]; k++)
-        walk(p, axis + 1, y + k * p->ys[axis] * (int64_t)p->to_size, x + k * p->xs[axis] * (int64_t)p->size);
-}
-
-/* Rows [from, to) of the first axis. */
-static void walk_part(const pair *p, int64_t from, int64_t to, char *y, const char *x)
-{
-    pair part   = *p;
-    part.dim[0] = to - from;
-    walk(&part, 0, y + from * p->ys[0] * (int64_t)p->to_size, x + from * p->xs[0] * (int64_t)p->size);
-}
-
-/* Puts x where y's part with strides ys begins at element `first`, or adds it there; to_size: bytes of y's elements. */
-static void move(const tg_call *c, char *y, size_t to_size, int64_t first, const int64_t *ys, const tg_array *x, row_fn row)
-{
-    pair   p = {.row = row, .size = tg_dtype_size(x->dtype), .to_size = to_size, .rank = x->shape->rank};
-    double elements = 1;
-    for (int k = 0; k < p.rank; k++) {
-        if (x->shape->dim[k] == 0) return;
-        p.dim[k] = x->shape->dim[k];
-        p.ys[k]  = ys[k];
-        p.xs[k]  = x->stride[k];
-        elements *= (double)p.dim[k];
-    }
-    simplify(&p);
-    if (row == put_rows[x->dtype]) find_turn(&p);
-    find_short_rows(&p);
-    char          *to = y + first * (int64_t)to_size;
-    const int64_t  n = p.rank ? p.dim[0] : 1;
-    const int      threads = tg_threads_for(c, n, elements);
-    if (threads == 1) {
-        walk(&p, 0, to, x->data);
-        return;
-    }
-    const int64_t each = (n + threads - 1) / threads;
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t from = 0; from < n; from += each) walk_part(&p, from, n - from < each ? n : from + each, to, x->data);
-    }
-}
 
 /* ---- copies for strides that are best walked in blocks ---------------------------------------------------------------- */
 
@@ -220,7 +16,7 @@ static tg_status contiguous_infer(tg_call *c)
 
 static tg_status contiguous_run(tg_call *c)
 {
-    move(c, c->y.data, tg_dtype_size(c->y.dtype), 0, tg_layout_contiguous(c->y.shape).stride, &c->x[0], put_rows[c->y.dtype]);
+    tg_move(c, c->y.data, tg_dtype_size(c->y.dtype), 0, tg_layout_contiguous(c->y.shape).stride, &c->x[0], tg_put_rows[c->y.dtype]);
     return TG_OK;
 }
 
@@ -272,7 +68,7 @@ static tg_status cat_run(tg_call *c)
     const int64_t  *attr = c->attr, axis = attr[0];
     const tg_layout y    = tg_layout_contiguous(c->y.shape);
     for (int i = 0; i < c->n_in; i++)
-        move(c, c->y.data, tg_dtype_size(c->y.dtype), attr[1 + i] * y.stride[axis], y.stride, &c->x[i], put_rows[c->y.dtype]);
+        tg_move(c, c->y.data, tg_dtype_size(c->y.dtype), attr[1 + i] * y.stride[axis], y.stride, &c->x[i], tg_put_rows[c->y.dtype]);
     return TG_OK;
 }
 
@@ -308,7 +104,7 @@ tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
     return tg_record(&tg_op_cat, x, n, attr, bytes);
 }
 
-/* ---- unslice: zeros, with each input added at its place ------------------------------------------------------------
+/* ---- unslice: zeros, with each input added at its place; one alone is put there, whatever its dtype ----------------
  * attr is a list of int64_t: the rank, the sizes of the result, then axis, start and step of each input. Any number of
  * pieces, so that the slices that a loop takes out of one tensor, step by step, give one gradient together and not a
  * tensor of zeros each. */
@@ -325,7 +121,7 @@ static tg_status unslice_infer(tg_call *c)
     c->dtype            = tg_dtype_of(c->in[0]);
     c->shape.rank       = (int)attr[0];
     memcpy(c->shape.dim, attr + 1, (size_t)c->shape.rank * sizeof *attr);
-    if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "takes float32 and float64");
+    if (c->n_in > 1 && !tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
     for (int i = 0; i < c->n_in; i++) {
         const tg_shape *s    = tg_in_shape(c, i);
         const int64_t  *p    = piece_of(attr, i); /* within the shape: it comes from a slice of it */
@@ -370,14 +166,14 @@ static tg_status many_meet(tg_call *c, bool *many)
     return TG_OK;
 }
 
-static void put_pieces(const tg_call *c, char *y, size_t size, row_fn row)
+static void put_pieces(const tg_call *c, char *y, size_t size, tg_row_fn row)
 {
     const tg_layout whole = tg_layout_contiguous(c->y.shape);
     for (int i = 0; i < c->n_in; i++) {
         const int64_t *p = piece_of(c->attr, i);
         tg_layout      l = whole;
         l.stride[p[0]] *= p[2];
-        move(c, y, size, p[1] * whole.stride[p[0]], l.stride, &c->x[i], row);
+        tg_move(c, y, size, p[1] * whole.stride[p[0]], l.stride, &c->x[i], row);
     }
 }
 
@@ -391,7 +187,12 @@ static tg_status unslice_run(tg_call *c)
     tg_shape_size(c->y.shape, c->y.dtype, &n, &bytes);
     if (bytes == 0) return TG_OK;
     if (covers(c)) {
-        put_pieces(c, c->y.data, size, put_rows[c->y.dtype]);
+        put_pieces(c, c->y.data, size, tg_put_rows[c->y.dtype]);
+        return TG_OK;
+    }
+    if (c->n_in == 1) {
+        memset(c->y.data, 0, bytes);
+        put_pieces(c, c->y.data, size, tg_put_rows[c->y.dtype]);
         return TG_OK;
     }
     if (c->y.dtype == TG_F32) {
@@ -400,13 +201,13 @@ static tg_status unslice_run(tg_call *c)
     }
     if (!many) {
         memset(c->y.data, 0, bytes);
-        put_pieces(c, c->y.data, size, add_rows[c->y.dtype]);
+        put_pieces(c, c->y.data, size, tg_add_rows[c->y.dtype]);
         return TG_OK;
     }
     double *sum = tg_scratch(c, (size_t)n * sizeof *sum);
     if (!sum) return TG_ERR_MEMORY;
     memset(sum, 0, (size_t)n * sizeof *sum);
-    put_pieces(c, (char *)sum, sizeof *sum, add_f32_to_f64);
+    put_pieces(c, (char *)sum, sizeof *sum, tg_add_f32_to_f64);
     for (int64_t k = 0; k < n; k++) ((float *)c->y.data)[k] = (float)sum[k];
     return TG_OK;
 }

@@ -1,4 +1,4 @@
-/* parts.c - taking tensors apart and putting them together, made of other ops: split, stack, flatten. */
+/* parts.c - taking tensors apart and putting them together, made of other ops: split, chunk, unbind, stack, hstack, vstack, flatten. */
 #include "ops/ops.h"
 
 #include <tapegrad/shape.h>
@@ -41,6 +41,70 @@ tg_status tg_split(tg_tensor *x, int axis, const int64_t *sizes, int n, tg_tenso
     for (int i = 0; i < n && s != TG_OK; i++) parts[i] = NULL;
     return s;
 }
+
+/* The checks that chunk and unbind have in common: the axis, or -1 after an error, whose status is in *s. */
+static int check_parts(tg_tensor *x, int axis, int n, tg_tensor **parts, const char *function, tg_status *s)
+{
+    for (int i = 0; parts && i < n; i++) parts[i] = NULL;
+    const tg_node *node = tg_check(x, function);
+    *s                  = x ? TG_ERR_STALE : TG_ERR_NULL;
+    if (!node) return -1;
+    if (!parts) *s = tg_fail_on(node->tape, TG_ERR_NULL, function, "the array for the parts is NULL");
+    else if (n < 1) *s = tg_fail_on(node->tape, TG_ERR_ARG, function, "the number of parts is %d", n);
+    else {
+        const int k = tg_checked_axis(node, function, axis);
+        *s          = k < 0 ? TG_ERR_SHAPE : TG_OK;
+        return k;
+    }
+    return -1;
+}
+
+tg_status tg_chunk(tg_tensor *x, int axis, int n, tg_tensor **parts)
+{
+    tg_status s;
+    const int k = check_parts(x, axis, n, parts, "tg_chunk", &s);
+    if (k < 0) return s;
+    TG_CALL(tg_tape_of(x));
+    const int64_t size = tg_dim(x, k), each = size / n + (size % n != 0);
+    for (int i = 0; i < n && s == TG_OK && (i == 0 || i * each < size); i++)
+        if (!(parts[i] = tg_slice(x, k, i * each, (i + 1) * each, 1))) s = TG_ERR_MEMORY; /* all else is checked */
+    for (int i = 0; i < n && s != TG_OK; i++) parts[i] = NULL;
+    return s;
+}
+
+tg_status tg_unbind(tg_tensor *x, int axis, int n, tg_tensor **parts)
+{
+    tg_status s;
+    const int k = check_parts(x, axis, n, parts, "tg_unbind", &s);
+    if (k < 0) return s;
+    TG_CALL(tg_tape_of(x));
+    if (tg_dim(x, k) != n)
+        return tg_fail_on(tg_tape_of(x), TG_ERR_SHAPE, "tg_unbind", "axis %d has %lld slices, not %d", k, (long long)tg_dim(x, k), n);
+    for (int i = 0; i < n && s == TG_OK; i++)
+        if (!(parts[i] = tg_select(x, k, i))) s = TG_ERR_MEMORY; /* all else is checked */
+    for (int i = 0; i < n && s != TG_OK; i++) parts[i] = NULL;
+    return s;
+}
+
+/* Tensors of at least `rank` axes, smaller ones with axes of size 1 in front, joined along an axis; of vectors along their own. */
+static tg_tensor *joined(tg_tensor *const *x, int n, int rank, int axis, const char *function)
+{
+    if (!x || n < 1) return NULL;
+    const tg_node *first = tg_check(x[0], function);
+    if (!first) return NULL;
+    TG_CALL_AS(first->tape, function);
+    tg_tensor **part = tg_value_room(first->tape, (size_t)n * sizeof *part);
+    for (int i = 0; part && i < n; i++) {
+        const tg_node *one = tg_check(x[i], function);
+        if (!one) return NULL;
+        const int r = one->shape->rank;
+        part[i] = r >= rank ? x[i] : tg_reshape(x[i], rank == 1 ? TG_SHAPE(1) : TG_SHAPE(1, r ? one->shape->dim[0] : 1));
+    }
+    return part ? tg_cat(part, n, tg_rank(part[0]) > axis ? axis : 0) : NULL;
+}
+
+tg_tensor *tg_hstack(tg_tensor *const *x, int n) { return joined(x, n, 1, 1, "tg_hstack"); }
+tg_tensor *tg_vstack(tg_tensor *const *x, int n) { return joined(x, n, 2, 0, "tg_vstack"); }
 
 tg_tensor *tg_stack(tg_tensor *const *x, int n, int axis)
 {
