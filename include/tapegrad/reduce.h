@@ -27,13 +27,49 @@ TG_API tg_tensor *tg_all(tg_tensor *x, const tg_axes *axes, bool keepdim);
 /* The largest, the smallest element; ties share the gradient. NaN where there is one, and then the gradient of all. An error over nothing. */
 TG_API tg_tensor *tg_amax(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_amin(tg_tensor *x, const tg_axes *axes, bool keepdim);
-/* Over everything: one number, of rank 0. */
+/* The smallest and, in *largest, unless that is NULL, the largest: tg_amin and tg_amax at once. NULL in *largest after an error. */
+TG_API tg_tensor *tg_aminmax(tg_tensor *x, const tg_axes *axes, bool keepdim, tg_tensor **largest);
+/* How many elements are not 0, NaN among them: i64, of every dtype, without gradient. */
+TG_API tg_tensor *tg_count_nonzero(tg_tensor *x, const tg_axes *axes, bool keepdim);
+/* The sum and the mean of the elements that are not NaN; those that are get gradient 0. Sums as tg_sum has them; means of f32 and f64, NaN where
+ * there is no such element. */
+TG_API tg_tensor *tg_nansum(tg_tensor *x, const tg_axes *axes, bool keepdim);
+TG_API tg_tensor *tg_nanmean(tg_tensor *x, const tg_axes *axes, bool keepdim);
+
+/* The p-norm (sum |x|^p)^(1/p), p any number; f32, f64. p = 0: how many elements are not 0, without gradient; 1: tg_sum_abs; INFINITY, -INFINITY: the
+ * largest, the smallest |x|, with ties and over nothing as tg_amax and tg_amin. Powers neither overflow nor vanish where the result does not. A
+ * negative p has norm 0 where an element is 0. Over nothing 0, or inf for a negative p. The gradient is 0 at elements that are 0, whatever p is,
+ * and where the norm is 0. p NaN: TG_ERR_ARG. */
+TG_API tg_tensor *tg_norm(tg_tensor *x, double p, const tg_axes *axes, bool keepdim);
+
+/* The variance, sum (x - mean)^2 / (n - correction), and its root, the standard deviation; f32, f64. The usual correction is 1; 0 gives the mean
+ * of the squares. It is finite (TG_ERR_ARG). NaN where n <= correction. The standard deviation of a constant has gradient 0, and
+ * is right where squares overflow or vanish. */
+TG_API tg_tensor *tg_var(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
+TG_API tg_tensor *tg_std(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
+/* The variance and, in *mean, unless that is NULL, the mean, which costs nothing then; NULL in *mean after an error. */
+TG_API tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean);
+
+/* Of x [variables, observations] the covariances of the variables, [variables, variables], as tg_var has them, and their correlations, between
+ * -1 and 1. Of [observations] one number. A constant has correlation NaN, with itself too. f32, f64. */
+TG_API tg_tensor *tg_cov(tg_tensor *x, double correction);
+TG_API tg_tensor *tg_corrcoef(tg_tensor *x);
+
+/* Over everything: one number, of rank 0. tg_norm_all is the 2-norm; tg_var_all and tg_std_all have correction 1. */
 TG_API tg_tensor *tg_sum_all(tg_tensor *x);
 TG_API tg_tensor *tg_mean_all(tg_tensor *x);
+TG_API tg_tensor *tg_prod_all(tg_tensor *x);
+TG_API tg_tensor *tg_any_all(tg_tensor *x);
+TG_API tg_tensor *tg_all_all(tg_tensor *x);
 TG_API tg_tensor *tg_amax_all(tg_tensor *x);
 TG_API tg_tensor *tg_amin_all(tg_tensor *x);
-/* i64, the first of equals; NaN counts as largest; no gradient */
+TG_API tg_tensor *tg_norm_all(tg_tensor *x);
+TG_API tg_tensor *tg_var_all(tg_tensor *x);
+TG_API tg_tensor *tg_std_all(tg_tensor *x);
+
+/* Where the largest, the smallest element is along an axis: i64, the first of equals; NaN counts as both; no gradient. An error over nothing. */
 TG_API tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim);
+TG_API tg_tensor *tg_argmin(tg_tensor *x, int axis, bool keepdim);
 /* The largest, the smallest element along an axis, of x's dtype, and in *places, unless that is NULL, where it is: i64, of the same shape,
  * the first of equals; NULL after an error. NaN counts as both. The gradient goes to that element alone; to a NaN it is NaN. An error over
  * nothing. */

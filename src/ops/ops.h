@@ -92,6 +92,17 @@ int64_t  tg_reduced_count(const tg_shape *s, uint32_t axes);
 
 /* Records a reduction over axes given as bits. */
 tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool keepdim);
+tg_tensor *tg_mean_bits(tg_tensor *x, uint32_t axes, bool keepdim);
+
+/* t, a result of the reduction c's shape, with the reduced axes back as size 1, so that it broadcasts to the input: for rules. c's attributes
+ * begin with a tg_reduce_attr. */
+tg_tensor *tg_unreduced(const tg_call *c, tg_tensor *t);
+
+/* The root of the sum of squares of f32 or f64: the value of the 2-norm, to be recorded with gradients off (vector_norm.c). tg_two_norm, from
+ * its row, is that of f32, whose squares doubles hold. */
+tg_tensor *tg_two_norm_value(tg_tensor *x, uint32_t axes, bool keepdim);
+tg_tensor *tg_two_norm(tg_tensor *x, const tg_axes *axes, bool keepdim);
+tg_tensor *tg_two_norm_vjp(const tg_call *c, int i, tg_tensor *g);
 
 /* The rows of table/reductions.def: their reductions, and their ops, which the registry lists. */
 #define ROW(NAME, ...)                             \
@@ -100,9 +111,10 @@ tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool kee
 #include "table/reductions_each.h"
 
 
-/* Run functions of the rows (reduce_run.c), and of argmax, max and min (places.c). */
+/* Run functions of the rows (reduce_run.c), and of argmax, argmin, max and min (places.c). */
 tg_status tg_reduce_run(tg_call *c);
 tg_status tg_argmax_run(tg_call *c);
+tg_status tg_argmin_run(tg_call *c);
 tg_status tg_max_run(tg_call *c);
 tg_status tg_min_run(tg_call *c);
 
@@ -120,7 +132,7 @@ tg_status tg_alias_view(const tg_call *c, const tg_layout *in, tg_layout *out);
 #define TG_WINDOW_OPS(X) X(conv2d) X(conv2d_dx) X(conv2d_dw) X(max_pool2d) X(max_pool2d_dx) X(avg_pool2d) X(avg_pool2d_dx)
 TG_WINDOW_OPS(TG_DECLARE_OP_)
 
-#define TG_REDUCE_OPS(X) X(argmax) X(max) X(min) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
+#define TG_REDUCE_OPS(X) X(argmax) X(argmin) X(max) X(min) X(norm) X(var) X(std) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
     X(bce_with_logits) X(cross_entropy)
 TG_REDUCE_OPS(TG_DECLARE_OP_)
 extern const tg_op        tg_op_normalize, tg_op_rstd; /* norm.c */

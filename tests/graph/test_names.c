@@ -121,6 +121,20 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(amin_1, tg_amin(x, TG_AXES(0), true), FLOWS | SAME)                                                                        \
     X(logsumexp, tg_logsumexp(x, NONE, false), FLOWS | SAME)                                                                     \
     X(logsumexp_1, tg_logsumexp(x, TG_AXES(0), true), FLOWS | SAME)                                                              \
+    X(nansum, tg_nansum(x, NONE, false), FLOWS | SAME)                                                                           \
+    X(nanmean, tg_nanmean(x, NONE, false), FLOWS | SAME)                                                                         \
+    X(norm, tg_norm(x, 2, NONE, false), FLOWS | SAME)                                                                            \
+    X(norm_1, tg_norm(x, 1, TG_AXES(0), true), FLOWS | SAME)                                                                     \
+    X(norm_3, tg_norm(x, 3, TG_AXES(0), true), FLOWS | SAME)                                                                     \
+    X(norm_inf, tg_norm(x, INFINITY, NONE, false), FLOWS | SAME)                                                                 \
+    X(aminmax, tg_aminmax(x, NONE, false, NULL), FLOWS | SAME)                                                                   \
+    X(var, tg_var(x, TG_AXES(1), false, 1), FLOWS)                                                                               \
+    X(std, tg_std(x, TG_AXES(1), false, 1), FLOWS)                                                                               \
+    X(var_mean, tg_var_mean(x, NONE, false, 1, NULL), FLOWS)                                                                     \
+    X(cov, tg_cov(x, 1), FLOWS)                                                                                                  \
+    X(corrcoef, tg_corrcoef(x), FLOWS)                                                                                           \
+    X(count_nonzero, tg_count_nonzero(x, NONE, false), 0)                                                                        \
+    X(argmin, tg_argmin(x, 0, true), 0)                                                                                          \
     X(sum_to, tg_sum_to(x, WHOLE), FLOWS | SAME)                                                                                 \
     X(mul_zero, tg_mul_zero(x, tg_ones_like(x)), FLOWS | SAME)                                                                   \
     X(gather, tg_gather(x, 1, tg_from_i64(t, WHOLE, (int64_t[]){0, 1, 2})), FLOWS | SAME)                                        \

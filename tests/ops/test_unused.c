@@ -315,11 +315,13 @@ static void test_infinite_tangent(void **state)
     tg_tape_free(t);
 }
 
-/* Accuracy counts: it has no gradient. */
-static bool has_gradient(const topic *p) { return p->op ? p->op->vjp != NULL : strcmp(p->name, "accuracy") != 0; }
+/* A product of x with itself: what is not used of one operand is in the other one, too. */
+static bool is_square(const char *name) { return !strcmp(name, "cov") || !strcmp(name, "corrcoef"); }
+
+static bool is_tested(const topic *p) { return p->op ? p->op->vjp != NULL : !topic_counts(p) && !is_square(p->name); }
 
 int main(void)
 {
     const struct CMUnitTest more[] = {cmocka_unit_test(test_infinite_slope), cmocka_unit_test(test_infinite_tangent)};
-    return run_topics("unused", samples_all(), has_gradient, test_topic, more, 2);
+    return run_topics("unused", samples_all(), is_tested, test_topic, more, 2);
 }

@@ -3,52 +3,66 @@
 
 #include <string.h>
 
+#include "ops/ops.h"
+
 /* ---- reductions ----------------------------------------------------------------------------------------------- */
 
-static tg_tensor *f_sum(void *ctx, tg_tensor *const *in)
+#define OVER_AXES(NAME)                                                                                                \
+    static tg_tensor *f_##NAME(void *ctx, tg_tensor *const *in)                                                       \
+    {                                                                                                                  \
+        const sample *s = ctx;                                                                                         \
+        return tg_##NAME(in[0], &s->axes, s->keepdim);                                                                \
+    }
+OVER_AXES(sum)
+OVER_AXES(sum_abs)
+OVER_AXES(two_norm)
+OVER_AXES(mean)
+OVER_AXES(prod)
+OVER_AXES(any)
+OVER_AXES(all)
+OVER_AXES(amax)
+OVER_AXES(amin)
+OVER_AXES(logsumexp)
+OVER_AXES(count_nonzero)
+OVER_AXES(nansum)
+OVER_AXES(nanmean)
+
+static tg_tensor *f_aminmax(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_sum(in[0], &s->axes, s->keepdim);
+    tg_tensor    *largest, *smallest = tg_aminmax(in[0], &s->axes, s->keepdim, &largest);
+    return tg_sub(largest, smallest);
 }
-static tg_tensor *f_sum_abs(void *ctx, tg_tensor *const *in)
+
+/* number: p of a norm, the correction of a variance */
+static tg_tensor *f_norm(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_sum_abs(in[0], &s->axes, s->keepdim);
+    return tg_norm(in[0], s->number, &s->axes, s->keepdim);
 }
-static tg_tensor *f_mean(void *ctx, tg_tensor *const *in)
+static tg_tensor *f_var(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_mean(in[0], &s->axes, s->keepdim);
+    return tg_var(in[0], &s->axes, s->keepdim, s->number);
 }
-static tg_tensor *f_prod(void *ctx, tg_tensor *const *in)
+static tg_tensor *f_std(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_prod(in[0], &s->axes, s->keepdim);
+    return tg_std(in[0], &s->axes, s->keepdim, s->number);
 }
-static tg_tensor *f_any(void *ctx, tg_tensor *const *in)
+static tg_tensor *f_var_mean(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_any(in[0], &s->axes, s->keepdim);
+    tg_tensor    *mean, *var = tg_var_mean(in[0], &s->axes, s->keepdim, s->number, &mean);
+    return tg_add(var, mean);
 }
-static tg_tensor *f_all(void *ctx, tg_tensor *const *in)
+static tg_tensor *f_cov(void *ctx, tg_tensor *const *in) { return tg_cov(in[0], ((const sample *)ctx)->number); }
+/* Not of constants, which inputs that are expanded are. */
+static tg_tensor *f_corrcoef(void *ctx, tg_tensor *const *in)
 {
-    const sample *s = ctx;
-    return tg_all(in[0], &s->axes, s->keepdim);
-}
-static tg_tensor *f_amax(void *ctx, tg_tensor *const *in)
-{
-    const sample *s = ctx;
-    return tg_amax(in[0], &s->axes, s->keepdim);
-}
-static tg_tensor *f_amin(void *ctx, tg_tensor *const *in)
-{
-    const sample *s = ctx;
-    return tg_amin(in[0], &s->axes, s->keepdim);
-}
-static tg_tensor *f_logsumexp(void *ctx, tg_tensor *const *in)
-{
-    const sample *s = ctx;
-    return tg_logsumexp(in[0], &s->axes, s->keepdim);
+    (void)ctx;
+    tg_tensor *ramp = tg_square(tg_to(tg_arange(tg_tape_of(in[0]), TG_I64, tg_dim(in[0], -1)), tg_dtype_of(in[0])));
+    return tg_corrcoef(tg_add(in[0], ramp));
 }
 
 #define ALL_OF(NAME)                                                                                                   \
@@ -62,24 +76,49 @@ ALL_OF(mean_all)
 ALL_OF(amax_all)
 ALL_OF(amin_all)
 
+ALL_OF(prod_all)
+ALL_OF(any_all)
+ALL_OF(all_all)
+ALL_OF(norm_all)
+ALL_OF(var_all)
+ALL_OF(std_all)
+
 static const struct {
     const char *name;
     tg_fn       f;
-    bool        empty; /* gives a number over no elements */
-    bool        mask;  /* its samples are conditions */
-} reducers[] = {{"sum", f_sum, true, false},
-                {"sum_abs", f_sum_abs, true, false},
-                {"prod", f_prod, true, false},
-                {"mean", f_mean, false, false},
-                {"any", f_any, true, true},
-                {"all", f_all, true, true},
-                {"amax", f_amax, false, false},
-                {"amin", f_amin, false, false},
-                {"logsumexp", f_logsumexp, false, false}},
-  whole[] = {{"sum_all", f_sum_all, true, false},
-             {"mean_all", f_mean_all, false, false},
-             {"amax_all", f_amax_all, false, false},
-             {"amin_all", f_amin_all, false, false}};
+    int         fewest; /* elements over which it gives a number with a gradient */
+    bool        mask;   /* its samples are conditions */
+    double      number;
+    bool        composed;
+} reducers[] = {{"sum", f_sum, 0, false, 0, false},
+                {"sum_abs", f_sum_abs, 0, false, 0, false},
+                {"two_norm", f_two_norm, 0, false, 0, false},
+                {"norm", f_norm, 0, false, 2, false},
+                {"norm", f_norm, 0, false, 3, false},
+                {"var", f_var, 1, false, 0.5, false},
+                {"std", f_std, 1, false, 0.5, false},
+                {"var_mean", f_var_mean, 1, false, 0.5, true},
+                {"prod", f_prod, 0, false, 0, false},
+                {"mean", f_mean, 1, false, 0, false},
+                {"nansum", f_nansum, 0, false, 0, false},
+                {"nanmean", f_nanmean, 1, false, 0, false},
+                {"any", f_any, 0, true, 0, false},
+                {"all", f_all, 0, true, 0, false},
+                {"count_nonzero", f_count_nonzero, 0, false, 0, false},
+                {"amax", f_amax, 1, false, 0, false},
+                {"amin", f_amin, 1, false, 0, false},
+                {"aminmax", f_aminmax, 1, false, 0, true},
+                {"logsumexp", f_logsumexp, 1, false, 0, false}},
+  whole[] = {{"sum_all", f_sum_all, 0, false, 0, false},
+             {"mean_all", f_mean_all, 1, false, 0, false},
+             {"prod_all", f_prod_all, 0, false, 0, false},
+             {"any_all", f_any_all, 0, false, 0, false},
+             {"all_all", f_all_all, 0, false, 0, false},
+             {"norm_all", f_norm_all, 0, false, 2, false},
+             {"var_all", f_var_all, 2, false, 1, false},
+             {"std_all", f_std_all, 2, false, 1, false},
+             {"amax_all", f_amax_all, 1, false, 0, false},
+             {"amin_all", f_amin_all, 1, false, 0, false}};
 
 static const struct {
     tg_shape shape;
@@ -120,30 +159,33 @@ static const struct {
     {SHAPE(3, 31, 3), AXES(0, 2), false, true},
 };
 
-/* Does the reduction run over no elements, for some element of a result that has any? */
-static bool over_nothing(const tg_shape *s, const tg_axes *axes)
+/* How many elements the reduction takes to one; INT64_MAX where the result has no elements. */
+static int64_t taken(const tg_shape *s, const tg_axes *axes)
 {
-    bool reduced[TG_MAX_RANK] = {false}, nothing = false, result = true;
+    bool    reduced[TG_MAX_RANK] = {false};
+    int64_t n                    = 1;
     for (int k = 0; k < (axes->n < 0 ? s->rank : axes->n); k++)
         reduced[axes->n < 0 ? k : tg_axis(s, axes->axis[k])] = true;
     for (int k = 0; k < s->rank; k++) {
-        nothing = nothing || (reduced[k] && s->dim[k] == 0);
-        result  = result && (reduced[k] || s->dim[k] > 0);
+        if (!reduced[k] && s->dim[k] == 0) return INT64_MAX;
+        if (reduced[k]) n *= s->dim[k];
     }
-    return nothing && result;
+    return n;
 }
 
 static void add_reductions(sample_list *l)
 {
     for (size_t r = 0; r < sizeof reducers / sizeof *reducers; r++) {
         for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++) {
-            if (!reducers[r].empty && over_nothing(&reductions[k].shape, &reductions[k].axes)) continue;
-            samples_add(l, &(sample){.name    = reducers[r].name,
-                                     .f       = reducers[r].f,
-                                     .in      = {{reducers[r].mask ? S_MASK : S_FLOAT, reductions[k].shape, -2, 2}},
-                                     .axes    = reductions[k].axes,
-                                     .keepdim = reductions[k].keepdim,
-                                     .large   = reductions[k].large});
+            if (taken(&reductions[k].shape, &reductions[k].axes) < reducers[r].fewest) continue;
+            samples_add(l, &(sample){.name     = reducers[r].name,
+                                     .f        = reducers[r].f,
+                                     .in       = {{reducers[r].mask ? S_MASK : S_FLOAT, reductions[k].shape, -2, 2}},
+                                     .axes     = reductions[k].axes,
+                                     .keepdim  = reductions[k].keepdim,
+                                     .number   = reducers[r].number,
+                                     .composed = reducers[r].composed,
+                                     .large    = reductions[k].large});
         }
     }
 }
@@ -153,12 +195,13 @@ static void add_reductions_of_all(sample_list *l)
     for (size_t r = 0; r < sizeof whole / sizeof *whole; r++) {
         for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++) {
             const tg_axes all = ALL;
-            if (!whole[r].empty && over_nothing(&reductions[k].shape, &all)) continue;
-            samples_add(l, &(sample){.name  = whole[r].name,
-                                     .f     = whole[r].f,
-                                     .in    = {{S_FLOAT, reductions[k].shape, -2, 2}},
-                                     .axes  = all,
-                                     .large = reductions[k].large});
+            if (taken(&reductions[k].shape, &all) < whole[r].fewest) continue;
+            samples_add(l, &(sample){.name   = whole[r].name,
+                                     .f      = whole[r].f,
+                                     .in     = {{whole[r].mask ? S_MASK : S_FLOAT, reductions[k].shape, -2, 2}},
+                                     .axes   = all,
+                                     .number = whole[r].number,
+                                     .large  = reductions[k].large});
         }
     }
 }
@@ -176,6 +219,11 @@ static tg_tensor *f_argmax(void *ctx, tg_tensor *const *in)
     return tg_argmax(in[0], s->axis, s->keepdim);
 }
 
+static tg_tensor *f_argmin(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_argmin(in[0], s->axis, s->keepdim);
+}
 static tg_tensor *f_max(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
@@ -227,6 +275,9 @@ static void add_lines(sample_list *l)
         s.name    = "argmax";
         s.f       = f_argmax;
         s.keepdim = k % 2;
+        samples_add(l, &s);
+        s.name = "argmin";
+        s.f    = f_argmin;
         samples_add(l, &s);
         s.result = tg_result;
         s.name   = "max";
@@ -308,7 +359,36 @@ static tg_tensor *f_accuracy(void *ctx, tg_tensor *const *in)
         S_FLOAT, SHAPE(__VA_ARGS__), 0.05, 0.95                                                                        \
     }
 
+#define POSITIVE(...)                                                                                                  \
+    {                                                                                                                  \
+        S_FLOAT, SHAPE(__VA_ARGS__), 0.3, 2                                                                            \
+    }
+#define NORM(P, AXES_, KEEPDIM, ...)                                                                                   \
+    {                                                                                                                  \
+        .name = "norm", .f = f_norm, .number = P, .axes = AXES_, .keepdim = KEEPDIM, .in = { __VA_ARGS__ }             \
+    }
+
 static const sample rows[] = {
+    {.name = "norm_1", .f = f_norm, .number = 1, .axes = AXES(0), .in = {FLOATS(2, 3)}},
+    NORM(0.5, AXES(1), false, POSITIVE(2, 3)),
+    NORM(1.5, AXES(0, 2), false, POSITIVE(2, 3, 2)),
+    NORM(-1, AXES(-1), true, POSITIVE(2, 3)),
+    NORM(-2.5, AXES(0), false, POSITIVE(4)),
+    NORM(7, AXES(1), false, POSITIVE(2, 63)),
+    {.name = "var", .f = f_var, .number = 1, .axes = AXES(1), .in = {FLOATS(2, 3)}},
+    {.name = "var", .f = f_var, .number = 0, .axes = AXES(0), .keepdim = true, .in = {FLOATS(3, 2)}},
+    {.name = "std", .f = f_std, .number = 1, .axes = AXES(1), .in = {FLOATS(2, 3)}},
+    {.name = "std", .f = f_std, .number = 2, .axes = ALL, .in = {FLOATS(3, 2)}},
+    {.name = "cov", .f = f_cov, .number = 1, .in = {FLOATS(3, 4)}},
+    {.name = "cov", .f = f_cov, .number = 0, .in = {FLOATS(1, 2)}},
+    {.name = "cov", .f = f_cov, .number = 1, .in = {FLOATS(5)}},
+    {.name = "cov", .f = f_cov, .number = 0.5, .in = {FLOAT_SCALAR}},
+    {.name = "cov", .f = f_cov, .number = 1, .in = {FLOATS(0, 3)}},
+    {.name = "cov", .f = f_cov, .number = 1, .in = {FLOATS(3, 31)}, .large = true},
+    {.name = "corrcoef", .f = f_corrcoef, .composed = true, .in = {FLOATS(3, 4)}},
+    {.name = "corrcoef", .f = f_corrcoef, .composed = true, .in = {FLOATS(2, 3)}},
+    {.name = "corrcoef", .f = f_corrcoef, .composed = true, .in = {FLOATS(4)}},
+    {.name = "corrcoef", .f = f_corrcoef, .composed = true, .in = {FLOATS(3, 31)}, .large = true},
     MATMUL(FLOATS(3, 4), FLOATS(4, 2)),
     MATMUL(FLOATS(1, 1), FLOATS(1, 1)),
     MATMUL(FLOATS(1, 3), FLOATS(3, 1)),

@@ -16,6 +16,15 @@ typedef struct topic {
     const sample_list *list;
 } topic;
 
+/* Is it a function made of ops whose result only counts or tells, so that it has no gradient? */
+static inline bool topic_counts(const topic *p)
+{
+    static const char *const counts[] = {"accuracy", "count_nonzero", "any_all", "all_all"};
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+        if (!p->op && !strcmp(p->name, counts[k])) return true;
+    return false;
+}
+
 static inline bool topics_have(const topic *p, int n, const char *name)
 {
     for (int i = 0; i < n; i++)

@@ -69,6 +69,111 @@ void values_reduce(values_call *c, const values_fold *f)
     free(r.to);
 }
 
+/* ---- norms and statistics, of moments: sums of powers of |x|, or of x minus a number for each result */
+
+typedef struct moments {
+    reduced       r;
+    values_array *y;
+} moments;
+
+static moments result_of(values_call *c, bool sizes)
+{
+    const values_array *x = &c->in[0];
+    moments             m = {reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim), NULL};
+    m.y                   = values_result(c, x->dtype, &m.r.shape, sizes);
+    return m;
+}
+
+static void p_norm(values_call *c, real p)
+{
+    const values_array *x = &c->in[0];
+    moments             m = result_of(c, false);
+    for (int64_t e = 0; e < x->n; e++) m.y->x[m.r.to[e]] += p == 0 ? (real)(x->x[e] != 0) : powl(fabsl(x->x[e]), p);
+    for (int64_t e = 0; p != 0 && e < m.y->n; e++) m.y->x[e] = powl(m.y->x[e], 1 / p);
+    free(m.r.to);
+}
+void values_of_norm(values_call *c) { p_norm(c, c->s->number); }
+void values_of_two_norm(values_call *c) { p_norm(c, 2); }
+
+/* The variance to the power of `power`, and the mean so many times. */
+static void spread(values_call *c, real power, real means)
+{
+    const values_array *x    = &c->in[0];
+    moments             m    = result_of(c, true);
+    real               *mean = calloc((size_t)m.y->n + 1, sizeof *mean);
+    if (!mean) abort();
+    for (int64_t e = 0; e < x->n; e++) mean[m.r.to[e]] += x->x[e] / (real)m.r.n;
+    for (int64_t e = 0; e < x->n; e++) {
+        const real d = x->x[e] - mean[m.r.to[e]];
+        m.y->x[m.r.to[e]] += d * d / ((real)m.r.n - c->s->number);
+    }
+    for (int64_t e = 0; e < m.y->n; e++) {
+        m.y->x[e]    = powl(m.y->x[e], power) + means * mean[e];
+        m.y->size[e] = fmaxl(fabsl(m.y->x[e]), fmaxl(1, fabsl(mean[e]))); /* the elements are of this size */
+    }
+    free(mean);
+    free(m.r.to);
+}
+void values_of_var(values_call *c) { spread(c, 1, 0); }
+void values_of_std(values_call *c) { spread(c, 0.5L, 0); }
+void values_of_var_mean(values_call *c) { spread(c, 1, 1); }
+
+/* Rows of n, of a sample that adds the squares of 0, 1, … to them if it does; a vector is one row, without an axis for rows in the result. */
+static void covariance(values_call *c, bool scaled, bool ramp)
+{
+    const values_array *x    = &c->in[0];
+    const int           rank = x->shape.rank;
+    const int64_t       n = rank ? x->shape.dim[rank - 1] : 1, rows = rank == 2 ? x->shape.dim[0] : 1;
+    values_array       *y = values_result(c, x->dtype, &(tg_shape){rank == 2 ? 2 : 0, {rows, rows}}, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        const real *a = x->x + e / rows * n, *b = x->x + e % rows * n;
+        real        ma = 0, mb = 0, aa = 0, ab = 0, bb = 0;
+        for (int64_t k = 0; k < n; k++) {
+            const real more = ramp ? (real)k * (real)k : 0;
+            ma += (a[k] + more) / (real)n;
+            mb += (b[k] + more) / (real)n;
+        }
+        for (int64_t k = 0; k < n; k++) {
+            const real more = ramp ? (real)k * (real)k : 0, p = a[k] + more - ma, q = b[k] + more - mb;
+            aa += p * p;
+            ab += p * q;
+            bb += q * q;
+        }
+        const real size = sqrtl(aa * bb), by = scaled ? size : (real)n - c->s->number;
+        y->x[e]    = ab / by;
+        y->size[e] = size / by;
+    }
+}
+void values_of_cov(values_call *c) { covariance(c, false, false); }
+void values_of_corrcoef(values_call *c) { covariance(c, true, true); }
+
+void values_of_count_nonzero(values_call *c)
+{
+    const values_array *x = &c->in[0];
+    reduced             r = reduce(&x->shape, axes_of(c->s, &x->shape), c->s->keepdim);
+    values_array       *y = values_result(c, TG_I64, &r.shape, false);
+    for (int64_t e = 0; e < x->n; e++) y->x[r.to[e]] += x->x[e] != 0;
+    free(r.to);
+}
+
+/* The largest minus the smallest. */
+void values_of_aminmax(values_call *c)
+{
+    const values_array *x    = &c->in[0];
+    moments             m    = result_of(c, false);
+    real               *most = calloc((size_t)m.y->n + 1, sizeof *most), *least = calloc((size_t)m.y->n + 1, sizeof *least);
+    if (!most || !least) abort();
+    for (int64_t e = 0; e < m.y->n; e++) most[e] = -HUGE_VALL, least[e] = HUGE_VALL;
+    for (int64_t e = 0; e < x->n; e++) {
+        most[m.r.to[e]]  = fmaxl(most[m.r.to[e]], x->x[e]);
+        least[m.r.to[e]] = fminl(least[m.r.to[e]], x->x[e]);
+    }
+    for (int64_t e = 0; e < m.y->n; e++) m.y->x[e] = most[e] - least[e];
+    free(most);
+    free(least);
+    free(m.r.to);
+}
+
 /* ln of the sums of e^x, for each row of r; m: the rows' largest element. To be freed. */
 static real *logsumexp(const values_array *x, const reduced *r, int64_t rows, real **largest)
 {
@@ -141,6 +246,7 @@ static void place_of_extreme(values_call *c, real sign, bool itself)
     free(r.to);
 }
 void values_of_argmax(values_call *c) { place_of_extreme(c, 1, false); }
+void values_of_argmin(values_call *c) { place_of_extreme(c, -1, false); }
 void values_of_max(values_call *c) { place_of_extreme(c, 1, true); }
 void values_of_min(values_call *c) { place_of_extreme(c, -1, true); }
 

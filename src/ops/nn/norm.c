@@ -21,11 +21,7 @@ typedef struct normalize_attr {
 } normalize_attr;
 
 /* The mean over axes, which stay with size 1. */
-static tg_tensor *mean_of(tg_tensor *x, uint32_t axes)
-{
-    const tg_shape *s = tg_shape_of(x);
-    return s ? tg_div_s(tg_reduce_bits(&tg_op_sum, x, axes, true), (double)tg_reduced_count(s, axes)) : NULL;
-}
+static tg_tensor *mean_of(tg_tensor *x, uint32_t axes) { return tg_mean_bits(x, axes, true); }
 
 static tg_status normalize_infer(tg_call *c)
 {

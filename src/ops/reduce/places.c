@@ -1,4 +1,4 @@
-/* places.c - where extremes are along an axis, and which: argmax, max, min, of a strided array of any dtype, axes in the order in which they
+/* places.c - where extremes are along an axis, and which: argmax, argmin, max, min, of a strided array of any dtype, axes in the order in which they
  * lie in memory. */
 #include "ops/reduce/reduce_run.h"
 
@@ -150,5 +150,6 @@ static tg_status find_extremes(const tg_call *c, bool largest, int64_t *places, 
 }
 
 tg_status tg_argmax_run(tg_call *c) { return find_extremes(c, true, c->y.data, NULL); }
+tg_status tg_argmin_run(tg_call *c) { return find_extremes(c, false, c->y.data, NULL); }
 tg_status tg_max_run(tg_call *c) { return find_extremes(c, true, c->result[1].y.data, c->y.data); }
 tg_status tg_min_run(tg_call *c) { return find_extremes(c, false, c->result[1].y.data, c->y.data); }

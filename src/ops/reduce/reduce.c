@@ -1,4 +1,5 @@
-/* reduce.c - reductions over axes: those of table/reductions.def with their rules; the mean as a composite; argmax, max and min as kernel ops. The
+/* reduce.c - reductions over axes: those of table/reductions.def with their rules; the mean and a few others as composites; argmax, argmin, max and min as
+ * kernel ops. The
  * loops are in reduce_run.c, and those over tiles in src/kernels. */
 #include "ops/ops.h"
 
@@ -88,8 +89,7 @@ tg_status tg_reduce_infer(tg_call *c)
 
 /* ---- rules -------------------------------------------------------------------------------------------------------- */
 
-/* t, a result of c's shape, with the reduced axes back as size 1. */
-static tg_tensor *unreduced(const tg_call *c, tg_tensor *t)
+tg_tensor *tg_unreduced(const tg_call *c, tg_tensor *t)
 {
     const tg_reduce_attr *a = c->attr;
     const tg_shape        s = tg_reduced_shape(tg_in_shape(c, 0), a->axes, true);
@@ -102,10 +102,10 @@ static tg_tensor *sum_vjp(const tg_call *c, int i, tg_tensor *g)
     const uint32_t axes = ((const tg_reduce_attr *)c->attr)->axes;
     const bool     leading = (axes & (axes + 1)) == 0;
     (void)i;
-    return tg_expand_if(leading ? g : unreduced(c, g), tg_in_shape(c, 0));
+    return tg_expand_if(leading ? g : tg_unreduced(c, g), tg_in_shape(c, 0));
 }
 
-static tg_tensor *sum_abs_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)i, tg_abs_grad(unreduced(c, g), c->in[0]); }
+static tg_tensor *sum_abs_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)i, tg_abs_grad(tg_unreduced(c, g), c->in[0]); }
 
 /* For each element the product of the others along an axis, by multiplications alone: a zero is a factor like any other, and derivatives
  * of the product of the others are right in turn. The halves are multiplied element by element, the others found among the products,
@@ -137,7 +137,7 @@ static tg_tensor *prod_vjp(const tg_call *c, int i, tg_tensor *g)
         slope = slope ? tg_mul(slope, along) : along;
         if (axes >> k >> 1) x = tg_reduce_bits(c->op, x, 1u << k, true);
     }
-    return slope ? tg_mul_zero(unreduced(c, g), slope) : g;
+    return slope ? tg_mul_zero(tg_unreduced(c, g), slope) : g;
 }
 
 /* Equals share: each of the n elements that no other one beats gets g/n. Beside a NaN nothing is beaten, and each gets g NaN.
@@ -151,7 +151,7 @@ static tg_tensor *extreme_vjp(const tg_call *c, tg_tensor *g, tg_tensor *(*is_be
     tg_tensor            *x = c->in[0], *zero = tg_number_like(g, 0, c->op->name);
     tg_tensor            *m = tg_reduce_bits(c->op, x, a->axes, true), *beaten = is_beaten(x, m);
     tg_tensor            *n = tg_reduce_bits(&tg_op_sum, tg_where(beaten, zero, tg_number_like(g, 1, c->op->name)), a->axes, true);
-    tg_tensor            *share = tg_div_zero(unreduced(c, g), tg_where(tg_eq(m, m), n, tg_number_like(g, NAN, c->op->name)));
+    tg_tensor            *share = tg_div_zero(tg_unreduced(c, g), tg_where(tg_eq(m, m), n, tg_number_like(g, NAN, c->op->name)));
     return tg_where(beaten, zero, share);
 }
 static tg_tensor *amax_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)i, extreme_vjp(c, g, tg_lt); }
@@ -208,13 +208,18 @@ bool tg_needs_float(tg_tensor *x, const char *function)
     return false;
 }
 
+tg_tensor *tg_mean_bits(tg_tensor *x, uint32_t axes, bool keepdim)
+{
+    const tg_shape *s = tg_shape_of(x);
+    return s ? tg_div_s(tg_reduce_bits(&tg_op_sum, x, axes, keepdim), (double)tg_reduced_count(s, axes)) : NULL;
+}
+
 static tg_tensor *mean(const char *function, tg_tensor *x, const tg_axes *axes, bool keepdim)
 {
     uint32_t bits;
     TG_CALL_AS(tg_tape_of(x), function);
     if (!tg_needs_float(x, function) || !tg_axis_bits(x, axes, function, &bits)) return NULL;
-    const int64_t n = tg_reduced_count(tg_shape_of(x), bits);
-    return tg_div_s(tg_reduce_bits(&tg_op_sum, x, bits, keepdim), (double)n);
+    return tg_mean_bits(x, bits, keepdim);
 }
 
 tg_tensor *tg_mean(tg_tensor *x, const tg_axes *axes, bool keepdim) { return mean("tg_mean", x, axes, keepdim); }
@@ -228,9 +233,29 @@ static tg_tensor *reduce_all(const tg_op *op, const char *function, tg_tensor *x
 tg_tensor *tg_sum_all(tg_tensor *x) { return reduce_all(&tg_op_sum, "tg_sum_all", x); }
 tg_tensor *tg_amax_all(tg_tensor *x) { return reduce_all(&tg_op_amax, "tg_amax_all", x); }
 tg_tensor *tg_amin_all(tg_tensor *x) { return reduce_all(&tg_op_amin, "tg_amin_all", x); }
+tg_tensor *tg_prod_all(tg_tensor *x) { return reduce_all(&tg_op_prod, "tg_prod_all", x); }
+tg_tensor *tg_any_all(tg_tensor *x) { return reduce_all(&tg_op_any, "tg_any_all", x); }
+tg_tensor *tg_all_all(tg_tensor *x) { return reduce_all(&tg_op_all, "tg_all_all", x); }
 tg_tensor *tg_mean_all(tg_tensor *x) { return mean("tg_mean_all", x, TG_ALL_AXES, false); }
 
-/* ---- argmax, max and min: attr is the axis as a tg_reduce_attr with one bit ---------------------------------------- */
+tg_tensor *tg_aminmax(tg_tensor *x, const tg_axes *axes, bool keepdim, tg_tensor **largest)
+{
+    if (largest) *largest = NULL;
+    TG_CALL(tg_tape_of(x));
+    tg_tensor *smallest = reduce(&tg_op_amin, "tg_aminmax", x, axes, keepdim);
+    if (smallest && largest) *largest = reduce(&tg_op_amax, "tg_aminmax", x, axes, keepdim);
+    return smallest;
+}
+
+tg_tensor *tg_count_nonzero(tg_tensor *x, const tg_axes *axes, bool keepdim)
+{
+    uint32_t bits;
+    TG_CALL(tg_tape_of(x));
+    if (!tg_axis_bits(x, axes, "tg_count_nonzero", &bits)) return NULL;
+    return tg_reduce_bits(&tg_op_sum, tg_to(x, TG_BOOL), bits, keepdim);
+}
+
+/* ---- argmax, argmin, max and min: attr is the axis as a tg_reduce_attr with one bit ---------------------------------------- */
 
 static tg_status axis_infer(tg_call *c)
 {
@@ -238,10 +263,10 @@ static tg_status axis_infer(tg_call *c)
     if (s != TG_OK) return s;
     const uint32_t axis = ((const tg_reduce_attr *)c->attr)->axes;
     if (axis == 0 || (axis & (axis - 1))) return tg_fail(c, TG_ERR_ARG, "takes one axis");
-    return check_nothing(c, c->op == &tg_op_min ? "smallest element" : "largest element");
+    return check_nothing(c, c->op == &tg_op_min || c->op == &tg_op_argmin ? "smallest element" : "largest element");
 }
 
-static tg_status argmax_infer(tg_call *c)
+static tg_status place_infer(tg_call *c)
 {
     const tg_status s = axis_infer(c);
     c->dtype = TG_I64;
@@ -252,15 +277,24 @@ const tg_op tg_op_argmax = {.name    = "argmax",
                             .arity   = 1,
                             .nondiff = 1,
                             .flags   = TG_OP_ZERO_GRAD | TG_OP_STRIDED,
-                            .infer   = argmax_infer,
+                            .infer   = place_infer,
                             .run     = tg_argmax_run};
+const tg_op tg_op_argmin = {.name    = "argmin",
+                            .arity   = 1,
+                            .nondiff = 1,
+                            .flags   = TG_OP_ZERO_GRAD | TG_OP_STRIDED,
+                            .infer   = place_infer,
+                            .run     = tg_argmin_run};
 
-tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim)
+static tg_tensor *reduce_axis(const tg_op *op, const char *function, tg_tensor *x, int axis, bool keepdim)
 {
-    const tg_node *n = tg_check(x, "tg_argmax");
-    const int      k = n ? tg_checked_axis(n, "tg_argmax", axis) : -1;
-    return k < 0 ? NULL : tg_reduce_bits(&tg_op_argmax, x, 1u << k, keepdim);
+    const tg_node *n = tg_check(x, function);
+    const int      k = n ? tg_checked_axis(n, function, axis) : -1;
+    return k < 0 ? NULL : tg_reduce_bits(op, x, 1u << k, keepdim);
 }
+
+tg_tensor *tg_argmax(tg_tensor *x, int axis, bool keepdim) { return reduce_axis(&tg_op_argmax, "tg_argmax", x, axis, keepdim); }
+tg_tensor *tg_argmin(tg_tensor *x, int axis, bool keepdim) { return reduce_axis(&tg_op_argmin, "tg_argmin", x, axis, keepdim); }
 
 /* The extreme and its place. */
 static tg_status extreme_and_place_infer(tg_call *c)
@@ -275,9 +309,9 @@ static tg_status extreme_and_place_infer(tg_call *c)
 static tg_tensor *extreme_and_place_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     const int  axis = __builtin_ctz(((const tg_reduce_attr *)c->attr)->axes);
-    tg_tensor *m = unreduced(c, c->out), *place = unreduced(c, c->result[1].out), *nan = tg_number_like(g, NAN, c->op->name);
+    tg_tensor *m = tg_unreduced(c, c->out), *place = tg_unreduced(c, c->result[1].out), *nan = tg_number_like(g, NAN, c->op->name);
     (void)i;
-    g = unreduced(c, g);
+    g = tg_unreduced(c, g);
     return tg_scatter_add(tg_where(tg_eq(m, m), g, tg_mul_zero(g, nan)), place, axis, tg_in_shape(c, 0));
 }
 
@@ -298,9 +332,7 @@ const tg_op tg_op_min = {.name = "min",
 
 static tg_tensor *extreme_and_place(const tg_op *op, const char *function, tg_tensor *x, int axis, bool keepdim, tg_tensor **places)
 {
-    const tg_node *n = tg_check(x, function);
-    const int      k = n ? tg_checked_axis(n, function, axis) : -1;
-    tg_tensor     *m = k < 0 ? NULL : tg_reduce_bits(op, x, 1u << k, keepdim);
+    tg_tensor *m = reduce_axis(op, function, x, axis, keepdim);
     if (places) *places = tg_result(m, 1);
     return m;
 }

@@ -1,0 +1,199 @@
+/* statistics.c - variance and standard deviation, covariance and correlation, sums that leave NaN out.
+ *
+ * Variances are made of d = x - mean, whose own mean is taken off once more: the mean of large numbers that differ little is rounded to a grid
+ * not much finer than they are. The standard deviation is the 2-norm of d over sqrt(n - correction), which does not overflow where a
+ * variance would. Values are recorded with gradients off, and alias ops on top, views of the value, have the
+ * rules: d recorded with gradients on is in them, so that second derivatives follow by themselves. */
+#include "ops/ops.h"
+
+#include <math.h>
+#include <tapegrad/matrix.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
+#include <tapegrad/shape.h>
+
+#include "tensor/fpenv.h"
+
+/* ---- variance and standard deviation ------------------------------------------------------------------------------ */
+
+typedef struct spread_attr {
+    tg_reduce_attr reduce;
+    double         divisor; /* n - correction; NaN where that is not positive */
+} spread_attr;
+
+static tg_status spread_infer(tg_call *c)
+{
+    const spread_attr *a = c->attr;
+    if (c->attr_size != sizeof *a || a->reduce.axes >> tg_in_shape(c, 0)->rank)
+        return tg_fail(c, TG_ERR_ARG, "the attributes are not those of a variance of this input");
+    return tg_alias_infer(c);
+}
+
+/* Inputs {x, d, value}. d var / dx = 2 d / divisor: what goes through the mean adds up to 0. */
+static tg_tensor *var_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    const spread_attr *a = c->attr;
+    return tg_mul_zero(tg_mul_s(tg_unreduced(c, g), 2 / a->divisor), c->in[1]);
+}
+
+/* d std / dx = d / (divisor std), 0 of a constant */
+static tg_tensor *std_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    const spread_attr *a = c->attr;
+    tg_tensor         *std = tg_unreduced(c, c->out), *zero = tg_number_like(g, 0, c->op->name);
+    tg_tensor         *slope = tg_div(tg_div_s(c->in[1], a->divisor), std);
+    return tg_where(tg_eq(std, zero), zero, tg_mul_zero(tg_unreduced(c, g), slope));
+}
+
+const tg_op tg_op_var = {.name       = "var",
+                         .kind       = TG_VIEW,
+                         .arity      = 3,
+                         .nondiff    = 2 | 4,
+                         .infer      = spread_infer,
+                         .vjp        = var_vjp,
+                         .view       = tg_alias_view,
+                         .view_input = 2};
+const tg_op tg_op_std = {.name       = "std",
+                         .kind       = TG_VIEW,
+                         .arity      = 3,
+                         .nondiff    = 2 | 4,
+                         .infer      = spread_infer,
+                         .vjp        = std_vjp,
+                         .view       = tg_alias_view,
+                         .view_input = 2};
+
+/* x - mean, given that mean, with the mean of what is left taken off. */
+static tg_tensor *deviation(tg_tensor *x, tg_tensor *mean, uint32_t axes)
+{
+    tg_tensor *d = tg_sub(x, mean);
+    return tg_sub(d, tg_mean_bits(d, axes, true));
+}
+
+static double divisor_of(tg_tensor *x, uint32_t axes, double correction)
+{
+    const tg_fpenv host = tg_fpenv_enter();
+    const double   divisor = (double)tg_reduced_count(tg_shape_of(x), axes) - correction;
+    tg_fpenv_leave(host);
+    return divisor > 0 ? divisor : NAN;
+}
+
+/* The variance or, as op says, standard deviation; mean: of the same axes, kept with size 1. */
+static tg_tensor *spread(const tg_op *op, tg_tensor *x, tg_tensor *mean, uint32_t axes, bool keepdim, double correction)
+{
+    const spread_attr a = {{axes, keepdim}, divisor_of(x, axes, correction)};
+    tg_tensor        *d = deviation(x, mean, axes);
+    const bool        was = tg_set_grad_enabled(tg_tape_of(x), false);
+    tg_tensor        *value = op == &tg_op_var ? tg_div_s(tg_reduce_bits(&tg_op_sum, tg_square(d), axes, keepdim), a.divisor)
+                                               : tg_div_s(tg_two_norm_value(d, axes, keepdim), sqrt(a.divisor));
+    tg_set_grad_enabled(tg_tape_of(x), was);
+    return tg_record(op, (tg_tensor *[]){x, d, value}, 3, &a, sizeof a);
+}
+
+static bool is_correction(tg_tensor *x, double correction, const char *function)
+{
+    if (isfinite(correction)) return true;
+    tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "the correction is %g; it must be finite, and usually is 1", correction);
+    return false;
+}
+
+static tg_tensor *checked_spread(const tg_op *op, const char *function, tg_tensor *x, const tg_axes *axes, bool keepdim, double correction,
+                                 tg_tensor **mean)
+{
+    uint32_t bits;
+    if (mean) *mean = NULL;
+    TG_CALL_AS(tg_tape_of(x), function);
+    if (!tg_needs_float(x, function) || !tg_axis_bits(x, axes, function, &bits) || !is_correction(x, correction, function)) return NULL;
+    tg_tensor     *m = tg_mean_bits(x, bits, true), *y = spread(op, x, m, bits, keepdim, correction);
+    const tg_shape s = tg_reduced_shape(tg_shape_of(x), bits, keepdim);
+    if (y && mean) *mean = tg_reshape_if(m, &s);
+    return y;
+}
+
+tg_tensor *tg_var(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction)
+{
+    return checked_spread(&tg_op_var, "tg_var", x, axes, keepdim, correction, NULL);
+}
+
+tg_tensor *tg_std(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction)
+{
+    return checked_spread(&tg_op_std, "tg_std", x, axes, keepdim, correction, NULL);
+}
+
+tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean)
+{
+    return checked_spread(&tg_op_var, "tg_var_mean", x, axes, keepdim, correction, mean);
+}
+
+tg_tensor *tg_var_all(tg_tensor *x) { return checked_spread(&tg_op_var, "tg_var_all", x, TG_ALL_AXES, false, 1, NULL); }
+tg_tensor *tg_std_all(tg_tensor *x) { return checked_spread(&tg_op_std, "tg_std_all", x, TG_ALL_AXES, false, 1, NULL); }
+
+/* ---- covariance and correlation ----------------------------------------------------------------------------------- */
+
+/* Is x there, f32 or f64, of rank 2 at most? */
+static bool is_observed(tg_tensor *x, const char *function)
+{
+    if (!tg_needs_float(x, function)) return false;
+    const tg_node *n = tg_node_of(x);
+    char           text[TG_SHAPE_TEXT];
+    if (n->shape->rank <= 2) return true;
+    tg_fail_on(n->tape, TG_ERR_SHAPE, function, "takes [variables, observations] or [observations], not %s",
+               tg_shape_text(n->shape, text, sizeof text));
+    return false;
+}
+
+/* Each row minus its mean; a number is a row of one. */
+static tg_tensor *row_deviation(tg_tensor *x, uint32_t *axes)
+{
+    if (tg_rank(x) == 0) x = tg_reshape_if(x, TG_SHAPE(1));
+    if (!x) return NULL;
+    *axes = 1u << (tg_rank(x) - 1);
+    return deviation(x, tg_mean_bits(x, *axes, true), *axes);
+}
+
+/* d d^T; of one row its square */
+static tg_tensor *row_products(tg_tensor *d) { return tg_rank(d) == 2 ? tg_matmul(d, tg_mT(d)) : tg_matmul(d, d); }
+
+tg_tensor *tg_cov(tg_tensor *x, double correction)
+{
+    uint32_t axes;
+    TG_CALL(tg_tape_of(x));
+    if (!is_observed(x, "tg_cov") || !is_correction(x, correction, "tg_cov")) return NULL;
+    tg_tensor *d = row_deviation(x, &axes);
+    return d ? tg_div_s(row_products(d), divisor_of(d, axes, correction)) : NULL;
+}
+
+/* Rows of length 1 are multiplied; rounding may take the product of equal ones beyond 1. */
+tg_tensor *tg_corrcoef(tg_tensor *x)
+{
+    uint32_t axes;
+    TG_CALL(tg_tape_of(x));
+    if (!is_observed(x, "tg_corrcoef")) return NULL;
+    tg_tensor *d = row_deviation(x, &axes);
+    if (!d) return NULL;
+    tg_tensor *most = tg_number_like(x, 1, "tg_corrcoef"), *least = tg_number_like(x, -1, "tg_corrcoef");
+    tg_tensor *r = row_products(tg_div(d, tg_norm(d, 2, TG_AXES(-1), true)));
+    return tg_maximum(tg_minimum(r, most), least);
+}
+
+/* ---- without NaN -------------------------------------------------------------------------------------------------- */
+
+tg_tensor *tg_nansum(tg_tensor *x, const tg_axes *axes, bool keepdim)
+{
+    uint32_t bits;
+    TG_CALL(tg_tape_of(x));
+    if (!tg_axis_bits(x, axes, "tg_nansum", &bits)) return NULL;
+    if (!tg_dtype_is_float(tg_dtype_of(x))) return tg_reduce_bits(&tg_op_sum, x, bits, keepdim);
+    return tg_reduce_bits(&tg_op_sum, tg_where(tg_eq(x, x), x, tg_number_like(x, 0, "tg_nansum")), bits, keepdim);
+}
+
+tg_tensor *tg_nanmean(tg_tensor *x, const tg_axes *axes, bool keepdim)
+{
+    uint32_t bits;
+    TG_CALL(tg_tape_of(x));
+    if (!tg_needs_float(x, "tg_nanmean") || !tg_axis_bits(x, axes, "tg_nanmean", &bits)) return NULL;
+    tg_tensor *one = tg_number_like(x, 1, "tg_nanmean"), *zero = tg_number_like(x, 0, "tg_nanmean"), *is_number = tg_eq(x, x);
+    tg_tensor *sum = tg_reduce_bits(&tg_op_sum, tg_where(is_number, x, zero), bits, keepdim);
+    return tg_div(sum, tg_reduce_bits(&tg_op_sum, tg_where(is_number, one, zero), bits, keepdim));
+}
