@@ -59,6 +59,38 @@ TG_API tg_tensor *tg_silu(tg_tensor *x);                       /* x sigmoid(x); 
 TG_API tg_tensor *tg_hardswish(tg_tensor *x);
 TG_API tg_tensor *tg_mish(tg_tensor *x);                       /* x tanh(ln(1 + e^x)); -0 at -inf. Misra 2019 */
 
+/* ---- whole numbers and bounds, as PyTorch */
+
+/* To a whole number: down, up, to the nearest (halves to the even one), towards zero. Gradient zero. -0 where a negative number becomes 0.
+ * Integers stay as they are. */
+TG_API tg_tensor *tg_floor(tg_tensor *x);
+TG_API tg_tensor *tg_ceil(tg_tensor *x);
+TG_API tg_tensor *tg_round(tg_tensor *x);
+TG_API tg_tensor *tg_trunc(tg_tensor *x);
+TG_API tg_tensor *tg_frac(tg_tensor *x); /* x - trunc x, with the sign of x; slope 1, NaN at infinities. f32, f64 */
+
+/* What division by b leaves, exactly: a - b floor(a/b), with the sign of b; a - b trunc(a/b), with the sign of a (C's fmod). Floats and
+ * integers. Of floats NaN if b is 0 or a infinite; b infinite leaves a, or b where a - b floor(a/b) is asked and the signs differ. The gradient
+ * of a is that of the result, that of b the quotient's times it, -floor(a/b) and -trunc(a/b), also where these jump. An integer
+ * b that is 0 somewhere is TG_ERR_ARG when the value is computed. */
+TG_API tg_tensor *tg_remainder(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_fmod(tg_tensor *a, tg_tensor *b);
+/* floor(a/b), a/b not being rounded first; where the result is beyond 2^24 (f64 2^53) to 3 ULP. a/b where a float b is 0. Gradient zero.
+ * Integers as above; the lowest one by -1 is itself. */
+TG_API tg_tensor *tg_floor_divide(tg_tensor *a, tg_tensor *b);
+
+/* min(max(x, lo), hi), so hi where lo > hi; -INFINITY, INFINITY: no bound. Floats and integers, whose bounds are whole. NaN stays. The
+ * gradient passes within the bounds and on them. A bound that is NaN: TG_ERR_ARG. */
+TG_API tg_tensor *tg_clamp(tg_tensor *x, double lo, double hi);
+
+/* Numbers for NaN, inf and -inf; other elements as they are. The gradient is 0 where one is replaced. f32, f64; options may be NULL. */
+typedef struct tg_nan_to_num_options {
+    double nan;    /* 0 */
+    double posinf; /* the largest number of the dtype; TG_ZERO for 0 */
+    double neginf; /* the lowest */
+} tg_nan_to_num_options;
+TG_API tg_tensor *tg_nan_to_num(tg_tensor *x, const tg_nan_to_num_options *options);
+
 /* Comparisons and logic give bool and have no gradient. */
 TG_API tg_tensor *tg_eq(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_ne(tg_tensor *a, tg_tensor *b);
@@ -67,7 +99,19 @@ TG_API tg_tensor *tg_le(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_gt(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_ge(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_isfinite(tg_tensor *x);
+TG_API tg_tensor *tg_isnan(tg_tensor *x);
+TG_API tg_tensor *tg_isinf(tg_tensor *x);
 TG_API tg_tensor *tg_logical_not(tg_tensor *x); /* of a bool */
+TG_API tg_tensor *tg_logical_and(tg_tensor *a, tg_tensor *b); /* of two bools, as are the next two */
+TG_API tg_tensor *tg_logical_or(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_logical_xor(tg_tensor *a, tg_tensor *b);
+
+/* Is a near to b: a = b, or |a - b| finite and at most atol + rtol |b|? Of floats; it is not symmetric. options may be NULL. As PyTorch. */
+typedef struct tg_isclose_options {
+    double rtol, atol; /* 1e-5 and 1e-8; TG_ZERO for 0. Less than 0, or NaN: TG_ERR_ARG */
+    bool   equal_nan;  /* two NaN are near to each other */
+} tg_isclose_options;
+TG_API tg_tensor *tg_isclose(tg_tensor *a, tg_tensor *b, const tg_isclose_options *options);
 
 /* cond ? a : b, cond of bool. Gives no gradient to the side not taken, whatever that side holds, in derivatives of any order; the side
  * taken gets it as it is, also a NaN. */

@@ -72,6 +72,7 @@ bool tg_segment_knows(const tg_op *op)
 #define BINARY(NAME, TYPES, FORMULA, DX, DY, COST, RECIPE, ...)      [TG_ROW_##NAME] = !TG_IS_NONE(RECIPE),
 #define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, COST, RECIPE, ...) [TG_ROW_##NAME] = !TG_IS_NONE(RECIPE),
 #define SCALED                                                       BINARY
+#define QUOTIENT                                                     BINARY
 #define SELECT                                                       TERNARY
 #define SLOPE(NAME, OF, FORMULA, DX, COST, RECIPE, ...)              [TG_ROW_##NAME] = !TG_IS_NONE(RECIPE),
 #define FLAT(NAME, TYPES, FORMULA, COST, RECIPE)                     [TG_ROW_##NAME] = !TG_IS_NONE(RECIPE),
@@ -90,6 +91,7 @@ int tg_segment_op(tg_segment *s, const tg_op *op, const int *in)
 #define BINARY(NAME, TYPES, FORMULA, DX, DY, COST, RECIPE, ...)      case TG_ROW_##NAME: return RECIPE;
 #define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, COST, RECIPE, ...) case TG_ROW_##NAME: return RECIPE;
 #define SCALED                                                       BINARY
+#define QUOTIENT                                                     BINARY
 #define SELECT                                                       TERNARY
 #define SLOPE(NAME, OF, FORMULA, DX, COST, RECIPE, ...)              case TG_ROW_##NAME: return RECIPE;
 #define FLAT(NAME, TYPES, FORMULA, COST, RECIPE)                     case TG_ROW_##NAME: return RECIPE;

@@ -99,6 +99,25 @@ INLINE T F(magnitude)(T x) { return F(number)(F(bits)(x) & ~F(bits)(C(-0.0))); }
 /* u = bits of m 2^e, m in [sqrt(1/2), sqrt 2), less those of sqrt(1/2): the upper bits are e, the lower m's */
 INLINE T F(fraction)(U u) { return F(number)((u & (((U)1 << MANTISSA) - 1)) + SQRT_HALF_BITS); }
 
+/* x with the sign of y */
+INLINE T F(signed_as)(T x, T y) { return F(number)(F(bits)(F(magnitude)(x)) | (F(bits)(y) & F(bits)(C(-0.0)))); }
+
+/* x modulo y, with x's sign, where the quotient is small: rounded, it is too large by 1 at most, and never too small. The remainder is exact. */
+INLINE int F(is_small)(T x, T y) { return F(magnitude)(x / y) <= QUOTIENT_LIMIT; }
+INLINE T F(mod)(T x, T y)
+{
+    const T q = TRUNC(x / y), r = FMA(-q, y, x), again = r + F(signed_as)(y, x);
+    const T m = ((r != 0) & ((r < 0) != (x < 0))) ? again : r;
+    return F(signed_as)(q == 0 ? x : m, x);
+}
+/* x / y rounded down, m being x modulo y. Zero has the sign of the quotient. */
+INLINE T F(floored)(T x, T y, T m)
+{
+    const T q = x / y, whole = ROUND((x - m) / y) - (LEANS(m, y) ? 1 : 0), signed_zero = F(signed_as)(0, q);
+    const T down = whole == 0 ? signed_zero : whole;
+    return y == 0 ? q : down;
+}
+
 /* ln x = e ln 2 + ln m. For inf, NaN and all below 0: x inf + inf is inf, NaN and NaN. */
 INLINE T F(log)(T x)
 {

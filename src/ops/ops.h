@@ -25,6 +25,7 @@
 #define BINARY(NAME, ...)  TG_DECLARE2_(NAME)
 #define COMPARE(NAME, ...) TG_DECLARE2_(NAME)
 #define SLOPE(NAME, ...)   TG_DECLARE2_(NAME)
+#define QUOTIENT(NAME, ...) TG_DECLARE2_(NAME)
 #define SCALED(NAME, ...)  extern const tg_op tg_op_##NAME;
 #define TERNARY(NAME, ...) TG_DECLARE3_(NAME)
 #define SELECT(NAME, ...)  TG_DECLARE3_(NAME)
@@ -70,6 +71,9 @@ tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n);
 
 /* Zeros of this shape with g added at the places that index names along the axis: the gradient of tg_gather. */
 tg_tensor *tg_scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape);
+
+/* "[1,3]": where element k of a shape is. */
+const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t size);
 
 /* index as i64, after a check that 0 <= index < classes when it is computed. */
 tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
@@ -147,9 +151,12 @@ typedef struct tg_rstd_attr {
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 
 #define TG_CORE_OPS(X) X(leaf) X(detach)
+#define TG_DIVISION_OPS(X) X(check_divisor)
+TG_DIVISION_OPS(TG_DECLARE_OP_)
 
 #define TG_OP_LIST(X) \
     TG_CORE_OPS(X)    \
+    TG_DIVISION_OPS(X) \
     TG_SHAPE_OPS(X)   \
     TG_CREATE_OPS(X)  \
     TG_INDEX_OPS(X)   \

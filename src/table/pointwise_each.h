@@ -15,6 +15,9 @@
 #ifndef SCALED
 #define SCALED ROW
 #endif
+#ifndef QUOTIENT
+#define QUOTIENT ROW
+#endif
 #ifndef SELECT
 #define SELECT ROW
 #endif

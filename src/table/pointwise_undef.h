@@ -4,6 +4,7 @@
 #undef BINARY
 #undef TERNARY
 #undef SCALED
+#undef QUOTIENT
 #undef SELECT
 #undef SLOPE
 #undef FLAT

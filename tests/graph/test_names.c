@@ -104,6 +104,13 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(leaky_relu_1, tg_leaky_relu(x, 1), FLOWS | SAME)                                                                           \
     X(square_of_sqrt, tg_square(tg_sqrt(x)), FLOWS | SAME)                                                                       \
     X(log_of_exp, tg_log(tg_exp(x)), FLOWS | SAME)                                                                               \
+    X(frac, tg_frac(tg_mul_s(x, 0.1)), FLOWS)                                                                                     \
+    X(clamp, tg_clamp(x, -100, 100), FLOWS | SAME)                                                                               \
+    X(clamp_not, tg_clamp(x, -INFINITY, INFINITY), FLOWS | SAME)                                                                 \
+    X(clamp_below, tg_clamp(x, -100, INFINITY), FLOWS | SAME)                                                                    \
+    X(nan_to_num, tg_nan_to_num(x, NULL), FLOWS | SAME)                                                                          \
+    X(fmod, tg_fmod(x, tg_mul_s(tg_ones_like(x), 100)), FLOWS | SAME)                                                            \
+    X(remainder, tg_remainder(x, tg_mul_s(tg_ones_like(x), 100)), FLOWS | SAME)                                                  \
     X(where, tg_where(yes(t), x, x), FLOWS | SAME)                                                                               \
     X(masked_fill, tg_masked_fill(x, tg_logical_not(yes(t)), 9), FLOWS | SAME)                                                   \
     X(tril, tg_tril(x, 9), FLOWS | SAME)                                                                                         \
@@ -147,6 +154,15 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(avg_pool2d, tg_avg_pool2d(image(x), &(tg_pool_options){.kernel = {1, 1}}), FLOWS | SAME)                                   \
     X(pow_s_0, tg_pow_s(x, 0), FLOWS)                                                                                            \
     X(pow_s_half, tg_pow_s(x, 0.5), FLOWS)                                                                                       \
+    X(floor, tg_floor(x), 0)                                                                                                     \
+    X(ceil, tg_ceil(x), 0)                                                                                                       \
+    X(round, tg_round(x), 0)                                                                                                     \
+    X(trunc, tg_trunc(x), 0)                                                                                                     \
+    X(floor_divide, tg_floor_divide(x, tg_ones_like(x)), 0)                                                                      \
+    X(isnan, tg_isnan(x), 0)                                                                                                     \
+    X(isinf, tg_isinf(x), 0)                                                                                                     \
+    X(isclose, tg_isclose(x, x, NULL), 0)                                                                                        \
+    X(logical_and, tg_logical_and(yes(t), yes(t)), 0)                                                                            \
     X(sign, tg_sign(x), 0)                                                                                                       \
     X(log1p, tg_log1p(x), FLOWS)                                                                                                 \
     X(sin, tg_sin(x), FLOWS)                                                                                                     \

@@ -283,6 +283,7 @@ static void test_words(void **unused)
 #define BINARY(NAME, TYPES, FORMULA, DX, DY, COST, RECIPE, ...)      {#NAME, #RECIPE},
 #define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, COST, RECIPE, ...) {#NAME, #RECIPE},
 #define SCALED                                                       BINARY
+#define QUOTIENT                                                     BINARY
 #define SELECT                                                       TERNARY
 #define SLOPE(NAME, OF, FORMULA, DX, COST, RECIPE, ...)              {#NAME, #RECIPE},
 #define FLAT(NAME, TYPES, FORMULA, COST, RECIPE)                     {#NAME, #RECIPE},

@@ -27,6 +27,7 @@ sample_list samples_all(void)
     sample_list l = {0};
     samples_pointwise(&l);
     samples_reduce(&l);
+    samples_functions(&l);
     samples_move(&l);
     samples_random(&l);
     samples_shape(&l);

@@ -73,6 +73,7 @@ void samples_pointwise(sample_list *l); /* samples_pointwise.c */
 void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products, losses */
 void samples_window(sample_list *l);    /* samples_window.c: convolution, pooling, normalisation, layers, parts */
 void samples_random(sample_list *l);    /* samples_random.c: distributions and choices */
+void samples_functions(sample_list *l); /* samples_functions.c: pointwise functions made of ops */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
 void samples_shape(sample_list *l);     /* samples_shape.c: axes, repetition, diagonals, margins */
 

@@ -66,6 +66,11 @@ static const struct {
     {"greater_grad", {-2, 1.1, 0.1}, {2, 2, 1}},
     {"tanh_slope", {5, 0}, {6, 0}}, /* where it is computed from its argument */
     {"sigmoid_slope", {9.1, 0}, {10, 0}},
+    {"clamp_min", {-2, 0.1}, {-0.1, 2}},
+    {"clamp_max", {0.1, -2}, {2, -0.1}},
+    {"at_least_grad", {-2, -2, 0.1}, {2, -0.1, 2}},
+    {"fmod", {-5.9, 2}, {-5.1, 2.5}},
+    {"remainder", {-5.9, 2}, {-5.1, 2.5}},
     {"maximum", {-2, 1}, {0, 2}}, /* all on one side, so that a wrong side gives nothing at all */
     {"minimum", {-2, 1}, {0, 2}},
 };

@@ -56,6 +56,14 @@
 
 #define C(V) ((T)(V))
 
+/* Words of the rows that functions use as well. */
+#define FLOOR(X) _Generic((X), float: floorf, default: floor)(X)
+#define CEIL(X)  _Generic((X), float: ceilf, default: ceil)(X)
+#define ROUND(X) _Generic((X), float: rintf, default: rint)(X)
+#define TRUNC(X) _Generic((X), float: truncf, default: trunc)(X)
+#define LEANS(M, Y)        (((M) != 0) & (((M) < 0) != ((Y) < 0)))
+
+#define QUOTIENT_LIMIT C((U)1 << (MANTISSA - 3)) /* fmod: below it the quotient's rounding leaves its whole part in reach */
 enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argument, element by element */
 
 #define T              double
@@ -129,6 +137,7 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define TANH(X)            BY_TYPE(tanh, X)(X)
 #define ERF(X)             BY_TYPE(erf, X)(X)
 #define POW(X, Y)          BY_TYPE(pow, X)(X, Y)
+#define FLOORED(X, Y, M)   BY_TYPE(floored, X)(X, Y, M)
 #define SQRT(X)            _Generic((X), float: sqrtf, default: sqrt)(X)
 #define ABS(X)             _Generic((X), float: fabsf, default: fabs)(X)
 #define SIGMOID(X)         BY_TYPE(sigmoid, X)(X)

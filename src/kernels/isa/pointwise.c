@@ -192,6 +192,30 @@ enum { U8_PART = 8 };
         for (size_t i = 0; i < n; i++) o[i] = ABS(x[i]) <= TRIG_LIMIT ? one_##NAME##_##SUFFIX(x[i]) : LIBM(x[i]);     \
     }
 
+/* ---- quotients: where one is too large libm has to find the remainder, element by element; without fused multiply-add always ---- */
+
+#define QUOTIENTS(NAME, SUFFIX, TYPE, LIBM, EXPR)                                                                     \
+    INLINE TYPE of_##NAME##_##SUFFIX(TYPE x, TYPE y, TYPE m)                                                          \
+    {                                                                                                                 \
+        (void)x, (void)y;                                                                                             \
+        return EXPR;                                                                                                  \
+    }                                                                                                                 \
+    LOOP2(INSIDE(NAME, SUFFIX), NAME, SUFFIX, TYPE, SUFFIX, TYPE, of_##NAME##_##SUFFIX(x, y, mod_##SUFFIX(x, y)))     \
+    EXPORT(NAME, SUFFIX)(size_t n, void *out, const void *const *in, const void *attr)                                \
+    {                                                                                                                 \
+        const TYPE *x      = in[0], *y = in[1];                                                                       \
+        TYPE       *o      = out;                                                                                     \
+        int         beyond = !HAS_FMA;                                                                                \
+        for (size_t i = 0; i < n; i++) beyond |= is_small_##SUFFIX(x[i], y[i]) ? 0 : 1; /* NaN too */                 \
+        if (!beyond) {                                                                                                \
+            loop_##NAME##_##SUFFIX(n, out, in, attr);                                                                 \
+            return;                                                                                                   \
+        }                                                                                                             \
+        for (size_t i = 0; i < n; i++)                                                                                \
+            o[i] = HAS_FMA && is_small_##SUFFIX(x[i], y[i]) ? one_##NAME##_##SUFFIX(x[i], y[i])                       \
+                                                            : of_##NAME##_##SUFFIX(x[i], y[i], LIBM(x[i], y[i]));     \
+    }
+
 /* ---- slopes that are read from the result y, but for where y has come too near to 1: few blocks look there ------------------- */
 
 /* Is any of `bytes` of results, without the bits of `sign`, beyond TG_SLOPE_NEAR? A NaN counts as none: the first operand of a maximum. */
@@ -313,6 +337,9 @@ FAR(f64, double)
     FLOATS1(INSIDE, NAME, FORMULA)                                                                                    \
     TRIG(NAME, f32, float, NAME##f)                                                                                   \
     TRIG(NAME, f64, double, NAME)
+#define QUOTIENT(NAME, TYPES, FORMULA, ...)                                                                            \
+    QUOTIENTS(NAME, f32, float, fmodf, FORMULA)                                                                       \
+    QUOTIENTS(NAME, f64, double, fmod, FORMULA)
 #define SLOPE(NAME, OF, FORMULA, ...)                                                                                  \
     FLOATS2(INSIDE, NAME, FORMULA)                                                                                    \
     BY_RESULT(NAME, f32, float, SIGN_##NAME, NEAR_##NAME)                                                             \

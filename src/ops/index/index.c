@@ -18,8 +18,7 @@ tg_status tg_need_index(const tg_call *c, int i)
     return tg_fail(c, TG_ERR_DTYPE, "indices are int64 or int32; convert them with tg_to(index, TG_I64)");
 }
 
-/* "[1,3]": where element k of a shape is. */
-static const char *place(const tg_shape *s, int64_t k, char *text, size_t size)
+const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t size)
 {
     tg_shape at = {.rank = s->rank};
     for (int a = s->rank; a-- > 0; k /= s->dim[a]) at.dim[a] = k % s->dim[a];
@@ -29,7 +28,7 @@ static const char *place(const tg_shape *s, int64_t k, char *text, size_t size)
 static tg_status bad_index(const tg_call *c, const tg_array *index, int64_t k, int64_t v, int64_t size)
 {
     char text[TG_SHAPE_TEXT];
-    place(index->shape, k, text, sizeof text);
+    tg_element_text(index->shape, k, text, sizeof text);
     if (size == 0)
         return tg_fail(c, TG_ERR_INDEX, "index %lld at %s: there is nothing to index, the size is 0", (long long)v,
                        text);

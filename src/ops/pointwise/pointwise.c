@@ -21,6 +21,13 @@
 #define POW(X, Y)     pow(X, Y)
 #define SQRT(X)       sqrt(X)
 #define ABS(X)        fabs(X)
+#define FMOD(X, Y)    fmod(X, Y)
+#define FLOOR(X)      floor(X)
+#define CEIL(X)       ceil(X)
+#define ROUND(X)      rint(X)
+#define TRUNC(X)      trunc(X)
+#define LEANS(M, Y)   ((M) != 0 && ((M) < 0) != ((Y) < 0))
+#define FLOORED(X, Y, M) PART3(floored, X, Y, M)
 #define ZMUL(G, S)    ((G) == 0 ? 0 : (G) * (S))
 #define ZDIV(G, S)    ((G) == 0 ? 0 : (G) / (S))
 #define MAXIMUM(X, Y) ((X) > (Y) || (X) != (X) ? (X) : (Y))
@@ -31,6 +38,17 @@
 
 #define PART(NAME, X)      _Generic((X), float: NAME##_f32, default: NAME##_f64)(X)
 #define PART2(NAME, X, Y)  _Generic((X), float: NAME##_f32, default: NAME##_f64)(X, Y)
+#define PART3(NAME, X, Y, Z) _Generic((X), float: NAME##_f32, default: NAME##_f64)(X, Y, Z)
+
+/* Zero has the sign of the quotient. */
+#define FLOORED_PARTS(SUFFIX, TYPE)                                                                                       \
+    static TYPE floored_##SUFFIX(TYPE x, TYPE y, TYPE m)                                                              \
+    {                                                                                                                 \
+        const TYPE q = x / y, whole = rint((x - m) / y) - LEANS(m, y);                                                \
+        return y == 0 ? q : whole == 0 ? copysign(whole, q) : whole;                                                  \
+    }
+FLOORED_PARTS(f32, float)
+FLOORED_PARTS(f64, double)
 
 /* Slopes of tanh and sigmoid by their result or, where that has come too near to 1, by their argument. */
 #define TANH_SLOPE(X, Y)    (fabs(Y) > C(TG_SLOPE_NEAR) ? PART2(far_slope, fabs(X), 2) : (1 - (Y)) * (1 + (Y)))
@@ -133,8 +151,9 @@ GELU_PARTS(f64, double)
             o[i] = (RESULT)(EXPR);                                                                                    \
         }                                                                                                             \
     }
-#define LOOP2(NAME, SUFFIX, TYPE, LOAD, RESULT, EXPR)                                                                  \
-    static void NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                         \
+/* MORE: what the formula speaks of beside x and y. */
+#define LOOP2_OF(LOOP, TYPE, LOAD, RESULT, MORE, EXPR)                                                                 \
+    static void LOOP(size_t n, void *out, const void *const *in, const void *attr)                         \
     {                                                                                                                 \
         typedef TYPE T;                                                                                               \
         const T     *a = in[0], *b = in[1];                                                                           \
@@ -142,9 +161,12 @@ GELU_PARTS(f64, double)
         (void)attr;                                                                                                   \
         for (size_t i = 0; i < n; i++) {                                                                              \
             const LOAD x = (LOAD)a[i], y = (LOAD)b[i];                                                                \
+            MORE                                                                                                      \
             o[i] = (RESULT)(EXPR);                                                                                    \
         }                                                                                                             \
     }
+#define LOOP2(NAME, SUFFIX, TYPE, LOAD, RESULT, EXPR) LOOP2_OF(NAME##_##SUFFIX, TYPE, LOAD, RESULT, , EXPR)
+#define LOOPM(NAME, SUFFIX, TYPE, LOAD, RESULT, EXPR) LOOP2_OF(NAME##_##SUFFIX, TYPE, LOAD, RESULT, const LOAD m = (LOAD)FMOD(x, y);, EXPR)
 /* COND: the type of the first operand. */
 #define LOOP3(NAME, SUFFIX, TYPE, COND, EXPR)                                                                          \
     static void NAME##_##SUFFIX(size_t n, void *out, const void *const *in, const void *attr)                         \
@@ -168,6 +190,7 @@ GELU_PARTS(f64, double)
 #define FLAT(NAME, TYPES, FORMULA, ...)    FLOATS1(NAME, FORMULA)
 #define BINARY(NAME, TYPES, FORMULA, ...)  FLOATS2(NAME, FORMULA)
 #define SCALED(NAME, TYPES, FORMULA, ...)  FLOATS2(NAME, FORMULA)
+#define QUOTIENT(NAME, TYPES, FORMULA, ...) LOOPM(NAME, f32, float, T, T, FORMULA) LOOPM(NAME, f64, double, T, T, FORMULA)
 #define SLOPE(NAME, OF, FORMULA, ...)      FLOATS2(NAME, FORMULA)
 #define TERNARY(NAME, TYPES, FORMULA, ...) LOOP3(NAME, f32, float, T, FORMULA) LOOP3(NAME, f64, double, T, FORMULA)
 #define SELECT(NAME, TYPES, FORMULA, ...)  LOOP3(NAME, f32, float, uint8_t, FORMULA) LOOP3(NAME, f64, double, uint8_t, FORMULA)
@@ -186,6 +209,20 @@ GELU_PARTS(f64, double)
 #define ABS(X)        ((X) < 0 ? (int64_t)(0 - (uint64_t)(X)) : (X))
 #define MAXIMUM(X, Y) ((X) > (Y) ? (X) : (Y))
 #define MINIMUM(X, Y) ((X) < (Y) ? (X) : (Y))
+#undef FLOOR
+#undef CEIL
+#undef ROUND
+#undef TRUNC
+#undef FMOD
+#undef FLOORED
+#define FLOOR(X) (X)
+#define CEIL(X)  (X)
+#define ROUND(X) (X)
+#define TRUNC(X) (X)
+
+/* Of a divisor 0, which is an error before its result is read, and of -1, for which the CPU has no quotient of the lowest number. */
+#define FMOD(X, Y)       ((Y) == 0 || (Y) == -1 ? 0 : (X) % (Y))
+#define FLOORED(X, Y, M) ((Y) == 0 ? 0 : (Y) == -1 ? (int64_t)(0 - (uint64_t)(X)) : ((X) - (M)) / (Y) - LEANS(M, Y))
 
 #define INTS(LOOP, NAME, LOAD, RESULT, FORMULA)                                                                        \
     LOOP(NAME, i64, int64_t, LOAD, RESULT, FORMULA)                                                                   \
@@ -200,6 +237,8 @@ GELU_PARTS(f64, double)
 #define UNARY(NAME, TYPES, FORMULA, ...)   INTS_##TYPES(LOOP1, NAME, FORMULA)
 #define FLAT(NAME, TYPES, FORMULA, ...)    INTS_##TYPES(LOOP1, NAME, FORMULA)
 #define BINARY(NAME, TYPES, FORMULA, ...)  INTS_##TYPES(LOOP2, NAME, FORMULA)
+#define SCALED(NAME, TYPES, FORMULA, ...)  INTS_##TYPES(LOOP2, NAME, FORMULA)
+#define QUOTIENT(NAME, TYPES, FORMULA, ...) INTS_##TYPES(LOOPM, NAME, FORMULA)
 #define SELECT(NAME, TYPES, FORMULA, ...)                                                                              \
     LOOP3(NAME, i64, int64_t, uint8_t, FORMULA)                                                                       \
     LOOP3(NAME, i32, int32_t, uint8_t, FORMULA)                                                                       \
@@ -248,6 +287,8 @@ GELU_PARTS(f64, double)
 #define BINARY(NAME, TYPES, FORMULA, DX, DY, COST, ...)      DIFF(NAME, TYPES, 2, 0, COST) CALL2(NAME)
 #define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, COST, ...) DIFF(NAME, TYPES, 3, 0, COST) CALL3(NAME)
 #define SCALED(NAME, TYPES, FORMULA, DX, DY, COST, ...)      DIFF(NAME, TYPES, 2, 0, COST)
+#define QUOTIENT(NAME, TYPES, FORMULA, DX, DY, COST, ...)                                                              \
+    OP(NAME, TYPES, 2, TG_IS_NONE(DX) ? NULL : NAME##_vjp, 0, TG_IS_NONE(DX) ? TG_OP_ZERO_GRAD : 0, COST)
 #define SELECT(NAME, TYPES, FORMULA, DX, DY, DZ, COST, ...)  DIFF(NAME, TYPES, 3, TG_OP_SELECT, COST) CALL3(NAME)
 #define SLOPE(NAME, OF, FORMULA, DX, COST, ...)              DIFF(NAME, FLOATS, 2, TG_OP_SLOPE, COST) CALL2(NAME)
 #define FLAT(NAME, TYPES, FORMULA, COST, ...)                STEP(NAME, TYPES, 1, 0, COST) CALL1(NAME)
@@ -305,6 +346,7 @@ static const double intervals[TG_ROWS][6] = {
 #define BINARY(NAME, TYPES, FORMULA, DX, DY, COST, RECIPE, ...)      [TG_ROW_##NAME] = {__VA_ARGS__},
 #define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, COST, RECIPE, ...) [TG_ROW_##NAME] = {__VA_ARGS__},
 #define SCALED                                                       BINARY
+#define QUOTIENT                                                     BINARY
 #define SELECT                                                       TERNARY
 #define SLOPE(NAME, OF, FORMULA, DX, COST, RECIPE, ...)              [TG_ROW_##NAME] = {__VA_ARGS__},
 #define ROW(NAME, ...)

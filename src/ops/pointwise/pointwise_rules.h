@@ -74,13 +74,14 @@ static tg_tensor *mish_curve(tg_tensor *g, tg_tensor *x)
     static tg_tensor *NAME##_vjp(const tg_call *c, int i, tg_tensor *g)                                               \
     {                                                                                                                 \
         tg_tensor *x = c->in[0], *y = ARITY > 1 ? c->in[1] : NULL, *z = ARITY > 2 ? c->in[2] : NULL, *out = c->out;   \
-        (void)x, (void)y, (void)z, (void)out;                                                                         \
+        (void)x, (void)y, (void)z, (void)out, (void)g;                                                                      \
         return i == 0 ? DX : i == 1 ? DY : DZ;                                                                        \
     }
 #define UNARY(NAME, TYPES, FORMULA, DX, ...)           RULE(NAME, 1, DX, NULL, NULL)
 #define BINARY(NAME, TYPES, FORMULA, DX, DY, ...)      RULE(NAME, 2, DX, DY, NULL)
 #define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, ...) RULE(NAME, 3, DX, DY, DZ)
 #define SCALED                                         BINARY
+#define QUOTIENT                                       BINARY
 #define SELECT                                         TERNARY
 #define SLOPE(NAME, OF, FORMULA, DX, ...)              RULE(NAME, 2, DX, NULL, NULL)
 #define ROW(NAME, ...)
@@ -92,6 +93,7 @@ enum {
 #define BINARY(NAME, TYPES, FORMULA, DX, DY, ...)      NAME##_nondiff = TG_IS_NONE(DX) | TG_IS_NONE(DY) << 1,
 #define TERNARY(NAME, TYPES, FORMULA, DX, DY, DZ, ...) NAME##_nondiff = TG_IS_NONE(DX) | TG_IS_NONE(DY) << 1 | TG_IS_NONE(DZ) << 2,
 #define SCALED                                         BINARY
+#define QUOTIENT                                       BINARY
 #define SELECT                                         TERNARY
 #define SLOPE(NAME, OF, FORMULA, DX, ...)              NAME##_nondiff = 2,
 #define ROW(NAME, ...)

@@ -1,0 +1,65 @@
+/* samples_functions.c - samples of pointwise functions that are made of ops, and of the op that looks integer divisors through. */
+#include "samples.h"
+
+#include <math.h>
+
+#include "ops/ops.h"
+
+static const tg_shape shapes[] = {SHAPE(2, 3), SCALAR, SHAPE(1), SHAPE(0, 3), SHAPE(2, 1, 2)};
+
+/* The function FNAME of the inputs x, y and z, as an expression. */
+#define DEFINE(NAME, ARITY, CALL, ...)                                                                                 \
+    static tg_tensor *f_##NAME(void *ctx, tg_tensor *const *in)                                                        \
+    {                                                                                                                  \
+        tg_tensor *x = in[0], *y = ARITY > 1 ? in[1] : NULL, *z = ARITY > 2 ? in[2] : NULL;                            \
+        (void)ctx, (void)x, (void)y, (void)z;                                                                          \
+        return CALL;                                                                                                   \
+    }
+
+/* Name, how many inputs, the call, and the interval of each input. */
+#define FUNCTIONS(X)                                                                                                   \
+    X(frac, 1, tg_frac(x), 1.1, 1.9)                                                                                   \
+    X(clamp, 1, tg_clamp(x, -0.5, 0.75), -0.4, 0.7)                                                                    \
+    X(nan_to_num, 1, tg_nan_to_num(x, &(tg_nan_to_num_options){0.5, 100, -50}), -2, 2)
+
+/* The other side of a kink. */
+#define FURTHER(X)                                                                                                     \
+    X(clamp, 1, , -2, -0.6)                                                                                            \
+    X(clamp, 1, , 0.8, 2)
+
+FUNCTIONS(DEFINE)
+
+static const struct {
+    const char *name;
+    tg_fn       f;
+    int         arity;
+    double      interval[6];
+} functions[] = {
+#define ROW(NAME, ARITY, CALL, ...) {#NAME, f_##NAME, ARITY, {__VA_ARGS__}},
+    FUNCTIONS(ROW) FURTHER(ROW)};
+
+/* 1 more than an index, which is no 0. */
+static tg_tensor *f_check_divisor(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    tg_tensor *y = tg_add_s(in[0], 1);
+    return tg_record(&tg_op_check_divisor, &y, 1, NULL, 0);
+}
+
+static const sample divisors[] = {
+    {.name = "check_divisor", .f = f_check_divisor, .in = {INDEX(4, 3)}},
+    {.name = "check_divisor", .f = f_check_divisor, .in = {INDEX32(3, 2, 2)}},
+    {.name = "check_divisor", .f = f_check_divisor, .in = {INDEX(2, 0)}},
+};
+
+void samples_functions(sample_list *l)
+{
+    for (size_t k = 0; k < sizeof functions / sizeof *functions; k++)
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            sample s = {.name = functions[k].name, .f = functions[k].f};
+            for (int j = 0; j < functions[k].arity; j++)
+                s.in[j] = (sample_input){S_FLOAT, shapes[i], functions[k].interval[2 * j], functions[k].interval[2 * j + 1]};
+            samples_add(l, &s);
+        }
+    for (size_t k = 0; k < sizeof divisors / sizeof *divisors; k++) samples_add(l, &divisors[k]);
+}
