@@ -187,8 +187,9 @@ typedef struct tg_reduce_attr {
  * shapes of what is computed together, and on several threads; so the result must not depend, beyond roundings, on how they are grouped.
  *
  * The loops are functions of their arguments alone, like a tg_loop. With `columns` rows of up to 8192 elements are reduced, each to an
- * element of a column, in the pass that computes them; with `run` also longer ones, and everything to one number; with `rows` the first axes.
- * What a reduction has no loop for, and what lies in no tile (axes in the middle, integers), the op's run computes. */
+ * element of a column, in the pass that computes them; with `run` also longer ones, and everything to one number; with `rows` the first axes, or
+ * one in the middle.
+ * What a reduction has no loop for, and what lies in no tile (integers, axes that alternate more than twice), the op's run computes. */
 typedef struct tg_reduce_loops {
     /* out[r] = the result for row r of x, for rows × cols elements side by side; attr as in tg_call. beside: NULL, or where the results of
      * the reduction `beside` for the same rows go. */

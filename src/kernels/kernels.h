@@ -22,6 +22,8 @@ typedef struct tg_tile_loops {
     /* The sum of each row and that of its squares, which may overflow: by blocks of 1024 in lanes of T, these in double; of short rows in
      * double. */
     void (*moments)(size_t rows, size_t cols, const void *x, double *sum, double *squares);
+    /* The sum of (x[i] - centre)^2, centre rounded to T: in lanes of T, blocks of 1024 added up in double. */
+    double (*squares_about)(size_t n, const void *x, double centre);
     /* out[i] = in[0][i] + in[1][i] of T */
     tg_loop add;
     /* Has any of n values a magnitude beyond the limit? NaN has none. */

@@ -140,6 +140,8 @@ TG_WINDOW_OPS(TG_DECLARE_OP_)
     X(bce_with_logits) X(cross_entropy)
 TG_REDUCE_OPS(TG_DECLARE_OP_)
 extern const tg_op        tg_op_normalize, tg_op_rstd; /* norm.c */
+/* (x - mean) / sqrt(variance + eps) over axes given as bits, x float; without `centred` x / sqrt(mean of squares + eps). */
+tg_tensor *tg_normalize_over(tg_tensor *x, uint32_t axes, bool centred, double eps);
 extern const tg_reduction tg_reduction_rstd;
 
 typedef struct tg_rstd_attr {

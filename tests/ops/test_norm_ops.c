@@ -1,6 +1,7 @@
 /* test_norm_ops.c - tg_layer_norm and tg_rms_norm against loops in long double, first and second derivatives against
  * those of the same formula written out; rows without spread; what they refuse. */
 #include "op_test.h"
+#include "ops/ops.h"
 
 static void model(bool centred, int64_t rows, int64_t n, const double *x, const double *w, const double *b, double eps,
                   double *y)
@@ -164,10 +165,42 @@ static void test_scales(void **state)
             }
 }
 
+/* By channel, in passes that are fused: numbers far from 0 that differ little, and doubles whose squares overflow or vanish. f32 keeps
+ * what rounding the mean costs: an ulp of it, relative to the deviation. */
+static void test_channel_scales(void **state)
+{
+    (void)state;
+    enum { N = 20, C = 3, M = 150 };
+    static const struct {
+        tg_dtype dtype;
+        double   mean, scale, eps, bound;
+    } of[] = {{TG_F32, 0, 1, 1e-5, 1e-5},      {TG_F32, 1e3, 1, 1e-5, 1e-3}, {TG_F32, 0, 1e30, 1e-5, 1e-5},  {TG_F32, 0, 1e-30, 0, 1e-5},
+              {TG_F64, 1e5, 1, 1e-9, 1e-9},    {TG_F64, 0, 1e200, 1e-5, 1e-9}, {TG_F64, 0, 1e-200, 0, 1e-9}, {TG_F64, 1e300, 1e299, 1e-5, 1e-9},
+              {TG_F64, 0, 1e-160, 1e-320, 1e-9}};
+    static double x[C * N * M], turned[C * N * M], want[C * N * M], back[C * N * M];
+    static float  single[C * N * M];
+    for (size_t k = 0; k < sizeof of / sizeof *of; k++)
+        for (int centred = 0; centred < 2; centred++) {
+            uint64_t seed = 7;
+            for (int64_t i = 0; i < N * C * M; i++) {
+                x[i] = of[k].mean + of[k].scale * ((double)draw(&seed, 2000) / 1000 - 1);
+                if (of[k].dtype == TG_F32) x[i] = (double)(single[i] = (float)x[i]);
+                turned[i / M % C * N * M + i / M / C * M + i % M] = x[i];
+            }
+            model(centred, C, N * M, turned, NULL, NULL, of[k].eps, want);
+            for (int64_t i = 0; i < N * C * M; i++) back[i] = want[i / M % C * N * M + i / M / C * M + i % M];
+            tg_tape   *t = quiet(of[k].dtype);
+            tg_tensor *in = tg_from_data(t, of[k].dtype, TG_SHAPE(N, C, M), of[k].dtype == TG_F32 ? (void *)single : (void *)x);
+            assert_values(tg_normalize_over(in, 5, centred, of[k].eps), of[k].dtype, TG_SHAPE(N, C, M), back, of[k].bound);
+            tg_tape_free(t);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_channel_scales),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_derivatives),
         cmocka_unit_test(test_no_spread),

@@ -67,10 +67,16 @@ static tg_tensor *f_rms_norm(void *ctx, tg_tensor *const *in)
 static tg_tensor *f_rstd(void *ctx, tg_tensor *const *in)
 {
     const sample      *s = ctx;
-    const uint32_t     axes = ((1u << s->axis) - 1) << (tg_rank(in[0]) - s->axis);
-    const tg_rstd_attr a = {.reduce = {axes, 1}, .centred = (uint64_t)s->start, .eps = s->number,
+    const uint32_t     axes = s->start & 2 ? 5 : ((1u << s->axis) - 1) << (tg_rank(in[0]) - s->axis); /* those of channels, or the last ones */
+    const tg_rstd_attr a = {.reduce = {axes, 1}, .centred = (uint64_t)(s->start & 1), .eps = s->number,
                             .share = 1 / (double)tg_reduced_count(tg_shape_of(in[0]), axes)};
     return tg_record(&tg_op_rstd, in, 1, &a, sizeof a);
+}
+
+static tg_tensor *f_normalize_over(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_normalize_over(in[0], 5, s->start & 1, s->number);
 }
 
 /* ---- parts and masks ---- */
@@ -238,6 +244,10 @@ static const sample rows[] = {
      .large  = true},
     {.name = "rstd", .f = f_rstd, .op = &tg_op_rstd, .in = {FLOATS(3, 5)}, .axis = 1, .start = 1, .number = 0.3},
     {.name = "rstd", .f = f_rstd, .op = &tg_op_rstd, .in = {FLOATS(2, 2, 3)}, .axis = 2, .start = 0, .number = 0.3},
+    {.name = "rstd", .f = f_rstd, .op = &tg_op_rstd, .in = {FLOATS(3, 2, 4)}, .start = 3, .number = 0.3},
+    {.name = "rstd", .f = f_rstd, .op = &tg_op_rstd, .in = {FLOATS(2, 3, 3)}, .start = 2, .number = 0.3},
+    {.name = "normalize_over", .f = f_normalize_over, .in = {FLOATS(3, 2, 4)}, .start = 3, .number = 0.3},
+    {.name = "normalize_over", .f = f_normalize_over, .in = {FLOATS(4, 3, 1)}, .start = 2, .number = 0.3},
     {.name = "rstd", .f = f_rstd, .op = &tg_op_rstd, .in = {FLOATS(0, 3)}, .axis = 1, .start = 1, .number = 0.3},
     RMS(1, FLOATS(2, 3)),
     RMS(1, FLOATS(4), FLOATS(4)),

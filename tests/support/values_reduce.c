@@ -270,9 +270,37 @@ static real inverse_deviation(const real *x, int64_t n, bool centred, real eps, 
     return 1 / sqrtl(v + eps);
 }
 
+/* Channel k of x [n,c,m]. */
+static real channel_deviation(const values_call *c, int64_t k, real *mean)
+{
+    const values_array *x = &c->in[0];
+    const int64_t       n = x->shape.dim[0], channels = x->shape.dim[1], m = x->shape.dim[2];
+    real                room[256];
+    for (int64_t i = 0; i < n * m; i++) room[i] = x->x[(i / m * channels + k) * m + i % m];
+    return inverse_deviation(room, n * m, c->s->start & 1, c->s->number, mean);
+}
+
+void values_of_normalize_over(values_call *c)
+{
+    const values_array *x = &c->in[0];
+    values_array       *y = values_result(c, x->dtype, &x->shape, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        real       mean;
+        const real r = channel_deviation(c, e / x->shape.dim[2] % x->shape.dim[1], &mean);
+        y->x[e]    = (x->x[e] - mean) * r;
+        y->size[e] = (fabsl(x->x[e]) + fabsl(mean)) * r;
+    }
+}
+
 void values_of_rstd(values_call *c)
 {
     const values_array *x = &c->in[0];
+    if (c->s->start & 2) {
+        values_array *y = values_result(c, x->dtype, &(tg_shape){3, {1, x->shape.dim[1], 1}}, false);
+        real          ignored;
+        for (int64_t k = 0; k < y->n; k++) y->x[k] = channel_deviation(c, k, &ignored);
+        return;
+    }
     const int64_t       n = row_size(&x->shape, c->s->axis);
     tg_shape            s = x->shape;
     real                mean;

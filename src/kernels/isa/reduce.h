@@ -444,5 +444,30 @@ static const tg_reduce_loops reduce_f64[TG_REDUCTIONS] = {
         const TYPE *x = values;                                                                                        \
         for (size_t r = 0; r < rows_; r++, x += n) row_moments_##S(n, x, sum + r, squares + r);                        \
     }
+#define TILE_SQUARES(S, TYPE)                                                                                          \
+    static double squares_about_##S(size_t n, const void *values, double centre)                                       \
+    {                                                                                                                  \
+        enum { L = VECTOR_SIZE / sizeof(TYPE), P = 4 };                                                                \
+        const TYPE *x = values, about = (TYPE)centre;                                                                  \
+        double      sum = 0;                                                                                           \
+        while (n > 0) {                                                                                                \
+            const size_t m = n < BLOCK ? n : BLOCK;                                                                    \
+            v_##S        q[P] = {{0}}, b;                                                                              \
+            size_t       i = 0;                                                                                        \
+            for (; i + P * L <= m; i += P * L)                                                                         \
+                for (size_t k = 0; k < P; k++) {                                                                       \
+                    memcpy(&b, x + i + k * L, sizeof b);                                                               \
+                    b -= about;                                                                                        \
+                    q[k] += b * b;                                                                                     \
+                }                                                                                                      \
+            for (; i < m; i++) sum += ((double)x[i] - (double)about) * ((double)x[i] - (double)about);                 \
+            sum += (double)across_sum_##S((q[0] + q[1]) + (q[2] + q[3]));                                              \
+            x += m;                                                                                                    \
+            n -= m;                                                                                                    \
+        }                                                                                                              \
+        return sum;                                                                                                    \
+    }
+TILE_SQUARES(f32, float)
+TILE_SQUARES(f64, double)
 TILE_MOMENTS(f32, float)
 TILE_MOMENTS(f64, double)

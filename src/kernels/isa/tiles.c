@@ -78,6 +78,7 @@ TILE_PLACES(smallest, f64, double, int64_t, <)
 #define TILE_LOOPS(S)                                                                                                  \
     {                                                                                                                 \
         .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .moments = moments_##S,                     \
+        .squares_about = squares_about_##S,                                                                           \
         .add = add_##S, .any_beyond = any_beyond_##S,                                                             \
         .places = {smallest_##S, largest_##S}, .reduce = reduce_##S                                                   \
     }

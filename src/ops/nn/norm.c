@@ -11,6 +11,7 @@
 #include "ops/ops.h"
 
 #include <math.h>
+#include <string.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/nn.h>
 
@@ -52,7 +53,7 @@ const tg_op tg_op_normalize = {.name       = "normalize",
                                .view       = tg_alias_view,
                                .view_input = 2};
 
-/* ---- rstd: 1 / sqrt(mean of squares + eps) over the last axes -------------------------------------------------------- */
+/* ---- rstd: 1 / sqrt(mean of squares + eps) over axes -------------------------------------------------------- */
 
 static double largest(const double *x, size_t n)
 {
@@ -135,27 +136,159 @@ static double rstd_f64(const tg_rstd_attr *a, const double *x, size_t n, double 
 RSTD_ROWS(f32, float, TG_F32)
 RSTD_ROWS(f64, double, TG_F64)
 
-/* It needs a row as a whole, and adds it up on its way. */
-const tg_reduction tg_reduction_rstd = {.name   = "rstd",
-                                        .result = TG_REDUCE_FLOAT,
-                                        .beside = &tg_reduction_sum,
-                                        .loop   = {[TG_F32] = {.columns = rstd_rows_f32}, [TG_F64] = {.columns = rstd_rows_f64}}};
+/* What is known of elements that came in pieces: how many there were, their mean, and the sum of the squares of their distances from it, divided
+ * by 4^exponent: 0 but where these squares would overflow or vanish. */
+typedef struct spread {
+    double  n, mean, squares;
+    int64_t exponent;
+} spread;
+
+static void spread_start(size_t n, void *acc) { memset(acc, 0, n * sizeof(spread)); }
+
+static bool is_safe(double squares) { return squares > 1e-250 && squares < 1e300; }
+static double length(double a, double b) { return is_safe(a * a + b * b) ? sqrt(a * a + b * b) : hypot(a, b); }
+
+static double distance_of(const spread *s) { return ldexp(sqrt(s->squares), (int)s->exponent); }
+static spread spread_of(double n, double mean, double distance)
+{
+    int e = 0;
+    if (is_safe(distance * distance) || !isfinite(distance)) return (spread){n, mean, distance * distance, 0};
+    distance = frexp(distance, &e);
+    return (spread){n, mean, distance * distance, e};
+}
+
+/* Chan, Golub, LeVeque 1979: the mean of both together, and their distances from that. */
+static spread together(const spread *a, const spread *b)
+{
+    const double n = a->n + b->n, share = b->n / n, d = b->mean - a->mean, mean = a->mean + d * share;
+    if (a->n == 0 || b->n == 0) return a->n == 0 ? *b : *a;
+    const double squares = a->squares + b->squares + d * d * (a->n * share);
+    if (a->exponent == 0 && b->exponent == 0 && is_safe(squares)) return (spread){n, mean, squares, 0};
+    return spread_of(n, mean, length(length(distance_of(a), distance_of(b)), d * sqrt(a->n * share)));
+}
+
+static void spread_join(size_t n, void *acc, const void *part)
+{
+    spread       *a = acc;
+    const spread *b = part;
+    for (size_t k = 0; k < n; k++) a[k] = together(&a[k], &b[k]);
+}
+
+/* The root of the squares of n elements' distances from their mean, step apart: of doubles, and divided by a power of 2 near the largest. */
+#define DISTANCE(S, TYPE)                                                                                              \
+    static double distance_##S(const TYPE *x, size_t n, ptrdiff_t step, double mean)                                   \
+    {                                                                                                                  \
+        double most = 0, squares = 0;                                                                                  \
+        int    e;                                                                                                      \
+        for (size_t k = 0; k < n; k++) most = fmax(most, fabs((double)x[(ptrdiff_t)k * step] - mean));                 \
+        if (most == 0 || !isfinite(most)) return most == 0 ? mean - mean : NAN;                                        \
+        frexp(most, &e);                                                                                               \
+        for (size_t k = 0; k < n; k++) {                                                                               \
+            const double d = ldexp((double)x[(ptrdiff_t)k * step] - mean, -e);                                         \
+            squares += d * d;                                                                                          \
+        }                                                                                                              \
+        return ldexp(sqrt(squares), e);                                                                                \
+    }
+DISTANCE(f32, float)
+DISTANCE(f64, double)
+
+/* A row in two passes while it is in the cache: the mean, and the distances from it as rounded, which is taken off again. */
+#define SPREAD_LOOPS(S, TYPE, DTYPE, LEAST, MOST)                                                                      \
+    static void spread_run_##S(size_t n, void *acc, const void *values)                                                \
+    {                                                                                                                  \
+        const TYPE *x = values;                                                                                        \
+        double      sum = 0;                                                                                           \
+        tg_fast_reduction(&tg_reduction_sum, DTYPE)->run(n, &sum, x);                                                  \
+        const double mean = sum / (double)n, off = mean - (double)(TYPE)mean;                                          \
+        const double squares = tg_fast_tile(DTYPE)->squares_about(n, x, mean);                                         \
+        const spread row = squares > (LEAST) && squares < (MOST)                                                       \
+                               ? (spread){(double)n, mean, fmax(squares - (double)n * off * off, 0), 0}                \
+                               : spread_of((double)n, mean, distance_##S(x, n, 1, mean));                              \
+        *(spread *)acc = together(acc, &row);                                                                          \
+    }                                                                                                                  \
+    /* Few rows of few columns at a time: their means, and the distances from these. */                                \
+    static void spread_rows_##S(size_t rows, size_t cols, ptrdiff_t step, void *acc, const void *values)               \
+    {                                                                                                                  \
+        enum { TALL = 32, WIDE = 64 };                                                                                 \
+        spread *to = acc;                                                                                              \
+        for (size_t c = 0, w; c < cols; c += w)                                                                        \
+            for (size_t r = 0, h; r < rows; r += h) {                                                                  \
+                double      mean[WIDE] = {0}, squares[WIDE] = {0};                                                     \
+                const TYPE *x = (const TYPE *)values + (ptrdiff_t)r * step + c;                                        \
+                w = cols - c < WIDE ? cols - c : WIDE;                                                                 \
+                h = rows - r < TALL ? rows - r : TALL;                                                                 \
+                for (size_t i = 0; i < h; i++)                                                                         \
+                    for (size_t k = 0; k < w; k++) mean[k] += (double)x[(ptrdiff_t)i * step + (ptrdiff_t)k];           \
+                for (size_t k = 0; k < w; k++) mean[k] /= (double)h;                                                   \
+                for (size_t i = 0; i < h; i++)                                                                         \
+                    for (size_t k = 0; k < w; k++) {                                                                   \
+                        const double d = (double)x[(ptrdiff_t)i * step + (ptrdiff_t)k] - mean[k];                      \
+                        squares[k] += d * d;                                                                           \
+                    }                                                                                                  \
+                for (size_t k = 0; k < w; k++) {                                                                       \
+                    const spread part = is_safe(squares[k]) ? (spread){(double)h, mean[k], squares[k], 0}              \
+                                                            : spread_of((double)h, mean[k], distance_##S(x + k, h, step, mean[k])); \
+                    to[c + k] = together(&to[c + k], &part);                                                           \
+                }                                                                                                      \
+            }                                                                                                          \
+    }                                                                                                                  \
+    static void spread_finish_##S(size_t n, void *out, const void *acc, int64_t count, const void *attr)               \
+    {                                                                                                                  \
+        const tg_rstd_attr *a = attr;                                                                                  \
+        const spread       *s = acc;                                                                                   \
+        TYPE               *o = out;                                                                                   \
+        (void)count;                                                                                                   \
+        for (size_t k = 0; k < n; k++)                                                                                 \
+            o[k] = (TYPE)(1 / length(length(distance_of(&s[k]) * sqrt(a->share), a->centred ? 0 : s[k].mean), sqrt(a->eps))); \
+    }
+SPREAD_LOOPS(f32, float, TG_F32, 1e-25, 1e35)
+SPREAD_LOOPS(f64, double, TG_F64, 1e-250, 1e300)
+
+/* Rows that are whole it adds up on its way; what comes in pieces, or is spread over rows, by what is known of each piece. */
+#define LOOPS(S)                                                                                                       \
+    {                                                                                                                  \
+        .columns = rstd_rows_##S, .start = spread_start, .run = spread_run_##S, .rows = spread_rows_##S,               \
+        .join = spread_join, .finish = spread_finish_##S, .accumulator = sizeof(spread)                                \
+    }
+const tg_reduction tg_reduction_rstd = {
+    .name = "rstd", .result = TG_REDUCE_FLOAT, .beside = &tg_reduction_sum, .loop = {[TG_F32] = LOOPS(f32), [TG_F64] = LOOPS(f64)}};
 
 static tg_status rstd_infer(tg_call *c)
 {
     const tg_rstd_attr *a = c->attr;
-    const tg_shape     *s = tg_in_shape(c, 0);
-    const uint32_t      all = (1u << s->rank) - 1, axes = c->attr_size == sizeof *a ? a->reduce.axes : 0;
-    if (axes == 0 || axes > all || (((all & ~axes) + 1) & all & ~axes) || !a->reduce.keepdim)
-        return tg_fail(c, TG_ERR_ARG, "the attributes are not those of a normalisation over the last axes");
+    if (c->attr_size != sizeof *a || a->reduce.axes == 0 || a->reduce.axes >> tg_in_shape(c, 0)->rank || !a->reduce.keepdim)
+        return tg_fail(c, TG_ERR_ARG, "the attributes are not those of a normalisation");
     return tg_reduce_infer(c);
+}
+
+/* Over any axes, element by element: each goes to its result's accumulator. */
+static tg_status rstd_over(tg_call *c, const tg_rstd_attr *a)
+{
+    const tg_shape *s = c->x[0].shape;
+    const int64_t   n = tg_count_of(s, 0, s->rank), results = tg_reduced_count(s, ((1u << s->rank) - 1) & ~a->reduce.axes);
+    int64_t         index[TG_MAX_RANK] = {0};
+    spread         *acc = tg_scratch(c, (size_t)results * sizeof *acc);
+    if (!acc) return TG_ERR_MEMORY;
+    spread_start((size_t)results, acc);
+    for (int64_t i = 0; i < n; i++) {
+        const double v = c->x[0].dtype == TG_F32 ? (double)((const float *)c->x[0].data)[i] : ((const double *)c->x[0].data)[i];
+        int64_t      at = 0;
+        for (int k = 0; k < s->rank; k++)
+            if (!(a->reduce.axes >> k & 1)) at = at * s->dim[k] + index[k];
+        acc[at] = together(&acc[at], &(spread){1, v, v - v, 0});
+        for (int k = s->rank; k-- > 0 && ++index[k] == s->dim[k];) index[k] = 0;
+    }
+    tg_reduction_rstd.loop[c->y.dtype].finish((size_t)results, c->y.data, acc, 0, a);
+    return TG_OK;
 }
 
 static tg_status rstd_run(tg_call *c)
 {
     const tg_rstd_attr *a = c->attr;
     const tg_shape     *s = c->x[0].shape;
-    const int64_t       n = tg_reduced_count(s, a->reduce.axes), rows = tg_reduced_count(s, ((1u << s->rank) - 1) & ~a->reduce.axes);
+    const uint32_t      all = (1u << s->rank) - 1, kept = all & ~a->reduce.axes;
+    const int64_t       n = tg_reduced_count(s, a->reduce.axes), rows = tg_reduced_count(s, kept);
+    if ((kept + 1) & kept) return rstd_over(c, a); /* not the last axes */
     tg_reduction_rstd.loop[c->y.dtype].columns((size_t)rows, (size_t)n, c->y.data, c->x[0].data, a, NULL);
     return TG_OK;
 }
@@ -181,15 +314,20 @@ static tg_tensor *rstd(tg_tensor *x, uint32_t axes, bool centred, double eps)
     return tg_record(&tg_op_rstd, &x, 1, &a, sizeof a);
 }
 
-/* r is recorded with gradients on: only second derivatives go that way. */
-static tg_tensor *normalize(tg_tensor *x, uint32_t axes, bool centred, double eps)
+/* r is recorded with gradients on: only second derivatives go that way. Over other axes than the last ones the deviation is that of x itself, so
+ * that one pass over memory gives it and the mean, and a second one the result; what the mean's rounding leaves in the distances stays there. */
+tg_tensor *tg_normalize_over(tg_tensor *x, uint32_t axes, bool centred, double eps)
 {
+    if (!x) return NULL;
     const normalize_attr a = {.axes = axes, .centred = centred};
-    tg_tensor           *from_mean = centred ? tg_sub(x, mean_of(x, axes)) : x;
-    tg_tensor           *r = rstd(from_mean, axes, centred, eps);
+    const uint32_t       kept = ((1u << tg_rank(x)) - 1) & ~axes;
+    const bool           last = !((kept + 1) & kept);
+    tg_tensor           *r = last ? NULL : rstd(x, axes, centred, eps); /* before the mean, so that both are found in one pass */
+    tg_tensor           *distance = centred ? tg_sub(x, mean_of(x, axes)) : x;
+    if (last) r = rstd(distance, axes, centred, eps);
     if (!r) return NULL;
     const bool was = tg_set_grad_enabled(tg_tape_of(x), false);
-    tg_tensor *z = tg_mul(centred ? tg_sub(from_mean, mean_of(from_mean, axes)) : x, r);
+    tg_tensor *z = tg_mul(centred && last ? tg_sub(distance, mean_of(distance, axes)) : distance, r);
     tg_set_grad_enabled(tg_tape_of(x), was);
     return tg_record(&tg_op_normalize, (tg_tensor *[]){x, r, z}, 3, &a, sizeof a);
 }
@@ -232,7 +370,7 @@ tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_tensor 
 {
     TG_CALL(tg_tape_of(x));
     if (!checked(x, n_axes, (tg_tensor *[]){weight, bias}, 2, eps, "tg_layer_norm")) return NULL;
-    tg_tensor *y = normalize(x, last_axes(x, n_axes), true, eps);
+    tg_tensor *y = tg_normalize_over(x, last_axes(x, n_axes), true, eps);
     if (weight) y = tg_mul(y, weight);
     return bias ? tg_add(y, bias) : y;
 }
@@ -241,6 +379,6 @@ tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, double eps)
 {
     TG_CALL(tg_tape_of(x));
     if (!checked(x, n_axes, &weight, 1, eps, "tg_rms_norm")) return NULL;
-    tg_tensor *y = normalize(x, last_axes(x, n_axes), false, eps);
+    tg_tensor *y = tg_normalize_over(x, last_axes(x, n_axes), false, eps);
     return weight ? tg_mul(y, weight) : y;
 }
