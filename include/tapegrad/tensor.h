@@ -28,6 +28,7 @@ TG_API tg_tensor *tg_zeros_like(tg_tensor *t);                             /* t'
 TG_API tg_tensor *tg_ones_like(tg_tensor *t);
 TG_API tg_tensor *tg_arange(tg_tape *tape, tg_dtype dtype, int64_t n);     /* 0, 1, … n-1 */
 TG_API tg_tensor *tg_linspace(tg_tape *tape, double from, double to, int64_t n); /* n evenly spaced, both ends included */
+TG_API tg_tensor *tg_logspace(tg_tape *tape, double from, double to, int64_t n); /* 10 to the power of n evenly spaced numbers */
 TG_API tg_tensor *tg_eye(tg_tape *tape, int64_t n);                        /* the n×n identity */
 
 /* Random numbers: Philox4x32-10 of the tape's seed; each call takes the next piece of the stream. */

@@ -79,7 +79,7 @@ const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t siz
 tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
 #define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous) X(diagonal) X(pad)
-#define TG_CREATE_OPS(X) X(arange) X(linspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through)
+#define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through)
 #define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(sort)
 
 #define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;

@@ -148,6 +148,8 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(index_select, tg_index_select(x, 1, tg_arange(t, TG_I64, 3)), FLOWS | SAME)                                                \
     X(embedding, tg_embedding(x, tg_arange(t, TG_I64, 1)), FLOWS | SAME)                                                         \
     X(matmul, tg_matmul(x, tg_eye(t, 3)), FLOWS | SAME)                                                                          \
+    X(einsum, tg_einsum("ij", &x, 1), FLOWS | SAME)                                                                              \
+    X(einsum_sum, tg_einsum("ij->j", &x, 1), FLOWS | SAME)                                                                       \
     X(linear, tg_linear(x, tg_eye(t, 3), NULL), FLOWS | SAME)                                                                    \
     X(conv2d, tg_conv2d(image(x), tg_ones(t, TG_SHAPE(1, 1, 1, 1)), NULL, NULL), FLOWS | SAME)                                   \
     X(max_pool2d, tg_max_pool2d(image(x), &(tg_pool_options){.kernel = {1, 1}}), FLOWS | SAME)                                   \

@@ -235,7 +235,10 @@ static bool check(tg_tape *t, const plant *p)
 
 static bool is_product(const char *name)
 {
-    return !strcmp(name, "matmul") || !strcmp(name, "linear") || !strncmp(name, "conv2d", 6);
+    static const char *const products[] = {"matmul", "linear", "dot", "mv", "mm", "bmm", "inner", "tensordot", "einsum"};
+    for (size_t k = 0; k < sizeof products / sizeof *products; k++)
+        if (!strcmp(name, products[k])) return true;
+    return !strncmp(name, "conv2d", 6);
 }
 
 /* Few elements in each input, and at least one. */

@@ -30,7 +30,7 @@ static void print_arguments(const sample *s)
 {
     printf("\"axis\":%d,\"axis1\":%d,\"keepdim\":%d,\"start\":%lld,\"stop\":%lld,\"step\":%lld,\"number\":%.17g,",
            s->axis, s->axis1, s->keepdim, (long long)s->start, (long long)s->stop, (long long)s->step, s->number);
-    printf("\"axes\":[");
+    printf("\"text\":\"%s\",\"axes\":[", s->text ? s->text : "");
     for (int k = 0; k < s->axes.n; k++) printf("%s%d", k ? "," : "", s->axes.axis[k]);
     printf("],\"all\":%d,", s->axes.n < 0);
     print_shape("to", &s->shape);

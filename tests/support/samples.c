@@ -31,6 +31,7 @@ sample_list samples_all(void)
     samples_move(&l);
     samples_random(&l);
     samples_shape(&l);
+    samples_products(&l);
     samples_window(&l);
     return l;
 }

@@ -42,6 +42,7 @@ typedef struct sample {
     double       number;
     tg_axes      axes;
     tg_shape     shape;
+    const char  *text;
 } sample;
 
 typedef struct sample_list {
@@ -75,6 +76,7 @@ void samples_window(sample_list *l);    /* samples_window.c: convolution, poolin
 void samples_random(sample_list *l);    /* samples_random.c: distributions and choices */
 void samples_functions(sample_list *l); /* samples_functions.c: pointwise functions made of ops */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
+void samples_products(sample_list *l);  /* samples_products.c: einsum, tensordot and what is made like them */
 void samples_shape(sample_list *l);     /* samples_shape.c: axes, repetition, diagonals, margins */
 
 /* Initialisers: SHAPE(2, 3), FLOATS(2, 3) in -2 … 2 … */

@@ -61,6 +61,17 @@ void values_of_linspace(values_call *c)
     }
 }
 
+static tg_tensor *f_logspace(void *ctx, tg_tensor *const *in)
+{
+    return tg_logspace(tg_tape_of(in[0]), -0.5, of(ctx)->number, of(ctx)->start);
+}
+void values_of_logspace(values_call *c)
+{
+    values_of_linspace(c);
+    values_array *y = &c->out[0];
+    for (int64_t e = 0; e < y->n; e++) y->x[e] = y->size[e] = powl(10, y->x[e]);
+}
+
 /* ---- random numbers: with seed 11 from the beginning of the stream; start to step are the bounds, number is p
  * -------- */
 
@@ -205,6 +216,10 @@ void values_of_dropout(values_call *c)
     {                                                                                                                  \
         .name = "linspace", .f = f_linspace, TAPE, .start = N, .number = V                                             \
     }
+#define LOGSPACE(N, V)                                                                                                 \
+    {                                                                                                                  \
+        .name = "logspace", .f = f_logspace, TAPE, .start = N, .number = V                                             \
+    }
 #define RANDOM(NAME, LO, HI, P, ...)                                                                                   \
     {                                                                                                                  \
         .name = #NAME, .f = f_##NAME, TAPE, .start = LO, .stop = HI, .number = P, .shape = SHAPE(__VA_ARGS__)          \
@@ -233,6 +248,10 @@ static const sample creations[] = {
     ARANGE(TG_U8, 256),
     ARANGE(TG_F32, 0),
     ARANGE(TG_BOOL, 2),
+    LOGSPACE(5, 2),
+    LOGSPACE(1, 2),
+    LOGSPACE(0, 2),
+    LOGSPACE(4, -3.25),
     LINSPACE(5, 2),
     LINSPACE(2, 0.1),
     LINSPACE(1, 3),

@@ -169,14 +169,15 @@ static tg_status linspace_infer(tg_call *c)
     return TG_OK;
 }
 
-/* Each half is counted from its own end, so that both ends come out exactly. */
-static tg_status linspace_run(tg_call *c)
+/* The numbers, or 10 to their power. Each half is counted from its own end, so that both ends come out exactly. */
+static tg_status count_evenly(tg_call *c, bool powers)
 {
     const linspace_attr *a    = c->attr;
     const double         step = a->n > 1 ? (a->to - a->from) / (double)(a->n - 1) : 0;
     for (int64_t k = 0; k < a->n; k++) {
         const bool   lower = a->n == 1 || k < a->n / 2;
-        const double v     = lower ? a->from + step * (double)k : a->to - step * (double)(a->n - 1 - k);
+        const double at    = lower ? a->from + step * (double)k : a->to - step * (double)(a->n - 1 - k);
+        const double v     = powers ? pow(10, at) : at;
         if (c->y.dtype == TG_F32)
             ((float *)c->y.data)[k] = (float)v;
         else
@@ -185,20 +186,36 @@ static tg_status linspace_run(tg_call *c)
     return TG_OK;
 }
 
-const tg_op tg_op_linspace = {.name = "linspace", .arity = 0, .infer = linspace_infer, .run = linspace_run};
+static tg_status linspace_run(tg_call *c) { return count_evenly(c, false); }
+static tg_status logspace_run(tg_call *c) { return count_evenly(c, true); }
 
-tg_tensor *tg_linspace(tg_tape *tape, double from, double to, int64_t n)
+const tg_op tg_op_linspace = {.name = "linspace", .arity = 0, .infer = linspace_infer, .run = linspace_run};
+const tg_op tg_op_logspace = {.name = "logspace", .arity = 0, .infer = linspace_infer, .run = logspace_run};
+
+/* Can the tape's dtype hold both ends, or 10 to their power? false after a sentence. */
+static bool holds_ends(tg_tape *tape, double from, double to, bool powers, const char *function)
+{
+    const double most = tape->dtype == TG_F32 ? 38.5318 : 308.2547; /* the logarithm of the largest number, rounded down */
+    if (!powers) return holds(tape, tape->dtype, from, function) && holds(tape, tape->dtype, to, function);
+    if (from <= most && to <= most) return true;
+    tg_fail_on(tape, TG_ERR_DTYPE, function, "%s holds 10 to the power of at most %g", tg_dtype_name(tape->dtype), most);
+    return false;
+}
+
+static tg_tensor *space(tg_tape *tape, const tg_op *op, double from, double to, int64_t n, const char *function)
 {
     if (!tape) return NULL;
     if (n < 0 || !isfinite(to - from)) {
-        tg_fail_on(tape, TG_ERR_ARG, "tg_linspace", "%lld numbers from %g to %g are not possible", (long long)n, from,
-                   to);
+        tg_fail_on(tape, TG_ERR_ARG, function, "%lld numbers from %g to %g are not possible", (long long)n, from, to);
         return NULL;
     }
-    if (!holds(tape, tape->dtype, from, "tg_linspace") || !holds(tape, tape->dtype, to, "tg_linspace")) return NULL;
+    if (!holds_ends(tape, from, to, op == &tg_op_logspace, function)) return NULL;
     const linspace_attr a = {from, to, n, tape->dtype};
-    return tg_record_on(tape, &tg_op_linspace, NULL, 0, &a, sizeof a);
+    return tg_record_on(tape, op, NULL, 0, &a, sizeof a);
 }
+
+tg_tensor *tg_linspace(tg_tape *tape, double from, double to, int64_t n) { return space(tape, &tg_op_linspace, from, to, n, "tg_linspace"); }
+tg_tensor *tg_logspace(tg_tape *tape, double from, double to, int64_t n) { return space(tape, &tg_op_logspace, from, to, n, "tg_logspace"); }
 
 tg_tensor *tg_eye(tg_tape *tape, int64_t n)
 {
