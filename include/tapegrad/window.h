@@ -8,8 +8,9 @@
 extern "C" {
 #endif
 
-/* ---- convolution and pooling: x [N,C,H,W] of f32 or f64 --------------------------------------------------------------
- * Pairs are {height, width}; give both numbers. A result's size is (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1, rounded
+/* ---- convolution ------------------------------------------------------------------------------------------------------
+ * Over one, two or three axes: x [N,C,L], [N,C,H,W] or [N,C,D,H,W] of f32 or f64. Of options with several numbers give all; they are
+ * {height, width} or {depth, height, width}. A result's size is (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1, rounded
  * down; a kernel larger than the padded input is an error. */
 
 typedef struct tg_conv_options {
@@ -17,23 +18,94 @@ typedef struct tg_conv_options {
     int64_t padding[2];  /* zeros on each side */
     int64_t dilation[2]; /* distance of the kernel's elements; {0,0}: {1,1} */
     int64_t groups;      /* channels are convolved in so many separate groups; 0: 1 */
+    bool    same;        /* padding that gives the result x's size, the odd zero behind; for stride 1, and no padding beside it */
 } tg_conv_options;
 
+typedef struct tg_conv1d_options { /* the same for one axis */
+    int64_t stride, padding, dilation, groups;
+    bool    same;
+} tg_conv1d_options;
+
+typedef struct tg_conv3d_options { /* and for three */
+    int64_t stride[3], padding[3], dilation[3], groups;
+    bool    same;
+} tg_conv3d_options;
+
 /* y[n,o,a,b] = bias[o] + sum over c,i,j of w[o,c,i,j] x[n,c, a stride - padding + i dilation, b stride - padding + j dilation].
- * w [O, C/groups, kh, kw], bias [O] or NULL for none; O is a multiple of groups. */
+ * w [O, C/groups, kh, kw], bias [O] or NULL for none; O is a multiple of groups. conv1d and conv3d likewise, with one and three axes. */
 TG_API tg_tensor *tg_conv2d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv_options *options);
+TG_API tg_tensor *tg_conv1d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv1d_options *options);
+TG_API tg_tensor *tg_conv3d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv3d_options *options);
+
+typedef struct tg_conv_transpose2d_options {
+    int64_t stride[2];         /* {0,0}: {1,1} */
+    int64_t padding[2];        /* what the convolution pads, and so is left out of the result on each side */
+    int64_t dilation[2];       /* {0,0}: {1,1} */
+    int64_t output_padding[2]; /* so much more of the result at its end; less than the stride */
+    int64_t groups;            /* 0: 1 */
+} tg_conv_transpose2d_options;
+
+typedef struct tg_conv_transpose1d_options {
+    int64_t stride, padding, dilation, output_padding, groups;
+} tg_conv_transpose1d_options;
+
+typedef struct tg_conv_transpose3d_options {
+    int64_t stride[3], padding[3], dilation[3], output_padding[3], groups;
+} tg_conv_transpose3d_options;
+
+/* The transposed convolution, which is the gradient of a convolution for its input: x[n,c,a,b] w[c,o,i,j] is added to
+ * y[n,o, a stride - padding + i dilation, b stride - padding + j dilation] where that is within y, whose sizes are
+ * (size - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output_padding. w [C, O/groups, kh, kw], bias [O] or NULL. PyTorch's, but that it
+ * takes an output_padding of the stride and more where the dilation is larger. */
+TG_API tg_tensor *tg_conv_transpose2d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv_transpose2d_options *options);
+TG_API tg_tensor *tg_conv_transpose1d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv_transpose1d_options *options);
+TG_API tg_tensor *tg_conv_transpose3d(tg_tensor *x, tg_tensor *w, tg_tensor *bias, const tg_conv_transpose3d_options *options);
+
+/* ---- pooling: x [N,C,L], [N,C,H,W] or [N,C,D,H,W] of f32 or f64 ----------------------------------------------------------- */
 
 typedef struct tg_pool_options {
     int64_t kernel[2];       /* {0,0}: {2,2} */
     int64_t stride[2];       /* {0,0}: the kernel */
     int64_t padding[2];      /* on each side, at most half the kernel: -inf for tg_max_pool2d, 0 for tg_avg_pool2d */
     bool    exclude_padding; /* tg_avg_pool2d divides by the number of elements of x in the window, not by the kernel's size */
+    bool    ceil_mode;       /* the result's size is rounded up, but for windows that would begin in the padding behind x */
+    int64_t dilation[2];     /* distance of the window's elements; {0,0}: {1,1} */
 } tg_pool_options;
+
+typedef struct tg_pool1d_options { /* the same for one axis */
+    int64_t kernel, stride, padding;
+    bool    exclude_padding, ceil_mode;
+    int64_t dilation;
+} tg_pool1d_options;
+
+typedef struct tg_pool3d_options { /* and for three */
+    int64_t kernel[3], stride[3], padding[3];
+    bool    exclude_padding, ceil_mode;
+    int64_t dilation[3];
+} tg_pool3d_options;
 
 /* The largest element of each window, NaN where there is one. The gradient goes to the first of equals; overlapping windows add up. To a
  * NaN it is NaN. */
 TG_API tg_tensor *tg_max_pool2d(tg_tensor *x, const tg_pool_options *options);
-TG_API tg_tensor *tg_avg_pool2d(tg_tensor *x, const tg_pool_options *options); /* the mean of each window */
+TG_API tg_tensor *tg_max_pool1d(tg_tensor *x, const tg_pool1d_options *options);
+TG_API tg_tensor *tg_max_pool3d(tg_tensor *x, const tg_pool3d_options *options);
+/* The mean of each window. The kernel's size does not count what ceil_mode lets it reach beyond the padding. */
+TG_API tg_tensor *tg_avg_pool2d(tg_tensor *x, const tg_pool_options *options);
+TG_API tg_tensor *tg_avg_pool1d(tg_tensor *x, const tg_pool1d_options *options);
+TG_API tg_tensor *tg_avg_pool3d(tg_tensor *x, const tg_pool3d_options *options);
+/* (sum |x|^p)^(1/p) over each window, p > 0; where it is 0, its gradient is 0. PyTorch's has no absolute value: they agree for an even p, and for x >= 0. */
+TG_API tg_tensor *tg_lp_pool2d(tg_tensor *x, double p, const tg_pool_options *options);
+TG_API tg_tensor *tg_lp_pool1d(tg_tensor *x, double p, const tg_pool1d_options *options);
+TG_API tg_tensor *tg_lp_pool3d(tg_tensor *x, double p, const tg_pool3d_options *options);
+
+/* Pooling to a given size: window k of n along an axis is from floor(k size / n) to ceil((k + 1) size / n), which may overlap. 1 and 1 pool
+ * everything. */
+TG_API tg_tensor *tg_adaptive_max_pool1d(tg_tensor *x, int64_t length);
+TG_API tg_tensor *tg_adaptive_avg_pool1d(tg_tensor *x, int64_t length);
+TG_API tg_tensor *tg_adaptive_max_pool2d(tg_tensor *x, int64_t height, int64_t width);
+TG_API tg_tensor *tg_adaptive_avg_pool2d(tg_tensor *x, int64_t height, int64_t width);
+TG_API tg_tensor *tg_adaptive_max_pool3d(tg_tensor *x, int64_t depth, int64_t height, int64_t width);
+TG_API tg_tensor *tg_adaptive_avg_pool3d(tg_tensor *x, int64_t depth, int64_t height, int64_t width);
 
 #ifdef __cplusplus
 }

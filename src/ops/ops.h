@@ -133,7 +133,10 @@ tg_status tg_matmul_into(tg_call *c, double beta);
 tg_status tg_alias_infer(tg_call *c);
 tg_status tg_alias_view(const tg_call *c, const tg_layout *in, tg_layout *out);
 
-#define TG_WINDOW_OPS(X) X(conv2d) X(conv2d_dx) X(conv2d_dw) X(max_pool2d) X(max_pool2d_dx) X(avg_pool2d) X(avg_pool2d_dx)
+#define TG_WINDOW_OPS(X)                                                                                                  \
+    X(conv1d) X(conv1d_dx) X(conv1d_dw) X(max_pool1d) X(max_pool1d_dx) X(avg_pool1d) X(avg_pool1d_dx)                      \
+    X(conv2d) X(conv2d_dx) X(conv2d_dw) X(max_pool2d) X(max_pool2d_dx) X(avg_pool2d) X(avg_pool2d_dx)                      \
+    X(conv3d) X(conv3d_dx) X(conv3d_dw) X(max_pool3d) X(max_pool3d_dx) X(avg_pool3d) X(avg_pool3d_dx)
 TG_WINDOW_OPS(TG_DECLARE_OP_)
 
 #define TG_REDUCE_OPS(X) X(argmax) X(argmin) X(max) X(min) X(norm) X(var) X(std) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \

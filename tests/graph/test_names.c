@@ -29,6 +29,7 @@ static tg_tensor *split_in_one(tg_tensor *x, const int64_t *sizes)
 
 /* x as an image of one channel, of one row. */
 static tg_tensor *image(tg_tensor *x) { return tg_reshape(x, TG_SHAPE(1, 1, 1, 3)); }
+static tg_tensor *line(tg_tensor *x) { return tg_reshape(x, TG_SHAPE(1, 1, 3)); }
 static tg_tensor *yes(tg_tape *t) { return tg_full(t, TG_BOOL, TG_SCALAR_SHAPE, 1); }
 static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64_t[]){1}); }
 
@@ -154,6 +155,12 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(conv2d, tg_conv2d(image(x), tg_ones(t, TG_SHAPE(1, 1, 1, 1)), NULL, NULL), FLOWS | SAME)                                   \
     X(max_pool2d, tg_max_pool2d(image(x), &(tg_pool_options){.kernel = {1, 1}}), FLOWS | SAME)                                   \
     X(avg_pool2d, tg_avg_pool2d(image(x), &(tg_pool_options){.kernel = {1, 1}}), FLOWS | SAME)                                   \
+    X(conv1d, tg_conv1d(line(x), tg_ones(t, TG_SHAPE(1, 1, 1)), NULL, NULL), FLOWS | SAME)                                       \
+    X(conv_transpose1d, tg_conv_transpose1d(line(x), tg_ones(t, TG_SHAPE(1, 1, 1)), NULL, NULL), FLOWS | SAME)                   \
+    X(max_pool1d, tg_max_pool1d(line(x), &(tg_pool1d_options){.kernel = 1}), FLOWS | SAME)                                       \
+    X(lp_pool1d, tg_lp_pool1d(line(x), 1, &(tg_pool1d_options){.kernel = 1}), FLOWS | SAME)                                      \
+    X(adaptive_max_pool1d, tg_adaptive_max_pool1d(line(x), 3), FLOWS | SAME)                                                     \
+    X(adaptive_avg_pool1d, tg_adaptive_avg_pool1d(line(x), 3), FLOWS | SAME)                                                     \
     X(pow_s_0, tg_pow_s(x, 0), FLOWS)                                                                                            \
     X(pow_s_half, tg_pow_s(x, 0.5), FLOWS)                                                                                       \
     X(floor, tg_floor(x), 0)                                                                                                     \

@@ -70,15 +70,15 @@ static void check_pool(const pool_case *c, const values *v, tg_dtype d, layout l
 }
 
 static const pool_case cases[] = {
-    {{4, {2, 3, 4, 6}}, {{0}, {0}, {0}, false}},          {{4, {1, 1, 2, 2}}, {{0}, {0}, {0}, false}},
-    {{4, {1, 2, 5, 7}}, {{0}, {0}, {0}, false}}, /* a row and a column are left over */
-    {{4, {2, 2, 8, 24}}, {{2, 2}, {2, 2}, {0}, false}},   {{4, {1, 2, 4, 62}}, {{2, 2}, {0}, {0}, false}},
-    {{4, {1, 2, 3, 66}}, {{2, 2}, {0}, {0}, false}},      {{4, {2, 1, 6, 6}}, {{3, 3}, {1, 1}, {0}, false}},
-    {{4, {2, 1, 6, 6}}, {{3, 3}, {2, 2}, {1, 1}, false}}, {{4, {2, 1, 6, 6}}, {{3, 3}, {2, 2}, {1, 1}, true}},
-    {{4, {1, 2, 5, 4}}, {{2, 3}, {1, 2}, {1, 0}, true}},  {{4, {1, 2, 5, 4}}, {{2, 2}, {2, 2}, {1, 1}, false}},
-    {{4, {1, 1, 9, 9}}, {{2, 2}, {4, 3}, {0}, false}},    {{4, {3, 2, 4, 5}}, {{1, 1}, {0}, {0}, false}},
-    {{4, {1, 1, 4, 5}}, {{4, 5}, {0}, {0}, false}},       {{4, {1, 1, 1, 1}}, {{7, 7}, {1, 1}, {3, 3}, true}},
-    {{4, {0, 2, 4, 4}}, {{0}, {0}, {0}, false}},          {{4, {2, 0, 4, 4}}, {{0}, {0}, {0}, false}},
+    {{4, {2, 3, 4, 6}}, {{0}, {0}, {0}, .exclude_padding = false}},          {{4, {1, 1, 2, 2}}, {{0}, {0}, {0}, .exclude_padding = false}},
+    {{4, {1, 2, 5, 7}}, {{0}, {0}, {0}, .exclude_padding = false}}, /* a row and a column are left over */
+    {{4, {2, 2, 8, 24}}, {{2, 2}, {2, 2}, {0}, .exclude_padding = false}},   {{4, {1, 2, 4, 62}}, {{2, 2}, {0}, {0}, .exclude_padding = false}},
+    {{4, {1, 2, 3, 66}}, {{2, 2}, {0}, {0}, .exclude_padding = false}},      {{4, {2, 1, 6, 6}}, {{3, 3}, {1, 1}, {0}, .exclude_padding = false}},
+    {{4, {2, 1, 6, 6}}, {{3, 3}, {2, 2}, {1, 1}, .exclude_padding = false}}, {{4, {2, 1, 6, 6}}, {{3, 3}, {2, 2}, {1, 1}, .exclude_padding = true}},
+    {{4, {1, 2, 5, 4}}, {{2, 3}, {1, 2}, {1, 0}, .exclude_padding = true}},  {{4, {1, 2, 5, 4}}, {{2, 2}, {2, 2}, {1, 1}, .exclude_padding = false}},
+    {{4, {1, 1, 9, 9}}, {{2, 2}, {4, 3}, {0}, .exclude_padding = false}},    {{4, {3, 2, 4, 5}}, {{1, 1}, {0}, {0}, .exclude_padding = false}},
+    {{4, {1, 1, 4, 5}}, {{4, 5}, {0}, {0}, .exclude_padding = false}},       {{4, {1, 1, 1, 1}}, {{7, 7}, {1, 1}, {3, 3}, .exclude_padding = true}},
+    {{4, {0, 2, 4, 4}}, {{0}, {0}, {0}, .exclude_padding = false}},          {{4, {2, 0, 4, 4}}, {{0}, {0}, {0}, .exclude_padding = false}},
 };
 
 /* kinds: 0 distinct enough, 1 many ties, 2 with NaN and infinities (the means of which are not compared). */

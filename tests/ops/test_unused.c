@@ -238,7 +238,7 @@ static bool is_product(const char *name)
     static const char *const products[] = {"matmul", "linear", "dot", "mv", "mm", "bmm", "inner", "tensordot", "einsum"};
     for (size_t k = 0; k < sizeof products / sizeof *products; k++)
         if (!strcmp(name, products[k])) return true;
-    return !strncmp(name, "conv2d", 6);
+    return !strncmp(name, "conv", 4);
 }
 
 /* Few elements in each input, and at least one. */

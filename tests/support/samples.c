@@ -33,6 +33,7 @@ sample_list samples_all(void)
     samples_shape(&l);
     samples_products(&l);
     samples_window(&l);
+    samples_conv(&l);
     return l;
 }
 

@@ -72,7 +72,8 @@ tg_tensor *sample_leaf_of(tg_tape *t, tg_dtype dtype, const sample *s, int i, co
 void samples_add(sample_list *l, const sample *s);
 void samples_pointwise(sample_list *l); /* samples_pointwise.c */
 void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products, losses */
-void samples_window(sample_list *l);    /* samples_window.c: convolution, pooling, normalisation, layers, parts */
+void samples_window(sample_list *l);    /* samples_window.c: normalisation, layers, parts */
+void samples_conv(sample_list *l);      /* samples_conv.c: convolution and pooling */
 void samples_random(sample_list *l);    /* samples_random.c: distributions and choices */
 void samples_functions(sample_list *l); /* samples_functions.c: pointwise functions made of ops */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */

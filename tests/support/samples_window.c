@@ -1,54 +1,8 @@
-/* samples_window.c - samples of what layers are made of: convolution, pooling, normalisation, embedding, masks, parts.
+/* samples_window.c - samples of what layers are made of: normalisation, embedding, masks, parts.
  */
 #include "samples.h"
 
-#include "ops/window/window.h"
-
-/* ---- convolution: shape holds {stride, stride, padding, padding, dilation, dilation, groups}; of gradients:
- * start and stop are the last two sizes of x, axes those of w ---- */
-
-static tg_tensor *f_conv(void *ctx, tg_tensor *const *in)
-{
-    const sample         *s = ctx;
-    const int64_t        *d = s->shape.dim;
-    const tg_conv_options o = {{d[0], d[1]}, {d[2], d[3]}, {d[4], d[5]}, d[6]};
-    return tg_conv2d(in[0], in[1], sample_inputs(s) > 2 ? in[2] : NULL, &o);
-}
-
-/* The two gradients' ops, which only gradients record. */
-static tg_tensor *f_conv_gradient(void *ctx, tg_tensor *const *in)
-{
-    const sample      *s = ctx;
-    const int64_t     *d = s->shape.dim;
-    const int         *k = s->axes.axis;
-    const tg_conv_attr a = {{{k[0], k[1]}, {d[0], d[1]}, {d[2], d[3]}, {d[4], d[5]}}, d[6], {s->start, s->stop}};
-    return tg_record(s->op, in, 2, &a, sizeof a);
-}
-
-/* ---- pooling: shape holds {kernel, kernel, stride, stride, padding, padding}, axis: padding does not count ------- */
-
-static tg_pool_options pool_options(const sample *s)
-{
-    const int64_t *d = s->shape.dim;
-    return (tg_pool_options){{d[0], d[1]}, {d[2], d[3]}, {d[4], d[5]}, s->axis != 0};
-}
-static tg_tensor *f_max_pool(void *ctx, tg_tensor *const *in)
-{
-    const tg_pool_options o = pool_options(ctx);
-    return tg_max_pool2d(in[0], &o);
-}
-static tg_tensor *f_avg_pool(void *ctx, tg_tensor *const *in)
-{
-    const tg_pool_options o = pool_options(ctx);
-    return tg_avg_pool2d(in[0], &o);
-}
-static tg_tensor *f_pool_gradient(void *ctx, tg_tensor *const *in)
-{
-    const sample      *s = ctx;
-    const int64_t     *d = s->shape.dim;
-    const tg_pool_attr a = {{{d[0], d[1]}, {d[2], d[3]}, {d[4], d[5]}, {1, 1}}, {s->start, s->stop}, s->axis};
-    return tg_record(s->op, in, sample_inputs(s), &a, sizeof a);
-}
+#include "ops/ops.h"
 
 /* ---- normalisation: axis axes, number is eps ---- */
 
@@ -119,52 +73,6 @@ static tg_tensor *f_split(void *ctx, tg_tensor *const *in) /* sizes 1, 0 and 2; 
 
 /* ---- rows ---- */
 
-#define OPTIONS(...)                                                                                                   \
-    {                                                                                                                  \
-        7, { __VA_ARGS__ }                                                                                             \
-    }
-#define CONV(X, W_, ...)                                                                                               \
-    {                                                                                                                  \
-        .name = "conv2d", .f = f_conv, .in = {X, W_}, .shape = OPTIONS(__VA_ARGS__)                                    \
-    }
-#define CONV_BIAS(X, W_, B, ...)                                                                                       \
-    {                                                                                                                  \
-        .name = "conv2d", .f = f_conv, .in = {X, W_, B}, .shape = OPTIONS(__VA_ARGS__)                                 \
-    }
-/* The gradients of the convolution of x [N,C,XH,XW] with w [O,I,KH,KW], y [N,O,YH,YW]. */
-#define CONV_GRADIENTS(N, C, XH, XW, O, I, KH, KW, YH, YW, ...)                                                        \
-    {.name  = "conv2d_dx",                                                                                             \
-     .f     = f_conv_gradient,                                                                                         \
-     .op    = &tg_op_conv2d_dx,                                                                                        \
-     .in    = {FLOATS(N, O, YH, YW), FLOATS(O, I, KH, KW)},                                                            \
-     .start = XH,                                                                                                      \
-     .stop  = XW,                                                                                                      \
-     .axes  = AXES(KH, KW),                                                                                            \
-     .shape = OPTIONS(__VA_ARGS__)},                                                                                   \
-    {                                                                                                                  \
-        .name = "conv2d_dw", .f = f_conv_gradient, .op = &tg_op_conv2d_dw,                                             \
-        .in = {FLOATS(N, O, YH, YW), FLOATS(N, C, XH, XW)}, .start = XH, .stop = XW, .axes = AXES(KH, KW),             \
-        .shape = OPTIONS(__VA_ARGS__)                                                                                  \
-    }
-/* Pooling x [N,C,XH,XW] to [N,C,YH,YW]. */
-#define POOL(N, C, XH, XW, YH, YW, EXCLUDE, ...)                                                                       \
-    {.name = "max_pool2d", .f = f_max_pool, .in = {FLOATS(N, C, XH, XW)}, .shape = OPTIONS(__VA_ARGS__)},              \
-        {.name  = "max_pool2d_dx",                                                                                     \
-         .f     = f_pool_gradient,                                                                                     \
-         .op    = &tg_op_max_pool2d_dx,                                                                                \
-         .in    = {{S_FIXED, SHAPE(N, C, XH, XW), -2, 2}, FLOATS(N, C, YH, YW)},                                       \
-         .start = XH,                                                                                                  \
-         .stop  = XW,                                                                                                  \
-         .shape = OPTIONS(__VA_ARGS__)},                                                                               \
-        {.name  = "avg_pool2d",                                                                                        \
-         .f     = f_avg_pool,                                                                                          \
-         .in    = {FLOATS(N, C, XH, XW)},                                                                              \
-         .axis  = EXCLUDE,                                                                                             \
-         .shape = OPTIONS(__VA_ARGS__)},                                                                               \
-    {                                                                                                                  \
-        .name = "avg_pool2d_dx", .f = f_pool_gradient, .op = &tg_op_avg_pool2d_dx, .in = {FLOATS(N, C, YH, YW)},       \
-        .start = XH, .stop = XW, .axis = EXCLUDE, .shape = OPTIONS(__VA_ARGS__)                                        \
-    }
 #define NORM(AXES_, ...)                                                                                               \
     {.name = "normalize", .f = f_layer_norm, .in = {__VA_ARGS__}, .axis = AXES_, .number = 0.3},                       \
     {                                                                                                                  \
@@ -184,49 +92,6 @@ static tg_tensor *f_split(void *ctx, tg_tensor *const *in) /* sizes 1, 0 and 2; 
     }
 
 static const sample rows[] = {
-    CONV(FLOATS(1, 1, 3, 3), FLOATS(1, 1, 2, 2), 0),
-    CONV(FLOATS(2, 2, 3, 4), FLOATS(3, 2, 2, 2), 0),
-    CONV(FLOATS(1, 2, 4, 5), FLOATS(2, 2, 2, 3), 2, 1, 1, 0),
-    CONV(FLOATS(1, 1, 5, 4), FLOATS(1, 1, 2, 2), 1, 2, 0, 1, 2, 1),
-    CONV(FLOATS(1, 4, 3, 3), FLOATS(2, 2, 2, 2), 1, 1, 0, 0, 1, 1, 2),
-    CONV(FLOATS(2, 3, 3, 2), FLOATS(3, 1, 2, 2), 1, 1, 1, 1, 1, 1, 3),
-    CONV(FLOATS(1, 2, 2, 3), FLOATS(2, 2, 1, 1), 0),
-    CONV(FLOATS(1, 1, 2, 2), FLOATS(1, 1, 3, 3), 1, 1, 1, 1),
-    CONV(FLOATS(0, 2, 3, 3), FLOATS(2, 2, 2, 2), 0),
-    CONV(FLOATS(1, 0, 3, 3), FLOATS(2, 0, 2, 2), 0),
-    CONV(FLOATS(1, 2, 3, 3), FLOATS(0, 2, 2, 2), 0),
-    CONV(FLOATS(1, 1, 6, 6), FLOATS(1, 1, 2, 2), 3, 3),
-    CONV_BIAS(FLOATS(2, 1, 3, 3), FLOATS(2, 1, 2, 2), FLOATS(2), 0),
-    CONV_BIAS(FLOATS(1, 2, 3, 4), FLOATS(4, 1, 3, 2), FLOATS(4), 2, 2, 1, 1, 1, 1, 2),
-    CONV_BIAS(FLOATS(0, 1, 3, 3), FLOATS(2, 1, 2, 2), FLOATS(2), 0),
-    {.name  = "conv2d",
-     .f     = f_conv,
-     .in    = {FLOATS(2, 3, 5, 7), FLOATS(5, 3, 3, 3), FLOATS(5)},
-     .shape = OPTIONS(1, 1, 1, 1),
-     .large = true},
-
-    CONV_GRADIENTS(1, 1, 3, 3, 1, 1, 2, 2, 2, 2, 1, 1, 0, 0, 1, 1, 1),
-    CONV_GRADIENTS(2, 2, 3, 4, 3, 2, 2, 2, 2, 3, 1, 1, 0, 0, 1, 1, 1),
-    CONV_GRADIENTS(1, 2, 4, 5, 2, 2, 2, 3, 3, 3, 2, 1, 1, 0, 1, 1, 1),
-    CONV_GRADIENTS(1, 1, 5, 4, 1, 1, 2, 2, 3, 3, 1, 2, 0, 1, 2, 1, 1),
-    CONV_GRADIENTS(1, 4, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1, 0, 0, 1, 1, 2),
-    CONV_GRADIENTS(2, 3, 3, 2, 3, 1, 2, 2, 4, 3, 1, 1, 1, 1, 1, 1, 3),
-    CONV_GRADIENTS(0, 2, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1, 0, 0, 1, 1, 1),
-    CONV_GRADIENTS(1, 2, 3, 3, 0, 2, 2, 2, 2, 2, 1, 1, 0, 0, 1, 1, 1),
-    CONV_GRADIENTS(1, 0, 3, 3, 2, 0, 2, 2, 2, 2, 1, 1, 0, 0, 1, 1, 1),
-    CONV_GRADIENTS(1, 1, 6, 6, 1, 1, 2, 2, 2, 2, 3, 3, 0, 0, 1, 1, 1),
-
-    POOL(1, 1, 4, 4, 2, 2, 0, 2, 2, 2, 2),
-    POOL(2, 2, 3, 5, 1, 2, 0, 2, 2, 2, 2),
-    POOL(1, 2, 4, 4, 3, 3, 0, 2, 2, 1, 1),
-    POOL(1, 1, 4, 5, 2, 3, 1, 3, 2, 2, 2, 1, 1),
-    POOL(1, 1, 4, 5, 2, 3, 0, 3, 2, 2, 2, 1, 1),
-    POOL(1, 2, 2, 3, 2, 3, 0, 1, 1, 1, 1),
-    POOL(0, 2, 4, 4, 2, 2, 0, 2, 2, 2, 2),
-    POOL(1, 1, 5, 5, 2, 2, 0, 2, 2, 3, 3),
-    POOL(2, 1, 2, 8, 1, 4, 0, 2, 2, 2, 2),
-    POOL(1, 1, 3, 3, 1, 1, 0, 3, 3, 1, 1),
-
     NORM(1, FLOATS(2, 3)),
     NORM(1, FLOATS(4)),
     NORM(2, FLOATS(2, 2, 3)),

@@ -1,8 +1,8 @@
 /* conv_run.c - the arithmetic of the convolution and of its two gradients.
  *
- * Each is a product of matrices. For a tile of positions (a,b) the windows of x are laid side by side as a panel [c i j, position] of some
- * 64 KB, out of a padded copy of some channels of one image:
- *     y  = w panel          w  [o, c i j]
+ * Each is a product of matrices. For a tile of positions (z,a,b) the windows of x are laid side by side as a panel [c h i j, position] of
+ * some 64 KB, out of a padded copy of some channels of one image; images of fewer axes have sizes of 1 before them:
+ *     y  = w panel          w  [o, c h i j]
  *     dx = w^T g            spread back to where the windows were and added
  *     dw = panel g^T        over all images
  * No panel is larger than a tile: memory does not grow with the batch. */
@@ -29,7 +29,8 @@ typedef struct geometry {
     size_t               item;
     tg_window            w;
     int64_t              images, groups, in, out; /* in, out: channels of each group */
-    int64_t              plane[2], padded[2], count[2];
+    int64_t              plane[TG_WINDOW_AXES], padded[TG_WINDOW_AXES], count[TG_WINDOW_AXES];
+    int64_t              plane_size, padded_size, positions; /* their products */
     int64_t              taps, depth; /* of a window in one channel, in all of a group */
     int64_t              block;       /* channels in a panel */
     int64_t              rows, cols;  /* of output positions in a tile */
@@ -48,7 +49,9 @@ static int64_t shares(int64_t n, int64_t most)
     return (n + parts - 1) / parts;
 }
 
-/* x [N, groups in, h, w], w [groups out, in, kh, kw], y [N, groups out, count]. Their sizes are checked and there is
+static int64_t product(const int64_t size[TG_WINDOW_AXES]) { return size[0] * size[1] * size[2]; }
+
+/* x [N, groups in, plane], w [groups out, in, window], y [N, groups out, count]. Their sizes are checked and there is
  * something of y, dx or dw to compute. */
 static geometry geometry_of(tg_dtype dtype, const tg_conv_attr *a, const tg_shape *x, const tg_shape *w,
                             const tg_shape *y)
@@ -60,19 +63,20 @@ static geometry geometry_of(tg_dtype dtype, const tg_conv_attr *a, const tg_shap
                   .images = x->dim[0],
                   .groups = a->groups,
                   .in     = w->dim[1],
-                  .out    = w->dim[0] / a->groups,
-                  .taps   = w->dim[2] * w->dim[3]};
-    for (int k = 0; k < 2; k++) {
-        g.w.size[k] = w->dim[2 + k];
-        g.plane[k]  = x->dim[2 + k];
-        g.padded[k] = g.plane[k] + 2 * a->window.padding[k];
-        g.count[k]  = y->dim[2 + k];
-    }
+                  .out    = w->dim[0] / a->groups};
+    tg_window_plane(&g.w, w, g.w.size);
+    tg_window_plane(&g.w, x, g.plane);
+    tg_window_plane(&g.w, y, g.count);
+    for (int k = 0; k < TG_WINDOW_AXES; k++) g.padded[k] = g.plane[k] + g.w.padding[k] + g.w.behind[k];
+    g.taps        = product(g.w.size);
+    g.plane_size  = product(g.plane);
+    g.padded_size = product(g.padded);
+    g.positions   = product(g.count);
     const int64_t lanes = g.loops->lanes;
     g.depth             = g.in * g.taps;
-    g.cols              = shares(g.count[1], WIDEST);
-    g.rows  = g.cols < g.count[1] ? 1 : within(PANEL / (within(g.depth, 1, DEEPEST) * g.cols), 1, g.count[0]);
-    g.rows  = shares(g.count[0], g.rows);
+    g.cols              = shares(g.count[2], WIDEST);
+    g.rows  = g.cols < g.count[2] ? 1 : within(PANEL / (within(g.depth, 1, DEEPEST) * g.cols), 1, g.count[1]);
+    g.rows  = shares(g.count[1], g.rows);
     g.block = g.in == 0 ? 1 : within(PANEL / (g.taps * g.rows * g.cols), 1, g.in);
     g.pitch = whole(g.rows * g.cols, lanes);
     if (g.pitch * (int64_t)g.item % 2048 == 0)
@@ -85,23 +89,26 @@ static void *at(const geometry *g, const void *p, int64_t k) { return (char *)(u
 
 /* A tile: whole rows of positions, or a piece of one; contiguous in a plane of y either way. */
 typedef struct tile {
-    int64_t row, col, rows, cols;
+    int64_t layer, row, col, rows, cols;
     int64_t first, n; /* of the positions */
 } tile;
 
 static bool next_tile(const geometry *g, tile *t)
 {
-    if (t->rows == 0 || t->col + t->cols < g->count[1])
-        t->col += t->cols; /* the first one; the rest of a row */
-    else {
+    t->col += t->cols; /* 0 for the first one */
+    if (t->col == g->count[2]) {
         t->row += t->rows;
         t->col = 0;
     }
-    t->rows  = least(g->rows, g->count[0] - t->row);
-    t->cols  = least(g->cols, g->count[1] - t->col);
-    t->first = t->row * g->count[1] + t->col;
+    if (t->row == g->count[1]) {
+        t->layer++;
+        t->row = 0;
+    }
+    t->rows  = least(g->rows, g->count[1] - t->row);
+    t->cols  = least(g->cols, g->count[2] - t->col);
+    t->first = (t->layer * g->count[1] + t->row) * g->count[2] + t->col;
     t->n     = t->rows * t->cols;
-    return t->rows > 0;
+    return t->layer < g->count[0];
 }
 
 /* ---- scratch ----------------------------------------------------------------------------------------------------- */
@@ -122,7 +129,7 @@ static int64_t elements(const geometry *g, int64_t a, int64_t b, int64_t c)
  */
 static char *rooms(tg_call *c, const geometry *g, int n, int64_t other, size_t *step)
 {
-    const int64_t planes = elements(g, g->block, g->padded[0], g->padded[1]);
+    const int64_t planes = elements(g, g->block, g->padded_size, 1);
     const int64_t panel  = elements(g, g->block, g->taps, g->pitch);
     size_t        bytes;
     if (planes < 0 || panel < 0 || other < 0 ||
@@ -137,44 +144,51 @@ static char *rooms(tg_call *c, const geometry *g, int n, int64_t other, size_t *
 static room room_of(const geometry *g, char *memory, size_t step)
 {
     room r  = {.planes = memory + step * (size_t)omp_get_thread_num()};
-    r.panel = at(g, r.planes, elements(g, g->block, g->padded[0], g->padded[1]));
+    r.panel = at(g, r.planes, elements(g, g->block, g->padded_size, 1));
     r.other = at(g, r.panel, elements(g, g->block, g->taps, g->pitch));
     return r;
 }
 
 /* ---- panels ------------------------------------------------------------------------------------------------------ */
 
+/* Is x a plane without its padding? */
+static bool is_padded(const geometry *g) { return g->padded_size != g->plane_size; }
+
+/* Row k of n channels of x, counted through all of them, in the padded copy. */
+static void *padded_row(const geometry *g, void *planes, int64_t k)
+{
+    const int64_t row = k % g->plane[1], layer = k / g->plane[1] % g->plane[0], c = k / (g->plane[1] * g->plane[0]);
+    const int64_t at_row = (c * g->padded[0] + layer + g->w.padding[0]) * g->padded[1] + row + g->w.padding[1];
+    return at(g, planes, at_row * g->padded[2] + g->w.padding[2]);
+}
+
 /* n channels of x, with zeros around. */
 static void pad(const geometry *g, void *planes, const void *x, int64_t n)
 {
-    const int64_t plane = g->padded[0] * g->padded[1];
-    const size_t  row   = (size_t)g->plane[1] * g->item;
-    if (g->w.padding[0] || g->w.padding[1]) memset(planes, 0, (size_t)(n * plane) * g->item);
-    for (int64_t c = 0; c < n; c++)
-        for (int64_t r = 0; r < g->plane[0] && row; r++)
-            memcpy(at(g, planes, c * plane + (r + g->w.padding[0]) * g->padded[1] + g->w.padding[1]),
-                   at(g, x, (c * g->plane[0] + r) * g->plane[1]), row);
+    const size_t row = (size_t)g->plane[2] * g->item;
+    if (is_padded(g)) memset(planes, 0, (size_t)(n * g->padded_size) * g->item);
+    for (int64_t k = 0; k < n * g->plane[0] * g->plane[1] && row; k++)
+        memcpy(padded_row(g, planes, k), at(g, x, k * g->plane[2]), row);
 }
 
-static void unpad(const geometry *g, void *x, const void *planes, int64_t n)
+static void unpad(const geometry *g, void *x, void *planes, int64_t n)
 {
-    const int64_t plane = g->padded[0] * g->padded[1];
-    const size_t  row   = (size_t)g->plane[1] * g->item;
-    for (int64_t c = 0; c < n; c++)
-        for (int64_t r = 0; r < g->plane[0] && row; r++)
-            memcpy(at(g, x, (c * g->plane[0] + r) * g->plane[1]),
-                   at(g, planes, c * plane + (r + g->w.padding[0]) * g->padded[1] + g->w.padding[1]), row);
+    const size_t row = (size_t)g->plane[2] * g->item;
+    for (int64_t k = 0; k < n * g->plane[0] * g->plane[1] && row; k++)
+        memcpy(at(g, x, k * g->plane[2]), padded_row(g, planes, k), row);
 }
 
-/* What tap (i,j) of channel c sees of the tile, and its row of the panel. */
-static tg_conv_rows seen(const geometry *g, const room *m, const tile *t, int64_t c, int64_t i, int64_t j)
+/* What tap h, i, j of channel c sees of the tile, and its row of the panel. */
+static tg_conv_rows seen(const geometry *g, const room *m, const tile *t, int64_t c, int64_t tap)
 {
-    const int64_t row = t->row * g->w.stride[0] + i * g->w.dilation[0],
-                  col = t->col * g->w.stride[1] + j * g->w.dilation[1];
-    return (tg_conv_rows){.plane = at(g, m->planes, (c * g->padded[0] + row) * g->padded[1] + col),
-                          .pitch = g->w.stride[0] * g->padded[1],
-                          .step  = g->w.stride[1],
-                          .flat  = at(g, m->panel, ((c * g->w.size[0] + i) * g->w.size[1] + j) * g->pitch),
+    const int64_t *size = g->w.size, h = tap / (size[1] * size[2]), i = tap / size[2] % size[1], j = tap % size[2];
+    const int64_t  layer = t->layer * g->w.stride[0] + h * g->w.dilation[0],
+                  row = t->row * g->w.stride[1] + i * g->w.dilation[1],
+                  col = t->col * g->w.stride[2] + j * g->w.dilation[2];
+    return (tg_conv_rows){.plane = at(g, m->planes, ((c * g->padded[0] + layer) * g->padded[1] + row) * g->padded[2] + col),
+                          .pitch = g->w.stride[1] * g->padded[2],
+                          .step  = g->w.stride[2],
+                          .flat  = at(g, m->panel, (c * g->taps + tap) * g->pitch),
                           .rows  = t->rows,
                           .cols  = t->cols};
 }
@@ -183,21 +197,20 @@ static tg_conv_rows seen(const geometry *g, const room *m, const tile *t, int64_
 static void gather(const geometry *g, const room *m, const tile *t, int64_t n)
 {
     for (int64_t c = 0; c < n; c++)
-        for (int64_t i = 0; i < g->w.size[0]; i++)
-            for (int64_t j = 0; j < g->w.size[1]; j++) {
-                const tg_conv_rows r = seen(g, m, t, c, i, j);
-                g->loops->take_rows(&r);
-            }
+        for (int64_t tap = 0; tap < g->taps; tap++) {
+            const tg_conv_rows r = seen(g, m, t, c, tap);
+            g->loops->take_rows(&r);
+        }
 }
 
 /* The reverse, adding. Channel by channel for each tap: then a plane's next use is far away, and no load waits for a
  * store. */
 static void spread(const geometry *g, const room *m, const tile *t, int64_t n)
 {
-    for (int64_t j = 0; j < g->w.size[1]; j++)
-        for (int64_t i = 0; i < g->w.size[0]; i++)
+    for (int64_t j = 0; j < g->w.size[2]; j++)
+        for (int64_t tap = j; tap < g->taps; tap += g->w.size[2])
             for (int64_t c = 0; c < n; c++) {
-                const tg_conv_rows r = seen(g, m, t, c, i, j);
+                const tg_conv_rows r = seen(g, m, t, c, tap);
                 g->loops->add_rows(&r);
             }
 }
@@ -207,10 +220,10 @@ static void spread(const geometry *g, const room *m, const tile *t, int64_t n)
 /* y [out, positions] of x [in, plane]. */
 static void forward(const geometry *g, const room *m, const void *x, const void *w, const void *bias, void *y)
 {
-    const int64_t positions = g->count[0] * g->count[1];
+    const int64_t positions = g->positions;
     for (int64_t c = 0; c == 0 || c < g->in; c += g->block) {
         const int64_t n = least(g->block, g->in - c);
-        pad(g, m->planes, at(g, x, c * g->plane[0] * g->plane[1]), n);
+        pad(g, m->planes, at(g, x, c * g->plane_size), n);
         for (tile t = {0}; next_tile(g, &t);) {
             gather(g, m, &t, n);
             g->product(&(tg_gemm_call){.m = g->out, .n = t.n, .k = n * g->taps, .a = at(g, w, c * g->taps), .a_row = g->depth, .a_col = 1,
@@ -223,10 +236,10 @@ static void forward(const geometry *g, const room *m, const void *x, const void 
 /* dx [in, plane] of grad [out, positions]. */
 static void backward(const geometry *g, const room *m, const void *grad, const void *w, void *dx)
 {
-    const int64_t positions = g->count[0] * g->count[1];
+    const int64_t positions = g->positions;
     for (int64_t c = 0; c < g->in; c += g->block) {
         const int64_t n = least(g->block, g->in - c);
-        memset(m->planes, 0, (size_t)(n * g->padded[0] * g->padded[1]) * g->item);
+        memset(m->planes, 0, (size_t)(n * g->padded_size) * g->item);
         for (tile t = {0}; next_tile(g, &t);) {
             for (int64_t o = 0; o < g->out; o++)
                 memcpy(at(g, m->other, o * g->pitch), at(g, grad, o * positions + t.first), (size_t)t.n * g->item);
@@ -234,17 +247,17 @@ static void backward(const geometry *g, const room *m, const void *grad, const v
                                        .b = m->other, .ldb = g->pitch, .padded = true, .c = m->panel, .ldc = g->pitch, .alpha = 1});
             spread(g, m, &t, n);
         }
-        unpad(g, at(g, dx, c * g->plane[0] * g->plane[1]), m->planes, n);
+        unpad(g, at(g, dx, c * g->plane_size), m->planes, n);
     }
 }
 
 /* sum [depth, out_pitch] += the products of all windows of x with grad [out, positions]. */
 static void weigh(const geometry *g, const room *m, const void *grad, const void *x, void *sum)
 {
-    const int64_t positions = g->count[0] * g->count[1];
+    const int64_t positions = g->positions;
     for (int64_t c = 0; c < g->in; c += g->block) {
         const int64_t n = least(g->block, g->in - c);
-        pad(g, m->planes, at(g, x, c * g->plane[0] * g->plane[1]), n);
+        pad(g, m->planes, at(g, x, c * g->plane_size), n);
         for (tile t = {0}; next_tile(g, &t);) {
             gather(g, m, &t, n);
             g->loops->turn(g->out, t.n, m->other, g->out_pitch, at(g, grad, t.first), positions);
@@ -267,15 +280,15 @@ static bool is_empty(const tg_shape *s)
 static double work(const geometry *g)
 {
     return (double)g->images * (double)g->groups * (double)g->out * (double)(g->depth + 4) *
-           (double)(g->count[0] * g->count[1]);
+           (double)g->positions;
 }
 
 /* Elements of x, y and w in one image (w: at all) of one group. */
-static int64_t x_size(const geometry *g) { return g->in * g->plane[0] * g->plane[1]; }
-static int64_t y_size(const geometry *g) { return g->out * g->count[0] * g->count[1]; }
+static int64_t x_size(const geometry *g) { return g->in * g->plane_size; }
+static int64_t y_size(const geometry *g) { return g->out * g->positions; }
 static int64_t w_size(const geometry *g) { return g->out * g->depth; }
 
-tg_status tg_conv2d_run(tg_call *c)
+tg_status tg_conv_run(tg_call *c)
 {
     if (is_empty(c->y.shape)) return TG_OK;
     const geometry g       = geometry_of(c->y.dtype, c->attr, c->x[0].shape, c->x[1].shape, c->y.shape);
@@ -298,7 +311,7 @@ tg_status tg_conv2d_run(tg_call *c)
     return TG_OK;
 }
 
-tg_status tg_conv2d_dx_run(tg_call *c)
+tg_status tg_conv_dx_run(tg_call *c)
 {
     if (is_empty(c->y.shape)) return TG_OK;
     const geometry g       = geometry_of(c->y.dtype, c->attr, c->y.shape, c->x[1].shape, c->x[0].shape);
@@ -337,7 +350,7 @@ static void add(const geometry *g, void *sum, const void *part, int64_t n)
         ADD(double);
 }
 
-tg_status tg_conv2d_dw_run(tg_call *c)
+tg_status tg_conv_dw_run(tg_call *c)
 {
     if (is_empty(c->y.shape)) return TG_OK;
     const geometry g        = geometry_of(c->y.dtype, c->attr, c->x[1].shape, c->y.shape, c->x[0].shape);

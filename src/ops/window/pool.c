@@ -1,163 +1,63 @@
 /* pool.c - the largest element and the mean of windows of planes.
  *
- * max_pool2d takes two inputs, x and v: of each window of x, the place of its largest element, and there v. With v = x
- * this is the pooling; as a function of v it is linear: its gradient puts g back to those places (max_pool2d_dx), whose
+ * max_pool takes two inputs, x and v: of each window of x, the place of its largest element, and there v. With v = x
+ * this is the pooling; as a function of v it is linear: its gradient puts g back to those places (max_pool_dx), whose
  * gradient is the pooling of another v again. No indices are kept: the places are found anew, in one and the same x. Where the
- * largest element is NaN, its slope is NaN: both ops give that for a v or g that is not 0. avg_pool2d and avg_pool2d_dx are each
- * other's gradients too. */
-#include "ops/ops.h"
+ * largest element is NaN, its slope is NaN: both ops give that for a v or g that is not 0. avg_pool and avg_pool_dx are each
+ * other's gradients too. pool_run.c computes them. */
 #include "ops/window/window.h"
 
-#include <omp.h>
 #include <string.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
 #include <tapegrad/window.h>
-
-#include "kernels/conv.h"
-#include "tensor/team.h"
-
-/* The planes of a call and of its windows. */
-typedef struct planes {
-    const tg_pool_attr *a;
-    int64_t             n, plane[2], count[2];
-    int64_t             plane_size, count_size;
-} planes;
-
-static planes planes_of(const tg_call *c, const tg_shape *pooled)
-{
-    const tg_pool_attr *a = c->attr;
-    planes              p = {.a = a, .n = pooled->dim[0] * pooled->dim[1]};
-    for (int k = 0; k < 2; k++) {
-        p.plane[k] = a->plane[k];
-        p.count[k] = pooled->dim[2 + k];
-    }
-    p.plane_size = p.plane[0] * p.plane[1];
-    p.count_size = p.count[0] * p.count[1];
-    return p;
-}
-
-static int threads_of(const tg_call *c, const planes *p)
-{
-    return tg_threads_for(c, p->n, (double)p->n * (double)p->plane_size);
-}
-
-/* The part of window k along an axis that is within the plane: from … to-1. */
-static void part(const planes *p, int axis, int64_t k, int64_t *from, int64_t *to)
-{
-    const int64_t first = k * p->a->window.stride[axis] - p->a->window.padding[axis],
-                  end   = first + p->a->window.size[axis];
-    *from               = first > 0 ? first : 0;
-    *to                 = end < p->plane[axis] ? end : p->plane[axis];
-}
-
-/* A window of a plane, cut at its edges. */
-typedef struct piece {
-    int64_t top, bottom, left, right;
-} piece;
-
-static piece piece_of(const planes *p, int64_t row, int64_t col)
-{
-    piece w;
-    part(p, 0, row, &w.top, &w.bottom);
-    part(p, 1, col, &w.left, &w.right);
-    return w;
-}
-
-/* By what the sum over a window is divided. */
-static double weight(const planes *p, const piece *w)
-{
-    const int64_t *s = p->a->window.size;
-    return p->a->exclude_padding ? (double)((w->bottom - w->top) * (w->right - w->left)) : (double)s[0] * (double)s[1];
-}
-
-/* ---- the loops over one plane, for float and double -------------------------------------------------------------- */
-
-#define POOL(SUFFIX, T)                                                                                                \
-    /* The first of the largest elements, NaN being larger than all. */                                                \
-    static int64_t largest_##SUFFIX(const planes *p, const T *x, int64_t row, int64_t col)                             \
-    {                                                                                                                  \
-        const piece w    = piece_of(p, row, col);                                                                      \
-        int64_t     best = w.top * p->plane[1] + w.left;                                                               \
-        for (int64_t i = w.top; i < w.bottom; i++)                                                                     \
-            for (int64_t j = w.left; j < w.right; j++) {                                                               \
-                const T v = x[i * p->plane[1] + j], m = x[best];                                                       \
-                if (v > m || (v != v && m == m)) best = i * p->plane[1] + j;                                           \
-            }                                                                                                          \
-        return best;                                                                                                   \
-    }                                                                                                                  \
-    /* v, or the largest element m itself where that is NaN and v is not 0. */                                         \
-    static inline T picked_##SUFFIX(T v, T m) { return m == m || v == 0 ? v : m; }                                     \
-    static void max_##SUFFIX(const planes *p, const void *x, const void *v, void *y)                                   \
-    {                                                                                                                  \
-        T *out = y;                                                                                                    \
-        for (int64_t r = 0; r < p->count[0]; r++)                                                                      \
-            for (int64_t k = 0; k < p->count[1]; k++) {                                                                \
-                const int64_t best = largest_##SUFFIX(p, x, r, k);                                                     \
-                *out++ = picked_##SUFFIX(((const T *)v)[best], ((const T *)x)[best]);                                  \
-            }                                                                                                          \
-    }                                                                                                                  \
-    static void max_dx_##SUFFIX(const planes *p, const void *x, const void *g, void *dx)                               \
-    {                                                                                                                  \
-        const T *from = g;                                                                                             \
-        memset(dx, 0, (size_t)p->plane_size * sizeof(T));                                                              \
-        for (int64_t r = 0; r < p->count[0]; r++)                                                                      \
-            for (int64_t k = 0; k < p->count[1]; k++) {                                                                \
-                const int64_t best = largest_##SUFFIX(p, x, r, k);                                                     \
-                ((T *)dx)[best] += picked_##SUFFIX(*from++, ((const T *)x)[best]);                                     \
-            }                                                                                                          \
-    }                                                                                                                  \
-    static void avg_##SUFFIX(const planes *p, const void *x, void *y)                                                  \
-    {                                                                                                                  \
-        T *out = y;                                                                                                    \
-        for (int64_t r = 0; r < p->count[0]; r++)                                                                      \
-            for (int64_t k = 0; k < p->count[1]; k++) {                                                                \
-                const piece w   = piece_of(p, r, k);                                                                   \
-                double      sum = 0;                                                                                   \
-                for (int64_t i = w.top; i < w.bottom; i++)                                                             \
-                    for (int64_t j = w.left; j < w.right; j++) sum += (double)((const T *)x)[i * p->plane[1] + j];     \
-                *out++ = (T)(sum / weight(p, &w));                                                                     \
-            }                                                                                                          \
-    }                                                                                                                  \
-    static void avg_dx_##SUFFIX(const planes *p, const void *g, void *dx)                                              \
-    {                                                                                                                  \
-        const T *from = g;                                                                                             \
-        memset(dx, 0, (size_t)p->plane_size * sizeof(T));                                                              \
-        for (int64_t r = 0; r < p->count[0]; r++)                                                                      \
-            for (int64_t k = 0; k < p->count[1]; k++) {                                                                \
-                const piece w     = piece_of(p, r, k);                                                                 \
-                const T     share = (T)((double)*from++ / weight(p, &w));                                              \
-                for (int64_t i = w.top; i < w.bottom; i++)                                                             \
-                    for (int64_t j = w.left; j < w.right; j++) ((T *)dx)[i * p->plane[1] + j] += share;                \
-            }                                                                                                          \
-    }
-POOL(f32, float)
-POOL(f64, double)
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
+/* Does every window along the axis see an element of x? Those that begin before it may step over it where there are gaps. */
+static bool sees_something(const tg_pool_attr *a, int axis)
+{
+    const tg_window *w = &a->window;
+    for (int64_t first = -w->padding[axis]; first < 0; first += w->stride[axis]) {
+        const int64_t k = (-first + w->dilation[axis] - 1) / w->dilation[axis];
+        if (k >= w->size[axis] || first + k * w->dilation[axis] >= a->plane[axis]) return false;
+    }
+    return true;
+}
+
+bool tg_pool_is_valid(const tg_pool_attr *a)
+{
+    bool ok = tg_window_is_valid(&a->window);
+    for (int k = 0; ok && k < TG_WINDOW_AXES; k++) {
+        ok = a->window.size[k] > 0 && a->plane[k] >= 0;
+        if (ok && !a->adaptive && a->plane[k] > 0) ok = a->window.padding[k] <= a->window.size[k] / 2 && sees_something(a, k);
+    }
+    return ok;
+}
+
 static tg_status attr_ok(const tg_call *c)
 {
-    const tg_pool_attr *a  = c->attr;
-    bool                ok = c->attr_size == sizeof *a && tg_window_is_valid(&a->window);
-    for (int k = 0; ok && k < 2; k++)
-        ok = a->window.size[k] > 0 && a->window.padding[k] <= a->window.size[k] / 2 && a->window.dilation[k] == 1 &&
-             a->plane[k] >= 0;
-    return ok ? TG_OK : tg_fail(c, TG_ERR_ARG, "the attributes are not those of a pooling");
+    const tg_pool_attr *a = c->attr;
+    return c->attr_size == sizeof *a && tg_pool_is_valid(a) ? TG_OK : tg_fail(c, TG_ERR_ARG, "the attributes are not those of a pooling");
 }
 
 /* pooled: the call's result is the pooled planes, else the planes; input `i` are the others. */
 static tg_status pool_shape(tg_call *c, int i, bool pooled)
 {
     const tg_pool_attr *a = c->attr;
-    tg_status           s = tg_window_input(c, i);
+    int64_t             count[TG_WINDOW_AXES];
+    tg_status           s = tg_window_input(c, i, &a->window);
     if (s != TG_OK) return s;
-    if (a->plane[0] == 0 || a->plane[1] == 0)
+    if (a->plane[0] == 0 || a->plane[1] == 0 || a->plane[2] == 0)
         return tg_fail(c, TG_ERR_SHAPE, "there is nothing to pool in planes of size 0");
+    if (a->adaptive) memcpy(count, a->window.size, sizeof count);
+    if (!a->adaptive) s = tg_window_count(c, &a->window, a->plane, count);
+    if (s != TG_OK) return s;
     const tg_shape *in    = tg_in_shape(c, i);
-    tg_shape        whole = {4, {in->dim[0], in->dim[1], a->plane[0], a->plane[1]}}, windows = whole;
-    s        = tg_window_count(c, &a->window, a->plane, windows.dim + 2);
+    const tg_shape  whole = tg_window_shape(&a->window, in->dim[0], in->dim[1], a->plane),
+                    windows = tg_window_shape(&a->window, in->dim[0], in->dim[1], count);
     c->shape = pooled ? windows : whole;
-    if (s != TG_OK || tg_shape_equal(in, pooled ? &whole : &windows)) return s;
-    return tg_fail(c, TG_ERR_SHAPE, "the sizes are not those of the windows");
+    return tg_shape_equal(in, pooled ? &whole : &windows) ? TG_OK : tg_fail(c, TG_ERR_SHAPE, "the sizes are not those of the windows");
 }
 
 static tg_status same(tg_call *c, int i, const tg_shape *s)
@@ -167,228 +67,227 @@ static tg_status same(tg_call *c, int i, const tg_shape *s)
     return tg_shape_equal(tg_in_shape(c, i), s) ? TG_OK : tg_fail(c, TG_ERR_SHAPE, "the shapes do not fit together");
 }
 
-static tg_status max_pool2d_infer(tg_call *c) /* {x, v} */
+static tg_status max_pool_infer(tg_call *c) /* {x, v} */
 {
     tg_status s = attr_ok(c);
     if (s == TG_OK) s = pool_shape(c, 0, true);
     return s == TG_OK ? same(c, 1, tg_in_shape(c, 0)) : s;
 }
 
-static tg_status max_pool2d_dx_infer(tg_call *c) /* {x, g} */
+static tg_status max_pool_dx_infer(tg_call *c) /* {x, g} */
 {
     tg_status s = attr_ok(c);
     if (s == TG_OK) s = pool_shape(c, 1, false);
     return s == TG_OK ? same(c, 0, &c->shape) : s;
 }
 
-static tg_status avg_pool2d_infer(tg_call *c)
+static tg_status avg_pool_infer(tg_call *c)
 {
     const tg_status s = attr_ok(c);
     return s == TG_OK ? pool_shape(c, 0, true) : s;
 }
 
-static tg_status avg_pool2d_dx_infer(tg_call *c)
+static tg_status avg_pool_dx_infer(tg_call *c)
 {
     const tg_status s = attr_ok(c);
     return s == TG_OK ? pool_shape(c, 0, false) : s;
 }
 
-/* ---- run --------------------------------------------------------------------------------------------------------- */
-
-/* Plane number k of planes with `size` elements. */
-static void *plane(const tg_array *a, int64_t k, int64_t size)
-{
-    return (char *)a->data + k * size * (int64_t)tg_dtype_size(a->dtype);
-}
-
-/* Windows of 2 x 2 side by side. A last row or column of the plane may be left over. */
-static bool is_2x2(const planes *p)
-{
-    const tg_window *w  = &p->a->window;
-    bool             is = true;
-    for (int k = 0; k < 2; k++) is = is && w->size[k] == 2 && w->stride[k] == 2 && w->padding[k] == 0;
-    return is;
-}
-
-static void max_2x2(const planes *p, tg_dtype dtype, const char *x, char *y)
-{
-    const tg_conv_loops *l    = tg_fast_conv(dtype);
-    const int64_t        item = (int64_t)tg_dtype_size(dtype), row = p->plane[1] * item;
-    for (int64_t r = 0; r < p->count[0]; r++)
-        l->max_2x2(p->count[1], y + r * p->count[1] * item, x + 2 * r * row, x + (2 * r + 1) * row);
-}
-
-static void max_2x2_dx(const planes *p, tg_dtype dtype, const char *x, const char *g, char *dx)
-{
-    const tg_conv_loops *l    = tg_fast_conv(dtype);
-    const int64_t        item = (int64_t)tg_dtype_size(dtype), row = p->plane[1] * item;
-    if (p->plane[0] % 2 || p->plane[1] % 2) memset(dx, 0, (size_t)(p->plane_size * item));
-    for (int64_t r = 0; r < p->count[0]; r++)
-        l->max_2x2_dx(p->count[1], dx + 2 * r * row, dx + (2 * r + 1) * row, x + 2 * r * row, x + (2 * r + 1) * row,
-                      g + r * p->count[1] * item);
-}
-
-static tg_status max_pool2d_run(tg_call *c)
-{
-    const planes p       = planes_of(c, c->y.shape);
-    const int    threads = threads_of(c, &p);
-    const bool   fast = is_2x2(&p) && c->x[0].data == c->x[1].data, single = c->y.dtype == TG_F32;
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p.n; k++) {
-            const void *x = plane(&c->x[0], k, p.plane_size), *v = plane(&c->x[1], k, p.plane_size);
-            void       *y = plane(&c->y, k, p.count_size);
-            if (fast)
-                max_2x2(&p, c->y.dtype, x, y);
-            else if (single)
-                max_f32(&p, x, v, y);
-            else
-                max_f64(&p, x, v, y);
-        }
-    }
-    return TG_OK;
-}
-
-static tg_status max_pool2d_dx_run(tg_call *c)
-{
-    const planes p       = planes_of(c, c->x[1].shape);
-    const int    threads = threads_of(c, &p);
-    const bool   fast = is_2x2(&p), single = c->y.dtype == TG_F32;
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p.n; k++) {
-            const void *x = plane(&c->x[0], k, p.plane_size), *g = plane(&c->x[1], k, p.count_size);
-            void       *dx = plane(&c->y, k, p.plane_size);
-            if (fast)
-                max_2x2_dx(&p, c->y.dtype, x, g, dx);
-            else if (single)
-                max_dx_f32(&p, x, g, dx);
-            else
-                max_dx_f64(&p, x, g, dx);
-        }
-    }
-    return TG_OK;
-}
-
-static tg_status avg_pool2d_run(tg_call *c)
-{
-    const planes p       = planes_of(c, c->y.shape);
-    const int    threads = threads_of(c, &p);
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p.n; k++) {
-            if (c->y.dtype == TG_F32)
-                avg_f32(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
-            else
-                avg_f64(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
-        }
-    }
-    return TG_OK;
-}
-
-static tg_status avg_pool2d_dx_run(tg_call *c)
-{
-    const planes p       = planes_of(c, c->x[0].shape);
-    const int    threads = threads_of(c, &p);
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p.n; k++) {
-            if (c->y.dtype == TG_F32)
-                avg_dx_f32(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
-            else
-                avg_dx_f64(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
-        }
-    }
-    return TG_OK;
-}
-
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-static tg_tensor *max_pool2d_vjp(const tg_call *c, int i, tg_tensor *g)
+/* The ops of as many axes as the call has. */
+typedef struct pool_ops {
+    const tg_op *max, *max_dx, *avg, *avg_dx;
+} pool_ops;
+
+static const pool_ops ops[TG_WINDOW_AXES] = {{&tg_op_max_pool1d, &tg_op_max_pool1d_dx, &tg_op_avg_pool1d, &tg_op_avg_pool1d_dx},
+                                             {&tg_op_max_pool2d, &tg_op_max_pool2d_dx, &tg_op_avg_pool2d, &tg_op_avg_pool2d_dx},
+                                             {&tg_op_max_pool3d, &tg_op_max_pool3d_dx, &tg_op_avg_pool3d, &tg_op_avg_pool3d_dx}};
+
+static const pool_ops *ops_of(const tg_pool_attr *a) { return &ops[a->window.axes - 1]; }
+
+static tg_tensor *record(const tg_pool_attr *a, const tg_op *op, tg_tensor *x, tg_tensor *y)
+{
+    return tg_record(op, (tg_tensor *[]){x, y}, op->arity, a, sizeof *a);
+}
+
+static tg_tensor *max_pool_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_record(&tg_op_max_pool2d_dx, (tg_tensor *[]){c->in[0], g}, 2, c->attr, c->attr_size);
+    return record(c->attr, ops_of(c->attr)->max_dx, c->in[0], g);
 }
 
 /* Of windows that nothing uses this is 0, as in pointwise_rules.h. */
-static tg_tensor *max_pool2d_dx_vjp(const tg_call *c, int i, tg_tensor *u)
+static tg_tensor *max_pool_dx_vjp(const tg_call *c, int i, tg_tensor *u)
 {
     (void)i;
-    tg_tensor *picked = tg_record(&tg_op_max_pool2d, (tg_tensor *[]){c->in[0], u}, 2, c->attr, c->attr_size);
+    tg_tensor *picked = record(c->attr, ops_of(c->attr)->max, c->in[0], u);
     return tg_guard_zero(picked, picked, c->in[1]);
 }
 
-static tg_tensor *avg_pool2d_vjp(const tg_call *c, int i, tg_tensor *g)
+static tg_tensor *avg_pool_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_record(&tg_op_avg_pool2d_dx, &g, 1, c->attr, c->attr_size);
+    return record(c->attr, ops_of(c->attr)->avg_dx, g, NULL);
 }
 
-static tg_tensor *avg_pool2d_dx_vjp(const tg_call *c, int i, tg_tensor *u)
+static tg_tensor *avg_pool_dx_vjp(const tg_call *c, int i, tg_tensor *u)
 {
     (void)i;
-    return tg_record(&tg_op_avg_pool2d, &u, 1, c->attr, c->attr_size);
+    return record(c->attr, ops_of(c->attr)->avg, u, NULL);
 }
 
-const tg_op tg_op_max_pool2d    = {.name    = "max_pool2d",
-                                   .arity   = 2,
-                                   .nondiff = 1,
-                                   .infer   = max_pool2d_infer,
-                                   .run     = max_pool2d_run,
-                                   .vjp     = max_pool2d_vjp};
-const tg_op tg_op_max_pool2d_dx = {.name    = "max_pool2d_dx",
-                                   .arity   = 2,
-                                   .nondiff = 1,
-                                   .infer   = max_pool2d_dx_infer,
-                                   .run     = max_pool2d_dx_run,
-                                   .vjp     = max_pool2d_dx_vjp};
-const tg_op tg_op_avg_pool2d    = {
-       .name = "avg_pool2d", .arity = 1, .infer = avg_pool2d_infer, .run = avg_pool2d_run, .vjp = avg_pool2d_vjp};
-const tg_op tg_op_avg_pool2d_dx = {.name  = "avg_pool2d_dx",
-                                   .arity = 1,
-                                   .infer = avg_pool2d_dx_infer,
-                                   .run   = avg_pool2d_dx_run,
-                                   .vjp   = avg_pool2d_dx_vjp};
+#define OPS(AXES)                                                                                                            \
+    const tg_op tg_op_max_pool##AXES = {                                                                                     \
+        .name = "max_pool" #AXES, .arity = 2, .nondiff = 1, .infer = max_pool_infer, .run = tg_max_pool_run, .vjp = max_pool_vjp}; \
+    const tg_op tg_op_max_pool##AXES##_dx = {.name    = "max_pool" #AXES "_dx",                                              \
+                                             .arity   = 2,                                                                   \
+                                             .nondiff = 1,                                                                   \
+                                             .infer   = max_pool_dx_infer,                                                   \
+                                             .run     = tg_max_pool_dx_run,                                                  \
+                                             .vjp     = max_pool_dx_vjp};                                                    \
+    const tg_op tg_op_avg_pool##AXES = {                                                                                     \
+        .name = "avg_pool" #AXES, .arity = 1, .infer = avg_pool_infer, .run = tg_avg_pool_run, .vjp = avg_pool_vjp};         \
+    const tg_op tg_op_avg_pool##AXES##_dx = {                                                                                \
+        .name = "avg_pool" #AXES "_dx", .arity = 1, .infer = avg_pool_dx_infer, .run = tg_avg_pool_dx_run, .vjp = avg_pool_dx_vjp};
+OPS(1d)
+OPS(2d)
+OPS(3d)
 
 /* ---- the public functions ---------------------------------------------------------------------------------------- */
 
-static bool attr_from(tg_tensor *x, const tg_pool_options *options, const char *function, tg_pool_attr *a)
+/* The options of any of these functions: as many numbers of each as there are axes. */
+typedef struct options {
+    const char    *function;
+    int            axes;
+    const int64_t *kernel, *stride, *padding, *dilation;
+    bool           exclude_padding, ceil_mode;
+} options;
+
+/* As many windows as begin in x or the padding before it, though the last one may reach beyond the padding behind. */
+static void round_up(tg_pool_attr *a)
 {
-    static const tg_pool_options usual  = {.exclude_padding = false};
-    static const int64_t         two[2] = {2, 2};
-    const tg_node               *n      = tg_check(x, function);
-    const tg_pool_options       *o      = options ? options : &usual;
-    if (!n || !tg_window_option(n->tape, function, "kernel", o->kernel, two, a->window.size) ||
-        !tg_window_option(n->tape, function, "stride", o->stride, a->window.size, a->window.stride) ||
-        !tg_window_padding(n->tape, function, o->padding, a->window.padding))
+    tg_window *w = &a->window;
+    for (int k = 0; k < TG_WINDOW_AXES; k++) {
+        int64_t reach, rest;
+        if (__builtin_mul_overflow(w->dilation[k], w->size[k] - 1, &reach) || __builtin_add_overflow(w->padding[k], w->behind[k], &rest) ||
+            __builtin_add_overflow(rest, a->plane[k], &rest) || rest <= reach)
+            continue; /* it is refused later */
+        rest = (rest - reach - 1) % w->stride[k]; /* how far the last whole window is from the end */
+        const int64_t next = a->plane[k] + w->padding[k] - reach - 1 - rest + w->stride[k]; /* where one more would begin */
+        if (rest > 0 && next < a->plane[k]) w->behind[k] += w->stride[k] - rest;
+    }
+}
+
+static bool attr_from(tg_tensor *x, const options *o, tg_pool_attr *a)
+{
+    static const int64_t two[TG_WINDOW_AXES] = {2, 2, 2}, one[TG_WINDOW_AXES] = {1, 1, 1};
+    const tg_node       *n = tg_check(x, o->function);
+    *a           = (tg_pool_attr){.window = tg_window_of(o->axes), .divisor = o->exclude_padding ? TG_POOL_ELEMENTS : TG_POOL_KERNEL};
+    tg_window *w = &a->window;
+    if (!n || !tg_window_option(n->tape, o->function, "kernel", w, o->kernel, two, w->size) ||
+        !tg_window_option(n->tape, o->function, "stride", w, o->stride, w->size, w->stride) ||
+        !tg_window_padding(n->tape, o->function, o->padding, w) ||
+        !tg_window_option(n->tape, o->function, "dilation", w, o->dilation, one, w->dilation))
         return false;
-    a->exclude_padding = o->exclude_padding;
-    for (int k = 0; k < 2; k++) {
-        a->window.dilation[k] = 1;
-        a->plane[k]           = n->shape->rank == 4 ? n->shape->dim[2 + k] : 0;
-        if (a->window.padding[k] <= a->window.size[k] / 2) continue;
-        tg_fail_on(n->tape, TG_ERR_ARG, function,
-                   "the padding of %lld is more than half the kernel of %lld: a window could see nothing",
-                   (long long)a->window.padding[k], (long long)a->window.size[k]);
+    tg_window_plane(w, n->shape, a->plane);
+    for (int k = 0; k < TG_WINDOW_AXES; k++)
+        if (w->padding[k] > w->size[k] / 2) {
+            tg_fail_on(n->tape, TG_ERR_ARG, o->function, "the padding of %lld is more than half the kernel of %lld: a window could see nothing",
+                       (long long)w->padding[k], (long long)w->size[k]);
+            return false;
+        }
+    if (!tg_pool_is_valid(a)) {
+        tg_fail_on(n->tape, TG_ERR_ARG, o->function, "a window with this padding and dilation would see nothing");
         return false;
     }
+    if (o->ceil_mode) round_up(a);
     return true;
 }
 
-tg_tensor *tg_max_pool2d(tg_tensor *x, const tg_pool_options *options)
+static tg_tensor *max_pool(tg_tensor *x, const options *o)
 {
     tg_pool_attr a;
-    return attr_from(x, options, "tg_max_pool2d", &a)
-               ? tg_record(&tg_op_max_pool2d, (tg_tensor *[]){x, x}, 2, &a, sizeof a)
-               : NULL;
+    return attr_from(x, o, &a) ? record(&a, ops_of(&a)->max, x, x) : NULL;
 }
 
-tg_tensor *tg_avg_pool2d(tg_tensor *x, const tg_pool_options *options)
+static tg_tensor *avg_pool(tg_tensor *x, const options *o)
 {
     tg_pool_attr a;
-    return attr_from(x, options, "tg_avg_pool2d", &a) ? tg_record(&tg_op_avg_pool2d, &x, 1, &a, sizeof a) : NULL;
+    return attr_from(x, o, &a) ? record(&a, ops_of(&a)->avg, x, NULL) : NULL;
 }
+
+/* (sum |x|^p)^(1/p); where the sum is 0 its root is selected away, so that the slope is 0. */
+static tg_tensor *lp_pool(tg_tensor *x, double p, const options *o)
+{
+    tg_pool_attr a;
+    if (!tg_needs_float(x, o->function) || !attr_from(x, o, &a)) return NULL;
+    tg_tape *tape = tg_tape_of(x);
+    if (!(p > 0 && p <= tg_dtypes[tg_dtype_of(x)].most))
+        return tg_fail_on(tape, TG_ERR_ARG, o->function, "p is %g; it must be finite and more than 0", p), NULL;
+    TG_CALL_AS(tape, o->function);
+    a.divisor        = TG_POOL_SUM;
+    tg_tensor *sum   = record(&a, ops_of(&a)->avg, tg_pow_s(tg_abs(x), p), NULL);
+    tg_tensor *zero  = tg_number_like(sum, 0, o->function), *one = tg_number_like(sum, 1, o->function), *none = tg_eq(sum, zero);
+    return tg_where(none, zero, tg_pow_s(tg_where(none, one, sum), 1 / p));
+}
+
+/* Windows that share out each axis: number k of n is from floor(k size / n) to ceil((k + 1) size / n). */
+static bool adapt(tg_tensor *x, const char *function, int axes, const int64_t *size, tg_pool_attr *a)
+{
+    const tg_node *n = tg_check(x, function);
+    *a = (tg_pool_attr){.window = tg_window_of(axes), .divisor = TG_POOL_ELEMENTS, .adaptive = 1};
+    if (!n) return false;
+    for (int k = 0; k < axes; k++) {
+        a->window.size[TG_WINDOW_AXES - axes + k] = size[k];
+        if (size[k] > 0) continue;
+        tg_fail_on(n->tape, TG_ERR_ARG, function, "the size of the result is %lld; it must be more than 0", (long long)size[k]);
+        return false;
+    }
+    tg_window_plane(&a->window, n->shape, a->plane);
+    return true;
+}
+
+static tg_tensor *adaptive_max(tg_tensor *x, const char *function, int axes, const int64_t *size)
+{
+    tg_pool_attr a;
+    if (!adapt(x, function, axes, size, &a)) return NULL;
+    TG_CALL_AS(tg_tape_of(x), function);
+    return record(&a, ops_of(&a)->max, x, x);
+}
+
+static tg_tensor *adaptive_avg(tg_tensor *x, const char *function, int axes, const int64_t *size)
+{
+    tg_pool_attr a;
+    if (!adapt(x, function, axes, size, &a)) return NULL;
+    TG_CALL_AS(tg_tape_of(x), function);
+    return record(&a, ops_of(&a)->avg, x, NULL);
+}
+
+/* The public functions of one number of axes; AT takes an option's address where it is one number. */
+#define POOLS(AXES, N, OPTIONS, AT)                                                                                                         \
+    tg_tensor *tg_max_pool##AXES(tg_tensor *x, const OPTIONS *given)                                                                        \
+    {                                                                                                                                       \
+        const OPTIONS o = given ? *given : (OPTIONS){.ceil_mode = false};                                                                   \
+        return max_pool(x, &(options){__func__, N, AT o.kernel, AT o.stride, AT o.padding, AT o.dilation, false, o.ceil_mode});             \
+    }                                                                                                                                       \
+    tg_tensor *tg_avg_pool##AXES(tg_tensor *x, const OPTIONS *given)                                                                        \
+    {                                                                                                                                       \
+        const OPTIONS o = given ? *given : (OPTIONS){.ceil_mode = false};                                                                   \
+        return avg_pool(x, &(options){__func__, N, AT o.kernel, AT o.stride, AT o.padding, AT o.dilation, o.exclude_padding, o.ceil_mode});          \
+    }                                                                                                                                       \
+    tg_tensor *tg_lp_pool##AXES(tg_tensor *x, double p, const OPTIONS *given)                                                               \
+    {                                                                                                                                       \
+        const OPTIONS o = given ? *given : (OPTIONS){.ceil_mode = false};                                                                   \
+        return lp_pool(x, p, &(options){__func__, N, AT o.kernel, AT o.stride, AT o.padding, AT o.dilation, false, o.ceil_mode});                    \
+    }
+POOLS(1d, 1, tg_pool1d_options, &)
+POOLS(2d, 2, tg_pool_options, )
+POOLS(3d, 3, tg_pool3d_options, )
+
+tg_tensor *tg_adaptive_max_pool1d(tg_tensor *x, int64_t l) { return adaptive_max(x, __func__, 1, &l); }
+tg_tensor *tg_adaptive_avg_pool1d(tg_tensor *x, int64_t l) { return adaptive_avg(x, __func__, 1, &l); }
+tg_tensor *tg_adaptive_max_pool2d(tg_tensor *x, int64_t h, int64_t w) { return adaptive_max(x, __func__, 2, (int64_t[]){h, w}); }
+tg_tensor *tg_adaptive_avg_pool2d(tg_tensor *x, int64_t h, int64_t w) { return adaptive_avg(x, __func__, 2, (int64_t[]){h, w}); }
+tg_tensor *tg_adaptive_max_pool3d(tg_tensor *x, int64_t d, int64_t h, int64_t w) { return adaptive_max(x, __func__, 3, (int64_t[]){d, h, w}); }
+tg_tensor *tg_adaptive_avg_pool3d(tg_tensor *x, int64_t d, int64_t h, int64_t w) { return adaptive_avg(x, __func__, 3, (int64_t[]){d, h, w}); }

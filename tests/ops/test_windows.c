@@ -1,0 +1,173 @@
+/* test_windows.c - convolution and pooling over one and three axes, transposed convolution, adaptive and rounded up windows: as the same thing
+ * over two axes, for any number of threads; edges; what they refuse. Their values are those of test_values.c. */
+#include "op_test.h"
+
+static tg_tape *with_threads(int threads)
+{
+    tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .seed = 3, .threads = threads});
+    assert_non_null(t);
+    return t;
+}
+
+/* A layer of one row, and three axes of which the first is one: the same numbers to the bit. */
+static void test_fewer_axes(void **state)
+{
+    (void)state;
+    tg_tape   *t = with_threads(0);
+    tg_tensor *x = tg_randn(t, TG_SHAPE(2, 4, 1, 37)), *w = tg_randn(t, TG_SHAPE(6, 2, 1, 5)), *b = tg_randn(t, TG_SHAPE(6));
+    tg_tensor *line = tg_conv1d(tg_squeeze(x, 2), tg_squeeze(w, 2), b, &(tg_conv1d_options){.stride = 2, .padding = 3, .groups = 2});
+    tg_tensor *plane = tg_conv2d(x, w, b, &(tg_conv_options){.stride = {1, 2}, .padding = {0, 3}, .groups = 2});
+    tg_tensor *space = tg_conv3d(tg_unsqueeze(x, 2), tg_unsqueeze(w, 2), b, &(tg_conv3d_options){{1, 1, 2}, {0, 0, 3}, {1, 1, 1}, .groups = 2});
+    const size_t bytes = (size_t)tg_numel(plane) * 4;
+    assert_memory_equal(tg_data_f32(line), tg_data_f32(plane), bytes);
+    assert_memory_equal(tg_data_f32(space), tg_data_f32(plane), bytes);
+    x = tg_randn(t, TG_SHAPE(2, 3, 6, 9));
+    plane = tg_max_pool2d(x, NULL);
+    space = tg_max_pool3d(x = tg_unsqueeze(x, 2), &(tg_pool3d_options){.kernel = {1, 2, 2}});
+    assert_memory_equal(tg_data_f32(space), tg_data_f32(plane), (size_t)tg_numel(plane) * 4);
+    tg_tape_free(t);
+}
+
+/* Layers are planes of their own where the kernel is one deep. */
+static void test_layers(void **state)
+{
+    (void)state;
+    tg_tape   *t = with_threads(0);
+    tg_tensor *x = tg_randn(t, TG_SHAPE(2, 3, 5, 7, 8)), *flat = tg_reshape(x, TG_SHAPE(2, 15, 7, 8));
+    for (int k = 1; k <= 3; k++) {
+        tg_tensor *deep = tg_max_pool3d(x, &(tg_pool3d_options){.kernel = {1, k, 2}}), *wide = tg_max_pool2d(flat, &(tg_pool_options){.kernel = {k, 2}});
+        assert_int_equal(tg_numel(deep), tg_numel(wide));
+        assert_memory_equal(tg_data_f32(deep), tg_data_f32(wide), (size_t)tg_numel(wide) * 4);
+    }
+    tg_tape_free(t);
+}
+
+static void compute(int threads, float *out)
+{
+    tg_tape   *t = with_threads(threads);
+    tg_tensor *x = tg_set_requires_grad(tg_keep(tg_randn(t, TG_SHAPE(4, 6, 9, 10, 11))), true);
+    tg_tensor *w = tg_set_requires_grad(tg_keep(tg_randn(t, TG_SHAPE(6, 3, 3, 3, 3))), true);
+    tg_tensor *y = tg_conv3d(x, w, NULL, &(tg_conv3d_options){.padding = {1, 1, 1}, .groups = 2});
+    y = tg_max_pool3d(y, &(tg_pool3d_options){.kernel = {2, 3, 3}, .padding = {1, 1, 1}, .ceil_mode = true});
+    y = tg_adaptive_avg_pool3d(y, 3, 2, 3);
+    tg_tensor *loss = tg_sum_all(tg_square(y));
+    assert_int_equal(tg_backward(loss), TG_OK);
+    assert_int_equal(tg_copy_to(tg_grad_of(x), out, 23760 * 4), TG_OK);
+    assert_int_equal(tg_copy_to(tg_grad_of(w), out + 23760, 486 * 4), TG_OK);
+    tg_tape_free(t);
+}
+
+static void test_threads_change_nothing(void **state)
+{
+    (void)state;
+    static float one[24246], four[24246];
+    compute(1, one);
+    compute(4, four);
+    assert_memory_equal(one, four, sizeof one);
+}
+
+/* As PyTorch rounds up: the last window begins within x or the padding before it, and does not divide by what it has beyond the padding. */
+static void test_rounded_up(void **state)
+{
+    (void)state;
+    tg_tape      *t = quiet(TG_F64);
+    tg_tensor    *x = tg_reshape(VECTOR(t, 1, 2, 3, 4, 5), TG_SHAPE(1, 1, 5));
+    const double *v = tg_data_f64(tg_avg_pool1d(x, &(tg_pool1d_options){.kernel = 2, .ceil_mode = true}));
+    assert_true(v[0] == 1.5 && v[1] == 3.5 && v[2] == 5);
+    v = tg_data_f64(tg_avg_pool1d(x, &(tg_pool1d_options){.kernel = 4, .stride = 3, .padding = 1, .ceil_mode = true}));
+    assert_true(v[0] == 1.5 && v[1] == 3); /* the second one is whole */
+    assert_int_equal(tg_dim(tg_max_pool1d(x, &(tg_pool1d_options){.kernel = 1, .stride = 4, .ceil_mode = true}), 2), 2);
+    assert_int_equal(tg_dim(tg_max_pool1d(x, &(tg_pool1d_options){.kernel = 2, .stride = 5, .padding = 1, .ceil_mode = true}), 2), 2);
+    assert_int_equal(tg_dim(tg_max_pool1d(x, &(tg_pool1d_options){.kernel = 2, .stride = 6, .padding = 1, .ceil_mode = true}), 2), 1);
+    tg_tape_free(t);
+}
+
+/* Of a window of zeros, and of infinities. */
+static void test_lp_of_zeros(void **state)
+{
+    (void)state;
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(tg_reshape(VECTOR(t, 0, 0, 3, -4), TG_SHAPE(1, 1, 4)), true), *g;
+    tg_tensor *y = tg_lp_pool1d(x, 2, NULL);
+    assert_true(tg_data_f64(y)[0] == 0 && fabs(tg_data_f64(y)[1] - 5) < 1e-15);
+    assert_int_equal(tg_grad(&y, (tg_tensor *[]){tg_ones_like(y)}, 1, &x, 1, false, &g), TG_OK);
+    const double *d = tg_data_f64(g);
+    assert_true(d[0] == 0 && d[1] == 0 && fabs(d[2] - 0.6) < 1e-15 && fabs(d[3] + 0.8) < 1e-15);
+    tg_tape_free(t);
+}
+
+/* The gradient of a convolution for its input, and its size with every output padding. */
+static void test_transposed_is_the_gradient(void **state)
+{
+    (void)state;
+    tg_tape *t = quiet(TG_F64);
+    for (int64_t more = 0; more < 3; more++) {
+        tg_tensor *x = tg_set_requires_grad(tg_randn(t, TG_SHAPE(2, 4, 10 + more)), true), *w = tg_randn(t, TG_SHAPE(6, 2, 4)), *dx;
+        tg_tensor *y = tg_conv1d(x, w, NULL, &(tg_conv1d_options){.stride = 3, .padding = 1, .dilation = 2, .groups = 2});
+        tg_tensor *g = tg_randn(t, tg_shape_of(y));
+        tg_tensor *up = tg_conv_transpose1d(g, w, NULL, &(tg_conv_transpose1d_options){.stride = 3, .padding = 1, .dilation = 2, .output_padding = (10 + more - 5) % 3, .groups = 2});
+        assert_int_equal(tg_grad(&y, &g, 1, &x, 1, false, &dx), TG_OK);
+        assert_true(tg_shape_equal(tg_shape_of(up), tg_shape_of(x)));
+        assert_memory_equal(tg_data_f64(up), tg_data_f64(dx), (size_t)tg_numel(x) * 8);
+    }
+    tg_tape_free(t);
+}
+
+/* ---- what is refused ----------------------------------------------------------------------------------------------------- */
+
+#define REFUSED(STATUS, SENTENCE, CALL)                        \
+    do {                                                       \
+        assert_null(CALL);                                     \
+        if (strcmp(tg_error(t) ? tg_error(t) : "", SENTENCE) != 0) fail_msg("%s", tg_error(t)); \
+        assert_int_equal(tg_error_status(t), TG_ERR_##STATUS); \
+        tg_clear_error(t);                                     \
+    } while (0)
+
+static void test_errors(void **state)
+{
+    (void)state;
+    tg_tape   *t = quiet(TG_F32);
+    tg_tensor *x = tg_ones(t, TG_SHAPE(1, 2, 5)), *w = tg_ones(t, TG_SHAPE(2, 2, 3)), *x3 = tg_ones(t, TG_SHAPE(1, 2, 3, 4, 5)), *i = tg_full(t, TG_I64, TG_SHAPE(1, 2, 5), 1);
+    REFUSED(ARG, "tg_conv1d: the stride is [-1]; it must be positive, or 0 for the usual one", tg_conv1d(x, w, NULL, &(tg_conv1d_options){.stride = -1}));
+    REFUSED(ARG, "tg_conv3d: the dilation is [1,0,1]; all must be positive, or all 0 for the usual one",
+            tg_conv3d(x3, w, NULL, &(tg_conv3d_options){.dilation = {1, 0, 1}}));
+    REFUSED(ARG, "tg_conv1d: the padding is [-2]; it can't be negative", tg_conv1d(x, w, NULL, &(tg_conv1d_options){.padding = -2}));
+    REFUSED(ARG, "tg_conv1d: padding of the same size takes strides of 1 and no padding beside it", tg_conv1d(x, w, NULL, &(tg_conv1d_options){.stride = 2, .same = true}));
+    REFUSED(SHAPE, "tg_conv1d: takes 3 dimensions, [batch, channels, length] (inputs [1,2,3,4,5] float32, [2,2,3] float32)", tg_conv1d(x3, w, NULL, NULL));
+    REFUSED(SHAPE, "tg_conv3d: takes 5 dimensions, [batch, channels, depth, height, width] (inputs [1,2,3,4,5] float32, [2,2,3] float32)", tg_conv3d(x3, w, NULL, NULL));
+    REFUSED(SHAPE, "tg_conv1d: the window of 9 does not fit into the length of 5 with its padding (inputs [1,2,5] float32, [2,2,3] float32)",
+            tg_conv1d(x, w, NULL, &(tg_conv1d_options){.dilation = 4}));
+    REFUSED(ARG, "tg_conv_transpose1d: the output padding is 2; it must be at least 0 and less than the stride of 2",
+            tg_conv_transpose1d(x, w, NULL, &(tg_conv_transpose1d_options){.stride = 2, .output_padding = 2}));
+    REFUSED(SHAPE, "tg_conv_transpose1d: the result would have no element along axis 2, or too many",
+            tg_conv_transpose1d(x, w, NULL, &(tg_conv_transpose1d_options){.padding = 4}));
+    REFUSED(SHAPE, "tg_conv_transpose1d: the result would have no element along axis 2, or too many",
+            tg_conv_transpose1d(x, w, NULL, &(tg_conv_transpose1d_options){.stride = INT64_MAX}));
+    REFUSED(SHAPE, "tg_conv_transpose2d: takes 4 dimensions and a weight [input channels, output channels / groups, …], not [1,2,5] and [2,2,3]",
+            tg_conv_transpose2d(x, w, NULL, NULL));
+    REFUSED(SHAPE, "tg_conv_transpose1d: the bias has one element for each output channel, not [2,2,3]", tg_conv_transpose1d(x, w, w, NULL));
+    REFUSED(ARG, "tg_conv_transpose1d: the number of groups is -1", tg_conv_transpose1d(x, w, NULL, &(tg_conv_transpose1d_options){.groups = -1}));
+    REFUSED(ARG, "tg_max_pool1d: the padding of 2 is more than half the kernel of 3: a window could see nothing",
+            tg_max_pool1d(x, &(tg_pool1d_options){.kernel = 3, .padding = 2}));
+    REFUSED(ARG, "tg_max_pool1d: a window with this padding and dilation would see nothing",
+            tg_max_pool1d(x, &(tg_pool1d_options){.kernel = 2, .padding = 1, .dilation = 6}));
+    REFUSED(SHAPE, "tg_avg_pool3d: takes 5 dimensions, [batch, channels, depth, height, width] (input [1,2,5] float32)", tg_avg_pool3d(x, NULL));
+    REFUSED(ARG, "tg_lp_pool1d: p is 0; it must be finite and more than 0", tg_lp_pool1d(x, 0, NULL));
+    REFUSED(DTYPE, "tg_max_pool1d: takes float32 or float64, got int64; tg_to(x, TG_F32) converts (inputs [1,2,5] int64, [1,2,5] int64)", tg_max_pool1d(i, NULL));
+    REFUSED(ARG, "tg_adaptive_avg_pool1d: the size of the result is 0; it must be more than 0", tg_adaptive_avg_pool1d(x, 0));
+    REFUSED(SHAPE, "tg_adaptive_max_pool1d: tg_max_pool1d: there is nothing to pool in planes of size 0 (inputs [1,2,0] float32, [1,2,0] float32)",
+            tg_adaptive_max_pool1d(tg_zeros(t, TG_SHAPE(1, 2, 0)), 2));
+    assert_true(!tg_conv1d(NULL, w, NULL, NULL) && !tg_conv_transpose1d(x, NULL, NULL, NULL) && !tg_max_pool3d(NULL, NULL) && !tg_adaptive_avg_pool2d(NULL, 1, 1));
+    assert_null(tg_error(t));
+    tg_tape_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fewer_axes), cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_rounded_up), cmocka_unit_test(test_lp_of_zeros),
+        cmocka_unit_test(test_transposed_is_the_gradient), cmocka_unit_test(test_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
