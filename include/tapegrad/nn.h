@@ -1,4 +1,4 @@
-/* nn.h - normalisation and losses. Part of tapegrad.h. */
+/* nn.h - normalisation, losses and distances. Part of tapegrad.h. */
 #ifndef TAPEGRAD_NN_H
 #define TAPEGRAD_NN_H
 
@@ -16,13 +16,52 @@ TG_API tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_
 /* x / sqrt(mean x^2 + eps) weight. Zhang, Sennrich 2019 */
 TG_API tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, double eps);
 
-/* ---- losses ------------------------------------------------------------------------------------------------------- */
+/* ---- losses -------------------------------------------------------------------------------------------------------
+ * Inputs are f32 or f64. Shapes and dtypes of what is compared are equal: nothing broadcasts. Reductions of nothing are NaN, sums 0. An option
+ * that a loss does not name here is refused (TG_ERR_ARG), as is a number that is not finite. */
 
-TG_API tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target); /* mean of (prediction - target)^2 */
+typedef enum tg_loss_reduction {
+    TG_LOSS_MEAN = 0, /* over all losses; the usual one */
+    TG_LOSS_SUM,
+    TG_LOSS_NONE,      /* the losses themselves */
+    TG_LOSS_BATCHMEAN, /* tg_kl_div_loss: the sum over the size of axis 0 */
+} tg_loss_reduction;
+
+/* All losses' options; each names those that it takes. NULL: all usual. */
+typedef struct tg_loss_options {
+    tg_loss_reduction reduction;
+    tg_tensor        *weight;          /* factors of the losses: one for each class, or of a shape that broadcasts to the input's; NULL: none */
+    tg_tensor        *pos_weight;      /* a factor of the losses of positive targets, of a shape that broadcasts to the input's */
+    int64_t           ignore_index;    /* rows with this label do not count; 0: -100; TG_ZERO_INDEX: 0 */
+    double            label_smoothing; /* 0 to 1: this part of each target is spread evenly over all classes */
+    double            delta, beta, margin, p, eps; /* 0: the usual one */
+    bool              log_target;      /* the targets are logarithms */
+    bool              rates;           /* the inputs are rates, not their logarithms */
+    bool              full;            /* with the terms that depend on nothing that is learnt */
+    bool              swap;            /* see tg_triplet_margin_loss */
+} tg_loss_options;
+
+/* Of the difference d = prediction - target */
+TG_API tg_tensor *tg_mse_loss(tg_tensor *prediction, tg_tensor *target, const tg_loss_options *options); /* d^2 */
+TG_API tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target); /* the mean of d^2 */
+TG_API tg_tensor *tg_l1_loss(tg_tensor *prediction, tg_tensor *target, const tg_loss_options *options); /* |d|; slope 0 at 0 */
+/* d^2/2 where |d| <= delta, delta (|d| - delta/2) beyond: tg_huber with the option delta, usually 1. */
+TG_API tg_tensor *tg_huber_loss(tg_tensor *prediction, tg_tensor *target, const tg_loss_options *options);
+/* d^2 / (2 beta) where |d| <= beta, |d| - beta/2 beyond. beta >= 0, usually 1; TG_ZERO: tg_l1_loss */
+TG_API tg_tensor *tg_smooth_l1_loss(tg_tensor *prediction, tg_tensor *target, const tg_loss_options *options);
+/* ln cosh d, without overflow, and with all digits near 0; slope tanh d */
+TG_API tg_tensor *tg_log_cosh_loss(tg_tensor *prediction, tg_tensor *target, const tg_loss_options *options);
 
 /* Huber's loss of the difference d = prediction - target: mean of d^2/2 where |d| <= delta, delta (|d| - delta/2) beyond. delta is finite, more than 0
  * (TG_ERR_ARG) and a number of the dtype (TG_ERR_DTYPE). An infinite d has the gradient +-delta / n. Huber 1964 */
 TG_API tg_tensor *tg_huber(tg_tensor *prediction, tg_tensor *target, double delta);
+
+/* Binary cross-entropy of probabilities p: -(t ln p + (1 - t) ln(1 - p)), logarithms at least -100. weight. The slope is (p - t) / (p (1 - p)), with
+ * a denominator of at least 1e-12. p outside of [0, 1] gives NaN. */
+TG_API tg_tensor *tg_bce_loss(tg_tensor *p, tg_tensor *target, const tg_loss_options *options);
+
+/* The same of logits, below, with weight and pos_weight: -(pos_weight t ln p + (1 - t) ln(1 - p)), p = sigmoid(logits). */
+TG_API tg_tensor *tg_bce_with_logits_loss(tg_tensor *logits, tg_tensor *target, const tg_loss_options *options);
 
 /* Binary cross-entropy: mean of max(x,0) - x t + ln(1 + e^-|x|), x the logits, t the targets in [0, 1] of the same dtype. */
 TG_API tg_tensor *tg_bce_with_logits(tg_tensor *logits, tg_tensor *target);
@@ -30,6 +69,50 @@ TG_API tg_tensor *tg_bce_with_logits(tg_tensor *logits, tg_tensor *target);
 /* Cross-entropy by class index: mean over rows of logsumexp(row) - row[label]. logits [N, classes] (or […, classes]), label [N] (or […])
  * of i64 or i32. A label outside 0 … classes-1: TG_ERR_INDEX when the value is computed. */
 TG_API tg_tensor *tg_cross_entropy(tg_tensor *logits, tg_tensor *label);
+
+/* The same with weight [classes], ignore_index and label_smoothing: the losses of rows are weight[label] times theirs, and the mean is the sum over
+ * that of the weights of the labels, both without rows that are ignored; NaN where all are. Or the target has probabilities: of the logits' shape
+ * and dtype, differentiable, - sum over classes of weight target ln softmax(logits), whose mean is over rows. What has probability 0 costs 0.
+ * Szegedy et al. 2016 (smoothing) */
+TG_API tg_tensor *tg_cross_entropy_loss(tg_tensor *logits, tg_tensor *target, const tg_loss_options *options);
+
+/* -log_p[label] of each row of log_p […, classes]: tg_cross_entropy_loss behind tg_log_softmax. weight, ignore_index */
+TG_API tg_tensor *tg_nll_loss(tg_tensor *log_p, tg_tensor *label, const tg_loss_options *options);
+
+/* Kullback-Leibler divergence from log_q, logarithms of probabilities, to p: p (ln p - log_q), 0 where p = 0; or of log_target e^t (t - log_q).
+ * The divergence of distributions is the sum of these: TG_LOSS_BATCHMEAN takes its mean over axis 0. */
+TG_API tg_tensor *tg_kl_div_loss(tg_tensor *log_q, tg_tensor *p, const tg_loss_options *options);
+
+/* (ln v + d^2 / v) / 2, d = mean - target, v = var where that is not less than eps, usually 1e-6, else eps, with the gradient of eps; full: and
+ * ln(2 pi) / 2. var broadcasts to the mean. Nix, Weigend 1994 */
+TG_API tg_tensor *tg_gaussian_nll_loss(tg_tensor *mean, tg_tensor *target, tg_tensor *var, const tg_loss_options *options);
+
+/* e^x - t x, x the logarithms of rates; of rates: x - t ln(x + eps), eps usually 1e-8. full: and where t > 1 Stirling's
+ * t ln t - t + ln(2 pi t) / 2 */
+TG_API tg_tensor *tg_poisson_nll_loss(tg_tensor *x, tg_tensor *target, const tg_loss_options *options);
+
+/* Targets t of 1 and -1, of the input's dtype. max(0, .) has slope 1 at 0 here, but for classes, where it has 0. */
+TG_API tg_tensor *tg_hinge_loss(tg_tensor *x, tg_tensor *target, const tg_loss_options *options);       /* max(0, margin - t x), margin usually 1 */
+TG_API tg_tensor *tg_soft_margin_loss(tg_tensor *x, tg_tensor *target, const tg_loss_options *options); /* ln(1 + e^(-t x)) */
+/* x where t > 0, else max(0, margin - x), margin usually 1 */
+TG_API tg_tensor *tg_hinge_embedding_loss(tg_tensor *x, tg_tensor *target, const tg_loss_options *options);
+/* max(0, -t (a - b) + margin), margin usually 0 */
+TG_API tg_tensor *tg_margin_ranking_loss(tg_tensor *a, tg_tensor *b, tg_tensor *target, const tg_loss_options *options);
+/* 1 - c where t > 0, else max(0, c - margin), margin usually 0, c = a b / sqrt((a a + 1e-12) (b b + 1e-12)) the cosine of rows; a, b […, n], t […] */
+TG_API tg_tensor *tg_cosine_embedding_loss(tg_tensor *a, tg_tensor *b, tg_tensor *target, const tg_loss_options *options);
+/* max(0, |anchor - positive| - |anchor - negative| + margin) for rows of […, n], with tg_pairwise_distance of p, usually 2, and eps, usually 1e-6;
+ * margin is usually 1. swap: the lesser of |anchor - negative| and |positive - negative|. Balntas et al. 2016 */
+TG_API tg_tensor *tg_triplet_margin_loss(tg_tensor *anchor, tg_tensor *positive, tg_tensor *negative, const tg_loss_options *options);
+/* The sum over the other classes k of max(0, margin - x[label] + x[k])^p, over the number of classes, times weight[label]. x […, classes], label […] of
+ * i64 or i32; margin is usually 1, p 1 or 2, usually 1. */
+TG_API tg_tensor *tg_multi_margin_loss(tg_tensor *x, tg_tensor *label, const tg_loss_options *options);
+
+/* ---- distances ---------------------------------------------------------------------------------------------------- */
+
+/* The p-norm of a - b + eps over the last axis, as tg_norm has it; eps is usually 1e-6, finite. a and b broadcast. */
+TG_API tg_tensor *tg_pairwise_distance(tg_tensor *a, tg_tensor *b, double p, double eps, bool keepdim);
+
+/* ---- for training ------------------------------------------------------------------------------------------------- */
 
 /* Zeroes each element with probability p and scales the others by 1/(1-p); 0 <= p <= 1, p = 1 gives zeros. The same mask in every
  * gradient. For training: leave it out when evaluating. */

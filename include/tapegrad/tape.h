@@ -18,6 +18,7 @@ typedef void (*tg_error_fn)(void *ctx, tg_status s, const char *sentence);
 /* Options are structs in which what is omitted, 0, means the usual value; a NULL pointer means all of them. TG_ZERO in a number says 0 where
  * the usual value is another one: tg_adam(t, &(tg_adam_options){.beta1 = TG_ZERO}). It is the negative zero. */
 #define TG_ZERO (-0.0)
+#define TG_ZERO_INDEX INT64_MIN /* says 0 in an option that is an index and has another usual value */
 
 typedef struct tg_tape_options {
     uint64_t     seed;      /* of the tape's random numbers */

@@ -140,7 +140,7 @@ tg_status tg_alias_view(const tg_call *c, const tg_layout *in, tg_layout *out);
 TG_WINDOW_OPS(TG_DECLARE_OP_)
 
 #define TG_REDUCE_OPS(X) X(argmax) X(argmin) X(max) X(min) X(norm) X(var) X(std) X(matmul) X(logsumexp) X(softmax) X(log_softmax) \
-    X(bce_with_logits) X(cross_entropy)
+    X(bce_with_logits) X(bce) X(cross_entropy) X(log_cosh)
 TG_REDUCE_OPS(TG_DECLARE_OP_)
 extern const tg_op        tg_op_normalize, tg_op_rstd; /* norm.c */
 /* (x - mean) / sqrt(variance + eps) over axes given as bits, x float; without `centred` x / sqrt(mean of squares + eps). */

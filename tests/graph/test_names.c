@@ -208,6 +208,12 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(huber, tg_huber(x, x, 1), FLOWS)                                                                                           \
     X(bce_with_logits, tg_bce_with_logits(x, tg_zeros_like(x)), FLOWS)                                                           \
     X(cross_entropy, tg_cross_entropy(x, labels(t)), FLOWS)                                                                      \
+    X(l1_loss, tg_l1_loss(x, tg_zeros_like(x), &(tg_loss_options){.reduction = TG_LOSS_NONE}), FLOWS | SAME)                      \
+    X(mse_loss, tg_mse_loss(x, x, NULL), FLOWS)                                                                                  \
+    X(hinge_embedding, tg_hinge_embedding_loss(x, tg_ones_like(x), &(tg_loss_options){.reduction = TG_LOSS_NONE}), FLOWS | SAME)  \
+    X(nll_loss, tg_nll_loss(x, labels(t), NULL), FLOWS)                                                                          \
+    X(cross_entropy_loss, tg_cross_entropy_loss(x, labels(t), NULL), FLOWS)                                                      \
+    X(pairwise_distance, tg_pairwise_distance(x, tg_zeros_like(x), 2, 0, true), FLOWS)                                           \
     X(accuracy, tg_accuracy(x, labels(t)), 0)                                                                                    \
     X(gumbel_softmax, tg_gumbel_softmax(x, 1, NULL), FLOWS)                                                                      \
     X(straight_through, tg_straight_through(x, tg_detach(x)), FLOWS | SAME)                                                      \

@@ -63,8 +63,34 @@ def padded(s, x):
     return x
 
 
+def covariance(s, x):
+    """PyTorch drops the axes where there is one variable, and has corrections that are whole numbers."""
+    if not x.dim():
+        return x - x
+    return x.cov(correction=int(s["number"])).reshape([x.shape[0]] * 2 if x.dim() == 2 else [])
+
+
 def rows(x):
     return x.reshape(-1, x.shape[-1])
+
+
+def how(s):
+    """The reduction of a loss, as PyTorch's functions take it."""
+    return {"reduction": ["mean", "sum", "none", "batchmean"][s["axis1"]]}
+
+
+def usual(number, otherwise):
+    return number if number else otherwise
+
+
+def class_loss(f):
+    """Classes are PyTorch's axis 1; an ignored label is start, where that is not 0."""
+    def call(s, x, y, *w):
+        by_class = x.movedim(-1, 1) if x.dim() > 1 else x
+        if y.is_floating_point():
+            return f(s, by_class, y.movedim(-1, 1), *w)
+        return f(s, by_class, y.long(), *w, **({"ignore_index": s["start"]} if s["start"] else {}))
+    return call
 
 
 OPS = {
@@ -100,9 +126,9 @@ OPS = {
     "norm_all": lambda s, x: torch.linalg.vector_norm(x), "var_all": lambda s, x: x.var(), "std_all": lambda s, x: x.std(),
     "nansum": lambda s, x: reduced(s, x, lambda x, d, k: x.nansum(d, k), whole),
     "nanmean": lambda s, x: reduced(s, x, lambda x, d, k: x.nanmean(d, k), whole),
-    "count_nonzero": lambda s, x: reduced(s, x, lambda x, d, k: (x != 0).sum(d, k), whole),
+    "count_nonzero": lambda s, x: reduced(s, x != 0, lambda x, d, k: x.sum(d, k), whole),
     "prod_all": lambda s, x: x.prod(), "any_all": lambda s, x: x.any(), "all_all": lambda s, x: x.all(),
-    "cov": lambda s, x: x.cov(correction=int(s["number"])) if s["number"] != 0.5 else x - x, "corrcoef": lambda s, x: x.corrcoef(),
+    "cov": covariance, "corrcoef": lambda s, x: x.corrcoef(),
     "argmin": lambda s, x: x.argmin(s["axis"], bool(s["keepdim"])),
     "argmax": lambda s, x: x.argmax(s["axis"], bool(s["keepdim"])),
     "max": lambda s, x: x.max(s["axis"], bool(s["keepdim"]))[0], "min": lambda s, x: x.min(s["axis"], bool(s["keepdim"]))[0],
@@ -113,6 +139,25 @@ OPS = {
     "mse": lambda s, x, y: F.mse_loss(x, y), "huber": lambda s, x, y: F.huber_loss(x, y, delta=s["number"]),
     "bce_with_logits": lambda s, x, y: F.binary_cross_entropy_with_logits(x, y),
     "cross_entropy": lambda s, x, y: F.cross_entropy(rows(x), y.reshape(-1).long()),
+    "mse_loss": lambda s, x, y: F.mse_loss(x, y, **how(s)), "l1_loss": lambda s, x, y: F.l1_loss(x, y, **how(s)),
+    "huber_loss": lambda s, x, y: F.huber_loss(x, y, delta=usual(s["number"], 1), **how(s)),
+    "smooth_l1_loss": lambda s, x, y: F.smooth_l1_loss(x, y, beta=usual(s["number"], 1), **how(s)),
+    "gaussian_nll_loss": lambda s, x, y, v: F.gaussian_nll_loss(x, y, v, full=bool(s["start"]), **how(s)),
+    "poisson_nll_loss": lambda s, x, y: F.poisson_nll_loss(x, y, log_input=not s["start"], full=bool(s["stop"]), eps=s["number"], **how(s)),
+    "bce": lambda s, x, y, *w: F.binary_cross_entropy(x, y, *(t.detach() for t in w), **how(s)),
+    "bce_with_logits_loss": lambda s, x, y, *w: F.binary_cross_entropy_with_logits(x, y, *(t.detach() for t in w), **how(s)),
+    "pos_weight": lambda s, x, y, w: F.binary_cross_entropy_with_logits(x, y, pos_weight=w.detach(), **how(s)),
+    "kl_div_loss": lambda s, x, y: F.kl_div(x, y, log_target=bool(s["start"]), **how(s)),
+    "cross_entropy_loss": class_loss(lambda s, x, y, w=None, **o: F.cross_entropy(x, y, weight=None if w is None else w.detach(),
+                                                                                  label_smoothing=s["number"], **how(s), **o)),
+    "nll_loss": class_loss(lambda s, x, y, w=None, **o: F.nll_loss(x, y, weight=None if w is None else w.detach(), **how(s), **o)),
+    "soft_margin_loss": lambda s, x, y: F.soft_margin_loss(y * x, torch.ones_like(x), **how(s)),
+    "hinge_embedding_loss": lambda s, x, y: F.hinge_embedding_loss(x, y.detach().sign(), margin=usual(s["number"], 1), **how(s)),
+    "margin_ranking_loss": lambda s, x, y, t: F.margin_ranking_loss(x, y, t, margin=s["number"], **how(s)),
+    "cosine_embedding_loss": lambda s, x, y, t: F.cosine_embedding_loss(x, y, t.detach().sign(), margin=s["number"], **how(s)),
+    "triplet_margin_loss": lambda s, x, y, z: F.triplet_margin_loss(x, y, z, margin=usual(s["number"], 1), swap=bool(s["start"]), **how(s)),
+    "multi_margin_loss": lambda s, x, y, w=None: F.multi_margin_loss(x, y.long(), p=s["start"], margin=usual(s["number"], 1),
+                                                                     weight=None if w is None else w.detach(), **how(s)),
     "accuracy": lambda s, x, y: (rows(x).argmax(-1) == y.reshape(-1)).double().mean(),
     "reshape": lambda s, x: x.reshape(s["to"]), "permute": lambda s, x: x.permute(s["axes"]),
     "transpose": lambda s, x: x.transpose(s["axis"], s["axis1"]), "expand": lambda s, x: x.expand(s["to"]),
@@ -141,6 +186,10 @@ OPS = {
 }
 
 
+# Losses whose weights, the third input, get no gradient from PyTorch.
+WEIGHTED = {"bce", "bce_with_logits_loss", "pos_weight", "cross_entropy_loss", "nll_loss", "multi_margin_loss"}
+
+
 def tensor(t):
     return torch.tensor(t["data"], dtype=torch.float64).reshape(t["shape"]).to(getattr(torch, t["dtype"]))
 
@@ -167,6 +216,8 @@ def compare(s):
     seed = tensor(s["seed"]) if s["grads"] else torch.ones_like(y)
     theirs = torch.autograd.grad(y, leaves, seed, allow_unused=True)
     for k, (leaf, g) in enumerate(zip(leaves, theirs)):
+        if g is None and s["name"] in WEIGHTED and leaf is x[-1]:
+            continue
         mine = tensor(s["grads"][k]) if s["grads"] else torch.zeros_like(leaf)
         worst = max(worst, difference(mine, torch.zeros_like(leaf) if g is None else g))
     return worst

@@ -28,6 +28,7 @@ sample_list samples_all(void)
     samples_pointwise(&l);
     samples_reduce(&l);
     samples_functions(&l);
+    samples_losses(&l);
     samples_move(&l);
     samples_random(&l);
     samples_shape(&l);

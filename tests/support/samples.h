@@ -71,9 +71,10 @@ tg_tensor *sample_leaf_of(tg_tape *t, tg_dtype dtype, const sample *s, int i, co
 /* For the files that hold rows. */
 void samples_add(sample_list *l, const sample *s);
 void samples_pointwise(sample_list *l); /* samples_pointwise.c */
-void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products, losses */
 void samples_window(sample_list *l);    /* samples_window.c: normalisation, layers, parts */
 void samples_conv(sample_list *l);      /* samples_conv.c: convolution and pooling */
+void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products */
+void samples_losses(sample_list *l);    /* samples_losses.c */
 void samples_random(sample_list *l);    /* samples_random.c: distributions and choices */
 void samples_functions(sample_list *l); /* samples_functions.c: pointwise functions made of ops */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
@@ -92,6 +93,10 @@ void samples_shape(sample_list *l);     /* samples_shape.c: axes, repetition, di
 #define FLOATS(...)                                                                                                    \
     {                                                                                                                  \
         S_FLOAT, SHAPE(__VA_ARGS__), -2, 2                                                                             \
+    }
+#define POSITIVE(...)                                                                                                  \
+    {                                                                                                                  \
+        S_FLOAT, SHAPE(__VA_ARGS__), 0.3, 2                                                                            \
     }
 #define FLOAT_SCALAR                                                                                                   \
     {                                                                                                                  \

@@ -175,7 +175,6 @@ static tg_tensor *f_adaptive_avg_pool(void *ctx, tg_tensor *const *in)
         .name = "avg_pool" #AXES_ "_dx", .f = f_pool_gradient, .op = &tg_op_avg_pool##AXES_##_dx, .in = {Y},           \
         .step = XD, .start = XH, .stop = XW, .axis = EXCLUDE, .shape = OPTIONS(__VA_ARGS__)                            \
     }
-#define POSITIVE(...) {S_FLOAT, SHAPE(__VA_ARGS__), 0.2, 2}
 #define FIXED(...) {S_FIXED, SHAPE(__VA_ARGS__), -2, 2}
 /* x [N,C,XH,XW], y [N,C,YH,YW] */
 #define POOL(N, C, XH, XW, YH, YW, EXCLUDE, ...)                                                                       \

@@ -1,4 +1,4 @@
-/* samples_reduce.c - samples of reductions, softmax, products and losses. */
+/* samples_reduce.c - samples of reductions, softmax and products. */
 #include "samples.h"
 
 #include <string.h>
@@ -316,53 +316,6 @@ static tg_tensor *f_matmul_t(void *ctx, tg_tensor *const *in) /* x x^T: transpos
         .name = "matmul", .f = f_matmul, .in = { __VA_ARGS__ }                                                         \
     }
 
-/* ---- losses --------------------------------------------------------------------------------------------------- */
-
-static tg_tensor *f_mse(void *ctx, tg_tensor *const *in)
-{
-    (void)ctx;
-    return tg_mse(in[0], in[1]);
-}
-static tg_tensor *f_huber(void *ctx, tg_tensor *const *in) { return tg_huber(in[0], in[1], ((const sample *)ctx)->number); }
-static tg_tensor *f_bce(void *ctx, tg_tensor *const *in)
-{
-    (void)ctx;
-    return tg_bce_with_logits(in[0], in[1]);
-}
-static tg_tensor *f_cross_entropy(void *ctx, tg_tensor *const *in)
-{
-    (void)ctx;
-    return tg_cross_entropy(in[0], in[1]);
-}
-static tg_tensor *f_accuracy(void *ctx, tg_tensor *const *in)
-{
-    (void)ctx;
-    return tg_accuracy(in[0], in[1]);
-}
-
-/* The difference of two NEAR ones is within delta, of FAR and NEAR beyond it: second derivatives jump in between. */
-#define NEAR(...)                                                                                                      \
-    {                                                                                                                  \
-        S_FLOAT, SHAPE(__VA_ARGS__), -0.5, 0.5                                                                         \
-    }
-#define FAR(...)                                                                                                       \
-    {                                                                                                                  \
-        S_FLOAT, SHAPE(__VA_ARGS__), 2, 4                                                                              \
-    }
-#define HUBER(DELTA, ...)                                                                                              \
-    {                                                                                                                  \
-        .name = "huber", .f = f_huber, .number = DELTA, .in = { __VA_ARGS__ }                                          \
-    }
-
-#define TARGET(...)                                                                                                    \
-    {                                                                                                                  \
-        S_FLOAT, SHAPE(__VA_ARGS__), 0.05, 0.95                                                                        \
-    }
-
-#define POSITIVE(...)                                                                                                  \
-    {                                                                                                                  \
-        S_FLOAT, SHAPE(__VA_ARGS__), 0.3, 2                                                                            \
-    }
 #define NORM(P, AXES_, KEEPDIM, ...)                                                                                   \
     {                                                                                                                  \
         .name = "norm", .f = f_norm, .number = P, .axes = AXES_, .keepdim = KEEPDIM, .in = { __VA_ARGS__ }             \
@@ -430,35 +383,6 @@ static const sample rows[] = {
     {.name = "matmul", .f = f_matmul, .in = {FLOATS(7, 31), FLOATS(31, 3)}, .large = true},
     {.name = "matmul", .f = f_matmul, .in = {FLOATS(63, 2), FLOATS(2, 63)}, .large = true},
     {.name = "matmul", .f = f_matmul, .in = {FLOATS(3, 63), FLOATS(63, 7)}, .large = true},
-
-    {.name = "mse", .f = f_mse, .in = {FLOATS(2, 3), FLOATS(2, 3)}},
-    {.name = "mse", .f = f_mse, .in = {FLOATS(3), FLOATS(3)}},
-    {.name = "mse", .f = f_mse, .in = {FLOATS(1), FLOATS(1)}},
-    {.name = "mse", .f = f_mse, .in = {FLOAT_SCALAR, FLOAT_SCALAR}},
-    {.name = "mse", .f = f_mse, .in = {FLOATS(2, 1, 2), FLOATS(2, 1, 2)}},
-    {.name = "mse", .f = f_mse, .in = {FLOATS(63, 2), FLOATS(63, 2)}, .large = true},
-    HUBER(1.25, NEAR(2, 3), NEAR(2, 3)),
-    HUBER(1.25, FAR(2, 3), NEAR(2, 3)),
-    HUBER(1.25, NEAR(2, 1, 2), FAR(2, 1, 2)),
-    HUBER(0.5, FAR(3), NEAR(3)),
-    HUBER(2, NEAR(1), NEAR(1)),
-    HUBER(2, FLOAT_SCALAR, FLOAT_SCALAR),
-    {.name = "huber", .f = f_huber, .number = 0.75, .in = {FLOATS(63, 2), FLOATS(63, 2)}, .large = true},
-    {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(2, 3), TARGET(2, 3)}},
-    {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(3), TARGET(3)}},
-    {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(1), TARGET(1)}},
-    {.name = "bce_with_logits", .f = f_bce, .in = {FLOAT_SCALAR, {S_FLOAT, SCALAR, 0.05, 0.95}}},
-    {.name = "bce_with_logits", .f = f_bce, .in = {FLOATS(31, 3), TARGET(31, 3)}, .large = true},
-    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(3, 4), INDEX(4, 3)}},
-    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(3, 2), INDEX32(2, 3)}},
-    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(1, 3), INDEX(3, 1)}},
-    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(2, 1), INDEX(1, 2)}},
-    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(4), {S_INDEX, SCALAR, 0, 4}}},
-    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(2, 2, 3), INDEX(3, 2, 2)}},
-    {.name = "cross_entropy", .f = f_cross_entropy, .in = {FLOATS(31, 7), INDEX(7, 31)}, .large = true},
-    {.name = "accuracy", .f = f_accuracy, .in = {FLOATS(3, 4), INDEX(4, 3)}},
-    {.name = "accuracy", .f = f_accuracy, .in = {FLOATS(1, 1), INDEX(1, 1)}},
-    {.name = "accuracy", .f = f_accuracy, .in = {FLOATS(2, 2, 3), INDEX32(3, 2, 2)}},
 };
 
 void samples_reduce(sample_list *l)

@@ -1,4 +1,4 @@
-/* values_reduce.c - references of reductions, softmax, normalisation, products and losses: loops over the elements,
+/* values_reduce.c - references of reductions, softmax, normalisation and products: loops over the elements,
  * from the definitions. */
 #include "values.h"
 
@@ -386,74 +386,4 @@ void values_of_linear(values_call *c)
         y->x[e] += c->in[2].x[e % c->in[2].n];
         y->size[e] += fabsl(c->in[2].x[e % c->in[2].n]);
     }
-}
-
-/* ---- losses: means
- * -------------------------------------------------------------------------------------------------------- */
-
-static values_array *loss(values_call *c, bool sizes)
-{
-    return values_result(c, c->in[0].dtype, &(tg_shape){0, {0}}, sizes);
-}
-
-void values_of_mse(values_call *c)
-{
-    const values_array *x = &c->in[0], *y = &c->in[1];
-    values_array       *l = loss(c, false);
-    for (int64_t e = 0; e < x->n; e++) l->x[0] += (x->x[e] - y->x[e]) * (x->x[e] - y->x[e]) / (real)x->n;
-}
-
-void values_of_huber(values_call *c)
-{
-    const values_array *x = &c->in[0], *y = &c->in[1];
-    const real          delta = (real)c->s->number;
-    values_array       *l = loss(c, false);
-    for (int64_t e = 0; e < x->n; e++) {
-        const real d = fabsl(x->x[e] - y->x[e]);
-        l->x[0] += (d <= delta ? d * d / 2 : delta * (d - delta / 2)) / (real)x->n;
-    }
-}
-
-/* -t ln p - (1 - t) ln(1 - p), p = sigmoid(x) */
-void values_of_bce_with_logits(values_call *c)
-{
-    const values_array *x = &c->in[0], *t = &c->in[1];
-    values_array       *l = loss(c, true);
-    for (int64_t e = 0; e < x->n; e++) {
-        l->x[0] += (t->x[e] * exact_softplus(-x->x[e]) + (1 - t->x[e]) * exact_softplus(x->x[e])) / (real)x->n;
-        l->size[0] += (exact_softplus(fabsl(x->x[e])) + fabsl(x->x[e] * t->x[e])) / (real)x->n;
-    }
-}
-
-static int64_t first_largest(const real *x, int64_t n)
-{
-    int64_t at = 0;
-    for (int64_t k = 1; k < n; k++)
-        if (x[k] > x[at]) at = k;
-    return at;
-}
-
-void values_of_cross_entropy(values_call *c)
-{
-    const values_array *x = &c->in[0], *label = &c->in[1];
-    const int64_t       classes = x->shape.dim[x->shape.rank - 1];
-    values_array       *l       = loss(c, true);
-    for (int64_t row = 0; row < label->n; row++) {
-        const real *logits = x->x + row * classes;
-        real        total  = 0;
-        for (int64_t k = 0; k < classes; k++) total += expl(logits[k]);
-        const real right = logits[(int64_t)label->x[row]];
-        l->x[0] += (logl(total) - right) / (real)label->n;
-        l->size[0] +=
-            (fabsl(logits[first_largest(logits, classes)]) + fabsl(logl(total)) + fabsl(right)) / (real)label->n;
-    }
-}
-
-void values_of_accuracy(values_call *c)
-{
-    const values_array *x = &c->in[0], *label = &c->in[1];
-    const int64_t       classes = x->shape.dim[x->shape.rank - 1];
-    values_array       *a       = loss(c, false);
-    for (int64_t row = 0; row < label->n; row++)
-        a->x[0] += (real)(first_largest(x->x + row * classes, classes) == (int64_t)label->x[row]) / (real)label->n;
 }

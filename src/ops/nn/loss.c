@@ -1,14 +1,73 @@
-/* loss.c - losses, each a mean over its elements or rows, and the accuracy. The mean over nothing is NaN. */
-#include "ops/index/index.h"
+/* loss.c - what losses have in common: their options, their checks, and the reduction. The mean over nothing is NaN. */
+#include "ops/nn/loss.h"
 
 #include <math.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/reduce.h>
 #include <tapegrad/shape.h>
-#include <tapegrad/nn.h>
 
-/* Are both there, of one dtype, f32 or f64, and of one shape? No broadcasting: [n,1] against [n] would quietly compare all pairs. */
-static bool is_pair(tg_tensor *x, tg_tensor *target, const char *function)
+#include "ops/index/index.h"
+#include "tensor/options.h"
+
+/* ---- options ------------------------------------------------------------------------------------------------------ */
+
+static bool is_given(double x) { return x != 0 || signbit(x); }
+
+/* What is not as TG_LOSS_… options are when they are omitted. */
+static unsigned given(const tg_loss_options *o)
+{
+    return (o->weight ? TG_LOSS_WEIGHT : 0u) | (o->pos_weight ? TG_LOSS_POS_WEIGHT : 0u) | (o->ignore_index ? TG_LOSS_IGNORE_INDEX : 0u) |
+           (is_given(o->label_smoothing) ? TG_LOSS_LABEL_SMOOTHING : 0u) | (is_given(o->delta) ? TG_LOSS_DELTA : 0u) |
+           (is_given(o->beta) ? TG_LOSS_BETA : 0u) | (is_given(o->margin) ? TG_LOSS_MARGIN : 0u) | (is_given(o->p) ? TG_LOSS_P : 0u) |
+           (is_given(o->eps) ? TG_LOSS_EPS : 0u) | (o->log_target ? TG_LOSS_LOG_TARGET : 0u) | (o->rates ? TG_LOSS_RATES : 0u) |
+           (o->full ? TG_LOSS_FULL : 0u) | (o->swap ? TG_LOSS_SWAP : 0u) |
+           (o->reduction == TG_LOSS_BATCHMEAN ? TG_LOSS_OVER_BATCH : 0u);
+}
+
+static const char *const option_names[] = {"weight", "pos_weight", "ignore_index", "label_smoothing", "delta", "beta", "margin", "p",
+                                           "eps", "log_target", "rates", "full", "swap", "reduction TG_LOSS_BATCHMEAN"};
+
+#define MOST_EXACT (INT64_C(1) << 53) /* up to here doubles hold all integers */
+
+static bool options_fit(const tg_loss_call *c, unsigned takes)
+{
+    const tg_loss_options *o = &c->o;
+    const unsigned         foreign = given(o) & ~takes;
+    const double           numbers[] = {o->label_smoothing, o->delta, o->beta, o->margin, o->eps};
+    const char *const      names[] = {"label_smoothing", "delta", "beta", "margin", "eps"};
+    if (foreign) {
+        tg_fail_on(c->tape, TG_ERR_ARG, c->function, "there is no %s in this loss; leave that option out",
+                   option_names[__builtin_ctz(foreign)]);
+        return false;
+    }
+    if ((unsigned)o->reduction > TG_LOSS_BATCHMEAN) {
+        tg_fail_on(c->tape, TG_ERR_ARG, c->function, "the reduction is %d; it must be one of TG_LOSS_MEAN, TG_LOSS_SUM, …", (int)o->reduction);
+        return false;
+    }
+    if (o->ignore_index != TG_ZERO_INDEX && (o->ignore_index < -MOST_EXACT || o->ignore_index > MOST_EXACT)) {
+        tg_fail_on(c->tape, TG_ERR_ARG, c->function, "ignore_index is %lld, which no class has; use a number near 0",
+                   (long long)o->ignore_index);
+        return false;
+    }
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+        if (!isfinite(numbers[k])) {
+            tg_fail_on(c->tape, TG_ERR_ARG, c->function, "%s is %g; it must be finite", names[k], numbers[k]);
+            return false;
+        }
+    return true;
+}
+
+bool tg_loss_begin(tg_loss_call *c, const char *function, tg_tensor *x, const tg_loss_options *options, unsigned takes)
+{
+    static const tg_loss_options usual = {0};
+    if (!tg_needs_float(x, function)) return false;
+    *c = (tg_loss_call){tg_tape_of(x), function, options ? *options : usual};
+    return options_fit(c, takes);
+}
+
+/* ---- checks ------------------------------------------------------------------------------------------------------- */
+
+bool tg_is_pair(tg_tensor *x, tg_tensor *target, const char *function)
 {
     if (!tg_needs_float(x, function) || !tg_needs_float(target, function)) return false;
     const tg_node *a = tg_node_of(x), *b = tg_node_of(target);
@@ -24,82 +83,25 @@ static bool is_pair(tg_tensor *x, tg_tensor *target, const char *function)
     return false;
 }
 
-tg_tensor *tg_mse(tg_tensor *prediction, tg_tensor *target)
+bool tg_loss_weight_fits(const tg_loss_call *c, tg_tensor *w, const char *name, tg_tensor *x)
 {
-    TG_CALL(tg_tape_of(prediction));
-    return is_pair(prediction, target, "tg_mse") ? tg_mean_all(tg_square(tg_sub(prediction, target))) : NULL;
+    if (!w) return true;
+    const tg_node *n = tg_check(w, c->function), *of = tg_node_of(x);
+    tg_shape       both;
+    char           have[TG_SHAPE_TEXT], want[TG_SHAPE_TEXT];
+    if (!n) return false;
+    if (n->dtype != of->dtype) {
+        tg_fail_on(c->tape, TG_ERR_DTYPE, c->function, "the %s is %s and the input %s; convert one with tg_to", name,
+                   tg_dtype_name((tg_dtype)n->dtype), tg_dtype_name((tg_dtype)of->dtype));
+        return false;
+    }
+    if (tg_shape_broadcast(n->shape, of->shape, &both) == TG_OK && tg_shape_equal(&both, of->shape)) return true;
+    tg_fail_on(c->tape, TG_ERR_SHAPE, c->function, "the %s is %s; it must broadcast to the input %s", name,
+               tg_shape_text(n->shape, have, sizeof have), tg_shape_text(of->shape, want, sizeof want));
+    return false;
 }
 
-/* With c, the difference d between -delta and delta, it is c (d - c/2): d^2/2 or delta (|d| - delta/2), and twice differentiable at d = 0 by
- * rules that look at no sign. */
-tg_tensor *tg_huber(tg_tensor *prediction, tg_tensor *target, double delta)
-{
-    tg_tape *tape = tg_tape_of(prediction);
-    TG_CALL(tape);
-    if (!is_pair(prediction, target, "tg_huber")) return NULL;
-    if (!isfinite(delta) || delta <= 0)
-        return tg_fail_on(tape, TG_ERR_ARG, "tg_huber", "delta is %g; it must be finite and more than 0", delta), NULL;
-    tg_tensor *most = tg_number_like(prediction, delta, "tg_huber");
-    if (!most) return NULL;
-    tg_tensor *least = tg_number_like(prediction, -delta, "tg_huber");
-    tg_tensor *d = tg_sub(prediction, target), *c = tg_maximum(tg_minimum(d, most), least);
-    return tg_mean_all(tg_mul(c, tg_sub(d, tg_mul_s(c, 0.5))));
-}
-
-/* ---- binary cross-entropy: an alias of inputs {x, target, value} -------------------------------------------------- */
-
-/* max(x,0) - x t + ln(1 + e^-|x|): d/dx = sigmoid(x) - t, d/dt = -x */
-static tg_tensor *bce_vjp(const tg_call *c, int i, tg_tensor *g)
-{
-    tg_tensor *x = c->in[0], *t = c->in[1];
-    return i == 0 ? tg_mul_zero(g, tg_sigmoid_sub(x, t)) : tg_neg(tg_mul_zero(g, x));
-}
-
-const tg_op tg_op_bce_with_logits = {.name       = "bce_with_logits",
-                                     .kind       = TG_VIEW,
-                                     .arity      = 3,
-                                     .nondiff    = 4,
-                                     .infer      = tg_alias_infer,
-                                     .vjp        = bce_vjp,
-                                     .view       = tg_alias_view,
-                                     .view_input = 2};
-
-/* max(x,0) - x t is x (1 - t) or x (-t): written so, a certain and right answer (x infinite, t at its end) costs 0 and not NaN. */
-tg_tensor *tg_bce_with_logits(tg_tensor *x, tg_tensor *t)
-{
-    if (!is_pair(x, t, "tg_bce_with_logits")) return NULL;
-    tg_tape   *tape = tg_tape_of(x);
-    TG_CALL(tape);
-    const bool was = tg_set_grad_enabled(tape, false);
-    tg_tensor *zero = tg_number_like(x, 0, "tg_bce_with_logits"), *one = tg_number_like(x, 1, "tg_bce_with_logits");
-    tg_tensor *wrong = tg_sub(tg_where(tg_gt(x, zero), one, zero), t);
-    tg_tensor *value = tg_add(tg_mul_zero(wrong, x), tg_log1p(tg_exp(tg_neg(tg_abs(x)))));
-    tg_set_grad_enabled(tape, was);
-    return tg_mean_all(tg_record(&tg_op_bce_with_logits, (tg_tensor *[]){x, t, value}, 3, NULL, 0));
-}
-
-/* ---- cross-entropy by class: an alias of inputs {x, mask, log_softmax(x), value} ---------------------------------- */
-
-/* -ln p(label), p = softmax(x): d/dx = p - mask, where mask is 1 at the label. p comes from log_softmax(x), a function of x again, so
- * that the second derivative sees it. */
-static tg_tensor *cross_entropy_vjp(const tg_call *c, int i, tg_tensor *g)
-{
-    (void)i;
-    tg_tensor *mask = c->in[1], *p = tg_exp(c->in[2]);
-    return tg_mul_zero(tg_unsqueeze(g, -1), tg_where(mask, tg_sub_s(p, 1), p));
-}
-
-const tg_op tg_op_cross_entropy = {.name       = "cross_entropy",
-                                   .kind       = TG_VIEW,
-                                   .arity      = 4,
-                                   .nondiff    = 2 | 4 | 8,
-                                   .infer      = tg_alias_infer,
-                                   .vjp        = cross_entropy_vjp,
-                                   .view       = tg_alias_view,
-                                   .view_input = 3};
-
-/* Do logits […, classes] and label […] of i64 or i32 go together? */
-static bool is_labelled(tg_tensor *logits, tg_tensor *label, const char *function)
+bool tg_is_labelled(tg_tensor *logits, tg_tensor *label, const char *function)
 {
     if (!tg_needs_float(logits, function)) return false;
     const tg_node *x = tg_node_of(logits), *l = tg_check(label, function);
@@ -116,35 +118,28 @@ static bool is_labelled(tg_tensor *logits, tg_tensor *label, const char *functio
     return false;
 }
 
-/* true where a class is the row's label: […, classes] */
-static tg_tensor *label_mask(tg_tensor *logits, tg_tensor *label)
+bool tg_loss_class_weight_fits(const tg_loss_call *c, tg_tensor *x)
 {
-    const int64_t classes = tg_dim(logits, -1);
-    tg_tensor    *checked = tg_check_index(label, classes);
-    return tg_eq(tg_unsqueeze(checked, -1), tg_arange(tg_tape_of(logits), TG_I64, classes));
+    if (!tg_loss_weight_fits(c, c->o.weight, "weight", x)) return false;
+    if (!c->o.weight || (tg_rank(c->o.weight) == 1 && tg_dim(c->o.weight, 0) == tg_dim(x, -1))) return true;
+    char text[TG_SHAPE_TEXT];
+    tg_fail_on(c->tape, TG_ERR_SHAPE, c->function, "the weight is %s; it must have one number for each of the %lld classes",
+               tg_shape_text(tg_shape_of(c->o.weight), text, sizeof text), (long long)tg_dim(x, -1));
+    return false;
 }
 
-/* What is not the label is selected away, not multiplied: its logit may be -inf. */
-tg_tensor *tg_cross_entropy(tg_tensor *logits, tg_tensor *label)
+/* ---- parts -------------------------------------------------------------------------------------------------------- */
+
+tg_tensor *tg_loss_label_mask(tg_tensor *x, tg_tensor *index)
 {
-    if (!is_labelled(logits, label, "tg_cross_entropy")) return NULL;
-    tg_tape   *tape = tg_tape_of(logits);
-    TG_CALL(tape);
-    tg_tensor *mask = label_mask(logits, label), *log_p = tg_log_softmax(logits, -1);
-    const bool was = tg_set_grad_enabled(tape, false);
-    tg_tensor *picked = tg_where(mask, log_p, tg_number_like(logits, 0, "tg_cross_entropy"));
-    tg_tensor *value = tg_neg(tg_sum(picked, TG_AXES(-1), false));
-    tg_set_grad_enabled(tape, was);
-    return tg_mean_all(tg_record(&tg_op_cross_entropy, (tg_tensor *[]){logits, mask, log_p, value}, 4, NULL, 0));
+    return tg_eq(tg_unsqueeze(index, -1), tg_arange(tg_tape_of(x), TG_I64, tg_dim(x, -1)));
 }
 
-/* ---- accuracy ----------------------------------------------------------------------------------------------------- */
-
-tg_tensor *tg_accuracy(tg_tensor *logits, tg_tensor *label)
+tg_tensor *tg_loss_reduce(const tg_loss_call *c, tg_tensor *each)
 {
-    if (!is_labelled(logits, label, "tg_accuracy")) return NULL;
-    tg_tape   *tape = tg_tape_of(logits);
-    TG_CALL(tape);
-    tg_tensor *right = tg_eq(tg_argmax(logits, -1, false), tg_check_index(label, tg_dim(logits, -1)));
-    return tg_mean_all(tg_where(right, tg_scalar(tape, 1), tg_scalar(tape, 0)));
+    if (c->o.reduction == TG_LOSS_NONE) return each;
+    if (c->o.reduction == TG_LOSS_MEAN) return tg_mean_all(each);
+    tg_tensor *sum = tg_sum_all(each);
+    if (c->o.reduction == TG_LOSS_SUM) return sum;
+    return tg_div_s(sum, tg_rank(each) > 0 ? (double)tg_dim(each, 0) : 1);
 }

@@ -1,0 +1,29 @@
+/* distance.c - distances and angles between vectors. */
+#include "ops/ops.h"
+
+#include <math.h>
+#include <tapegrad/nn.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
+
+/* Are both there, of one dtype, f32 or f64, and not single numbers? */
+static bool are_vectors(tg_tensor *a, tg_tensor *b, const char *function)
+{
+    if (!tg_needs_float(a, function) || !tg_needs_float(b, function)) return false;
+    const tg_node *x = tg_node_of(a), *y = tg_node_of(b);
+    if (x->shape->rank > 0 && y->shape->rank > 0 && x->dtype == y->dtype) return true;
+    if (x->dtype != y->dtype)
+        tg_fail_on(x->tape, TG_ERR_DTYPE, function, "the dtypes differ: %s and %s; convert one with tg_to", tg_dtype_name((tg_dtype)x->dtype),
+                   tg_dtype_name((tg_dtype)y->dtype));
+    else tg_fail_on(x->tape, TG_ERR_SHAPE, function, "takes vectors or more, […, n], not single numbers");
+    return false;
+}
+
+tg_tensor *tg_pairwise_distance(tg_tensor *a, tg_tensor *b, double p, double eps, bool keepdim)
+{
+    tg_tape *tape = tg_tape_of(a);
+    TG_CALL(tape);
+    if (!are_vectors(a, b, "tg_pairwise_distance")) return NULL;
+    if (!isfinite(eps)) return tg_fail_on(tape, TG_ERR_ARG, "tg_pairwise_distance", "eps is %g; it must be finite", eps), NULL;
+    return tg_norm(tg_add_s(tg_sub(a, b), eps), p, TG_AXES(-1), keepdim);
+}
