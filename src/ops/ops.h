@@ -70,7 +70,7 @@ tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t sta
 tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n);
 
 /* Zeros of this shape with g added at the places that index names along the axis: the gradient of tg_gather. */
-tg_tensor *tg_scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape);
+tg_tensor *tg_scattered(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape);
 
 /* "[1,3]": where element k of a shape is. */
 const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t size);
@@ -80,7 +80,7 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
 #define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous) X(diagonal) X(pad)
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through)
-#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(sort)
+#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(wrap_index) X(last_place) X(sort)
 
 #define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;
 TG_SHAPE_OPS(TG_DECLARE_OP_)

@@ -151,6 +151,10 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(matmul, tg_matmul(x, tg_eye(t, 3)), FLOWS | SAME)                                                                          \
     X(einsum, tg_einsum("ij", &x, 1), FLOWS | SAME)                                                                              \
     X(einsum_sum, tg_einsum("ij->j", &x, 1), FLOWS | SAME)                                                                       \
+    X(scatter, tg_scatter(x, 1, tg_zeros_like(tg_to(EMPTY, TG_I64)), EMPTY), FLOWS | SAME)                                      \
+    X(index_put, tg_index_put(x, (tg_tensor *[]){tg_arange(t, TG_I64, 0)}, 1, tg_scalar(t, 1), false), FLOWS | SAME)             \
+    X(take_along, tg_take_along(x, 1, tg_from_i64(t, WHOLE, (int64_t[]){0, 1, 2})), FLOWS | SAME)                                \
+    X(masked_select, tg_masked_select(x, yes(t)), FLOWS | SAME)                                                                  \
     X(linear, tg_linear(x, tg_eye(t, 3), NULL), FLOWS | SAME)                                                                    \
     X(conv2d, tg_conv2d(image(x), tg_ones(t, TG_SHAPE(1, 1, 1, 1)), NULL, NULL), FLOWS | SAME)                                   \
     X(max_pool2d, tg_max_pool2d(image(x), &(tg_pool_options){.kernel = {1, 1}}), FLOWS | SAME)                                   \

@@ -36,9 +36,10 @@ static void test_embedding(void **state)
     assert_values(tg_embedding(weight, one), TG_F32, TG_SHAPE(2), (double[]){3, 4}, 0);
     assert_values(tg_embedding(weight, tg_full(t, TG_I64, TG_SHAPE(0, 2), 0)), TG_F32, TG_SHAPE(0, 2, 2), NULL, 0);
     assert_error_when_read(t, tg_embedding(weight, tg_full(t, TG_I64, TG_SHAPE(2), 2)), TG_ERR_INDEX,
-                           "tg_index_select: index 2 at [0] is outside 0 to 1");
-    assert_error_when_read(t, tg_embedding(weight, tg_full(t, TG_I32, TG_SHAPE(2), -1)), TG_ERR_INDEX,
-                           "tg_index_select: index -1 at [0] is outside 0 to 1");
+                           "tg_index_select: index 2 at [0] is outside -2 to 1");
+    assert_values(tg_embedding(weight, tg_full(t, TG_I32, TG_SHAPE(1), -1)), TG_F32, TG_SHAPE(1, 2), (double[]){3, 4}, 0);
+    assert_error_when_read(t, tg_embedding(weight, tg_full(t, TG_I32, TG_SHAPE(2), -3)), TG_ERR_INDEX,
+                           "tg_index_select: index -3 at [0] is outside -2 to 1");
     assert_error(t, tg_embedding(tg_zeros(t, TG_SHAPE(3)), one), TG_ERR_SHAPE,
                  "tg_embedding: the weight is [3]; it has one row for each index, [rows, width]");
     assert_error(t, tg_embedding(weight, tg_full(t, TG_I64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1), 0)), TG_ERR_SHAPE,

@@ -70,6 +70,40 @@ def covariance(s, x):
     return x.cov(correction=int(s["number"])).reshape([x.shape[0]] * 2 if x.dim() == 2 else [])
 
 
+def from_start(s, i, size):
+    """The sample's index, moved as it says, counted from the beginning."""
+    return (i.long() + int(s["number"])) % size
+
+
+def along(s, x, i):
+    return from_start(s, i, x.shape[s["axis"]])
+
+
+def at_places(s, x, i):
+    return tuple(from_start(s, i, x.shape[k]) for k in range(s["axis"]))
+
+
+def index_put(s, x, i, v):
+    """PyTorch does not say which of several values stays: the last one is put alone."""
+    if s["keepdim"]:
+        return x.index_put(at_places(s, x, i), v, accumulate=True)
+    at = at_places(s, x, i)
+    v = v.expand(*at[0].shape, *x.shape[s["axis"]:])
+    flat = [a.reshape(-1) for a in at]
+    v = v.reshape(flat[0].numel(), *x.shape[s["axis"]:])
+    last = {tuple(int(a[k]) for a in flat): k for k in range(flat[0].numel())}
+    keep = torch.tensor(sorted(last.values()), dtype=torch.int64)
+    return x.index_put(tuple(a[keep] for a in flat), v[keep])
+
+
+def segments(s, x, i):
+    return torch.zeros(s["start"], *x.shape[1:], dtype=x.dtype).index_add(0, i.long(), x)
+
+
+def counts(s, x, i):
+    return torch.bincount(i.long(), minlength=s["start"]).clamp(min=1).reshape(-1, *[1] * (x.dim() - 1))
+
+
 def rows(x):
     return x.reshape(-1, x.shape[-1])
 
@@ -179,6 +213,12 @@ OPS = {
     "gather": lambda s, x, i: x.gather(s["axis"], i.long()), "index_select": lambda s, x, i: x.index_select(s["axis"], i),
     "scatter_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).scatter_add(s["axis"], i.long(), x),
     "index_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).index_add(s["axis"], i, x),
+    "take_along": lambda s, x, i: torch.take_along_dim(x, along(s, x, i), s["axis"]),
+    "index": lambda s, x, i: x[at_places(s, x, i)], "index_put": index_put,
+    "scatter_to": lambda s, x, i, v: x.scatter_add(s["axis"], along(s, x, i), v[tuple(slice(n) for n in i.shape)]),
+    "index_add_to": lambda s, x, i, v: x.index_add(s["axis"], along(s, x, i), v),
+    "embedding_padded": lambda s, x, i: F.embedding(i.long(), x, padding_idx=s["start"]), "segment_sum": segments, "segment_mean": lambda s, x, i: segments(s, x, i) / counts(s, x, i),
+    "embedding_bag": lambda s, x, i: F.embedding(i.long(), x).sum(-2) / (max(i.shape[-1], 1) if s["keepdim"] else 1),
     "sort": lambda s, x: x.sort(dim=s["axis"], descending=bool(s["start"]), stable=True)[0],
     "one_hot": lambda s, i: F.one_hot(i.long(), s["start"]).double(), "check_index": lambda s, i: i.long(),
     "to_i64": lambda s, x: x.long(), "to_i32": lambda s, x: x.int(), "to_u8": lambda s, x: x.byte(),

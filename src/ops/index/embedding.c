@@ -1,7 +1,11 @@
-/* embedding.c - rows of a table by index, made of other ops. */
+/* embedding.c - rows of a table by index, made of other ops: embedding, embedding_padded, embedding_bag. */
 #include "ops/ops.h"
 
+#include <tapegrad/gradient.h>
 #include <tapegrad/index.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
+#include <tapegrad/shape.h>
 
 /* The rows are picked by one index_select, whose gradient adds up equal rows in the order of the indices. */
 tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
@@ -23,4 +27,36 @@ tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
     }
     s.dim[s.rank++] = w->shape->dim[1];
     return tg_reshape_if(tg_index_select(weight, 0, tg_reshape_if(index, TG_SHAPE(tg_node_numel(i)))), &s);
+}
+
+/* The row of the padding is taken as a constant. */
+tg_tensor *tg_embedding_padded(tg_tensor *weight, tg_tensor *index, int64_t padding)
+{
+    const tg_node *w = tg_check(weight, "tg_embedding_padded"), *i = w ? tg_check(index, "tg_embedding_padded") : NULL;
+    if (!i) return NULL;
+    TG_CALL(w->tape);
+    const int64_t rows = w->shape->rank ? w->shape->dim[0] : 0, at = padding < 0 ? padding + rows : padding;
+    if (at < 0 || at >= rows) {
+        tg_fail_on(w->tape, TG_ERR_INDEX, "tg_embedding_padded", "the padding %lld is no row of the %lld", (long long)padding, (long long)rows);
+        return NULL;
+    }
+    tg_tensor *y = tg_embedding(weight, index);
+    if (!y) return NULL;
+    tg_tensor *is = tg_eq(index, tg_number_like(index, (double)at, "tg_embedding_padded"));
+    tg_tensor *from_end = tg_eq(index, tg_number_like(index, (double)(at - rows), "tg_embedding_padded"));
+    return tg_where(tg_unsqueeze(tg_maximum(is, from_end), -1), tg_detach(y), y);
+}
+
+tg_tensor *tg_embedding_bag(tg_tensor *weight, tg_tensor *index, bool mean)
+{
+    const tg_node *w = tg_check(weight, "tg_embedding_bag"), *i = w ? tg_check(index, "tg_embedding_bag") : NULL;
+    if (!i || !tg_needs_float(weight, "tg_embedding_bag")) return NULL;
+    TG_CALL(w->tape);
+    if (i->shape->rank < 1) {
+        tg_fail_on(w->tape, TG_ERR_SHAPE, "tg_embedding_bag", "the index has one axis at least, along which rows are added up");
+        return NULL;
+    }
+    const int64_t n = i->shape->dim[i->shape->rank - 1];
+    tg_tensor    *sum = tg_sum(tg_embedding(weight, index), TG_AXES(-2), false);
+    return mean && n > 1 ? tg_div_s(sum, (double)n) : sum;
 }

@@ -157,7 +157,7 @@ static tg_status gather_run(tg_call *c)
     const tg_shape *x    = c->x[0].shape;
     const int64_t  *index, n = tg_count_of(c->y.shape, 0, c->y.shape->rank);
     const size_t    size = tg_dtype_size(c->y.dtype);
-    tg_status       s    = tg_read_index(c, 1, x->dim[axis], &index);
+    tg_status       s    = tg_read_place(c, 1, x->dim[axis], &index);
     if (s != TG_OK || n == 0) return s;
     const units  u       = units_of(c->y.shape, x, axis, size);
     const int    threads = tg_threads_for(c, u.n, (double)n);
@@ -178,7 +178,7 @@ static tg_status gather_run(tg_call *c)
 static tg_tensor *gather_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_scatter_add(g, c->in[1], *(const int64_t *)c->attr, tg_shape_of(c->in[0]));
+    return tg_scattered(g, c->in[1], *(const int64_t *)c->attr, tg_shape_of(c->in[0]));
 }
 
 const tg_op tg_op_gather = {
@@ -267,7 +267,7 @@ static tg_status scatter_add_run(tg_call *c)
     const int64_t   axis = ((const scatter_attr *)c->attr)->axis;
     const tg_shape *y = c->y.shape, *shape = c->x[1].shape;
     const int64_t  *index, n = tg_count_of(shape, 0, shape->rank), size = y->dim[axis];
-    tg_status       s = tg_read_index(c, 1, size, &index);
+    tg_status       s = tg_read_place(c, 1, size, &index);
     bool            covers = true; /* all of y beside the axis */
     if (s != TG_OK) return s;
     for (int k = 0; k < y->rank; k++) covers = covers && (k == axis || shape->dim[k] == y->dim[k]);
@@ -303,7 +303,7 @@ const tg_op tg_op_scatter_add = {.name    = "scatter_add",
                                  .run     = scatter_add_run,
                                  .vjp     = scatter_add_vjp};
 
-tg_tensor *tg_scatter_add(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape)
+tg_tensor *tg_scattered(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape)
 {
     scatter_attr a = {.axis = axis};
     memcpy(a.dim, shape->dim, (size_t)shape->rank * sizeof *a.dim);

@@ -1,7 +1,8 @@
 /* index.c - picking by index tensors: one_hot, index_select, the addition that is its gradient, and the check of indices. gather.c has the
  * ops whose index names a place for each element.
  *
- * Indices are i64 or i32. They are checked when the values are computed; the sentence names the first bad one.
+ * Indices are i64 or i32. They are checked when the values are computed; the sentence names the first bad one. Those that pick count from the end
+ * where they are negative, those that are labels may not be.
  * Additions at the same place happen in the order of the indices, those of many floats in double: the result is the same in every run,
  * for any number of threads, and right however often a place is named. */
 #include "ops/index/index.h"
@@ -25,35 +26,60 @@ const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t siz
     return tg_shape_text(&at, text, size);
 }
 
-static tg_status bad_index(const tg_call *c, const tg_array *index, int64_t k, int64_t v, int64_t size)
+static tg_status bad_index(const tg_call *c, const tg_array *index, int64_t k, int64_t v, int64_t least, int64_t size)
 {
     char text[TG_SHAPE_TEXT];
     tg_element_text(index->shape, k, text, sizeof text);
     if (size == 0)
         return tg_fail(c, TG_ERR_INDEX, "index %lld at %s: there is nothing to index, the size is 0", (long long)v,
                        text);
-    return tg_fail(c, TG_ERR_INDEX, "index %lld at %s is outside 0 to %lld", (long long)v, text, (long long)(size - 1));
+    return tg_fail(c, TG_ERR_INDEX, "index %lld at %s is outside %lld to %lld", (long long)v, text, (long long)least, (long long)(size - 1));
 }
 
-/* All indices are looked at before the first bad one is looked for: a loop that may end early is not made of vectors. The sign of v or of
- * size - 1 - v is set where v is bad. */
-tg_status tg_read_index(tg_call *c, int i, int64_t size, const int64_t **out)
+/* All indices are looked at before the first bad one is looked for: a loop that may end early is not made of vectors. The sign of v - least or
+ * of size - 1 - v is set where v is bad. *negative: there are some that are none of these. */
+static tg_status read_indices(tg_call *c, int i, int64_t least, int64_t size, const int64_t **out, int64_t *n, bool *negative)
 {
     const tg_array *index = &c->x[i];
-    int64_t         n     = 0;
-    tg_shape_size(index->shape, TG_I64, &n, NULL);
+    tg_shape_size(index->shape, TG_I64, n, NULL);
     *out = index->data;
-    if (index->dtype == TG_I32 && n > 0) {
-        int64_t *wide = tg_scratch(c, (size_t)n * sizeof *wide);
+    if (index->dtype == TG_I32 && *n > 0) {
+        int64_t *wide = tg_scratch(c, (size_t)*n * sizeof *wide);
         if (!wide) return TG_ERR_MEMORY;
-        for (int64_t k = 0; k < n; k++) wide[k] = ((const int32_t *)index->data)[k];
+        for (int64_t k = 0; k < *n; k++) wide[k] = ((const int32_t *)index->data)[k];
         *out = wide;
     }
     const int64_t *v = *out;
-    uint64_t       signs = 0;
-    for (int64_t k = 0; k < n; k++) signs |= (uint64_t)v[k] | ((uint64_t)size - 1 - (uint64_t)v[k]);
-    for (int64_t k = 0; k < n && signs >> 63; k++)
-        if (v[k] < 0 || v[k] >= size) return bad_index(c, index, k, v[k], size);
+    uint64_t       below = 0, above = 0;
+    for (int64_t k = 0; k < *n; k++) {
+        below |= (uint64_t)v[k];
+        above |= (uint64_t)size - 1 - (uint64_t)v[k];
+    }
+    *negative = below >> 63;
+    if (*negative || above >> 63)
+        for (int64_t k = 0; k < *n; k++)
+            if (v[k] < least || v[k] >= size) return bad_index(c, index, k, v[k], least, size);
+    return TG_OK;
+}
+
+tg_status tg_read_index(tg_call *c, int i, int64_t size, const int64_t **out)
+{
+    int64_t n = 0;
+    bool    negative;
+    return read_indices(c, i, 0, size, out, &n, &negative);
+}
+
+tg_status tg_read_place(tg_call *c, int i, int64_t size, const int64_t **out)
+{
+    int64_t         n = 0;
+    bool            negative;
+    const tg_status s = read_indices(c, i, -size, size, out, &n, &negative);
+    if (s != TG_OK || !negative) return s;
+    const int64_t *v = *out;
+    int64_t       *from_zero = tg_scratch(c, (size_t)n * sizeof *from_zero);
+    if (!from_zero) return TG_ERR_MEMORY;
+    for (int64_t k = 0; k < n; k++) from_zero[k] = v[k] < 0 ? v[k] + size : v[k];
+    *out = from_zero;
     return TG_OK;
 }
 
@@ -71,7 +97,7 @@ int64_t tg_count_of(const tg_shape *s, int from, int to)
     return n;
 }
 
-/* ---- check_index: attr is the number of classes ------------------------------------------------------------------ */
+/* ---- check_index, wrap_index: attr is the size ------------------------------------------------------------------ */
 
 static tg_status check_index_infer(tg_call *c)
 {
@@ -80,14 +106,17 @@ static tg_status check_index_infer(tg_call *c)
     return tg_need_index(c, 0);
 }
 
-static tg_status check_index_run(tg_call *c)
+static tg_status copy_indices(tg_call *c, tg_status (*read)(tg_call *c, int i, int64_t size, const int64_t **out))
 {
     const int64_t *index;
-    tg_status      s = tg_read_index(c, 0, *(const int64_t *)c->attr, &index);
+    tg_status      s = read(c, 0, *(const int64_t *)c->attr, &index);
     const int64_t  n = tg_count_of(c->y.shape, 0, c->y.shape->rank);
     if (s == TG_OK && n > 0) memcpy(c->y.data, index, (size_t)n * sizeof *index);
     return s;
 }
+
+static tg_status check_index_run(tg_call *c) { return copy_indices(c, tg_read_index); }
+static tg_status wrap_index_run(tg_call *c) { return copy_indices(c, tg_read_place); }
 
 const tg_op tg_op_check_index = {.name    = "check_index",
                                  .arity   = 1,
@@ -95,11 +124,15 @@ const tg_op tg_op_check_index = {.name    = "check_index",
                                  .flags   = TG_OP_ZERO_GRAD,
                                  .infer   = check_index_infer,
                                  .run     = check_index_run};
+const tg_op tg_op_wrap_index = {
+    .name = "wrap_index", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = check_index_infer, .run = wrap_index_run};
 
 tg_tensor *tg_check_index(tg_tensor *index, int64_t classes)
 {
     return tg_record(&tg_op_check_index, &index, 1, &classes, sizeof classes);
 }
+
+tg_tensor *tg_wrap_index(tg_tensor *index, int64_t size) { return tg_record(&tg_op_wrap_index, &index, 1, &size, sizeof size); }
 
 /* ---- one_hot ----------------------------------------------------------------------------------------------------- */
 
@@ -192,7 +225,7 @@ static tg_status index_select_run(tg_call *c)
     const tg_shape    *s = c->y.shape;
     const int64_t     *index, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis], row = tg_count_of(s, (int)a->axis + 1, s->rank);
     const int64_t      item   = (int64_t)tg_dtype_size(c->y.dtype);
-    tg_status          status = tg_read_index(c, 1, a->size, &index);
+    tg_status          status = tg_read_place(c, 1, a->size, &index);
     if (status != TG_OK || row == 0) return status;
     const int threads = tg_threads_for(c, outer, (double)outer * (double)n * (double)row);
     TG_TEAM(num_threads(threads))
@@ -328,7 +361,7 @@ static tg_status index_add_run(tg_call *c)
     const int64_t     *index, *order, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
     const int64_t      row    = tg_count_of(s, (int)a->axis + 1, s->rank);
     const size_t       item   = tg_dtype_size(c->y.dtype);
-    tg_status          status = tg_read_index(c, 1, a->size, &index);
+    tg_status          status = tg_read_place(c, 1, a->size, &index);
     if (status != TG_OK || row == 0 || outer == 0) return status;
     if (row < NARROW) return add_narrow_rows(c, index, outer, n, a->size, row);
     const int64_t *first = sort_places(c, index, n, a->size, &order);

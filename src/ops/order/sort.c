@@ -166,7 +166,7 @@ static tg_status sort_run(tg_call *c)
 static tg_tensor *sort_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_scatter_add(g, c->result[1].out, ((const sort_attr *)c->attr)->axis, tg_in_shape(c, 0));
+    return tg_scattered(g, c->result[1].out, ((const sort_attr *)c->attr)->axis, tg_in_shape(c, 0));
 }
 
 const tg_op tg_op_sort = {

@@ -312,7 +312,7 @@ static tg_tensor *extreme_and_place_vjp(const tg_call *c, int i, tg_tensor *g)
     tg_tensor *m = tg_unreduced(c, c->out), *place = tg_unreduced(c, c->result[1].out), *nan = tg_number_like(g, NAN, c->op->name);
     (void)i;
     g = tg_unreduced(c, g);
-    return tg_scatter_add(tg_where(tg_eq(m, m), g, tg_mul_zero(g, nan)), place, axis, tg_in_shape(c, 0));
+    return tg_scattered(tg_where(tg_eq(m, m), g, tg_mul_zero(g, nan)), place, axis, tg_in_shape(c, 0));
 }
 
 const tg_op tg_op_max = {.name = "max",

@@ -1,0 +1,77 @@
+/* choose.c - elements chosen by an index that broadcasts, and by masks: take_along, masked_select, nonzero.
+ *
+ * How many elements a mask chooses is known when it has been computed. So it is, at once, and the places are a leaf, data from outside as
+ * what follows sees it: a mask with another number of elements makes a leaf of another shape, at which confirmation and replay
+ * notice the difference, and one with as many others new data in the same leaf, which a leaf may have in every recording. */
+#include "ops/index/index.h"
+
+#include <string.h>
+#include <tapegrad/index.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/shape.h>
+
+tg_tensor *tg_take_along(tg_tensor *x, int axis, tg_tensor *index)
+{
+    const tg_node *n = tg_check(x, "tg_take_along"), *i = n ? tg_check(index, "tg_take_along") : NULL;
+    const int      k = i ? tg_checked_axis(n, "tg_take_along", axis) : -1;
+    if (k < 0) return NULL;
+    TG_CALL(n->tape);
+    tg_shape from = *n->shape, at = *i->shape, both;
+    if (at.rank == from.rank) at.dim[k] = from.dim[k] = 1;
+    if (at.rank != from.rank || tg_shape_broadcast(&from, &at, &both) != TG_OK) {
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_take_along", "the index must have the input's rank and broadcast with it on every axis but %d", k);
+        return NULL;
+    }
+    from = at     = both;
+    from.dim[k]   = n->shape->dim[k];
+    at.dim[k]     = i->shape->dim[k];
+    return tg_gather(tg_expand_if(x, &from), k, tg_expand_if(index, &at));
+}
+
+/* The places, in row-major order, where the mask, which is broadcast to a shape, is true: a leaf [n], or, with `coordinates`, [n, rank]. */
+static tg_tensor *true_places(tg_tensor *mask, const tg_shape *s, bool coordinates, const char *function)
+{
+    tg_tensor *all = tg_expand_if(mask, s);
+    if (!all || !tg_may(tg_tape_of(all), TG_IN_FUNCTION, function)) return NULL;
+    tg_node       *node = tg_node_of(all);
+    const uint8_t *is = tg_contiguous_value(node);
+    const int64_t  size = tg_node_numel(node);
+    void          *room = NULL;
+    int64_t        n = 0;
+    if (!is) return NULL;
+    for (int64_t k = 0; k < size; k++) n += is[k];
+    const tg_node *leaf = tg_new_leaf(node->tape, TG_I64, coordinates ? TG_SHAPE(n, s->rank) : TG_SHAPE(n), NULL, &room);
+    if (!leaf) return NULL;
+    int64_t *to = room;
+    for (int64_t k = 0; k < size; k++) {
+        if (!is[k]) continue;
+        int64_t rest = k;
+        for (int a = s->rank; coordinates && a-- > 0; rest /= s->dim[a]) to[a] = rest % s->dim[a];
+        if (coordinates) to += s->rank;
+        else *to++ = k;
+    }
+    return tg_handle(leaf);
+}
+
+tg_tensor *tg_masked_select(tg_tensor *x, tg_tensor *mask)
+{
+    const tg_node *n = tg_check(x, "tg_masked_select"), *m = n ? tg_check(mask, "tg_masked_select") : NULL;
+    tg_shape       s;
+    if (!m) return NULL;
+    TG_CALL(n->tape);
+    if (m->dtype != TG_BOOL || tg_shape_broadcast(n->shape, m->shape, &s) != TG_OK) {
+        tg_fail_on(n->tape, m->dtype != TG_BOOL ? TG_ERR_DTYPE : TG_ERR_SHAPE, "tg_masked_select",
+                   m->dtype != TG_BOOL ? "the mask must be of bool" : "the mask does not broadcast with the input");
+        return NULL;
+    }
+    tg_tensor *all = tg_expand_if(x, &s), *places = true_places(mask, &s, false, "tg_masked_select");
+    return places ? tg_index_select(tg_reshape(all, TG_SHAPE(tg_numel(all))), 0, places) : NULL;
+}
+
+tg_tensor *tg_nonzero(tg_tensor *x)
+{
+    const tg_node *n = tg_check(x, "tg_nonzero");
+    if (!n) return NULL;
+    TG_CALL(n->tape);
+    return true_places(tg_to(x, TG_BOOL), n->shape, true, "tg_nonzero");
+}

@@ -1,0 +1,248 @@
+/* put.c - values put at places that an index names: scatter, scatter_add, index_add, and index_put and index, whose places have several
+ * coordinates. Adding is an addition of what gathering's gradient makes. Overwriting needs to know which value is the last at each place,
+ * last_place; the rest is a choice between values that were gathered and those that were there, so that each gradient goes where its value
+ * came from. */
+#include "ops/index/index.h"
+#include "tensor/team.h"
+
+#include <string.h>
+#include <tapegrad/index.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/shape.h>
+
+/* ---- last_place: attr is the axis and the sizes of the result -------------------------------------------------------- */
+
+typedef struct place_attr {
+    int64_t axis, dim[TG_MAX_RANK];
+} place_attr;
+
+static tg_status last_place_infer(tg_call *c)
+{
+    const place_attr *a = c->attr;
+    c->shape.rank       = tg_in_shape(c, 0)->rank;
+    memcpy(c->shape.dim, a->dim, (size_t)c->shape.rank * sizeof *a->dim);
+    c->dtype = TG_I64;
+    for (int k = 0; k < c->shape.rank; k++)
+        if (k != a->axis && tg_in_shape(c, 0)->dim[k] > c->shape.dim[k])
+            return tg_fail(c, TG_ERR_SHAPE, "the index is larger than the tensor on axis %d", k);
+    return tg_need_index(c, 0);
+}
+
+/* Where line `number` of the index begins in y: the places along the axis do not count. */
+static int64_t line_begins(const tg_shape *index, const tg_layout *y, int axis, int64_t number)
+{
+    int64_t at = 0;
+    for (int k = index->rank; k-- > 0;) {
+        if (k == axis) continue;
+        at += number % index->dim[k] * y->stride[k];
+        number /= index->dim[k];
+    }
+    return at;
+}
+
+static tg_status last_place_run(tg_call *c)
+{
+    const int       axis = (int)((const place_attr *)c->attr)->axis;
+    const tg_shape *s = c->x[0].shape, *to = c->y.shape;
+    const tg_layout y = tg_layout_contiguous(to);
+    const int64_t   n = s->dim[axis], inner = tg_count_of(s, axis + 1, s->rank), lines = tg_count_of(s, 0, axis) * inner;
+    const int64_t   all = tg_count_of(to, 0, to->rank), along = y.stride[axis], *index;
+    int64_t        *place = c->y.data;
+    const tg_status status = tg_read_place(c, 0, to->dim[axis], &index);
+    if (status != TG_OK) return status;
+    for (int64_t k = 0; k < all; k++) place[k] = -1;
+    const int threads = tg_threads_for(c, lines, (double)lines * (double)n);
+    TG_TEAM(num_threads(threads))
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t line = 0; line < lines; line++) {
+            int64_t       *at = place + line_begins(s, &y, axis, line);
+            const int64_t *from = index + line / inner * n * inner + line % inner;
+            for (int64_t k = 0; k < n; k++) at[from[k * inner] * along] = k;
+        }
+    }
+    return TG_OK;
+}
+
+const tg_op tg_op_last_place = {
+    .name = "last_place", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = last_place_infer, .run = last_place_run};
+
+tg_tensor *tg_last_place(tg_tensor *index, int axis, const tg_shape *shape)
+{
+    place_attr a = {.axis = axis};
+    memcpy(a.dim, shape->dim, (size_t)shape->rank * sizeof *a.dim);
+    return tg_record(&tg_op_last_place, &index, 1, &a, (1 + (size_t)shape->rank) * sizeof *a.dim);
+}
+
+/* Where a value has a place: the value that `taken` has there; elsewhere what is there. */
+static tg_tensor *choose(tg_tensor *place, tg_tensor *taken, tg_tensor *x, const char *function)
+{
+    return tg_where(tg_ge(place, tg_number_like(place, 0, function)), taken, x);
+}
+
+static tg_tensor *from_zero(tg_tensor *place, const char *function) { return tg_maximum(place, tg_number_like(place, 0, function)); }
+
+/* ---- scatter ---------------------------------------------------------------------------------------------------------- */
+
+/* Three tensors that fit: x and values of one dtype, and an index of x's rank, nowhere larger than the values, and than x beside the axis.
+ * The axis; -1 after a sentence. */
+static int check_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values, const char *function)
+{
+    const tg_node *n = tg_check(x, function), *i = n ? tg_check(index, function) : NULL, *v = i ? tg_check(values, function) : NULL;
+    const int      k = v ? tg_checked_axis(n, function, axis) : -1;
+    if (k < 0) return -1;
+    bool fits = i->shape->rank == n->shape->rank && v->shape->rank == n->shape->rank;
+    for (int a = 0; fits && a < n->shape->rank; a++)
+        fits = i->shape->dim[a] <= v->shape->dim[a] && (a == k || i->shape->dim[a] <= n->shape->dim[a]);
+    if (!fits)
+        tg_fail_on(n->tape, TG_ERR_SHAPE, function,
+                   "the index must have the rank of the input and of the values, at most the values' sizes and, but on axis %d, the input's", k);
+    else if (n->dtype != v->dtype) tg_fail_on(n->tape, TG_ERR_DTYPE, function, "the values must be of the input's dtype; tg_to converts them");
+    else if (!tg_is_index((tg_dtype)i->dtype))
+        tg_fail_on(n->tape, TG_ERR_DTYPE, function, "indices are int64 or int32; convert them with tg_to(index, TG_I64)");
+    else return k;
+    return -1;
+}
+
+/* The part of the values that the index speaks of: a view. */
+static tg_tensor *spoken_of(tg_tensor *values, tg_tensor *index)
+{
+    for (int k = 0; k < tg_rank(index); k++) values = tg_slice_if(values, k, 0, tg_dim(index, k), 1);
+    return values;
+}
+
+tg_tensor *tg_scatter_add(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
+{
+    const int k = check_scatter(x, axis, index, values, "tg_scatter_add");
+    if (k < 0 || !tg_needs_float(x, "tg_scatter_add")) return NULL;
+    TG_CALL(tg_tape_of(x));
+    return tg_add(x, tg_scattered(spoken_of(values, index), index, k, tg_shape_of(x)));
+}
+
+/* Gathered by places the values have to be as large as x beside the axis: what is added there has no place. */
+tg_tensor *tg_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
+{
+    const int k = check_scatter(x, axis, index, values, "tg_scatter");
+    if (k < 0) return NULL;
+    TG_CALL(tg_tape_of(x));
+    if (tg_numel(index) == 0) return tg_view_of(x);
+    tg_tensor *place = tg_last_place(index, k, tg_shape_of(x)), *v = spoken_of(values, index);
+    tg_shape   none = {.rank = tg_rank(x)}, behind = none;
+    for (int a = 0; a < none.rank; a++) behind.dim[a] = a == k ? 0 : tg_dim(x, a) - tg_dim(index, a);
+    return choose(place, tg_gather(tg_pad(v, &none, &behind, NULL), k, from_zero(place, "tg_scatter")), x, "tg_scatter");
+}
+
+/* ---- slices: index_add ------------------------------------------------------------------------------------------------- */
+
+tg_tensor *tg_index_add(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
+{
+    const tg_node *n = tg_check(x, "tg_index_add");
+    const int      k = n && tg_check(index, "tg_index_add") && tg_check(values, "tg_index_add") ? tg_checked_axis(n, "tg_index_add", axis) : -1;
+    if (k < 0) return NULL;
+    TG_CALL(n->tape);
+    tg_shape s = *n->shape;
+    s.dim[k]   = tg_rank(index) == 1 ? tg_dim(index, 0) : -1;
+    if (!tg_shape_equal(&s, tg_shape_of(values))) {
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_index_add",
+                   "the index must have rank 1, and the values the input's sizes but on axis %d, where there is one for each index", k);
+        return NULL;
+    }
+    const int64_t attr[] = {k, n->shape->dim[k]}; /* as tg_op_index_add has them */
+    return tg_add(x, tg_record(&tg_op_index_add, (tg_tensor *[]){values, index}, 2, attr, sizeof attr));
+}
+
+/* ---- places with several coordinates: index, index_put ------------------------------------------------------------------ */
+
+/* n index tensors for x's first n axes: the shape that they broadcast to. false after a sentence. */
+static bool check_coordinates(const tg_node *x, tg_tensor *const *index, int n, const char *function, tg_shape *s)
+{
+    *s = (tg_shape){0};
+    if (!index || n < 1 || n > x->shape->rank) {
+        tg_fail_on(x->tape, index ? TG_ERR_ARG : TG_ERR_NULL, function, "needs 1 to %d index tensors, for the first axes of the input", x->shape->rank);
+        return false;
+    }
+    for (int i = 0; i < n; i++) {
+        const tg_node *one = tg_check(index[i], function);
+        if (!one) return false;
+        if (!tg_is_index((tg_dtype)one->dtype))
+            tg_fail_on(x->tape, TG_ERR_DTYPE, function, "indices are int64 or int32; convert them with tg_to(index, TG_I64)");
+        else if (tg_shape_broadcast(s, one->shape, s) != TG_OK || s->rank + x->shape->rank - n > TG_MAX_RANK)
+            tg_fail_on(x->tape, TG_ERR_SHAPE, function, "the index tensors do not broadcast, or the result has more than %d axes", TG_MAX_RANK);
+        else continue;
+        return false;
+    }
+    return true;
+}
+
+/* The number, among the slices of x's first n axes, of the one with these coordinates: a vector. */
+static tg_tensor *slice_numbers(const tg_node *x, tg_tensor *const *index, int n, const tg_shape *s)
+{
+    tg_tensor *number = NULL;
+    for (int i = 0; i < n; i++) {
+        tg_tensor *own = tg_wrap_index(index[i], x->shape->dim[i]);
+        number         = i ? tg_add(tg_mul_s(number, (double)x->shape->dim[i]), own) : own;
+    }
+    return tg_reshape(tg_expand_if(number, s), TG_SHAPE(tg_count_of(s, 0, s->rank)));
+}
+
+/* x's first n axes as one. */
+static tg_tensor *slices(tg_tensor *x, const tg_node *node, int n)
+{
+    tg_shape s = {.rank = node->shape->rank - n + 1, .dim = {tg_count_of(node->shape, 0, n)}};
+    for (int k = 1; k < s.rank; k++) s.dim[k] = node->shape->dim[n + k - 1];
+    return tg_reshape_if(x, &s);
+}
+
+/* The shape of what is picked: the index's, then x's other axes. */
+static tg_shape picked_shape(const tg_node *x, int n, const tg_shape *index)
+{
+    tg_shape s = *index;
+    for (int k = n; k < x->shape->rank; k++) s.dim[s.rank++] = x->shape->dim[k];
+    return s;
+}
+
+tg_tensor *tg_index(tg_tensor *x, tg_tensor *const *index, int n)
+{
+    tg_shape       at;
+    const tg_node *node = tg_check(x, "tg_index");
+    if (!node) return NULL;
+    TG_CALL(node->tape);
+    if (!check_coordinates(node, index, n, "tg_index", &at)) return NULL;
+    const tg_shape s = picked_shape(node, n, &at);
+    return tg_reshape(tg_index_select(slices(x, node, n), 0, slice_numbers(node, index, n, &at)), &s);
+}
+
+/* values as one slice for each index, after broadcasting. NULL after a sentence. */
+static tg_tensor *value_slices(const tg_node *x, int n, const tg_shape *at, tg_tensor *values)
+{
+    const tg_node *v = tg_check(values, "tg_index_put");
+    const tg_shape s = picked_shape(x, n, at);
+    if (!v) return NULL;
+    tg_tensor *all = tg_broadcasts_to(v->shape, &s) ? tg_expand_if(values, &s) : NULL;
+    char       text[TG_SHAPE_TEXT];
+    if (!all) tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_index_put", "the values do not broadcast to %s, what the indices pick", tg_shape_text(&s, text, sizeof text));
+    else if (v->dtype != x->dtype) tg_fail_on(x->tape, TG_ERR_DTYPE, "tg_index_put", "the values must be of the input's dtype; tg_to converts them");
+    else {
+        tg_shape rows = {.rank = x->shape->rank - n + 1, .dim = {tg_count_of(at, 0, at->rank)}};
+        for (int k = 1; k < rows.rank; k++) rows.dim[k] = x->shape->dim[n + k - 1];
+        return tg_reshape_if(all, &rows);
+    }
+    return NULL;
+}
+
+tg_tensor *tg_index_put(tg_tensor *x, tg_tensor *const *index, int n, tg_tensor *values, bool accumulate)
+{
+    tg_shape       at;
+    const tg_node *node = tg_check(x, "tg_index_put");
+    if (!node) return NULL;
+    TG_CALL(node->tape);
+    if (!check_coordinates(node, index, n, "tg_index_put", &at) || (accumulate && !tg_needs_float(x, "tg_index_put"))) return NULL;
+    tg_tensor *v = value_slices(node, n, &at, values);
+    if (!v) return NULL;
+    tg_tensor *number = slice_numbers(node, index, n, &at), *rows = slices(x, node, n);
+    if (accumulate) return tg_reshape(tg_index_add(rows, 0, number, v), node->shape);
+    if (tg_numel(number) == 0) return tg_view_of(x);
+    tg_tensor *place = tg_last_place(number, 0, TG_SHAPE(tg_dim(rows, 0))), *taken = tg_index_select(v, 0, from_zero(place, "tg_index_put"));
+    tg_shape   column = {.rank = tg_rank(rows), .dim = {tg_dim(rows, 0), 1, 1, 1, 1, 1, 1, 1}};
+    return tg_reshape(choose(tg_reshape_if(place, &column), taken, rows, "tg_index_put"), node->shape);
+}
