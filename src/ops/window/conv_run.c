@@ -154,12 +154,11 @@ static room room_of(const geometry *g, char *memory, size_t step)
 /* Is x a plane without its padding? */
 static bool is_padded(const geometry *g) { return g->padded_size != g->plane_size; }
 
-/* Row k of n channels of x, counted through all of them, in the padded copy. */
-static void *padded_row(const geometry *g, void *planes, int64_t k)
+/* The first row of layer k, counted through all channels, in the padded copy. */
+static void *padded_layer(const geometry *g, void *planes, int64_t k)
 {
-    const int64_t row = k % g->plane[1], layer = k / g->plane[1] % g->plane[0], c = k / (g->plane[1] * g->plane[0]);
-    const int64_t at_row = (c * g->padded[0] + layer + g->w.padding[0]) * g->padded[1] + row + g->w.padding[1];
-    return at(g, planes, at_row * g->padded[2] + g->w.padding[2]);
+    const int64_t layer = k / g->plane[0] * g->padded[0] + k % g->plane[0] + g->w.padding[0];
+    return at(g, planes, (layer * g->padded[1] + g->w.padding[1]) * g->padded[2] + g->w.padding[2]);
 }
 
 /* n channels of x, with zeros around. */
@@ -167,28 +166,33 @@ static void pad(const geometry *g, void *planes, const void *x, int64_t n)
 {
     const size_t row = (size_t)g->plane[2] * g->item;
     if (is_padded(g)) memset(planes, 0, (size_t)(n * g->padded_size) * g->item);
-    for (int64_t k = 0; k < n * g->plane[0] * g->plane[1] && row; k++)
-        memcpy(padded_row(g, planes, k), at(g, x, k * g->plane[2]), row);
+    for (int64_t k = 0; k < n * g->plane[0] && row; k++) {
+        void *to = padded_layer(g, planes, k);
+        for (int64_t r = 0; r < g->plane[1]; r++)
+            memcpy(at(g, to, r * g->padded[2]), at(g, x, (k * g->plane[1] + r) * g->plane[2]), row);
+    }
 }
 
 static void unpad(const geometry *g, void *x, void *planes, int64_t n)
 {
     const size_t row = (size_t)g->plane[2] * g->item;
-    for (int64_t k = 0; k < n * g->plane[0] * g->plane[1] && row; k++)
-        memcpy(at(g, x, k * g->plane[2]), padded_row(g, planes, k), row);
+    for (int64_t k = 0; k < n * g->plane[0] && row; k++) {
+        const void *from = padded_layer(g, planes, k);
+        for (int64_t r = 0; r < g->plane[1]; r++)
+            memcpy(at(g, x, (k * g->plane[1] + r) * g->plane[2]), at(g, from, r * g->padded[2]), row);
+    }
 }
 
-/* What tap h, i, j of channel c sees of the tile, and its row of the panel. */
-static tg_conv_rows seen(const geometry *g, const room *m, const tile *t, int64_t c, int64_t tap)
+/* What tap (h,i,j) of channel c sees of the tile, and its row of the panel. */
+static tg_conv_rows seen(const geometry *g, const room *m, const tile *t, int64_t c, int64_t h, int64_t i, int64_t j)
 {
-    const int64_t *size = g->w.size, h = tap / (size[1] * size[2]), i = tap / size[2] % size[1], j = tap % size[2];
-    const int64_t  layer = t->layer * g->w.stride[0] + h * g->w.dilation[0],
+    const int64_t layer = t->layer * g->w.stride[0] + h * g->w.dilation[0],
                   row = t->row * g->w.stride[1] + i * g->w.dilation[1],
                   col = t->col * g->w.stride[2] + j * g->w.dilation[2];
     return (tg_conv_rows){.plane = at(g, m->planes, ((c * g->padded[0] + layer) * g->padded[1] + row) * g->padded[2] + col),
                           .pitch = g->w.stride[1] * g->padded[2],
                           .step  = g->w.stride[2],
-                          .flat  = at(g, m->panel, (c * g->taps + tap) * g->pitch),
+                          .flat  = at(g, m->panel, (((c * g->w.size[0] + h) * g->w.size[1] + i) * g->w.size[2] + j) * g->pitch),
                           .rows  = t->rows,
                           .cols  = t->cols};
 }
@@ -197,10 +201,12 @@ static tg_conv_rows seen(const geometry *g, const room *m, const tile *t, int64_
 static void gather(const geometry *g, const room *m, const tile *t, int64_t n)
 {
     for (int64_t c = 0; c < n; c++)
-        for (int64_t tap = 0; tap < g->taps; tap++) {
-            const tg_conv_rows r = seen(g, m, t, c, tap);
-            g->loops->take_rows(&r);
-        }
+        for (int64_t h = 0; h < g->w.size[0]; h++)
+            for (int64_t i = 0; i < g->w.size[1]; i++)
+                for (int64_t j = 0; j < g->w.size[2]; j++) {
+                    const tg_conv_rows r = seen(g, m, t, c, h, i, j);
+                    g->loops->take_rows(&r);
+                }
 }
 
 /* The reverse, adding. Channel by channel for each tap: then a plane's next use is far away, and no load waits for a
@@ -208,11 +214,12 @@ static void gather(const geometry *g, const room *m, const tile *t, int64_t n)
 static void spread(const geometry *g, const room *m, const tile *t, int64_t n)
 {
     for (int64_t j = 0; j < g->w.size[2]; j++)
-        for (int64_t tap = j; tap < g->taps; tap += g->w.size[2])
-            for (int64_t c = 0; c < n; c++) {
-                const tg_conv_rows r = seen(g, m, t, c, tap);
-                g->loops->add_rows(&r);
-            }
+        for (int64_t h = 0; h < g->w.size[0]; h++)
+            for (int64_t i = 0; i < g->w.size[1]; i++)
+                for (int64_t c = 0; c < n; c++) {
+                    const tg_conv_rows r = seen(g, m, t, c, h, i, j);
+                    g->loops->add_rows(&r);
+                }
 }
 
 /* ---- one image of one group -------------------------------------------------------------------------------------- */
