@@ -107,6 +107,44 @@ TG_API tg_tensor *tg_adaptive_avg_pool2d(tg_tensor *x, int64_t height, int64_t w
 TG_API tg_tensor *tg_adaptive_max_pool3d(tg_tensor *x, int64_t depth, int64_t height, int64_t width);
 TG_API tg_tensor *tg_adaptive_avg_pool3d(tg_tensor *x, int64_t depth, int64_t height, int64_t width);
 
+/* The mean and the largest element of everything behind [N,C], whose axes stay with size 1. Equal largest ones share the gradient. */
+TG_API tg_tensor *tg_global_avg_pool(tg_tensor *x);
+TG_API tg_tensor *tg_global_max_pool(tg_tensor *x);
+
+/* ---- patches, pixels, sizes ------------------------------------------------------------------------------------------------- */
+
+typedef struct tg_patch_options {
+    int64_t kernel[2];   /* {height, width}; {0,0}: {1,1} */
+    int64_t stride[2];   /* {0,0}: {1,1} */
+    int64_t padding[2];  /* zeros on each side */
+    int64_t dilation[2]; /* {0,0}: {1,1} */
+} tg_patch_options;
+
+/* The windows of x [N,C,H,W] as columns (im2col): [N, C kh kw, L], the L windows row by row. f32, f64. */
+TG_API tg_tensor *tg_unfold(tg_tensor *x, const tg_patch_options *options);
+/* Its adjoint (col2im): the columns [N, C kh kw, L] of windows back in planes [N,C,height,width], where those that overlap add up. */
+TG_API tg_tensor *tg_fold(tg_tensor *x, int64_t height, int64_t width, const tg_patch_options *options);
+
+/* […, C f^2, H, W] as […, C, H f, W f]: channel c f^2 + i f + j is pixel (i, j) of each square of c; and its inverse. Of every dtype. */
+TG_API tg_tensor *tg_pixel_shuffle(tg_tensor *x, int64_t factor);
+TG_API tg_tensor *tg_pixel_unshuffle(tg_tensor *x, int64_t factor);
+
+typedef enum tg_interpolation {
+    TG_NEAREST = 0, /* the element at floor(place) */
+    TG_LINEAR,      /* of the two neighbours along each axis: linear, bilinear, trilinear */
+} tg_interpolation;
+
+typedef struct tg_interpolate_options {
+    tg_interpolation mode;
+    int64_t          size[3];       /* of the result along x's axes behind [N,C], the first axis first; all 0: floor(size scale) */
+    double           scale[3];      /* all 0 where size is given */
+    bool             align_corners; /* of TG_LINEAR: the outermost elements of x and of the result lie on each other */
+} tg_interpolate_options;
+
+/* x [N,C,…] with one to three axes, resized. Element i of an axis of size n is read at place i r (TG_NEAREST) or max((i + 1/2) r - 1/2, 0), r = size / n or
+ * 1 / scale, and with align_corners at i (size - 1) / (n - 1). f32, f64. */
+TG_API tg_tensor *tg_interpolate(tg_tensor *x, const tg_interpolate_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -159,6 +159,14 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(conv2d, tg_conv2d(image(x), tg_ones(t, TG_SHAPE(1, 1, 1, 1)), NULL, NULL), FLOWS | SAME)                                   \
     X(max_pool2d, tg_max_pool2d(image(x), &(tg_pool_options){.kernel = {1, 1}}), FLOWS | SAME)                                   \
     X(avg_pool2d, tg_avg_pool2d(image(x), &(tg_pool_options){.kernel = {1, 1}}), FLOWS | SAME)                                   \
+    X(unfold, tg_unfold(image(x), NULL), FLOWS | SAME)                                                                           \
+    X(fold, tg_fold(line(x), 1, 3, NULL), FLOWS | SAME)                                                                          \
+    X(pixel_shuffle, tg_pixel_shuffle(image(x), 1), FLOWS | SAME)                                                                \
+    X(pixel_unshuffle, tg_pixel_unshuffle(image(x), 1), FLOWS | SAME)                                                            \
+    X(global_avg_pool, tg_global_avg_pool(tg_reshape(x, TG_SHAPE(1, 3, 1))), FLOWS | SAME)                                       \
+    X(global_max_pool, tg_global_max_pool(tg_reshape(x, TG_SHAPE(1, 3, 1))), FLOWS | SAME)                                       \
+    X(interpolate, tg_interpolate(line(x), &(tg_interpolate_options){.size = {3}}), FLOWS | SAME)                                \
+    X(interpolate_linear, tg_interpolate(line(x), &(tg_interpolate_options){TG_LINEAR, .size = {3}}), FLOWS | SAME)              \
     X(conv1d, tg_conv1d(line(x), tg_ones(t, TG_SHAPE(1, 1, 1)), NULL, NULL), FLOWS | SAME)                                       \
     X(conv_transpose1d, tg_conv_transpose1d(line(x), tg_ones(t, TG_SHAPE(1, 1, 1)), NULL, NULL), FLOWS | SAME)                   \
     X(max_pool1d, tg_max_pool1d(line(x), &(tg_pool1d_options){.kernel = 1}), FLOWS | SAME)                                       \

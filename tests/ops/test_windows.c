@@ -162,9 +162,56 @@ static void test_errors(void **state)
     tg_tape_free(t);
 }
 
+static void test_errors_of_images(void **state)
+{
+    (void)state;
+    tg_tape   *t = quiet(TG_F32);
+    tg_tensor *x = tg_ones(t, TG_SHAPE(1, 2, 4, 4)), *columns = tg_ones(t, TG_SHAPE(1, 8, 9)), *empty = tg_zeros(t, TG_SHAPE(1, 1, 0));
+    const tg_patch_options two = {.kernel = {2, 2}};
+    REFUSED(SHAPE, "tg_unfold: takes [batch, channels, height, width], not [1,8,9]", tg_unfold(columns, &two));
+    REFUSED(SHAPE, "tg_unfold: the window does not fit into the height of 4 with its padding", tg_unfold(x, &(tg_patch_options){.kernel = {5, 1}}));
+    REFUSED(ARG, "tg_unfold: the kernel is [2,0]; both must be positive, or both 0 for the usual one", tg_unfold(x, &(tg_patch_options){.kernel = {2, 0}}));
+    REFUSED(SHAPE, "tg_fold: takes [batch, channels times kernel, windows], not [1,2,4,4]", tg_fold(x, 4, 4, &two));
+    REFUSED(SHAPE, "tg_fold: planes of [4,5] have 12 windows of 4 elements, not 9 for 8 channels", tg_fold(columns, 4, 5, &two));
+    REFUSED(SHAPE, "tg_fold: the size [-1,5] is negative", tg_fold(columns, -1, 5, &two));
+    REFUSED(ARG, "tg_pixel_shuffle: the factor is 0; it must be more than 0", tg_pixel_shuffle(x, 0));
+    REFUSED(SHAPE, "tg_pixel_shuffle: 2 channels are not a multiple of the factor's square, 4", tg_pixel_shuffle(x, 2));
+    REFUSED(SHAPE, "tg_pixel_unshuffle: the height and width, 4 and 4, are not multiples of the factor 3", tg_pixel_unshuffle(x, 3));
+    REFUSED(SHAPE, "tg_pixel_unshuffle: takes […, channels, height, width], not [2]", tg_pixel_unshuffle(tg_ones(t, TG_SHAPE(2)), 1));
+    REFUSED(SHAPE, "tg_global_avg_pool: takes at least 3 dimensions, [batch, channels, …]", tg_global_avg_pool(tg_ones(t, TG_SHAPE(2, 2))));
+    REFUSED(NULL, "tg_interpolate: the options are NULL; they say the size", tg_interpolate(x, NULL));
+    REFUSED(ARG, "tg_interpolate: there is no mode 7", tg_interpolate(x, &(tg_interpolate_options){.mode = (tg_interpolation)7, .size = {1, 1}}));
+    REFUSED(ARG, "tg_interpolate: axis 3 has the size 0 and the scale 0; give one of them, for a result of at least 1 element",
+            tg_interpolate(x, &(tg_interpolate_options){.size = {1}}));
+    REFUSED(ARG, "tg_interpolate: axis 2 has the size 0 and the scale 0.1; give one of them, for a result of at least 1 element",
+            tg_interpolate(x, &(tg_interpolate_options){.scale = {0.1, 1}}));
+    REFUSED(SHAPE, "tg_interpolate: axis 2 has no element", tg_interpolate(empty, &(tg_interpolate_options){.size = {2}}));
+    REFUSED(SHAPE, "tg_interpolate: takes 3 to 5 dimensions, [batch, channels, …], not 1", tg_interpolate(tg_ones(t, TG_SHAPE(2)), &(tg_interpolate_options){.size = {2}}));
+    assert_true(!tg_unfold(NULL, NULL) && !tg_fold(NULL, 1, 1, NULL) && !tg_pixel_shuffle(NULL, 2) && !tg_interpolate(NULL, NULL) && !tg_global_max_pool(NULL));
+    assert_null(tg_error(t));
+    tg_tape_free(t);
+}
+
+/* What has no weight counts nothing, and gets nothing, whatever it is. */
+static void test_interpolation_beside_infinity(void **state)
+{
+    (void)state;
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(tg_reshape(VECTOR(t, 1, 2, INFINITY), TG_SHAPE(1, 1, 3)), true), *g;
+    tg_tensor *y = tg_interpolate(x, &(tg_interpolate_options){TG_LINEAR, .size = {5}, .align_corners = true});
+    const double *v = tg_data_f64(y);
+    assert_true(v[0] == 1 && v[1] == 1.5 && v[2] == 2 && v[3] == HUGE_VAL);
+    y = tg_slice(y, 2, 0, 3, 1);
+    assert_int_equal(tg_grad(&y, (tg_tensor *[]){tg_ones_like(y)}, 1, &x, 1, false, &g), TG_OK);
+    v = tg_data_f64(g);
+    assert_true(v[0] == 1.5 && v[1] == 1.5 && v[2] == 0);
+    tg_tape_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_errors_of_images), cmocka_unit_test(test_interpolation_beside_infinity),
         cmocka_unit_test(test_fewer_axes), cmocka_unit_test(test_layers),
         cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_rounded_up), cmocka_unit_test(test_lp_of_zeros),
         cmocka_unit_test(test_transposed_is_the_gradient), cmocka_unit_test(test_errors),

@@ -36,6 +36,7 @@ sample_list samples_all(void)
     samples_products(&l);
     samples_window(&l);
     samples_conv(&l);
+    samples_image(&l);
     return l;
 }
 
