@@ -45,6 +45,48 @@ TG_API tg_tensor *tg_cos(tg_tensor *x);
 TG_API tg_tensor *tg_tanh(tg_tensor *x);       /* how near its slope, and sigmoid's, is to the exact one: docs/accuracy.md */
 TG_API tg_tensor *tg_erf(tg_tensor *x);        /* 2/sqrt(pi) times the integral of exp(-t^2) over 0 … x */
 
+/* ---- more elementary functions, of f32 and f64. Outside of where they are defined they are NaN; a slope is that of the formula, also where
+ * it is infinite or the function NaN. */
+TG_API tg_tensor *tg_rsqrt(tg_tensor *x); /* 1 / sqrt x; inf at 0, -inf at -0 */
+TG_API tg_tensor *tg_cbrt(tg_tensor *x);  /* the third root, with the sign of x; slope inf at 0 */
+TG_API tg_tensor *tg_exp2(tg_tensor *x);  /* 2^x */
+TG_API tg_tensor *tg_exp10(tg_tensor *x); /* 10^x */
+TG_API tg_tensor *tg_expm1(tg_tensor *x); /* e^x - 1, exact near 0; as is its slope e^x on the left */
+TG_API tg_tensor *tg_log2(tg_tensor *x);
+TG_API tg_tensor *tg_log10(tg_tensor *x);
+TG_API tg_tensor *tg_logit(tg_tensor *x); /* ln(x / (1 - x)); -inf at 0, inf at 1 */
+TG_API tg_tensor *tg_tan(tg_tensor *x);
+TG_API tg_tensor *tg_sinc(tg_tensor *x);  /* sin(pi x) / (pi x); 1 at 0, with slope 0; exactly 0 at other whole numbers; NaN at infinities */
+TG_API tg_tensor *tg_asin(tg_tensor *x);
+TG_API tg_tensor *tg_acos(tg_tensor *x);
+TG_API tg_tensor *tg_atan(tg_tensor *x);
+TG_API tg_tensor *tg_sinh(tg_tensor *x);
+TG_API tg_tensor *tg_cosh(tg_tensor *x);
+TG_API tg_tensor *tg_asinh(tg_tensor *x);
+TG_API tg_tensor *tg_acosh(tg_tensor *x);
+TG_API tg_tensor *tg_atanh(tg_tensor *x);
+
+/* Of two operands, which broadcast, and have one float dtype. */
+/* The angle of the point (x, y), from -pi to pi; y comes first. Slopes x/(x^2 + y^2) and -y/(x^2 + y^2), 0 at (0, 0), NaN where one is infinite. */
+TG_API tg_tensor *tg_atan2(tg_tensor *y, tg_tensor *x);
+/* sqrt(a^2 + b^2), without overflow; inf where one is infinite, even beside NaN. Slopes a/h and b/h, 0 at (0, 0), NaN where h is infinite and so
+ * is the operand. */
+TG_API tg_tensor *tg_hypot(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_copysign(tg_tensor *a, tg_tensor *b); /* |a| with the sign of b, also of a zero; no slope of b's, and 0 at a = 0 */
+/* ln(e^a + e^b) and log2(2^a + 2^b), without overflow. Slopes e^(a - result) and e^(b - result); of two -inf, as in tg_logsumexp, both are 0. */
+TG_API tg_tensor *tg_logaddexp(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_logaddexp2(tg_tensor *a, tg_tensor *b);
+/* a ln b, and 0 where a = 0, whatever number b is, with slope 0 of either where ln b is no number below 0 (b <= 0). NaN where b is. */
+TG_API tg_tensor *tg_xlogy(tg_tensor *a, tg_tensor *b);
+/* As tg_maximum and tg_minimum, but of a number and NaN the number. The gradient is that of the operand taken, a on ties. */
+TG_API tg_tensor *tg_fmax(tg_tensor *a, tg_tensor *b);
+TG_API tg_tensor *tg_fmin(tg_tensor *a, tg_tensor *b);
+/* a + weight (b - a), from the end that is nearer: weights 0 and 1 give a and b themselves. */
+TG_API tg_tensor *tg_lerp(tg_tensor *a, tg_tensor *b, tg_tensor *weight);
+TG_API tg_tensor *tg_lerp_s(tg_tensor *a, tg_tensor *b, double weight);
+TG_API tg_tensor *tg_addcmul(tg_tensor *x, tg_tensor *a, tg_tensor *b, double value); /* x + value a b */
+TG_API tg_tensor *tg_addcdiv(tg_tensor *x, tg_tensor *a, tg_tensor *b, double value); /* x + value a / b */
+
 /* Where a slope is infinite (sqrt, log, pow, division by 0), a zero incoming gradient still contributes zero. */
 
 TG_API tg_tensor *tg_relu(tg_tensor *x);                       /* max(x, 0); slope 0 at 0, NaN at NaN */

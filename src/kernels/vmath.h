@@ -51,17 +51,23 @@ INLINE T F(lost)(T a, T b, T d, T s)
 /* 1.5 2^MANTISSA: adding it rounds to an integer, which then stands in the low bits */
 #define ROUNDER ((T)(3 * ((U)1 << (MANTISSA - 1))))
 
+/* 2^n e^r, where n + 2 BIAS is in the low bits of t. 2^n is applied in two halves, so that results may overflow or be subnormal; the
+ * 2 BIAS makes both halves exponents as they stand. */
+INLINE T F(power)(T r, T t)
+{
+    const U b = F(bits)(t), half = b >> 1;
+    return FMA(r, FMA(r, F(exp_q)(r), 1), 1) * F(number)(half << MANTISSA) * F(number)((b - half) << MANTISSA);
+}
+
 /* e^(hi - less), less being a correction: subtracted, for compilers leave out - 0 but not + 0. It is 2^n e^r, n = round(hi / ln 2),
- * |r| <= ln 2 / 2. 2^n is applied in two halves, so that results may overflow or be subnormal; the 2 BIAS in the low bits makes both
- * halves exponents as they stand. */
+ * |r| <= ln 2 / 2. */
 INLINE T F(exp_of)(T hi, T less)
 {
     const T magic = ROUNDER + 2 * BIAS;
     const T t     = FMA(hi, C(1.4426950408889634), magic);
     const T n     = t - magic;
     const T r     = FMA(n, C(-LN2_LO), FMA(n, C(-LN2_HI), hi) - less);
-    const U b     = F(bits)(t), half = b >> 1;
-    return FMA(r, FMA(r, F(exp_q)(r), 1), 1) * F(number)(half << MANTISSA) * F(number)((b - half) << MANTISSA);
+    return F(power)(r, t);
 }
 /* Where the result is 0 it is selected and not computed: an underflow is a microcode assist, ten times as slow. */
 INLINE T F(exp)(T x)

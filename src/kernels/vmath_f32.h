@@ -59,16 +59,23 @@ INLINE float mills_fall_f32(float t)
 }
 
 /* r = x - n pi/2 in double: n times the 33-bit pieces of pi/2 is exact up to |x| = 2^20; quadrant = n mod 4 */
-INLINE float trig_f32(float x, int turn)
+INLINE void trig_parts_f32(float x, float *sine, float *cosine, unsigned *quadrant)
 {
     const double magic = 6755399441055744.0, d = (double)x;
     const double t = d * 0x1.45f306dc9c883p-1 + magic, n = t - magic;
     const double r = (d - n * 0x1.921fb54400000p+0) - n * 0x1.0b4611a626331p-34;
-    const unsigned quadrant = (unsigned)bits_f64(t) + (unsigned)turn;
-    const float    f = (float)r, z = f * f;
-    const float    s = FMA(f * z, FMA(z, FMA(z, FMA(z, 2.71823746e-6f, -1.98393272e-4f), 8.33332936e-3f), -0.166666666f), f);
-    const float    c = FMA(z, FMA(z, FMA(z, FMA(z, 2.4437734e-5f, -1.38873615e-3f), 0.0416666467f), -0.5f), 1.0f);
-    const float    y = quadrant & 1 ? c : s;
+    const float  f = (float)r, z = f * f;
+    *quadrant = (unsigned)bits_f64(t);
+    *sine     = FMA(f * z, FMA(z, FMA(z, FMA(z, 2.71823746e-6f, -1.98393272e-4f), 8.33332936e-3f), -0.166666666f), f);
+    *cosine   = FMA(z, FMA(z, FMA(z, FMA(z, 2.4437734e-5f, -1.38873615e-3f), 0.0416666467f), -0.5f), 1.0f);
+}
+INLINE float trig_f32(float x, int turn)
+{
+    float    s, c;
+    unsigned quadrant;
+    trig_parts_f32(x, &s, &c, &quadrant);
+    quadrant += (unsigned)turn;
+    const float y = quadrant & 1 ? c : s;
     return number_f32(bits_f32(y) ^ ((quadrant & 2) << 30));
 }
 INLINE float sin_f32(float x)
@@ -77,9 +84,36 @@ INLINE float sin_f32(float x)
     return x == 0 ? x : y; /* -0 stays -0 */
 }
 INLINE float cos_f32(float x) { return trig_f32(x, 1); }
+INLINE float tan_f32(float x)
+{
+    float    s, c;
+    unsigned quadrant;
+    trig_parts_f32(x, &s, &c, &quadrant);
+    const float y = quadrant & 1 ? -c / s : s / c;
+    return x == 0 ? x : y;
+}
+
+/* error 2.6e-9 */
+INLINE float atan_p_f32(float z)
+{
+    const float p = FMA(z, FMA(z, FMA(z, FMA(z, -0.00179362723f, 0.0109146331f), -0.0311779028f), 0.0579576584f), -0.0840345471f);
+    return FMA(z, FMA(z, FMA(z, FMA(z, p, 0.109521876f), -0.142642421f), 0.199985483f), -0.333332991f);
+}
+/* error 4.9e-9, z <= 1/4 */
+INLINE float asin_p_f32(float z)
+{
+    return FMA(z, FMA(z, FMA(z, FMA(z, 0.0421660929f, 0.0241796506f), 0.0454703469f), 0.0749529788f), 0.166667525f);
+}
+/* In double squares neither overflow nor vanish. An infinity counts more than a NaN. */
+INLINE float hypot_f32(float x, float y)
+{
+    const double dx = (double)x, dy = (double)y;
+    const float  r = (float)sqrt(FMA(dx, dx, dy * dy));
+    return ((magnitude_f32(x) == INFINITY) | (magnitude_f32(y) == INFINITY)) ? INFINITY : r;
+}
 
 /* log2 x in double, for x > 0: as log_f64, but to 4.3e-12 only. A float is never subnormal as a double. */
-INLINE double log2_f32(double x)
+INLINE double pow_log2_f32(double x)
 {
     const uint64_t u = bits_f64(x) - SQRT_HALF_F64;
     const double   f = fraction_f64(u) - 1, s = f / (2 + f), z = s * s;
@@ -88,7 +122,7 @@ INLINE double log2_f32(double x)
     return FMA(s, p, exponent_f64(u));
 }
 /* 2^w, |w| <= 200, error 1.9e-9 */
-INLINE float exp2_f32(double w)
+INLINE float pow_exp2_f32(double w)
 {
     const double magic = 6755399441055744.0 + 1023, t = w + magic, r = w - (t - magic);
     const double p = FMA(r, FMA(r, FMA(r, FMA(r, 1.534575108670214e-4, 1.339993488313248e-3), 9.61848918251005e-3), 0.05550328766410182),
@@ -100,9 +134,9 @@ INLINE float exp2_f32(double w)
 INLINE float pow_f32(float x, float y)
 {
     const float    ax = magnitude_f32(x), ay = magnitude_f32(y);
-    const double   dx = (double)ax, l = log2_f32(dx), ln = ax < INFINITY ? l : dx;
+    const double   dx = (double)ax, l = pow_log2_f32(dx), ln = ax < INFINITY ? l : dx;
     const double   w = (double)y * (ax == 0 ? (double)-INFINITY : ln), top = w > 200 ? 200 : w;
-    const float    p = exp2_f32(top < -200 ? -200 : top);
+    const float    p = pow_exp2_f32(top < -200 ? -200 : top);
     const float    d = ay > 0x1p25f ? 0x1p25f : ay, half = 0.5f * d; /* all above 2^24 are even */
     const int      whole = (d >= 0x1p23f) | (d + 0x1p23f - 0x1p23f == d), odd = whole & (half + 0x1p23f - 0x1p23f != half);
     const uint32_t sign = odd ? bits_f32(x) & 0x80000000u : 0;

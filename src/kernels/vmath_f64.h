@@ -70,21 +70,29 @@ INLINE double mills_fall_f64(double t)
 /* r + rl = x - n pi/2, pi/2 in pieces of 33 bits: n times a piece is exact for |x| <= TRIG_LIMIT, so each step's error is known. The
  * nearest that such an x comes to a multiple is about 2^-58, and the pieces reach down to 2^-156. Then sin and cos of the sum, quadrant = n
  * mod 4. */
-INLINE double trig_f64(double x, int turn)
+INLINE void trig_parts_f64(double x, double *sine, double *cosine, uint64_t *quadrant)
 {
     const double magic = 6755399441055744.0, t = FMA(x, 0x1.45f306dc9c883p-1, magic), n = magic - t; /* -n */
     const double a = FMA(n, 0x1.921fb54400000p+0, x);
     const double b = FMA(n, 0x1.0b4611a600000p-34, a), db = FMA(n, 0x1.0b4611a600000p-34, a - b);
     const double c = FMA(n, 0x1.3198a2e000000p-69, b), dc = FMA(n, 0x1.3198a2e000000p-69, b - c);
     const double low = FMA(n, 0x1.b839a252049c1p-104, db + dc), r = c + low, rl = (c - r) + low;
-    const uint64_t quadrant = bits_f64(t) + (uint64_t)turn;
+    *quadrant = bits_f64(t);
 
     const double z = r * r, h = 0.5 * z, w = 1 - h;
     const double p = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, 1.5917947957586513e-10, -2.5051129068897963e-8), 2.7557316087676817e-6),
                                        -1.9841269836726034e-4), 8.333333333330924e-3), -0.16666666666666666);
     const double q = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, -1.138255582879106e-11, 2.0876145100289278e-9), -2.7557317265495212e-7),
                                        2.4801587298752106e-5), -1.3888888888887387e-3), 0.041666666666666664);
-    const double sine = r + FMA(r * z, p, rl * w), cosine = w + (((1 - w) - h) + FMA(z * z, q, -r * rl));
+    *sine   = r + FMA(r * z, p, rl * w);
+    *cosine = w + (((1 - w) - h) + FMA(z * z, q, -r * rl));
+}
+INLINE double trig_f64(double x, int turn)
+{
+    double   sine, cosine;
+    uint64_t quadrant;
+    trig_parts_f64(x, &sine, &cosine, &quadrant);
+    quadrant += (uint64_t)turn;
     const uint64_t other = 0 - (quadrant & 1); /* a mask: SSE2 has no comparison for this */
     return number_f64(((bits_f64(cosine) & other) | (bits_f64(sine) & ~other)) ^ ((quadrant & 2) << 62));
 }
@@ -94,6 +102,44 @@ INLINE double sin_f64(double x)
     return x == 0 ? x : y; /* -0 stays -0 */
 }
 INLINE double cos_f64(double x) { return trig_f64(x, 1); }
+INLINE double tan_f64(double x)
+{
+    double   sine, cosine;
+    uint64_t quadrant;
+    trig_parts_f64(x, &sine, &cosine, &quadrant);
+    const uint64_t other = 0 - (quadrant & 1);
+    const double   top = number_f64((bits_f64(-cosine) & other) | (bits_f64(sine) & ~other));
+    const double   bottom = number_f64((bits_f64(sine) & other) | (bits_f64(cosine) & ~other)), y = top / bottom;
+    return x == 0 ? x : y;
+}
+
+/* error 4.6e-18 */
+INLINE double atan_p_f64(double z)
+{
+    const double p = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, 1.3225016715621461e-5, -0.0001521602662394435), 0.00083131903151382209),
+                         -0.0028849103554810588), 0.0071964872549494809), -0.013900537408422226);
+    const double q = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, p, 0.021984829212644357), -0.029903838933382019), 0.036641898725026747),
+                         -0.042191783697927556), 0.047223220007796172);
+    const double r = FMA(z, FMA(z, FMA(z, FMA(z, FMA(z, q, -0.052535184926361603), 0.058805278022337219), -0.066664040557816488),
+                         0.076922798391227627), -0.090909070029825822);
+    return FMA(z, FMA(z, FMA(z, FMA(z, r, 0.11111111007026079), -0.14285714282575124), 0.19999999999951461), -0.33333333333333068);
+}
+/* error 1.5e-17, z <= 1/4 */
+INLINE double asin_p_f64(double z)
+{
+    const double p = FMA(z, FMA(z, FMA(z, FMA(z, 0.031912197532918817, -0.01622414906019194), 0.019528200628560465), 0.0065279981065773706),
+                         0.012169206583816919);
+    const double q = FMA(z, FMA(z, FMA(z, FMA(z, p, 0.013885236198243369), 0.017359704692872678), 0.022371758054862445), 0.030381959136797702);
+    return FMA(z, FMA(z, FMA(z, q, 0.044642856828331647), 0.075000000003370125), 0.16666666666665409);
+}
+/* By a power of 2 squares neither overflow nor vanish. An infinity counts more than a NaN. */
+INLINE double hypot_f64(double x, double y)
+{
+    const double ax = magnitude_f64(x), ay = magnitude_f64(y), most = ax > ay ? ax : ay;
+    const double grow = most < 0x1p-500 ? 0x1p600 : 1, scale = most > 0x1p500 ? 0x1p-600 : grow, xs = x * scale, ys = y * scale;
+    const double r = SQRT(FMA(xs, xs, ys * ys)) / scale;
+    return ((ax == INFINITY) | (ay == INFINITY)) ? INFINITY : r;
+}
 
 #ifdef __FMA__
 /* Up to 1 erf x = x P(x^2) (error 7.3e-18); beyond it 1 - erfc x, erfc x = 2 Phi(-x sqrt 2); from 6 on it is 1 to the last bit. */

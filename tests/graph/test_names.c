@@ -112,6 +112,24 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(nan_to_num, tg_nan_to_num(x, NULL), FLOWS | SAME)                                                                          \
     X(fmod, tg_fmod(x, tg_mul_s(tg_ones_like(x), 100)), FLOWS | SAME)                                                            \
     X(remainder, tg_remainder(x, tg_mul_s(tg_ones_like(x), 100)), FLOWS | SAME)                                                  \
+    X(rsqrt, tg_rsqrt(x), FLOWS)                                                                                                 \
+    X(cbrt, tg_cbrt(x), FLOWS)                                                                                                   \
+    X(exp2, tg_exp2(x), FLOWS)                                                                                                   \
+    X(log2, tg_log2(x), FLOWS)                                                                                                   \
+    X(tan_of_atan, tg_tan(tg_atan(x)), FLOWS | SAME)                                                                             \
+    X(sinh_of_asinh, tg_sinh(tg_asinh(x)), FLOWS | SAME)                                                                         \
+    X(sinc, tg_sinc(x), FLOWS)                                                                                                   \
+    X(hypot, tg_hypot(x, tg_zeros_like(x)), FLOWS | SAME)                                                                        \
+    X(copysign, tg_copysign(x, x), FLOWS | SAME)                                                                                 \
+    X(atan2, tg_atan2(x, x), FLOWS)                                                                                              \
+    X(fmax, tg_fmax(x, x), FLOWS | SAME)                                                                                         \
+    X(fmin, tg_fmin(x, x), FLOWS | SAME)                                                                                         \
+    X(xlogy, tg_xlogy(x, x), FLOWS)                                                                                              \
+    X(logaddexp2, tg_logaddexp2(x, x), FLOWS)                                                                                    \
+    X(lerp, tg_lerp(x, tg_zeros_like(x), tg_zeros_like(x)), FLOWS | SAME)                                                        \
+    X(lerp_s, tg_lerp_s(x, x, 0), FLOWS | SAME)                                                                                  \
+    X(addcmul, tg_addcmul(x, x, x, 0), FLOWS | SAME)                                                                             \
+    X(addcdiv, tg_addcdiv(x, x, x, 0), FLOWS | SAME)                                                                             \
     X(where, tg_where(yes(t), x, x), FLOWS | SAME)                                                                               \
     X(masked_fill, tg_masked_fill(x, tg_logical_not(yes(t)), 9), FLOWS | SAME)                                                   \
     X(tril, tg_tril(x, 9), FLOWS | SAME)                                                                                         \

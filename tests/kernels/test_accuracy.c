@@ -21,6 +21,9 @@
 
 static long double reciprocal_l(long double x) { return 1 / x; }
 
+static long double exp10_l(long double x) { return powl(10, x); }
+static double      exp10_d(double x) { return (double)powl(10, (long double)x); }
+
 /* Limits in ULP. Slopes pass through 0 where two terms cancel: their unit is that of the larger one, value/x being the first. */
 typedef struct function {
     const tg_op *op;
@@ -39,6 +42,22 @@ static const function functions[] = {
     {&tg_op_cos, cosl, cos, 1.6, 1, NULL, NULL},
     {&tg_op_tanh, tanhl, tanh, 3, 3, NULL, NULL},
     {&tg_op_erf, erfl, erf, 4, 2, NULL, NULL},
+    {&tg_op_exp2, exp2l, exp2, 2, 2, NULL, NULL},
+    {&tg_op_exp10, exp10_l, exp10_d, 2, 2, NULL, NULL},
+    {&tg_op_expm1, expm1l, expm1, 3, 3, NULL, NULL},
+    {&tg_op_log2, log2l, log2, 3, 3, NULL, NULL},
+    {&tg_op_log10, log10l, log10, 3, 3, NULL, NULL},
+    {&tg_op_cbrt, cbrtl, cbrt, 1.5, 1.5, NULL, NULL},
+    {&tg_op_logit, exact_logit, NULL, 4, 4, NULL, NULL},
+    {&tg_op_tan, tanl, tan, 4, 3, NULL, NULL},
+    {&tg_op_asin, asinl, asin, 3, 3, NULL, NULL},
+    {&tg_op_acos, acosl, acos, 3, 3, NULL, NULL},
+    {&tg_op_atan, atanl, atan, 3, 3, NULL, NULL},
+    {&tg_op_sinh, sinhl, sinh, 3, 3, NULL, NULL},
+    {&tg_op_cosh, coshl, cosh, 3, 3, NULL, NULL},
+    {&tg_op_asinh, asinhl, asinh, 4, 4, NULL, NULL},
+    {&tg_op_acosh, acoshl, acosh, 4, 4, NULL, NULL},
+    {&tg_op_atanh, atanhl, atanh, 4, 4, NULL, NULL},
     {&tg_op_sigmoid, exact_sigmoid, NULL, 3, 3, NULL, NULL},
     {&tg_op_softplus, exact_softplus, NULL, 3, 3, NULL, NULL},
     {&tg_op_silu, exact_silu, NULL, 4, 4, NULL, NULL},

@@ -229,6 +229,93 @@ static void test_isclose(void **state)
     tg_tape_free(t);
 }
 
+/* ---- elementary functions: what is special of values and slopes ------------------------------------------------------- */
+
+static tg_tensor *slope(tg_tensor *y, tg_tensor *x) { return gradient(y, tg_ones_like(y), x); }
+
+static void test_ends(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(VECTOR(t, 1, -1, 2, 0, NAN), true), *zero = tg_zeros_like(x);
+    (void)state;
+    assert_f64(tg_atanh(x), TG_SHAPE(5), INFINITY, -INFINITY, NAN, 0, NAN);
+    assert_f64(slope(tg_asin(x), x), TG_SHAPE(5), INFINITY, INFINITY, NAN, 1, NAN);
+    assert_f64(slope(tg_acos(x), x), TG_SHAPE(5), -INFINITY, -INFINITY, NAN, -1, NAN);
+    assert_f64(gradient(tg_asin(x), zero, x), TG_SHAPE(5), 0, 0, 0, 0, 0);
+    assert_f64(gradient(tg_acosh(x), zero, x), TG_SHAPE(5), 0, 0, 0, 0, 0);
+    assert_f64(slope(tg_cbrt(x), x), TG_SHAPE(5), 1.0 / 3, 1.0 / 3, 0.20998684164914554, INFINITY, NAN);
+    tg_tensor *p = tg_set_requires_grad(VECTOR(t, 0, 1, 0.5, -0.0), true);
+    assert_f64(tg_logit(p), TG_SHAPE(4), -INFINITY, INFINITY, 0, -INFINITY);
+    assert_f64(slope(tg_logit(p), p), TG_SHAPE(4), INFINITY, INFINITY, 4, -INFINITY);
+    assert_f64(tg_rsqrt(p), TG_SHAPE(4), INFINITY, 1, sqrt(2), -INFINITY);
+    tg_tape_free(t);
+}
+
+static void test_sinc(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(VECTOR(t, 0, 1, -3, 1e9, 0.5, 1e-9), true), *g;
+    const double pi = 3.141592653589793;
+    (void)state;
+    assert_f64(tg_sinc(x), TG_SHAPE(6), 1, 0, 0, 0, 2 / pi, 1);
+    g = slope(tg_sinc(x), x);
+    assert_f64(g, TG_SHAPE(6), 0, -1, 1.0 / 3, 1e-9, -4 / pi, -pi * pi / 3 * 1e-9);
+    assert_values(slope(g, x), TG_F64, TG_SHAPE(6), (double[]){-pi * pi / 3, 2, 2.0 / 9, -2e-18, 16 / pi - 2 * pi, -pi * pi / 3}, 1e-13);
+    tg_tape_free(t);
+}
+
+static void test_origin(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(VECTOR(t, 0, 0x3p600, 0, 0, 2), true), *y = tg_set_requires_grad(VECTOR(t, 0, 0x4p600, -2, 2, 0), true);
+    const double pi = 3.141592653589793;
+    (void)state;
+    assert_f64(tg_hypot(x, y), TG_SHAPE(5), 0, 0x5p600, 2, 2, 2);
+    assert_f64(slope(tg_hypot(x, y), x), TG_SHAPE(5), 0, 0.6, 0, 0, 1);
+    assert_f64(slope(tg_hypot(x, y), y), TG_SHAPE(5), 0, 0.8, -1, 1, 0);
+    assert_f64(tg_atan2(x, y), TG_SHAPE(5), 0, 0.6435011087932844, pi, 0, pi / 2);
+    assert_f64(slope(tg_atan2(x, y), x), TG_SHAPE(5), 0, 0, -0.5, 0.5, 0);
+    assert_f64(slope(tg_atan2(x, y), y), TG_SHAPE(5), 0, 0, 0, 0, -0.5);
+    tg_tape_free(t);
+}
+
+static void test_pairs(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(VECTOR(t, -INFINITY, -INFINITY, 0, 0, NAN, 2), true);
+    tg_tensor *y = tg_set_requires_grad(VECTOR(t, -INFINITY, 1, 0, -3, 5, 2), true);
+    const double ln2 = 0.6931471805599453;
+    (void)state;
+    assert_f64(tg_logaddexp(x, y), TG_SHAPE(6), -INFINITY, 1, ln2, log1p(exp(-3)), NAN, 2 + ln2);
+    assert_f64(slope(tg_logaddexp(x, y), x), TG_SHAPE(6), 0, 0, 0.5, 1 / (1 + exp(-3)), NAN, 0.5);
+    assert_f64(slope(tg_logaddexp(x, y), y), TG_SHAPE(6), 0, 1, 0.5, 1 / (1 + exp(3)), NAN, 0.5);
+    assert_f64(slope(slope(tg_logaddexp(x, y), x), y), TG_SHAPE(6), 0, 0, -0.25, -exp(3) / ((1 + exp(3)) * (1 + exp(3))), NAN, -0.25);
+    assert_f64(tg_logaddexp2(x, y), TG_SHAPE(6), -INFINITY, 1, 1, log2(1.125), NAN, 3);
+    assert_f64(tg_xlogy(x, y), TG_SHAPE(6), NAN, NAN, 0, 0, NAN, 2 * ln2);
+    assert_f64(slope(tg_xlogy(x, y), x), TG_SHAPE(6), NAN, 0, 0, 0, log(5), ln2);
+    assert_f64(slope(tg_xlogy(x, y), y), TG_SHAPE(6), NAN, -INFINITY, 0, 0, NAN, 1);
+    assert_f64(tg_fmax(x, y), TG_SHAPE(6), -INFINITY, 1, 0, 0, 5, 2);
+    assert_f64(slope(tg_fmax(x, y), x), TG_SHAPE(6), 1, 0, 1, 1, 0, 1);
+    assert_f64(slope(tg_fmin(x, y), y), TG_SHAPE(6), 0, 0, 0, 1, 1, 0);
+    assert_f64(slope(tg_copysign(x, y), x), TG_SHAPE(6), 1, -1, 0, 0, NAN, 1);
+    tg_tape_free(t);
+}
+
+static void test_lerp(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *a = VECTOR(t, 1e17, 0.1, -3), *b = VECTOR(t, 0.3, 0.7, 5);
+    (void)state;
+    assert_exactly(tg_lerp(a, b, tg_ones(t, TG_SHAPE(1))), 0.3, 0.7, 5);
+    assert_exactly(tg_lerp(a, b, tg_zeros(t, TG_SHAPE(1))), 1e17, 0.1, -3);
+    assert_exactly(tg_lerp_s(a, b, 1), 0.3, 0.7, 5);
+    assert_exactly(tg_lerp_s(a, b, 0), 1e17, 0.1, -3);
+    assert_f64(tg_lerp_s(a, b, 2), TG_SHAPE(3), -1e17, 1.3, 13);
+    assert_f64(tg_addcmul(b, b, b, 1), TG_SHAPE(3), 0.39, 1.19, 30);
+    assert_f64(tg_addcdiv(b, b, b, -2), TG_SHAPE(3), -1.7, -1.3, 3);
+    tg_tape_free(t);
+}
+
 /* ---- wrong calls -------------------------------------------------------------------------------------------------- */
 
 static void test_errors(void **state)
@@ -274,6 +361,11 @@ int main(void)
         cmocka_unit_test(test_nan_to_num),
         cmocka_unit_test(test_logic),
         cmocka_unit_test(test_isclose),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_sinc),
+        cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_lerp),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

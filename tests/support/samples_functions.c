@@ -19,13 +19,20 @@ static const tg_shape shapes[] = {SHAPE(2, 3), SCALAR, SHAPE(1), SHAPE(0, 3), SH
 /* Name, how many inputs, the call, and the interval of each input. */
 #define FUNCTIONS(X)                                                                                                   \
     X(frac, 1, tg_frac(x), 1.1, 1.9)                                                                                   \
+    X(rsqrt, 1, tg_rsqrt(x), 0.3, 3)                                                                                    \
+    X(logaddexp2, 2, tg_logaddexp2(x, y), -2, 2, -2, 2)                                                                \
+    X(lerp, 3, tg_lerp(x, y, z), -2, 2, -2, 2, 0.1, 0.4)                                                                \
+    X(lerp_s, 2, tg_lerp_s(x, y, 0.7), -2, 2, -2, 2)                                                                    \
+    X(addcmul, 3, tg_addcmul(x, y, z, 0.5), -2, 2, -2, 2, -2, 2)                                                       \
+    X(addcdiv, 3, tg_addcdiv(x, y, z, 0.5), -2, 2, -2, 2, 0.5, 2)                                                      \
     X(clamp, 1, tg_clamp(x, -0.5, 0.75), -0.4, 0.7)                                                                    \
     X(nan_to_num, 1, tg_nan_to_num(x, &(tg_nan_to_num_options){0.5, 100, -50}), -2, 2)
 
 /* The other side of a kink. */
 #define FURTHER(X)                                                                                                     \
     X(clamp, 1, , -2, -0.6)                                                                                            \
-    X(clamp, 1, , 0.8, 2)
+    X(clamp, 1, , 0.8, 2)                                                                                              \
+    X(lerp, 3, , -2, 2, -2, 2, 0.6, 0.9)
 
 FUNCTIONS(DEFINE)
 

@@ -71,6 +71,14 @@ static const struct {
     {"at_least_grad", {-2, -2, 0.1}, {2, -0.1, 2}},
     {"fmod", {-5.9, 2}, {-5.1, 2.5}},
     {"remainder", {-5.9, 2}, {-5.1, 2.5}},
+    {"cbrt", {-3}, {-0.2}},
+    {"sinc_slope", {-0.4}, {0.4}},
+    {"atan2", {-2, -2}, {-0.3, 2}},
+    {"hypot", {-2, -2}, {-0.3, 2}},
+    {"copysign", {-2, 0.1}, {-0.1, 2}},
+    {"copysign", {-2, -2}, {-0.1, -0.1}},
+    {"fmax", {0.1, 1.1}, {1, 2}},
+    {"fmin", {0.1, 1.1}, {1, 2}},
     {"maximum", {-2, 1}, {0, 2}}, /* all on one side, so that a wrong side gives nothing at all */
     {"minimum", {-2, 1}, {0, 2}},
 };

@@ -57,6 +57,7 @@
 #define C(V) ((T)(V))
 
 /* Words of the rows that functions use as well. */
+#define SQRT(X)  _Generic((X), float: sqrtf, default: sqrt)(X)
 #define FLOOR(X) _Generic((X), float: floorf, default: floor)(X)
 #define CEIL(X)  _Generic((X), float: ceilf, default: ceil)(X)
 #define ROUND(X) _Generic((X), float: rintf, default: rint)(X)
@@ -92,7 +93,24 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define GELU_KA_LO     (-5.978177400718744e-18)
 #define GELU_V         0x1.9884533d43650p+0
 #define GELU_V_LO      1.223515168339221e-16
+#define EXP2_MIN       (-1075)
+#define EXP10_MIN      (-323.7)
+#define EXP10_MAX      308.26
+#define EXPM1_MIN      (-38)
+#define SINH_MAX       710.6
+#define LG2_HI         0x1.34413509f6000p-2
+#define LG2_LO         3.6942390771589305e-13
+#define HALF_PI        0x1.921fb54442d18p+0
+#define HALF_PI_LO     6.123233995736766e-17
+#define PI             0x1.921fb54442d18p+1
+#define PI_LO          1.2246467991473532e-16
+#define CBRT_STEPS     2
+#define CBRT_TINY      0x1p54
+#define CBRT_TINY_ROOT 0x1p-18
+#define HUGE_ROOT      0x1p60
+#define LOGIT_TINY     0x1p-200
 #include "kernels/vmath.h"
+#include "kernels/vmath_elementary.h"
 #include "kernels/vmath_f64.h"
 #include "kernels/vmath_undef.h"
 
@@ -122,7 +140,24 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define GELU_KA_LO     (-2.01619844e-9)
 #define GELU_V         1.595768928527832
 #define GELU_V_LO      1.930778950054446e-7
+#define EXP2_MIN       (-150)
+#define EXP10_MIN      (-45.2)
+#define EXP10_MAX      38.54
+#define EXPM1_MIN      (-18)
+#define SINH_MAX       89.5
+#define LG2_HI         0.301025390625
+#define LG2_LO         4.605038981195214e-6
+#define HALF_PI        1.5707963705062866
+#define HALF_PI_LO     (-4.371139000186243e-8)
+#define PI             3.1415927410125732
+#define PI_LO          (-8.742278000372486e-8)
+#define CBRT_STEPS     1
+#define CBRT_TINY      0x1p24
+#define CBRT_TINY_ROOT 0x1p-8
+#define HUGE_ROOT      0x1p30
+#define LOGIT_TINY     0x1p-100
 #include "kernels/vmath.h"
+#include "kernels/vmath_elementary.h"
 #include "kernels/vmath_f32.h"
 #include "kernels/vmath_undef.h"
 
@@ -136,9 +171,30 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define COS(X)             BY_TYPE(cos, X)(X)
 #define TANH(X)            BY_TYPE(tanh, X)(X)
 #define ERF(X)             BY_TYPE(erf, X)(X)
+#define EXP2(X)            BY_TYPE(exp2, X)(X)
+#define EXP10(X)           BY_TYPE(exp10, X)(X)
+#define EXPM1(X)           BY_TYPE(expm1, X)(X)
+#define LOG2(X)            BY_TYPE(log2, X)(X)
+#define LOG10(X)           BY_TYPE(log10, X)(X)
+#define CBRT(X)            BY_TYPE(cbrt, X)(X)
+#define SINC(X)            BY_TYPE(sinc, X)(X)
+#define SINC_SLOPE(X)      BY_TYPE(sinc_slope, X)(X)
+#define LOGIT(X)           BY_TYPE(logit, X)(X)
+#define TAN(X)             BY_TYPE(tan, X)(X)
+#define ASIN(X)            BY_TYPE(asin, X)(X)
+#define ACOS(X)            BY_TYPE(acos, X)(X)
+#define ATAN(X)            BY_TYPE(atan, X)(X)
+#define SINH(X)            BY_TYPE(sinh, X)(X)
+#define COSH(X)            BY_TYPE(cosh, X)(X)
+#define ASINH(X)           BY_TYPE(asinh, X)(X)
+#define ACOSH(X)           BY_TYPE(acosh, X)(X)
+#define ATANH(X)           BY_TYPE(atanh, X)(X)
+#define ATAN2(X, Y)        BY_TYPE(atan2, X)(X, Y)
+#define HYPOT(X, Y)        BY_TYPE(hypot, X)(X, Y)
+#define LOGADDEXP(X, Y)    BY_TYPE(logaddexp, X)(X, Y)
+#define COPYSIGN(X, Y)     BY_TYPE(signed_as, X)(X, Y)
 #define POW(X, Y)          BY_TYPE(pow, X)(X, Y)
 #define FLOORED(X, Y, M)   BY_TYPE(floored, X)(X, Y, M)
-#define SQRT(X)            _Generic((X), float: sqrtf, default: sqrt)(X)
 #define ABS(X)             _Generic((X), float: fabsf, default: fabs)(X)
 #define SIGMOID(X)         BY_TYPE(sigmoid, X)(X)
 #define TANH_SLOPE(X, Y)   BY_TYPE(tanh_slope, X)(X, Y)

@@ -18,6 +18,24 @@
 #define COS(X)        cos(X)
 #define TANH(X)       tanh(X)
 #define ERF(X)        erf(X)
+#define EXP2(X)       exp2(X)
+#define EXPM1(X)      expm1(X)
+#define LOG2(X)       log2(X)
+#define LOG10(X)      log10(X)
+#define CBRT(X)       cbrt(X)
+#define TAN(X)        tan(X)
+#define ASIN(X)       asin(X)
+#define ACOS(X)       acos(X)
+#define ATAN(X)       atan(X)
+#define SINH(X)       sinh(X)
+#define COSH(X)       cosh(X)
+#define ASINH(X)      asinh(X)
+#define ACOSH(X)      acosh(X)
+#define ATANH(X)      atanh(X)
+#define EXP10(X)      pow(10, X)
+#define ATAN2(X, Y)   atan2(X, Y)
+#define HYPOT(X, Y)   hypot(X, Y)
+#define COPYSIGN(X, Y) copysign(X, Y)
 #define POW(X, Y)     pow(X, Y)
 #define SQRT(X)       sqrt(X)
 #define ABS(X)        fabs(X)
@@ -36,9 +54,37 @@
 #define SIGMOID(X)  ((X) >= 0 ? 1 / (1 + exp(-(X))) : exp(X) / (1 + exp(X)))
 #define SOFTPLUS(X) ((X) != (X) ? (X) : ((X) > 0 ? (X) : 0) + log1p(exp(-fabs(X))))
 
+/* ln(x / (1 - x)) by the side on which neither factor cancels; ln(e^x + e^y), also of two equal infinities */
+#define LOGIT(X)                                                                                                       \
+    ((X) < C(0.25)  ? log(X) - log1p(-(X))                                                                            \
+     : (X) < C(0.5) ? -log1p((1 - 2 * (X)) / (X))                                                                     \
+                    : log1p((2 * (X) - 1) / (1 - (X))))
+#define LOGADDEXP(X, Y) ((X) == (Y) ? (X) + C(0.6931471805599453) : ((X) > (Y) ? (X) : (Y)) + log1p(exp(-fabs((X) - (Y)))))
+
 #define PART(NAME, X)      _Generic((X), float: NAME##_f32, default: NAME##_f64)(X)
 #define PART2(NAME, X, Y)  _Generic((X), float: NAME##_f32, default: NAME##_f64)(X, Y)
 #define PART3(NAME, X, Y, Z) _Generic((X), float: NAME##_f32, default: NAME##_f64)(X, Y, Z)
+
+/* sinc and its slope: near 0 a power series in w = (pi x)^2, whose terms are (-1)^k w^k 6 (k + 1) / (2 k + 3)! */
+#define SINC_PARTS(SUFFIX, TYPE)                                                                                          \
+    static TYPE sinpi_##SUFFIX(TYPE x, bool turn)                                                                     \
+    {                                                                                                                 \
+        const TYPE n = rint(x), r = (TYPE)3.141592653589793 * (x - n), y = turn ? cos(r) : sin(r);                    \
+        return fmod(n, (TYPE)2) == 0 ? y : -y;                                                                        \
+    }                                                                                                                 \
+    static TYPE sinc_##SUFFIX##_of(TYPE x) { return x == 0 ? 1 : sinpi_##SUFFIX(x, false) / ((TYPE)3.141592653589793 * x); } \
+    static TYPE sinc_slope_##SUFFIX##_of(TYPE x)                                                                      \
+    {                                                                                                                 \
+        const TYPE w = (TYPE)9.869604401089358 * x * x;                                                               \
+        TYPE       term = 1, sum = 1;                                                                                 \
+        if (!(fabs(x) <= (TYPE)0.5)) return (sinpi_##SUFFIX(x, true) - sinc_##SUFFIX##_of(x)) / x;                    \
+        for (int k = 1; k < 12; k++) sum += term *= -w / (TYPE)(2 * k * (2 * k + 3));                                 \
+        return (TYPE)-3.289868133696453 * x * sum;                                                                    \
+    }
+SINC_PARTS(f32, float)
+SINC_PARTS(f64, double)
+#define SINC(X)       _Generic((X), float: sinc_f32_of, default: sinc_f64_of)(X)
+#define SINC_SLOPE(X) _Generic((X), float: sinc_slope_f32_of, default: sinc_slope_f64_of)(X)
 
 /* Zero has the sign of the quotient. */
 #define FLOORED_PARTS(SUFFIX, TYPE)                                                                                       \

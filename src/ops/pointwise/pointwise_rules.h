@@ -67,6 +67,51 @@ static tg_tensor *mish_curve(tg_tensor *g, tg_tensor *x)
     return tg_mul_zero(tg_mul_zero(g, tg_div(k, q)), tg_add_s(tg_mul(x, bend), 2));
 }
 
+#define LN_2  0.6931471805599453
+#define LN_10 2.302585092994046
+
+/* sqrt(1 - x^2), and sqrt(1 + x^2) without overflow */
+static tg_tensor *cosine_of_asin(tg_tensor *x) { return tg_sqrt(tg_mul(tg_rsub_s(1, x), tg_add_s(x, 1))); }
+static tg_tensor *with_one(tg_tensor *x) { return tg_hypot(x, tg_number_like(x, 1, "hypot")); }
+
+/* 1 in place of 0 */
+static tg_tensor *unless_zero(tg_tensor *h)
+{
+    return tg_where(tg_eq(h, tg_number_like(h, 0, "eq")), tg_number_like(h, 1, "where"), h);
+}
+
+/* g x/(x^2 + y^2), and 0 where both are 0 */
+static tg_tensor *turned(tg_tensor *g, tg_tensor *x, tg_tensor *y)
+{
+    tg_tensor *h = unless_zero(tg_hypot(x, y));
+    return tg_div_zero(tg_mul_zero(g, tg_div(x, h)), h);
+}
+
+/* sinc'' by sinc', which is -pi^2 x / 3 near 0 */
+static tg_tensor *sinc_curve(tg_tensor *x, tg_tensor *slope)
+{
+    const double pi2 = 9.869604401089358;
+    tg_tensor   *at_zero = tg_eq(x, tg_number_like(x, 0, "eq")), *bend = tg_where(at_zero, tg_number_like(x, -pi2 / 3, "where"), tg_div(slope, unless_zero(x)));
+    return tg_sub(tg_mul_s(tg_sinc(x), -pi2), tg_mul_s(bend, 2));
+}
+
+/* e^(x - out), out = ln(e^x + e^y), of x and y: sigmoid(x - y). Nothing has a share of nothing. */
+static tg_tensor *share(tg_tensor *x, tg_tensor *y, tg_tensor *out)
+{
+    tg_tensor *nothing = tg_number_like(out, -INFINITY, "eq");
+    return tg_sigmoid(tg_where(tg_eq(out, nothing), nothing, tg_sub(x, y)));
+}
+
+/* ln y, and 0 where x is and ln y is no number below 0 */
+static tg_tensor *log_unless_zero(tg_tensor *x, tg_tensor *y)
+{
+    tg_tensor *none = tg_logical_and(tg_eq(x, tg_number_like(x, 0, "eq")), tg_le(y, tg_number_like(y, 0, "le")));
+    return tg_where(none, tg_number_like(y, 0, "where"), tg_log(y));
+}
+
+/* Is x what fmax or fmin gives: where it is as far or farther, or y is NaN? */
+static tg_tensor *is_taken(tg_tensor *reaches, tg_tensor *y) { return tg_logical_or(reaches, tg_isnan(y)); }
+
 /* ---- the functions ---------------------------------------------------------------------------------------------------- */
 
 #define NONE NULL
