@@ -74,7 +74,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check cross demo demos bench benches ulp linear performance steady oracle differential asan tsan valgrind \
+.PHONY: all lib check cross demo demos bench benches ulp linear performance steady oracle gradients differential asan tsan valgrind \
     ops-table install format clean
 .SECONDARY:
 
@@ -165,8 +165,16 @@ FIRST     ?= $(shell date +%s)000000
 differential: $B/tests/run/test_mirror
 	TAPEGRAD_MIRROR=$(SCENARIOS) TAPEGRAD_MIRROR_SEED=$(FIRST) OMP_WAIT_POLICY=passive $<
 
+# Every op's first and second gradients against differences, VARIANTS random variants of the samples of each: a table of the largest errors.
+# OF="rstd norm": of some ops. SEED repeats a run.
+VARIANTS ?= 200
+gradients: $B/tests/ops/test_random_gradients
+	@TAPEGRAD_GRADIENTS='$(or $(TAPEGRAD_GRADIENTS),$(VARIANTS))' TAPEGRAD_SEED='$(or $(TAPEGRAD_SEED),$(SEED))' TAPEGRAD_OF='$(OF)' \
+	    OMP_WAIT_POLICY=passive $< >$B/gradients.txt; status=$$?; grep -v '^\[ RUN \|^\[       OK ' $B/gradients.txt; exit $$status
+
 # Under these tools fewer random scenarios do: they take ten times as long and more.
 asan tsan valgrind: export TAPEGRAD_MIRROR ?= 200
+asan tsan valgrind: export TAPEGRAD_GRADIENTS ?= 4
 
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan

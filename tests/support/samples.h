@@ -24,6 +24,11 @@ typedef struct sample_input {
 
 enum { SAMPLE_INPUTS = 3 };
 
+/* Gives a sample other shapes and arguments that fit: vary.h. */
+struct sample;
+struct sample_random;
+typedef void (*sample_vary)(struct sample *s, struct sample_random *r);
+
 typedef struct sample {
     const char  *name; /* the op's, or that of a function made of ops */
     tg_fn        f;    /* ctx is this sample */
@@ -43,6 +48,9 @@ typedef struct sample {
     tg_axes      axes;
     tg_shape     shape;
     const char  *text;
+
+    sample_vary vary;   /* NULL: by its name, in the table of random_samples.c; or its shapes stay */
+    int         fewest; /* elements over which a reduction gives a number with a gradient, whatever vary does */
 } sample;
 
 typedef struct sample_list {

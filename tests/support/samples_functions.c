@@ -1,5 +1,5 @@
 /* samples_functions.c - samples of pointwise functions that are made of ops, and of the op that looks integer divisors through. */
-#include "samples.h"
+#include "vary.h"
 
 #include <math.h>
 
@@ -63,7 +63,7 @@ void samples_functions(sample_list *l)
 {
     for (size_t k = 0; k < sizeof functions / sizeof *functions; k++)
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-            sample s = {.name = functions[k].name, .f = functions[k].f};
+            sample s = {.name = functions[k].name, .f = functions[k].f, .vary = vary_broadcast};
             for (int j = 0; j < functions[k].arity; j++)
                 s.in[j] = (sample_input){S_FLOAT, shapes[i], functions[k].interval[2 * j], functions[k].interval[2 * j + 1]};
             samples_add(l, &s);

@@ -1,6 +1,6 @@
 /* samples_pointwise.c - samples of every pointwise op of the registry, from the intervals that its row gives and lists
  * of shapes. */
-#include "samples.h"
+#include "vary.h"
 
 #include <math.h>
 #include <string.h>
@@ -105,7 +105,7 @@ static void add_shapes(sample_list *l, sample *s, const tg_shape *shapes)
 static void add_interval(sample_list *l, const tg_op *op, const double *lo, const double *hi)
 {
     const int arity = tg_slope_of(op) ? 1 : op->arity;
-    sample    s = {.name = op->name, .f = arity < op->arity ? record_slope : record, .op = op};
+    sample    s = {.name = op->name, .f = arity < op->arity ? record_slope : record, .op = op, .vary = vary_broadcast};
     for (int i = 0; i < arity; i++)
         s.in[i] = (sample_input){.kind = op->nondiff >> i & 1 ? S_FIXED : S_FLOAT, .lo = lo[i], .hi = hi[i]};
     if (arity == 1)
@@ -123,7 +123,7 @@ static void add_interval(sample_list *l, const tg_op *op, const double *lo, cons
 static void add_same(sample_list *l, const tg_op *op, const double *lo, const double *hi)
 {
     const double from = fmax(lo[0], lo[1]), to = fmin(hi[0], hi[1]);
-    sample       s = {.name = op->name, .f = record, .op = op, .same = true, .in = {{S_FLOAT, SCALAR, from, to}}};
+    sample       s = {.name = op->name, .f = record, .op = op, .same = true, .vary = vary_any, .in = {{S_FLOAT, SCALAR, from, to}}};
     if (op->arity != 2 || op->nondiff || from >= to) return;
     for (size_t k = 0; k < 5; k++) {
         s.in[0].shape = unary[k];

@@ -1,5 +1,5 @@
 /* samples_reduce.c - samples of reductions, softmax and products. */
-#include "samples.h"
+#include "vary.h"
 
 #include <string.h>
 
@@ -159,25 +159,11 @@ static const struct {
     {SHAPE(3, 31, 3), AXES(0, 2), false, true},
 };
 
-/* How many elements the reduction takes to one; INT64_MAX where the result has no elements. */
-static int64_t taken(const tg_shape *s, const tg_axes *axes)
-{
-    bool    reduced[TG_MAX_RANK] = {false};
-    int64_t n                    = 1;
-    for (int k = 0; k < (axes->n < 0 ? s->rank : axes->n); k++)
-        reduced[axes->n < 0 ? k : tg_axis(s, axes->axis[k])] = true;
-    for (int k = 0; k < s->rank; k++) {
-        if (!reduced[k] && s->dim[k] == 0) return INT64_MAX;
-        if (reduced[k]) n *= s->dim[k];
-    }
-    return n;
-}
-
 static void add_reductions(sample_list *l)
 {
     for (size_t r = 0; r < sizeof reducers / sizeof *reducers; r++) {
         for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++) {
-            if (taken(&reductions[k].shape, &reductions[k].axes) < reducers[r].fewest) continue;
+            if (sample_taken(&reductions[k].shape, &reductions[k].axes) < reducers[r].fewest) continue;
             samples_add(l, &(sample){.name     = reducers[r].name,
                                      .f        = reducers[r].f,
                                      .in       = {{reducers[r].mask ? S_MASK : S_FLOAT, reductions[k].shape, -2, 2}},
@@ -185,7 +171,9 @@ static void add_reductions(sample_list *l)
                                      .keepdim  = reductions[k].keepdim,
                                      .number   = reducers[r].number,
                                      .composed = reducers[r].composed,
-                                     .large    = reductions[k].large});
+                                     .large    = reductions[k].large,
+                                     .vary     = vary_axes,
+                                     .fewest   = reducers[r].fewest});
         }
     }
 }
@@ -195,13 +183,15 @@ static void add_reductions_of_all(sample_list *l)
     for (size_t r = 0; r < sizeof whole / sizeof *whole; r++) {
         for (size_t k = 0; k < sizeof reductions / sizeof *reductions; k++) {
             const tg_axes all = ALL;
-            if (taken(&reductions[k].shape, &all) < whole[r].fewest) continue;
+            if (sample_taken(&reductions[k].shape, &all) < whole[r].fewest) continue;
             samples_add(l, &(sample){.name   = whole[r].name,
                                      .f      = whole[r].f,
                                      .in     = {{whole[r].mask ? S_MASK : S_FLOAT, reductions[k].shape, -2, 2}},
                                      .axes   = all,
                                      .number = whole[r].number,
-                                     .large  = reductions[k].large});
+                                     .large  = reductions[k].large,
+                                     .vary   = vary_any,
+                                     .fewest = whole[r].fewest});
         }
     }
 }
@@ -245,7 +235,7 @@ static void add_sorted(sample_list *l, const tg_shape *shape, int axis, bool lar
 {
     for (int descending = 0; descending < 2; descending++)
         samples_add(l, &(sample){.name = "sort", .f = f_sort, .result = tg_result, .in = {{S_FLOAT, *shape, -2, 2}}, .axis = axis,
-                                 .start = descending, .large = large});
+                                 .start = descending, .large = large, .vary = vary_axis});
 }
 
 static const struct {
@@ -265,7 +255,8 @@ static const tg_shape no_elements[] = {SHAPE(0), SHAPE(2, 0)}; /* along the last
 static void add_lines(sample_list *l)
 {
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
-        sample s = {.in = {{S_FLOAT, lines[k].shape, -2, 2}}, .axis = lines[k].axis, .large = lines[k].large};
+        sample s = {.in = {{S_FLOAT, lines[k].shape, -2, 2}}, .axis = lines[k].axis, .large = lines[k].large,
+                    .vary = vary_axis_kept, .fewest = 1};
         s.name   = "softmax";
         s.f      = f_softmax;
         samples_add(l, &s);
@@ -318,7 +309,7 @@ static tg_tensor *f_matmul_t(void *ctx, tg_tensor *const *in) /* x x^T: transpos
 
 #define NORM(P, AXES_, KEEPDIM, ...)                                                                                   \
     {                                                                                                                  \
-        .name = "norm", .f = f_norm, .number = P, .axes = AXES_, .keepdim = KEEPDIM, .in = { __VA_ARGS__ }             \
+        .name = "norm", .f = f_norm, .number = P, .axes = AXES_, .keepdim = KEEPDIM, .in = {__VA_ARGS__}, .fewest = 1  \
     }
 
 static const sample rows[] = {

@@ -1,0 +1,237 @@
+/* random_samples.c - makes random variants of samples, and says which of them have other shapes. */
+#include "random_samples.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* By what samples vary that no list sets it for. A sample that is not here keeps its shapes and arguments, and gets other numbers and layouts:
+ * make gradients lists those. */
+static const struct {
+    const char *name;
+    sample_vary vary;
+} kinds[] = {
+    {"masked_fill", vary_broadcast},
+    {"where", vary_broadcast},
+    {"logical_not", vary_any},
+    {"silu", vary_any},
+    {"copy", vary_any},
+    {"detach", vary_any},
+    {"dropout", vary_any},
+    {"straight_through", vary_any},
+    {"one_hot", vary_any},
+    {"check_index", vary_any},
+    {"check_divisor", vary_any},
+    {"to_f64", vary_any},
+    {"to_f32", vary_any},
+    {"to_i64", vary_any},
+    {"to_i32", vary_any},
+    {"to_i16", vary_any},
+    {"to_u8", vary_any},
+    {"to_bool", vary_any},
+    {"mse", vary_equal},
+    {"huber", vary_equal},
+    {"bce_with_logits", vary_equal},
+    {"stack", vary_stack},
+    {"norm", vary_axes},
+    {"norm_1", vary_axes},
+    {"flip", vary_axes},
+    {"gumbel_softmax", vary_axis},
+    {"rstd", vary_sizes},
+    {"normalize_over", vary_sizes},
+    {"cov", vary_sizes},
+
+    {"matmul", vary_matmul},
+    {"dot", vary_tied},
+    {"mv", vary_tied},
+    {"mm", vary_tied},
+    {"bmm", vary_tied},
+    {"outer", vary_tied},
+    {"kron", vary_tied},
+    {"inner", vary_tied},
+    {"tensordot", vary_tied},
+    {"einsum", vary_tied},
+    {"linear", vary_linear},
+    {"cross_entropy", vary_classes},
+    {"accuracy", vary_classes},
+    {"embedding", vary_embedding},
+    {"normalize", vary_norm},
+    {"layer_norm", vary_norm},
+    {"rms_norm", vary_norm},
+    {"conv1d", vary_conv},
+    {"conv1d_dx", vary_conv_dx},
+    {"conv1d_dw", vary_conv_dw},
+    {"conv_transpose1d", vary_conv_transpose},
+    {"conv2d", vary_conv},
+    {"conv2d_dx", vary_conv_dx},
+    {"conv2d_dw", vary_conv_dw},
+    {"conv_transpose2d", vary_conv_transpose},
+    {"conv3d", vary_conv},
+    {"conv3d_dx", vary_conv_dx},
+    {"conv3d_dw", vary_conv_dw},
+    {"conv_transpose3d", vary_conv_transpose},
+    {"max_pool1d", vary_pool},
+    {"avg_pool1d", vary_pool},
+    {"lp_pool1d", vary_pool},
+    {"max_pool1d_dx", vary_pool_dx},
+    {"avg_pool1d_dx", vary_pool_dx},
+    {"adaptive_max_pool1d", vary_pool},
+    {"adaptive_avg_pool1d", vary_pool},
+    {"max_pool2d", vary_pool},
+    {"avg_pool2d", vary_pool},
+    {"lp_pool2d", vary_pool},
+    {"max_pool2d_dx", vary_pool_dx},
+    {"avg_pool2d_dx", vary_pool_dx},
+    {"adaptive_max_pool2d", vary_pool},
+    {"adaptive_avg_pool2d", vary_pool},
+    {"max_pool3d", vary_pool},
+    {"avg_pool3d", vary_pool},
+    {"lp_pool3d", vary_pool},
+    {"max_pool3d_dx", vary_pool_dx},
+    {"avg_pool3d_dx", vary_pool_dx},
+    {"adaptive_max_pool3d", vary_pool},
+    {"adaptive_avg_pool3d", vary_pool},
+
+    {"reshape", vary_reshape},
+    {"unflatten", vary_unflatten},
+    {"flatten", vary_flatten},
+    {"permute", vary_permute},
+    {"movedim", vary_movedim},
+    {"transpose", vary_two_axes},
+    {"swapaxes", vary_two_axes},
+    {"expand", vary_expand},
+    {"squeeze", vary_squeeze},
+    {"unsqueeze", vary_unsqueeze},
+    {"squeeze_axes", vary_squeeze_axes},
+    {"unsqueeze_axes", vary_unsqueeze_axes},
+    {"contiguous", vary_matrix},
+    {"tril", vary_matrix},
+    {"triu", vary_matrix},
+    {"trace", vary_matrix},
+    {"diagonal", vary_diagonal},
+    {"diag_embed", vary_diag_embed},
+    {"diag", vary_diag},
+    {"block_diag", vary_block_diag},
+
+    {"slice", vary_slice},
+    {"unslice", vary_unslice},
+    {"select", vary_select},
+    {"narrow", vary_narrow},
+    {"roll", vary_roll},
+    {"chunk", vary_chunk},
+    {"unbind", vary_thirds},
+    {"split", vary_thirds},
+    {"tile", vary_tile},
+    {"repeat_interleave", vary_repeat},
+    {"cat", vary_cat},
+    {"hstack", vary_hstack},
+    {"vstack", vary_vstack},
+    {"meshgrid", vary_meshgrid},
+    {"gather", vary_gather},
+    {"index_select", vary_index_select},
+    {"scatter_add", vary_scatter_add},
+    {"index_add", vary_index_add},
+    {"pad", vary_pad},
+    {"pad_beside", vary_pad},
+};
+
+static sample_vary kind_of(const sample *s)
+{
+    if (s->vary) return s->vary;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        if (!strcmp(kinds[k].name, s->name)) return kinds[k].vary;
+    return NULL;
+}
+
+bool random_sample_varies(const sample *s) { return kind_of(s) != NULL; }
+
+uint64_t random_samples_seed(void)
+{
+    const char *given = getenv("TAPEGRAD_SEED");
+    return given && *given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+}
+
+/* A part of each interval, the same one of all of them, so that those that were the same stay so and those that lay apart stay apart. One
+ * with 0 in it shrinks around 0, where a kink may be that no value comes near to. */
+static void vary_numbers(sample *s, sample_random *r)
+{
+    const double from = (double)random_below(r, 26) / 100, to = 1 - (double)random_below(r, 26) / 100;
+    for (int i = 0; i < sample_inputs(s); i++) {
+        sample_input *in    = &s->in[i];
+        const double  width = in->hi - in->lo;
+        if (in->kind != S_FLOAT && in->kind != S_FIXED) continue;
+        if (in->lo < 0 && in->hi > 0) {
+            in->lo *= to;
+            in->hi *= to;
+        } else {
+            in->hi = in->lo + width * to;
+            in->lo += width * from;
+        }
+    }
+}
+
+/* The sample of this name that variant k is made from. */
+static const sample *choose(const sample_list *l, const char *name, int k)
+{
+    int           counts[2] = {0};
+    const sample *s;
+    for (int row = 0; (s = sample_next(l, name, &row)) != NULL;) counts[s->large]++;
+    const bool large = counts[0] == 0;
+    if (counts[large] == 0) return NULL;
+    for (int row = 0, left = k % counts[large]; (s = sample_next(l, name, &row)) != NULL;)
+        if (s->large == large && left-- == 0) return s;
+    return NULL;
+}
+
+bool random_sample_of(const sample_list *l, const char *name, uint64_t seed, int k, bool may_expand, random_sample *v)
+{
+    const sample *from = choose(l, name, k);
+    sample_random r    = {seed};
+    if (!from) return false;
+    for (const char *p = name; *p; p++) r.state = random_next(&r) + (unsigned char)*p;
+    r.state = random_next(&r) + (uint64_t)k;
+
+    *v = (random_sample){.s = *from};
+    const sample_vary vary = kind_of(from);
+    if (vary && !from->large) vary(&v->s, &r);
+    vary_numbers(&v->s, &r);
+    v->seed = random_next(&r) >> 32;
+    for (int i = 0; i < sample_inputs(&v->s); i++) v->view[i] = random_view_of(&v->s.in[i].shape, may_expand && sample_is_float(&v->s.in[i]), &r);
+    return true;
+}
+
+bool random_sample_leaves(tg_tape *t, const random_sample *v, tg_tensor **leaf)
+{
+    for (int i = 0; i < sample_inputs(&v->s); i++) {
+        leaf[i] = sample_leaf(t, &v->s, i, &v->view[i].leaf, v->seed);
+        if (!leaf[i]) return false;
+    }
+    return true;
+}
+
+void random_sample_inputs(const random_sample *v, tg_tensor *const *leaf, tg_tensor *in[SAMPLE_INPUTS + 1])
+{
+    const int n = sample_inputs(&v->s);
+    for (int i = 0; i <= SAMPLE_INPUTS; i++) in[i] = i < n ? random_view_apply(&v->view[i], leaf[i], &v->s.in[i].shape) : NULL;
+    if (v->s.same) in[1] = in[0];
+}
+
+const char *random_sample_text(const random_sample *v, char *text, size_t size)
+{
+    const sample *s = &v->s;
+    char          shape[TG_SHAPE_TEXT], view[200];
+    size_t        used = (size_t)snprintf(text, size, "%s", s->name);
+    for (int i = 0; i < sample_inputs(s) && used < size; i++) {
+        random_view_text(&v->view[i], view, sizeof view);
+        used += (size_t)snprintf(text + used, size - used, "%s %s%s", i ? "," : "", tg_shape_text(&s->in[i].shape, shape, sizeof shape), view);
+    }
+    if (used < size)
+        used += (size_t)snprintf(text + used, size - used, "; axis %d %d, axes", s->axis, s->axis1);
+    for (int k = 0; k < s->axes.n && used < size; k++) used += (size_t)snprintf(text + used, size - used, " %d", s->axes.axis[k]);
+    if (used < size)
+        snprintf(text + used, size - used, "%s, to %s, start %lld, stop %lld, step %lld, number %g%s%s", s->axes.n < 0 ? " all" : "",
+                 tg_shape_text(&s->shape, shape, sizeof shape), (long long)s->start, (long long)s->stop, (long long)s->step, s->number,
+                 s->keepdim ? ", keepdim" : "", s->same ? ", twice" : "");
+    return text;
+}
