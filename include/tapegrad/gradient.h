@@ -52,6 +52,18 @@ TG_API tg_tensor *tg_set_requires_grad(tg_tensor *t, bool on);
  * were, except that one which was used up may be gone. Writing to a gradient (tg_assign, tg_copy_from, tg_set_grad) makes it a new one. */
 TG_API tg_tensor *tg_grad_of(const tg_tensor *leaf);
 
+/* Large tables of which a step reads a few rows: with `on` the gradient of a parameter or kept tensor, f32 or f64 of at least 1 dimension, stays a
+ * set of rows where it comes from tg_embedding and tg_index_select (along axis 0) alone: those that were read, each once, added up in double. A
+ * step of an optimizer, clipping, and memory then cost what these rows cost, however many rows there are beside them. tg_sgd, tg_adagrad, tg_adam
+ * and the others update those rows and their states alone, and leave all others as they are (lazily: no momentum, decay of moments or weight
+ * decay there; Adam's corrections count the tensor's steps, as PyTorch's SparseAdam does). tg_lamb, which measures whole tensors, spreads it
+ * over all rows first, as does tg_grad_of, and so does a backward that brings a gradient from elsewhere, too. Without `on`: all rows again.
+ * Returns leaf; NULL after an error. */
+TG_API tg_tensor *tg_set_row_gradient(tg_tensor *leaf, bool on);
+/* The rows of such a gradient: how many; *rows, which they are, ascending, and *values, theirs, one behind the other, of the leaf's dtype. Valid
+ * until the next backward, step or tg_zero_grad; either may be NULL. -1: there is no such gradient; no error. */
+TG_API int64_t tg_row_gradient_of(const tg_tensor *leaf, const int64_t **rows, const void **values);
+
 /* Makes value the leaf's gradient, as if a backward had computed it: a copy of it, of the leaf's shape and dtype. NULL: takes the gradient
  * away, so that its handle is stale. */
 TG_API tg_status tg_set_grad(tg_tensor *leaf, tg_tensor *value);

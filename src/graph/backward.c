@@ -1,5 +1,5 @@
 /* backward.c - what is made of a walk: gradients as new tensors (tg_grad), or added to what leaves have (tg_backward and its like). */
-#include "graph/graph.h"
+#include "graph/rows.h"
 
 #include <tapegrad/tensor.h>
 #include <tapegrad/gradient.h>
@@ -137,18 +137,37 @@ static tg_status want_gradients(tg_tape *t, uint32_t first)
 {
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + t->walk.n_adjoints + 1)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < t->walk.n_adjoints; i++) {
-        if (!is_leafs(&t->walk.adjoints[i])) continue;
-        tg_node *root = gradient_root(t->walk.adjoints[i].node, t->walk.adjoints[i].grad, first);
+        const tg_adjoint *a = &t->walk.adjoints[i];
+        if (!is_leafs(a) || tg_arrives_in_rows(a->node, a->grad, first)) continue;
+        if (tg_spread_rows(a->node) != TG_OK) return TG_ERR_MEMORY; /* to be added to */
+        tg_node *root = gradient_root(a->node, a->grad, first);
         if (!root) return tg_failure(t, TG_ERR_MEMORY);
         t->wanted[t->n_wanted++] = root;
     }
     return TG_OK;
 }
 
-static void take_gradients(tg_tape *t, size_t first, size_t end, bool done)
+/* Behind them what gradients that are sets of rows are made of. */
+static tg_status want_rows(tg_tape *t, uint32_t first)
 {
-    for (size_t i = 0, root = first; i < t->walk.n_adjoints && root < end; i++)
-        if (is_leafs(&t->walk.adjoints[i])) take_gradient(t->walk.adjoints[i].node, t->wanted[root++], done);
+    tg_status s = TG_OK;
+    for (size_t i = 0; i < t->walk.n_adjoints && s == TG_OK; i++) {
+        const tg_adjoint *a = &t->walk.adjoints[i];
+        if (is_leafs(a) && tg_arrives_in_rows(a->node, a->grad, first)) s = tg_want_rows(a->node, a->grad, first);
+    }
+    return s;
+}
+
+static tg_status take_gradients(tg_tape *t, size_t had, size_t end, uint32_t first, tg_status s)
+{
+    const bool done = s == TG_OK;
+    for (size_t i = 0, root = had; i < t->walk.n_adjoints; i++) {
+        const tg_adjoint *a = &t->walk.adjoints[i];
+        if (!is_leafs(a)) continue;
+        if (tg_arrives_in_rows(a->node, a->grad, first)) s = s == TG_OK ? tg_take_rows(a->node, a->grad, first) : s;
+        else if (root < end) take_gradient(a->node, t->wanted[root++], done);
+    }
+    return s;
 }
 
 /* follow: as for differentiate; chosen: the caller said which leaves get gradients. */
@@ -169,11 +188,12 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, uint32_t follow, b
     if (s == TG_OK) {
         s = want_gradients(t, first);
         end = t->n_wanted;
+        if (s == TG_OK) s = want_rows(t, first);
         tg_unmark_walk(t); /* planning marks nodes too */
         t->ran = false;
         if (s == TG_OK) s = tg_evaluate_wanted(t);
         else tg_forget_wanted(t);
-        take_gradients(t, had, end, s == TG_OK);
+        s = take_gradients(t, had, end, first, s);
     }
     tg_set_grad_enabled(t, was);
     tg_forget_adjoints(t);

@@ -1,6 +1,6 @@
 /* gradient.c - leaves and the gradients they have: reading, setting and forgetting them, which leaves require one, and which gradients are too
  * old to be added to. */
-#include "graph/graph.h"
+#include "graph/rows.h"
 
 #include <tapegrad/gradient.h>
 
@@ -18,9 +18,26 @@ tg_node *tg_gradient_of(tg_node *leaf)
     return leaf->grad;
 }
 
+tg_status tg_spread_rows(tg_node *leaf)
+{
+    if (!tg_has_rows(leaf)) return TG_OK;
+    tg_rows     *r = leaf->w.kept->rows;
+    const size_t bytes = (size_t)r->width * tg_item_size((tg_dtype)leaf->dtype);
+    tg_node     *g = tg_gradient_of(leaf);
+    if (!g) return TG_ERR_MEMORY;
+    memset(tg_host_memory(g), 0, tg_value_bytes(leaf));
+    for (int64_t k = 0; k < r->n; k++) memcpy((char *)tg_host_memory(g) + (size_t)r->ids[r->now][k] * bytes, r->values[r->now] + (size_t)k * bytes, bytes);
+    tg_set_gradient(g);
+    g->w.kept->steps = r->steps;
+    if (r->used) g->flags |= TG_N_USED;
+    r->there = false;
+    return TG_OK;
+}
+
 tg_tensor *tg_grad_of(const tg_tensor *leaf)
 {
     if (!leaf || !tg_is_live(leaf)) return NULL;
+    if (tg_spread_rows(tg_node_of(leaf)) != TG_OK) return NULL;
     const tg_node *g = tg_node_of(leaf)->grad;
     return g && (g->flags & TG_N_VALUE) ? tg_handle(g) : NULL;
 }
@@ -34,6 +51,7 @@ void tg_set_gradient(tg_node *g)
 
 void tg_forget_grad(tg_node *leaf)
 {
+    tg_forget_rows(leaf);
     for (tg_node *g; (g = leaf->grad) && g->flags & TG_N_VALUE; leaf = g) { /* with the gradient of the gradient, where it was made a leaf */
         g->flags = TG_N_KEPT | TG_N_GRADIENT | (g->flags & TG_N_READ);
         g->gen++;           /* its handle is stale … */
@@ -75,7 +93,9 @@ tg_status tg_set_grad(tg_tensor *leaf, tg_tensor *value)
     tg_node *g = tg_gradient_of(n);
     if (!g) return TG_ERR_MEMORY;
     s = tg_write_value(g, v);
-    if (s == TG_OK) tg_set_gradient(g);
+    if (s != TG_OK) return s;
+    tg_forget_rows(n);
+    tg_set_gradient(g);
     return s;
 }
 
@@ -176,9 +196,12 @@ tg_status tg_refuse_old(const tg_node *leaf, const char *function)
 {
     char           text[TG_KEPT_TEXT];
     tg_tape       *t = leaf->tape;
-    const tg_node *g = tg_fresh_grad(leaf);
-    const bool     kept = leaf->flags & TG_N_KEPT;
-    if (!g || (kept ? g->w.kept->steps == t->steps : t->step_gen != t->gen || g->id >= t->step_id)) return TG_OK;
+    const tg_node  *g = tg_fresh_grad(leaf);
+    const bool      kept = leaf->flags & TG_N_KEPT;
+    tg_row_gradient rows;
+    if (tg_fresh_rows(leaf, &rows) ? rows.steps == t->steps
+                                   : !g || (kept ? g->w.kept->steps == t->steps : t->step_gen != t->gen || g->id >= t->step_id))
+        return TG_OK;
     return tg_fail_on(t, TG_ERR_GRAD, function,
                       "the gradient of %s is from before the latest tg_step, which did not use it, and would be added to; give gradients only to "
                       "what is updated (tg_minimize, tg_backward_into), forget them (tg_zero_grad), or freeze what is not to be trained "

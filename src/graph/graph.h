@@ -64,6 +64,8 @@ enum { /* tg_node.traits: what is known of its op without a look at it, because 
 };
 _Static_assert(TG_IS_RESULT < 1 << TG_PLACE_SHIFT && TG_NPLACES <= 1 << (8 - TG_PLACE_SHIFT), "a byte holds traits and place");
 
+typedef struct tg_rows tg_rows; /* rows.h */
+
 /* What only kept nodes have. */
 typedef struct tg_kept {
     tg_node  *next_free; /* of a slot that nobody has */
@@ -74,6 +76,7 @@ typedef struct tg_kept {
     uint32_t  number;               /* of a parameter or buffer: its place in its list */
     uint32_t  result;              /* of a gradient: scratch for planning, 0 between plans */
     uint64_t  steps;               /* of a gradient: tape.steps when it was written */
+    tg_rows  *rows;                /* of a leaf: its gradient while that is a set of rows; NULL: it is to be none */
     char     *name;                /* of a parameter or buffer; a released one has it until its slot is taken again, for messages */
 } tg_kept;
 

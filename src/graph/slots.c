@@ -1,5 +1,5 @@
 /* slots.c - the memory that nodes lie in: chunks of slots, those of a recording and those of kept tensors, which come and go one by one. */
-#include "graph/graph.h"
+#include "graph/rows.h"
 
 #include <stdio.h>
 
@@ -158,6 +158,7 @@ void tg_drop_kept(tg_node *n)
     if (n->grad && (n->grad->flags & TG_N_KEPT)) tg_drop_kept(n->grad);
     tg_pool_put(&t->services.pool, k->block);
     k->block = NULL;
+    tg_free_rows(t, k);
     tg_mark_written(n); /* views of it lose their value, too */
     n->flags &= TG_N_READ;
     n->memory = NULL;

@@ -25,5 +25,7 @@ static const tg_optim_rule rule = TG_OPTIM_RULE(tg_adagrad, adagrad, tg_adagrad_
 tg_optim *tg_adagrad(tg_tape *t, const tg_adagrad_options *options)
 {
     const tg_adagrad_options o = options ? *options : (tg_adagrad_options){0};
-    return tg_optim_new(t, &rule, &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite});
+    tg_optim *made = tg_optim_new(t, &rule, &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite});
+    if (made) made->whole_first = ((const tg_adagrad_options *)made->options)->initial_accumulator != 0;
+    return made;
 }

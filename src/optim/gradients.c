@@ -70,6 +70,21 @@ static tg_node *leaf(const gradients *of, size_t i) { return of->tensors ? of->t
 /* NULL: leaf i has none, or it does not count. It is contiguous and lies in memory of its own. */
 static tg_node *gradient(const gradients *of, size_t i) { return tg_fresh_grad(leaf(of, i)); }
 
+/* The elements of leaf i's gradient, of a set of rows those of the rows; n 0: there are none. */
+typedef struct elements {
+    char    *x;
+    size_t   n;
+    tg_dtype dtype;
+} elements;
+
+static elements elements_of(const gradients *of, size_t i)
+{
+    const tg_node  *w = leaf(of, i), *g = tg_fresh_grad(w);
+    tg_row_gradient r;
+    if (tg_fresh_rows(w, &r)) return (elements){r.values, (size_t)(r.n * r.width), (tg_dtype)w->dtype};
+    return g ? (elements){tg_host_memory(g), (size_t)tg_node_numel(g), (tg_dtype)g->dtype} : (elements){.n = 0};
+}
+
 /* For num_threads alone: beside an if clause that says no, clang's libomp 14 keeps the number for the next region, which is OpenBLAS's. */
 static int threads_for(const tg_tape *t, size_t n)
 {
@@ -87,17 +102,17 @@ static tg_squares all_squares(const gradients *of)
 {
     tg_squares total = {0, 0, 0};
     for (size_t i = 0; i < of->n; i++) {
-        const tg_node *g = gradient(of, i);
-        if (!g) continue;
-        const squares_fn f = squares[g->dtype];
-        const size_t     n = (size_t)tg_node_numel(g), parts = n < SMALL ? 1 : PARTS, item = tg_item_size((tg_dtype)g->dtype);
+        const elements e = elements_of(of, i);
+        if (!e.n) continue;
+        const squares_fn f = squares[e.dtype];
+        const size_t     n = e.n, parts = n < SMALL ? 1 : PARTS, item = tg_item_size(e.dtype);
         tg_squares       part[PARTS];
         TG_TEAM(num_threads(threads_for(of->tape, n)))
         {
 #pragma omp for schedule(static) nowait
             for (size_t p = 0; p < parts; p++) {
                 const size_t from = n / parts * p, to = p + 1 == parts ? n : n / parts * (p + 1);
-                part[p] = f((const char *)tg_host_memory(g) + from * item, to - from);
+                part[p] = f(e.x + from * item, to - from);
             }
         }
         for (size_t p = 0; p < parts; p++) tg_add_squares(&total, &part[p]);
@@ -116,16 +131,17 @@ static tg_squares all_squares(const gradients *of)
 DEFINE_SCALE(float, scale_f32)
 DEFINE_SCALE(double, scale_f64)
 
-static void scale(const tg_tape *t, tg_node *g, double a, double b)
+static void scale(const gradients *of, size_t i, double a, double b)
 {
     static void (*const scales[TG_NDTYPES])(void *, size_t, double, double) = {[TG_F32] = scale_f32, [TG_F64] = scale_f64};
-    const size_t n = (size_t)tg_node_numel(g);
-    void        *x = tg_host_memory(g);
-    TG_TEAM(num_threads(threads_for(t, n)))
+    const elements e = elements_of(of, i);
+    tg_node       *g = gradient(of, i);
+    if (!e.n) return;
+    TG_TEAM(num_threads(threads_for(of->tape, e.n)))
     {
-        scales[g->dtype](x, n, a, b);
+        scales[e.dtype](e.x, e.n, a, b);
     }
-    if (g->flags & TG_N_KEPT) tg_mark_written(g);
+    if (g && g->flags & TG_N_KEPT) tg_mark_written(g);
 }
 
 /* The gradients of leaves of the recording are its tensors, which nothing ever overwrites: there is another one with the same values. */
@@ -154,10 +170,7 @@ static tg_status clip(const gradients *of, double max_norm, double *norm_out, co
     if (!isfinite(root)) return tg_fail_on(t, TG_ERR_ARG, function, "the gradients' norm is %g; they stay as they are", norm);
     if (norm <= max_norm) return TG_OK;
     const tg_status s = make_writable(of);
-    for (size_t i = 0; s == TG_OK && i < of->n; i++) {
-        tg_node *g = gradient(of, i);
-        if (g) scale(t, g, ldexp(1, -exponent), max_norm / root);
-    }
+    for (size_t i = 0; s == TG_OK && i < of->n; i++) scale(of, i, ldexp(1, -exponent), max_norm / root);
     return s;
 }
 

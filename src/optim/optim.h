@@ -9,7 +9,7 @@
 #include <math.h>
 #include <tapegrad/optim.h>
 
-#include "graph/graph.h"
+#include "graph/rows.h"
 #include "kernels/update.h"
 #include "tensor/options.h"
 
@@ -21,6 +21,8 @@ typedef struct tg_optim_tensor {
     uint32_t  gen;
     uint64_t  steps;  /* updates so far, at most TG_MOST_STEPS; during one, it counts already */
     size_t    n;      /* elements */
+    bool      by_rows;  /* this step's gradient is a set of rows: */
+    tg_row_gradient rows;
     char     *states; /* its states, state_bytes one behind the other; zeros before the first update; NULL: not needed yet */
     tg_block *room;   /* they are in */
     tg_update u;      /* of a step; g NULL: not updated in this one */
@@ -69,6 +71,7 @@ struct tg_optim {
     bool                   listed;  /* updates what it was given, not all parameters of the tape */
     bool                   skip_nonfinite;
     int64_t                skipped; /* steps left out for it */
+    bool                   whole_first; /* the first step of a tensor reaches all its rows: states that do not begin at zero do so then */
     tg_optim_tensor       *tensors;
     size_t                 n_tensors, cap_tensors;
     tg_squares            *squares; /* of the first pass: each chunk's sums */

@@ -9,22 +9,33 @@ enum { CHUNK = 16384, SMALL = 65536, PARTS = 64 };
 
 static bool has_gradient(const tg_optim_tensor *w) { return w->u.g != NULL; }
 
-/* Points the tensors that have a gradient at it; how many have one, and whether one of them has no states yet. */
-static size_t find_gradients(const tg_optim *o, bool *need_states)
+/* Points the tensors that have a gradient at it; how many have one, and whether one of them has no states yet. A rule that measures the norms
+ * of whole tensors takes gradients of all rows. */
+static tg_status find_gradients(const tg_optim *o, size_t *found, bool *need_states)
 {
-    size_t n = 0;
+    *found = 0;
     *need_states = false;
     for (size_t i = 0; i < o->n_tensors; i++) {
         tg_optim_tensor *w = &o->tensors[i];
-        const tg_node   *g = tg_fresh_grad(w->node);
-        w->u.g = g ? tg_host_memory(g) : NULL;
-        n += g != NULL;
-        *need_states |= g && !w->states && o->row->n_states;
+        if ((o->row->n_norms || (o->whole_first && w->steps == 0)) && tg_spread_rows(w->node) != TG_OK) return TG_ERR_MEMORY;
+        const tg_node *g = tg_fresh_grad(w->node);
+        w->by_rows = tg_fresh_rows(w->node, &w->rows);
+        w->u.g = w->by_rows ? (void *)&w->rows : g ? tg_host_memory(g) : NULL;
+        if (w->by_rows && w->rows.values) w->u.g = w->rows.values;
+        *found += w->u.g != NULL;
+        *need_states |= w->u.g && !w->states && o->row->n_states;
     }
-    return n;
+    return TG_OK;
 }
 
-static size_t chunks(const tg_optim_tensor *w) { return w->u.g ? (w->n + CHUNK - 1) / CHUNK : 0; }
+/* Elements of this step's gradient. */
+static size_t elements_of(const tg_optim_tensor *w)
+{
+    if (!w->u.g) return 0;
+    return w->by_rows ? (size_t)(w->rows.n * w->rows.width) : w->n;
+}
+
+static size_t chunks(const tg_optim_tensor *w) { return (elements_of(w) + CHUNK - 1) / CHUNK; }
 
 /* Counts the step of every tensor that has one, and gives it the formula's numbers. */
 static void count_step(tg_optim *o)
@@ -48,10 +59,39 @@ static void count_step(tg_optim *o)
 /* What is done with elements from … to-1, whole chunks of which the first is number `chunk` of all; false: something is wrong with them. */
 typedef bool (*visit_fn)(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk);
 
+/* The rows of a large table lie far apart, and memory is slow to answer: it is asked for some rows ahead. */
+static void fetch_row(const tg_optim *o, const tg_optim_tensor *w, size_t row)
+{
+    const size_t bytes = (size_t)w->rows.width * tg_item_size((tg_dtype)w->node->dtype), at = (size_t)w->rows.ids[row] * bytes;
+    for (size_t b = 0; b < bytes; b += TG_ALIGN) {
+        __builtin_prefetch((char *)w->u.w + at + b, 1);
+        for (size_t k = 0; k < o->row->n_states; k++) __builtin_prefetch(w->u.states + k * w->u.stride + at + b, 1);
+    }
+}
+
+/* Elements from … to-1 of a gradient that is a set of rows: each row of it meets its own of the tensor and of the states. */
+static void update_rows(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to)
+{
+    enum { AHEAD = 8, LARGEST = 4096 /* bytes: longer rows come in one stream */ };
+    const bool fetch = w->rows.width * (int64_t)tg_item_size((tg_dtype)w->node->dtype) <= LARGEST;
+    const size_t width = (size_t)w->rows.width, item = tg_item_size((tg_dtype)w->node->dtype);
+    for (size_t e = from, n; e < to; e += n) {
+        const size_t row = e / width, at = e % width, there = (size_t)w->rows.ids[row] * width * item;
+        tg_update    u = w->u;
+        if (fetch && row + AHEAD < (size_t)w->rows.n) fetch_row(o, w, row + AHEAD);
+        n = to - e < width - at ? to - e : width - at;
+        u.w = (char *)u.w + there;
+        u.states = u.states ? (char *)u.states + there : NULL;
+        u.g = (char *)u.g + row * width * item;
+        o->loops->update[w->node->dtype](&u, at, at + n);
+    }
+}
+
 static bool update(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk)
 {
     (void)chunk;
-    o->loops->update[w->node->dtype](&w->u, from, to);
+    if (w->by_rows) update_rows(o, w, from, to);
+    else o->loops->update[w->node->dtype](&w->u, from, to);
     return true;
 }
 
@@ -92,7 +132,7 @@ static bool visit_chunks(const tg_optim *o, visit_fn visit, size_t first, size_t
     for (size_t i = 0; i < o->n_tensors && before < last; i++) {
         const tg_optim_tensor *w = &o->tensors[i];
         const size_t n = chunks(w), k = first > before ? first - before : 0, end = last - before < n ? last - before : n;
-        if (k < end) good &= visit(o, w, k * CHUNK, end * CHUNK < w->n ? end * CHUNK : w->n, before + k);
+        if (k < end) good &= visit(o, w, k * CHUNK, end * CHUNK < elements_of(w) ? end * CHUNK : elements_of(w), before + k);
         before += n;
     }
     return good;
@@ -103,11 +143,11 @@ static bool visit_all(const tg_optim *o, visit_fn visit)
 {
     size_t elements = 0, total = 0;
     bool   good = true;
-    for (size_t i = 0; i < o->n_tensors; i++) elements += o->tensors[i].u.g ? o->tensors[i].n : 0;
+    for (size_t i = 0; i < o->n_tensors; i++) elements += elements_of(&o->tensors[i]);
     const int threads = elements < SMALL ? 1 : tg_threads(o->tape);
     for (size_t i = 0; i < o->n_tensors; i++) {
         const tg_optim_tensor *w = &o->tensors[i];
-        if (threads == 1 && w->u.g) good &= visit(o, w, 0, w->n, total);
+        if (threads == 1 && w->u.g) good &= visit(o, w, 0, elements_of(w), total);
         total += chunks(w);
     }
     if (threads == 1) return good;
@@ -159,8 +199,8 @@ static void tell_profile(const tg_optim *o, double begin)
     tg_figure     tensors = {"tensors", 0};
     for (size_t i = 0; i < o->n_tensors; i++) {
         if (!o->tensors[i].u.g) continue;
-        const int64_t bytes = (int64_t)tg_value_bytes(o->tensors[i].node);
-        work.elements += (int64_t)o->tensors[i].n;
+        const int64_t elements = (int64_t)elements_of(&o->tensors[i]), bytes = elements * (int64_t)tg_item_size((tg_dtype)o->tensors[i].node->dtype);
+        work.elements += elements;
         work.read += (2 + states + first * (1 + states)) * bytes;
         work.written += (1 + states) * bytes;
         tensors.value++;
@@ -174,7 +214,8 @@ static void use_up(const tg_optim *o, bool updated)
     for (size_t i = 0; i < o->n_tensors; i++) {
         tg_node *n = o->tensors[i].node;
         if (!o->tensors[i].u.g) continue;
-        n->grad->flags |= TG_N_USED;
+        if (o->tensors[i].by_rows) tg_use_up_rows(n);
+        else n->grad->flags |= TG_N_USED;
         if (updated) tg_mark_written(n);
     }
 }
@@ -183,8 +224,10 @@ static tg_status step(tg_optim *o, const char *function)
 {
     const double begin = o->tape->profile ? tg_profile_now() : 0;
     if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
-    bool need_states;
-    if (!find_gradients(o, &need_states) && o->n_tensors)
+    bool   need_states;
+    size_t found;
+    if (find_gradients(o, &found, &need_states) != TG_OK) return TG_ERR_MEMORY;
+    if (!found && o->n_tensors)
         return tg_fail_on(o->tape, TG_ERR_GRAD, function,
                           "no parameter has a gradient, or they are used up or frozen; tg_optim_backward or tg_minimize gives them one");
     if (o->skip_nonfinite && !visit_all(o, is_finite)) {

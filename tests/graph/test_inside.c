@@ -47,6 +47,7 @@ static char scratch_text[200];
     X(tg_plan_format, (void)tg_plan_format(p.t, &p.lazy, 1, scratch_text, sizeof scratch_text))                                  \
     X(tg_plan_print, (void)tg_plan_print(p.t, &p.lazy, 1))                                                                       \
     X(tg_set_requires_grad, assert_null(tg_set_requires_grad(p.done, true)))                                                     \
+    X(tg_set_row_gradient, assert_null(tg_set_row_gradient(p.w, true)))                                                          \
     X(tg_backward, (void)tg_backward(p.lazy))                                                                                    \
     X(tg_backward_seed, (void)tg_backward_seed(p.lazy, p.done))                                                                  \
     X(tg_grad, tg_tensor *g; (void)tg_grad(&p.lazy, NULL, 1, &p.w, 1, true, &g))                                                 \

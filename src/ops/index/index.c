@@ -221,6 +221,7 @@ enum { NARROW = 16 };
 
 static tg_status index_select_run(tg_call *c)
 {
+    enum { AHEAD = 8, LARGEST = 4096 /* bytes: rows of large tables are asked for some rows ahead; longer ones come in one stream */ };
     const select_attr *a = c->attr;
     const tg_shape    *s = c->y.shape;
     const int64_t     *index, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis], row = tg_count_of(s, (int)a->axis + 1, s->rank);
@@ -236,7 +237,11 @@ static tg_status index_select_run(tg_call *c)
             char       *y = (char *)c->y.data + o * n * row * item;
             if (row < NARROW) (item == 4 ? select_4 : item == 8 ? select_8 : item == 2 ? select_2 : select_1)(index, n, row, x, y);
             else
-                for (int64_t k = 0; k < n; k++) memcpy(y + k * row * item, x + index[k] * row * item, (size_t)(row * item));
+                for (int64_t k = 0; k < n; k++) {
+                    if (k + AHEAD < n && row * item <= LARGEST)
+                        for (int64_t b = 0; b < row * item; b += TG_ALIGN) __builtin_prefetch(x + index[k + AHEAD] * row * item + b);
+                    memcpy(y + k * row * item, x + index[k] * row * item, (size_t)(row * item));
+                }
         }
     }
     return TG_OK;
@@ -391,6 +396,7 @@ static tg_tensor *index_add_vjp(const tg_call *c, int i, tg_tensor *g)
 
 const tg_op tg_op_index_add = {.name    = "index_add",
                                .arity   = 2,
+                               .flags   = TG_OP_ROWS,
                                .nondiff = 2,
                                .infer   = index_add_infer,
                                .run     = index_add_run,

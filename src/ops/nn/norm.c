@@ -211,12 +211,11 @@ DISTANCE(f64, double)
     {                                                                                                                  \
         enum { TALL = 32, WIDE = 64 };                                                                                 \
         spread *to = acc;                                                                                              \
-        for (size_t c = 0, w; c < cols; c += w)                                                                        \
-            for (size_t r = 0, h; r < rows; r += h) {                                                                  \
-                double      mean[WIDE] = {0}, squares[WIDE] = {0};                                                     \
-                const TYPE *x = (const TYPE *)values + (ptrdiff_t)r * step + c;                                        \
-                w = cols - c < WIDE ? cols - c : WIDE;                                                                 \
-                h = rows - r < TALL ? rows - r : TALL;                                                                 \
+        for (size_t c = 0; c < cols; c += WIDE)                                                                        \
+            for (size_t r = 0; r < rows; r += TALL) {                                                                  \
+                double       mean[WIDE] = {0}, squares[WIDE] = {0};                                                    \
+                const TYPE  *x = (const TYPE *)values + (ptrdiff_t)r * step + c;                                       \
+                const size_t w = cols - c < WIDE ? cols - c : WIDE, h = rows - r < TALL ? rows - r : TALL;             \
                 for (size_t i = 0; i < h; i++)                                                                         \
                     for (size_t k = 0; k < w; k++) mean[k] += (double)x[(ptrdiff_t)i * step + (ptrdiff_t)k];           \
                 for (size_t k = 0; k < w; k++) mean[k] /= (double)h;                                                   \
