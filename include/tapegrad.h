@@ -47,6 +47,7 @@
 #include <tapegrad/matrix.h>    /* products of matrices */
 #include <tapegrad/shape.h>     /* shapes: views, and tensors put together */
 #include <tapegrad/index.h>     /* indexing, and triangles */
+#include <tapegrad/order.h>     /* sorting, scans */
 #include <tapegrad/window.h>    /* convolution and pooling */
 #include <tapegrad/nn.h>        /* normalisation and losses */
 #include <tapegrad/optim.h>     /* optimizers, and clipping of gradients */

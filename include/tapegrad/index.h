@@ -1,4 +1,4 @@
-/* index.h - indexing, sorting, and triangles. Part of tapegrad.h. */
+/* index.h - indexing, and triangles. Part of tapegrad.h. */
 #ifndef TAPEGRAD_INDEX_H
 #define TAPEGRAD_INDEX_H
 
@@ -51,11 +51,6 @@ TG_API tg_tensor *tg_segment_mean(tg_tensor *x, tg_tensor *segment, int64_t n);
 TG_API tg_tensor *tg_masked_select(tg_tensor *x, tg_tensor *mask);
 /* Where x is not 0 (NaN is not): i64 [n, rank], a row of coordinates for each such element. x is computed at once likewise. */
 TG_API tg_tensor *tg_nonzero(tg_tensor *x);
-
-/* The elements along an axis in ascending or descending order, of x's dtype, and in *places, unless that is NULL, where each was along the axis:
- * i64, of the same shape; NULL after an error. Equals, among them both zeros, keep their order. NaN counts as largest: it is last of
- * ascending ones, first of descending ones. Of every dtype; an axis may have no elements. The gradient of each element goes to where it was. */
-TG_API tg_tensor *tg_sort(tg_tensor *x, int axis, bool descending, tg_tensor **places);
 
 /* value where mask (bool, broadcast with x) is true, else x. No gradient flows from where it is filled, whatever x holds there. */
 TG_API tg_tensor *tg_masked_fill(tg_tensor *x, tg_tensor *mask, double value);

@@ -80,12 +80,14 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
 #define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous) X(diagonal) X(pad)
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through)
-#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(wrap_index) X(last_place) X(sort)
+#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(wrap_index) X(last_place)
+#define TG_ORDER_OPS(X)  X(sort) X(searchsorted) X(cumsum) X(cumprod) X(linear_scan) X(logcumsumexp) X(cummax) X(cummin)
 
 #define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;
 TG_SHAPE_OPS(TG_DECLARE_OP_)
 TG_CREATE_OPS(TG_DECLARE_OP_)
 TG_INDEX_OPS(TG_DECLARE_OP_)
+TG_ORDER_OPS(TG_DECLARE_OP_)
 
 /* ---- reductions (reduce.c), products (matmul.c), softmax (softmax.c), losses (loss.c) ------------------------------- */
 
@@ -165,6 +167,7 @@ TG_DIVISION_OPS(TG_DECLARE_OP_)
     TG_SHAPE_OPS(X)   \
     TG_CREATE_OPS(X)  \
     TG_INDEX_OPS(X)   \
+    TG_ORDER_OPS(X)   \
     TG_REDUCE_OPS(X)  \
     TG_WINDOW_OPS(X)  \
     X(normalize)      \

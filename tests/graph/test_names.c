@@ -173,6 +173,13 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(index_put, tg_index_put(x, (tg_tensor *[]){tg_arange(t, TG_I64, 0)}, 1, tg_scalar(t, 1), false), FLOWS | SAME)             \
     X(take_along, tg_take_along(x, 1, tg_from_i64(t, WHOLE, (int64_t[]){0, 1, 2})), FLOWS | SAME)                                \
     X(masked_select, tg_masked_select(x, yes(t)), FLOWS | SAME)                                                                  \
+    X(cumsum, tg_cumsum(x, 0), FLOWS | SAME)                                                                                     \
+    X(cumprod, tg_cumprod(x, 0), FLOWS | SAME)                                                                                   \
+    X(cummax, tg_cummax(x, 0, NULL), FLOWS | SAME)                                                                               \
+    X(diff, tg_diff(x, 0, 1), FLOWS | SAME)                                                                                      \
+    X(topk, tg_topk(x, 1, 0, true, NULL), FLOWS | SAME)                                                                          \
+    X(median, tg_median(x, 0, true, NULL), FLOWS | SAME)                                                                         \
+    X(quantile, tg_quantile(x, 1, 0, true), FLOWS | SAME)                                                                        \
     X(linear, tg_linear(x, tg_eye(t, 3), NULL), FLOWS | SAME)                                                                    \
     X(conv2d, tg_conv2d(image(x), tg_ones(t, TG_SHAPE(1, 1, 1, 1)), NULL, NULL), FLOWS | SAME)                                   \
     X(max_pool2d, tg_max_pool2d(image(x), &(tg_pool_options){.kernel = {1, 1}}), FLOWS | SAME)                                   \

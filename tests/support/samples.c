@@ -33,6 +33,7 @@ sample_list samples_all(void)
     samples_random(&l);
     samples_shape(&l);
     samples_put(&l);
+    samples_order(&l);
     samples_products(&l);
     samples_window(&l);
     samples_conv(&l);

@@ -7,7 +7,7 @@
 
 #include <omp.h>
 #include <string.h>
-#include <tapegrad/index.h>
+#include <tapegrad/order.h>
 
 #include "tensor/team.h"
 
@@ -172,12 +172,21 @@ static tg_tensor *sort_vjp(const tg_call *c, int i, tg_tensor *g)
 const tg_op tg_op_sort = {
     .name = "sort", .arity = 1, .results = 2, .infer = sort_infer, .run = sort_run, .vjp = sort_vjp};
 
-tg_tensor *tg_sort(tg_tensor *x, int axis, bool descending, tg_tensor **places)
+static tg_tensor *sorted(tg_tensor *x, int axis, bool descending, tg_tensor **places, const char *function)
 {
-    const tg_node  *n = tg_check(x, "tg_sort");
-    const int       k = n ? tg_checked_axis(n, "tg_sort", axis) : -1;
+    const tg_node  *n = tg_check(x, function);
+    const int       k = n ? tg_checked_axis(n, function, axis) : -1;
     const sort_attr a = {k, descending};
     tg_tensor      *y = k < 0 ? NULL : tg_record(&tg_op_sort, &x, 1, &a, sizeof a);
     if (places) *places = tg_result(y, 1);
     return y;
+}
+
+tg_tensor *tg_sort(tg_tensor *x, int axis, bool descending, tg_tensor **places) { return sorted(x, axis, descending, places, "tg_sort"); }
+tg_tensor *tg_msort(tg_tensor *x) { return sorted(x, 0, false, NULL, "tg_msort"); }
+tg_tensor *tg_argsort(tg_tensor *x, int axis, bool descending)
+{
+    tg_tensor *places;
+    sorted(x, axis, descending, &places, "tg_argsort");
+    return places;
 }
