@@ -92,6 +92,42 @@ def cnn(_):
     return training(net, lambda n: F.cross_entropy(n(x), y), sgd(net.parameters()))
 
 
+@workload("W12_batchnorm", "W12_without")
+def normalised(name):
+    channels, layers = (3, 32, 32, 64), []
+    norms = name == "W12_batchnorm"
+    for i, o in zip(channels, channels[1:]):
+        layers += [nn.Conv2d(i, o, 3, padding=1, bias=not norms)] + [nn.BatchNorm2d(o)] * norms + [nn.ReLU()]
+    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels[-1], 10))
+    x, y = torch.randn(32, 3, 32, 32), torch.randint(10, (32,))
+    return training(net, lambda n: F.cross_entropy(n(x), y), sgd(net.parameters()))
+
+
+@workload("W13_axes", "W13_axes_fwd")
+def axes(name):
+    x, g = torch.randn(64, 512, 48), torch.randn(64, 48)
+    if name.endswith("_fwd"):
+        return torch.no_grad()(lambda: torch.softmax(x, 0).sum(1))
+    x.requires_grad_()
+
+    def step():
+        x.grad = None
+        torch.softmax(x, 0).sum(1).backward(g)
+    return step
+
+
+@workload("W14_rows")
+def rows(_):
+    table, at, g = nn.Embedding(100000, 64, sparse=True), torch.randint(100000, (512,)), torch.randn(512, 64)
+    optimizer = sgd(table.parameters())
+
+    def step():
+        optimizer.zero_grad()
+        table(at).backward(g)
+        optimizer.step()
+    return step
+
+
 CHARACTERS, STEPS = 65, 64
 
 

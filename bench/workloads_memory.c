@@ -181,6 +181,47 @@ static bool matrix_step(void *model, double *result)
     return !tg_reset(m->t);
 }
 
+/* ---- W13: softmax over the first of three axes, summed over the one in the middle; W14: some rows of a large table -------- */
+
+static tg_tensor *axes(const matrix *m) { return tg_sum(tg_softmax(m->x, 0), TG_AXES(1), false); }
+
+static void *make_axes(tg_tape *t)
+{
+    matrix *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    *m = (matrix){.t = t, .f = axes, .x = leaf(tg_randn(t, TG_SHAPE(64, 512, 48))), .g = bench_normal(t, TG_SHAPE(64, 48))};
+    tg_reset(t);
+    return m;
+}
+
+enum { TABLE = 100000, READ = 512, WIDTH = 64 };
+
+typedef struct table {
+    tg_tape   *t;
+    tg_optim  *opt;
+    tg_tensor *w, *at, *g;
+} table;
+
+static void *make_table(tg_tape *t)
+{
+    table *m = calloc(1, sizeof *m);
+    if (!m) return NULL;
+    *m = (table){.t = t, .opt = tg_sgd(t, NULL), .w = tg_param(t, "w", tg_randn(t, TG_SHAPE(TABLE, WIDTH))),
+                 .at = bench_labels(t, TG_SHAPE(READ), TABLE), .g = bench_normal(t, TG_SHAPE(READ, WIDTH))};
+    tg_set_row_gradient(m->w, true);
+    tg_reset(t);
+    return m;
+}
+
+static bool table_step(void *model, double *result)
+{
+    const table *m = model;
+    tg_tensor   *y = tg_want(tg_embedding(m->w, m->at));
+    if (tg_backward_seed(y, m->g) || tg_step(m->opt)) return false;
+    if (result) *result = bench_digest(y);
+    return !tg_reset(m->t);
+}
+
 const workload workloads_memory[] = {
     {.name = "W4_chain_fwd", .warm_up = 20, .make = make_chain_forward, .step = chain_forward_step},
     {.name = "W4_chain", .warm_up = 20, .make = make_chain, .step = chain_step},
@@ -195,5 +236,8 @@ const workload workloads_memory[] = {
     {.name = "W11_sum0", .warm_up = 5, .make = make_column_sums, .step = matrix_step},
     {.name = "W11_bcast_fwd", .warm_up = 5, .make = make_broadcast, .step = matrix_forward_step},
     {.name = "W11_bcast", .warm_up = 5, .make = make_broadcast, .step = matrix_step},
+    {.name = "W13_axes_fwd", .warm_up = 5, .make = make_axes, .step = matrix_forward_step},
+    {.name = "W13_axes", .warm_up = 5, .make = make_axes, .step = matrix_step},
+    {.name = "W14_rows", .warm_up = 20, .make = make_table, .step = table_step},
     {0},
 };
