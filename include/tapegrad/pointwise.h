@@ -101,6 +101,32 @@ TG_API tg_tensor *tg_silu(tg_tensor *x);                       /* x sigmoid(x); 
 TG_API tg_tensor *tg_hardswish(tg_tensor *x);
 TG_API tg_tensor *tg_mish(tg_tensor *x);                       /* x tanh(ln(1 + e^x)); -0 at -inf. Misra 2019 */
 
+/* ---- more activations, of f32 and f64; conventions as PyTorch's. Numbers have to be ones of the dtype: TG_ERR_DTYPE. NaN gives NaN. */
+
+/* x > 0 ? x : alpha (e^x - 1); slope alpha at 0. Clevert, Unterthiner, Hochreiter 2016. PyTorch's usual alpha is 1 */
+TG_API tg_tensor *tg_elu(tg_tensor *x, double alpha);
+/* x > 0 ? x : alpha (e^(x/alpha) - 1); slope 1 at 0. alpha = 0, or infinite: TG_ERR_ARG. Barron 2017 */
+TG_API tg_tensor *tg_celu(tg_tensor *x, double alpha);
+/* 1.0507… elu(x, 1.67326…), by which means and variances stay. Klambauer et al. 2017 */
+TG_API tg_tensor *tg_selu(tg_tensor *x);
+TG_API tg_tensor *tg_softsign(tg_tensor *x);    /* x / (1 + |x|); NaN at infinities */
+TG_API tg_tensor *tg_logsigmoid(tg_tensor *x);  /* ln sigmoid(x) = -softplus(-x), without overflow */
+TG_API tg_tensor *tg_tanhshrink(tg_tensor *x);  /* x - tanh x, to an ULP or two of x */
+/* x between lo and hi, which it is beyond them; slope 0 at lo and hi, too (tg_clamp has 1 there). lo < hi, else TG_ERR_ARG */
+TG_API tg_tensor *tg_hardtanh(tg_tensor *x, double lo, double hi);
+TG_API tg_tensor *tg_relu6(tg_tensor *x);       /* hardtanh(x, 0, 6) */
+TG_API tg_tensor *tg_hardsigmoid(tg_tensor *x); /* relu6(x + 3) / 6; slope 0 at -3 and 3 */
+/* x - lambda, x + lambda, and 0 between -lambda and lambda; and x itself in place of the first two. Slope 0 at the ends. lambda is finite and at
+ * least 0, else TG_ERR_ARG. PyTorch's usual lambda is 0.5 */
+TG_API tg_tensor *tg_softshrink(tg_tensor *x, double lambda);
+TG_API tg_tensor *tg_hardshrink(tg_tensor *x, double lambda);
+TG_API tg_tensor *tg_threshold(tg_tensor *x, double threshold, double value); /* x > threshold ? x : value, NaN stays; slope 0 there. Integers, too */
+/* a sigmoid(b), a and b the halves of x along the axis, whose size is even (TG_ERR_SHAPE). Dauphin et al. 2017 */
+TG_API tg_tensor *tg_glu(tg_tensor *x, int axis);
+/* x > 0 ? x : weight x; slope weight at 0. weight is one number or, for x of rank 2 and more, one for each place of axis 1, the channels: shape
+ * [], [1] or [channels], else TG_ERR_SHAPE. He et al. 2015 */
+TG_API tg_tensor *tg_prelu(tg_tensor *x, tg_tensor *weight);
+
 /* ---- whole numbers and bounds, as PyTorch */
 
 /* To a whole number: down, up, to the nearest (halves to the even one), towards zero. Gradient zero. -0 where a negative number becomes 0.

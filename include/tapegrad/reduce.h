@@ -78,6 +78,7 @@ TG_API tg_tensor *tg_min(tg_tensor *x, int axis, bool keepdim, tg_tensor **place
 /* ln sum e^x; -inf over nothing, and of -inf alone, there with gradient 0 */
 TG_API tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_softmax(tg_tensor *x, int axis);     /* e^x / sum e^x; a row of all -inf gives zeros */
+TG_API tg_tensor *tg_softmin(tg_tensor *x, int axis);     /* softmax(-x) */
 TG_API tg_tensor *tg_log_softmax(tg_tensor *x, int axis); /* x - logsumexp x; a row of all -inf stays -inf */
 
 #ifdef __cplusplus

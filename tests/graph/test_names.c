@@ -130,6 +130,20 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(lerp_s, tg_lerp_s(x, x, 0), FLOWS | SAME)                                                                                  \
     X(addcmul, tg_addcmul(x, x, x, 0), FLOWS | SAME)                                                                             \
     X(addcdiv, tg_addcdiv(x, x, x, 0), FLOWS | SAME)                                                                             \
+    X(elu, tg_elu(x, 1), FLOWS | SAME)                                                                                           \
+    X(celu, tg_celu(x, 2), FLOWS | SAME)                                                                                         \
+    X(selu, tg_selu(x), FLOWS)                                                                                                   \
+    X(softsign, tg_softsign(x), FLOWS)                                                                                           \
+    X(logsigmoid, tg_logsigmoid(x), FLOWS)                                                                                       \
+    X(tanhshrink, tg_tanhshrink(x), FLOWS)                                                                                       \
+    X(hardtanh, tg_hardtanh(x, -100, 100), FLOWS | SAME)                                                                         \
+    X(relu6, tg_relu6(x), FLOWS | SAME)                                                                                          \
+    X(hardsigmoid, tg_hardsigmoid(x), FLOWS)                                                                                     \
+    X(softshrink, tg_softshrink(x, 0), FLOWS | SAME)                                                                             \
+    X(hardshrink, tg_hardshrink(x, 0), FLOWS | SAME)                                                                             \
+    X(threshold, tg_threshold(x, 0, 7), FLOWS | SAME)                                                                            \
+    X(prelu, tg_prelu(x, tg_full(t, TG_F64, TG_SHAPE(3), 0.5)), FLOWS | SAME)                                                    \
+    X(softmin, tg_softmin(x, 1), FLOWS)                                                                                          \
     X(where, tg_where(yes(t), x, x), FLOWS | SAME)                                                                               \
     X(masked_fill, tg_masked_fill(x, tg_logical_not(yes(t)), 9), FLOWS | SAME)                                                   \
     X(tril, tg_tril(x, 9), FLOWS | SAME)                                                                                         \

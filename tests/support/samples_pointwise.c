@@ -79,6 +79,7 @@ static const struct {
     {"copysign", {-2, -2}, {-0.1, -0.1}},
     {"fmax", {0.1, 1.1}, {1, 2}},
     {"fmin", {0.1, 1.1}, {1, 2}},
+    {"softsign", {-3}, {-0.1}},
     {"maximum", {-2, 1}, {0, 2}}, /* all on one side, so that a wrong side gives nothing at all */
     {"minimum", {-2, 1}, {0, 2}},
 };

@@ -29,3 +29,48 @@ void values_of_quotient(values_call *c)
                            !tg_dtype_is_float(a->dtype));
     }
 }
+
+/* a sigmoid(b), a and b the halves along the axis */
+void values_of_glu(values_call *c)
+{
+    const values_array *x    = &c->in[0];
+    const int           axis = values_axis(&x->shape, c->s->axis);
+    tg_shape            s    = x->shape;
+    int64_t             at[TG_MAX_RANK];
+    s.dim[axis] /= 2;
+    values_array *y = values_result(c, x->dtype, &s, false);
+    for (int64_t e = 0; e < y->n; e++) {
+        values_at(&s, e, at);
+        const real a = x->x[values_element(&x->shape, at)];
+        at[axis] += s.dim[axis];
+        y->x[e] = a * exact_sigmoid(x->x[values_element(&x->shape, at)]);
+    }
+}
+
+/* e^-x by the sum of them along the axis */
+void values_of_softmin(values_call *c)
+{
+    const values_array *x    = &c->in[0];
+    const int           axis = values_axis(&x->shape, c->s->axis);
+    values_array       *y    = values_result(c, x->dtype, &x->shape, false);
+    int64_t             at[TG_MAX_RANK];
+    for (int64_t e = 0; e < y->n; e++) {
+        real sum = 0;
+        values_at(&x->shape, e, at);
+        for (at[axis] = 0; at[axis] < x->shape.dim[axis]; at[axis]++) sum += expl(-x->x[values_element(&x->shape, at)]);
+        y->x[e] = expl(-x->x[e]) / sum;
+    }
+}
+
+/* The weight has a shape in which it broadcasts. */
+void values_of_prelu(values_call *c)
+{
+    const values_array *x = &c->in[0], *w = &c->in[1];
+    values_array       *y = values_result(c, x->dtype, &x->shape, false);
+    int64_t             at[TG_MAX_RANK];
+    const tg_shape      one = {0, {0}};
+    for (int64_t e = 0; e < y->n; e++) {
+        values_at(&x->shape, e, at);
+        y->x[e] = x->x[e] > 0 ? x->x[e] : x->x[e] * w->x[values_broadcast_element(w->n == 1 ? &one : &w->shape, &x->shape, at)];
+    }
+}

@@ -113,6 +113,12 @@ tg_tensor *tg_softmax(tg_tensor *x, int axis)
     return alias(&tg_op_softmax, (tg_tensor *[]){x, value}, bits, true);
 }
 
+tg_tensor *tg_softmin(tg_tensor *x, int axis)
+{
+    TG_CALL(tg_tape_of(x));
+    return tg_needs_float(x, __func__) ? tg_softmax(tg_neg(x), axis) : NULL;
+}
+
 /* ---- logsumexp ---------------------------------------------------------------------------------------------------- */
 
 /* Inputs {x, m, sum, value}: sum = sum e^(x - m), m the row's shift. d ln sum e^x / dx is softmax(x) = e^(x - m)/sum, made of what the
