@@ -1,4 +1,4 @@
-/* nn.h - normalisation, losses and distances. Part of tapegrad.h. */
+/* nn.h - normalisation, losses, distances and dropout. Part of tapegrad.h. */
 #ifndef TAPEGRAD_NN_H
 #define TAPEGRAD_NN_H
 
@@ -15,6 +15,56 @@ extern "C" {
 TG_API tg_tensor *tg_layer_norm(tg_tensor *x, int n_axes, tg_tensor *weight, tg_tensor *bias, double eps);
 /* x / sqrt(mean x^2 + eps) weight. Zhang, Sennrich 2019 */
 TG_API tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, double eps);
+
+/* By channels: x is [N, channels, …], weight and bias are [channels], or NULL. */
+
+/* What batch_norm knows of all batches: two buffers of the caller's (tg_buffer), the mean, at first 0, and the variance, at first 1, of each
+ * channel. In training each call puts their next values into the other two, computed with whatever is computed next (tg_want); tg_update_running
+ * assigns them when the step is done. */
+typedef struct tg_running_stats {
+    tg_tensor *mean, *var;           /* [channels], of x's dtype */
+    tg_tensor *next_mean, *next_var; /* NULL, or of this recording */
+} tg_running_stats;
+
+typedef struct tg_batch_norm_options {
+    tg_running_stats *running;  /* NULL: there are none, and every batch is normalised by its own statistics */
+    bool              training; /* by the batch's own statistics, of at least 2 elements a channel (TG_ERR_SHAPE); else by the running ones */
+    double            momentum; /* next = (1 - momentum) running + momentum batch's; 0: 0.1; at most 1 */
+    double            eps;      /* 0: 1e-5; not negative */
+} tg_batch_norm_options;
+
+/* (x - mean) / sqrt(var + eps) weight + bias for each channel, over all other axes; x of rank >= 2. The batch's variance divides by n here, for the
+ * running one by n - 1. Gradients go through the batch's statistics, and not through the running ones. options may be NULL. Ioffe, Szegedy 2015 */
+TG_API tg_tensor *tg_batch_norm(tg_tensor *x, tg_tensor *weight, tg_tensor *bias, const tg_batch_norm_options *options);
+
+/* Assigns the next running statistics, computing them if nobody did, and forgets them; without any it does nothing. Behind it what was recorded from
+ * the old ones and was not computed is TG_ERR_STALE, as tg_assign says: call it after the step. */
+TG_API tg_status tg_update_running(tg_running_stats *running);
+
+/* As layer_norm, for each of `groups` groups of neighbouring channels, which have to divide them; eps >= 0, usually 1e-5. x of rank >= 2.
+ * Wu, He 2018 */
+TG_API tg_tensor *tg_group_norm(tg_tensor *x, int64_t groups, tg_tensor *weight, tg_tensor *bias, double eps);
+/* The same for each channel: over axes 2 …, that have more than one element (TG_ERR_SHAPE). Ulyanov, Vedaldi, Lempitsky 2016 */
+TG_API tg_tensor *tg_instance_norm(tg_tensor *x, tg_tensor *weight, tg_tensor *bias, double eps);
+
+/* x / (k + alpha / size sum of x^2 over the `size` channels about each)^beta, size/2 of them before it, where there are so many.
+ * Krizhevsky, Sutskever, Hinton 2012 */
+typedef struct tg_local_response_norm_options {
+    double alpha, beta, k; /* 0: 1e-4, 0.75, 1 */
+} tg_local_response_norm_options;
+TG_API tg_tensor *tg_local_response_norm(tg_tensor *x, int64_t size, const tg_local_response_norm_options *options);
+
+/* Of vectors and weights. */
+
+/* x / max(p-norm of x along the axis, eps), with tg_norm's p; eps >= 0, usually 1e-12. Gradient 1/eps where the norm is less than eps. */
+TG_API tg_tensor *tg_normalize(tg_tensor *x, double p, int axis, double eps);
+/* length v / |v|, |.| the 2-norm over all axes but this one; length [n], n the size of the axis. Where v is 0 the result is NaN.
+ * Salimans, Kingma 2016 */
+TG_API tg_tensor *tg_weight_norm(tg_tensor *v, tg_tensor *length, int axis);
+/* w / sigma, sigma the largest singular value of w as a matrix [n, …], as far as u knows it: |w^T u|. u [n] is a buffer of the caller's (tg_buffer)
+ * with random numbers at first; `iterations` >= 0 steps of the power method, usually 1 in training and 0 otherwise, improve it and are assigned at
+ * once. No gradient goes to u. Miyato et al. 2018 */
+TG_API tg_tensor *tg_spectral_norm(tg_tensor *w, tg_tensor *u, int iterations);
 
 /* ---- losses -------------------------------------------------------------------------------------------------------
  * Inputs are f32 or f64. Shapes and dtypes of what is compared are equal: nothing broadcasts. Reductions of nothing are NaN, sums 0. An option
@@ -112,11 +162,25 @@ TG_API tg_tensor *tg_multi_margin_loss(tg_tensor *x, tg_tensor *label, const tg_
 /* The p-norm of a - b + eps over the last axis, as tg_norm has it; eps is usually 1e-6, finite. a and b broadcast. */
 TG_API tg_tensor *tg_pairwise_distance(tg_tensor *a, tg_tensor *b, double p, double eps, bool keepdim);
 
+/* a b / (max(|a|, eps) max(|b|, eps)) along the axis, which goes away; a and b broadcast. eps >= 0, usually 1e-8. */
+TG_API tg_tensor *tg_cosine_similarity(tg_tensor *a, tg_tensor *b, int axis, double eps);
+
+/* The p-norms of all differences of rows: a […, n, k], b […, m, k] give […, n, m]; leading axes broadcast. Each difference is computed, so
+ * that near points lose no digits. Points that coincide get gradient 0. */
+TG_API tg_tensor *tg_cdist(tg_tensor *a, tg_tensor *b, double p);
+
 /* ---- for training ------------------------------------------------------------------------------------------------- */
 
 /* Zeroes each element with probability p and scales the others by 1/(1-p); 0 <= p <= 1, p = 1 gives zeros. The same mask in every
  * gradient. For training: leave it out when evaluating. */
 TG_API tg_tensor *tg_dropout(tg_tensor *x, double p);
+
+/* The same for whole channels of x [N, channels, …]: all elements of one share their fate. */
+TG_API tg_tensor *tg_dropout2d(tg_tensor *x, double p);
+
+/* Puts selu's limit for -inf, -1.758…, in the place of each element with probability p, and then scales and shifts all so that what has mean 0 and
+ * variance 1 keeps them; p = 1 gives zeros. Klambauer et al. 2017 */
+TG_API tg_tensor *tg_alpha_dropout(tg_tensor *x, double p);
 
 /* The share of rows whose largest logit is the label's: a scalar in the tape's dtype, without gradient. */
 TG_API tg_tensor *tg_accuracy(tg_tensor *logits, tg_tensor *label);

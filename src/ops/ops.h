@@ -145,8 +145,16 @@ TG_WINDOW_OPS(TG_DECLARE_OP_)
     X(bce_with_logits) X(bce) X(cross_entropy) X(log_cosh)
 TG_REDUCE_OPS(TG_DECLARE_OP_)
 extern const tg_op        tg_op_normalize, tg_op_rstd; /* norm.c */
+/* Is eps finite and not negative? false after a sentence about `function`. */
+bool tg_is_eps(tg_tensor *x, double eps, const char *function);
 /* (x - mean) / sqrt(variance + eps) over axes given as bits, x float; without `centred` x / sqrt(mean of squares + eps). */
 tg_tensor *tg_normalize_over(tg_tensor *x, uint32_t axes, bool centred, double eps);
+
+/* The same, and of what: the mean, NULL if it is not centred, and r = 1 / sqrt(variance + eps), of size 1 along the axes. */
+typedef struct tg_moments {
+    tg_tensor *mean, *r;
+} tg_moments;
+tg_tensor *tg_normalize_with(tg_tensor *x, uint32_t axes, bool centred, double eps, tg_moments *moments);
 extern const tg_reduction tg_reduction_rstd;
 
 typedef struct tg_rstd_attr {

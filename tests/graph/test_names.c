@@ -255,6 +255,18 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(log_softmax, tg_log_softmax(x, 1), FLOWS)                                                                                  \
     X(layer_norm, tg_layer_norm(x, 1, NULL, NULL, 1e-5), FLOWS)                                                                  \
     X(rms_norm, tg_rms_norm(x, 1, NULL, 1e-5), FLOWS)                                                                            \
+    X(batch_norm, tg_batch_norm(tg_reshape(x, TG_SHAPE(3, 1)), NULL, NULL, NULL), FLOWS)                                         \
+    X(group_norm, tg_group_norm(x, 1, NULL, NULL, 1e-5), FLOWS)                                                                  \
+    X(instance_norm, tg_instance_norm(tg_reshape(x, TG_SHAPE(1, 1, 3)), NULL, NULL, 1e-5), FLOWS)                                \
+    X(local_response_norm, tg_local_response_norm(x, 1, NULL), FLOWS)                                                            \
+    X(normalize, tg_normalize(x, 2, 1, 1e-12), FLOWS)                                                                            \
+    X(normalize_by_eps, tg_normalize(tg_mul_s(x, 0.01), 2, 0, 1e-12), FLOWS)                                                     \
+    X(weight_norm, tg_weight_norm(x, tg_ones(t, TG_SHAPE(1)), 0), FLOWS)                                                         \
+    X(spectral_norm, tg_spectral_norm(x, tg_ones(t, TG_SHAPE(1)), 0), FLOWS)                                                     \
+    X(cosine_similarity, tg_cosine_similarity(x, tg_ones_like(x), 1, 1e-8), FLOWS)                                               \
+    X(cdist, tg_cdist(x, tg_zeros_like(x), 2), FLOWS)                                                                            \
+    X(dropout2d, tg_dropout2d(x, 0), FLOWS | SAME)                                                                               \
+    X(alpha_dropout, tg_alpha_dropout(x, 0), FLOWS | SAME)                                                                       \
     X(mse, tg_mse(x, x), FLOWS)                                                                                                  \
     X(huber, tg_huber(x, x, 1), FLOWS)                                                                                           \
     X(bce_with_logits, tg_bce_with_logits(x, tg_zeros_like(x)), FLOWS)                                                           \

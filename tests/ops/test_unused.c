@@ -235,7 +235,7 @@ static bool check(tg_tape *t, const plant *p)
 
 static bool is_product(const char *name)
 {
-    static const char *const products[] = {"matmul", "linear", "dot", "mv", "mm", "bmm", "inner", "tensordot", "einsum"};
+    static const char *const products[] = {"matmul", "linear", "dot", "mv", "mm", "bmm", "inner", "tensordot", "einsum", "spectral_norm"};
     for (size_t k = 0; k < sizeof products / sizeof *products; k++)
         if (!strcmp(name, products[k])) return true;
     return !strncmp(name, "conv", 4);

@@ -29,6 +29,7 @@ sample_list samples_all(void)
     samples_reduce(&l);
     samples_functions(&l);
     samples_losses(&l);
+    samples_norms(&l);
     samples_move(&l);
     samples_random(&l);
     samples_shape(&l);

@@ -84,6 +84,7 @@ void samples_image(sample_list *l);     /* samples_image.c: patches, pixels, siz
 void samples_conv(sample_list *l);      /* samples_conv.c: convolution and pooling */
 void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products */
 void samples_losses(sample_list *l);    /* samples_losses.c */
+void samples_norms(sample_list *l);     /* samples_norms.c: by channels, of vectors and weights, distances */
 void samples_random(sample_list *l);    /* samples_random.c: distributions and choices */
 void samples_functions(sample_list *l); /* samples_functions.c: pointwise functions made of ops */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */

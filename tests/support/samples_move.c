@@ -125,6 +125,16 @@ static tg_tensor *f_dropout(void *ctx, tg_tensor *const *in)
     tg_seed(tg_tape_of(in[0]), 11); /* the same mask in every call */
     return tg_dropout(in[0], of(ctx)->number);
 }
+static tg_tensor *f_dropout2d(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), 11);
+    return tg_dropout2d(in[0], of(ctx)->number);
+}
+static tg_tensor *f_alpha_dropout(void *ctx, tg_tensor *const *in)
+{
+    tg_seed(tg_tape_of(in[0]), 11);
+    return tg_alpha_dropout(in[0], of(ctx)->number);
+}
 
 #define RESHAPE(FROM, ...)                                                                                             \
     {                                                                                                                  \
@@ -426,6 +436,13 @@ static const sample rows[] = {
     DROPOUT(0.5, FLOAT_SCALAR),
     DROPOUT(0.5, FLOATS(0, 2)),
     DROPOUT(0.7, FLOATS(2, 1, 3)),
+    {.name = "dropout2d", .f = f_dropout2d, .in = {FLOATS(2, 3, 2)}, .number = 0.5},
+    {.name = "dropout2d", .f = f_dropout2d, .in = {FLOATS(3, 2)}, .number = 0.25},
+    {.name = "dropout2d", .f = f_dropout2d, .in = {FLOATS(2, 2)}, .number = 1},
+    {.name = "dropout2d", .f = f_dropout2d, .in = {FLOATS(1, 0, 2)}, .number = 0},
+    {.name = "alpha_dropout", .f = f_alpha_dropout, .in = {FLOATS(2, 3)}, .number = 0.5},
+    {.name = "alpha_dropout", .f = f_alpha_dropout, .in = {FLOATS(3)}, .number = 0},
+    {.name = "alpha_dropout", .f = f_alpha_dropout, .in = {FLOATS(3)}, .number = 1},
     {.name = "dropout", .f = f_dropout, .in = {FLOATS(63, 2)}, .number = 0.5, .large = true},
 };
 

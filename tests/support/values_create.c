@@ -194,6 +194,31 @@ void values_of_dropout(values_call *c)
         y->x[e] = p == 0 || (p < 1 && drawn(e, 1 - p)) ? c->in[0].x[e] / (1 - (real)p) : 0;
 }
 
+/* A channel is an element of the mask. */
+void values_of_dropout2d(values_call *c)
+{
+    const double    p = c->s->number;
+    const tg_shape *s = &c->in[0].shape;
+    values_array   *y = values_result(c, c->in[0].dtype, s, false);
+    int64_t         each = 1;
+    for (int k = 2; k < s->rank; k++) each *= s->dim[k];
+    for (int64_t e = 0; e < y->n; e++)
+        y->x[e] = p == 0 || (p < 1 && drawn(e / each, 1 - p)) ? c->in[0].x[e] / (1 - (real)p) : 0;
+}
+
+/* What is dropped becomes selu's limit; then all is scaled and shifted to mean 0 and variance 1. */
+void values_of_alpha_dropout(values_call *c)
+{
+    const real    p = (real)c->s->number, limit = -1.0507009873554804934193349852946L * 1.6732632423543772848170429916717L;
+    const real    mean = p * limit, scale = 1 / sqrtl((1 - p) + p * limit * limit - mean * mean);
+    values_array *y = values_result(c, c->in[0].dtype, &c->in[0].shape, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        const real x = p == 0 || drawn(e, 1 - c->s->number) ? c->in[0].x[e] : limit;
+        y->x[e]    = p == 1 ? 0 : (x - mean) * scale;
+        y->size[e] = 4;
+    }
+}
+
 /* ---- rows -----------------------------------------------------------------------------------------------------------
  */
 

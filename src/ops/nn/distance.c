@@ -5,6 +5,7 @@
 #include <tapegrad/nn.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/reduce.h>
+#include <tapegrad/shape.h>
 
 /* Are both there, of one dtype, f32 or f64, and not single numbers? */
 static bool are_vectors(tg_tensor *a, tg_tensor *b, const char *function)
@@ -17,6 +18,21 @@ static bool are_vectors(tg_tensor *a, tg_tensor *b, const char *function)
                    tg_dtype_name((tg_dtype)y->dtype));
     else tg_fail_on(x->tape, TG_ERR_SHAPE, function, "takes vectors or more, […, n], not single numbers");
     return false;
+}
+
+/* One axis in each more, along which the other one broadcasts. */
+tg_tensor *tg_cdist(tg_tensor *a, tg_tensor *b, double p)
+{
+    tg_tape *tape = tg_tape_of(a);
+    TG_CALL(tape);
+    if (!are_vectors(a, b, "tg_cdist")) return NULL;
+    const tg_node *x = tg_node_of(a), *y = tg_node_of(b);
+    char           first[TG_SHAPE_TEXT], second[TG_SHAPE_TEXT];
+    if (x->shape->rank < 2 || y->shape->rank < 2 || tg_dim(a, -1) != tg_dim(b, -1))
+        return tg_fail_on(tape, TG_ERR_SHAPE, "tg_cdist", "takes […, n, k] and […, m, k], not %s and %s",
+                          tg_shape_text(x->shape, first, sizeof first), tg_shape_text(y->shape, second, sizeof second)),
+               NULL;
+    return tg_norm(tg_sub(tg_unsqueeze(a, -2), tg_unsqueeze(b, -3)), p, TG_AXES(-1), false);
 }
 
 tg_tensor *tg_pairwise_distance(tg_tensor *a, tg_tensor *b, double p, double eps, bool keepdim)

@@ -315,20 +315,34 @@ static tg_tensor *rstd(tg_tensor *x, uint32_t axes, bool centred, double eps)
 
 /* r is recorded with gradients on: only second derivatives go that way. Over other axes than the last ones the deviation is that of x itself, so
  * that one pass over memory gives it and the mean, and a second one the result; what the mean's rounding leaves in the distances stays there. */
-tg_tensor *tg_normalize_over(tg_tensor *x, uint32_t axes, bool centred, double eps)
+tg_tensor *tg_normalize_with(tg_tensor *x, uint32_t axes, bool centred, double eps, tg_moments *moments)
 {
     if (!x) return NULL;
     const normalize_attr a = {.axes = axes, .centred = centred};
     const uint32_t       kept = ((1u << tg_rank(x)) - 1) & ~axes;
     const bool           last = !((kept + 1) & kept);
     tg_tensor           *r = last ? NULL : rstd(x, axes, centred, eps); /* before the mean, so that both are found in one pass */
-    tg_tensor           *distance = centred ? tg_sub(x, mean_of(x, axes)) : x;
+    tg_tensor           *mean = centred ? mean_of(x, axes) : NULL, *distance = centred ? tg_sub(x, mean) : x;
     if (last) r = rstd(distance, axes, centred, eps);
     if (!r) return NULL;
+    *moments = (tg_moments){mean, r};
     const bool was = tg_set_grad_enabled(tg_tape_of(x), false);
     tg_tensor *z = tg_mul(centred && last ? tg_sub(distance, mean_of(distance, axes)) : distance, r);
     tg_set_grad_enabled(tg_tape_of(x), was);
     return tg_record(&tg_op_normalize, (tg_tensor *[]){x, r, z}, 3, &a, sizeof a);
+}
+
+tg_tensor *tg_normalize_over(tg_tensor *x, uint32_t axes, bool centred, double eps)
+{
+    tg_moments unused;
+    return tg_normalize_with(x, axes, centred, eps, &unused);
+}
+
+bool tg_is_eps(tg_tensor *x, double eps, const char *function)
+{
+    if (isfinite(eps) && eps >= 0) return true;
+    tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "eps is %g; it must be finite and not negative", eps);
+    return false;
 }
 
 /* Do x, the number of axes, eps and an optional factor or summand of theirs go together? */
@@ -342,8 +356,7 @@ static bool checked(tg_tensor *x, int n_axes, tg_tensor *const *optional, int n_
         return tg_fail_on(n->tape, TG_ERR_SHAPE, function, "can't normalise over %d axes of the input %s", n_axes,
                           tg_shape_text(n->shape, have, sizeof have)),
                false;
-    if (!isfinite(eps) || eps < 0)
-        return tg_fail_on(n->tape, TG_ERR_ARG, function, "eps is %g; it must be finite and not negative", eps), false;
+    if (!tg_is_eps(x, eps, function)) return false;
     tg_shape last = {.rank = n_axes};
     for (int k = 0; k < n_axes; k++) last.dim[k] = n->shape->dim[n->shape->rank - n_axes + k];
     for (int i = 0; i < n_optional; i++) {

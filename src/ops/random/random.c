@@ -121,27 +121,6 @@ tg_tensor *tg_bernoulli(tg_tape *tape, const tg_shape *shape, double p)
     return tg_record_random(tape, "tg_bernoulli", &tg_op_bernoulli, shape, (tg_random_attr){.a = p, .dtype = TG_BOOL});
 }
 
-/* where and not a product: what is dropped gives 0, also when it is inf or NaN. The mask is one node, which the
- * gradients read too. */
-tg_tensor *tg_dropout(tg_tensor *x, double p)
-{
-    const tg_node *n = tg_check(x, "tg_dropout");
-    if (!n || !is_probability(n->tape, "tg_dropout", p)) return NULL;
-    if (!tg_dtype_is_float((tg_dtype)n->dtype)) {
-        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_dropout", "takes float32 and float64, not %s",
-                   tg_dtype_name((tg_dtype)n->dtype));
-        return NULL;
-    }
-    TG_CALL(n->tape);
-    if (p == 0) return tg_view_of(x);
-    tg_tensor *zero = tg_full(n->tape, (tg_dtype)n->dtype, TG_SCALAR_SHAPE, 0);
-    if (p == 1) return tg_where(tg_full(n->tape, TG_BOOL, TG_SCALAR_SHAPE, 0), x, zero);
-    const tg_fpenv host = tg_fpenv_enter();
-    tg_tensor     *y = tg_where(tg_bernoulli(n->tape, n->shape, 1 - p), tg_mul_s(x, 1 / (1 - p)), zero);
-    tg_fpenv_leave(host);
-    return y;
-}
-
 /* ---- initial weights --------------------------------------------------------------------------------------------- */
 
 static bool find_fans(tg_tape *tape, const char *function, const tg_shape *s, double *in, double *out)
