@@ -42,6 +42,20 @@ TG_API tg_tensor *tg_index_add(tg_tensor *x, int axis, tg_tensor *index, tg_tens
 /* the places of tg_index: y[index[0], …] = values, which broadcast to what tg_index would give; accumulate: += (f32, f64) */
 TG_API tg_tensor *tg_index_put(tg_tensor *x, tg_tensor *const *index, int n, tg_tensor *values, bool accumulate);
 
+/* tg_scatter where values that name the same place are reduced to one, together with what is there: the options say how. f32, f64. The gradient of the
+ * largest and the smallest goes to the first of equals, half of it to what was there if that equals it too; of a product it is right with
+ * zeros. NaN is both, the largest and the smallest. A product of 0 and an infinity is 0. */
+typedef enum tg_scatter_how { TG_SCATTER_SUM = 0, TG_SCATTER_MEAN, TG_SCATTER_PROD, TG_SCATTER_AMAX, TG_SCATTER_AMIN } tg_scatter_how;
+typedef struct tg_scatter_options {
+    tg_scatter_how reduce;
+    bool           without_self; /* what is there does not count where there are values. PyTorch's include_self = false */
+} tg_scatter_options;
+TG_API tg_tensor *tg_scatter_reduce(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values, const tg_scatter_options *options);
+
+/* x, but where mask (bool, broadcast to x) is true the values, in row-major order, one after the other. Too few of them: TG_ERR_INDEX when
+ * it is computed. Those that are not taken have gradient 0. */
+TG_API tg_tensor *tg_masked_scatter(tg_tensor *x, tg_tensor *mask, tg_tensor *values);
+
 /* Slices along axis 0 added up by segment: y[segment[k]] += x[k], n segments; 0 where there is none. The mean divides by their number. f32, f64. */
 TG_API tg_tensor *tg_segment_sum(tg_tensor *x, tg_tensor *segment, int64_t n);
 TG_API tg_tensor *tg_segment_mean(tg_tensor *x, tg_tensor *segment, int64_t n);

@@ -67,6 +67,33 @@ static void test_padding(void **state)
     tg_tape_free(t);
 }
 
+/* Ties and NaN of the largest, zeros of products. */
+static void test_reduced(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(VECTOR(t, 3, 1, 9), true), *i = tensor(t, TG_I64, TG_SHAPE(5), (double[]){0, 0, 1, -2, 0}), *ones = tg_ones(t, TG_SHAPE(3));
+    tg_tensor *v = tg_set_requires_grad(VECTOR(t, 3, 2, NAN, 7, 3), true), *w = tg_set_requires_grad(VECTOR(t, 0, 2, 5, 7, 4), true);
+    const tg_scatter_options most = {.reduce = TG_SCATTER_AMAX}, alone = {.reduce = TG_SCATTER_AMIN, .without_self = true}, product = {.reduce = TG_SCATTER_PROD};
+    (void)state;
+    assert_f64(tg_scatter_reduce(x, 0, i, v, &most), TG_SHAPE(3), 3, NAN, 9);
+    assert_f64(gradient(tg_scatter_reduce(x, 0, i, v, &most), VECTOR(t, 8, 0, 1), x), TG_SHAPE(3), 4, 0, 1);
+    assert_f64(gradient(tg_scatter_reduce(x, 0, i, v, &most), VECTOR(t, 8, 0, 1), v), TG_SHAPE(5), 4, 0, 0, 0, 0);
+    assert_f64(tg_scatter_reduce(x, 0, i, v, &alone), TG_SHAPE(3), 2, NAN, 9);
+    assert_f64(tg_scatter_reduce(x, 0, i, w, &product), TG_SHAPE(3), 0, 35, 9);
+    assert_f64(gradient(tg_scatter_reduce(x, 0, i, w, &product), ones, w), TG_SHAPE(5), 24, 0, 7, 5, 0);
+    assert_f64(gradient(tg_scatter_reduce(x, 0, i, w, &product), ones, x), TG_SHAPE(3), 0, 35, 1);
+    assert_error(t, tg_scatter_reduce(x, 0, i, v, &(tg_scatter_options){.reduce = (tg_scatter_how)7}), TG_ERR_ARG,
+                 "tg_scatter_reduce: 7 is not one of the ways to reduce, TG_SCATTER_SUM to TG_SCATTER_AMIN");
+    tg_tensor *yes = tensor(t, TG_BOOL, TG_SHAPE(3), (double[]){1, 0, 1});
+    assert_f64(tg_masked_scatter(x, yes, w), TG_SHAPE(3), 0, 1, 2);
+    assert_error_when_read(t, tg_masked_scatter(x, yes, VECTOR(t, 4)), TG_ERR_INDEX, "tg_gather: index 1 at [2] is outside -1 to 0");
+    assert_error(t, tg_masked_scatter(x, x, w), TG_ERR_DTYPE, "tg_masked_scatter: the mask must be of bool");
+    assert_error(t, tg_masked_scatter(x, yes, i), TG_ERR_DTYPE, "tg_masked_scatter: the values must be of the input's dtype; tg_to converts them");
+    assert_error(t, tg_masked_scatter(x, tg_unsqueeze(yes, 0), w), TG_ERR_SHAPE, "tg_masked_scatter: the mask does not broadcast to the input");
+    assert_error(t, tg_masked_scatter(x, yes, tg_zeros(t, TG_SHAPE(0))), TG_ERR_SHAPE, "tg_masked_scatter: there are no values to take");
+    tg_tape_free(t);
+}
+
 /* ---- as many as the mask says --------------------------------------------------------------------------------------------- */
 
 /* The loss of a step that chooses by a mask of data, or, with data NULL, by the sign of the parameter. */
@@ -181,7 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_from_the_end), cmocka_unit_test(test_last_one_stays), cmocka_unit_test(test_many_repeats),
-        cmocka_unit_test(test_padding),      cmocka_unit_test(test_masks_change),   cmocka_unit_test(test_mask_of_parameter),
+        cmocka_unit_test(test_padding),      cmocka_unit_test(test_reduced),      cmocka_unit_test(test_masks_change),   cmocka_unit_test(test_mask_of_parameter),
         cmocka_unit_test(test_choices),      cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,26 @@ static tg_tensor *f_embedding_bag(void *ctx, tg_tensor *const *in) { return tg_e
 static tg_tensor *f_wrap_index(void *ctx, tg_tensor *const *in) { return tg_wrap_index(moved(ctx, in[0]), of(ctx)->start); }
 static tg_tensor *f_last_place(void *ctx, tg_tensor *const *in) { return tg_last_place(moved(ctx, in[0]), of(ctx)->axis, &of(ctx)->shape); }
 
+static tg_tensor *f_scatter_reduce(void *ctx, tg_tensor *const *in) /* start: how; keepdim: without what is there */
+{
+    return tg_scatter_reduce(in[0], of(ctx)->axis, moved(ctx, in[1]), in[2], &(tg_scatter_options){(tg_scatter_how)of(ctx)->start, of(ctx)->keepdim});
+}
+static tg_tensor *f_masked_scatter(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_masked_scatter(in[0], in[1], in[2]);
+}
+
+#define REDUCE(HOW, ALONE, AXIS, MOVE, ...)                                                                            \
+    {                                                                                                                  \
+        .name = "scatter_reduce", .f = f_scatter_reduce, .in = {__VA_ARGS__}, .axis = AXIS, .number = MOVE, .start = HOW, .keepdim = ALONE \
+    }
+#define EACH_WAY(AXIS, MOVE, ...)                                                                                      \
+    REDUCE(TG_SCATTER_SUM, true, AXIS, MOVE, __VA_ARGS__), REDUCE(TG_SCATTER_MEAN, true, AXIS, MOVE, __VA_ARGS__),     \
+        REDUCE(TG_SCATTER_PROD, true, AXIS, MOVE, __VA_ARGS__), REDUCE(TG_SCATTER_AMAX, true, AXIS, MOVE, __VA_ARGS__), \
+        REDUCE(TG_SCATTER_AMIN, true, AXIS, MOVE, __VA_ARGS__), REDUCE(TG_SCATTER_SUM, false, AXIS, MOVE, __VA_ARGS__), \
+        REDUCE(TG_SCATTER_MEAN, false, AXIS, MOVE, __VA_ARGS__), REDUCE(TG_SCATTER_PROD, false, AXIS, MOVE, __VA_ARGS__), \
+        REDUCE(TG_SCATTER_AMAX, false, AXIS, MOVE, __VA_ARGS__), REDUCE(TG_SCATTER_AMIN, false, AXIS, MOVE, __VA_ARGS__)
 #define PUT(NAME, AXIS, MOVE, ...)       {.name = #NAME, .f = f_##NAME, .in = {__VA_ARGS__}, .axis = AXIS, .number = MOVE}
 #define ACCUMULATE(AXIS, MOVE, ...)      {.name = "index_put", .f = f_index_put, .in = {__VA_ARGS__}, .axis = AXIS, .number = MOVE, .keepdim = true}
 #define SEGMENTS(NAME, N, ...)           {.name = #NAME, .f = f_##NAME, .in = {__VA_ARGS__}, .start = N}
@@ -72,6 +92,15 @@ static const sample rows[] = {
     ACCUMULATE(1, -2, FLOATS(4), INDEX(4, 5), FLOATS(5)),
     ACCUMULATE(1, 0, FLOATS(3, 2), INDEX(3, 2, 2), FLOATS(2, 1, 2)),
     ACCUMULATE(2, 0, FLOATS(2, 3, 2), INDEX32(2, 3), FLOAT_SCALAR),
+
+    EACH_WAY(0, -2, FLOATS(4), INDEX(4, 5), FLOATS(5)),
+    EACH_WAY(1, 0, FLOATS(2, 3), INDEX32(3, 2, 4), FLOATS(2, 5)),
+    EACH_WAY(0, 0, FLOATS(3, 2), INDEX(3, 4, 1), FLOATS(4, 2)),
+    REDUCE(TG_SCATTER_PROD, true, 0, 0, FLOATS(3), INDEX(3, 0), FLOATS(2)),
+    PUT(masked_scatter, 0, 0, FLOATS(2, 3), MASK(2, 3), FLOATS(6)),
+    PUT(masked_scatter, 0, 0, FLOATS(2, 3), MASK(3), FLOATS(2, 4)),
+    PUT(masked_scatter, 0, 0, FLOATS(2, 1, 2), MASK(2, 1, 1), FLOATS(4)),
+    PUT(masked_scatter, 0, 0, FLOATS(0, 2), MASK(2), FLOATS(3)),
 
     SEGMENTS(segment_sum, 3, FLOATS(5), INDEX(3, 5)),
     SEGMENTS(segment_sum, 4, FLOATS(5, 2), INDEX(3, 5)),

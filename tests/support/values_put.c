@@ -118,6 +118,41 @@ void values_of_index_put(values_call *c)
     }
 }
 
+void values_of_scatter_reduce(values_call *c)
+{
+    const values_array *index = &c->in[1], *v = &c->in[2];
+    values_array       *y = copied(c);
+    const int           how = (int)c->s->start;
+    int64_t             times[64] = {0};
+    for (int64_t e = 0; e < index->n; e++) {
+        int64_t at[TG_MAX_RANK];
+        values_at(&index->shape, e, at);
+        const real value = v->x[values_element(&v->shape, at)];
+        at[c->s->axis]   = place(c, index, e, y->shape.dim[c->s->axis]);
+        const int64_t to = values_element(&y->shape, at);
+        const bool    first = times[to]++ == 0 && c->s->keepdim;
+        if (first || how <= TG_SCATTER_MEAN) put(y, to, value, !first);
+        else if (how == TG_SCATTER_PROD) put(y, to, y->x[to] * value, false);
+        else if (how == TG_SCATTER_AMAX ? value > y->x[to] : value < y->x[to]) put(y, to, value, false);
+    }
+    for (int64_t e = 0; how == TG_SCATTER_MEAN && e < y->n; e++) {
+        const real n = (real)(c->s->keepdim && times[e] ? times[e] : times[e] + 1);
+        y->x[e] /= n;
+        y->size[e] /= n;
+    }
+}
+
+void values_of_masked_scatter(values_call *c)
+{
+    values_array *y = copied(c);
+    int64_t       taken = 0;
+    for (int64_t e = 0; e < y->n; e++) {
+        int64_t at[TG_MAX_RANK];
+        values_at(&y->shape, e, at);
+        if (c->in[1].x[values_broadcast_element(&c->in[1].shape, &y->shape, at)] != 0) put(y, e, c->in[2].x[taken++], false);
+    }
+}
+
 /* ---- segments, rows of tables ------------------------------------------------------------------------------------------ */
 
 static void segments(values_call *c, bool mean)

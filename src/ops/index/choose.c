@@ -1,4 +1,4 @@
-/* choose.c - elements chosen by an index that broadcasts, and by masks: take_along, masked_select, nonzero.
+/* choose.c - elements chosen by an index that broadcasts, and by masks: take_along, masked_select, nonzero, masked_scatter.
  *
  * How many elements a mask chooses is known when it has been computed. So it is, at once, and the places are a leaf, data from outside as
  * what follows sees it: a mask with another number of elements makes a leaf of another shape, at which confirmation and replay
@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <tapegrad/index.h>
+#include <tapegrad/order.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/shape.h>
 
@@ -74,4 +75,26 @@ tg_tensor *tg_nonzero(tg_tensor *x)
     if (!n) return NULL;
     TG_CALL(n->tape);
     return true_places(tg_to(x, TG_BOOL), n->shape, true, "tg_nonzero");
+}
+
+/* The number of each true element among them is the place of its value. */
+tg_tensor *tg_masked_scatter(tg_tensor *x, tg_tensor *mask, tg_tensor *values)
+{
+    const tg_node *n = tg_check(x, "tg_masked_scatter"), *m = n ? tg_check(mask, "tg_masked_scatter") : NULL;
+    const tg_node *v = m ? tg_check(values, "tg_masked_scatter") : NULL;
+    if (!v) return NULL;
+    TG_CALL(n->tape);
+    const tg_shape flat = {1, {tg_node_numel(n)}};
+    if (m->dtype != TG_BOOL) tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_masked_scatter", "the mask must be of bool");
+    else if (n->dtype != v->dtype) tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_masked_scatter", "the values must be of the input's dtype; tg_to converts them");
+    else if (!tg_broadcasts_to(m->shape, n->shape)) tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_masked_scatter", "the mask does not broadcast to the input");
+    else if (tg_node_numel(v) == 0 && flat.dim[0] > 0) tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_masked_scatter", "there are no values to take");
+    else if (flat.dim[0] == 0) return tg_view_of(x);
+    else {
+        tg_tensor *is = tg_reshape(tg_expand_if(mask, n->shape), &flat), *number = tg_sub_s(tg_cumsum(is, 0), 1);
+        tg_tensor *place = tg_where(is, number, tg_number_like(number, 0, "tg_masked_scatter"));
+        tg_tensor *taken = tg_gather(tg_reshape(values, TG_SHAPE(tg_node_numel(v))), 0, place);
+        return tg_where(mask, tg_reshape(taken, n->shape), x);
+    }
+    return NULL;
 }

@@ -22,6 +22,13 @@ tg_tensor *tg_wrap_index(tg_tensor *index, int64_t size);
 /* For each element of a tensor of this shape: the last place along the axis, in an index as tg_gather has it, that names it; -1 where none does. */
 tg_tensor *tg_last_place(tg_tensor *index, int axis, const tg_shape *shape);
 
+/* Three tensors that fit: x and values of one dtype, and an index of x's rank, nowhere larger than the values, and than x beside the axis.
+ * The axis; -1 after a sentence. */
+int tg_check_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values, const char *function);
+
+/* The part of the values that the index speaks of: a view. */
+tg_tensor *tg_spoken_of(tg_tensor *values, tg_tensor *index);
+
 /* Zeros, or nothing where there is no element. */
 void tg_zero_array(const tg_array *y);
 

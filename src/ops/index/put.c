@@ -84,9 +84,7 @@ static tg_tensor *from_zero(tg_tensor *place, const char *function) { return tg_
 
 /* ---- scatter ---------------------------------------------------------------------------------------------------------- */
 
-/* Three tensors that fit: x and values of one dtype, and an index of x's rank, nowhere larger than the values, and than x beside the axis.
- * The axis; -1 after a sentence. */
-static int check_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values, const char *function)
+int tg_check_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values, const char *function)
 {
     const tg_node *n = tg_check(x, function), *i = n ? tg_check(index, function) : NULL, *v = i ? tg_check(values, function) : NULL;
     const int      k = v ? tg_checked_axis(n, function, axis) : -1;
@@ -104,8 +102,7 @@ static int check_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *va
     return -1;
 }
 
-/* The part of the values that the index speaks of: a view. */
-static tg_tensor *spoken_of(tg_tensor *values, tg_tensor *index)
+tg_tensor *tg_spoken_of(tg_tensor *values, tg_tensor *index)
 {
     for (int k = 0; k < tg_rank(index); k++) values = tg_slice_if(values, k, 0, tg_dim(index, k), 1);
     return values;
@@ -113,20 +110,20 @@ static tg_tensor *spoken_of(tg_tensor *values, tg_tensor *index)
 
 tg_tensor *tg_scatter_add(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
 {
-    const int k = check_scatter(x, axis, index, values, "tg_scatter_add");
+    const int k = tg_check_scatter(x, axis, index, values, "tg_scatter_add");
     if (k < 0 || !tg_needs_float(x, "tg_scatter_add")) return NULL;
     TG_CALL(tg_tape_of(x));
-    return tg_add(x, tg_scattered(spoken_of(values, index), index, k, tg_shape_of(x)));
+    return tg_add(x, tg_scattered(tg_spoken_of(values, index), index, k, tg_shape_of(x)));
 }
 
 /* Gathered by places the values have to be as large as x beside the axis: what is added there has no place. */
 tg_tensor *tg_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
 {
-    const int k = check_scatter(x, axis, index, values, "tg_scatter");
+    const int k = tg_check_scatter(x, axis, index, values, "tg_scatter");
     if (k < 0) return NULL;
     TG_CALL(tg_tape_of(x));
     if (tg_numel(index) == 0) return tg_view_of(x);
-    tg_tensor *place = tg_last_place(index, k, tg_shape_of(x)), *v = spoken_of(values, index);
+    tg_tensor *place = tg_last_place(index, k, tg_shape_of(x)), *v = tg_spoken_of(values, index);
     tg_shape   none = {.rank = tg_rank(x)}, behind = none;
     for (int a = 0; a < none.rank; a++) behind.dim[a] = a == k ? 0 : tg_dim(x, a) - tg_dim(index, a);
     return choose(place, tg_gather(tg_pad(v, &none, &behind, NULL), k, from_zero(place, "tg_scatter")), x, "tg_scatter");
