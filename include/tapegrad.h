@@ -50,6 +50,7 @@
 #include <tapegrad/order.h>     /* sorting, scans */
 #include <tapegrad/window.h>    /* convolution and pooling */
 #include <tapegrad/nn.h>        /* normalisation and losses */
+#include <tapegrad/sequence.h>  /* attention, positions, recurrent cells and sequences, CTC */
 #include <tapegrad/optim.h>     /* optimizers, and clipping of gradients */
 #include <tapegrad/file.h>      /* files of named tensors */
 #include <tapegrad/data.h>      /* data sets and mini-batches */

@@ -39,6 +39,7 @@ sample_list samples_all(void)
     samples_window(&l);
     samples_conv(&l);
     samples_image(&l);
+    samples_sequence(&l);
     return l;
 }
 

@@ -80,6 +80,7 @@ tg_tensor *sample_leaf_of(tg_tape *t, tg_dtype dtype, const sample *s, int i, co
 void samples_add(sample_list *l, const sample *s);
 void samples_pointwise(sample_list *l); /* samples_pointwise.c */
 void samples_window(sample_list *l);    /* samples_window.c: normalisation, layers, parts */
+void samples_sequence(sample_list *l);  /* samples_sequence.c: attention, recurrent networks, CTC */
 void samples_image(sample_list *l);     /* samples_image.c: patches, pixels, sizes */
 void samples_conv(sample_list *l);      /* samples_conv.c: convolution and pooling */
 void samples_reduce(sample_list *l);    /* samples_reduce.c: reductions, softmax, products */

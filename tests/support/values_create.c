@@ -161,6 +161,14 @@ static tg_tensor *f_truncated_normal(void *ctx, tg_tensor *const *in)
     tg_seed(tg_tape_of(in[0]), SEED);
     return tg_truncated_normal(tg_tape_of(in[0]), &of(ctx)->shape, &o);
 }
+static tg_tensor *f_sinusoidal(void *ctx, tg_tensor *const *in)
+{
+    return tg_sinusoidal(tg_tape_of(in[0]), of(ctx)->start, of(ctx)->stop);
+}
+static tg_tensor *f_alibi(void *ctx, tg_tensor *const *in)
+{
+    return tg_alibi(tg_tape_of(in[0]), of(ctx)->start, of(ctx)->stop, of(ctx)->step);
+}
 static tg_tensor *f_categorical(void *ctx, tg_tensor *const *in)
 {
     (void)ctx;
@@ -309,6 +317,12 @@ static const sample creations[] = {
     RANDOM(truncated_normal, -40, -30, 0.5, 31),
     RANDOM(truncated_normal, -1, 60, 0.5, 31),
     RANDOM(truncated_normal, 4, 5, -1, 2, 7),
+    {.name = "sinusoidal", .f = f_sinusoidal, TAPE, .start = 7, .stop = 6},
+    {.name = "sinusoidal", .f = f_sinusoidal, TAPE, .start = 100, .stop = 2},
+    {.name = "sinusoidal", .f = f_sinusoidal, TAPE, .start = 0, .stop = 2},
+    {.name = "alibi", .f = f_alibi, TAPE, .start = 8, .stop = 3, .step = 4},
+    {.name = "alibi", .f = f_alibi, TAPE, .start = 3, .stop = 3, .step = 2},
+    {.name = "alibi", .f = f_alibi, TAPE, .start = 0, .stop = 3, .step = 2},
     {.name = "categorical", .f = f_categorical, .in = {FLOATS(7, 3)}},
     {.name = "categorical", .f = f_categorical, .in = {FLOATS(2, 3, 5)}},
     {.name = "categorical", .f = f_categorical, .in = {FLOATS(4)}},
