@@ -14,6 +14,9 @@ except ImportError:
     print("oracle: skipped, there is no PyTorch here")
     sys.exit(0)
 
+sys.dont_write_bytecode = True
+import windows  # noqa: E402, beside this file
+
 LIMIT = 1e-12
 
 
@@ -266,6 +269,7 @@ OPS = {
     "to_i64": lambda s, x: x.long(), "to_i32": lambda s, x: x.int(), "to_u8": lambda s, x: x.byte(),
     "to_i16": lambda s, x: x.short(), "to_bool": lambda s, x: x.bool(),
 }
+OPS.update(windows.OPS)
 
 
 # Losses whose weights, the third input, get no gradient from PyTorch.
