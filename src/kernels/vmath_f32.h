@@ -109,7 +109,8 @@ INLINE float hypot_f32(float x, float y)
 {
     const double dx = (double)x, dy = (double)y;
     const float  r = (float)sqrt(FMA(dx, dx, dy * dy));
-    return ((magnitude_f32(x) == INFINITY) | (magnitude_f32(y) == INFINITY)) ? INFINITY : r;
+    const int    far = magnitude_f32(x) == INFINITY, end = magnitude_f32(y) == INFINITY;
+    return (far | end) ? INFINITY : r;
 }
 
 /* log2 x in double, for x > 0: as log_f64, but to 4.3e-12 only. A float is never subnormal as a double. */

@@ -138,7 +138,8 @@ INLINE double hypot_f64(double x, double y)
     const double ax = magnitude_f64(x), ay = magnitude_f64(y), most = ax > ay ? ax : ay;
     const double grow = most < 0x1p-500 ? 0x1p600 : 1, scale = most > 0x1p500 ? 0x1p-600 : grow, xs = x * scale, ys = y * scale;
     const double r = SQRT(FMA(xs, xs, ys * ys)) / scale;
-    return ((ax == INFINITY) | (ay == INFINITY)) ? INFINITY : r;
+    const int    far = ax == INFINITY, end = ay == INFINITY;
+    return (far | end) ? INFINITY : r;
 }
 
 #ifdef __FMA__
