@@ -138,7 +138,7 @@ static tg_status want_gradients(tg_tape *t, uint32_t first)
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + t->walk.n_adjoints + 1)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < t->walk.n_adjoints; i++) {
         const tg_adjoint *a = &t->walk.adjoints[i];
-        if (!is_leafs(a) || tg_arrives_in_rows(a->node, a->grad, first)) continue;
+        if (!is_leafs(a) || tg_expect_rows(a->node, a->grad, first)) continue;
         if (tg_spread_rows(a->node) != TG_OK) return TG_ERR_MEMORY; /* to be added to */
         tg_node *root = gradient_root(a->node, a->grad, first);
         if (!root) return tg_failure(t, TG_ERR_MEMORY);
@@ -153,21 +153,19 @@ static tg_status want_rows(tg_tape *t, uint32_t first)
     tg_status s = TG_OK;
     for (size_t i = 0; i < t->walk.n_adjoints && s == TG_OK; i++) {
         const tg_adjoint *a = &t->walk.adjoints[i];
-        if (is_leafs(a) && tg_arrives_in_rows(a->node, a->grad, first)) s = tg_want_rows(a->node, a->grad, first);
+        if (is_leafs(a) && tg_awaits_rows(a->node)) s = tg_want_rows(a->node, a->grad, first);
     }
     return s;
 }
 
-static tg_status take_gradients(tg_tape *t, size_t had, size_t end, uint32_t first, tg_status s)
+static void take_gradients(tg_tape *t, size_t had, size_t end, bool done)
 {
-    const bool done = s == TG_OK;
     for (size_t i = 0, root = had; i < t->walk.n_adjoints; i++) {
         const tg_adjoint *a = &t->walk.adjoints[i];
         if (!is_leafs(a)) continue;
-        if (tg_arrives_in_rows(a->node, a->grad, first)) s = s == TG_OK ? tg_take_rows(a->node, a->grad, first) : s;
+        if (tg_awaits_rows(a->node)) tg_take_rows(a->node, done);
         else if (root < end) take_gradient(a->node, t->wanted[root++], done);
     }
-    return s;
 }
 
 /* follow: as for differentiate; chosen: the caller said which leaves get gradients. */
@@ -193,7 +191,7 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, uint32_t follow, b
         t->ran = false;
         if (s == TG_OK) s = tg_evaluate_wanted(t);
         else tg_forget_wanted(t);
-        s = take_gradients(t, had, end, first, s);
+        take_gradients(t, had, end, s == TG_OK);
     }
     tg_set_grad_enabled(t, was);
     tg_forget_adjoints(t);

@@ -480,6 +480,7 @@ void     tg_forget_grad(tg_node *leaf);      /* of a kept leaf; handles to it be
 
 /* ---- src/ops/ ----------------------------------------------------------------------------------------------------- */
 tg_tensor *tg_apart(tg_tensor *x); /* a node of its own with the same values; gradient passes */
+tg_tensor *tg_wrap_index(tg_tensor *index, int64_t size); /* i64 in 0 … size-1, negative ones counted from the end, after a check when it is computed */
 
 /* x as a tensor of its own: a view of all of it. It is what an op with nothing to change gives, for results are kept, differentiated and
  * released apart from x, and need no gradient where gradients are not recorded. */

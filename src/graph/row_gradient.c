@@ -6,12 +6,13 @@
 #include "graph/rows.h"
 
 #include <tapegrad/gradient.h>
+#include <tapegrad/shape.h>
 
 #include "tensor/team.h"
 
 /* ---- what arrives ------------------------------------------------------------------------------------------------- */
 
-enum { MOST_PIECES = 16 };
+enum { MOST_PIECES = TG_ROW_PIECES };
 
 typedef struct pieces {
     tg_node *node[MOST_PIECES];
@@ -47,25 +48,64 @@ static bool list_pieces(const tg_node *leaf, tg_tensor *g, uint32_t first, piece
     return true;
 }
 
-bool tg_arrives_in_rows(const tg_node *leaf, tg_tensor *g, uint32_t first)
+bool tg_expect_rows(tg_node *leaf, tg_tensor *g, uint32_t first)
 {
     pieces p;
-    return leaf->flags & TG_N_KEPT && leaf->w.kept->rows && !tg_fresh_grad(leaf) && g && list_pieces(leaf, g, first, &p);
+    if (!(leaf->flags & TG_N_KEPT) || !leaf->w.kept->rows) return false;
+    leaf->w.kept->rows->n_from = 0;
+    return leaf->w.kept->rows->awaited = !tg_fresh_grad(leaf) && g && list_pieces(leaf, g, first, &p);
+}
+
+bool tg_awaits_rows(const tg_node *leaf) { return leaf->flags & TG_N_KEPT && leaf->w.kept->rows && leaf->w.kept->rows->awaited; }
+
+static int64_t rows_in(const tg_node *piece) { return tg_node_numel(tg_inputs(piece)[1]); }
+
+/* Room for `total` rows, beside what is there. */
+static bool make_room(tg_node *leaf, size_t total)
+{
+    tg_tape  *t = leaf->tape;
+    tg_rows  *r = leaf->w.kept->rows;
+    const int next = !r->now;
+    return TG_GROW(t, r->came, r->cap_came, 2 * total) && TG_GROW(t, r->ids[next], r->cap_ids[next], total) &&
+           TG_GROW(t, r->values[next], r->cap_values[next], total * (size_t)r->width * tg_item_size((tg_dtype)leaf->dtype));
+}
+
+static bool is_being_added_to(const tg_rows *r) { return r->there && !r->used; }
+
+/* x row by row, as a node whose memory is still what it was when all is computed: not that of a gradient, which this walk may write. */
+static tg_tensor *to_read(tg_node *x, uint32_t first)
+{
+    const tg_node *base = x;
+    while (base->op->kind == TG_VIEW) base = tg_inputs(base)[base->op->view_input];
+    const bool own = base->id != TG_KEPT_ID && base->id >= first && !(base->flags & (TG_N_VALUE | TG_N_PLACED)) && base->op->kind != TG_LEAF &&
+                     base->op->kind != TG_CONST;
+    return !own ? tg_apart(tg_handle(x)) : base == x ? tg_handle(x) : tg_contiguous(tg_handle(x));
+}
+
+static tg_node *want(tg_tape *t, tg_tensor *x)
+{
+    if (!x) return NULL;
+    tg_node *n = tg_node_of(x);
+    if (!(n->flags & TG_N_WANTED)) t->wanted[t->n_wanted++] = n;
+    n->flags |= TG_N_WANTED;
+    return n;
 }
 
 tg_status tg_want_rows(tg_node *leaf, tg_tensor *g, uint32_t first)
 {
     tg_tape *t = leaf->tape;
+    tg_rows *r = leaf->w.kept->rows;
     pieces   p;
     list_pieces(leaf, g, first, &p);
-    if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + 2 * (size_t)p.n)) return TG_ERR_MEMORY;
-    for (int k = 0; k < p.n; k++)
-        for (int i = 0; i < 2; i++) {
-            tg_node *x = tg_inputs(p.node[k])[i];
-            if (x->flags & (TG_N_VALUE | TG_N_WANTED)) continue;
-            x->flags |= TG_N_WANTED;
-            t->wanted[t->n_wanted++] = x;
-        }
+    size_t total = is_being_added_to(r) ? (size_t)r->n : 0;
+    for (int k = 0; k < p.n; k++) total += (size_t)rows_in(p.node[k]);
+    if (!make_room(leaf, total) || !TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + 2 * (size_t)p.n)) return TG_ERR_MEMORY;
+    for (int k = 0; k < p.n; k++) { /* indices are checked, and counted from the beginning, with what else is computed */
+        r->from[k] = want(t, to_read(tg_inputs(p.node[k])[0], first));
+        r->at[k] = r->from[k] ? want(t, tg_wrap_index(tg_handle(tg_inputs(p.node[k])[1]), leaf->shape->dim[0])) : NULL;
+        if (!r->at[k]) return tg_failure(t, TG_ERR_MEMORY);
+    }
+    r->n_from = p.n;
     return TG_OK;
 }
 
@@ -113,35 +153,6 @@ static void write_row(const tg_node *leaf, char *to, const tg_row *rows, size_t 
     else (leaf->dtype == TG_F32 ? add_up_f32 : add_up_f64)(to, rows, n, r->width);
 }
 
-/* The bytes of the value, side by side: where they are, or at *side. */
-static const char *bytes_of(const tg_node *n, char **side)
-{
-    if (!n->layout) return tg_host_memory(n);
-    const char    *at = *side;
-    const tg_array a = tg_array_of(n);
-    tg_array_copy(&a, *side);
-    *side += (tg_value_bytes(n) + TG_ALIGN - 1) & ~(size_t)(TG_ALIGN - 1);
-    return at;
-}
-
-static int64_t rows_in(const tg_node *piece) { return tg_node_numel(tg_inputs(piece)[1]); }
-
-/* Room for what comes, beside what is there. */
-static bool make_room(tg_node *leaf, const pieces *p, size_t total)
-{
-    tg_tape *t = leaf->tape;
-    tg_rows *r = leaf->w.kept->rows;
-    size_t   side = 0;
-    for (int k = 0; k < p->n; k++)
-        for (int i = 0; i < 2; i++) {
-            const tg_node *x = tg_inputs(p->node[k])[i];
-            if (x->layout) side += (tg_value_bytes(x) + TG_ALIGN - 1) & ~(size_t)(TG_ALIGN - 1);
-        }
-    const int next = !r->now;
-    return TG_GROW(t, r->came, r->cap_came, 2 * total) && TG_GROW(t, r->ids[next], r->cap_ids[next], total) && TG_GROW(t, r->side, r->cap_side, side) &&
-           TG_GROW(t, r->values[next], r->cap_values[next], total * (size_t)r->width * tg_item_size((tg_dtype)leaf->dtype));
-}
-
 /* Puts `total` rows that came in order and adds up those that go to the same place. */
 static void put_rows(tg_node *leaf, size_t total)
 {
@@ -167,30 +178,24 @@ static void put_rows(tg_node *leaf, size_t total)
     r->n = n;
 }
 
-tg_status tg_take_rows(tg_node *leaf, tg_tensor *g, uint32_t first)
+void tg_take_rows(tg_node *leaf, bool done)
 {
-    tg_rows *r = leaf->w.kept->rows;
-    pieces   p;
-    list_pieces(leaf, g, first, &p);
-    const bool   add = r->there && !r->used;
+    tg_rows     *r = leaf->w.kept->rows;
     const size_t bytes = (size_t)r->width * tg_item_size((tg_dtype)leaf->dtype);
-    size_t       total = add ? (size_t)r->n : 0;
-    for (int k = 0; k < p.n; k++) total += (size_t)rows_in(p.node[k]);
-    if (!make_room(leaf, &p, total)) return TG_ERR_MEMORY;
-    tg_row *to = r->came;
-    char   *side = r->side;
-    for (int64_t i = 0; add && i < r->n; i++) *to++ = (tg_row){r->ids[r->now][i], r->values[r->now] + (size_t)i * bytes};
-    for (int k = 0; k < p.n; k++) {
-        const char    *values = bytes_of(tg_inputs(p.node[k])[0], &side);
-        const int64_t *ids = (const int64_t *)(const void *)bytes_of(tg_inputs(p.node[k])[1], &side);
-        for (int64_t i = 0; i < rows_in(p.node[k]); i++) *to++ = (tg_row){ids[i], values + (size_t)i * bytes};
+    tg_row      *to = r->came;
+    r->awaited = false;
+    if (!done) return;
+    for (int64_t i = 0; is_being_added_to(r) && i < r->n; i++) *to++ = (tg_row){r->ids[r->now][i], r->values[r->now] + (size_t)i * bytes};
+    for (int k = 0; k < r->n_from; k++) {
+        const char    *values = tg_host_memory(r->from[k]);
+        const int64_t *ids = tg_host_memory(r->at[k]), n = tg_node_numel(r->at[k]);
+        for (int64_t i = 0; i < n; i++) *to++ = (tg_row){ids[i], values + (size_t)i * bytes};
     }
-    put_rows(leaf, total);
+    put_rows(leaf, (size_t)(to - r->came));
     if (leaf->grad) tg_forget_grad(leaf); /* one of all rows, which was used up */
     r->there = true;
     r->used = false;
     r->steps = leaf->tape->steps;
-    return TG_OK;
 }
 
 /* ---- public ------------------------------------------------------------------------------------------------------------ */

@@ -30,7 +30,6 @@ void tg_free_rows(tg_tape *t, tg_kept *k)
         tg_tape_free_bytes(t, r->values[i], r->cap_values[i]);
     }
     tg_tape_free_bytes(t, r->came, r->cap_came * sizeof *r->came);
-    tg_tape_free_bytes(t, r->side, r->cap_side);
     tg_tape_free_bytes(t, r, sizeof *r);
     k->rows = NULL;
 }

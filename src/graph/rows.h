@@ -10,6 +10,8 @@ typedef struct tg_row {
     const char *from;
 } tg_row;
 
+enum { TG_ROW_PIECES = 16 }; /* of so many, at most, is a gradient the sum */
+
 struct tg_rows {
     int64_t  width; /* elements of a row */
     int64_t  n;
@@ -18,11 +20,11 @@ struct tg_rows {
     size_t   cap_ids[2], cap_values[2];
     tg_row  *came; /* scratch: twice as many as rows came */
     size_t   cap_came;
-    char    *side; /* scratch: what came strided, side by side */
-    size_t   cap_side;
+    tg_node *from[TG_ROW_PIECES], *at[TG_ROW_PIECES]; /* during a backward that brings some, n_from pieces: the rows of each, and which they are */
+    int      n_from;
     uint64_t steps; /* tape.steps when they were written */
     int      now;   /* which of both holds them */
-    bool     there, used;
+    bool     there, used, awaited;
 };
 
 /* ---- rows.c ---------------------------------------------------------------------------------------------------------- */
@@ -47,10 +49,11 @@ tg_status tg_spread_rows(tg_node *leaf); /* makes a gradient of all rows of what
 
 /* ---- row_gradient.c -------------------------------------------------------------------------------------------------- */
 
-/* Is what has arrived at the leaf, in the walk whose first node is `first`, to become or be added to its set of rows? Then tg_want_rows asks for
- * what that takes, and tg_take_rows, when that is computed, makes it of it. */
-bool      tg_arrives_in_rows(const tg_node *leaf, tg_tensor *g, uint32_t first);
+/* Is what has arrived at the leaf, in the walk whose first node is `first`, to become or be added to its set of rows? Then the leaf awaits them:
+ * tg_want_rows asks for what that takes, room for it included, and tg_take_rows, when all is computed or that failed, makes rows of it. */
+bool      tg_expect_rows(tg_node *leaf, tg_tensor *g, uint32_t first);
+bool      tg_awaits_rows(const tg_node *leaf);
 tg_status tg_want_rows(tg_node *leaf, tg_tensor *g, uint32_t first);
-tg_status tg_take_rows(tg_node *leaf, tg_tensor *g, uint32_t first);
+void      tg_take_rows(tg_node *leaf, bool done);
 
 #endif

@@ -127,6 +127,63 @@ static void test_adding_up(void **state)
     }
 }
 
+/* Indices from the end mean the rows that they mean elsewhere; one that is out of range is told, though nothing computes the lookup itself, and no
+ * gradient has changed. */
+static void test_indices(void **state)
+{
+    (void)state;
+    tg_tape       *t = doubles();
+    tg_tensor     *w = table_of(t, "w"), *dense = tg_param(t, "dense", w), *p = tg_param(t, "p", tg_ones(t, TG_SHAPE(4, WIDTH)));
+    tg_tensor     *seed = tg_keep(tg_randn(t, TG_SHAPE(4, WIDTH))), *both[2] = {w, dense};
+    const int64_t *rows;
+    assert_non_null(tg_set_row_gradient(w, true));
+    for (int k = 0; k < 2; k++) {
+        tg_tensor *index = tg_from_i64(t, TG_SHAPE(4), (int64_t[]){-1, 2, -ROWS, ROWS - 1});
+        assert_int_equal(tg_backward_seed(tg_mul(tg_embedding(both[k], index), p), seed), TG_OK);
+    }
+    assert_int_equal(tg_row_gradient_of(w, &rows, NULL), 3);
+    assert_true(rows[0] == 0 && rows[1] == 2 && rows[2] == ROWS - 1);
+    double before[4 * WIDTH];
+    memcpy(before, numbers(tg_grad_of(p)), sizeof before);
+    for (int k = 0; k < 3; k++) {
+        tg_tensor *index = tg_from_i64(t, TG_SHAPE(4), (int64_t[]){0, 1, 2, (int64_t[]){ROWS, -ROWS - 1, INT64_MAX}[k]});
+        assert_int_equal(tg_backward_seed(tg_add(tg_embedding(w, index), p), seed), TG_ERR_INDEX);
+        tg_clear_error(t);
+        assert_int_equal(tg_row_gradient_of(w, NULL, NULL), 3);
+        assert_memory_equal(numbers(tg_grad_of(p)), before, sizeof before);
+    }
+    assert_near(numbers(tg_grad_of(w)), numbers(tg_grad_of(dense)), ELEMENTS);
+    tg_tape_free(t);
+}
+
+/* What arrives may lie in a gradient's memory that the same backward writes: a seed, or a view of one. */
+static void test_seeds_that_are_gradients(void **state)
+{
+    (void)state;
+    for (int view = 0; view < 2; view++) {
+        tg_tape   *t = doubles();
+        tg_tensor *w[2] = {table_of(t, "w")}, *p[2];
+        w[1] = tg_param(t, "dense", w[0]);
+        assert_non_null(tg_set_row_gradient(w[0], true));
+        for (int k = 0; k < 2; k++) p[k] = tg_param(t, k ? "p1" : "p0", tg_linspace(t, 1, 2, 3 * WIDTH));
+        for (int step = 0; step < 4; step++) {
+            for (int k = 0; k < 2; k++) {
+                tg_tensor *index = tg_from_i64(t, TG_SHAPE(3), (int64_t[]){1, 4, 1}), *q = tg_reshape(p[k], TG_SHAPE(3, WIDTH));
+                tg_tensor *y = tg_add(tg_embedding(w[k], index), q), *g = tg_grad_of(p[k]);
+                if (!view) y = tg_reshape(y, TG_SHAPE(3 * WIDTH));
+                else if (g) g = tg_reshape(g, TG_SHAPE(3, WIDTH));
+                assert_int_equal(g ? tg_backward_seed(y, g) : tg_backward(tg_sum_all(tg_square(y))), TG_OK);
+            }
+            assert_int_equal(tg_reset(t), TG_OK);
+        }
+        assert_true(tg_row_gradient_of(w[0], NULL, NULL) == 2);
+        for (int k = 0; k < 2; k++) w[k] = tg_grad_of(w[k]), p[k] = tg_grad_of(p[k]);
+        assert_near(numbers(w[0]), numbers(w[1]), ELEMENTS);
+        assert_near(numbers(p[0]), numbers(p[1]), 3 * WIDTH);
+        tg_tape_free(t);
+    }
+}
+
 /* The bits do not depend on the number of threads; f32 is added up in double. */
 static void test_threads(void **state)
 {
@@ -343,7 +400,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradient), cmocka_unit_test(test_adding_up), cmocka_unit_test(test_threads), cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_gradient), cmocka_unit_test(test_adding_up), cmocka_unit_test(test_indices), cmocka_unit_test(test_seeds_that_are_gradients),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_steps),
         cmocka_unit_test(test_norms),    cmocka_unit_test(test_between),   cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

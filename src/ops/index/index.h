@@ -16,9 +16,6 @@ tg_status tg_read_index(tg_call *c, int i, int64_t size, const int64_t **out);
 /* The same of -size … size-1, negative ones counted from the end: as 0 … size-1. */
 tg_status tg_read_place(tg_call *c, int i, int64_t size, const int64_t **out);
 
-/* index as i64 in 0 … size-1, negative ones counted from the end, after a check when it is computed. */
-tg_tensor *tg_wrap_index(tg_tensor *index, int64_t size);
-
 /* For each element of a tensor of this shape: the last place along the axis, in an index as tg_gather has it, that names it; -1 where none does. */
 tg_tensor *tg_last_place(tg_tensor *index, int axis, const tg_shape *shape);
 
