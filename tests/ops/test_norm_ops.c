@@ -196,11 +196,42 @@ static void test_channel_scales(void **state)
         }
 }
 
+/* Of one picture a channel is a row, and of pictures of one pixel a column: axes of one element do not make the result worse. */
+static void test_channels_of_one(void **state)
+{
+    (void)state;
+    enum { C = 4, M = 60 };
+    static const struct {
+        tg_dtype dtype;
+        double   mean, bound;
+    } of[] = {{TG_F32, 1e3, 1e-3}, {TG_F64, 1e8, 1e-6}};
+    static double x[C * M], turned[C * M], want[C * M], back[C * M];
+    static float  single[C * M];
+    for (size_t k = 0; k < sizeof of / sizeof *of; k++)
+        for (int pixel = 0; pixel < 2; pixel++) {
+            uint64_t seed = 9;
+            for (int64_t i = 0; i < C * M; i++) {
+                const int64_t at = pixel ? i % C * M + i / C : i;
+                x[i] = of[k].mean + (double)draw(&seed, 2000) / 1000 - 1;
+                if (of[k].dtype == TG_F32) x[i] = (double)(single[i] = (float)x[i]);
+                turned[at] = x[i];
+            }
+            model(true, C, M, turned, NULL, NULL, 1e-5, want);
+            for (int64_t i = 0; i < C * M; i++) back[i] = pixel ? want[i % C * M + i / C] : want[i];
+            const tg_shape *s = pixel ? TG_SHAPE(M, C, 1) : TG_SHAPE(1, C, M);
+            tg_tape        *t = quiet(of[k].dtype);
+            tg_tensor      *in = tg_from_data(t, of[k].dtype, s, of[k].dtype == TG_F32 ? (void *)single : (void *)x);
+            assert_values(tg_normalize_over(in, 5, true, 1e-5), of[k].dtype, s, back, of[k].bound);
+            tg_tape_free(t);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scales),
         cmocka_unit_test(test_channel_scales),
+        cmocka_unit_test(test_channels_of_one),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_derivatives),
         cmocka_unit_test(test_no_spread),

@@ -313,14 +313,26 @@ static tg_tensor *rstd(tg_tensor *x, uint32_t axes, bool centred, double eps)
     return tg_record(&tg_op_rstd, &x, 1, &a, sizeof a);
 }
 
-/* r is recorded with gradients on: only second derivatives go that way. Over other axes than the last ones the deviation is that of x itself, so
- * that one pass over memory gives it and the mean, and a second one the result; what the mean's rounding leaves in the distances stays there. */
+/* Are elements that belong together rows, side by side? Axes of one element change nothing about that, nor does a reduction look at them; and
+ * of rows rstd takes the moments, which tell a deviation only where the mean is near to 0. */
+static bool are_rows(const tg_shape *s, uint32_t axes)
+{
+    bool reduced = false;
+    for (int k = 0; k < s->rank; k++) {
+        if (s->dim[k] == 1) continue;
+        if (reduced && !(axes >> k & 1)) return false;
+        reduced = axes >> k & 1;
+    }
+    return true;
+}
+
+/* r is recorded with gradients on: only second derivatives go that way. Unless they are rows, the deviation is that of x itself, so that one
+ * pass over memory gives it and the mean, and a second one the result; what the mean's rounding leaves in the distances stays there. */
 tg_tensor *tg_normalize_with(tg_tensor *x, uint32_t axes, bool centred, double eps, tg_moments *moments)
 {
     if (!x) return NULL;
     const normalize_attr a = {.axes = axes, .centred = centred};
-    const uint32_t       kept = ((1u << tg_rank(x)) - 1) & ~axes;
-    const bool           last = !((kept + 1) & kept);
+    const bool           last = are_rows(tg_shape_of(x), axes);
     tg_tensor           *r = last ? NULL : rstd(x, axes, centred, eps); /* before the mean, so that both are found in one pass */
     tg_tensor           *mean = centred ? mean_of(x, axes) : NULL, *distance = centred ? tg_sub(x, mean) : x;
     if (last) r = rstd(distance, axes, centred, eps);
