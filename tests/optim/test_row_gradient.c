@@ -11,6 +11,7 @@
 
 #include <tapegrad.h>
 
+#include "failing.h"
 #include "optimizers.h"
 #include "quiet.h"
 
@@ -182,6 +183,39 @@ static void test_seeds_that_are_gradients(void **state)
         assert_near(numbers(p[0]), numbers(p[1]), 3 * WIDTH);
         tg_tape_free(t);
     }
+}
+
+/* A backward that runs out of memory, whenever, leaves all gradients as they were: those of other tables and of all rows, too. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    int failures = 0;
+    for (int left = 0, s = -1; s != TG_OK; left++) {
+        failing    f = {.left = -1};
+        tg_tape   *t = failing_tape(&f, TG_F64);
+        tg_tensor *w = table_of(t, "w"), *v = table_of(t, "v"), *p = tg_param(t, "p", tg_ones(t, TG_SHAPE(WIDTH))), *all[3] = {w, p, v};
+        assert_true(tg_set_row_gradient(w, true) && tg_set_row_gradient(v, true));
+        assert_int_equal(tg_backward(tg_add(loss_of(w, 1), tg_sum_all(tg_square(p)))), TG_OK);
+        const int64_t n = tg_row_gradient_of(w, NULL, NULL);
+        tg_tensor    *loss = tg_add(tg_add(loss_of(w, 2), tg_sum_all(tg_square(p))), loss_of(v, 3));
+        f.left = left;
+        s = tg_backward(loss);
+        f.left = -1;
+        if (s != TG_OK) {
+            assert_int_equal(s, TG_ERR_MEMORY);
+            tg_clear_error(t);
+            failures++;
+            assert_int_equal(tg_row_gradient_of(w, NULL, NULL), n);
+            assert_int_equal(tg_row_gradient_of(v, NULL, NULL), -1);
+            for (int i = 0; i < WIDTH; i++) assert_true(numbers(tg_grad_of(p))[i] == 2);
+            assert_int_equal(tg_backward_into(loss, all, 3), TG_OK);
+        }
+        for (int i = 0; i < WIDTH; i++) assert_true(numbers(tg_grad_of(p))[i] == 4);
+        assert_true(tg_row_gradient_of(w, NULL, NULL) > n && tg_row_gradient_of(v, NULL, NULL) > 0);
+        tg_tape_free(t);
+        assert_int_equal(f.held, 0);
+    }
+    assert_true(failures > 2);
 }
 
 /* The bits do not depend on the number of threads; f32 is added up in double. */
@@ -401,7 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient), cmocka_unit_test(test_adding_up), cmocka_unit_test(test_indices), cmocka_unit_test(test_seeds_that_are_gradients),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_threads), cmocka_unit_test(test_steps),
         cmocka_unit_test(test_norms),    cmocka_unit_test(test_between),   cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
