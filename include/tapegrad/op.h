@@ -114,7 +114,7 @@ enum {
     TG_OP_ADDITION  = 32, /* pointwise, of two inputs: their sum, which a product that is one of them may be added to in its place */
     TG_OP_SLOPE     = 64, /* pointwise, of two inputs x and y: the slope at x of a function whose result there is y. It is computed from y;
                              x counts only where |y| > TG_SLOPE_NEAR and may hold anything elsewhere, so it is seldom brought there */
-    TG_OP_ROWS      = 128, /* a kernel op of x and an index of i64: zeros, with x's slices along an axis added where the index says. The attributes
+    TG_OP_ROWS      = 128, /* a kernel op of x and an index, i64 or i32: zeros, with x's slices along an axis added where the index says. The attributes
                               begin with the axis, an int64_t */
 };
 

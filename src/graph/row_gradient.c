@@ -24,7 +24,7 @@ static bool adds_rows(const tg_node *n, const tg_node *leaf)
     int64_t axis;
     if (!(n->op->flags & TG_OP_ROWS) || n->n_in != 2 || n->attr_size < sizeof axis) return false;
     memcpy(&axis, tg_attr(n), sizeof axis);
-    return axis == 0 && tg_shape_equal(n->shape, leaf->shape) && n->dtype == leaf->dtype && tg_inputs(n)[1]->dtype == TG_I64;
+    return axis == 0 && tg_shape_equal(n->shape, leaf->shape) && n->dtype == leaf->dtype;
 }
 
 /* What g is the sum of; false: not of rows alone, or of too many. Nothing that the caller may hold (before `first`) is looked into. */
