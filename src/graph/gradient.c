@@ -25,8 +25,8 @@ tg_status tg_spread_rows(tg_node *leaf)
     const size_t bytes = (size_t)r->width * tg_item_size((tg_dtype)leaf->dtype);
     tg_node     *g = tg_gradient_of(leaf);
     if (!g) return TG_ERR_MEMORY;
-    memset(tg_host_memory(g), 0, tg_value_bytes(leaf));
-    for (int64_t k = 0; k < r->n; k++) memcpy((char *)tg_host_memory(g) + (size_t)r->ids[r->now][k] * bytes, r->values[r->now] + (size_t)k * bytes, bytes);
+    if (tg_value_bytes(leaf)) memset(tg_host_memory(g), 0, tg_value_bytes(leaf));
+    for (int64_t k = 0; bytes && k < r->n; k++) memcpy((char *)tg_host_memory(g) + (size_t)r->ids[r->now][k] * bytes, r->values[r->now] + (size_t)k * bytes, bytes);
     tg_set_gradient(g);
     g->w.kept->steps = r->steps;
     if (r->used) g->flags |= TG_N_USED;

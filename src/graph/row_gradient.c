@@ -169,7 +169,7 @@ static void put_rows(tg_node *leaf, size_t total)
     TG_TEAM(num_threads(threads))
     {
 #pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < n; k++) {
+        for (int64_t k = 0; k < (bytes ? n : 0); k++) {
             const size_t from = k ? (size_t)ends[k - 1].id : 0;
             write_row(leaf, r->values[next] + (size_t)k * bytes, in + from, (size_t)ends[k].id - from);
         }

@@ -429,6 +429,14 @@ static void test_refused(void **state)
     assert_int_equal(tg_step(o), TG_OK);
     assert_true(numbers(v)[3] == -1 && numbers(v)[2] == 1);
     assert_int_equal(tg_release(v), TG_OK);
+    /* Rows without elements: picked, counted, and nothing is copied. */
+    tg_tensor *empty = tg_param(t, "empty", tg_ones(t, TG_SHAPE(5, 0)));
+    assert_non_null(tg_set_row_gradient(empty, true));
+    for (int k = 0; k < 3; k++) {
+        assert_int_equal(tg_backward_into(tg_sum_all(tg_index_select(empty, 0, tg_arange(t, TG_I64, 4))), &empty, 1), TG_OK);
+        assert_int_equal(tg_row_gradient_of(empty, NULL, NULL), 4);
+    }
+    assert_int_equal(tg_numel(tg_grad_of(empty)), 0);
     tg_tape_free(t);
 }
 
