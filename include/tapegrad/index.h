@@ -23,8 +23,9 @@ TG_API tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index);
 
 /* The same, but that the row `padding` (negative from the end) gets no gradient. PyTorch's padding_idx. */
 TG_API tg_tensor *tg_embedding_padded(tg_tensor *weight, tg_tensor *index, int64_t padding);
-/* Sums, or means, of the rows that each line of index […, n] names: […, width]; 0 for n = 0. f32, f64. */
-TG_API tg_tensor *tg_embedding_bag(tg_tensor *weight, tg_tensor *index, bool mean);
+/* Sums, or means, of the rows that each line of index […, n] names: […, width]. With offsets, a vector in ascending order that begins with 0, the
+ * index is a vector, and bag k is index[offsets[k] … offsets[k+1]-1], the last one up to its end: [bags, width]. 0 for no rows. f32, f64. */
+TG_API tg_tensor *tg_embedding_bag(tg_tensor *weight, tg_tensor *index, tg_tensor *offsets, bool mean);
 
 /* tg_gather, with x and index of one rank broadcast beside the axis. NumPy's take_along_axis. */
 TG_API tg_tensor *tg_take_along(tg_tensor *x, int axis, tg_tensor *index);

@@ -197,8 +197,11 @@ static void test_errors(void **state)
           "tg_segment_sum: takes a vector that has the number of a segment for each slice along axis 0");
     WRONG(ARG, tg_segment_mean(x, i, -1), "tg_segment_mean: the number of segments is negative");
     WRONG(INDEX, tg_embedding_padded(x, i, 2), "tg_embedding_padded: the padding 2 is no row of the 2");
-    WRONG(SHAPE, tg_embedding_bag(x, tg_full(t, TG_I64, TG_SCALAR_SHAPE, 0), true),
+    WRONG(SHAPE, tg_embedding_bag(x, tg_full(t, TG_I64, TG_SCALAR_SHAPE, 0), NULL, true),
           "tg_embedding_bag: the index has one axis at least, along which rows are added up");
+    WRONG(SHAPE, tg_embedding_bag(x, square, i, true), "tg_embedding_bag: with offsets, a vector, the index is one too");
+    assert_error_when_read(t, tg_embedding_bag(x, i, tg_full(t, TG_I64, TG_SHAPE(1), 1), false), TG_ERR_INDEX,
+                           "tg_check_index: index -1 at [0] is outside 0 to 0"); /* offsets that do not begin with 0 */
     WRONG(DTYPE, tg_masked_select(x, x), "tg_masked_select: the mask must be of bool");
     WRONG(SHAPE, tg_masked_select(x, tg_full(t, TG_BOOL, TG_SHAPE(2), 1)), "tg_masked_select: the mask does not broadcast with the input");
     tg_tape_free(t);

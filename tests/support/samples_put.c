@@ -25,7 +25,11 @@ static tg_tensor *f_index_put(void *ctx, tg_tensor *const *in)
 static tg_tensor *f_segment_sum(void *ctx, tg_tensor *const *in) { return tg_segment_sum(in[0], in[1], of(ctx)->start); }
 static tg_tensor *f_segment_mean(void *ctx, tg_tensor *const *in) { return tg_segment_mean(in[0], in[1], of(ctx)->start); }
 static tg_tensor *f_embedding_padded(void *ctx, tg_tensor *const *in) { return tg_embedding_padded(in[0], in[1], of(ctx)->start); }
-static tg_tensor *f_embedding_bag(void *ctx, tg_tensor *const *in) { return tg_embedding_bag(in[0], in[1], of(ctx)->keepdim); }
+static tg_tensor *f_embedding_bag(void *ctx, tg_tensor *const *in) /* start: with offsets, the second bag empty */
+{
+    tg_tensor *offsets = of(ctx)->start ? tg_from_i64(tg_tape_of(in[0]), TG_SHAPE(3), (int64_t[]){0, 2, 2}) : NULL;
+    return tg_embedding_bag(in[0], in[1], offsets, of(ctx)->keepdim);
+}
 static tg_tensor *f_wrap_index(void *ctx, tg_tensor *const *in) { return tg_wrap_index(moved(ctx, in[0]), of(ctx)->start); }
 static tg_tensor *f_last_place(void *ctx, tg_tensor *const *in) { return tg_last_place(moved(ctx, in[0]), of(ctx)->axis, &of(ctx)->shape); }
 
@@ -116,6 +120,8 @@ static const sample rows[] = {
     BAG(true, FLOATS(3, 1), INDEX32(3, 4)),
     BAG(true, FLOATS(3, 2), INDEX(3, 2, 0)),
     BAG(false, FLOATS(3, 2), INDEX(3, 2, 2, 1)),
+    {.name = "embedding_bag", .f = f_embedding_bag, .in = {FLOATS(3, 2), INDEX(3, 5)}, .start = 1},
+    {.name = "embedding_bag", .f = f_embedding_bag, .in = {FLOATS(3, 2), INDEX32(3, 5)}, .start = 1, .keepdim = true},
 
     PUT(wrap_index, 0, -2, INDEX(4, 3)),
     PUT(wrap_index, 0, -4, INDEX32(4, 2, 2)),

@@ -177,8 +177,14 @@ void values_of_embedding_bag(values_call *c)
     tg_shape      s     = c->in[1].shape;
     const int64_t n     = s.dim[s.rank - 1];
     s.dim[s.rank - 1]   = width;
-    values_array *y     = values_result(c, c->in[0].dtype, &s, true);
+    if (c->s->start) s = (tg_shape){2, {3, width}};
+    values_array *y = values_result(c, c->in[0].dtype, &s, true);
     for (int64_t e = 0; e < c->in[1].n; e++)
-        for (int64_t j = 0; j < width; j++) put(y, e / n * width + j, c->in[0].x[(int64_t)c->in[1].x[e] * width + j], true);
-    for (int64_t e = 0; c->s->keepdim && n > 0 && e < y->n; e++) y->x[e] /= (real)n, y->size[e] /= (real)n;
+        for (int64_t j = 0; j < width; j++)
+            put(y, (c->s->start ? (e < 2 ? 0 : 2) : e / n) * width + j, c->in[0].x[(int64_t)c->in[1].x[e] * width + j], true);
+    for (int64_t e = 0; c->s->keepdim && n > 0 && e < y->n; e++) {
+        const real times = (real)(!c->s->start ? n : e / width == 0 ? 2 : n - 2);
+        y->x[e] /= times;
+        y->size[e] /= times;
+    }
 }

@@ -3,6 +3,7 @@
 
 #include <tapegrad/gradient.h>
 #include <tapegrad/index.h>
+#include <tapegrad/order.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/reduce.h>
 #include <tapegrad/shape.h>
@@ -47,16 +48,27 @@ tg_tensor *tg_embedding_padded(tg_tensor *weight, tg_tensor *index, int64_t padd
     return tg_where(tg_unsqueeze(tg_maximum(is, from_end), -1), tg_detach(y), y);
 }
 
-tg_tensor *tg_embedding_bag(tg_tensor *weight, tg_tensor *index, bool mean)
+/* The bag of each index: the last one that does not begin behind it. */
+static tg_tensor *bags_of(tg_tensor *offsets, int64_t n)
+{
+    tg_tensor *place = tg_arange(tg_tape_of(offsets), TG_I64, n);
+    return tg_sub_s(tg_searchsorted(tg_to(offsets, TG_I64), place, true), 1);
+}
+
+tg_tensor *tg_embedding_bag(tg_tensor *weight, tg_tensor *index, tg_tensor *offsets, bool mean)
 {
     const tg_node *w = tg_check(weight, "tg_embedding_bag"), *i = w ? tg_check(index, "tg_embedding_bag") : NULL;
-    if (!i || !tg_needs_float(weight, "tg_embedding_bag")) return NULL;
+    const tg_node *o = offsets && i ? tg_check(offsets, "tg_embedding_bag") : NULL;
+    if (!i || (offsets && !o) || !tg_needs_float(weight, "tg_embedding_bag")) return NULL;
     TG_CALL(w->tape);
-    if (i->shape->rank < 1) {
-        tg_fail_on(w->tape, TG_ERR_SHAPE, "tg_embedding_bag", "the index has one axis at least, along which rows are added up");
+    if (i->shape->rank < 1 || (o && (i->shape->rank > 1 || o->shape->rank != 1))) {
+        tg_fail_on(w->tape, TG_ERR_SHAPE, "tg_embedding_bag",
+                   o ? "with offsets, a vector, the index is one too" : "the index has one axis at least, along which rows are added up");
         return NULL;
     }
+    tg_tensor    *rows = tg_embedding(weight, index);
     const int64_t n = i->shape->dim[i->shape->rank - 1];
-    tg_tensor    *sum = tg_sum(tg_embedding(weight, index), TG_AXES(-2), false);
+    if (o) return rows ? (mean ? tg_segment_mean : tg_segment_sum)(rows, bags_of(offsets, n), o->shape->dim[0]) : NULL;
+    tg_tensor *sum = tg_sum(rows, TG_AXES(-2), false);
     return mean && n > 1 ? tg_div_s(sum, (double)n) : sum;
 }
