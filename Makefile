@@ -130,12 +130,14 @@ check: lib benches $(TEST_X)
 demo: $B/demos/04_mnist_mlp
 	$< $(if $(TAPEGRAD_DATA),--data '$(TAPEGRAD_DATA)')
 
-# Every op's values and gradients against PyTorch's in f64; says so and passes where PyTorch is not installed (python3-torch).
+# Every op's values, gradients and second gradients against PyTorch's in f64, at its samples and at CASES random variants of them for each op;
+# says so and passes where PyTorch is not installed (python3-torch). TABLE=1 prints the largest difference of each; SEED repeats a run.
+CASES ?= 100
 $B/tests/oracle/driver: $B/tests/oracle/driver.o $(HELPER_O) $B/libtapegrad.a
 	$(LINK)
 oracle: $B/tests/oracle/driver
-	@for e in $(EVALUATORS); do TAPEGRAD_EVAL=$$e $< >$B/oracle.json && \
-	    /usr/bin/python3 tests/oracle/compare.py <$B/oracle.json || exit 1; done
+	@for e in $(EVALUATORS); do TAPEGRAD_EVAL=$$e TAPEGRAD_ORACLE='$(CASES)' TAPEGRAD_SEED='$(or $(TAPEGRAD_SEED),$(SEED))' $< >$B/oracle.json && \
+	    /usr/bin/python3 tests/oracle/compare.py $(if $(TABLE),--table) <$B/oracle.json || exit 1; done
 
 # BENCH="--threads 1 W1_mlp_small" and the like are options of bench/compare.
 bench: benches $B/demos/04_mnist_mlp $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
