@@ -180,7 +180,7 @@ OPS = {
     "addcmul": lambda s, x, y, z: torch.addcmul(x, y, z, value=0.5), "addcdiv": lambda s, x, y, z: torch.addcdiv(x, y, z, value=0.5),
     "elu": lambda s, x: F.elu(x, 1.5), "celu": lambda s, x: F.celu(x, 1.5), "selu": lambda s, x: F.selu(x), "softsign": lambda s, x: F.softsign(x),
     "logsigmoid": lambda s, x: F.logsigmoid(x), "tanhshrink": lambda s, x: F.tanhshrink(x), "hardtanh": lambda s, x: F.hardtanh(x, -0.5, 0.75),
-    "relu6": lambda s, x: F.relu6(x), "hardsigmoid": lambda s, x: F.hardsigmoid(x), "softshrink": lambda s, x: F.softshrink(x, 0.5),
+    "relu6": lambda s, x: F.relu6(x), "hardsigmoid": lambda s, x: F.relu6(x + 3) / 6, "softshrink": lambda s, x: F.softshrink(x, 0.5),
     "hardshrink": lambda s, x: F.hardshrink(x, 0.5), "threshold": lambda s, x: F.threshold(x, 0.5, -1),
     "glu": lambda s, x: F.glu(x, s["axis"]), "softmin": lambda s, x: F.softmin(x, s["axis"]),
     "prelu": lambda s, x, y: F.prelu(x, y.reshape(-1)), "silu": lambda s, x: F.silu(x), "mish": lambda s, x: F.mish(x),
