@@ -20,6 +20,7 @@ PREFIX  ?= /usr/local
 OPT.debug   := -O0
 OPT.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
+OPT.mutants := -O1 -DTG_MUTANTS
 
 CFLAGS   ?= $(or $(OPT.$(VARIANT)),-O3) -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror=implicit-function-declaration $(if $(CLANG),-Wno-pass-failed) $(if $(filter 1,$(WERROR)),-Werror)
@@ -74,7 +75,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check cross demo demos bench benches ulp linear performance steady oracle gradients differential asan tsan valgrind \
+.PHONY: all lib check cross demo demos bench benches ulp linear performance steady oracle gradients mutants differential asan tsan valgrind \
     ops-table install format clean
 .SECONDARY:
 
@@ -160,6 +161,18 @@ ulp: $B/tests/kernels/test_accuracy $B/tests/kernels/test_slopes
 # 100,000 against 1,000,000 of everything that there may be many of, with a small stack: half an hour and 10 GB. OF="chain": one of them.
 linear: $B/tests/graph/test_linear
 	ulimit -s 256 && TAPEGRAD_LINEAR=100000 TAPEGRAD_LINEAR_OF='$(OF)' $<
+
+# Each rule of each op broken in turn, in a library of its own: the tests of gradients have to notice (tests/mutants/mutants.c). OF="mul exp":
+# of these ops. Graphs that run once are done sooner node by node.
+$B/tests/mutants/mutants: $(patsubst %.c,$B/%.o,$(wildcard tests/mutants/*.c)) $(HELPER_O) $B/libtapegrad.a
+	$(LINK)
+ifeq ($(VARIANT),mutants)
+mutants: $B/tests/mutants/mutants
+	TAPEGRAD_EVAL=$(or $(TAPEGRAD_EVAL),reference) OMP_NUM_THREADS=1 $< $(OF)
+else
+mutants:
+	@$(MAKE) --no-print-directory mutants VARIANT=mutants
+endif
 
 # Scenarios of random calls against the eager mirror: as many as SCENARIOS says, from number FIRST on, which is another one each time.
 SCENARIOS ?= 60000

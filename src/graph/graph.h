@@ -221,6 +221,9 @@ struct tg_tape {
     const tg_evaluator *evaluator;
     void               *engine; /* the evaluator's own state */
     struct tg_profile  *profile; /* NULL: nobody asked for one */
+#ifdef TG_MUTANTS
+    struct tg_mutants  *mutants; /* NULL: rules and recording are as they are written */
+#endif
 
     int64_t     evaluated, plans, segments;
 };

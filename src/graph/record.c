@@ -5,6 +5,9 @@
  * dtype and all, and is only confirmed. The first difference ends that, and nodes are written anew from there on (t->valid).
  * What draws random numbers is given its piece of the tape's stream here. */
 #include "graph/leaf.h"
+#ifdef TG_MUTANTS
+#include "graph/mutants.h"
+#endif
 
 #include <stdio.h>
 #include <tapegrad/tensor.h>
@@ -330,6 +333,9 @@ static __attribute__((noinline)) tg_tensor *record_rest(tg_tape *t, const tg_op 
 
 static inline tg_tensor *record(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, const void *attr, size_t attr_size)
 {
+#ifdef TG_MUTANTS
+    if (t->mutants) return t->mutants->record(t->mutants, t, op, in, n_in, attr, attr_size);
+#endif
     tg_tensor *h = t->services.inside.where <= TG_IN_RULE ? confirm(t, op, in, n_in, attr, attr_size) : NULL;
     return h ? h : record_rest(t, op, in, n_in, attr, attr_size);
 }

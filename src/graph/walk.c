@@ -6,6 +6,9 @@
 #include <tapegrad/gradient.h>
 #include <tapegrad/pointwise.h>
 #include "profile/profile.h"
+#ifdef TG_MUTANTS
+#include "graph/mutants.h"
+#endif
 
 /* ---- adjoints: what has arrived at a node so far ------------------------------------------------------------------ */
 
@@ -151,14 +154,22 @@ static __attribute__((cold, noinline)) tg_status released(const tg_node *n, cons
                       tg_kept_text(in, text));
 }
 
+static inline tg_tensor *ask(const tg_call *c, int i, tg_tensor *g)
+{
+#ifdef TG_MUTANTS
+    if (c->tape->mutants) return c->tape->mutants->rule(c->tape->mutants, c, i, g);
+#endif
+    return c->op->vjp(c, i, g);
+}
+
 /* The answer of n's rule, whatever it is. Where something was written since n was recorded, ops that the rule records are watched. */
 static tg_tensor *call_rule(const tg_call *c, const tg_node *n, int i, tg_tensor *g)
 {
     tg_tape *t = c->tape;
-    if (__builtin_expect(t->written <= n->id, 1)) return n->op->vjp(c, i, g);
+    if (__builtin_expect(t->written <= n->id, 1)) return ask(c, i, g);
     t->as_of = n->id;
     t->services.inside.where = TG_IN_LATE_RULE;
-    g = n->op->vjp(c, i, g);
+    g = ask(c, i, g);
     if (g && tg_is_on(t, g) && !tg_reads_as_recorded(t, n->op, &g, 1)) g = NULL;
     t->services.inside.where = TG_IN_RULE;
     return g;

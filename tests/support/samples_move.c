@@ -412,6 +412,8 @@ static const sample rows[] = {
     {.name = "where", .f = f_where, .in = {{S_MASK, SCALAR, 0, 2}, FLOATS(2, 1), FLOATS(1, 2)}},
     {.name = "where", .f = f_where, .in = {{S_MASK, SCALAR, 0, 2}, FLOAT_SCALAR, FLOAT_SCALAR}},
     {.name = "where", .f = f_where, .in = {MASK(1), FLOATS(1), FLOATS(1)}},
+    {.name = "where", .f = f_where, .in = {{S_MASK, SCALAR, 0, 1}, FLOAT_SCALAR, FLOAT_SCALAR}}, /* always the last */
+    {.name = "where", .f = f_where, .in = {{S_MASK, SCALAR, 0, 1}, FLOATS(2, 1), FLOATS(1, 2)}},
     {.name = "where", .f = f_where, .in = {MASK(0, 3), FLOATS(3), FLOATS(1, 3)}},
     {.name = "where", .f = f_where, .in = {MASK(2, 1), FLOATS(2, 0), FLOATS(1)}},
     {.name = "where", .f = f_where, .in = {MASK(2, 1, 2), FLOATS(1, 3, 1), FLOATS(2)}},

@@ -193,6 +193,7 @@ static const sample rows[] = {
     GRID(0, FLOATS(0), FLOATS(2)),
 
     DIAGONAL(FLOATS(3, 3), 0, 0, 1),
+    DIAGONAL(FLOATS(3, 3), 1, 0, 1),
     DIAGONAL(FLOATS(3, 4), 1, 0, 1),
     DIAGONAL(FLOATS(3, 4), -2, 0, 1),
     DIAGONAL(FLOATS(3, 2), 0, 1, 0),

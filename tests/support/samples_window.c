@@ -95,6 +95,8 @@ static const sample rows[] = {
     NORM(1, FLOATS(2, 3)),
     NORM(1, FLOATS(4)),
     NORM(2, FLOATS(2, 2, 3)),
+    {.name = "normalize", .f = f_rms_norm, .in = {FLOATS(2, 3)}, .axis = 1, .number = 0.3},
+    {.name = "normalize", .f = f_rms_norm, .in = {FLOATS(3, 1)}, .axis = 1, .number = 0.3},
     NORM(1, FLOATS(2, 1, 3), FLOATS(3)),
     NORM(1, FLOATS(2, 3), FLOATS(3), FLOATS(3)),
     NORM(2, FLOATS(2, 2, 2), FLOATS(2, 2), FLOATS(2, 2)),

@@ -1,0 +1,107 @@
+/* gradient_checks.c - gradients of samples by tg_gradcheck, in every layout and use. */
+#include "gradient_checks.h"
+
+#include <stdio.h>
+
+#include "complain.h"
+
+#include "graph/graph.h"
+
+enum { AT_LEAST = 200, MOST_SEEDS = 40 };
+
+tg_tensor *variant_result(void *ctx, tg_tensor *const *leaf)
+{
+    const variant *v                     = ctx;
+    const sample  *s                     = v->s;
+    tg_tensor     *in[SAMPLE_INPUTS + 1] = {NULL};
+    const int      n                     = sample_inputs(s);
+    for (int i = 0; i < n; i++) {
+        in[i] = sample_is_float(&s->in[i]) ? lay_out(leaf[i], &s->in[i].shape, v->how.layout[i], v->how.axis[i]) : leaf[i];
+        if (v->use == LATER && s->in[i].kind == S_FLOAT) in[i] = tg_mul_s(in[i], 1);
+    }
+    if (s->same) in[1] = in[0];
+    tg_tensor *y = s->f((void *)(uintptr_t)s, in);
+    if (v->use == TWICE) y = tg_add(y, tg_mul(y, y));
+    for (int i = 0; v->use == LATER && i < n; i++)
+        if (s->in[i].kind == S_FLOAT) y = tg_add(y, tg_sum_all(tg_mul(in[i], in[i])));
+    return y;
+}
+
+static const char *describe(const variant *v, uint64_t seed, char *text, size_t size)
+{
+    char   shape[TG_SHAPE_TEXT];
+    size_t used = (size_t)snprintf(text, size, "%s", v->s->name);
+    for (int i = 0; i < sample_inputs(v->s) && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, " %s %s", layout_names[v->how.layout[i]],
+                                 tg_shape_text(&v->s->in[i].shape, shape, sizeof shape));
+    if (used < size)
+        snprintf(text + used, size - used, "%s, use %d, seed %d", v->s->same ? " twice" : "", v->use, (int)seed);
+    return text;
+}
+
+void variant_leaves(tg_tape *t, const variant *v, uint64_t seed, tg_tensor **leaf)
+{
+    for (int i = 0; i < sample_inputs(v->s); i++) {
+        tg_shape shape;
+        leaf_shape(&v->s->in[i].shape, v->how.layout[i], v->how.axis[i], &shape);
+        leaf[i] = sample_leaf(t, v->s, i, &shape, seed);
+        if (!leaf[i]) complain("%s: no leaf: %s", v->s->name, tg_error(t));
+    }
+}
+
+/* Where the checks are. */
+typedef struct progress {
+    const gradient_checks *g;
+    const sample          *s;
+    uint64_t               seed;
+    int                    done;
+} progress;
+
+static void check(progress *p, variant *v)
+{
+    tg_tape             *t                   = p->g->t;
+    tg_tensor           *leaf[SAMPLE_INPUTS] = {NULL};
+    char                 text[400];
+    tg_gradcheck_report  r;
+    tg_gradcheck_options o = {.order = v->s->large ? 1 : 2, .rtol = 1e-6, .atol = 1e-8, .seed = p->seed, .directions = 1};
+    tg_reset(t);
+    if (v->s->single) {
+        o.eps  = 0.5;
+        o.rtol = 1e-5;
+    }
+    variant_leaves(t, v, p->seed, leaf);
+    if (tg_gradcheck(variant_result, v, leaf, sample_inputs(v->s), &o, &r) != TG_OK)
+        complain("%s: %s", describe(v, p->seed, text, sizeof text), r.text);
+    if (p->g->op && !sample_recorded(t, p->g->op->name))
+        complain("the sample %s does not record the op", describe(v, p->seed, text, sizeof text));
+    p->done++;
+}
+
+/* Plain inputs in each use, and others in one that changes with the seed. */
+static bool check_uses(void *ctx, const arrangement *how)
+{
+    progress *p = ctx;
+    for (use u = ONCE; u <= LATER; u++)
+        if (how->plain || u == (use)(p->seed % 3)) check(p, &(variant){p->s, u, *how});
+    return true;
+}
+
+int check_gradients(const gradient_checks *g, uint64_t seed)
+{
+    progress p    = {.g = g, .seed = seed};
+    int      rows = 0;
+    for (int k = 0; (p.s = sample_next(g->list, g->name, &k)) != NULL; rows++) {
+        if ((p.s->large && seed != 0) || (g->wanted && !g->wanted(g->ctx, p.s))) continue;
+        each_arrangement(p.s, seed, check_uses, &p);
+    }
+    if (rows == 0) complain("the op %s has no samples", g->name);
+    return p.done;
+}
+
+int check_all_gradients(const gradient_checks *g)
+{
+    int done = 0, seeds = 0;
+    while (done < AT_LEAST && seeds < MOST_SEEDS) done += check_gradients(g, (uint64_t)seeds++);
+    if (done < AT_LEAST) complain("%s: %d checks are too few", g->name, done);
+    return seeds;
+}

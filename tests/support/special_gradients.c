@@ -1,0 +1,104 @@
+/* special_gradients.c - a table of points, and what gradients are there. */
+#include "special_gradients.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "complain.h"
+
+enum { MOST = 16 };
+
+/* The gradient of one input of an op, called as its first sample calls it but for what is said here. */
+typedef struct special {
+    const char *name;
+    tg_shape    shape[2];
+    double      x[2][MOST];
+    int         input; /* whose gradient */
+    double      seed;  /* of every element of the result */
+    double      want[MOST];
+    tg_axes     axes; /* these three of reductions */
+    bool        keepdim;
+    double      number;
+} special;
+
+#define OF_ALL(NAME, P, X, SEED, WANT)                                                                                         \
+    {.name = NAME, .shape = {SHAPE(3)}, .x = {X}, .seed = SEED, .want = WANT, .axes = ALL, .number = P},                       \
+        {.name = NAME, .shape = {SHAPE(3)}, .x = {X}, .seed = SEED, .want = WANT, .axes = ALL, .keepdim = true, .number = P}
+#define OF_TWO(NAME, X, Y, INPUT, SEED, WANT)                                                                                  \
+    {.name = NAME, .shape = {SCALAR, SCALAR}, .x = {{X}, {Y}}, .input = INPUT, .seed = SEED, .want = {WANT}}
+#define THREE(...) {__VA_ARGS__}
+
+static const special rows[] = {
+    /* of a norm of 0, and at zeros beside other elements */
+    OF_ALL("two_norm", 0, THREE(0, 0, 0), 1, THREE(0, 0, 0)),
+    OF_ALL("norm", 2, THREE(0, 0, 0), 1, THREE(0, 0, 0)),
+    OF_ALL("norm", 3, THREE(0, 0, 0), 1, THREE(0, 0, 0)),
+    OF_ALL("norm", 1.5, THREE(0, 0, 0), 1, THREE(0, 0, 0)),
+    OF_ALL("norm", 0.5, THREE(0, 0, 0), 1, THREE(0, 0, 0)),
+    OF_ALL("norm", 0.5, THREE(0, 4, -4), 1, THREE(0, 2, -2)),
+    OF_ALL("norm", 0.5, THREE(INFINITY, 2, -1), 1, THREE(NAN, 0, 0)),
+    OF_ALL("norm", 3, THREE(INFINITY, 2, -1), 1, THREE(NAN, 0, 0)),
+    /* beside a NaN nothing is the largest; where nothing is asked for, nothing comes */
+    OF_ALL("amax", 0, THREE(1, NAN, 2), 1, THREE(NAN, NAN, NAN)),
+    OF_ALL("amax", 0, THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
+    OF_ALL("amin", 0, THREE(1, NAN, 2), 1, THREE(NAN, NAN, NAN)),
+    OF_ALL("amin", 0, THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
+    /* the first NaN is the place */
+    OF_ALL("max", 0, THREE(1, NAN, 2), 1, THREE(0, NAN, 0)),
+    OF_ALL("max", 0, THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
+    OF_ALL("min", 0, THREE(1, NAN, 2), 1, THREE(0, NAN, 0)),
+    OF_ALL("min", 0, THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
+    OF_ALL("logsumexp", 0, THREE(-INFINITY, -INFINITY, -INFINITY), 1, THREE(0, 0, 0)),
+    /* y x^(y-1) and x^y ln x where a factor is 0 and the other has no limit, or is no number */
+    OF_TWO("pow_grad", 0, 0, 0, 1, 0),
+    OF_TWO("pow_grad", -2, 0, 1, 1, -0.5),
+    OF_TWO("pow_log", -2, 0, 0, 1, -0.5),
+    OF_TWO("pow_log", 0, 2, 1, 1, 0),
+    /* windows with a gradient of 0, for which more than a number came */
+    {.name  = "max_pool2d_dx",
+     .shape = {SHAPE(1, 1, 4, 4), SHAPE(1, 1, 2, 2)},
+     .x     = {{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, {0, 0, 0, 0}},
+     .input = 1,
+     .seed  = INFINITY,
+     .want  = {0, 0, 0, 0}},
+};
+
+static bool is_same(double a, double b) { return a == b || (a != a && b != b) || fabs(a - b) <= 1e-14 * fabs(b); }
+
+static void check(tg_tape *t, const special *p, const sample *like)
+{
+    sample     s     = *like;
+    tg_tensor *in[3] = {NULL}, *grad;
+    double     got[MOST];
+    tg_reset(t);
+    s.axis    = 0;
+    s.axes    = p->axes;
+    s.keepdim = p->keepdim;
+    s.number  = p->number;
+    for (int i = 0; i < sample_inputs(like); i++) {
+        s.in[i].shape = p->shape[i];
+        in[i]         = tg_from_f64(t, &p->shape[i], p->x[i]);
+    }
+    tg_set_requires_grad(in[p->input], true);
+    tg_tensor *y = like->f(&s, in), *seed = tg_mul_s(tg_ones_like(y), p->seed);
+    if (tg_grad(&y, &seed, 1, &in[p->input], 1, false, &grad) != TG_OK) complain("%s: %s", p->name, tg_error(t));
+    const int64_t n = tg_numel(grad);
+    if (tg_copy_to(grad, got, (size_t)n * sizeof *got) != TG_OK) complain("%s: %s", p->name, tg_error(t));
+    for (int64_t k = 0; k < n; k++)
+        if (!is_same(got[k], p->want[k]))
+            complain("%s at %g, %g, %g, number %g: element %d of the gradient is %g, not %g", p->name, p->x[0][0], p->x[0][1], p->x[0][2], p->number,
+                     (int)k, got[k], p->want[k]);
+}
+
+int check_special_gradients(tg_tape *t, const sample_list *list, const char *name)
+{
+    int n = 0;
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        int           k = 0;
+        const sample *s = strcmp(rows[r].name, name) ? NULL : sample_next(list, name, &k);
+        if (!s) continue;
+        check(t, &rows[r], s);
+        n++;
+    }
+    return n;
+}
