@@ -64,7 +64,7 @@ static tg_tensor *call(tg_tape *t, const tg_op *op, const combinations *c, const
     return tg_record(op, in, op->arity, NULL, 0);
 }
 
-static bool is_same(double a, double b) { return a == b || (a != a && b != b) || fabs(a - b) <= 1e-14 * fabs(b); }
+static bool is_same(double a, double b) { return a == b || (a != a && b != b) || (isfinite(b) && fabs(a - b) <= 1e-14 * fabs(b)); }
 
 static void check(tg_tape *t, const tg_op *op, const combinations *c, int first, const tg_shape *shape)
 {
