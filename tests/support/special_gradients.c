@@ -24,6 +24,7 @@ typedef struct special {
 #define OF_ALL(NAME, P, X, SEED, WANT)                                                                                         \
     {.name = NAME, .shape = {SHAPE(3)}, .x = {X}, .seed = SEED, .want = WANT, .axes = ALL, .number = P},                       \
         {.name = NAME, .shape = {SHAPE(3)}, .x = {X}, .seed = SEED, .want = WANT, .axes = ALL, .keepdim = true, .number = P}
+#define OF_ROW(NAME, X, SEED, WANT) {.name = NAME, .shape = {SHAPE(3)}, .x = {X}, .seed = SEED, .want = WANT}
 #define OF_TWO(NAME, X, Y, INPUT, SEED, WANT)                                                                                  \
     {.name = NAME, .shape = {SCALAR, SCALAR}, .x = {{X}, {Y}}, .input = INPUT, .seed = SEED, .want = {WANT}}
 #define THREE(...) {__VA_ARGS__}
@@ -48,6 +49,11 @@ static const special rows[] = {
     OF_ALL("max", 0, THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
     OF_ALL("min", 0, THREE(1, NAN, 2), 1, THREE(0, NAN, 0)),
     OF_ALL("min", 0, THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
+    OF_ROW("cummax", THREE(1, NAN, 2), 1, THREE(1, NAN, 0)),
+    OF_ROW("cummax", THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
+    OF_ROW("cummin", THREE(1, NAN, 2), 1, THREE(1, NAN, 0)),
+    OF_ROW("cummin", THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
+    OF_ROW("logcumsumexp", THREE(-INFINITY, -INFINITY, 1), 1, THREE(0, 0, 1)),
     OF_ALL("logsumexp", 0, THREE(-INFINITY, -INFINITY, -INFINITY), 1, THREE(0, 0, 0)),
     /* y x^(y-1) and x^y ln x where a factor is 0 and the other has no limit, or is no number */
     OF_TWO("pow_grad", 0, 0, 0, 1, 0),
