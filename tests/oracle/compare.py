@@ -29,6 +29,8 @@ EXCEPTIONS = {
     "sinc_slope": (1e-10, "our rule of its second derivative, sinc's third, divides by x twice, x as little as 0.1"),
     "sinc": (1e-10, "PyTorch's second derivative divides by powers of x, and cancels near 0"),
     "prod": (1e-10, "the second derivative of one element is 0, and comes from terms 1/x that cancel, x as little as 0.01"),
+    "normalized": (1e-10, "over one element the derivatives are 0, and come from terms 1/|x| that cancel"),
+    "cosine_similarity": (1e-10, "over one element the derivatives are 0, and come from terms 1/|x| that cancel"),
     "norm": (1e-10, "over one element the second derivative is 0, and comes from terms (p - 1)/|x| that cancel, x as little as 0.01"),
 }
 
@@ -239,7 +241,7 @@ OPS = {
     "instance_norm": lambda s, x, w=None, b=None: F.instance_norm(x, weight=w, bias=b, eps=s["number"]),
     "local_response_norm": lambda s, x: F.local_response_norm(x.unsqueeze(-1), s["axis"], s["number"], 0.75, 2).squeeze(-1),
     "normalized": lambda s, x: F.normalize(x, s["number"], s["axis"], 100 if s["start"] else 1e-12),
-    "weight_norm": lambda s, v, g: torch._weight_norm(v.movedim(s["axis"], 0), g.reshape([-1] + [1] * (v.dim() - 1)), 0).movedim(0, s["axis"]),
+    "weight_norm": layers.weight_norm,
     "cosine_similarity": lambda s, x, y: F.cosine_similarity(x, y, s["axis"]),
     "pairwise_distance": lambda s, x, y: F.pairwise_distance(x, y, s["number"], 1e-6, bool(s["keepdim"])),
     "cdist": lambda s, x, y: torch.cdist(x, y, s["number"]),

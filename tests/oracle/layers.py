@@ -126,6 +126,14 @@ def normalized_over(s, x):
     return (x - mean) * reciprocal_deviation(dict(s, start=s["start"] | 2), x)
 
 
+def weight_norm(s, v, g):
+    """By its definition: the second derivative of PyTorch's own is another one."""
+    axis = s["axis"] % v.dim()
+    rest = [k for k in range(v.dim()) if k != axis]
+    length = v.square().sum(rest, True).sqrt() if rest else v.abs()
+    return v * g.reshape([-1 if k == axis else 1 for k in range(v.dim())]) / length
+
+
 def over(s, x):
     return list(range(x.dim())) if s["all"] else [a % x.dim() for a in s["axes"]]
 
