@@ -30,7 +30,7 @@ tg_status tg_spread_rows(tg_node *leaf)
     tg_set_gradient(g);
     g->w.kept->steps = r->steps;
     if (r->used) g->flags |= TG_N_USED;
-    r->there = false;
+    r->there = r->awaited; /* asked for by an op's function: the backward under way still adds to the rows */
     return TG_OK;
 }
 

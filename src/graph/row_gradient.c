@@ -184,7 +184,10 @@ void tg_take_rows(tg_node *leaf, bool done)
     const size_t bytes = (size_t)r->width * tg_item_size((tg_dtype)leaf->dtype);
     tg_row      *to = r->came;
     r->awaited = false;
-    if (!done) return;
+    if (!done) {
+        if (tg_fresh_grad(leaf)) r->there = false; /* spread meanwhile */
+        return;
+    }
     for (int64_t i = 0; is_being_added_to(r) && i < r->n; i++) *to++ = (tg_row){r->ids[r->now][i], r->values[r->now] + (size_t)i * bytes};
     for (int k = 0; k < r->n_from; k++) {
         const char    *values = tg_host_memory(r->from[k]);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <tapegrad.h>
+#include <tapegrad_op.h>
 
 #include "failing.h"
 #include "optimizers.h"
@@ -182,6 +183,51 @@ static void test_seeds_that_are_gradients(void **state)
         for (int k = 0; k < 2; k++) w[k] = tg_grad_of(w[k]), p[k] = tg_grad_of(p[k]);
         assert_near(numbers(w[0]), numbers(w[1]), ELEMENTS);
         assert_near(numbers(p[0]), numbers(p[1]), 3 * WIDTH);
+        tg_tape_free(t);
+    }
+}
+
+static tg_tensor *asked;
+static bool       fails;
+
+static tg_status ask_infer(tg_call *c)
+{
+    c->shape = *tg_shape_of(c->in[0]);
+    c->dtype = tg_dtype_of(c->in[0]);
+    return TG_OK;
+}
+
+static tg_status ask_run(tg_call *c)
+{
+    if (asked) assert_non_null(tg_grad_of(asked));
+    memcpy(c->y.data, c->x[0].data, 2 * WIDTH * sizeof(double));
+    return fails ? tg_fail(c, TG_ERR_ARG, "fails") : TG_OK;
+}
+
+static tg_tensor *ask_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)c, (void)i, g; }
+
+/* An op's function may ask for the gradient that the backward is adding to: nothing of it is lost, nor counted twice. */
+static void test_asked_meanwhile(void **state)
+{
+    (void)state;
+    static const tg_op op = {.name = "ask", .arity = 1, .infer = ask_infer, .run = ask_run, .vjp = ask_vjp};
+    for (int k = 0; k < 2; k++) {
+        tg_tape   *t = doubles();
+        tg_tensor *w = table_of(t, "w"), *dense = tg_param(t, "dense", w), *both[2] = {w, dense};
+        assert_non_null(tg_set_row_gradient(w, true));
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(tg_backward(loss_of(both[i], 1)), TG_OK);
+            tg_tensor *x = tg_embedding(both[i], tg_from_i64(t, TG_SHAPE(2), (int64_t[]){3, 4}));
+            tg_tensor *loss = tg_sum_all(tg_square(tg_record(&op, &x, 1, NULL, 0)));
+            asked = both[i];
+            fails = k == 1;
+            assert_int_equal(tg_backward(loss), fails ? TG_ERR_ARG : TG_OK);
+            tg_clear_error(t);
+            fails = false;
+            asked = NULL;
+            assert_int_equal(tg_backward(loss_of(both[i], 2)), TG_OK);
+        }
+        assert_near(numbers(tg_grad_of(w)), numbers(tg_grad_of(dense)), ELEMENTS);
         tg_tape_free(t);
     }
 }
@@ -444,7 +490,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient), cmocka_unit_test(test_adding_up), cmocka_unit_test(test_indices), cmocka_unit_test(test_seeds_that_are_gradients),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_threads), cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_asked_meanwhile),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_steps),
         cmocka_unit_test(test_norms),    cmocka_unit_test(test_between),   cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
