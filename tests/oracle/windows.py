@@ -24,8 +24,9 @@ def conv(s, x, w, b=None):
     stride, padding, dilation, groups = conv_options(s, n)
     if x.numel() and w.numel():
         return by_axes("conv", n)(x, w, b, stride, padding, dilation, groups)
-    sizes = [(size + 2 * p - t * (k - 1) - 1) // q + 1
-             for size, k, q, p, t in zip(x.shape[2:], w.shape[2:], stride, padding, dilation)]
+    sizes = list(x.shape[2:]) if padding == "same" else [
+        (size + 2 * p - t * (k - 1) - 1) // q + 1
+        for size, k, q, p, t in zip(x.shape[2:], w.shape[2:], stride, padding, dilation)]
     y = torch.zeros([x.shape[0], w.shape[0]] + sizes, dtype=x.dtype) + 0 * (x.sum() + w.sum())
     return y if b is None else y + b.reshape([-1] + [1] * n)
 
