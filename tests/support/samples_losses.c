@@ -127,7 +127,7 @@ static const sample rows[] = {
     HUBER(1.25, NEAR(2, 1, 2), FAR(2, 1, 2)),
     HUBER(0.5, FAR(3), NEAR(3)),
     HUBER(2, NEAR(1), NEAR(1)),
-    HUBER(2, FLOAT_SCALAR, FLOAT_SCALAR),
+    HUBER(2, {S_FLOAT, SCALAR, -0.5, 0.5}, {S_FLOAT, SCALAR, -0.5, 0.5}),
     {.name = "huber", .f = f_huber, .number = 0.75, .in = {FLOATS(63, 2), FLOATS(63, 2)}, .large = true},
     {.name = "bce_with_logits", .f = f_logits, .in = {FLOATS(2, 3), TARGET(2, 3)}},
     {.name = "bce_with_logits", .f = f_logits, .in = {FLOATS(3), TARGET(3)}},
