@@ -17,7 +17,7 @@ typedef struct tg_summary_row {
 struct tg_profile {
     tg_tape        *tape;
     const char     *evaluator;
-    tg_trace        trace; /* its file is -1 when there is none */
+    tg_trace_file        trace; /* its file is -1 when there is none */
     tg_summary_row *rows;  /* by hash; NULL: no summary */
     size_t          n_rows;
     tg_summary_row  others;

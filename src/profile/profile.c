@@ -68,7 +68,7 @@ bool tg_event_begin(tg_event *e, tg_profile *f, const char *category, const char
 {
     *e = (tg_event){.f = f, .category = category, .name = name, .us = tg_profile_now() - begin};
     if (f->trace.file < 0) return false;
-    tg_trace *w = &f->trace;
+    tg_trace_file *w = &f->trace;
     tg_trace_begin(w);
     tg_trace_raw(w, "{\"name\":");
     tg_trace_string(w, name);
@@ -114,7 +114,7 @@ static void rate(tg_event *e, const char *name, int64_t amount)
 
 void tg_event_end(tg_event *e, const tg_work *work)
 {
-    tg_trace *w = &e->f->trace;
+    tg_trace_file *w = &e->f->trace;
     if (w->file >= 0) {
         if (work->elements) tg_event_integer(e, "elements", work->elements);
         if (work->read || work->written) {

@@ -59,7 +59,7 @@ static bool written_here(int file, const char *mark)
 }
 
 /* Opens w->path; *taken: it belongs to another tape or process. The lock holds until the file is closed. */
-static tg_status try_open(tg_trace *w, const char *mark, bool *taken)
+static tg_status try_open(tg_trace_file *w, const char *mark, bool *taken)
 {
     struct stat st;
     *taken = false;
@@ -76,7 +76,7 @@ static tg_status try_open(tg_trace *w, const char *mark, bool *taken)
     return reason ? refused(w->tape, w->path, reason) : TG_OK;
 }
 
-static tg_status open_file(tg_trace *w, const char *path, const char *mark)
+static tg_status open_file(tg_trace_file *w, const char *path, const char *mark)
 {
     for (w->number = 1; w->number <= MOST_FILES; w->number++) {
         bool taken;
@@ -102,7 +102,7 @@ static bool write_all(int file, const char *p, size_t n)
 }
 
 /* Ends the file after its last whole event, and says why. */
-static void give_up(tg_trace *w)
+static void give_up(tg_trace_file *w)
 {
     int  error = errno;
     bool ended = ftruncate(w->file, w->written) == 0 && lseek(w->file, w->written, SEEK_SET) == w->written &&
@@ -113,14 +113,14 @@ static void give_up(tg_trace *w)
                ended ? "ends here" : "breaks off here");
 }
 
-static void flush(tg_trace *w)
+static void flush(tg_trace_file *w)
 {
     if (w->file >= 0 && w->event && !write_all(w->file, w->buffer, w->event)) give_up(w);
     else w->written += (int64_t)w->event;
     w->used = w->event = 0;
 }
 
-static void add(tg_trace *w, const char *p, size_t n)
+static void add(tg_trace_file *w, const char *p, size_t n)
 {
     const size_t end = w->event + TG_TRACE_EVENT;
     if (w->used > end) return; /* too long already */
@@ -134,22 +134,22 @@ static void add(tg_trace *w, const char *p, size_t n)
 
 /* ---- events ------------------------------------------------------------------------------------------------------- */
 
-void tg_trace_begin(tg_trace *w)
+void tg_trace_begin(tg_trace_file *w)
 {
     if (w->event + TG_TRACE_EVENT + 1 > TG_TRACE_BUFFER) flush(w);
     w->used = w->event;
     tg_trace_raw(w, w->written || w->event ? ",\n" : "[\n");
 }
 
-void tg_trace_end(tg_trace *w)
+void tg_trace_end(tg_trace_file *w)
 {
     if (w->used - w->event > TG_TRACE_EVENT) w->used = w->event;
     w->event = w->used;
 }
 
-void tg_trace_raw(tg_trace *w, const char *text) { add(w, text, strlen(text)); }
+void tg_trace_raw(tg_trace_file *w, const char *text) { add(w, text, strlen(text)); }
 
-void tg_trace_string(tg_trace *w, const char *text)
+void tg_trace_string(tg_trace_file *w, const char *text)
 {
     char escape[8];
     tg_trace_raw(w, "\"");
@@ -166,14 +166,14 @@ void tg_trace_string(tg_trace *w, const char *text)
     tg_trace_raw(w, "\"");
 }
 
-void tg_trace_integer(tg_trace *w, int64_t x)
+void tg_trace_integer(tg_trace_file *w, int64_t x)
 {
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)x);
     tg_trace_raw(w, text);
 }
 
-void tg_trace_number(tg_trace *w, double x)
+void tg_trace_number(tg_trace_file *w, double x)
 {
     char text[TG_FIXED_TEXT];
     tg_fixed(text, x, 3);
@@ -195,10 +195,10 @@ const char *tg_fixed(char text[TG_FIXED_TEXT], double x, int decimals)
 
 /* ---- opening and closing ------------------------------------------------------------------------------------------ */
 
-tg_status tg_trace_open(tg_trace *w, tg_tape *t, const char *path)
+tg_status tg_trace_open(tg_trace_file *w, tg_tape *t, const char *path)
 {
     char mark[80];
-    *w = (tg_trace){.tape = t, .file = -1};
+    *w = (tg_trace_file){.tape = t, .file = -1};
     process_mark(mark, sizeof mark);
     if (!(w->buffer = tg_tape_alloc(t, TG_TRACE_BUFFER))) return TG_ERR_MEMORY;
     tg_status s = open_file(w, path, mark);
@@ -220,7 +220,7 @@ tg_status tg_trace_open(tg_trace *w, tg_tape *t, const char *path)
     return s;
 }
 
-void tg_trace_close(tg_trace *w)
+void tg_trace_close(tg_trace_file *w)
 {
     if (!w->buffer) return;
     if (w->file >= 0) flush(w);

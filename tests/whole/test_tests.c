@@ -108,7 +108,7 @@ static real formula_of_mish(real x, real y, real z)
     return x * tanhl(log1pl(expl(x)));
 }
 
-static void values_of_roll(values_call *c)
+static void values_of_turned(values_call *c)
 {
     const values_array *x = &c->in[0];
     const int64_t       n = x->shape.dim[x->shape.rank - 1];
@@ -124,7 +124,7 @@ static const values_fold average_fold = {0, step_of_average, NULL, result_of_ave
 static const values_row rows[] = {
     {"own_mish", formula_of_mish, NULL, NULL, 8, 0, NULL},
     {"twice_mish", formula_of_mish, NULL, NULL, 8, 0, NULL},
-    {"roll", NULL, NULL, values_of_roll, 0, VALUES_FLOATS, NULL},
+    {"roll", NULL, NULL, values_of_turned, 0, VALUES_FLOATS, NULL},
     {"average", NULL, NULL, NULL, 3, VALUES_FLOATS, &average_fold},
 };
 static const values_table table = {rows, (int)(sizeof rows / sizeof *rows), 0};
