@@ -236,8 +236,9 @@ static void test_asked_meanwhile(void **state)
 static void test_no_memory(void **state)
 {
     (void)state;
-    int failures = 0;
-    for (int left = 0, s = -1; s != TG_OK; left++) {
+    int       failures = 0;
+    tg_status s = TG_ERR_MEMORY;
+    for (int left = 0; s != TG_OK; left++) {
         failing    f = {.left = -1};
         tg_tape   *t = failing_tape(&f, TG_F64);
         tg_tensor *w = table_of(t, "w"), *v = table_of(t, "v"), *p = tg_param(t, "p", tg_ones(t, TG_SHAPE(WIDTH))), *all[3] = {w, p, v};
