@@ -60,14 +60,14 @@ bool tg_awaits_rows(const tg_node *leaf) { return leaf->flags & TG_N_KEPT && lea
 
 static int64_t rows_in(const tg_node *piece) { return tg_node_numel(tg_inputs(piece)[1]); }
 
-/* Room for `total` rows, beside what is there. */
+/* Room for `total` rows, beside what is there; of nothing there is an address, too. */
 static bool make_room(tg_node *leaf, size_t total)
 {
     tg_tape  *t = leaf->tape;
     tg_rows  *r = leaf->w.kept->rows;
     const int next = !r->now;
-    return TG_GROW(t, r->came, r->cap_came, 2 * total) && TG_GROW(t, r->ids[next], r->cap_ids[next], total) &&
-           TG_GROW(t, r->values[next], r->cap_values[next], total * (size_t)r->width * tg_item_size((tg_dtype)leaf->dtype));
+    return TG_GROW(t, r->came, r->cap_came, 2 * total + 1) && TG_GROW(t, r->ids[next], r->cap_ids[next], total + 1) &&
+           TG_GROW(t, r->values[next], r->cap_values[next], total * (size_t)r->width * tg_item_size((tg_dtype)leaf->dtype) + 1);
 }
 
 static bool is_being_added_to(const tg_rows *r) { return r->there && !r->used; }

@@ -254,7 +254,7 @@ for k in "123":
             f"max_pool{k}d": max_pool, f"avg_pool{k}d": avg_pool, f"lp_pool{k}d": lp_pool, f"avg_pool{k}d_dx": avg_pool_dx,
             f"max_pool{k}d_dx": lambda s, x, g: gradient(lambda x: max_pool(s, x), x, g),
             f"adaptive_max_pool{k}d": adaptive("max"), f"adaptive_avg_pool{k}d": adaptive("avg")}
-OPS["normalize"] = OPS["layer_norm"]
+OPS["normalize"] = lambda s, *x: OPS["rms_norm" if s["start"] else "layer_norm"](s, *x)
 del OPS["conv_dx"], OPS["conv_dw"]
 
 # Samples that call an op several times, or with something else around it.

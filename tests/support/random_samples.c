@@ -80,7 +80,6 @@ static const struct {
     {"accuracy", vary_classes},
     {"embedding", vary_embedding},
     {"normalize", vary_norm},
-    {"rms_normalize", vary_norm},
     {"layer_norm", vary_norm},
     {"rms_norm", vary_norm},
     {"conv1d", vary_conv},

@@ -325,6 +325,8 @@ static void normalize(values_call *c, bool centred)
     }
 }
 void values_of_layer_norm(values_call *c) { normalize(c, true); }
+/* `start` 1: without the mean. */
+void values_of_normalize(values_call *c) { normalize(c, c->s->start == 0); }
 void values_of_rms_norm(values_call *c) { normalize(c, false); }
 
 /* ---- products
