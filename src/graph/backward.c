@@ -125,21 +125,28 @@ static tg_status check_leaves(tg_tape *t, uint32_t follow, bool chosen, const ch
     bool some = false;
     for (size_t i = 0; i < t->walk.n_adjoints; i++) {
         if (!is_leafs(&t->walk.adjoints[i])) continue;
-        tg_status s = chosen ? TG_OK : tg_refuse_old(t->walk.adjoints[i].node, function);
-        if (s != TG_OK) return s;
+        const tg_node *leaf = t->walk.adjoints[i].node;
         some = true;
+        if (chosen || !(tg_fresh_grad(leaf) || tg_is_by_rows(leaf))) continue;
+        const tg_status s = tg_refuse_old(leaf, function);
+        if (s != TG_OK) return s;
     }
     return some ? TG_OK : tg_no_path(t, follow, function); /* what led there was frozen since */
 }
 
 /* Appends every leaf's gradient root to the wanted nodes, in the order of the adjoints. */
-static tg_status want_gradients(tg_tape *t, uint32_t first)
+static tg_status want_gradients(tg_tape *t, uint32_t first, bool *rows)
 {
+    *rows = false;
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + t->walk.n_adjoints + 1)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < t->walk.n_adjoints; i++) {
         const tg_adjoint *a = &t->walk.adjoints[i];
-        if (!is_leafs(a) || tg_expect_rows(a->node, a->grad, first)) continue;
-        if (tg_spread_rows(a->node) != TG_OK) return TG_ERR_MEMORY; /* to be added to */
+        if (!is_leafs(a)) continue;
+        if (tg_is_by_rows(a->node) && tg_expect_rows(a->node, a->grad, first)) {
+            *rows = true;
+            continue;
+        }
+        if (tg_is_by_rows(a->node) && tg_spread_rows(a->node) != TG_OK) return TG_ERR_MEMORY; /* to be added to */
         tg_node *root = gradient_root(a->node, a->grad, first);
         if (!root) return tg_failure(t, TG_ERR_MEMORY);
         t->wanted[t->n_wanted++] = root;
@@ -153,7 +160,7 @@ static tg_status want_rows(tg_tape *t, uint32_t first)
     tg_status s = TG_OK;
     for (size_t i = 0; i < t->walk.n_adjoints && s == TG_OK; i++) {
         const tg_adjoint *a = &t->walk.adjoints[i];
-        if (is_leafs(a) && tg_awaits_rows(a->node)) s = tg_want_rows(a->node, a->grad, first);
+        if (is_leafs(a) && tg_is_by_rows(a->node) && tg_awaits_rows(a->node)) s = tg_want_rows(a->node, a->grad, first);
     }
     return s;
 }
@@ -163,7 +170,7 @@ static void take_gradients(tg_tape *t, size_t had, size_t end, bool done)
     for (size_t i = 0, root = had; i < t->walk.n_adjoints; i++) {
         const tg_adjoint *a = &t->walk.adjoints[i];
         if (!is_leafs(a)) continue;
-        if (tg_awaits_rows(a->node)) tg_take_rows(a->node, done);
+        if (tg_is_by_rows(a->node) && tg_awaits_rows(a->node)) tg_take_rows(a->node, done);
         else if (root < end) take_gradient(a->node, t->wanted[root++], done);
     }
 }
@@ -184,9 +191,10 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, uint32_t follow, b
     if (s == TG_OK && !seed && !tg_want(output) && !(y->flags & TG_N_VALUE)) s = TG_ERR_MEMORY;
     size_t had = t->n_wanted, end = had;
     if (s == TG_OK) {
-        s = want_gradients(t, first);
+        bool rows;
+        s = want_gradients(t, first, &rows);
         end = t->n_wanted;
-        if (s == TG_OK) s = want_rows(t, first);
+        if (s == TG_OK && rows) s = want_rows(t, first);
         tg_unmark_walk(t); /* planning marks nodes too */
         t->ran = false;
         if (s == TG_OK) s = tg_evaluate_wanted(t);

@@ -199,7 +199,7 @@ tg_status tg_refuse_old(const tg_node *leaf, const char *function)
     const tg_node  *g = tg_fresh_grad(leaf);
     const bool      kept = leaf->flags & TG_N_KEPT;
     tg_row_gradient rows;
-    if (tg_fresh_rows(leaf, &rows) ? rows.steps == t->steps
+    if (tg_is_by_rows(leaf) && tg_fresh_rows(leaf, &rows) ? rows.steps == t->steps
                                    : !g || (kept ? g->w.kept->steps == t->steps : t->step_gen != t->gen || g->id >= t->step_id))
         return TG_OK;
     return tg_fail_on(t, TG_ERR_GRAD, function,

@@ -37,6 +37,9 @@ typedef struct tg_row_gradient {
     uint64_t       steps; /* tape.steps when it was written */
 } tg_row_gradient;
 
+/* Is the leaf's gradient to be a set of rows where it can be? Most are not: ask this first. */
+static inline bool tg_is_by_rows(const tg_node *leaf) { return leaf->flags & TG_N_KEPT && leaf->w.kept->rows; }
+
 bool tg_has_rows(const tg_node *leaf);
 bool tg_fresh_rows(const tg_node *leaf, tg_row_gradient *g); /* as tg_fresh_grad; false: the leaf has none */
 void tg_use_up_rows(const tg_node *leaf);

@@ -19,7 +19,7 @@ static tg_status find_gradients(const tg_optim *o, size_t *found, bool *need_sta
         tg_optim_tensor *w = &o->tensors[i];
         if ((o->row->n_norms || (o->whole_first && w->steps == 0)) && tg_spread_rows(w->node) != TG_OK) return TG_ERR_MEMORY;
         const tg_node *g = tg_fresh_grad(w->node);
-        w->by_rows = tg_fresh_rows(w->node, &w->rows);
+        w->by_rows = tg_is_by_rows(w->node) && tg_fresh_rows(w->node, &w->rows);
         w->u.g = w->by_rows ? (void *)&w->rows : g ? tg_host_memory(g) : NULL;
         if (w->by_rows && w->rows.values) w->u.g = w->rows.values;
         *found += w->u.g != NULL;
