@@ -10,13 +10,12 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "io/idx.h"
+#include "io/input_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <tapegrad/data.h>
@@ -40,11 +39,7 @@ static const element *find_element(uint8_t type)
 }
 
 typedef struct source {
-    tg_tape    *tape;
-    const char *function;
-    char        path[TG_PATH_TEXT];
-    int         fd; /* -1: none open */
-    int64_t     file_size;
+    tg_input_file file;
     bool        gzip, inflating; /* gzip data; z is initialised */
     bool        between, ended;  /* no member is under way; no more bytes will come */
     int64_t     members;         /* gzip members that ended */
@@ -52,48 +47,7 @@ typedef struct source {
     uint8_t     in[BUFFER], scratch[BUFFER];
 } source;
 
-static tg_status malformed(const source *s, const char *what)
-{
-    return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s %s", s->path, what);
-}
-
-static tg_status io_error(const source *s, const char *verb, int error)
-{
-    char text[128];
-    if (strerror_r(error, text, sizeof text) != 0) snprintf(text, sizeof text, "error %d", error);
-    return tg_fail_on(s->tape, TG_ERR_IO, s->function, "cannot %s %s: %s", verb, s->path, text);
-}
-
-/* ---- bytes of the file ------------------------------------------------------------------------------------------- */
-
-static tg_status open_file(source *s, const char *path)
-{
-    struct stat st;
-    /* O_NONBLOCK: opening a FIFO without a writer returns instead of waiting; regular files don't mind. */
-    do s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    while (s->fd < 0 && errno == EINTR);
-    if (s->fd < 0) return io_error(s, "open", errno);
-    if (fstat(s->fd, &st) != 0) return io_error(s, "examine", errno);
-    if (!S_ISREG(st.st_mode))
-        return tg_fail_on(s->tape, TG_ERR_IO, s->function, "%s is %s", s->path,
-                          S_ISDIR(st.st_mode) ? "a directory, not a file" : "not a regular file");
-    s->file_size = (int64_t)st.st_size;
-    return s->file_size == 0 ? malformed(s, "is empty") : TG_OK;
-}
-
-/* Reads n bytes, fewer only at the end of the file. */
-static tg_status read_file(source *s, void *to, size_t n, size_t *got)
-{
-    *got = 0;
-    while (*got < n) {
-        ssize_t r = read(s->fd, (char *)to + *got, n - *got);
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) return io_error(s, "read", errno);
-        if (r == 0) break;
-        *got += (size_t)r;
-    }
-    return TG_OK;
-}
+static tg_status malformed(const source *s, const char *what) { return tg_input_malformed(&s->file, what); }
 
 /* ---- bytes of the gzip stream ------------------------------------------------------------------------------------ */
 
@@ -123,19 +77,19 @@ static void z_free(voidpf tape, voidpf p)
 
 static tg_status start_inflating(source *s)
 {
-    s->z = (z_stream){.zalloc = z_alloc, .zfree = z_free, .opaque = s->tape};
+    s->z = (z_stream){.zalloc = z_alloc, .zfree = z_free, .opaque = s->file.tape};
     int r = inflateInit2(&s->z, 15 + 16); /* the largest window, gzip format */
-    if (r == Z_MEM_ERROR) return tg_out_of_memory(s->tape, s->function);
-    if (r != Z_OK) return tg_fail_on(s->tape, TG_ERR_UNSUPPORTED, s->function, "zlib does not start (%d)", r);
+    if (r == Z_MEM_ERROR) return tg_out_of_memory(s->file.tape, s->file.function);
+    if (r != Z_OK) return tg_fail_on(s->file.tape, TG_ERR_UNSUPPORTED, s->file.function, "zlib does not start (%d)", r);
     s->inflating = true;
     return TG_OK;
 }
 
 static tg_status inflate_error(const source *s, int r)
 {
-    if (r == Z_MEM_ERROR) return tg_out_of_memory(s->tape, s->function);
+    if (r == Z_MEM_ERROR) return tg_out_of_memory(s->file.tape, s->file.function);
     if (s->members > 0 && s->z.total_out == 0) return malformed(s, "has junk behind its gzip stream");
-    return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s is a damaged gzip file: %s", s->path,
+    return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function, "%s is a damaged gzip file: %s", s->file.path,
                       s->z.msg ? s->z.msg : "invalid data");
 }
 
@@ -143,7 +97,7 @@ static tg_status inflate_error(const source *s, int r)
 static tg_status refill(source *s)
 {
     size_t    got;
-    tg_status st = read_file(s, s->in, sizeof s->in, &got);
+    tg_status st = tg_input_read(&s->file, s->in, sizeof s->in, &got);
     if (st != TG_OK) return st;
     if (got == 0 && !s->between)
         return malformed(s, s->members > 0 && s->z.total_out == 0 ? "has junk behind its gzip stream"
@@ -193,13 +147,13 @@ static tg_status read_gzip(source *s, void *to, size_t n, size_t *got)
 
 static tg_status read_bytes(source *s, void *to, size_t n, size_t *got)
 {
-    return s->gzip ? read_gzip(s, to, n, got) : read_file(s, to, n, got);
+    return s->gzip ? read_gzip(s, to, n, got) : tg_input_read(&s->file, to, n, got);
 }
 
 /* Back to the first byte. */
 static tg_status rewind_source(source *s)
 {
-    if (lseek(s->fd, 0, SEEK_SET) != 0) return io_error(s, "rewind", errno);
+    if (lseek(s->file.fd, 0, SEEK_SET) != 0) return tg_input_error(&s->file, "rewind", errno);
     s->between = s->ended = false;
     s->members = 0;
     if (!s->gzip) return TG_OK;
@@ -212,7 +166,7 @@ static tg_status find_compression(source *s)
 {
     uint8_t   head[2];
     size_t    got;
-    tg_status st = read_file(s, head, sizeof head, &got);
+    tg_status st = tg_input_read(&s->file, head, sizeof head, &got);
     if (st != TG_OK) return st;
     s->gzip = got == 2 && head[0] == 0x1f && head[1] == 0x8b; /* an IDX file starts with 0 0 */
     return rewind_source(s);
@@ -221,7 +175,7 @@ static tg_status find_compression(source *s)
 static void close_source(source *s)
 {
     if (s->inflating) inflateEnd(&s->z);
-    if (s->fd >= 0) close(s->fd);
+    if (s->file.fd >= 0) close(s->file.fd);
 }
 
 /* ---- the array --------------------------------------------------------------------------------------------------- */
@@ -236,14 +190,14 @@ typedef struct idx_header {
 static tg_status check_magic(const source *s, const uint8_t magic[4], idx_header *h)
 {
     if (magic[0] != 0 || magic[1] != 0)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function,
-                          "%s is not an IDX file: it starts with bytes %02x %02x instead of 00 00", s->path, magic[0],
+        return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function,
+                          "%s is not an IDX file: it starts with bytes %02x %02x instead of 00 00", s->file.path, magic[0],
                           magic[1]);
     h->of = find_element(magic[2]);
     if (!h->of)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has the unknown IDX type 0x%02x", s->path, magic[2]);
+        return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function, "%s has the unknown IDX type 0x%02x", s->file.path, magic[2]);
     if (magic[3] < 1 || magic[3] > TG_MAX_RANK)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has rank %d, outside 1 to %d", s->path, magic[3],
+        return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function, "%s has rank %d, outside 1 to %d", s->file.path, magic[3],
                           TG_MAX_RANK);
     h->shape.rank = magic[3];
     h->size       = 4 + 4 * (size_t)magic[3];
@@ -259,21 +213,21 @@ static tg_status read_header(source *s, idx_header *h)
     tg_status st = read_bytes(s, head, 4, &got);
     if (st != TG_OK) return st;
     if (got < 4)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %zu bytes, within its header", s->path,
+        return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function, "%s ends after %zu bytes, within its header", s->file.path,
                           got);
     st = check_magic(s, head, h);
     if (st == TG_OK) st = read_bytes(s, head + 4, h->size - 4, &got);
     if (st != TG_OK) return st;
     if (got < h->size - 4)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %zu bytes, within its header of %zu",
-                          s->path, 4 + got, h->size);
+        return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function, "%s ends after %zu bytes, within its header of %zu",
+                          s->file.path, 4 + got, h->size);
     for (int k = 0; k < h->shape.rank; k++) {
         const uint8_t *d = head + 4 + 4 * k;
         h->shape.dim[k] = (int64_t)d[0] << 24 | (int64_t)d[1] << 16 | (int64_t)d[2] << 8 | (int64_t)d[3];
     }
     if (tg_shape_size(&h->shape, h->of->dtype, &count, NULL) != TG_OK)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s declares sizes %s, more than any memory holds",
-                          s->path, tg_shape_text(&h->shape, text, sizeof text));
+        return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function, "%s declares sizes %s, more than any memory holds",
+                          s->file.path, tg_shape_text(&h->shape, text, sizeof text));
     h->bytes = (size_t)count * h->of->size; /* no more than in memory */
     return TG_OK;
 }
@@ -285,7 +239,7 @@ static tg_status count_bytes(source *s, size_t header, size_t most, size_t *coun
     size_t    got = 1;
     *count = 0;
     if (!s->gzip) {
-        *count = s->file_size < (int64_t)header ? 0 : (size_t)s->file_size - header;
+        *count = s->file.size < (int64_t)header ? 0 : (size_t)s->file.size - header;
         return TG_OK;
     }
     while (st == TG_OK && *count <= most && got > 0) {
@@ -303,10 +257,10 @@ static tg_status check_size(source *s, const idx_header *h)
     if (st != TG_OK || count == h->bytes) return st;
     tg_shape_text(&h->shape, text, sizeof text);
     if (count < h->bytes)
-        return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s declares sizes %s, %zu bytes, but has only %zu",
-                          s->path, text, h->bytes, count);
-    return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s has trailing bytes behind its %zu bytes of sizes %s",
-                      s->path, h->bytes, text);
+        return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function, "%s declares sizes %s, %zu bytes, but has only %zu",
+                          s->file.path, text, h->bytes, count);
+    return tg_fail_on(s->file.tape, TG_ERR_FORMAT, s->file.function, "%s has trailing bytes behind its %zu bytes of sizes %s",
+                      s->file.path, h->bytes, text);
 }
 
 /* The second pass: the same header again, then the elements. */
@@ -317,7 +271,7 @@ static tg_status read_elements(source *s, const idx_header *h, void *data)
     if (st == TG_OK) st = read_bytes(s, s->scratch, h->size, &got);
     if (st == TG_OK) st = read_bytes(s, data, h->bytes, &got);
     if (st == TG_OK && got < h->bytes)
-        return tg_fail_on(s->tape, TG_ERR_IO, s->function, "%s became shorter while it was read", s->path);
+        return tg_fail_on(s->file.tape, TG_ERR_IO, s->file.function, "%s became shorter while it was read", s->file.path);
     return st;
 }
 
@@ -348,14 +302,14 @@ static tg_status read_array(source *s, tg_idx *out)
     if (st != TG_OK) return st;
     const size_t n = h.bytes / h.of->size;
     tg_idx       x = {.dtype = h.of->dtype, .shape = h.shape, .bytes = n * tg_dtype_size(h.of->dtype)};
-    x.data = tg_heap_alloc(&s->tape->services.heap, x.bytes ? x.bytes : 1);
-    if (!x.data) return tg_out_of_memory(s->tape, s->function);
+    x.data = tg_heap_alloc(&s->file.tape->services.heap, x.bytes ? x.bytes : 1);
+    if (!x.data) return tg_out_of_memory(s->file.tape, s->file.function);
     st = read_elements(s, &h, (char *)x.data + (x.bytes - h.bytes));
     if (st == TG_OK) {
         convert(x.data, n, h.of);
         *out = x;
     } else {
-        tg_idx_free(s->tape, &x);
+        tg_idx_free(s->file.tape, &x);
     }
     return st;
 }
@@ -365,11 +319,11 @@ tg_status tg_idx_read(tg_tape *t, const char *function, const char *path, tg_idx
     source *s = tg_heap_alloc(&t->services.heap, sizeof *s);
     if (!s) return tg_out_of_memory(t, function);
     memset(s, 0, sizeof *s);
-    s->tape = t;
-    s->function = function;
-    s->fd = -1;
-    tg_path_text(path, s->path);
-    tg_status st = open_file(s, path);
+    s->file.tape = t;
+    s->file.function = function;
+    s->file.fd = -1;
+    tg_path_text(path, s->file.path);
+    tg_status st = tg_input_open(&s->file, path);
     if (st == TG_OK) st = read_array(s, out);
     close_source(s);
     tg_heap_free(&t->services.heap, s, sizeof *s);

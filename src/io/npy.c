@@ -10,18 +10,16 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <tapegrad/file.h>
 #include <tapegrad/tensor.h>
 
 #include "graph/graph.h"
 #include "io/atomic_file.h"
+#include "io/input_file.h"
 #include "tensor/text.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers go to files as they are in memory");
@@ -39,61 +37,20 @@ enum {
     PIECE      = 16384, /* bytes that are read at once where they are not read into place */
 };
 
-typedef struct source {
-    tg_tape    *tape;
-    const char *function;
-    char        path[TG_PATH_TEXT];
-    int         fd; /* -1: none open */
-    int64_t     size;
-} source;
-
-static tg_status malformed(const source *s, const char *what)
-{
-    return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s %s", s->path, what);
-}
-
-static tg_status io_error(const source *s, const char *verb, int error)
-{
-    char text[128];
-    if (strerror_r(error, text, sizeof text) != 0) snprintf(text, sizeof text, "error %d", error);
-    return tg_fail_on(s->tape, TG_ERR_IO, s->function, "cannot %s %s: %s", verb, s->path, text);
-}
-
-/* ---- bytes of the file --------------------------------------------------------------------------------------------- */
-
-static tg_status open_file(source *s, const char *path)
-{
-    struct stat st;
-    /* O_NONBLOCK: opening a FIFO without a writer returns instead of waiting; regular files don't mind. */
-    do s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    while (s->fd < 0 && errno == EINTR);
-    if (s->fd < 0) return io_error(s, "open", errno);
-    if (fstat(s->fd, &st) != 0) return io_error(s, "examine", errno);
-    if (!S_ISREG(st.st_mode))
-        return tg_fail_on(s->tape, TG_ERR_IO, s->function, "%s is %s", s->path,
-                          S_ISDIR(st.st_mode) ? "a directory, not a file" : "not a regular file");
-    s->size = (int64_t)st.st_size;
-    return s->size == 0 ? malformed(s, "is empty") : TG_OK;
-}
-
 /* The next n bytes, which the file had when it was opened. */
-static tg_status read_bytes(const source *s, void *to, size_t n)
+static tg_status read_bytes(const tg_input_file *s, void *to, size_t n)
 {
-    for (size_t got = 0; got < n;) {
-        const ssize_t r = read(s->fd, (char *)to + got, n - got);
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) return io_error(s, "read", errno);
-        if (r == 0) return tg_fail_on(s->tape, TG_ERR_IO, s->function, "%s became shorter while it was read", s->path);
-        got += (size_t)r;
-    }
-    return TG_OK;
+    size_t          got;
+    const tg_status st = tg_input_read(s, to, n, &got);
+    if (st != TG_OK || got == n) return st;
+    return tg_fail_on(s->tape, TG_ERR_IO, s->function, "%s became shorter while it was read", s->path);
 }
 
 /* ---- the header's text --------------------------------------------------------------------------------------------- */
 
 /* A value that is too long for its room is cut: it is none of those that are looked for. */
 typedef struct header {
-    const source *from;
+    const tg_input_file *from;
     const char   *text, *at, *end;
     bool          longs; /* a number may end with L, as Python 2 wrote it: in versions 1.0 and 2.0 */
     char          description[64];
@@ -145,7 +102,7 @@ static tg_status parse_size(header *h, int64_t *size)
     if (!is_digit(h)) return expected(h, "size of an axis");
     for (*size = 0; is_digit(h); h->at++)
         if (__builtin_mul_overflow(*size, 10, size) || __builtin_add_overflow(*size, *h->at - '0', size))
-            return malformed(h->from, "declares a size that is more than any memory holds");
+            return tg_input_malformed(h->from, "declares a size that is more than any memory holds");
     if (*first == '0' && h->at - first > 1) return expected(h, "size without leading zeros");
     if (h->longs && h->at < h->end && *h->at == 'L') h->at++;
     return TG_OK;
@@ -256,7 +213,7 @@ static bool find_dtype(const char *description, array *a)
 
 static tg_status check_array(const header *h, array *a)
 {
-    const source *s = h->from;
+    const tg_input_file *s = h->from;
     char          text[TG_NAME_TEXT];
     int           long_axes = 0;
     if (!find_dtype(h->description, a))
@@ -272,7 +229,7 @@ static tg_status check_array(const header *h, array *a)
 }
 
 /* The elements are all that is behind the header. */
-static tg_status check_size(const source *s, array *a, size_t data_at)
+static tg_status check_size(const tg_input_file *s, array *a, size_t data_at)
 {
     char         text[TG_SHAPE_TEXT];
     const size_t there = (size_t)s->size - data_at;
@@ -288,19 +245,19 @@ static tg_status check_size(const source *s, array *a, size_t data_at)
     return TG_OK;
 }
 
-static tg_status ends_within(const source *s, size_t bytes)
+static tg_status ends_within(const tg_input_file *s, size_t bytes)
 {
     return tg_fail_on(s->tape, TG_ERR_FORMAT, s->function, "%s ends after %" PRId64 " bytes, within its header of %zu", s->path, s->size,
                       bytes);
 }
 
 /* Up to the header's text, of which it tells the length. */
-static tg_status read_prefix(const source *s, int *version, size_t *length)
+static tg_status read_prefix(const tg_input_file *s, int *version, size_t *length)
 {
     uint8_t   p[MAX_PREFIX] = {0};
-    tg_status st = s->size < 10 ? malformed(s, "is too short for a .npy file") : read_bytes(s, p, 10);
+    tg_status st = s->size < 10 ? tg_input_malformed(s, "is too short for a .npy file") : read_bytes(s, p, 10);
     if (st != TG_OK) return st;
-    if (memcmp(p, magic, sizeof magic) != 0) return malformed(s, "is not a .npy file: it does not start with the bytes 93 \"NUMPY\"");
+    if (memcmp(p, magic, sizeof magic) != 0) return tg_input_malformed(s, "is not a .npy file: it does not start with the bytes 93 \"NUMPY\"");
     if (p[6] < 1 || p[6] > 3 || p[7] != 0)
         return tg_fail_on(s->tape, TG_ERR_UNSUPPORTED, s->function, "%s is of version %d.%d; 1.0, 2.0 and 3.0 can be read", s->path, p[6],
                           p[7]);
@@ -311,7 +268,7 @@ static tg_status read_prefix(const source *s, int *version, size_t *length)
     return st;
 }
 
-static tg_status read_header(const source *s, array *a)
+static tg_status read_header(const tg_input_file *s, array *a)
 {
     int       version = 0;
     size_t    length  = 0;
@@ -333,7 +290,7 @@ static tg_status read_header(const source *s, array *a)
 }
 
 /* Column-major elements, each to its row-major place. */
-static tg_status read_turned(const source *s, const array *a, char *to)
+static tg_status read_turned(const tg_input_file *s, const array *a, char *to)
 {
     char         piece[PIECE];
     const size_t item                = tg_dtype_size(a->dtype);
@@ -369,14 +326,14 @@ static void swap_bytes(char *p, size_t bytes, size_t item)
 }
 
 /* A bool with another value than 0 and 1 would make the compiler's assumptions false. */
-static tg_status check_bools(const source *s, const array *a, const char *data)
+static tg_status check_bools(const tg_input_file *s, const array *a, const char *data)
 {
     for (size_t i = 0; i < a->bytes; i++)
-        if ((unsigned char)data[i] > 1) return malformed(s, "is of bools and has a byte that is not 0 or 1");
+        if ((unsigned char)data[i] > 1) return tg_input_malformed(s, "is of bools and has a byte that is not 0 or 1");
     return TG_OK;
 }
 
-static tg_status read_elements(const source *s, const array *a, char *data)
+static tg_status read_elements(const tg_input_file *s, const array *a, char *data)
 {
     const tg_status st = a->fortran ? read_turned(s, a, data) : read_bytes(s, data, a->bytes);
     if (st != TG_OK) return st;
@@ -394,12 +351,12 @@ tg_tensor *tg_npy_read(tg_tape *t, const char *path)
         tg_fail_on(t, TG_ERR_NULL, function, "the path is NULL");
         return NULL;
     }
-    source         s    = {.tape = t, .function = function, .fd = -1};
+    tg_input_file  s    = {.tape = t, .function = function, .fd = -1};
     array          a    = {.bytes = 0};
     const tg_node *leaf = NULL;
     void          *data = NULL;
     tg_path_text(path, s.path);
-    tg_status st = open_file(&s, path);
+    tg_status st = tg_input_open(&s, path);
     if (st == TG_OK) st = read_header(&s, &a);
     if (st == TG_OK) leaf = tg_new_leaf(t, a.dtype, &a.shape, NULL, &data);
     if (leaf) st = read_elements(&s, &a, data);

@@ -1,6 +1,7 @@
 /* test_choices.c - distributions and choices: what they count, their moments and distribution functions for fixed seeds; the same numbers
  * for any number of threads; gradients through choices; what is refused. */
 #include "op_test.h"
+#include "random_test.h"
 
 enum { N = 1 << 16 };
 
@@ -9,21 +10,6 @@ static tg_tape *seeded(uint64_t seed, tg_dtype dtype, int threads)
     tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .seed = seed, .dtype = dtype, .threads = threads});
     assert_non_null(t);
     return t;
-}
-
-static void assert_refused(tg_tape *t, const void *result, tg_status status, const char *sentence)
-{
-    assert_null(result);
-    assert_int_equal(tg_error_status(t), status);
-    assert_string_equal(tg_error(t), sentence);
-    tg_clear_error(t);
-}
-
-static const double *values(tg_tensor *x)
-{
-    const double *v = tg_data_f64(tg_to(x, TG_F64));
-    assert_non_null(v);
-    return v;
 }
 
 /* ---- distributions --------------------------------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@
 #include <tapegrad.h>
 #include <tapegrad_op.h>
 
+#include "random_test.h"
+
 enum { N = 1 << 18 };
 
 static tg_tape *seeded(uint64_t seed, tg_dtype dtype)
@@ -19,21 +21,6 @@ static tg_tape *seeded(uint64_t seed, tg_dtype dtype)
     tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .seed = seed, .dtype = dtype});
     assert_non_null(t);
     return t;
-}
-
-static void assert_refused(tg_tape *t, const void *result, tg_status status, const char *sentence)
-{
-    assert_null(result);
-    assert_int_equal(tg_error_status(t), status);
-    assert_string_equal(tg_error(t), sentence);
-    tg_clear_error(t);
-}
-
-static const double *values(tg_tensor *x)
-{
-    const double *v = tg_data_f64(tg_to(x, TG_F64));
-    assert_non_null(v);
-    return v;
 }
 
 static void moments(const double *v, int64_t n, double *mean, double *variance)
