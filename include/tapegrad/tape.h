@@ -101,6 +101,12 @@ TG_API tg_tensor *tg_param_at(const tg_tape *tape, int i);            /* NULL ou
 TG_API tg_tensor *tg_param_named(const tg_tape *tape, const char *name); /* NULL where there is none; no error */
 TG_API const char *tg_name(const tg_tensor *t);                        /* of a parameter or buffer, else NULL */
 
+/* The parameters whose whole name matches a pattern, in the order they were made: how many there are, and the first `max` of them in
+ * tensors[0 … max-1]. In a pattern `*` stands for any number of characters (also dots, and none), `?` for one, [abc] and [a-z] for one of
+ * those, [!a-z] for one that is none of those; any other character for itself: "encoder.*.weight", "*.bias", "block[0-3].*". tensors may be
+ * NULL where max is 0. -1 for NULL, and after an error: TG_ERR_ARG for a [ without its ] or a negative max. */
+TG_API int tg_params_matching(tg_tape *tape, const char *pattern, tg_tensor **tensors, int max);
+
 /* A buffer: a kept copy of init's value with a name, of any dtype, that tg_save writes and tg_load reads with the parameters but no optimizer
  * updates and no gradient goes to: running statistics, a counter. tg_assign gives it its next value. The name is as a parameter's, and none
  * of those. */

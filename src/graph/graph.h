@@ -342,6 +342,9 @@ tg_node *tg_named_at(tg_named *s, size_t i);        /* in the order they were ma
 void     tg_named_free(tg_tape *t, tg_named *s);
 static inline tg_named *tg_list_of(tg_node *n) { return n->flags & TG_N_PARAM ? &n->tape->params : &n->tape->buffers; }
 
+/* Is this a pattern of names (tg_params_matching)? For a public function that takes one. */
+tg_status tg_check_glob(tg_tape *t, const char *pattern, const char *function);
+
 /* What tg_save writes: the parameters, behind them the buffers. */
 int        tg_saved_count(const tg_tape *t);
 tg_tensor *tg_saved_at(const tg_tape *t, int i);

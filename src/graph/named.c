@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "tensor/text.h"
+
 /* ---- by name: a hash table, linear probing, at most half full ------------------------------------------------------ */
 
 static size_t hash_of(const char *name)
@@ -126,6 +128,32 @@ static tg_tensor *of_number(const tg_named *s, int i) { return i >= 0 ? tg_handl
 int        tg_param_count(const tg_tape *t) { return t ? (int)t->params.n : 0; }
 tg_tensor *tg_param_at(const tg_tape *t, int i) { return t ? of_number(&t->params, i) : NULL; }
 tg_tensor *tg_param_named(const tg_tape *t, const char *name) { return t ? of_name(&t->params, name) : NULL; }
+
+tg_status tg_check_glob(tg_tape *t, const char *pattern, const char *function)
+{
+    char text[TG_NAME_TEXT];
+    if (tg_glob_is_valid(pattern)) return TG_OK;
+    return tg_fail_on(t, TG_ERR_ARG, function, "the pattern %s has a [ without its ]", tg_name_text(pattern, text));
+}
+
+int tg_params_matching(tg_tape *t, const char *pattern, tg_tensor **tensors, int max)
+{
+    static const char function[] = "tg_params_matching";
+    tg_status         s = TG_OK;
+    int               found = 0;
+    if (!t) return -1;
+    if (!pattern || (!tensors && max > 0)) s = tg_fail_on(t, TG_ERR_NULL, function, "%s is NULL", pattern ? "tensors" : "the pattern");
+    else if (max < 0) s = tg_fail_on(t, TG_ERR_ARG, function, "max must be 0 or more, got %d", max);
+    else s = tg_check_glob(t, pattern, function);
+    if (s != TG_OK) return -1;
+    for (size_t i = 0; i < t->params.n; i++) {
+        tg_node *n = tg_named_at(&t->params, i);
+        if (!tg_glob_matches(pattern, n->w.kept->name)) continue;
+        if (found < max) tensors[found] = tg_handle(n);
+        found++;
+    }
+    return found;
+}
 
 int        tg_buffer_count(const tg_tape *t) { return t ? (int)t->buffers.n : 0; }
 tg_tensor *tg_buffer_at(const tg_tape *t, int i) { return t ? of_number(&t->buffers, i) : NULL; }

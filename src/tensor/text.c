@@ -1,4 +1,4 @@
-/* text.c - text put together piece by piece, and what of a text may be shown. */
+/* text.c - text put together piece by piece, what of a text may be shown, and patterns of names. */
 #include "tensor/text.h"
 
 #include <stdarg.h>
@@ -76,4 +76,83 @@ const char *tg_path_text(const char *path, char buf[TG_PATH_TEXT])
     tg_printable(buf + strlen(buf), ROOM + 1, cut ? path + length - ROOM : path);
     strcat(buf, "'");
     return buf;
+}
+
+/* ---- patterns ------------------------------------------------------------------------------------------------------- */
+
+/* The length of the character at s, whatever bytes these are. */
+static size_t character(const char *s)
+{
+    const size_t n = tg_printable_length(s);
+    return n ? n : 1;
+}
+
+/* UTF-8 is ordered as the characters are. */
+static int order(const char *a, const char *b)
+{
+    const size_t n = character(a), m = character(b);
+    const int    first = memcmp(a, b, n < m ? n : m);
+    return first ? first : (n > m) - (n < m);
+}
+
+/* Behind the ] of the set whose [ is at p, or NULL. A ] that comes first is one of its characters. */
+static const char *end_of_set(const char *p)
+{
+    p += p[1] == '!' ? 2 : 1;
+    const char *end = *p ? strchr(p + 1, ']') : NULL;
+    return end ? end + 1 : NULL;
+}
+
+/* Is the character at s in the set whose [ is at p? */
+static bool in_set(const char *p, const char *s)
+{
+    const char *end = end_of_set(p) - 1;
+    const bool  other = p[1] == '!';
+    bool        found = false;
+    for (p += other ? 2 : 1; p < end;) {
+        const char *first = p, *last = p;
+        p += character(p);
+        if (*p == '-' && p + 1 < end) {
+            last = p + 1;
+            p = last + character(last);
+        }
+        found |= order(first, s) <= 0 && order(s, last) <= 0;
+    }
+    return found != other;
+}
+
+bool tg_glob_is_valid(const char *pattern)
+{
+    for (const char *p = pattern; *p;)
+        if (!(p = *p == '[' ? end_of_set(p) : p + 1)) return false;
+    return true;
+}
+
+/* Does what the pattern begins with, which is no *, stand for the character at s? Moves p behind it. */
+static bool takes(const char **p, const char *s)
+{
+    const char *at = *p;
+    *p = *at == '[' ? end_of_set(at) : at + character(at);
+    return *at == '?' || (*at == '[' ? in_set(at, s) : order(at, s) == 0);
+}
+
+/* Whatever the last * left behind stands for grows by one character where what follows does not fit: those before it need not change. */
+bool tg_glob_matches(const char *pattern, const char *name)
+{
+    const char *p = pattern, *star = NULL, *from = NULL;
+    for (const char *s = name; *s;) {
+        if (*p == '*') {
+            star = ++p;
+            from = s;
+        } else if (*p && takes(&p, s)) {
+            s += character(s);
+        } else if (star) {
+            p = star;
+            s = from += character(from);
+        } else {
+            return false;
+        }
+    }
+    while (*p == '*') p++;
+    return !*p;
 }

@@ -1,5 +1,5 @@
-/* text.h - text put together piece by piece: into a buffer, as snprintf would do it, or to a stream; and text from outside, made fit for a
- * sentence. */
+/* text.h - text put together piece by piece: into a buffer, as snprintf would do it, or to a stream; text from outside, made fit for a
+ * sentence; and names compared with patterns. */
 #ifndef TG_TEXT_H
 #define TG_TEXT_H
 
@@ -33,5 +33,13 @@ char *tg_printable(char *to, size_t size, const char *from);
 enum { TG_NAME_TEXT = 96, TG_PATH_TEXT = 208 };
 const char *tg_name_text(const char *name, char buf[TG_NAME_TEXT]);
 const char *tg_path_text(const char *path, char buf[TG_PATH_TEXT]);
+
+/* Patterns of names, as a shell's for files, but that a dot is a character like others: `*` stands for any number of characters, `?` for one,
+ * [abc], [a-z] and [!a-z] for one of those or none of those. */
+
+/* Does every [ of the pattern have its ]? */
+bool tg_glob_is_valid(const char *pattern);
+/* Does the pattern, which is valid, match the whole name? Takes at most the product of both lengths in steps. */
+bool tg_glob_matches(const char *pattern, const char *name);
 
 #endif

@@ -154,6 +154,11 @@ static void test_lifetimes(void **state)
     STAT(ARG, tg_release(e->m23));
     NONE(tg_param_count(NULL) == 0);
     NONE(!tg_param_at(NULL, 0) && !tg_param_at(e->t, -1) && !tg_param_at(e->t, 1) && !tg_param_at(e->t, INT_MAX));
+    NONE(tg_params_matching(NULL, "*", NULL, 0) == -1);
+    COND(NULL, tg_params_matching(e->t, NULL, NULL, 0) == -1);
+    COND(NULL, tg_params_matching(e->t, "*", NULL, 1) == -1);
+    COND(ARG, tg_params_matching(e->t, "*", NULL, -1) == -1);
+    COND(ARG, tg_params_matching(e->t, "[a", NULL, 0) == -1);
     NONE(!tg_param_named(NULL, "w") && !tg_param_named(e->t, NULL) && !tg_param_named(e->t, "x"));
     NONE(!tg_name(NULL) && !tg_name(e->stale) && !tg_name(e->released) && !tg_name(e->m23));
 }
