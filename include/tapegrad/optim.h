@@ -21,6 +21,7 @@ typedef struct tg_sgd_options {
     double            weight_decay; /* adds weight_decay w to the gradient */
     bool              nesterov;     /* needs momentum > 0 and no dampening */
     bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;     /* goes along the gradient: formulas get -g for g */
     tg_tensor *const *params;       /* parameters, or kept tensors that require grad; NULL: all parameters of the tape, also later ones */
     int               n_params;
 } tg_sgd_options;
@@ -36,6 +37,7 @@ typedef struct tg_adam_options {
     double            weight_decay; /* tg_adam: adds weight_decay w to the gradient; usually none. tg_adamw: w -= lr weight_decay w; usually
                                      * 0.01 */
     bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
     tg_tensor *const *params;
     int               n_params;
 } tg_adam_options;
@@ -53,6 +55,7 @@ typedef struct tg_rmsprop_options {
     double            momentum;     /* 0 … */
     bool              centered;     /* divides by the standard deviation */
     bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
     tg_tensor *const *params;
     int               n_params;
 } tg_rmsprop_options;
@@ -69,6 +72,7 @@ typedef struct tg_adagrad_options {
     double            initial_accumulator; /* what s is before the first step; 0 … */
     double            eps;          /* usually 1e-10; as for tg_adam */
     bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
     tg_tensor *const *params;
     int               n_params;
 } tg_adagrad_options;
@@ -83,6 +87,7 @@ typedef struct tg_lamb_options {
     double            eps;          /* usually 1e-6; as for tg_adam */
     double            weight_decay; /* adds weight_decay w to the direction; usually none */
     bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
     tg_tensor *const *params;
     int               n_params;
 } tg_lamb_options;
@@ -90,6 +95,41 @@ typedef struct tg_lamb_options {
 /* m and v as Adam's; r = m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps) + weight_decay w; w -= lr |w|/|r| r with the 2-norms of the whole tensor,
  * and w -= lr r where one of them is 0. For large batches. You et al. 2020. |g| is limited as for tg_adam. */
 TG_API tg_optim *tg_lamb(tg_tape *tape, const tg_lamb_options *options);
+
+/* ---- parameter groups -----------------------------------------------------------------------------------------------
+ * Tensors of one optimizer with settings of their own. Group 0 is there from the beginning and has what no other group took; its settings are
+ * the optimizer's options. A step is one pass over all groups, and settings change without a new plan or memory. */
+
+typedef struct tg_group_options {
+    const char       *pattern;      /* of names (tg_params_matching): takes from group 0 the parameters that match, and those made later that no
+                                     * earlier group's pattern matches */
+    tg_tensor *const *params;       /* or these, which the optimizer updates and which are in group 0 still */
+    int               n_params;
+    double            lr;           /* a learning rate of its own; 0: as lr_scale says */
+    double            lr_scale;     /* lr_scale times group 0's, whatever that is by then; usually 1 */
+    double            weight_decay; /* 0: as group 0's; TG_ZERO: none */
+    bool              frozen;       /* see tg_set_group_frozen */
+} tg_group_options;
+
+/* Makes a group and returns its number, 1, 2, …; -1 for NULL and after an error, and nothing has changed then. Other options than those above
+ * are as group 0's are at that time. It is an error, TG_ERR_ARG, to say neither or both of pattern and params, or both of lr and lr_scale;
+ * TG_ERR_UNSUPPORTED to give a number that the optimizer does not have. */
+TG_API int tg_optim_add_group(tg_optim *opt, const tg_group_options *options);
+TG_API int tg_optim_group_count(const tg_optim *opt); /* group 0 included; -1 for NULL */
+
+/* The learning rate of group 0, which others follow as their lr_scale says, and of any group, which follows no more once it is set. TG_ERR_ARG
+ * for a number that is negative or not finite in float32, of a group that follows as well. */
+TG_API tg_status tg_set_lr(tg_optim *opt, double lr);
+TG_API double    tg_lr(const tg_optim *opt); /* NaN for NULL */
+TG_API tg_status tg_set_group_lr(tg_optim *opt, int group, double lr);
+TG_API double    tg_group_lr(const tg_optim *opt, int group); /* NaN for NULL and after an error */
+
+/* Steps leave the tensors and states of a frozen group as they are, tg_minimize and tg_optim_backward compute no gradients for them, and
+ * clipping does not count them. A step uses up gradients that they have from elsewhere (tg_backward). Unlike tg_set_requires_grad it concerns
+ * this optimizer alone and can change at any time. */
+TG_API tg_status tg_set_group_frozen(tg_optim *opt, int group, bool frozen);
+
+/* ---- steps ---------------------------------------------------------------------------------------------------------- */
 
 /* Computes loss and its gradients by the optimizer's own parameters, and makes a step: tg_optim_backward and tg_step in one. Nothing else is
  * touched. The status is the first one's that fails, or tg_step's. */
@@ -106,29 +146,36 @@ TG_API tg_status tg_optim_backward(tg_optim *opt, tg_tensor *loss);
 TG_API tg_status tg_step(tg_optim *opt);
 TG_API int64_t   tg_steps_skipped(const tg_optim *opt); /* since it was made; -1 for NULL */
 TG_API tg_status tg_optim_zero_grad(tg_optim *opt); /* forgets the gradients of this optimizer's parameters */
-TG_API tg_status tg_set_lr(tg_optim *opt, double lr);
-TG_API double    tg_lr(const tg_optim *opt);        /* NaN for NULL */
 TG_API void      tg_optim_free(tg_optim *opt);      /* before the tape's end, where wished; NULL is allowed */
 
 /* What an optimizer remembers between its steps, as a list of tensors, for saving and restoring it whatever its kind. For each of its
  * parameters, in their order, there are its states (zeros before the first step), of the parameter's shape and dtype, and last the number of
  * its steps, one i64. Entry i has a name that depends on the optimizer's function, the state and the parameter: "adam.exp_avg.w",
- * "adam.exp_avg_sq.w", "adam.steps.w", and "adam.steps[2]" for a listed tensor without a name, the third. They can go to tg_save_tensors
- * with the parameters. An optimizer of the same kind that gets all of them back goes on as the first one would; the learning rate is set apart
- * (tg_lr, tg_set_lr). The parameters are those there are now: the numbers of entries change when some are made or released. */
+ * "adam.exp_avg_sq.w", "adam.steps.w", and "adam.steps[2]" for a listed tensor without a name, the third. Behind these are "adam.groups", the
+ * settings of all groups, f64 with a row for each (the numbers among the options in their order, with the learning rate first; whether it
+ * follows group 0's, as 0 or 1; lr_scale; whether it is frozen), and "adam.skipped", the number of steps left out, one i64. They can go to
+ * tg_save_tensors with the parameters. An optimizer of the same kind, with the same groups, that gets all of them back goes on as the first one
+ * would. The parameters are those there are now: the numbers of entries change when some are made or released. */
 TG_API int        tg_optim_state_count(tg_optim *opt); /* -1 for NULL and after an error */
 /* Writes the name into buf, always terminated, and returns its length, as snprintf does; -1 after an error. */
 TG_API int        tg_optim_state_name(tg_optim *opt, int i, char *buf, size_t size);
 TG_API tg_tensor *tg_optim_state_get(tg_optim *opt, int i); /* a new tensor with what it holds now; NULL after an error */
-TG_API tg_status  tg_optim_state_set(tg_optim *opt, int i, tg_tensor *value); /* of the entry's shape and dtype; TG_ERR_ARG for steps that are not 0 to 2^53 */
+TG_API tg_status  tg_optim_state_set(tg_optim *opt, int i, tg_tensor *value); /* of the entry's shape and dtype; TG_ERR_ARG for steps that are not 0 to 2^53, and settings out of their range */
 
 /* Scales the gradients of the optimizer's parameters, but for those that are used up or frozen, so that their joint 2-norm is at most
  * max_norm > 0; *norm (may be NULL) gets the norm before, right at any scale of f64: infinite only beyond 1.8e308. TG_ERR_ARG when an
  * element is infinite or NaN; the gradients stay as they were then. */
 TG_API tg_status tg_clip_grad_norm(tg_optim *opt, double max_norm, double *norm);
 
+/* The same for the tensors of one group, with a norm of their own. */
+TG_API tg_status tg_clip_group_grad_norm(tg_optim *opt, int group, double max_norm, double *norm);
+
 /* The same for the gradients of n different leaves. */
 TG_API tg_status tg_clip_grad_norm_of(tg_tensor *const *leaves, int n, double max_norm, double *norm);
+
+/* Every element of these gradients that lies beyond -max_value … max_value, max_value > 0, becomes the nearer of both; NaN stays NaN. */
+TG_API tg_status tg_clip_grad_value(tg_optim *opt, double max_value);
+TG_API tg_status tg_clip_grad_value_of(tg_tensor *const *leaves, int n, double max_value);
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,7 @@ typedef struct tg_update {
     char       *states; /* the row's first state, … */
     size_t      stride; /* … each further one so many bytes behind the one before */
     const void *g;
+    bool        ascend; /* along the gradient, not against it: the formula gets -g */
     tg_numbers  number;
 } tg_update;
 

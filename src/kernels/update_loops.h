@@ -37,13 +37,14 @@ static inline void *row_tensor(const tg_update *u, size_t k) { return k ? u->sta
     typedef T                        real;                         \
     const tg_##NAME##_numbers *const numbers = &u->number.NAME;    \
     const real *restrict g_at = u->g;                              \
+    const real way = u->ascend ? -1 : 1;                           \
     size_t k = 0;                                                  \
     TG_EACH(POINTER, TENSORS)                                      \
     TG_EACH(NUMBER, NUMBERS)                                       \
     (void)k;
 
 #define ELEMENT(TENSORS, FORMULA) \
-    const real g = g_at[i];       \
+    const real g = way * g_at[i]; \
     TG_EACH(LOAD, TENSORS)        \
     FORMULA;                      \
     TG_EACH(STORE, TENSORS)       \

@@ -3,13 +3,12 @@
 #include "optim/optim.h"
 
 /* States are zeros at first: the first step of a tensor adds what its sums begin with. */
-static void numbers(const tg_optim *o, uint64_t steps, const double *norms, tg_numbers *n)
+static void numbers(tg_step_of *s, tg_numbers *n)
 {
-    const tg_adagrad_options *a = o->options;
-    (void)norms;
-    n->adagrad = (tg_adagrad_numbers){.lr = o->lr / (1 + ((double)steps - 1) * a->lr_decay),
+    const tg_adagrad_options *a = s->options;
+    n->adagrad = (tg_adagrad_numbers){.lr = s->lr / (1 + ((double)s->steps - 1) * a->lr_decay),
                                       .decay = a->weight_decay,
-                                      .start = steps == 1 ? a->initial_accumulator : 0,
+                                      .start = s->steps == 1 ? a->initial_accumulator : 0,
                                       .eps = a->eps};
 }
 
@@ -25,7 +24,7 @@ static const tg_optim_rule rule = TG_OPTIM_RULE(tg_adagrad, adagrad, tg_adagrad_
 tg_optim *tg_adagrad(tg_tape *t, const tg_adagrad_options *options)
 {
     const tg_adagrad_options o = options ? *options : (tg_adagrad_options){0};
-    tg_optim *made = tg_optim_new(t, &rule, &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite});
-    if (made) made->whole_first = ((const tg_adagrad_options *)made->options)->initial_accumulator != 0;
+    tg_optim *made = tg_optim_new(t, &rule, &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite, o.maximize});
+    if (made) made->whole_first = ((const tg_adagrad_options *)made->groups->options)->initial_accumulator != 0;
     return made;
 }

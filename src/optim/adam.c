@@ -5,15 +5,14 @@
 static const tg_optim_rule adam, adamw;
 
 /* The means start at zero: the steps so far say how much of each is missing, and exp_avg / (1 - beta1^t) is a mean. */
-static void numbers(const tg_optim *o, uint64_t steps, const double *norms, tg_numbers *n)
+static void numbers(tg_step_of *s, tg_numbers *n)
 {
-    const tg_adam_options *a = o->options;
-    const double           t = (double)steps;
-    const bool             decoupled = o->rule == &adamw;
-    (void)norms;
-    n->adam = (tg_adam_numbers){.lr = o->lr / (1 - pow(a->beta1, t)),
+    const tg_adam_options *a = s->options;
+    const double           t = (double)s->steps;
+    const bool             decoupled = s->rule == &adamw;
+    n->adam = (tg_adam_numbers){.lr = s->lr / (1 - pow(a->beta1, t)),
                                 .decay = decoupled ? 0 : a->weight_decay,
-                                .shrink = decoupled ? 1 - o->lr * a->weight_decay : 1,
+                                .shrink = decoupled ? 1 - s->lr * a->weight_decay : 1,
                                 .keep = a->beta1,
                                 .take = 1 - a->beta1,
                                 .keep2 = a->beta2,
@@ -38,7 +37,7 @@ static const tg_optim_rule adamw = TG_OPTIM_RULE(tg_adamw, adam, tg_adam_options
 static tg_optim *make(tg_tape *t, const tg_optim_rule *rule, const tg_adam_options *options)
 {
     const tg_adam_options o = options ? *options : (tg_adam_options){0};
-    return tg_optim_new(t, rule, &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite});
+    return tg_optim_new(t, rule, &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite, o.maximize});
 }
 
 tg_optim *tg_adam(tg_tape *t, const tg_adam_options *options) { return make(t, &adam, options); }

@@ -3,11 +3,11 @@
 #include "optim/optim.h"
 
 /* Without norms the numbers are those of the first pass, which does not use lr. A tensor of zeros, or a direction of zeros, has no ratio. */
-static void numbers(const tg_optim *o, uint64_t steps, const double *norms, tg_numbers *n)
+static void numbers(tg_step_of *s, tg_numbers *n)
 {
-    const tg_lamb_options *l = o->options;
-    const double           t = (double)steps, ratio = norms && norms[0] > 0 && norms[1] > 0 ? norms[0] / norms[1] : 1;
-    n->lamb = (tg_lamb_numbers){.lr = o->lr * ratio,
+    const tg_lamb_options *l = s->options;
+    const double           t = (double)s->steps, ratio = s->norms && s->norms[0] > 0 && s->norms[1] > 0 ? s->norms[0] / s->norms[1] : 1;
+    n->lamb = (tg_lamb_numbers){.lr = s->lr * ratio,
                                 .decay = l->weight_decay,
                                 .keep = l->beta1,
                                 .take = 1 - l->beta1,
@@ -30,5 +30,5 @@ static const tg_optim_rule rule = TG_OPTIM_RULE(tg_lamb, lamb, tg_lamb_options, 
 tg_optim *tg_lamb(tg_tape *t, const tg_lamb_options *options)
 {
     const tg_lamb_options o = options ? *options : (tg_lamb_options){0};
-    return tg_optim_new(t, &rule, &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite});
+    return tg_optim_new(t, &rule, &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite, o.maximize});
 }

@@ -1,4 +1,4 @@
-/* optim.h - what all optimizers share: the tensors they update, the states beside each, and the run over memory of a step.
+/* optim.h - what all optimizers share: the tensors they update and their groups, the states beside each, and the run over memory of a step.
  *
  * An optimizer is a public function, its options struct and a tg_optim_rule: which row of table/updates.def it runs, which numbers its options
  * have, and how the numbers of the formula follow from them. sgd.c is the shortest example. */
@@ -10,6 +10,7 @@
 #include <tapegrad/optim.h>
 
 #include "graph/rows.h"
+#include "graph/stateful.h"
 #include "kernels/update.h"
 #include "tensor/options.h"
 
@@ -21,6 +22,8 @@ typedef struct tg_optim_tensor {
     uint32_t  gen;
     uint64_t  steps;  /* updates so far, at most TG_MOST_STEPS; during one, it counts already */
     size_t    n;      /* elements */
+    size_t    group;  /* it belongs to */
+    double    running; /* the rule's number that goes from step to step; 1 before the first */
     bool      by_rows;  /* this step's gradient is a set of rows: */
     tg_row_gradient rows;
     char     *states; /* its states, state_bytes one behind the other; zeros before the first update; NULL: not needed yet */
@@ -37,28 +40,51 @@ typedef struct tg_option {
     tg_option_range range;
 } tg_option;
 
+typedef struct tg_optim_rule tg_optim_rule;
+
+/* What the numbers of a formula follow from. */
+typedef struct tg_step_of {
+    const tg_optim_rule *rule;
+    const void          *options; /* the tensor's group's */
+    double               lr;
+    uint64_t             steps;   /* the tensor's, this one included */
+    const double        *norms;   /* what the row's first pass measured, in the order of the row; NULL before that, and for rows that measure nothing */
+    double               running; /* in: what the latest step left; out: what this one leaves. For rules that name it */
+} tg_step_of;
+
 /* A kind of optimizer. */
-typedef struct tg_optim_rule {
+struct tg_optim_rule {
     const char      *name; /* of the public function that makes it */
     tg_update_kind   kind;
     size_t           options_size;
     const tg_option *options; /* the numbers among them, the learning rate first */
     size_t           n_options;
-    /* The numbers of the formula at a tensor's step number `steps`, counted from 1. norms: what the row's first pass measured, in the order
-     * of the row; NULL before that, and for rows that measure nothing. */
-    void (*numbers)(const tg_optim *o, uint64_t steps, const double *norms, tg_numbers *n);
-} tg_optim_rule;
+    void (*numbers)(tg_step_of *s, tg_numbers *n); /* the numbers of the formula at a step */
+    const char      *running; /* the name of a number that each tensor carries from step to step, 1 at first; NULL: there is none */
+};
 
 /* A rule for the public function FUNCTION, of a row of updates.def, an options struct, the table of its numbers and a numbers function. */
 #define TG_OPTIM_RULE(FUNCTION, ROW, OPTIONS, TABLE, NUMBERS) \
-    {#FUNCTION, TG_UPDATE_##ROW, sizeof(OPTIONS), TABLE, sizeof TABLE / sizeof *TABLE, NUMBERS}
+    {#FUNCTION, TG_UPDATE_##ROW, sizeof(OPTIONS), TABLE, sizeof TABLE / sizeof *TABLE, NUMBERS, NULL}
 
 /* What the options structs have in common beside the learning rate. */
 typedef struct tg_optim_common {
     tg_tensor *const *params;
     int               n_params;
-    bool              skip_nonfinite;
+    bool              skip_nonfinite, maximize;
 } tg_optim_common;
+
+/* Tensors of an optimizer with settings of their own. Group 0 has those that no other took. */
+typedef struct tg_optim_group {
+    void  *options;  /* the rule's, as they count for this group */
+    bool   follows;  /* the learning rate is lr_scale times that of group 0, not the one among the options */
+    double lr_scale;
+    bool   frozen;
+    char  *pattern;  /* of the names of parameters that belong to it; NULL: those it was given */
+    tg_step_of now;  /* of the latest tensor in this step; steps 0: there was none */
+    double     before; /* its running number before the step */
+    tg_numbers numbers; /* that follow from it */
+} tg_optim_group;
 
 struct tg_optim {
     tg_owned               owned; /* first: the tape frees its optimizers through it */
@@ -66,8 +92,9 @@ struct tg_optim {
     const tg_optim_rule   *rule;
     const tg_update_row   *row;
     const tg_update_loops *loops; /* of the row, for this CPU */
-    void                  *options; /* the rule's, with the usual values filled in; behind this struct */
-    double                 lr;      /* this one counts, not the one among the options */
+    tg_optim_group        *groups; /* at least one */
+    size_t                 n_groups, cap_groups;
+    bool                   maximize;
     bool                   listed;  /* updates what it was given, not all parameters of the tape */
     bool                   skip_nonfinite;
     int64_t                skipped; /* steps left out for it */
@@ -82,11 +109,30 @@ struct tg_optim {
  * was reported. */
 tg_optim *tg_optim_new(tg_tape *t, const tg_optim_rule *rule, const void *options, tg_optim_common common);
 
+/* ---- option.c ----------------------------------------------------------------------------------------------------- */
+
 /* Reports that an option is out of its range. Returns NULL. */
 tg_optim *tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *option, const char *range, double value);
 
+/* A number among a rule's options. */
+static inline double *tg_option_in(void *options, const tg_option *of) { return (double *)(void *)((char *)options + of->at); }
+/* Is this one a value in its range? If not, says so under `function`. */
+bool tg_option_is_valid(tg_tape *t, const tg_option *of, double value, const char *function);
+
+/* ---- group.c ------------------------------------------------------------------------------------------------------ */
+
 /* Leaves out tensors that were released and takes in parameters made since; false after an error. */
 bool tg_optim_follow(tg_optim *o);
+bool tg_optim_take_list(tg_optim *o, tg_tensor *const *params, int n); /* those it is to update; false after an error */
+bool tg_optim_add_default(tg_optim *o, const void *options); /* group 0, when there is none; false after an error */
+void tg_optim_free_groups(tg_optim *o);
+tg_optim_group *tg_optim_group_at(const tg_optim *o, int group, const char *function); /* NULL after a sentence */
+double tg_optim_lr(const tg_optim *o, const tg_optim_group *g);
+static inline bool tg_optim_is_frozen(const tg_optim *o, const tg_optim_tensor *w) { return o->groups[w->group].frozen; }
+/* The group's settings as numbers, in one order for all groups of an optimizer, for its state: how many, reading and writing them. */
+size_t tg_optim_settings(const tg_optim *o);
+void   tg_optim_read_settings(const tg_optim *o, size_t group, double *to);
+tg_status tg_optim_write_settings(tg_optim *o, const double *from, const char *function); /* of all groups: all of them or none */
 
 /* ---- gradients.c -------------------------------------------------------------------------------------------------- */
 
@@ -94,6 +140,10 @@ bool tg_optim_follow(tg_optim *o);
 tg_status tg_optim_own_gradients(tg_optim *o, tg_tensor *loss, const char *function);
 
 /* ---- state.c ------------------------------------------------------------------------------------------------------ */
+
+extern const tg_state_functions tg_optim_state;
+
+/* ---- room.c ------------------------------------------------------------------------------------------------------- */
 
 size_t tg_optim_state_bytes(const tg_optim_tensor *w); /* from one state of the tensor to the next */
 bool   tg_optim_make_states(tg_optim *o, bool (*needs)(const tg_optim_tensor *w)); /* for those that need some; false after an error */

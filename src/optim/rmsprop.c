@@ -2,11 +2,10 @@
  * (torch.optim.RMSprop), where centered is after Graves 2013, "Generating sequences with recurrent neural networks". */
 #include "optim/optim.h"
 
-static void numbers(const tg_optim *o, uint64_t steps, const double *norms, tg_numbers *n)
+static void numbers(tg_step_of *s, tg_numbers *n)
 {
-    const tg_rmsprop_options *r = o->options;
-    (void)steps, (void)norms;
-    n->rmsprop_centered_momentum = (tg_rmsprop_centered_momentum_numbers){.lr = o->lr,
+    const tg_rmsprop_options *r = s->options;
+    n->rmsprop_centered_momentum = (tg_rmsprop_centered_momentum_numbers){.lr = s->lr,
                                                                           .decay = r->weight_decay,
                                                                           .keep = r->alpha,
                                                                           .take = 1 - r->alpha,
@@ -27,5 +26,5 @@ static const tg_optim_rule rules[2][2] = {{RULE(rmsprop), RULE(rmsprop_momentum)
 tg_optim *tg_rmsprop(tg_tape *t, const tg_rmsprop_options *options)
 {
     const tg_rmsprop_options o = options ? *options : (tg_rmsprop_options){0};
-    return tg_optim_new(t, &rules[o.centered][o.momentum != 0], &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite});
+    return tg_optim_new(t, &rules[o.centered][o.momentum != 0], &o, (tg_optim_common){o.params, o.n_params, o.skip_nonfinite, o.maximize});
 }

@@ -2,12 +2,11 @@
 #include "optim/optim.h"
 
 /* The first step of a tensor takes all of its gradient. The numbers of the row sgd are the first ones of these. */
-static void numbers(const tg_optim *o, uint64_t steps, const double *norms, tg_numbers *n)
+static void numbers(tg_step_of *s, tg_numbers *n)
 {
-    const tg_sgd_options *s = o->options;
-    (void)norms;
+    const tg_sgd_options *o = s->options;
     n->momentum = (tg_momentum_numbers){
-        .lr = o->lr, .decay = s->weight_decay, .keep = s->momentum, .take = steps == 1 ? 1 : 1 - s->dampening};
+        .lr = s->lr, .decay = o->weight_decay, .keep = o->momentum, .take = s->steps == 1 ? 1 : 1 - o->dampening};
 }
 
 static const tg_option options_of[] = {
@@ -26,5 +25,5 @@ tg_optim *tg_sgd(tg_tape *t, const tg_sgd_options *options)
     if (t && o.nesterov && o.momentum == 0) return tg_optim_refuse(t, &plain, "momentum", "more than 0 with nesterov", o.momentum);
     if (t && o.nesterov && o.dampening != 0) return tg_optim_refuse(t, &plain, "dampening", "0 with nesterov", o.dampening);
     return tg_optim_new(t, o.nesterov ? &nesterov : o.momentum > 0 ? &momentum : &plain, &o,
-                        (tg_optim_common){o.params, o.n_params, o.skip_nonfinite});
+                        (tg_optim_common){o.params, o.n_params, o.skip_nonfinite, o.maximize});
 }

@@ -22,6 +22,7 @@ static tg_status find_gradients(const tg_optim *o, size_t *found, bool *need_sta
         w->by_rows = tg_is_by_rows(w->node) && tg_fresh_rows(w->node, &w->rows);
         w->u.g = w->by_rows ? (void *)&w->rows : g ? tg_host_memory(g) : NULL;
         if (w->by_rows && w->rows.values) w->u.g = w->rows.values;
+        if (tg_optim_is_frozen(o, w)) w->u.g = NULL;
         *found += w->u.g != NULL;
         *need_states |= w->u.g && !w->states && o->row->n_states;
     }
@@ -37,20 +38,33 @@ static size_t elements_of(const tg_optim_tensor *w)
 
 static size_t chunks(const tg_optim_tensor *w) { return (elements_of(w) + CHUNK - 1) / CHUNK; }
 
+/* The numbers of a tensor's formula. Most tensors of a group have made as many steps: theirs are the same. */
+static const tg_numbers *numbers_of(const tg_optim *o, tg_optim_tensor *w)
+{
+    tg_optim_group *g = &o->groups[w->group];
+    const bool      known = g->now.steps == w->steps && g->before == w->running;
+    if (!known) {
+        g->now = (tg_step_of){o->rule, g->options, tg_optim_lr(o, g), w->steps, NULL, w->running};
+        g->before = w->running;
+        o->rule->numbers(&g->now, &g->numbers);
+    }
+    w->running = g->now.running;
+    return &g->numbers;
+}
+
 /* Counts the step of every tensor that has one, and gives it the formula's numbers. */
 static void count_step(tg_optim *o)
 {
-    tg_numbers numbers = {{0}};
-    uint64_t   of = 0; /* steps; most tensors have made as many */
+    for (size_t k = 0; k < o->n_groups; k++) o->groups[k].now.steps = 0; /* options may be others by now */
     for (size_t i = 0; i < o->n_tensors; i++) {
         tg_optim_tensor *w = &o->tensors[i];
         if (!w->u.g) continue;
         w->steps += w->steps < TG_MOST_STEPS;
-        if (w->steps != of) o->rule->numbers(o, of = w->steps, NULL, &numbers);
-        w->u.number = numbers;
+        w->u.number = *numbers_of(o, w);
         w->u.w = tg_host_memory(w->node);
         w->u.states = w->states;
         w->u.stride = tg_optim_state_bytes(w);
+        w->u.ascend = o->maximize;
     }
 }
 
@@ -185,7 +199,11 @@ static void count_norms(tg_optim *o)
             norm[n] = tg_root_of_squares(&sum[n], &exponent);
             norm[n] = ldexp(norm[n], exponent);
         }
-        if (w->u.g) o->rule->numbers(o, w->steps, norm, &w->u.number);
+        if (!w->u.g) continue;
+        tg_step_of now = o->groups[w->group].now;
+        now.steps = w->steps;
+        now.norms = norm;
+        o->rule->numbers(&now, &w->u.number);
     }
 }
 
@@ -208,15 +226,16 @@ static void tell_profile(const tg_optim *o, double begin)
     tg_profile_event(o->tape->profile, "optimizer", o->rule->name, begin, &work, &tensors, 1);
 }
 
+/* Gradients of a frozen group are used up by a step that leaves the group as it is: they would else become older than it. */
 static void use_up(const tg_optim *o, bool updated)
 {
     if (o->n_tensors) tg_note_step(o->tape);
     for (size_t i = 0; i < o->n_tensors; i++) {
-        tg_node *n = o->tensors[i].node;
-        if (!o->tensors[i].u.g) continue;
-        if (o->tensors[i].by_rows) tg_use_up_rows(n);
-        else n->grad->flags |= TG_N_USED;
-        if (updated) tg_mark_written(n);
+        const tg_optim_tensor *w = &o->tensors[i];
+        tg_node               *g = tg_fresh_grad(w->node);
+        if (w->by_rows) tg_use_up_rows(w->node);
+        else if (g) g->flags |= TG_N_USED;
+        if (updated && w->u.g) tg_mark_written(w->node);
     }
 }
 

@@ -16,6 +16,7 @@ typedef struct tg_owned tg_owned;
 struct tg_owned {
     tg_owned *prev, *next;
     void (*free)(tg_owned *self); /* unlinks nothing; frees the object */
+    const struct tg_state_functions *state; /* graph/stateful.h; NULL: it has none that a run needs to go on */
 };
 
 /* Whose code runs: the library calls functions of its caller. What each may do with the tape is less from line to line. */

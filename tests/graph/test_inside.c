@@ -66,6 +66,10 @@ static char scratch_text[200];
     X(tg_optim_state_name, (void)tg_optim_state_name(p.o, 0, scratch_text, sizeof scratch_text))                                 \
     X(tg_optim_state_get, assert_null(tg_optim_state_get(p.o, 0)))                                                               \
     X(tg_optim_state_set, (void)tg_optim_state_set(p.o, 0, p.x))                                                                 \
+    X(tg_optim_add_group, assert_int_equal(tg_optim_add_group(p.o, &(tg_group_options){.pattern = "w"}), -1))                    \
+    X(tg_clip_group_grad_norm, (void)tg_clip_group_grad_norm(p.o, 0, 1, NULL))                                                   \
+    X(tg_clip_grad_value, (void)tg_clip_grad_value(p.o, 1))                                                                      \
+    X(tg_clip_grad_value_of, (void)tg_clip_grad_value_of(&p.w, 1, 1))                                                            \
     X(tg_clip_grad_norm, (void)tg_clip_grad_norm(p.o, 1, NULL))                                                                  \
     X(tg_clip_grad_norm_of, (void)tg_clip_grad_norm_of(&p.w, 1, 1, NULL))                                                        \
     X(tg_backward_into, (void)tg_backward_into(p.lazy, &p.w, 1))                                                                 \

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "graph/stateful.h"
 #include "golden.h"
 #include "optimizers.h"
 #include "temp.h"
@@ -20,7 +21,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-enum { MOST_ENTRIES = 32, NAME = 256 };
+enum { MOST_ENTRIES = 32, NAME = 256, WHOLE = 2 /* entries of the whole optimizer */ };
 
 static tg_tensor *param(tg_tape *t, const char *name, tg_dtype d, int64_t n, uint64_t first)
 {
@@ -48,21 +49,23 @@ static void test_names(void **state)
     tg_tensor *w = param(t, "w", TG_F64, 3, 0), *kept = tg_set_requires_grad(tg_keep(tg_ones(t, TG_SHAPE(2))), true);
     tg_optim  *adam = tg_adam(t, NULL), *plain = tg_sgd(t, NULL);
     tg_optim  *listed = tg_sgd(t, &(tg_sgd_options){.momentum = 0.5, .params = (tg_tensor *[]){kept, w}, .n_params = 2});
-    assert_int_equal(tg_optim_state_count(adam), 3);
+    assert_int_equal(tg_optim_state_count(adam), 3 + WHOLE);
     assert_name(adam, 0, "adam.exp_avg.w");
     assert_name(adam, 1, "adam.exp_avg_sq.w");
     assert_name(adam, 2, "adam.steps.w");
-    assert_int_equal(tg_optim_state_count(plain), 1);
+    assert_name(adam, 3, "adam.groups");
+    assert_name(adam, 4, "adam.skipped");
+    assert_int_equal(tg_optim_state_count(plain), 1 + WHOLE);
     assert_name(plain, 0, "sgd.steps.w");
-    assert_int_equal(tg_optim_state_count(listed), 4);
+    assert_int_equal(tg_optim_state_count(listed), 4 + WHOLE);
     assert_name(listed, 0, "sgd.momentum[0]");
     assert_name(listed, 1, "sgd.steps[0]");
     assert_name(listed, 2, "sgd.momentum.w");
     param(t, "later", TG_F64, 1, 9);
-    assert_int_equal(tg_optim_state_count(adam), 6);
+    assert_int_equal(tg_optim_state_count(adam), 6 + WHOLE);
     assert_name(adam, 5, "adam.steps.later");
     assert_int_equal(tg_release(w), TG_OK);
-    assert_int_equal(tg_optim_state_count(adam), 3);
+    assert_int_equal(tg_optim_state_count(adam), 3 + WHOLE);
     assert_name(adam, 0, "adam.exp_avg.later");
     char few[6];
     assert_int_equal(tg_optim_state_name(adam, 0, few, sizeof few), strlen("adam.exp_avg.later"));
@@ -112,9 +115,9 @@ static void test_refused(void **state)
     assert_true(tg_data_i64(tg_optim_state_get(o, 2))[0] == most); /* and no further */
     assert_int_equal(tg_optim_state_set(o, 2, tg_optim_state_get(o, 2)), TG_OK);
     assert_int_equal(tg_release(stale), TG_OK);
-    for (int i = -1; i <= 3; i += 4) {
+    for (int i = -1; i <= 5; i += 6) {
         assert_int_equal(tg_optim_state_name(o, i, name, sizeof name), -1);
-        expect_error(t, TG_ERR_ARG, "there are 3");
+        expect_error(t, TG_ERR_ARG, "there are 5");
         assert_null(tg_optim_state_get(o, i));
         expect_error(t, TG_ERR_ARG, "tg_optim_state_get");
         assert_int_equal(tg_optim_state_set(o, i, three), TG_ERR_ARG);
@@ -144,6 +147,89 @@ static void test_refused(void **state)
     assert_null(tg_optim_state_get(NULL, 0));
     assert_int_equal(tg_optim_state_set(NULL, 0, three), TG_ERR_NULL);
     tg_tape_free(other);
+    tg_tape_free(t);
+}
+
+/* ---- what is the whole optimizer's ------------------------------------------------------------------------------------- */
+
+/* A row for each group: lr, momentum, dampening, weight_decay, whether it follows, lr_scale, whether it is frozen. */
+static void test_settings(void **state)
+{
+    enum { COLUMNS = 7, GROUPS = 3 };
+    (void)state;
+    tg_tape   *t = quiet(TG_F32); /* the settings are f64 whatever the parameters are */
+    tg_tensor *p = param(t, "p", TG_F32, 3, 0);
+    (void)p;
+    tg_optim *o = tg_sgd(t, &(tg_sgd_options){.lr = 0.5, .momentum = 0.9, .weight_decay = 0.1, .skip_nonfinite = true});
+    assert_int_equal(tg_optim_add_group(o, &(tg_group_options){.pattern = "p", .lr = 0.25, .weight_decay = TG_ZERO, .frozen = true}), 1);
+    assert_int_equal(tg_optim_add_group(o, &(tg_group_options){.pattern = "q", .lr_scale = 4}), 2);
+    const double   want[] = {0.5, 0.9, 0, 0.1, 0, 0, 0, 0.25, 0.9, 0, 0, 0, 1, 1, 0.5, 0.9, 0, 0.1, 1, 4, 0};
+    const int      settings = tg_optim_state_count(o) - 2, skipped = settings + 1;
+    tg_tensor     *got = tg_optim_state_get(o, settings);
+    assert_true(tg_dtype_of(got) == TG_F64 && tg_rank(got) == 2 && tg_dim(got, 0) == GROUPS && tg_dim(got, 1) == COLUMNS);
+    for (int i = 0; i < GROUPS * COLUMNS; i++)
+        if (i != 5) assert_true(tg_data_f64(got)[i] == want[i]); /* group 0 follows nobody: its scale means nothing */
+    double other[GROUPS * COLUMNS];
+    memcpy(other, tg_data_f64(got), sizeof other);
+    other[0] = 0.125;
+    other[13] = 0;
+    other[19] = 8;
+    assert_int_equal(tg_optim_state_set(o, settings, tg_from_f64(t, TG_SHAPE(GROUPS, COLUMNS), other)), TG_OK);
+    assert_true(tg_lr(o) == 0.125 && tg_group_lr(o, 1) == 0.25 && tg_group_lr(o, 2) == 1);
+    assert_memory_equal(tg_data_f64(tg_optim_state_get(o, settings)), other, sizeof other);
+    const struct {
+        int    at;
+        double value;
+    } wrong[] = {{0, -1}, {14, NAN}, {7, 1e39}, {8, -0.5}, {11, 2}, {12, -1}, {20, 0.5}, {18, NAN}};
+    for (size_t k = 0; k < COUNT(wrong); k++) { /* all of them or none */
+        double bad[GROUPS * COLUMNS];
+        memcpy(bad, other, sizeof bad);
+        bad[0] = 0.75;
+        bad[wrong[k].at] = wrong[k].value;
+        assert_int_equal(tg_optim_state_set(o, settings, tg_from_f64(t, TG_SHAPE(GROUPS, COLUMNS), bad)), TG_ERR_ARG);
+        expect_error(t, TG_ERR_ARG, "tg_optim_state_set");
+        assert_memory_equal(tg_data_f64(tg_optim_state_get(o, settings)), other, sizeof other);
+    }
+    assert_int_equal(tg_optim_state_set(o, settings, tg_from_f64(t, TG_SHAPE(1, COLUMNS), other)), TG_ERR_DTYPE);
+    expect_error(t, TG_ERR_DTYPE, "the settings of the groups are 21 elements of float64, got 7 of float64");
+    assert_int_equal(tg_optim_state_set(o, skipped, tg_from_i64(t, TG_SCALAR_SHAPE, &(int64_t){5})), TG_OK);
+    assert_true(tg_steps_skipped(o) == 5 && tg_item(tg_optim_state_get(o, skipped)) == 5);
+    assert_int_equal(tg_optim_state_set(o, skipped, tg_from_i64(t, TG_SCALAR_SHAPE, &(int64_t){-1})), TG_ERR_ARG);
+    expect_error(t, TG_ERR_ARG, "the number of steps left out is 0 to 2^53, not -1");
+    tg_tape_free(t);
+}
+
+/* All that have a state are listed in the order they were made, each with its kind and its entries. */
+static void test_list(void **state)
+{
+    (void)state;
+    tg_tape *t = quiet(TG_F64);
+    assert_null(tg_first_stateful(t));
+    param(t, "p", TG_F64, 3, 0);
+    tg_dataset *data = tg_array_dataset(t, TG_U8, TG_SHAPE(1, 1), "x", (int64_t[]){1}); /* has none */
+    tg_optim   *first = tg_adam(t, NULL), *second = tg_sgd(t, NULL), *third = tg_adam(t, NULL);
+    assert_true(data && first && second && third);
+    static const char *const kinds[] = {"adam", "sgd", "adam"};
+    for (int gone = 0; gone < 2; gone++) {
+        int n = 0;
+        for (tg_owned *o = tg_first_stateful(t); o; o = tg_next_stateful(o), n++) {
+            char name[NAME];
+            assert_string_equal(o->state->kind(o), kinds[gone ? 2 * n : n]);
+            const int count = o->state->count(o, "test");
+            assert_true(count > 0);
+            for (int i = 0; i < count; i++) {
+                assert_true(o->state->name(o, i, name, sizeof name, "test") == (int)strlen(name));
+                tg_tensor *value = o->state->get(o, i, "test");
+                assert_non_null(value);
+                assert_int_equal(o->state->set(o, i, value, "test"), TG_OK);
+            }
+            assert_null(o->state->get(o, count, "tg_some_checkpoint"));
+            expect_error(t, TG_ERR_ARG, "tg_some_checkpoint: there is no entry");
+        }
+        assert_int_equal(n, gone ? 2 : 3);
+        tg_optim_free(second);
+        second = NULL;
+    }
     tg_tape_free(t);
 }
 
@@ -272,6 +358,8 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_list),
         cmocka_unit_test(test_going_on),
     };
     return cmocka_run_group_tests_name("optim_state", tests, NULL, NULL);

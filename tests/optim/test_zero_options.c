@@ -32,7 +32,7 @@ typedef union any_options {
 
 static double number_of(const tg_optim *o, const tg_option *of)
 {
-    return *(const double *)(const void *)((const char *)o->options + of->at);
+    return *(const double *)(const void *)((const char *)o->groups->options + of->at);
 }
 
 /* Every number of the struct, each alone; all others are omitted. */
