@@ -53,6 +53,7 @@
 #include <tapegrad/sequence.h>  /* attention, positions, recurrent cells and sequences, CTC */
 #include <tapegrad/optim.h>     /* optimizers, and clipping of gradients */
 #include <tapegrad/file.h>      /* files of named tensors */
+#include <tapegrad/table.h>     /* tables of named columns, CSV files */
 #include <tapegrad/data.h>      /* data sets and mini-batches */
 #include <tapegrad/check.h>     /* gradients checked against differences */
 

@@ -34,6 +34,11 @@ static char scratch_text[200];
     X(tg_assign, (void)tg_assign(p.w, p.x))                                                                                      \
     X(tg_set_grad, (void)tg_set_grad(p.w, NULL))                                                                                 \
     X(tg_idx_tensor, assert_null(tg_idx_tensor(p.t, "a")))                                                                       \
+    X(tg_csv_read, tg_table *c = tg_csv_read(p.t, "a", NULL); assert_null(c))                                                    \
+    X(tg_csv_write, (void)tg_csv_write("a", NULL, p.x))                                                                          \
+    X(tg_table_tensor, assert_null(tg_table_tensor(p.table, TG_F64, NULL, 0)))                                                   \
+    X(tg_table_labels, assert_null(tg_table_labels(p.table, "a")))                                                               \
+    X(tg_table_free, tg_table_free(p.table))                                                                                     \
     X(tg_npy_read, assert_null(tg_npy_read(p.t, "a")))                                                                           \
     X(tg_npy_write, (void)tg_npy_write("a", p.x))                                                                                \
     X(tg_eval, (void)tg_eval(&p.lazy, 1))                                                                                        \
@@ -129,6 +134,9 @@ static void open_probe(void)
     p.o = tg_sgd(p.t, NULL);
     p.d = tg_array_dataset(p.t, TG_U8, TG_SHAPE(1, 2), "ab", &label);
     p.l = tg_loader_new(p.d, NULL);
+    assert_int_equal(tg_csv_write(archive_path, (const char *const[]){"a"}, p.w), TG_OK);
+    p.table = tg_csv_read(p.t, archive_path, NULL);
+    assert_non_null(p.table);
     assert_int_equal(tg_save(p.t, archive_path), TG_OK);
     p.a = tg_archive_open(p.t, archive_path);
     assert_non_null(p.a);

@@ -237,41 +237,56 @@ static void reading_idx(void **state)
     }
 }
 
-/* tg_npy_write and tg_npy_read of one array or another, while each call fails. */
-static void npy(void **state)
+/* Formats of one array. */
+static tg_status write_csv(const char *path, tg_tensor *x) { return tg_csv_write(path, NULL, x); }
+static tg_tensor *read_csv(tg_tape *t, const char *path)
 {
-    fixture    *f         = *state;
+    tg_table *table = tg_csv_read(t, path, &(tg_csv_options){.no_header = true});
+    return tg_table_tensor(table, TG_F32, NULL, 0);
+}
+typedef struct format {
+    const char *name; /* of the functions, without what they do */
+    tg_status (*write)(const char *path, tg_tensor *x);
+    tg_tensor *(*read)(tg_tape *t, const char *path);
+} format;
+
+/* One array or another is written and read, while each call fails. */
+static void one_array(fixture *f, const format *of)
+{
     const float values[2] = {1, 2};
+    char        writing[40], reading[40];
     int         refused = 0, spared = 0, unread = 0;
+    snprintf(writing, sizeof writing, "tg_%s_write: cannot", of->name);
+    snprintf(reading, sizeof reading, "tg_%s_read: cannot", of->name);
     for (int e = 0; e < N_ERRORS; e++) {
         bool more = true;
         for (int at = 1; more; at++) {
             tg_tensor *x[2], *back;
             for (int i = 1; i >= 0; i--) {
                 disarm();
-                x[i] = tg_from_f32(f->tape, TG_SCALAR_SHAPE, values + i);
-                assert_int_equal(tg_npy_write(in_dir(f, "model"), x[i]), TG_OK);
+                x[i] = tg_from_f32(f->tape, TG_SHAPE(1), values + i);
+                assert_int_equal(of->write(in_dir(f, "model"), x[i]), TG_OK);
                 free(contents[i].bytes);
                 contents[i].bytes = read_file(in_dir(f, "model"), &contents[i].n);
             }
             arm(at, errors[e]);
-            const tg_status s = tg_npy_write(in_dir(f, "model"), x[1]);
+            const tg_status s = of->write(in_dir(f, "model"), x[1]);
             fault.on          = false;
             more              = fault.failed != NULL;
             const bool new    = s == TG_OK || strstr(tg_error(f->tape), "flush the directory");
-            if (s != TG_OK) expect_error(f->tape, TG_ERR_IO, "tg_npy_write: cannot");
+            if (s != TG_OK) expect_error(f->tape, TG_ERR_IO, writing);
             assert_int_equal(which(f), new);
             if (count_files(f) != 1) fail_msg("%s failed with %s: %d files", fault.failed, strerror(errors[e]), count_files(f));
             refused += s != TG_OK;
             spared += s == TG_OK && more;
 
             arm(at, errors[e]);
-            back     = tg_npy_read(f->tape, in_dir(f, "model"));
+            back     = of->read(f->tape, in_dir(f, "model"));
             fault.on = false;
             if (back)
                 assert_true(tg_item(back) == (double)values[new]);
             else
-                expect_error(f->tape, TG_ERR_IO, "tg_npy_read: cannot");
+                expect_error(f->tape, TG_ERR_IO, reading);
             unread += !back;
         }
     }
@@ -279,13 +294,23 @@ static void npy(void **state)
     for (size_t n = 1; n < 100; n += 1 + n / 4) {
         arm(0, 0);
         fault.piece = n;
-        assert_int_equal(tg_npy_write(in_dir(f, "model"), tg_from_f32(f->tape, TG_SCALAR_SHAPE, values)), TG_OK);
-        tg_tensor *back = tg_npy_read(f->tape, in_dir(f, "model"));
+        assert_int_equal(of->write(in_dir(f, "model"), tg_from_f32(f->tape, TG_SHAPE(1), values)), TG_OK);
+        tg_tensor *back = of->read(f->tape, in_dir(f, "model"));
         disarm();
         assert_int_equal(which(f), 0);
         assert_true(back && tg_item(back) == (double)values[0]);
     }
     for (int i = 0; i < 2; i++) free(contents[i].bytes), contents[i].bytes = NULL;
+}
+
+static void arrays(void **state)
+{
+    static const format formats[] = {{"npy", tg_npy_write, tg_npy_read}, {"csv", write_csv, read_csv}};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        fixture *f = *state;
+        disarm();
+        one_array(f, &formats[i]);
+    }
 }
 
 static void in_pieces(void **state)
@@ -439,7 +464,7 @@ static void stale_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(saving),    TEST(loading),  TEST(reading_idx), TEST(npy), TEST(in_pieces), TEST(killed_at_every_call), TEST(killed_at_any_moment),
+        TEST(saving),    TEST(loading),  TEST(reading_idx), TEST(arrays), TEST(in_pieces), TEST(killed_at_every_call), TEST(killed_at_any_moment),
         TEST(two_at_once), TEST(stale_files),
     };
     return cmocka_run_group_tests_name("saving, faults", tests, NULL, NULL);

@@ -18,6 +18,7 @@ static struct probe {
     tg_dataset *d;
     tg_loader  *l;
     tg_archive *a;
+    tg_table   *table;
 } p;
 
 static inline void reached(place at)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tensor/format.h"
+#include "comma_locale.h"
 
 static char text[200000];
 
@@ -192,26 +193,10 @@ static void buffers(void **state)
     assert_int_equal(tg_format_array(&bad, text, sizeof text), -1);
 }
 
-/* A locale with a decimal comma, where one is installed or can be made here. */
-static bool comma_locale(void)
-{
-    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8",  "fr_FR.UTF-8",
-                                        "de_DE",       "nl_NL.UTF-8", "ru_RU.UTF-8"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (setlocale(LC_NUMERIC, names[i]) && !strcmp(localeconv()->decimal_point, ",")) return true;
-    char dir[] = "/tmp/tapegrad_locale_XXXXXX", command[300];
-    if (!mkdtemp(dir)) return false;
-    snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >%s/log 2>&1", dir, dir);
-    const bool made = system(command) == 0 && setenv("LOCPATH", dir, 1) == 0 && setlocale(LC_NUMERIC, "de_DE.UTF-8") &&
-                      !strcmp(localeconv()->decimal_point, ",");
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command) == 0 && made;
-}
-
 static void locale(void **state)
 {
     (void)state;
-    const bool comma = comma_locale();
+    const bool comma = set_comma_locale();
     char       number[TG_NUMBER_TEXT];
     snprintf(number, sizeof number, "%.1f", 1.5);
     if (comma) assert_string_equal(number, "1,5");

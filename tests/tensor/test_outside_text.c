@@ -149,6 +149,10 @@ static void sentences(void **state)
     assert_clean_error(t);
     assert_int_equal(tg_npy_write(path, x), TG_ERR_IO);
     assert_clean_error(t);
+    assert_null(tg_csv_read(t, path, NULL));
+    assert_clean_error(t);
+    assert_int_equal(tg_csv_write(path, NULL, x), TG_ERR_IO);
+    assert_clean_error(t);
     assert_null(tg_mnist(t, path, "train"));
     assert_clean_error(t);
     assert_null(tg_mnist(t, f->dir, name));

@@ -170,6 +170,13 @@ static void test_files(void **state)
     STAT(IO, tg_npy_write("/", e->m23));
     STAT(STALE, tg_npy_write(ABSENT, e->stale));
     STAT(STALE, tg_npy_write(ABSENT, e->released));
+    NONE(!tg_csv_read(NULL, "a", NULL) && tg_csv_write(ABSENT, NULL, NULL) == TG_ERR_NULL && !tg_table_tensor(NULL, TG_F32, NULL, 0));
+    BAD(NULL, tg_csv_read(e->t, NULL, NULL));
+    BAD(IO, tg_csv_read(e->t, ABSENT, NULL));
+    STAT(NULL, tg_csv_write(NULL, NULL, e->m23));
+    STAT(NULL, tg_csv_write(ABSENT, &none, e->m23));
+    STAT(IO, tg_csv_write(ABSENT, NULL, e->m23));
+    STAT(STALE, tg_csv_write(ABSENT, NULL, e->stale));
 }
 
 /* ---- data --------------------------------------------------------------------------------------------------------- */

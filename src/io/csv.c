@@ -1,0 +1,215 @@
+/* csv.c - a CSV file as a table: which columns are of numbers, which of categories, and what is missing.
+ *
+ * Fields are read twice. First as numbers, for all columns; a column with a field that is none is of categories, and gets the
+ * addresses of its fields, then their ids. */
+#define _POSIX_C_SOURCE 200809L
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "io/categories.h"
+#include "io/csv_text.h"
+#include "io/decimal.h"
+#include "io/table.h"
+#include "tensor/fpenv.h"
+
+typedef struct reader {
+    tg_tape              *tape;
+    const char           *function;
+    const tg_csv_options *options;
+    tg_csv_text           text;
+    const char           *first; /* the first field that is data */
+    tg_table             *table;
+} reader;
+
+static const char *const usual_missing[] = {"NA", "N/A", "NaN", "nan", "null", "NULL", NULL};
+
+/* A sentence about a field of the table. */
+static tg_status bad_field(const reader *r, const tg_column *c, int64_t row, const char *what)
+{
+    char name[TG_NAME_TEXT];
+    return tg_fail_on(r->tape, TG_ERR_FORMAT, r->function, "%s: row %" PRId64 " of column %s %s", r->text.file.path, row, tg_name_text(c->name, name),
+                      what);
+}
+
+static bool is_missing(const reader *r, const char *field)
+{
+    const char *const *word = r->options->missing ? r->options->missing : usual_missing;
+    if (!field[strspn(field, " \t")]) return true;
+    while (*word && strcmp(*word, field) != 0) word++;
+    return *word != NULL;
+}
+
+/* The column of the table that this one is to be like, or NULL. */
+static const tg_column *model_of(const reader *r, const tg_column *c)
+{
+    const int k = tg_table_find(r->options->like, c->name);
+    return k < 0 ? NULL : &r->options->like->column[k];
+}
+
+/* ---- names and types ----------------------------------------------------------------------------------------------- */
+
+static tg_status set_names(reader *r)
+{
+    char        number[16], text[TG_NAME_TEXT];
+    const char *field = r->text.bytes;
+    for (int k = 0; k < r->table->columns; k++) {
+        if (r->options->no_header) snprintf(number, sizeof number, "%d", k);
+        const tg_status s = tg_table_set_strings(r->table, &r->table->column[k], r->options->no_header ? number : field, NULL, 0);
+        if (s != TG_OK) return s;
+        if (!r->options->no_header) field = tg_csv_next(field);
+    }
+    r->first          = field;
+    const char *twice = tg_table_index(r->table);
+    return twice ? tg_fail_on(r->tape, TG_ERR_FORMAT, r->function, "%s has two columns with the name %s", r->text.file.path, tg_name_text(twice, text))
+                 : TG_OK;
+}
+
+/* The types that are decided from outside. */
+static tg_status set_types(reader *r)
+{
+    char text[TG_NAME_TEXT];
+    for (int k = 0; k < r->table->columns; k++) {
+        const tg_column *model = model_of(r, &r->table->column[k]);
+        if (model) r->table->column[k].type = model->type;
+    }
+    for (const char *const *name = r->options->categories; name && *name; name++) {
+        const int k = tg_table_find(r->table, *name);
+        if (k < 0)
+            return tg_fail_on(r->tape, TG_ERR_ARG, r->function, "%s has no column %s, which options.categories names", r->text.file.path,
+                              tg_name_text(*name, text));
+        r->table->column[k].type = TG_COLUMN_CATEGORIES;
+    }
+    return TG_OK;
+}
+
+/* ---- numbers ------------------------------------------------------------------------------------------------------- */
+
+static tg_status read_number(reader *r, tg_column *c, int64_t row, const char *field)
+{
+    double *x = &c->cells[row].number;
+    *x        = (double)NAN;
+    if (is_missing(r, field) || tg_decimal_read(field, x)) return TG_OK;
+    if (model_of(r, c)) return bad_field(r, c, row, "is no number, which it is in the table that options.like names");
+    c->type = TG_COLUMN_CATEGORIES;
+    return TG_OK;
+}
+
+static tg_status read_numbers(reader *r)
+{
+    const char *field = r->first;
+    for (int64_t row = 0; row < r->table->rows; row++)
+        for (int k = 0; k < r->table->columns; k++, field = tg_csv_next(field)) {
+            tg_column *c = &r->table->column[k];
+            if (c->type != TG_COLUMN_NUMBERS) continue;
+            const tg_status s = read_number(r, c, row, field);
+            if (s != TG_OK) return s;
+        }
+    return TG_OK;
+}
+
+/* Now that it is known which columns are of numbers. */
+static tg_status check_number(const reader *r, const tg_column *c, int64_t row, const char *field)
+{
+    const double x = c->cells[row].number;
+    if (isnan(x) && r->options->refuse_missing) return bad_field(r, c, row, "is missing");
+    return isinf(x) && !tg_decimal_is_infinity(field) ? bad_field(r, c, row, "is a number that is more than a double holds") : TG_OK;
+}
+
+/* ---- categories ---------------------------------------------------------------------------------------------------- */
+
+static tg_status find_categories(reader *r, tg_column *c)
+{
+    tg_categories    found = {.tape = r->tape};
+    const tg_column *model = model_of(r, c);
+    tg_status        s     = TG_OK;
+    if (model && model->type == TG_COLUMN_CATEGORIES)
+        return tg_table_set_strings(r->table, c, c->name, (const char *const *)model->category, model->n_categories);
+    for (int64_t row = 0; row < r->table->rows && s == TG_OK; row++)
+        if (c->cells[row].text) s = tg_categories_add(&found, c->cells[row].text);
+    tg_categories_sort(&found);
+    if (s == TG_OK) s = tg_table_set_strings(r->table, c, c->name, found.text, (int64_t)found.n);
+    tg_categories_free(&found);
+    return s;
+}
+
+static tg_status number_categories(reader *r, tg_column *c)
+{
+    for (int64_t row = 0; row < r->table->rows; row++) {
+        const char   *text = c->cells[row].text;
+        const int64_t id   = text ? tg_table_category_id(c, text) : -1;
+        if (!text && r->options->refuse_missing) return bad_field(r, c, row, "is missing");
+        if (text && id < 0) return bad_field(r, c, row, "is none of the categories in the table that options.like names");
+        c->cells[row].id = id;
+    }
+    return TG_OK;
+}
+
+/* Texts of categories, and the last look at numbers. */
+static tg_status read_texts(reader *r)
+{
+    const char *field = r->first;
+    for (int64_t row = 0; row < r->table->rows; row++)
+        for (int k = 0; k < r->table->columns; k++, field = tg_csv_next(field)) {
+            const tg_column *c = &r->table->column[k];
+            tg_status        s = TG_OK;
+            if (c->type == TG_COLUMN_NUMBERS) s = check_number(r, c, row, field);
+            else c->cells[row].text = is_missing(r, field) ? NULL : field;
+            if (s != TG_OK) return s;
+        }
+    return TG_OK;
+}
+
+/* ---- the table ----------------------------------------------------------------------------------------------------- */
+
+static tg_status fill(reader *r)
+{
+    tg_status s = set_names(r);
+    if (s == TG_OK) s = set_types(r);
+    if (s == TG_OK) s = read_numbers(r);
+    if (s == TG_OK) s = read_texts(r);
+    for (int k = 0; k < r->table->columns && s == TG_OK; k++) {
+        tg_column *c = &r->table->column[k];
+        if (c->type != TG_COLUMN_CATEGORIES) continue;
+        s = find_categories(r, c);
+        if (s == TG_OK) s = number_categories(r, c);
+    }
+    return s;
+}
+
+static tg_status check_options(const reader *r)
+{
+    const char d = r->text.delimiter;
+    if (strchr("\"\r\n.+-eE ", d) || (d >= '0' && d <= '9'))
+        return tg_fail_on(r->tape, TG_ERR_ARG, r->function, "a delimiter must be no quote, line end, blank, or part of a number; ',', ';' and '\\t' are usual");
+    if (r->options->like && r->options->like->tape != r->tape)
+        return tg_fail_on(r->tape, TG_ERR_TAPE, r->function, "options.like is a table of another tape");
+    return TG_OK;
+}
+
+tg_table *tg_csv_read(tg_tape *t, const char *path, const tg_csv_options *options)
+{
+    static const char           function[] = "tg_csv_read";
+    static const tg_csv_options usual      = {.delimiter = ','};
+    if (!t) return NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, function)) return NULL;
+    if (!path) {
+        tg_fail_on(t, TG_ERR_NULL, function, "the path is NULL");
+        return NULL;
+    }
+    reader r         = {.tape = t, .function = function, .options = options ? options : &usual};
+    r.text.file      = (tg_input_file){.tape = t, .function = function, .fd = -1};
+    r.text.delimiter = r.options->delimiter ? r.options->delimiter : ',';
+    tg_path_text(path, r.text.file.path);
+    const tg_fpenv host = tg_fpenv_enter();
+    tg_status      s    = check_options(&r);
+    if (s == TG_OK) s = tg_csv_open(&r.text, path);
+    if (s == TG_OK) r.table = tg_table_make(t, function, r.text.rows - !r.options->no_header, (int)r.text.columns);
+    if (r.table) s = fill(&r);
+    if (r.table && s == TG_OK) tg_own(t, &r.table->owned);
+    if (r.table && s != TG_OK) tg_table_drop(r.table);
+    tg_csv_close(&r.text);
+    tg_fpenv_leave(host);
+    return s == TG_OK ? r.table : NULL;
+}
