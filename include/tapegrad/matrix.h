@@ -22,7 +22,8 @@ TG_API tg_tensor *tg_mm(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_bmm(tg_tensor *a, tg_tensor *b);
 
 TG_API tg_tensor *tg_outer(tg_tensor *a, tg_tensor *b);  /* a [m], b [n]: [m,n], a[i] b[j]; of every dtype that tg_mul takes */
-/* The Kronecker product: block (i, j, …) of the result is a[i,j,…] b. Axes are aligned at the last one; up to 4 of them. Dtypes of tg_mul. */
+/* The Kronecker product: block (i, j, …) of the result is a[i,j,…] b. Axes are aligned at the last one; with more than 4 of
+ * them both operands are copied to the size of the result. Dtypes of tg_mul. */
 TG_API tg_tensor *tg_kron(tg_tensor *a, tg_tensor *b);
 /* Sums over the last axes of both, NumPy's inner: a […,k], b […,k] give a's other axes, then b's. A number multiplies. f32, f64. */
 TG_API tg_tensor *tg_inner(tg_tensor *a, tg_tensor *b);

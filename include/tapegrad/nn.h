@@ -18,12 +18,13 @@ TG_API tg_tensor *tg_rms_norm(tg_tensor *x, int n_axes, tg_tensor *weight, doubl
 
 /* By channels: x is [N, channels, …], weight and bias are [channels], or NULL. */
 
-/* What batch_norm knows of all batches: two buffers of the caller's (tg_buffer), the mean, at first 0, and the variance, at first 1, of each
+/* What batch_norm, or instance_norm, knows of all batches: two buffers of the caller's (tg_buffer), the mean, at first 0, and the variance, at first 1, of each
  * channel. In training each call puts their next values into the other two, computed with whatever is computed next (tg_want); tg_update_running
  * assigns them when the step is done. */
 typedef struct tg_running_stats {
     tg_tensor *mean, *var;           /* [channels], of x's dtype */
     tg_tensor *next_mean, *next_var; /* NULL, or of this recording */
+    int64_t    batches;              /* how many they are of, which tg_update_running counts */
 } tg_running_stats;
 
 typedef struct tg_batch_norm_options {
@@ -31,6 +32,8 @@ typedef struct tg_batch_norm_options {
     bool              training; /* by the batch's own statistics, of at least 2 elements a channel (TG_ERR_SHAPE); else by the running ones */
     double            momentum; /* next = (1 - momentum) running + momentum batch's; 0: 0.1; at most 1 */
     double            eps;      /* 0: 1e-5; not negative */
+    bool              cumulative; /* the running statistics are the mean of those of all batches so far, whatever momentum is: it counts as
+                                     1 / (batches + 1). PyTorch's momentum = None */
 } tg_batch_norm_options;
 
 /* (x - mean) / sqrt(var + eps) weight + bias for each channel, over all other axes; x of rank >= 2. The batch's variance divides by n here, for the
@@ -46,6 +49,9 @@ TG_API tg_status tg_update_running(tg_running_stats *running);
 TG_API tg_tensor *tg_group_norm(tg_tensor *x, int64_t groups, tg_tensor *weight, tg_tensor *bias, double eps);
 /* The same for each channel: over axes 2 …, that have more than one element (TG_ERR_SHAPE). Ulyanov, Vedaldi, Lempitsky 2016 */
 TG_API tg_tensor *tg_instance_norm(tg_tensor *x, tg_tensor *weight, tg_tensor *bias, double eps);
+/* The same with running statistics, as tg_batch_norm has them: in training those of all examples of a batch, by whose own each channel is
+ * normalised, are averaged into them; else they normalise. options NULL, or without running: tg_instance_norm. */
+TG_API tg_tensor *tg_instance_norm_running(tg_tensor *x, tg_tensor *weight, tg_tensor *bias, const tg_batch_norm_options *options);
 
 /* x / (k + alpha / size sum of x^2 over the `size` channels about each)^beta, size/2 of them before it, where there are so many.
  * Krizhevsky, Sutskever, Hinton 2012 */

@@ -29,6 +29,12 @@ TG_API tg_tensor *tg_median(tg_tensor *x, int axis, bool keepdim, tg_tensor **pl
 /* At q of the way, 0 … 1, from the smallest to the largest element along an axis, between two of them a + w (b - a): NumPy's and PyTorch's
  * "linear". NaN where there is one. f32, f64. An error over nothing. */
 TG_API tg_tensor *tg_quantile(tg_tensor *x, double q, int axis, bool keepdim);
+/* Of one sort n >= 1 of them: [n, …], the axis of quantiles before those of tg_quantile. Other numbers q in the next step need no new plan. */
+TG_API tg_tensor *tg_quantiles(tg_tensor *x, const double *q, int n, int axis, bool keepdim);
+/* The same of the elements that are not NaN; NaN where all are. An axis of no elements is an error here, too. */
+TG_API tg_tensor *tg_nanmedian(tg_tensor *x, int axis, bool keepdim, tg_tensor **places);
+TG_API tg_tensor *tg_nanquantile(tg_tensor *x, double q, int axis, bool keepdim);
+TG_API tg_tensor *tg_nanquantiles(tg_tensor *x, const double *q, int n, int axis, bool keepdim);
 
 /* The different elements of x, in ascending order, as a vector; in *inverse, of x's shape, which one each is; in *counts how often each is there:
  * i64. Each NaN is different from all others. How many there are depends on the elements, so x is computed at once, by the plan of
@@ -42,7 +48,7 @@ TG_API tg_tensor *tg_isin(tg_tensor *x, tg_tensor *of); /* is each element of x 
 /* How often each of 0 … n-1 is there, in an index of any shape: i64; or, with weights of the index's shape, f32 or f64, the sums of theirs. */
 TG_API tg_tensor *tg_bincount(tg_tensor *index, tg_tensor *weights, int64_t n);
 /* How many elements of x are in each of `bins` equal parts of lo … hi, the last of which has hi, too, in x's dtype, f32 or f64; others are in none.
- * No gradient. */
+ * Both 0: from the smallest to the largest finite element of x, from 1 less to 1 more where all are equal. No gradient. */
 TG_API tg_tensor *tg_histc(tg_tensor *x, int64_t bins, double lo, double hi);
 
 /* ---- what has come so far along an axis ------------------------------------------------------------------------------

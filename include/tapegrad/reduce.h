@@ -53,6 +53,10 @@ TG_API tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, d
 /* Of x [variables, observations] the covariances of the variables, [variables, variables], as tg_var has them, and their correlations, between
  * -1 and 1. Of [observations] one number. A constant has correlation NaN, with itself too. f32, f64. */
 TG_API tg_tensor *tg_cov(tg_tensor *x, double correction);
+/* tg_cov of observations of different weight: fweights, a vector of i64 or i32, says how often each was made, aweights, one of x's dtype, how
+ * much it counts; both may be NULL. With w their product, d = x - sum(w x) / sum(w): sum(w d d^T) / (sum(w) - correction sum(w aweights) / sum(w)), or
+ * sum(w) - correction without aweights. NaN where that divisor is not more than 0, and where a weight is negative. As NumPy's and PyTorch's cov. */
+TG_API tg_tensor *tg_cov_weighted(tg_tensor *x, tg_tensor *fweights, tg_tensor *aweights, double correction);
 TG_API tg_tensor *tg_corrcoef(tg_tensor *x);
 
 /* Over everything: one number, of rank 0. tg_norm_all is the 2-norm; tg_var_all and tg_std_all have correction 1. */

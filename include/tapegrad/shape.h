@@ -37,6 +37,8 @@ TG_API tg_tensor *tg_flatten(tg_tensor *x, int from, int to);      /* axes from 
 TG_API tg_tensor *tg_narrow(tg_tensor *x, int axis, int64_t start, int64_t size); /* a view: x[start … start+size-1], all of them within the axis */
 TG_API tg_tensor *tg_flip(tg_tensor *x, const tg_axes *axes);              /* a view: the elements along these axes backwards */
 TG_API tg_tensor *tg_roll(tg_tensor *x, int64_t shift, int axis);          /* element i goes to (i + shift) mod size; shift may be negative */
+/* tg_roll along axes[k] by shifts[k], one after the other: tg_roll_axes(x, TG_SHAPE(1, -2), TG_AXES(0, 1)). As many shifts as axes, else TG_ERR_ARG. */
+TG_API tg_tensor *tg_roll_axes(tg_tensor *x, const tg_shape *shifts, const tg_axes *axes);
 TG_API tg_tensor *tg_movedim(tg_tensor *x, const tg_axes *from, const tg_axes *to); /* a view: axis from[i] becomes axis to[i], the others stay in order */
 TG_API tg_tensor *tg_swapaxes(tg_tensor *x, int axis0, int axis1);         /* tg_transpose */
 /* a view: the axis as several, of these sizes; one may be -1: it follows from the others */
@@ -49,6 +51,9 @@ TG_API tg_tensor *tg_unsqueeze_axes(tg_tensor *x, const tg_axes *axes);
  * where times has fewer numbers the axes in front stay. NumPy's tile. */
 TG_API tg_tensor *tg_tile(tg_tensor *x, const tg_shape *times);
 TG_API tg_tensor *tg_repeat_interleave(tg_tensor *x, int64_t times, int axis); /* each slice along the axis `times` times in a row */
+/* Slice k along the axis counts[k] times in a row: counts is a vector of i64 or i32, one of the axis' size, nowhere negative (TG_ERR_ARG). It is
+ * computed at once, by the plan of this call, since the result's size depends on it: mark what else is wanted with tg_want before. */
+TG_API tg_tensor *tg_repeat_interleave_by(tg_tensor *x, tg_tensor *counts, int axis);
 
 /* Views. The slices of x along an axis, which has n of them: parts[0 … n-1], without that axis. */
 TG_API tg_status tg_unbind(tg_tensor *x, int axis, int n, tg_tensor **parts);

@@ -70,6 +70,9 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(squeeze_axes, tg_squeeze_axes(x, NONE), FLOWS | SAME)                                                                      \
     X(unsqueeze_axes, tg_unsqueeze_axes(x, NONE), FLOWS | SAME)                                                                  \
     X(tile, tg_tile(x, TG_SHAPE(1, 1)), FLOWS | SAME)                                                                            \
+    X(roll_axes, tg_roll_axes(x, TG_SHAPE(0, 3), TG_AXES(0, 1)), FLOWS | SAME)                                                   \
+    X(roll_no_axes, tg_roll_axes(x, TG_SCALAR_SHAPE, &(tg_axes){.n = 0}), FLOWS | SAME)                                          \
+    X(repeat_interleave_by, tg_repeat_interleave_by(x, tg_from_i64(t, TG_SHAPE(1), (int64_t[]){1}), 0), FLOWS | SAME)            \
     X(repeat_interleave, tg_repeat_interleave(x, 1, 1), FLOWS | SAME)                                                            \
     X(hstack, tg_hstack(&x, 1), FLOWS | SAME)                                                                                    \
     X(vstack, tg_vstack(&x, 1), FLOWS | SAME)                                                                                    \
@@ -193,6 +196,11 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(diff, tg_diff(x, 0, 1), FLOWS | SAME)                                                                                      \
     X(topk, tg_topk(x, 1, 0, true, NULL), FLOWS | SAME)                                                                          \
     X(median, tg_median(x, 0, true, NULL), FLOWS | SAME)                                                                         \
+    X(nanmedian, tg_nanmedian(x, 0, true, NULL), FLOWS | SAME)                                                                   \
+    X(nanquantile, tg_nanquantile(x, 1, 0, true), FLOWS | SAME)                                                                  \
+    X(quantiles, tg_quantiles(x, (double[]){0.5}, 1, 0, false), FLOWS | SAME)                                                    \
+    X(kron_of_many, tg_kron(tg_reshape(x, TG_SHAPE(1, 1, 3, 1, 1)), tg_ones(t, TG_SHAPE(1))), FLOWS | SAME)                      \
+    X(cov_weighted, tg_cov_weighted(x, NULL, tg_ones(t, TG_SHAPE(3)), 1), FLOWS)                                                 \
     X(quantile, tg_quantile(x, 1, 0, true), FLOWS | SAME)                                                                        \
     X(linear, tg_linear(x, tg_eye(t, 3), NULL), FLOWS | SAME)                                                                    \
     X(conv2d, tg_conv2d(image(x), tg_ones(t, TG_SHAPE(1, 1, 1, 1)), NULL, NULL), FLOWS | SAME)                                   \

@@ -96,6 +96,11 @@ static void test_errors(void **state)
     (void)state;
     WRONG(SHAPE, tg_flip(x, TG_AXES(2)), "tg_flip: axis 2 is outside the 2 axes of the input [2,3]");
     WRONG(SHAPE, tg_roll(x, 1, -3), "tg_roll: axis -3 is outside the 2 axes of the input [2,3]");
+    WRONG(SHAPE, tg_roll_axes(x, TG_SHAPE(1, 1), TG_AXES(0, 2)), "tg_roll_axes: axis 2 is outside the 2 axes of the input [2,3]");
+    WRONG(ARG, tg_roll_axes(x, TG_SHAPE(1), TG_ALL_AXES), "tg_roll_axes: 1 shifts are given for 2 axes; each axis, and up to 8 of them, needs one");
+    WRONG(ARG, tg_roll_axes(x, &(tg_shape){9, {0}}, &(tg_axes){.n = 9}), "tg_roll_axes: 9 shifts are given for 9 axes; each axis, and up to 8 of them, needs one");
+    WRONG(NULL, tg_roll_axes(x, NULL, TG_AXES(0)), "tg_roll_axes: needs a list of shifts");
+    WRONG(NULL, tg_roll_axes(x, TG_SHAPE(1), NULL), "tg_roll_axes: needs a list of axes");
     WRONG(SHAPE, tg_narrow(x, 1, 2, 2), "tg_narrow: 2 elements from 2 on are not within axis 1 of size 3");
     WRONG(SHAPE, tg_narrow(x, 1, -4, 1), "tg_narrow: 1 elements from -4 on are not within axis 1 of size 3");
     WRONG(SHAPE, tg_narrow(x, 1, 1, INT64_MAX), "tg_narrow: 9223372036854775807 elements from 1 on are not within axis 1 of size 3");

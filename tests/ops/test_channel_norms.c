@@ -41,6 +41,53 @@ static void test_running(void **state)
     }
 }
 
+/* The mean of the statistics of all batches, whose number is counted where they are assigned. */
+static void test_cumulative(void **state)
+{
+    tg_tape                    *t = quiet(TG_F64);
+    tg_running_stats            running = running_of(t, TG_F64);
+    const tg_batch_norm_options train = {.running = &running, .training = true, .cumulative = true};
+    (void)state;
+    for (int step = 1; step <= 4; step++) {
+        tg_batch_norm(tg_mul_s(tensor(t, TG_F64, TG_SHAPE(3, 2), batch), step), NULL, NULL, &train);
+        tg_batch_norm(tg_mul_s(tensor(t, TG_F64, TG_SHAPE(3, 2), batch), step), NULL, NULL, &train); /* again, instead */
+        assert_int_equal(tg_update_running(&running), TG_OK);
+        assert_int_equal(running.batches, step);
+        assert_int_equal(tg_reset(t), TG_OK);
+    }
+    assert_values(running.mean, TG_F64, TG_SHAPE(2), (double[]){3 * 2.5, 20 * 2.5}, 1e-12);
+    assert_values(running.var, TG_F64, TG_SHAPE(2), (double[]){4 * 7.5, 100 * 7.5}, 1e-9);
+    running.batches = -1;
+    assert_error(t, tg_batch_norm(tg_ones(t, TG_SHAPE(3, 2)), NULL, NULL, &train), TG_ERR_ARG,
+                 "tg_batch_norm: the running statistics are of -1 batches; it must be 0 or more");
+    tg_tape_free(t);
+}
+
+/* Each example is normalised by its own statistics; the running ones get the mean of those. */
+static void test_running_instances(void **state)
+{
+    static const double         image[] = {1, 3, 10, 30, 5, 9, 0, 40}; /* [2,2,2]: means 2, 20, 7, 20, variances of n - 1: 2, 200, 8, 800 */
+    tg_tape                    *t = quiet(TG_F64);
+    tg_running_stats            running = running_of(t, TG_F64);
+    const tg_batch_norm_options train = {.running = &running, .training = true, .momentum = 0.5}, judge = {.running = &running};
+    tg_tensor                  *x = tensor(t, TG_F64, TG_SHAPE(2, 2, 2), image), *v = tensor(t, TG_F64, TG_SHAPE(2), (double[]){2, 3});
+    (void)state;
+    const double *own = tg_data_f64(tg_instance_norm(x, v, v, 1e-5));
+    assert_values(tg_instance_norm_running(x, v, v, &train), TG_F64, TG_SHAPE(2, 2, 2), own, 0);
+    assert_values(tg_instance_norm_running(x, v, v, NULL), TG_F64, TG_SHAPE(2, 2, 2), own, 0);
+    assert_int_equal(tg_update_running(&running), TG_OK);
+    assert_values(running.mean, TG_F64, TG_SHAPE(2), (double[]){2.25, 10}, 1e-12);
+    assert_values(running.var, TG_F64, TG_SHAPE(2), (double[]){0.5 + 2.5, 0.5 + 250}, 1e-9);
+    assert_values(tg_instance_norm_running(x, NULL, NULL, &judge), TG_F64, TG_SHAPE(2, 2, 2), tg_data_f64(tg_batch_norm(x, NULL, NULL, &judge)), 0);
+    assert_error(t, tg_instance_norm_running(tg_ones(t, TG_SHAPE(2, 2, 1)), NULL, NULL, &train), TG_ERR_SHAPE,
+                 "tg_instance_norm_running: each channel needs more than one element");
+    assert_error(t, tg_instance_norm_running(x, NULL, NULL, &(tg_batch_norm_options){.momentum = -1}), TG_ERR_ARG,
+                 "tg_instance_norm_running: momentum is -1, not in 0 to 1");
+    assert_error(t, tg_instance_norm_running(tg_ones(t, TG_SHAPE(3, 2)), NULL, NULL, &train), TG_ERR_SHAPE,
+                 "tg_instance_norm_running: the input is [3,2]; it must have at least 3 axes, the second of which are channels");
+    tg_tape_free(t);
+}
+
 /* A training step: the statistics come with the gradients' evaluation, and the step may write the weights before they are assigned. */
 static void test_running_in_training(void **state)
 {
@@ -185,7 +232,7 @@ static void test_errors(void **state)
 {
     tg_tape         *t = quiet(TG_F32);
     tg_tensor       *x = tg_zeros(t, TG_SHAPE(2, 3)), *image = tg_zeros(t, TG_SHAPE(2, 3, 1)), *v = tg_zeros(t, TG_SHAPE(3)), *f64 = tg_full(t, TG_F64, TG_SHAPE(3), 1);
-    tg_running_stats none = {NULL, NULL, NULL, NULL}, wrong = {v, tg_zeros(t, TG_SHAPE(2)), NULL, NULL};
+    tg_running_stats none = {0}, wrong = {.mean = v, .var = tg_zeros(t, TG_SHAPE(2))};
     (void)state;
     assert_error(t, tg_batch_norm(v, NULL, NULL, NULL), TG_ERR_SHAPE,
                  "tg_batch_norm: the input is [3]; it must have at least 2 axes, the second of which are channels");
@@ -235,7 +282,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_running),          cmocka_unit_test(test_running_in_training), cmocka_unit_test(test_running_left_over),
+        cmocka_unit_test(test_cumulative), cmocka_unit_test(test_running_instances), cmocka_unit_test(test_running),          cmocka_unit_test(test_running_in_training), cmocka_unit_test(test_running_left_over),
         cmocka_unit_test(test_constant_channel), cmocka_unit_test(test_zero_vectors),        cmocka_unit_test(test_spectral),
         cmocka_unit_test(test_coincident_points), cmocka_unit_test(test_whole_channels),     cmocka_unit_test(test_alpha_dropout),
         cmocka_unit_test(test_errors),

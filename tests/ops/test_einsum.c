@@ -98,7 +98,8 @@ static void test_errors_of_products(void **state)
           "tg_bmm: takes as many matrices on the left as on the right, not [2,2,2] and [1,2,2]; tg_matmul broadcasts them");
     WRONG(SHAPE, tg_mm(x, x), "tg_mm: tg_matmul: inner dimensions differ (inputs [2,3] float32, [2,3] float32)");
     WRONG(SHAPE, tg_outer(x, v), "tg_outer: takes two vectors, not tensors of 2 and 1 axes");
-    WRONG(UNSUPPORTED, tg_kron(x, five), "tg_kron: takes up to 4 axes, not 5");
+    WRONG(SHAPE, tg_kron(tg_zeros(t, TG_SHAPE(0, INT64_C(1) << 40, 1, 1, 1)), tg_zeros(t, TG_SHAPE(0, INT64_C(1) << 40, 1, 1, 1))),
+          "tg_kron: the shape [0,9223372036854775807,1,1,1] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     WRONG(SHAPE, tg_inner(x, tg_ones(t, TG_SHAPE(2))),
           "tg_inner: the axes of [2,3] and [2] that are summed do not have the same number and sizes, or leave more than 8");
     WRONG(SHAPE, tg_tensordot(x, v, TG_AXES(0, 1), TG_AXES(0)),

@@ -1,4 +1,4 @@
-/* test_order_ops.c - topk, kthvalue, median, quantile, unique, searchsorted, isin, bincount, histc: places, NaNs, ties, gradients there, numbers of
+/* test_order_ops.c - topk, kthvalue, median and quantiles, also without NaN, unique, searchsorted, isin, bincount, histc: places, NaNs, ties, gradients there, numbers of
  * results that change, and wrong calls. Values and gradients elsewhere are those of samples_order.c. */
 #include "op_test.h"
 
@@ -36,6 +36,36 @@ static void test_middles(void **state)
     tg_tape_free(t);
 }
 
+/* Of what is no NaN; where all are, one. */
+static void test_without_nan(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(3, 4), (double[]){4, NAN, 3, 2, NAN, NAN, NAN, NAN, 1, NAN, INFINITY, -INFINITY}), true), *place;
+    (void)state;
+    assert_f64(tg_nanmedian(x, 1, false, &place), TG_SHAPE(3), 3, NAN, 1);
+    assert_values(tg_slice(place, 0, 0, INT64_MAX, 2), TG_I64, TG_SHAPE(2), (double[]){2, 0}, 0);
+    assert_f64(tg_nanquantile(x, 0.75, 1, true), TG_SHAPE(3, 1), 3.5, NAN, INFINITY);
+    assert_f64(tg_nanquantiles(x, (double[]){0, 1, 0.5}, 3, 1, false), TG_SHAPE(3, 3), 2, NAN, -INFINITY, 4, NAN, INFINITY, 3, NAN, 1);
+    assert_f64(gradient(tg_select(tg_nanquantile(x, 0.75, 1, false), 0, 0), tg_scalar(t, 8), x), TG_SHAPE(3, 4), 4, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    assert_f64(tg_quantiles(x, (double[]){0.5, 1}, 2, 1, false), TG_SHAPE(2, 3), NAN, NAN, NAN, NAN, NAN, NAN);
+    assert_f64(tg_quantiles(tg_where(tg_isnan(x), tg_zeros_like(x), x), (double[]){0.5, 1}, 2, 1, true), TG_SHAPE(2, 3, 1), 2.5, 0, 0.5, 4, 0, INFINITY);
+    assert_values(tg_nanmedian(tensor(t, TG_U8, TG_SHAPE(4), (double[]){9, 1, 5, 3}), 0, false, NULL), TG_U8, TG_SCALAR_SHAPE, (double[]){3}, 0);
+    tg_tape_free(t);
+}
+
+/* Other numbers take the same plan. */
+static void test_quantiles_in_a_loop(void **state)
+{
+    tg_tape *t = quiet(TG_F64);
+    (void)state;
+    for (int k = 0; k <= 8; k++) {
+        const double q[] = {k / 8.0, 1 - k / 8.0};
+        assert_f64(tg_quantiles(VECTOR(t, 8, 0), q, 2, 0, false), TG_SHAPE(2), k, 8 - k);
+        assert_int_equal(tg_reset(t), TG_OK);
+    }
+    tg_tape_free(t);
+}
+
 /* How many there are changes from step to step. */
 static void test_unique(void **state)
 {
@@ -69,6 +99,9 @@ static void test_places_in_order(void **state)
     assert_values(tg_isin(v, sorted), TG_BOOL, TG_SHAPE(5), (double[]){1, 1, 0, 0, 0}, 0);
     assert_values(tg_isin(v, tg_zeros(t, TG_SHAPE(0))), TG_BOOL, TG_SHAPE(5), (double[]){0, 0, 0, 0, 0}, 0);
     assert_values(tg_histc(VECTOR(t, 0, 0.5, 1, 2, 2.5, -1, NAN, INFINITY), 2, 0, 2), TG_F64, TG_SHAPE(2), (double[]){2, 2}, 0);
+    assert_values(tg_histc(VECTOR(t, 3, -1, NAN, 1, INFINITY, 3), 4, 0, 0), TG_F64, TG_SHAPE(4), (double[]){1, 0, 1, 2}, 0);
+    assert_values(tg_histc(VECTOR(t, 5, 5), 4, 0, 0), TG_F64, TG_SHAPE(4), (double[]){0, 0, 2, 0}, 0);
+    assert_values(tg_histc(VECTOR(t, NAN, -INFINITY, INFINITY), 2, 0, 0), TG_F64, TG_SHAPE(2), (double[]){0, 0}, 0);
     tg_tape_free(t);
 }
 
@@ -88,6 +121,15 @@ static void test_errors(void **state)
     WRONG(SHAPE, tg_quantile(none, 0.5, 1, false), "tg_quantile: axis 1 has no elements, and so no middle");
     WRONG(ARG, tg_quantile(x, NAN, 1, false), "tg_quantile: nan is not within 0 and 1");
     WRONG(DTYPE, tg_quantile(i, 0.5, 0, false), "tg_quantile: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
+    WRONG(ARG, tg_quantiles(x, (double[]){0.5, 1.5}, 2, 1, false), "tg_quantiles: 1.5 is not within 0 and 1");
+    WRONG(ARG, tg_quantiles(x, (double[]){0.5}, 0, 1, false), "tg_quantiles: needs a list of at least one number");
+    WRONG(NULL, tg_nanquantiles(x, NULL, 2, 1, false), "tg_nanquantiles: needs a list of at least one number");
+    WRONG(SHAPE, tg_quantiles(tg_zeros(t, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1)), (double[]){0.5}, 1, 0, true),
+          "tg_quantiles: the input has 8 axes, and the result would have one more; leave keepdim out");
+    WRONG(ARG, tg_nanquantile(x, -1, 1, false), "tg_nanquantile: -1 is not within 0 and 1");
+    place = x;
+    WRONG(SHAPE, tg_nanmedian(none, 1, false, &place), "tg_nanmedian: axis 1 has no elements, and so no middle");
+    assert_null(place);
     WRONG(DTYPE, tg_searchsorted(x, i, true), "tg_searchsorted: the dtypes differ; convert one with tg_to (inputs [2,3] float32, [3] int64)");
     WRONG(SHAPE, tg_searchsorted(x, tg_zeros(t, TG_SHAPE(3, 3)), true),
           "tg_searchsorted: what is sorted must be a vector, or have the values' sizes but on the last axis (inputs [2,3] float32, [3,3] float32)");
@@ -103,7 +145,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranks), cmocka_unit_test(test_middles), cmocka_unit_test(test_unique), cmocka_unit_test(test_places_in_order), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_ranks), cmocka_unit_test(test_middles), cmocka_unit_test(test_without_nan), cmocka_unit_test(test_quantiles_in_a_loop), cmocka_unit_test(test_unique), cmocka_unit_test(test_places_in_order), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* test_put_ops.c - indices from the end, scatter, index_put, segments and padding: what is special of them, and their wrong calls; and
- * masked_select and nonzero, whose results have as many elements as their mask says in each recording. Values and gradients of the former are
+ * masked_select, nonzero and repeat_interleave_by, whose results have as many elements as a mask, or counts, say in each recording. Values and gradients of the former are
  * those of samples_put.c. */
 #include "op_test.h"
 
@@ -38,6 +38,30 @@ static void test_last_one_stays(void **state)
         assert_f64(gradient(put[k], seed, v), TG_SHAPE(3), 0, 30, 10);
     }
     assert_f64(tg_index_put(tg_zeros(t, TG_SHAPE(3)), &i, 1, VECTOR(t, 1, 2, 4), true), TG_SHAPE(3), 5, 0, 2);
+    tg_tape_free(t);
+}
+
+/* Counts, and so how many there are, change from step to step. */
+static void test_repeated_as_often(void **state)
+{
+    static const double often[][3] = {{1, 0, 2}, {2, 1, 0}, {0, 0, 0}, {1, 1, 1}}, want[][3] = {{1, 3, 3}, {1, 1, 2}, {0}, {1, 2, 3}};
+    static const int    n[] = {3, 3, 0, 3};
+    tg_tape            *t = quiet(TG_F64);
+    (void)state;
+    for (int k = 0; k < 12; k++) {
+        tg_tensor *x = tg_set_requires_grad(VECTOR(t, 1, 2, 3), true), *y = tg_repeat_interleave_by(x, tensor(t, TG_I32, TG_SHAPE(3), often[k % 4]), 0);
+        assert_values(y, TG_F64, TG_SHAPE(n[k % 4]), want[k % 4], 0);
+        assert_values(gradient(y, tg_ones_like(y), x), TG_F64, TG_SHAPE(3), often[k % 4], 0);
+        assert_int_equal(tg_reset(t), TG_OK);
+    }
+    tg_tensor *x = VECTOR(t, 1, 2, 3), *few = tg_arange(t, TG_I64, 2);
+    assert_error(t, tg_repeat_interleave_by(x, x, 0), TG_ERR_DTYPE, "tg_repeat_interleave_by: the counts are float64; they must be int64 or int32");
+    assert_error(t, tg_repeat_interleave_by(x, few, 0), TG_ERR_SHAPE,
+                 "tg_repeat_interleave_by: the counts must be a vector of 3, one for each slice along axis 0");
+    assert_error(t, tg_repeat_interleave_by(x, tg_sub_s(tg_arange(t, TG_I64, 3), 1), 0), TG_ERR_ARG,
+                 "tg_repeat_interleave_by: the count at [0] is -1; it must be 0 or more");
+    assert_error(t, tg_repeat_interleave_by(x, tg_full(t, TG_I64, TG_SHAPE(3), 0x1p62), 0), TG_ERR_SHAPE,
+                 "tg_repeat_interleave_by: the shape [9223372036854775807] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     tg_tape_free(t);
 }
 
@@ -210,7 +234,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_from_the_end), cmocka_unit_test(test_last_one_stays), cmocka_unit_test(test_many_repeats),
+        cmocka_unit_test(test_from_the_end), cmocka_unit_test(test_repeated_as_often), cmocka_unit_test(test_last_one_stays), cmocka_unit_test(test_many_repeats),
         cmocka_unit_test(test_padding),      cmocka_unit_test(test_reduced),      cmocka_unit_test(test_masks_change),   cmocka_unit_test(test_mask_of_parameter),
         cmocka_unit_test(test_choices),      cmocka_unit_test(test_errors),
     };

@@ -157,6 +157,13 @@ static void test_correlations(void **state)
     assert_f64(tg_cov(tensor(t, TG_F64, TG_SHAPE(3, 3), x), 1), TG_SHAPE(3, 3), 1, 2, -1, 2, 4, -2, -1, -2, 1);
     assert_number(tg_cov(tg_scalar(t, 3), 1), TG_F64, NAN, 0);
     assert_number(tg_corrcoef(VECTOR(t, 1, 5, 2)), TG_F64, 1, 0);
+    tg_tensor *often = tensor(t, TG_I64, TG_SHAPE(3), (double[]){1, 0, 2}), *none = tg_zeros_like(often);
+    assert_number(tg_cov_weighted(VECTOR(t, 1, NAN, 4), NULL, NULL, 1), TG_F64, NAN, 0);
+    assert_number(tg_cov_weighted(VECTOR(t, 1, 7, 4), often, NULL, 1), TG_F64, 3, 1e-15); /* of 1, 4, 4 */
+    assert_number(tg_cov_weighted(VECTOR(t, 1, 7, 4), often, NULL, 3), TG_F64, NAN, 0);
+    assert_number(tg_cov_weighted(VECTOR(t, 1, 7, 4), none, NULL, 1), TG_F64, NAN, 0);
+    assert_number(tg_cov_weighted(VECTOR(t, 1, 7, 4), tg_sub_s(often, 1), NULL, 0), TG_F64, NAN, 0);
+    assert_number(tg_cov_weighted(VECTOR(t, 1, 7, 4), NULL, VECTOR(t, 1, -0.5, 1), 0), TG_F64, NAN, 0);
     tg_tape_free(t);
 }
 
@@ -224,6 +231,11 @@ static void test_errors(void **state)
     assert_error(t, tg_aminmax(tg_zeros(t, TG_SHAPE(0)), TG_ALL_AXES, false, &other), TG_ERR_SHAPE,
                  "tg_aminmax: tg_amin: there is no smallest element: a reduced axis has size 0 (input [0] float32)");
     assert_null(other);
+    assert_error(t, tg_cov_weighted(x, x, NULL, 1), TG_ERR_DTYPE, "tg_cov_weighted: the fweights are float32; they must be int64 or int32");
+    assert_error(t, tg_cov_weighted(x, NULL, i, 1), TG_ERR_DTYPE, "tg_cov_weighted: the aweights are int64; they must be float32");
+    assert_error(t, tg_cov_weighted(x, NULL, x, 1), TG_ERR_SHAPE, "tg_cov_weighted: the aweights must be a vector of 3, one for each observation");
+    assert_error(t, tg_cov_weighted(x, NULL, NULL, INFINITY), TG_ERR_ARG, "tg_cov_weighted: the correction is inf; it must be finite, and usually is 1");
+    assert_null(tg_cov_weighted(NULL, NULL, NULL, 1));
     assert_null(tg_norm(NULL, NAN, NULL, false));
     assert_null(tg_norm_all(NULL));
     assert_null(tg_var(NULL, NULL, false, 1));

@@ -117,7 +117,7 @@ static void test_linear(void **state)
 
 /* A product of x with itself: what is not used of one operand is in the other one, too. And one with a vector that gets no gradient, of which
  * every element is used for every result. */
-static bool is_mixed(const char *name) { return !strcmp(name, "cov") || !strcmp(name, "corrcoef") || !strcmp(name, "spectral_norm"); }
+static bool is_mixed(const char *name) { return !strcmp(name, "cov") || !strcmp(name, "cov_weighted") || !strcmp(name, "corrcoef") || !strcmp(name, "spectral_norm"); }
 
 /* The weights that a bad one shares its input with are multiplied, at the next step, by the state that it made. */
 static bool is_recurrent(const char *name) { return !strcmp(name, "rnn") || !strcmp(name, "lstm") || !strcmp(name, "gru"); }

@@ -96,6 +96,23 @@ def covariance(s, x):
     return x.cov(correction=int(s["number"])).reshape([x.shape[0]] * 2 if x.dim() == 2 else [])
 
 
+def weighted_covariance(s, x, *weights):
+    f = None if weights[0].is_floating_point() else weights[0].long() + 1
+    a = weights[-1] if weights[-1].is_floating_point() else None
+    n = x.shape[0] if x.dim() == 2 else 1
+    return x.cov(correction=int(s["number"]), fweights=f, aweights=a).reshape([n] * 2 if x.dim() == 2 else [])
+
+
+def quantiles(f):
+    """PyTorch refuses an input without elements."""
+    def call(s, x):
+        q = torch.tensor([s["number"], 0.5, 1], dtype=x.dtype)
+        if x.numel():
+            return f(x, q, s["axis"], bool(s["keepdim"]))
+        return x.sum(s["axis"], bool(s["keepdim"])).expand(3, *x.sum(s["axis"], bool(s["keepdim"])).shape)
+    return call
+
+
 def from_start(s, i, size):
     """The sample's index, moved as it says, counted from the beginning."""
     return (i.long() + int(s["number"])) % size
@@ -204,7 +221,7 @@ OPS = {
     "nanmean": lambda s, x: reduced(s, x, lambda x, d, k: x.nanmean(d, k), whole),
     "count_nonzero": lambda s, x: reduced(s, x != 0, lambda x, d, k: x.sum(d, k), whole),
     "prod_all": lambda s, x: x.prod(), "any_all": lambda s, x: x.any(), "all_all": lambda s, x: x.all(),
-    "cov": covariance, "corrcoef": lambda s, x: x.corrcoef(),
+    "cov": covariance, "cov_weighted": weighted_covariance, "corrcoef": lambda s, x: x.corrcoef(),
     "argmin": lambda s, x: x.argmin(s["axis"], bool(s["keepdim"])),
     "argmax": lambda s, x: x.argmax(s["axis"], bool(s["keepdim"])),
     "max": lambda s, x: x.max(s["axis"], bool(s["keepdim"]))[0], "min": lambda s, x: x.min(s["axis"], bool(s["keepdim"]))[0],
@@ -239,6 +256,7 @@ OPS = {
     "batch_norm_running": lambda s, x, m, v: F.batch_norm(x, m, v, eps=usual(s["number"], 1e-5)),
     "group_norm": lambda s, x, w=None, b=None: F.group_norm(x, s["axis"], w, b, s["number"]),
     "instance_norm": lambda s, x, w=None, b=None: F.instance_norm(x, weight=w, bias=b, eps=s["number"]),
+    "instance_norm_running": lambda s, x, m, v: F.instance_norm(x, m, v, use_input_stats=False, eps=usual(s["number"], 1e-5)),
     "local_response_norm": lambda s, x: F.local_response_norm(x.unsqueeze(-1), s["axis"], s["number"], 0.75, 2).squeeze(-1),
     "normalized": lambda s, x: F.normalize(x, s["number"], s["axis"], 100 if s["start"] else 1e-12),
     "weight_norm": layers.weight_norm,
@@ -251,10 +269,12 @@ OPS = {
     "copy": lambda s, x: x.clone(), "contiguous": lambda s, x: x.mT, "detach": lambda s, x: x.detach(),
     "slice": sliced, "select": lambda s, x: x.select(s["axis"], s["start"]), "unslice": unsliced,
     "flip": lambda s, x: x.flip(axes(s, x)), "roll": lambda s, x: x.roll(s["start"], s["axis"]),
+    "roll_axes": lambda s, x: x.roll(s["to"], axes(s, x)) if s["to"] else x * 1,
     "narrow": lambda s, x: x.narrow(s["axis"], s["start"], s["stop"]), "movedim": lambda s, x: x.movedim(s["axes"], s["to"]),
     "swapaxes": lambda s, x: x.swapaxes(s["axis"], s["axis1"]), "unflatten": lambda s, x: x.unflatten(s["axis"], s["to"]),
     "squeeze_axes": lambda s, x: x.reshape([n for k, n in enumerate(x.shape) if n != 1 or k not in axes(s, x)]),
     "tile": lambda s, x: x.tile(s["to"]), "repeat_interleave": lambda s, x: x.repeat_interleave(s["start"], s["axis"]),
+    "repeat_interleave_by": lambda s, x, n: x.repeat_interleave(n, s["axis"]),
     "unbind": lambda s, x: x.unbind(s["axis"])[0] + x.unbind(s["axis"])[2], "chunk": lambda s, x: x.chunk(s["step"], s["axis"])[s["start"]],
     "hstack": lambda s, *x: torch.hstack(x), "vstack": lambda s, *x: torch.vstack(x),
     "meshgrid": lambda s, *x: torch.meshgrid(*x, indexing="ij")[s["axis"]],
@@ -284,11 +304,14 @@ OPS = {
     "kthvalue": lambda s, x: x.kthvalue(s["start"], s["axis"], bool(s["keepdim"]))[0],
     "median": lambda s, x: x.median(s["axis"], bool(s["keepdim"]))[0],
     "quantile": lambda s, x: x.quantile(s["number"], s["axis"], bool(s["keepdim"])) if x.numel() else x.sum(s["axis"], bool(s["keepdim"])),
+    "quantiles": quantiles(torch.quantile), "nanquantiles": quantiles(torch.nanquantile),
+    "nanmedian": lambda s, x: x.nanmedian(s["axis"], bool(s["keepdim"]))[0],
+    "nanquantile": lambda s, x: x.nanquantile(s["number"], s["axis"], bool(s["keepdim"])) if x.numel() else x.sum(s["axis"], bool(s["keepdim"])),
     "searchsorted": lambda s, x, v: torch.searchsorted(x.sort(-1)[0], v, right=bool(s["start"])),
     "isin": lambda s, x, y: torch.isin(x, torch.cat([x.flatten()[::2], y])),
     "bincount": lambda s, i: torch.bincount(i.flatten().long(), minlength=s["start"]),
     "bincount_weights": lambda s, x, i: torch.zeros(s["start"], dtype=x.dtype).index_add(0, i.flatten().long(), x.flatten()),
-    "histc": lambda s, x: x.detach().histc(s["start"], -1, s["number"]),
+    "histc": lambda s, x: x.detach().histc(s["start"], -1 if s["number"] else 0, s["number"]),
     "sort": lambda s, x: x.sort(dim=s["axis"], descending=bool(s["start"]), stable=True)[0],
     "one_hot": lambda s, i: F.one_hot(i.long(), s["start"]).double(), "check_index": lambda s, i: i.long(),
     "to_i64": lambda s, x: x.long(), "to_i32": lambda s, x: x.int(), "to_u8": lambda s, x: x.byte(),

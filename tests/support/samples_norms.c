@@ -25,6 +25,11 @@ static tg_tensor *f_instance_norm(void *ctx, tg_tensor *const *in)
     const sample *s = ctx;
     return tg_instance_norm(in[0], third(s, in, 1), third(s, in, 2), s->number);
 }
+static tg_tensor *f_instance_norm_running(void *ctx, tg_tensor *const *in)
+{
+    tg_running_stats running = {.mean = in[1], .var = in[2]};
+    return tg_instance_norm_running(in[0], NULL, NULL, &(tg_batch_norm_options){.running = &running, .eps = of(ctx)->number});
+}
 static tg_tensor *f_local_response_norm(void *ctx, tg_tensor *const *in)
 {
     return tg_local_response_norm(in[0], of(ctx)->axis, &(tg_local_response_norm_options){.alpha = of(ctx)->number, .k = 2});
@@ -79,6 +84,8 @@ static const sample rows[] = {
     ROW(instance_norm, 0, 0.3, FLOATS(2, 2, 3), FLOATS(2), FLOATS(2)),
     ROW(instance_norm, 0, 0.3, FLOATS(1, 2, 2, 2)),
     ROW(instance_norm, 0, 0.3, FLOATS(2, 0, 2)),
+    ROW(instance_norm_running, 0, 0.3, FLOATS(1, 3, 2), FIXED(3), FIXED(3)),
+    ROW(instance_norm_running, 0, 0, FLOATS(2, 3, 1, 2), FIXED(3), FIXED(3)),
     ROW(local_response_norm, 3, 0.5, FLOATS(2, 4)),
     ROW(local_response_norm, 2, 0.5, FLOATS(1, 3, 2)),
     ROW(local_response_norm, 1, 0.5, FLOATS(2, 2)),

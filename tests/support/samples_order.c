@@ -29,6 +29,10 @@ static tg_tensor *f_topk(void *ctx, tg_tensor *const *in) { return tg_topk(in[0]
 static tg_tensor *f_kthvalue(void *ctx, tg_tensor *const *in) { return tg_kthvalue(in[0], of(ctx)->start, of(ctx)->axis, of(ctx)->keepdim, NULL); }
 static tg_tensor *f_median(void *ctx, tg_tensor *const *in) { return tg_median(in[0], of(ctx)->axis, of(ctx)->keepdim, NULL); }
 static tg_tensor *f_quantile(void *ctx, tg_tensor *const *in) { return tg_quantile(in[0], of(ctx)->number, of(ctx)->axis, of(ctx)->keepdim); }
+static tg_tensor *f_quantiles(void *ctx, tg_tensor *const *in) { return tg_quantiles(in[0], (double[]){of(ctx)->number, 0.5, 1}, 3, of(ctx)->axis, of(ctx)->keepdim); }
+static tg_tensor *f_nanmedian(void *ctx, tg_tensor *const *in) { return tg_nanmedian(in[0], of(ctx)->axis, of(ctx)->keepdim, NULL); }
+static tg_tensor *f_nanquantile(void *ctx, tg_tensor *const *in) { return tg_nanquantile(in[0], of(ctx)->number, of(ctx)->axis, of(ctx)->keepdim); }
+static tg_tensor *f_nanquantiles(void *ctx, tg_tensor *const *in) { return tg_nanquantiles(in[0], (double[]){of(ctx)->number, 0.5, 1}, 3, of(ctx)->axis, of(ctx)->keepdim); }
 static tg_tensor *f_searchsorted(void *ctx, tg_tensor *const *in)
 {
     return tg_searchsorted(tg_sort(in[0], -1, false, NULL), in[1], of(ctx)->start != 0);
@@ -41,7 +45,7 @@ static tg_tensor *f_isin(void *ctx, tg_tensor *const *in) /* of x's own elements
 }
 static tg_tensor *f_bincount(void *ctx, tg_tensor *const *in) { return tg_bincount(in[0], NULL, of(ctx)->start); }
 static tg_tensor *f_bincount_weights(void *ctx, tg_tensor *const *in) { return tg_bincount(in[1], in[0], of(ctx)->start); }
-static tg_tensor *f_histc(void *ctx, tg_tensor *const *in) { return tg_histc(in[0], of(ctx)->start, -1, of(ctx)->number); }
+static tg_tensor *f_histc(void *ctx, tg_tensor *const *in) { return tg_histc(in[0], of(ctx)->start, of(ctx)->number == 0 ? 0 : -1, of(ctx)->number); }
 
 static const struct {
     tg_shape shape;
@@ -76,6 +80,10 @@ static void add_lines(sample_list *l)
         add(l, "kthvalue", f_kthvalue, k, (n + 1) / 2, k % 2, 0);
         add(l, "median", f_median, k, 0, k % 2, 0);
         add(l, "quantile", f_quantile, k, 0, k % 2, k % 4 / 3.0);
+        add(l, "quantiles", f_quantiles, k, 0, k % 2, k % 4 / 3.0);
+        add(l, "nanmedian", f_nanmedian, k, 0, k % 2, 0);
+        add(l, "nanquantile", f_nanquantile, k, 0, k % 2, k % 4 / 3.0);
+        add(l, "nanquantiles", f_nanquantiles, k, 0, k % 2, k % 4 / 3.0);
         samples_add(l, &(sample){.name = "linear_scan", .f = f_linear_scan, .in = {{S_FLOAT, lines[k].shape, -2, 2}, {S_FLOAT, lines[k].shape, -2, 2}},
                                  .axis = lines[k].axis < 0 ? lines[k].axis + lines[k].shape.rank : lines[k].axis, .large = lines[k].large, .start = k % 2});
     }
@@ -101,6 +109,9 @@ static const sample rows[] = {
     {.name = "bincount_weights", .f = f_bincount_weights, .in = {FLOATS(2, 3), INDEX32(2, 2, 3)}, .start = 3},
     {.name = "histc", .f = f_histc, .in = {FLOATS(7)}, .start = 3, .number = 1.5},
     {.name = "histc", .f = f_histc, .in = {FLOATS(2, 3)}, .start = 1, .number = 1},
+    {.name = "histc", .f = f_histc, .in = {FLOATS(7)}, .start = 5},
+    {.name = "histc", .f = f_histc, .in = {FLOATS(1)}, .start = 3},
+    {.name = "histc", .f = f_histc, .in = {FLOATS(0, 2)}, .start = 2},
 };
 
 void samples_order(sample_list *l)

@@ -57,6 +57,13 @@ static tg_tensor *f_var_mean(void *ctx, tg_tensor *const *in)
     return tg_add(var, mean);
 }
 static tg_tensor *f_cov(void *ctx, tg_tensor *const *in) { return tg_cov(in[0], ((const sample *)ctx)->number); }
+/* The second input: aweights where it is of floats, else fweights from 1 on; the third: aweights. */
+static tg_tensor *f_cov_weighted(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    if (sample_is_float(&s->in[1])) return tg_cov_weighted(in[0], NULL, in[1], s->number);
+    return tg_cov_weighted(in[0], tg_add_s(in[1], 1), sample_inputs(s) > 2 ? in[2] : NULL, s->number);
+}
 /* Not of constants, which inputs that are expanded are. */
 static tg_tensor *f_corrcoef(void *ctx, tg_tensor *const *in)
 {
@@ -334,6 +341,11 @@ static const sample rows[] = {
     {.name = "cov", .f = f_cov, .number = 0.5, .in = {FLOAT_SCALAR}},
     {.name = "cov", .f = f_cov, .number = 1, .in = {FLOATS(0, 3)}},
     {.name = "cov", .f = f_cov, .number = 1, .in = {FLOATS(3, 31)}, .large = true},
+    {.name = "cov_weighted", .f = f_cov_weighted, .number = 1, .in = {FLOATS(3, 4), INDEX(4, 4), POSITIVE(4)}},
+    {.name = "cov_weighted", .f = f_cov_weighted, .number = 0, .in = {FLOATS(3, 4), INDEX32(4, 4)}},
+    {.name = "cov_weighted", .f = f_cov_weighted, .number = 0, .in = {FLOATS(2, 3), POSITIVE(3)}},
+    {.name = "cov_weighted", .f = f_cov_weighted, .number = 1, .in = {FLOATS(5), POSITIVE(5)}},
+    {.name = "cov_weighted", .f = f_cov_weighted, .number = 0, .in = {FLOAT_SCALAR, INDEX(2, 1)}},
     {.name = "corrcoef", .f = f_corrcoef, .composed = true, .in = {FLOATS(3, 4)}},
     {.name = "corrcoef", .f = f_corrcoef, .composed = true, .in = {FLOATS(2, 3)}},
     {.name = "corrcoef", .f = f_corrcoef, .composed = true, .in = {FLOATS(4)}},

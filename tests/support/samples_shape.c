@@ -7,6 +7,7 @@ static const sample *of(void *ctx) { return ctx; }
 
 static tg_tensor *f_flip(void *ctx, tg_tensor *const *in) { return tg_flip(in[0], &of(ctx)->axes); }
 static tg_tensor *f_roll(void *ctx, tg_tensor *const *in) { return tg_roll(in[0], of(ctx)->start, of(ctx)->axis); }
+static tg_tensor *f_roll_axes(void *ctx, tg_tensor *const *in) { return tg_roll_axes(in[0], &of(ctx)->shape, &of(ctx)->axes); }
 static tg_tensor *f_narrow(void *ctx, tg_tensor *const *in) { return tg_narrow(in[0], of(ctx)->axis, of(ctx)->start, of(ctx)->stop); }
 static tg_tensor *f_movedim(void *ctx, tg_tensor *const *in) /* from axes to shape */
 {
@@ -26,6 +27,7 @@ static tg_tensor *f_repeat_interleave(void *ctx, tg_tensor *const *in)
 {
     return tg_repeat_interleave(in[0], of(ctx)->start, of(ctx)->axis);
 }
+static tg_tensor *f_repeat_interleave_by(void *ctx, tg_tensor *const *in) { return tg_repeat_interleave_by(in[0], in[1], of(ctx)->axis); }
 static tg_tensor *f_unbind(void *ctx, tg_tensor *const *in) /* the slices of an axis of 3: the first plus the last, which are used */
 {
     tg_tensor *part[3];
@@ -78,6 +80,7 @@ static tg_tensor *f_pad(void *ctx, tg_tensor *const *in) /* shape before, axes b
 
 #define FLIP(X, ...)            {.name = "flip", .f = f_flip, .in = {X}, .axes = __VA_ARGS__}
 #define ROLL(X, AXIS, SHIFT)    {.name = "roll", .f = f_roll, .in = {X}, .axis = AXIS, .start = SHIFT}
+#define ROLL_AXES(X, SHIFTS, ...) {.name = "roll_axes", .f = f_roll_axes, .in = {X}, .shape = SHIFTS, .axes = __VA_ARGS__}
 #define NARROW(X, AXIS, A, N)   {.name = "narrow", .f = f_narrow, .in = {X}, .axis = AXIS, .start = A, .stop = N}
 #define MOVE(X, FROM, ...)      {.name = "movedim", .f = f_movedim, .in = {X}, .axes = FROM, .shape = __VA_ARGS__}
 #define SWAP(X, A, B)           {.name = "swapaxes", .f = f_swapaxes, .in = {X}, .axis = A, .axis1 = B}
@@ -86,6 +89,7 @@ static tg_tensor *f_pad(void *ctx, tg_tensor *const *in) /* shape before, axes b
 #define UNSQUEEZE(X, ...)       {.name = "unsqueeze_axes", .f = f_unsqueeze_axes, .in = {X}, .axes = __VA_ARGS__}
 #define TILE(X, ...)            {.name = "tile", .f = f_tile, .in = {X}, .shape = __VA_ARGS__}
 #define REPEAT(X, AXIS, TIMES)  {.name = "repeat_interleave", .f = f_repeat_interleave, .in = {X}, .axis = AXIS, .start = TIMES}
+#define REPEAT_BY(X, AXIS, ...) {.name = "repeat_interleave_by", .f = f_repeat_interleave_by, .in = {X, __VA_ARGS__}, .axis = AXIS}
 #define UNBIND(X, AXIS)         {.name = "unbind", .f = f_unbind, .in = {X}, .axis = AXIS}
 #define CHUNK(X, AXIS, N, K)    {.name = "chunk", .f = f_chunk, .in = {X}, .axis = AXIS, .step = N, .start = K}
 #define TWO(NAME, ...)          {.name = #NAME, .f = f_##NAME, .in = {__VA_ARGS__}}
@@ -115,6 +119,12 @@ static const sample rows[] = {
     ROLL(FLOATS(2, 3, 2), 1, -1),
     ROLL(FLOATS(3), 0, 6),
     ROLL(FLOATS(0, 3), 0, 1),
+    ROLL_AXES(FLOATS(2, 3), S_(1, -1), A_(0, -1)),
+    ROLL_AXES(FLOATS(3, 2, 2), S_(4, 1), A_(0, 0)),
+    ROLL_AXES(FLOATS(2, 3), S_(0, 2), ALL),
+    ROLL_AXES(FLOATS(2, 3), S_(3), A_(1)),
+    ROLL_AXES(FLOATS(0, 3), S_(1, 1), A_(0, 1)),
+    ROLL_AXES(FLOAT_SCALAR, SCALAR, ALL),
 
     NARROW(FLOATS(5), 0, 1, 3),
     NARROW(FLOATS(2, 4), -1, -2, 2),
@@ -166,6 +176,12 @@ static const sample rows[] = {
     REPEAT(FLOATS(2, 2), 1, 0),
     REPEAT(FLOATS(0, 2), 1, 3),
     REPEAT(FLOATS(1, 1, 2, 1, 1, 1, 2, 1), 6, 2),
+    REPEAT_BY(FLOATS(5), 0, INDEX(4, 5)),
+    REPEAT_BY(FLOATS(2, 3), -1, INDEX32(3, 3)),
+    REPEAT_BY(FLOATS(4, 2, 3), 1, INDEX(5, 2)),
+    REPEAT_BY(FLOATS(3, 0), 0, INDEX(3, 3)),
+    REPEAT_BY(FLOATS(0, 2), 0, INDEX(3, 0)),
+    REPEAT_BY(FLOATS(4), 0, INDEX(1, 4)),
 
     UNBIND(FLOATS(3), 0),
     UNBIND(FLOATS(2, 3), 1),

@@ -1,5 +1,6 @@
 /* values_order.c - references of scans, and of what follows from sorting: line by line. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "values.h"
 
@@ -163,20 +164,44 @@ void values_of_topk(values_call *c) { ranked(c, c->s->axis, c->s->keepdim, 0, c-
 void values_of_kthvalue(values_call *c) { ranked(c, c->s->axis, false, c->s->start - 1, 1, c->s->keepdim, false); }
 void values_of_median(values_call *c) { ranked(c, c->s->axis, false, (length(c, c->s->axis) - 1) / 2, 1, c->s->keepdim, false); }
 
-void values_of_quantile(values_call *c)
+static void quantile(values_call *c, double q)
 {
-    const int64_t n = length(c, c->s->axis), below = (int64_t)floor(c->s->number * (double)(n - 1)), above = below + 1 < n ? below + 1 : below;
-    const real    w = (real)(c->s->number * (double)(n - 1)) - (real)below;
+    const int64_t n = length(c, c->s->axis), below = (int64_t)floor(q * (double)(n - 1)), above = below + 1 < n ? below + 1 : below;
+    const real    w = (real)(q * (double)(n - 1)) - (real)below;
     ranked(c, c->s->axis, false, below, 1, c->s->keepdim, false);
     ranked(c, c->s->axis, false, above, 1, c->s->keepdim, false);
-    values_array *y = &c->out[0], *b = &c->out[1];
+    values_array *y = &c->out[c->n_out - 2], *b = &c->out[c->n_out - 1];
     y->size = calloc((size_t)y->n + 1, sizeof *y->size);
     for (int64_t e = 0; y->size && e < y->n; e++) {
         y->size[e] = fmaxl(fabsl(y->x[e]), fabsl(b->x[e]));
         y->x[e] += w * (b->x[e] - y->x[e]);
     }
     free(b->x);
-    c->n_out = 1;
+    c->n_out--;
+}
+void values_of_quantile(values_call *c) { quantile(c, c->s->number); }
+
+/* Of the sample's part of the way, of half of it and of all of it, one after the other. */
+void values_of_quantiles(values_call *c)
+{
+    quantile(c, c->s->number);
+    quantile(c, 0.5);
+    values_array *y = &c->out[0], *half = &c->out[1];
+    const int64_t n = y->n;
+    for (int k = 0; k < 2; k++) {
+        y->x = realloc(y->x, (size_t)(3 * n + 1) * sizeof *y->x);
+        y->size = realloc(y->size, (size_t)(3 * n + 1) * sizeof *y->size);
+        if (!y->x || !y->size) abort();
+        memcpy(y->x + (k + 1) * n, half->x, (size_t)n * sizeof *y->x);
+        memcpy(y->size + (k + 1) * n, half->size, (size_t)n * sizeof *y->size);
+        free(half->x);
+        free(half->size);
+        c->n_out = 1;
+        if (k == 0) quantile(c, 1);
+    }
+    for (int k = y->shape.rank++; k > 0; k--) y->shape.dim[k] = y->shape.dim[k - 1];
+    y->shape.dim[0] = 3;
+    y->n = 3 * n;
 }
 
 /* ---- counts ------------------------------------------------------------------------------------------------------------- */
@@ -217,7 +242,13 @@ void values_of_bincount_weights(values_call *c)
 
 void values_of_histc(values_call *c)
 {
-    const real    lo = -1, hi = (real)c->s->number, bins = (real)c->s->start;
+    real lo = -1, hi = (real)c->s->number, bins = (real)c->s->start;
+    if (hi == 0) lo = HUGE_VALL, hi = -HUGE_VALL; /* of the elements */
+    for (int64_t e = 0; c->s->number == 0 && e < c->in[0].n; e++) {
+        lo = fminl(lo, c->in[0].x[e]);
+        hi = fmaxl(hi, c->in[0].x[e]);
+    }
+    if (lo == hi) lo -= 1, hi += 1;
     values_array *y = values_result(c, c->in[0].dtype, &(tg_shape){1, {c->s->start}}, false);
     for (int64_t e = 0; e < c->in[0].n; e++)
         for (int64_t k = 0; k < y->n; k++) {

@@ -147,6 +147,47 @@ static void covariance(values_call *c, bool scaled, bool ramp)
 void values_of_cov(values_call *c) { covariance(c, false, false); }
 void values_of_corrcoef(values_call *c) { covariance(c, true, true); }
 
+/* The weight of observation k: the sample's fweights, one of each counted from 1 on, times its aweights. */
+static real weight_of(const values_call *c, int64_t k, real *a)
+{
+    const bool counts = !sample_is_float(&c->s->in[1]);
+    *a = counts && c->n_in < 3 ? 1 : c->in[c->n_in - 1].x[k];
+    return counts ? (c->in[1].x[k] + 1) * *a : *a;
+}
+
+/* a - b, and 0 where that is the rounding of b alone. */
+static real apart(real a, real b) { return fabsl(a - b) > 0x1p-60L * fabsl(a) ? a - b : 0; }
+
+/* As covariance. */
+void values_of_cov_weighted(values_call *c)
+{
+    const values_array *x    = &c->in[0];
+    const int           rank = x->shape.rank;
+    const int64_t       n = rank ? x->shape.dim[rank - 1] : 1, rows = rank == 2 ? x->shape.dim[0] : 1;
+    values_array       *y = values_result(c, x->dtype, &(tg_shape){rank == 2 ? 2 : 0, {rows, rows}}, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        const real *p = x->x + e / rows * n, *q = x->x + e % rows * n;
+        real        sum = 0, sum_a = 0, mp = 0, mq = 0, pp = 0, pq = 0, qq = 0, a;
+        for (int64_t k = 0; k < n; k++) {
+            const real w = weight_of(c, k, &a);
+            sum += w;
+            sum_a += w * a;
+            mp += w * p[k];
+            mq += w * q[k];
+        }
+        for (int64_t k = 0; k < n; k++) {
+            const real w = weight_of(c, k, &a), dp = apart(p[k], mp / sum), dq = apart(q[k], mq / sum);
+            pp += w * dp * dp;
+            pq += w * dp * dq;
+            qq += w * dq * dq;
+        }
+        const bool counts = !sample_is_float(&c->s->in[1]) && c->n_in < 3;
+        const real by = sum - c->s->number * (counts ? 1 : sum_a / sum);
+        y->x[e]    = pq / by;
+        y->size[e] = sqrtl(pp * qq) / by;
+    }
+}
+
 void values_of_count_nonzero(values_call *c)
 {
     const values_array *x = &c->in[0];

@@ -50,6 +50,18 @@ static bool rolled(const sample *s, const tg_shape *x, const tg_shape *y, const 
 }
 void values_of_roll(values_call *c) { from_origins(c, &c->in[0].shape, rolled, 0); }
 
+static bool rolled_along_several(const sample *s, const tg_shape *x, const tg_shape *y, const int64_t *at, int64_t *from)
+{
+    for (int k = 0; k < y->rank; k++) {
+        int64_t shift = 0;
+        for (int i = 0; i < s->shape.rank; i++) shift += (s->axes.n < 0 ? i : values_axis(x, s->axes.axis[i])) == k ? s->shape.dim[i] : 0;
+        for (from[k] = at[k] - shift; from[k] < 0;) from[k] += x->dim[k];
+        from[k] %= x->dim[k];
+    }
+    return true;
+}
+void values_of_roll_axes(values_call *c) { from_origins(c, &c->in[0].shape, rolled_along_several, 0); }
+
 static bool narrowed(const sample *s, const tg_shape *x, const tg_shape *y, const int64_t *at, int64_t *from)
 {
     const int axis = values_axis(x, s->axis);
@@ -151,6 +163,24 @@ void values_of_repeat_interleave(values_call *c)
     tg_shape y = c->in[0].shape;
     y.dim[values_axis(&y, c->s->axis)] *= c->s->start;
     from_origins(c, &y, interleaved, 0);
+}
+
+/* What counts[k] more or less copies of slice k along the axis leave: the slices one by one. */
+void values_of_repeat_interleave_by(values_call *c)
+{
+    const values_array *x = &c->in[0], *counts = &c->in[1];
+    const int           axis = values_axis(&x->shape, c->s->axis);
+    tg_shape            s = x->shape;
+    s.dim[axis] = 0;
+    for (int64_t k = 0; k < counts->n; k++) s.dim[axis] += (int64_t)counts->x[k];
+    values_array *y = values_result(c, x->dtype, &s, false);
+    for (int64_t e = 0; e < y->n; e++) {
+        int64_t at[TG_MAX_RANK], k = 0;
+        values_at(&s, e, at);
+        for (int64_t left = at[axis]; left >= (int64_t)counts->x[k]; k++) left -= (int64_t)counts->x[k];
+        at[axis] = k;
+        y->x[e] = x->x[values_element(&x->shape, at)];
+    }
 }
 
 void values_of_unbind(values_call *c) /* slice 0 plus slice 2 */

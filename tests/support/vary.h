@@ -37,6 +37,8 @@ void vary_stack(sample *s, sample_random *r);     /* inputs of one shape, and `a
 void vary_axes(sample *s, sample_random *r);      /* `axes` of one input, `keepdim` */
 void vary_axis(sample *s, sample_random *r);      /* `axis` of one input */
 void vary_axis_kept(sample *s, sample_random *r); /* and `keepdim` */
+void vary_observed(sample *s, sample_random *r);  /* rows of as many numbers as the other inputs have, 2 or more */
+void vary_ranks(sample *s, sample_random *r);     /* an `axis` with elements, `keepdim`, and `number` of 0 … 1 */
 void vary_sizes(sample *s, sample_random *r);     /* one input of the same rank, each size 2 or more */
 void vary_tied(sample *s, sample_random *r);      /* what had the same size has the same size; 1 stays */
 
@@ -75,6 +77,7 @@ void vary_block_diag(sample *s, sample_random *r);
 void vary_slice(sample *s, sample_random *r);
 void vary_unslice(sample *s, sample_random *r);
 void vary_select(sample *s, sample_random *r);
+void vary_roll_axes(sample *s, sample_random *r);
 void vary_narrow(sample *s, sample_random *r);
 void vary_roll(sample *s, sample_random *r);
 void vary_chunk(sample *s, sample_random *r);

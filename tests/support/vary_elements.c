@@ -156,6 +156,22 @@ void vary_axis_kept(sample *s, sample_random *r)
     s->keepdim = random_chance(r, 50);
 }
 
+void vary_observed(sample *s, sample_random *r)
+{
+    vary_sizes(s, r);
+    tg_shape *x = &s->in[0].shape;
+    if (x->rank == 0) *x = (tg_shape){1, {2 + random_below(r, 4)}};
+    for (int i = 1; i < sample_inputs(s); i++) s->in[i].shape.dim[0] = x->dim[x->rank - 1];
+}
+
+void vary_ranks(sample *s, sample_random *r)
+{
+    do
+        vary_axis_kept(s, r);
+    while (s->in[0].shape.dim[tg_axis(&s->in[0].shape, s->axis)] == 0);
+    s->number = (double)random_below(r, 9) / 8;
+}
+
 void vary_sizes(sample *s, sample_random *r)
 {
     tg_shape *shape = &s->in[0].shape;

@@ -67,6 +67,14 @@ void vary_roll(sample *s, sample_random *r)
     s->start = random_below(r, 15) - 7;
 }
 
+void vary_roll_axes(sample *s, sample_random *r)
+{
+    const int rank = (s->in[0].shape = random_shape(r, 0, 4)).rank;
+    s->axes = rank == 0 || random_chance(r, 20) ? (tg_axes){.n = -1} : random_axes(r, rank, 1 + (int)random_below(r, rank));
+    s->shape.rank = s->axes.n < 0 ? rank : s->axes.n;
+    for (int k = 0; k < s->shape.rank; k++) s->shape.dim[k] = random_below(r, 15) - 7;
+}
+
 /* Up to three parts, of which one that is there is looked at. */
 void vary_chunk(sample *s, sample_random *r)
 {

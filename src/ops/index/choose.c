@@ -1,8 +1,9 @@
-/* choose.c - elements chosen by an index that broadcasts, and by masks: take_along, masked_select, nonzero, masked_scatter.
+/* choose.c - elements chosen by an index that broadcasts, and by masks: take_along, masked_select, nonzero, masked_scatter; and slices
+ * that are repeated as often as a tensor says.
  *
- * How many elements a mask chooses is known when it has been computed. So it is, at once, and the places are a leaf, data from outside as
- * what follows sees it: a mask with another number of elements makes a leaf of another shape, at which confirmation and replay
- * notice the difference, and one with as many others new data in the same leaf, which a leaf may have in every recording. */
+ * How many elements a mask, or numbers of repetitions, choose is known when it has been computed. So it is, at once, and the places are a leaf,
+ * data from outside as what follows sees it: a mask with another number of elements makes a leaf of another shape, at which confirmation and
+ * replay notice the difference, and one with as many others new data in the same leaf, which a leaf may have in every recording. */
 #include "ops/index/index.h"
 
 #include <string.h>
@@ -75,6 +76,56 @@ tg_tensor *tg_nonzero(tg_tensor *x)
     if (!n) return NULL;
     TG_CALL(n->tape);
     return true_places(tg_to(x, TG_BOOL), n->shape, true, "tg_nonzero");
+}
+
+/* How long a vector is in which there are `times` of each of n; INT64_MAX: too long. -1 after a sentence: one of them is negative. */
+static int64_t sum_of_times(tg_tape *t, const int64_t *times, int64_t n, const char *function)
+{
+    int64_t sum = 0;
+    for (int64_t k = 0; k < n; k++) {
+        if (times[k] < 0) {
+            tg_fail_on(t, TG_ERR_ARG, function, "the count at [%lld] is %lld; it must be 0 or more", (long long)k, (long long)times[k]);
+            return -1;
+        }
+        if (__builtin_add_overflow(sum, times[k], &sum)) return INT64_MAX;
+    }
+    return sum;
+}
+
+/* Each place k of counts, counts[k] times in a row: a leaf. */
+static tg_tensor *repeated_places(tg_tensor *counts, const char *function)
+{
+    tg_tensor *wide = tg_to(counts, TG_I64);
+    if (!wide || !tg_may(tg_tape_of(wide), TG_IN_FUNCTION, function)) return NULL;
+    tg_node       *node = tg_node_of(wide);
+    const int64_t *times = tg_contiguous_value(node), n = tg_node_numel(node);
+    const tg_shape s = {1, {times ? sum_of_times(node->tape, times, n, function) : -1}};
+    void          *room = NULL;
+    if (s.dim[0] < 0 || !tg_checked_shape(node->tape, function, TG_I64, &s, NULL)) return NULL;
+    const tg_node *leaf = tg_new_leaf(node->tape, TG_I64, &s, NULL, &room);
+    if (!leaf) return NULL;
+    int64_t *to = room;
+    for (int64_t k = 0; k < n; k++)
+        for (int64_t i = 0; i < times[k]; i++) *to++ = k;
+    return tg_handle(leaf);
+}
+
+tg_tensor *tg_repeat_interleave_by(tg_tensor *x, tg_tensor *counts, int axis)
+{
+    const tg_node *n = tg_check(x, "tg_repeat_interleave_by"), *c = n ? tg_check(counts, "tg_repeat_interleave_by") : NULL;
+    const int      k = c ? tg_checked_axis(n, "tg_repeat_interleave_by", axis) : -1;
+    if (k < 0) return NULL;
+    TG_CALL(n->tape);
+    if (!tg_is_index((tg_dtype)c->dtype))
+        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_repeat_interleave_by", "the counts are %s; they must be int64 or int32", tg_dtype_name((tg_dtype)c->dtype));
+    else if (c->shape->rank != 1 || c->shape->dim[0] != n->shape->dim[k])
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_repeat_interleave_by", "the counts must be a vector of %lld, one for each slice along axis %d",
+                   (long long)n->shape->dim[k], k);
+    else {
+        tg_tensor *places = repeated_places(counts, "tg_repeat_interleave_by");
+        return places ? tg_index_select(x, k, places) : NULL;
+    }
+    return NULL;
 }
 
 /* The number of each true element among them is the place of its value. */

@@ -38,25 +38,45 @@ tg_tensor *tg_outer(tg_tensor *a, tg_tensor *b)
     return NULL;
 }
 
+/* a with each element, and b as a whole, as often as the other needs them: in the place of pairs of axes where these would be too many. */
+static tg_tensor *kron_of_copies(tg_tensor *a, tg_tensor *b, const tg_shape *sizes_a, const tg_shape *sizes_b)
+{
+    a = tg_reshape_if(a, sizes_a);
+    for (int k = 0; a && k < sizes_a->rank; k++)
+        if (sizes_b->dim[k] != 1) a = tg_repeat_interleave(a, sizes_b->dim[k], k);
+    return a ? tg_mul(a, tg_tile(b, sizes_a)) : NULL;
+}
+
 /* With an axis of size 1 behind each of a's and before each of b's, a b has all products; the pairs of axes become one each. */
+static tg_tensor *kron_of_pairs(tg_tensor *a, tg_tensor *b, const tg_shape *sizes_a, const tg_shape *sizes_b, const tg_shape *s)
+{
+    tg_shape left = {.rank = 2 * s->rank}, right = {.rank = 2 * s->rank};
+    for (int k = 0; k < s->rank; k++) {
+        left.dim[2 * k]      = sizes_a->dim[k];
+        right.dim[2 * k + 1] = sizes_b->dim[k];
+        left.dim[2 * k + 1] = right.dim[2 * k] = 1;
+    }
+    return tg_reshape(tg_mul(tg_reshape(a, &left), tg_reshape(b, &right)), s);
+}
+
+/* s with axes of size 1 in front, so that it has `rank`. */
+static tg_shape with_rank(const tg_shape *s, int rank)
+{
+    tg_shape to = {.rank = rank};
+    for (int k = 0; k < rank; k++) to.dim[k] = k < rank - s->rank ? 1 : s->dim[k - (rank - s->rank)];
+    return to;
+}
+
 tg_tensor *tg_kron(tg_tensor *a, tg_tensor *b)
 {
     const tg_node *x = tg_check(a, "tg_kron"), *y = x ? tg_check(b, "tg_kron") : NULL;
     if (!y) return NULL;
     TG_CALL(x->tape);
-    const int rank = x->shape->rank > y->shape->rank ? x->shape->rank : y->shape->rank;
-    if (2 * rank > TG_MAX_RANK) {
-        tg_fail_on(x->tape, TG_ERR_UNSUPPORTED, "tg_kron", "takes up to %d axes, not %d", TG_MAX_RANK / 2, rank);
-        return NULL;
-    }
-    tg_shape left = {.rank = 2 * rank}, right = {.rank = 2 * rank}, s = {.rank = rank};
-    for (int k = 0; k < rank; k++) {
-        const int in_a = k - (rank - x->shape->rank), in_b = k - (rank - y->shape->rank);
-        left.dim[2 * k]      = in_a < 0 ? 1 : x->shape->dim[in_a];
-        right.dim[2 * k + 1] = in_b < 0 ? 1 : y->shape->dim[in_b];
-        left.dim[2 * k + 1] = right.dim[2 * k] = 1;
-        if (__builtin_mul_overflow(left.dim[2 * k], right.dim[2 * k + 1], &s.dim[k])) s.dim[k] = INT64_MAX;
-    }
+    const int      rank = x->shape->rank > y->shape->rank ? x->shape->rank : y->shape->rank;
+    const tg_shape sizes_a = with_rank(x->shape, rank), sizes_b = with_rank(y->shape, rank);
+    tg_shape       s = {.rank = rank};
+    for (int k = 0; k < rank; k++)
+        if (__builtin_mul_overflow(sizes_a.dim[k], sizes_b.dim[k], &s.dim[k])) s.dim[k] = INT64_MAX;
     if (!tg_checked_shape(x->tape, "tg_kron", (tg_dtype)x->dtype, &s, NULL)) return NULL;
-    return tg_reshape(tg_mul(tg_reshape(a, &left), tg_reshape(b, &right)), &s);
+    return 2 * rank > TG_MAX_RANK ? kron_of_copies(a, b, &sizes_a, &sizes_b) : kron_of_pairs(a, b, &sizes_a, &sizes_b, &s);
 }

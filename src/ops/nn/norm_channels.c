@@ -68,10 +68,11 @@ static uint32_t all_but_channels(tg_tensor *x) { return ((1u << tg_rank(x)) - 1)
 
 /* ---- batch_norm --------------------------------------------------------------------------------------------------- */
 
-/* (1 - momentum) old + momentum t, t being of one element a channel; it is computed with what is computed next. */
+/* (1 - momentum) old + momentum t, t being of one element a channel, or of one for each example, whose mean it is then; it is computed with what
+ * is computed next. */
 static tg_tensor *next_of(tg_tensor *old, tg_tensor *t, double momentum)
 {
-    tg_tensor *flat = t ? tg_reshape_if(t, tg_shape_of(old)) : NULL;
+    tg_tensor *one = t && tg_dim(t, 0) != 1 ? tg_mean_bits(t, 1, true) : t, *flat = one ? tg_reshape_if(one, tg_shape_of(old)) : NULL;
     return tg_want(tg_add(tg_mul_s(old, 1 - momentum), tg_mul_s(flat, momentum)));
 }
 
@@ -79,27 +80,30 @@ static tg_tensor *next_of(tg_tensor *old, tg_tensor *t, double momentum)
 static void note_running(tg_running_stats *running, const tg_moments *m, int64_t n, const tg_batch_norm_options *o)
 {
     tg_tape     *tape = tg_tape_of(m->r);
-    const double unbiased = (double)n / (double)(n - 1);
+    const double unbiased = (double)n / (double)(n - 1), momentum = o->cumulative ? 1 / ((double)running->batches + 1) : o->momentum;
     const bool   was = tg_set_grad_enabled(tape, false);
     tg_tensor   *var = tg_clamp(tg_sub_s(tg_reciprocal(tg_square(m->r)), o->eps), 0, INFINITY);
-    running->next_mean = next_of(running->mean, m->mean, o->momentum);
-    running->next_var = next_of(running->var, tg_mul_s(var, unbiased), o->momentum);
+    running->next_mean = next_of(running->mean, m->mean, momentum);
+    running->next_var = next_of(running->var, tg_mul_s(var, unbiased), momentum);
     tg_set_grad_enabled(tape, was);
+}
+
+/* By x's own statistics over these axes. */
+static tg_tensor *by_own(tg_tensor *x, uint32_t axes, const tg_batch_norm_options *o)
+{
+    tg_moments m = {NULL, NULL};
+    tg_tensor *y = tg_normalize_with(x, axes, true, o->eps, &m);
+    if (y && o->training && o->running) note_running(o->running, &m, tg_reduced_count(tg_shape_of(x), axes), o);
+    return y;
 }
 
 static tg_tensor *by_batch(tg_tensor *x, const tg_batch_norm_options *o)
 {
     const uint32_t axes = all_but_channels(x);
     const int64_t  n = tg_reduced_count(tg_shape_of(x), axes);
-    tg_moments     m = {NULL, NULL};
-    if (o->training && n < 2) {
-        tg_fail_on(tg_tape_of(x), TG_ERR_SHAPE, "tg_batch_norm", "training needs more than one element for each channel, and here is %lld",
-                   (long long)n);
-        return NULL;
-    }
-    tg_tensor *y = tg_normalize_with(x, axes, true, o->eps, &m);
-    if (y && o->training && o->running) note_running(o->running, &m, n, o);
-    return y;
+    if (!o->training || n > 1) return by_own(x, axes, o);
+    tg_fail_on(tg_tape_of(x), TG_ERR_SHAPE, "tg_batch_norm", "training needs more than one element for each channel, and here is %lld", (long long)n);
+    return NULL;
 }
 
 /* Factor and summand of each channel are computed once; gradients stop at the statistics. */
@@ -111,9 +115,8 @@ static tg_tensor *by_running(tg_tensor *x, const tg_batch_norm_options *o)
 }
 
 /* The options, with usual values for what is omitted; false after a sentence. */
-static bool batch_norm_options(tg_tensor *x, const tg_batch_norm_options *given, tg_batch_norm_options *o)
+static bool running_options(tg_tensor *x, const tg_batch_norm_options *given, tg_batch_norm_options *o, const char *function)
 {
-    const char *function = "tg_batch_norm";
     *o = given ? *given : (tg_batch_norm_options){0};
     o->momentum = tg_or_usual(o->momentum, 0.1);
     o->eps = tg_or_usual(o->eps, 1e-5);
@@ -121,6 +124,10 @@ static bool batch_norm_options(tg_tensor *x, const tg_batch_norm_options *given,
     if (!(o->momentum >= 0 && o->momentum <= 1))
         return tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "momentum is %g, not in 0 to 1", o->momentum), false;
     if (!o->running) return true;
+    if (o->cumulative && o->running->batches < 0)
+        return tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "the running statistics are of %lld batches; it must be 0 or more",
+                          (long long)o->running->batches),
+               false;
     if (!o->running->mean || !o->running->var)
         return tg_fail_on(tg_tape_of(x), TG_ERR_NULL, function, "the running %s is NULL; give it a buffer, or leave running out",
                           o->running->mean ? "variance" : "mean"),
@@ -133,7 +140,7 @@ tg_tensor *tg_batch_norm(tg_tensor *x, tg_tensor *weight, tg_tensor *bias, const
     tg_batch_norm_options o;
     TG_CALL(tg_tape_of(x));
     if (!has_channels(x, 2, "tg_batch_norm") || !are_by_channel(x, weight, bias, "tg_batch_norm")) return NULL;
-    if (!batch_norm_options(x, options, &o)) return NULL;
+    if (!running_options(x, options, &o, "tg_batch_norm")) return NULL;
     return affine(o.running && !o.training ? by_running(x, &o) : by_batch(x, &o), weight, bias);
 }
 
@@ -145,7 +152,9 @@ tg_status tg_update_running(tg_running_stats *running)
     running->next_mean = running->next_var = NULL;
     tg_status s = tg_eval(next, 2);
     if (s == TG_OK) s = tg_assign(running->mean, next[0]);
-    return s == TG_OK ? tg_assign(running->var, next[1]) : s;
+    if (s == TG_OK) s = tg_assign(running->var, next[1]);
+    if (s == TG_OK && running->batches < INT64_MAX) running->batches++;
+    return s;
 }
 
 /* ---- group_norm, instance_norm ------------------------------------------------------------------------------------ */
@@ -166,15 +175,34 @@ tg_tensor *tg_group_norm(tg_tensor *x, int64_t groups, tg_tensor *weight, tg_ten
     return y ? affine(tg_reshape_if(y, &s), weight, bias) : NULL;
 }
 
+static bool is_instance(tg_tensor *x, tg_tensor *weight, tg_tensor *bias, const char *function)
+{
+    return has_channels(x, 3, function) && are_by_channel(x, weight, bias, function);
+}
+
+/* By the statistics of each channel of each example. */
+static tg_tensor *by_instance(tg_tensor *x, const tg_batch_norm_options *o, const char *function)
+{
+    const uint32_t axes = ((1u << tg_rank(x)) - 1) & ~3u;
+    if (tg_reduced_count(tg_shape_of(x), axes) != 1) return by_own(x, axes, o);
+    tg_fail_on(tg_tape_of(x), TG_ERR_SHAPE, function, "each channel needs more than one element");
+    return NULL;
+}
+
 tg_tensor *tg_instance_norm(tg_tensor *x, tg_tensor *weight, tg_tensor *bias, double eps)
 {
     TG_CALL(tg_tape_of(x));
-    if (!has_channels(x, 3, "tg_instance_norm") || !are_by_channel(x, weight, bias, "tg_instance_norm")) return NULL;
-    if (!tg_is_eps(x, eps, "tg_instance_norm")) return NULL;
-    const uint32_t axes = ((1u << tg_rank(x)) - 1) & ~3u;
-    if (tg_reduced_count(tg_shape_of(x), axes) == 1)
-        return tg_fail_on(tg_tape_of(x), TG_ERR_SHAPE, "tg_instance_norm", "each channel needs more than one element"), NULL;
-    return affine(tg_normalize_over(x, axes, true, eps), weight, bias);
+    if (!is_instance(x, weight, bias, "tg_instance_norm") || !tg_is_eps(x, eps, "tg_instance_norm")) return NULL;
+    return affine(by_instance(x, &(const tg_batch_norm_options){.eps = eps}, "tg_instance_norm"), weight, bias);
+}
+
+tg_tensor *tg_instance_norm_running(tg_tensor *x, tg_tensor *weight, tg_tensor *bias, const tg_batch_norm_options *options)
+{
+    const char           *function = "tg_instance_norm_running";
+    tg_batch_norm_options o;
+    TG_CALL(tg_tape_of(x));
+    if (!is_instance(x, weight, bias, function) || !running_options(x, options, &o, function)) return NULL;
+    return affine(o.running && !o.training ? by_running(x, &o) : by_instance(x, &o, function), weight, bias);
 }
 
 /* ---- local_response_norm ------------------------------------------------------------------------------------------ */

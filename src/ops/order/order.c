@@ -1,8 +1,7 @@
-/* order.c - what follows from sorting, made of other ops: topk, kthvalue, median, quantile; and counts of elements: isin, bincount, histc. */
+/* order.c - what follows from sorting, made of other ops: topk, kthvalue, median, quantile. */
 #include "ops/ops.h"
 
 #include <math.h>
-#include <tapegrad/gradient.h>
 #include <tapegrad/index.h>
 #include <tapegrad/order.h>
 #include <tapegrad/pointwise.h>
@@ -80,71 +79,95 @@ tg_tensor *tg_median(tg_tensor *x, int axis, bool keepdim, tg_tensor **places)
     return y;
 }
 
-tg_tensor *tg_quantile(tg_tensor *x, double q, int axis, bool keepdim)
+/* How many elements of a line are numbers, and so stand before the others in a sorted one: f64, the axis kept with size 1. */
+static tg_tensor *count_of_numbers(tg_tensor *x, int axis) { return tg_sum(tg_to(tg_eq(x, x), TG_F64), TG_AXES(axis), true); }
+
+tg_tensor *tg_nanmedian(tg_tensor *x, int axis, bool keepdim, tg_tensor **places)
 {
-    const int a = begin(x, axis, NULL, "tg_quantile");
-    if (a < 0 || !tg_needs_float(x, "tg_quantile")) return NULL;
+    const int a = begin(x, axis, places, "tg_nanmedian");
+    if (a < 0) return NULL;
     TG_CALL(tg_tape_of(x));
-    if (!(q >= 0 && q <= 1)) {
-        tg_fail_on(tg_tape_of(x), TG_ERR_ARG, "tg_quantile", "%g is not within 0 and 1", q);
-        return NULL;
-    }
-    if (!has_elements(x, a, "tg_quantile")) return NULL;
-    const int64_t n = tg_dim(x, a);
-    const double  at = q * (double)(n - 1), below = floor(at), weight = at - below;
-    tg_tensor    *sorted = tg_sort(x, a, false, NULL), *last = element(sorted, a, n - 1, keepdim), *y = element(sorted, a, (int64_t)below, keepdim);
-    if (weight > 0) y = tg_add(y, tg_mul_s(tg_sub(element(sorted, a, (int64_t)below + 1, keepdim), y), weight));
-    return or_nan(y, last, last);
+    if (!has_elements(x, a, "tg_nanmedian")) return NULL;
+    tg_tensor *place, *sorted = tg_sort(x, a, false, &place), *last = tg_sub_s(count_of_numbers(x, a), 1);
+    tg_tensor *middle = tg_to(tg_clamp(tg_mul_s(last, 0.5), 0, INFINITY), TG_I64);
+    tg_tensor *y = element(tg_take_along(sorted, a, middle), a, 0, keepdim);
+    if (places && y && !(*places = element(tg_take_along(place, a, middle), a, 0, keepdim))) return NULL;
+    return y;
 }
 
-/* ---- counts -------------------------------------------------------------------------------------------------------------------- */
-
-tg_tensor *tg_isin(tg_tensor *x, tg_tensor *of)
+/* What stands `at` elements from the first one of each sorted line, or that part of the way from one element to the next: at of f64, with
+ * the axes of what is sorted, and broadcast beside this one. An element itself is not mixed with the next, which may be infinite. */
+static tg_tensor *between(tg_tensor *sorted, int axis, tg_tensor *at)
 {
-    const tg_node *n = tg_check(x, "tg_isin"), *o = n ? tg_check(of, "tg_isin") : NULL;
-    if (!o) return NULL;
-    TG_CALL(n->tape);
-    if (n->dtype != o->dtype) {
-        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_isin", "the dtypes differ; convert one with tg_to");
-        return NULL;
-    }
-    tg_tensor *sorted = tg_sort(tg_reshape(of, TG_SHAPE(tg_node_numel(o))), 0, false, NULL);
-    tg_tensor *is = tg_ne(tg_searchsorted(sorted, x, false), tg_searchsorted(sorted, x, true));
-    return tg_dtype_is_float((tg_dtype)n->dtype) ? tg_minimum(is, tg_eq(x, x)) : is;
+    tg_tensor *below = tg_floor(at), *weight = tg_sub(at, below);
+    tg_tensor *a = tg_take_along(sorted, axis, tg_to(below, TG_I64)), *b = tg_take_along(sorted, axis, tg_to(tg_ceil(at), TG_I64));
+    if (!a) return NULL;
+    tg_tensor *mixed = tg_add(a, tg_mul(tg_sub(b, a), tg_to(weight, tg_dtype_of(a))));
+    return tg_where(tg_gt(weight, tg_number_like(weight, 0, "tg_quantile")), mixed, a);
 }
 
-tg_tensor *tg_bincount(tg_tensor *index, tg_tensor *weights, int64_t n)
+/* The n parts of the way along an axis of what has so many axes. They are data, so that other ones need no other plan. */
+static tg_tensor *parts_along(tg_tensor *x, int axis, const double *q, int n)
 {
-    const tg_node *i = tg_check(index, "tg_bincount"), *w = i && weights ? tg_check(weights, "tg_bincount") : NULL;
-    if (!i || (weights && !w)) return NULL;
-    TG_CALL(i->tape);
-    if (n < 0 || (w && !tg_same_sizes(w->shape, i->shape))) {
-        tg_fail_on(i->tape, n < 0 ? TG_ERR_ARG : TG_ERR_SHAPE, "tg_bincount",
-                   n < 0 ? "the number of bins is negative" : "the weights must have the shape of the index");
-        return NULL;
-    }
-    const tg_shape flat = {1, {tg_node_numel(i)}};
-    tg_tensor     *one = w ? weights : tg_full(i->tape, TG_F64, i->shape, 1); /* exact up to 2^53 */
-    tg_tensor     *sum = tg_segment_sum(tg_reshape_if(one, &flat), tg_reshape_if(index, &flat), n);
-    return w ? sum : tg_to(sum, TG_I64);
+    tg_shape s = {tg_rank(x), {1, 1, 1, 1, 1, 1, 1, 1}};
+    s.dim[axis] = n;
+    return tg_from_data(tg_tape_of(x), TG_F64, &s, q);
 }
 
-/* The number of each element's part; elements in none go to one more behind the last, which is left out. */
-tg_tensor *tg_histc(tg_tensor *x, int64_t bins, double lo, double hi)
+/* The axis of a call for these quantiles; -1 after a sentence. */
+static int begin_quantiles(tg_tensor *x, const double *q, int n, int axis, const char *function)
 {
-    const tg_node *n = tg_check(x, "tg_histc");
-    if (!n || !tg_needs_float(x, "tg_histc")) return NULL;
-    TG_CALL(n->tape);
-    const tg_dtype dtype = (tg_dtype)n->dtype;
-    if (bins < 1 || bins >= INT64_C(1) << 31 || !(lo < hi) || !isfinite(hi - lo)) {
-        tg_fail_on(n->tape, TG_ERR_ARG, "tg_histc", "%lld parts of %g to %g are not possible; 1 and more from a smaller to a larger number are",
-                   (long long)bins, lo, hi);
+    const int a = begin(x, axis, NULL, function);
+    if (a < 0 || !tg_needs_float(x, function)) return -1;
+    if (n < 1 || !q) return tg_fail_on(tg_tape_of(x), q ? TG_ERR_ARG : TG_ERR_NULL, function, "needs a list of at least one number"), -1;
+    for (int k = 0; k < n; k++)
+        if (!(q[k] >= 0 && q[k] <= 1)) return tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "%g is not within 0 and 1", q[k]), -1;
+    return has_elements(x, a, function) ? a : -1;
+}
+
+/* The quantiles along the axis, which has n elements then. */
+static tg_tensor *quantiles(tg_tensor *x, const double *q, int n, int axis, bool without_nan)
+{
+    tg_tensor *sorted = tg_sort(x, axis, false, NULL), *way = parts_along(x, axis, q, n);
+    if (without_nan) return between(sorted, axis, tg_clamp(tg_mul(way, tg_sub_s(count_of_numbers(x, axis), 1)), 0, INFINITY));
+    const int64_t last = tg_dim(x, axis) - 1;
+    tg_tensor    *end = sorted ? tg_slice(sorted, axis, last, last + 1, 1) : NULL;
+    return end ? or_nan(between(sorted, axis, tg_mul_s(way, (double)last)), end, end) : NULL;
+}
+
+static tg_tensor *one_quantile(tg_tensor *x, double q, int axis, bool keepdim, bool without_nan, const char *function)
+{
+    const int a = begin_quantiles(x, &q, 1, axis, function);
+    if (a < 0) return NULL;
+    TG_CALL_AS(tg_tape_of(x), function);
+    tg_tensor *y = quantiles(x, &q, 1, a, without_nan);
+    return y && !keepdim ? tg_select(y, a, 0) : y;
+}
+
+/* The axis of quantiles comes first. */
+static tg_tensor *several_quantiles(tg_tensor *x, const double *q, int n, int axis, bool keepdim, bool without_nan, const char *function)
+{
+    const int a = begin_quantiles(x, q, n, axis, function);
+    if (a < 0) return NULL;
+    TG_CALL_AS(tg_tape_of(x), function);
+    if (keepdim && tg_rank(x) == TG_MAX_RANK) {
+        tg_fail_on(tg_tape_of(x), TG_ERR_SHAPE, function, "the input has %d axes, and the result would have one more; leave keepdim out", TG_MAX_RANK);
         return NULL;
     }
-    tg_tensor *wide = tg_detach(tg_to(tg_reshape(x, TG_SHAPE(tg_node_numel(n))), TG_F64));
-    tg_tensor *part = tg_to(tg_mul_s(tg_div_s(tg_sub_s(wide, lo), hi - lo), (double)bins), TG_I64);
-    part = tg_minimum(part, tg_number_like(part, (double)(bins - 1), "tg_histc"));
-    tg_tensor *within = tg_minimum(tg_ge(wide, tg_number_like(wide, lo, "tg_histc")), tg_le(wide, tg_number_like(wide, hi, "tg_histc")));
-    tg_tensor *counts = tg_bincount(tg_where(within, part, tg_number_like(part, (double)bins, "tg_histc")), NULL, bins + 1);
-    return tg_to(tg_slice(counts, 0, 0, bins, 1), dtype);
+    tg_tensor *y = quantiles(x, q, n, a, without_nan);
+    if (y) y = tg_movedim(y, TG_AXES(a), TG_AXES(0));
+    return y && keepdim ? tg_unsqueeze(y, a + 1) : y;
+}
+
+tg_tensor *tg_quantile(tg_tensor *x, double q, int axis, bool keepdim) { return one_quantile(x, q, axis, keepdim, false, "tg_quantile"); }
+tg_tensor *tg_nanquantile(tg_tensor *x, double q, int axis, bool keepdim) { return one_quantile(x, q, axis, keepdim, true, "tg_nanquantile"); }
+
+tg_tensor *tg_quantiles(tg_tensor *x, const double *q, int n, int axis, bool keepdim)
+{
+    return several_quantiles(x, q, n, axis, keepdim, false, "tg_quantiles");
+}
+
+tg_tensor *tg_nanquantiles(tg_tensor *x, const double *q, int n, int axis, bool keepdim)
+{
+    return several_quantiles(x, q, n, axis, keepdim, true, "tg_nanquantiles");
 }

@@ -152,16 +152,68 @@ static tg_tensor *row_deviation(tg_tensor *x, uint32_t *axes)
     return deviation(x, tg_mean_bits(x, *axes, true), *axes);
 }
 
-/* d d^T; of one row its square */
-static tg_tensor *row_products(tg_tensor *d) { return tg_rank(d) == 2 ? tg_matmul(d, tg_mT(d)) : tg_matmul(d, d); }
+/* a b^T; of one row each their product */
+static tg_tensor *row_products(tg_tensor *a, tg_tensor *b) { return tg_matmul(a, tg_rank(b) == 2 ? tg_mT(b) : b); }
+
+static tg_tensor *covariance(tg_tensor *x, double correction)
+{
+    uint32_t   axes;
+    tg_tensor *d = row_deviation(x, &axes);
+    return d ? tg_div_s(row_products(d, d), divisor_of(d, axes, correction)) : NULL;
+}
 
 tg_tensor *tg_cov(tg_tensor *x, double correction)
 {
-    uint32_t axes;
     TG_CALL(tg_tape_of(x));
-    if (!is_observed(x, "tg_cov") || !is_correction(x, correction, "tg_cov")) return NULL;
-    tg_tensor *d = row_deviation(x, &axes);
-    return d ? tg_div_s(row_products(d), divisor_of(d, axes, correction)) : NULL;
+    return is_observed(x, "tg_cov") && is_correction(x, correction, "tg_cov") ? covariance(x, correction) : NULL;
+}
+
+/* Is w NULL, or a vector of a number for each observation, of x's dtype or, as `counts` says, of indices'? */
+static bool are_weights(tg_tensor *x, tg_tensor *w, bool counts)
+{
+    const tg_node *n = tg_node_of(x), *weights = w ? tg_check(w, "tg_cov_weighted") : NULL;
+    if (!weights) return !w;
+    const int64_t observations = n->shape->rank ? n->shape->dim[n->shape->rank - 1] : 1;
+    const tg_dtype d = (tg_dtype)weights->dtype;
+    if (counts ? d != TG_I64 && d != TG_I32 : d != (tg_dtype)n->dtype)
+        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_cov_weighted", "the %sweights are %s; they must be %s", counts ? "f" : "a", tg_dtype_name(d),
+                   counts ? "int64 or int32" : tg_dtype_name((tg_dtype)n->dtype));
+    else if (weights->shape->rank != 1 || weights->shape->dim[0] != observations)
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_cov_weighted", "the %sweights must be a vector of %lld, one for each observation", counts ? "f" : "a",
+                   (long long)observations);
+    else return true;
+    return false;
+}
+
+/* The weights of the observations; NaN for a negative one. */
+static tg_tensor *weights_of(tg_tensor *x, tg_tensor *fweights, tg_tensor *aweights)
+{
+    tg_tensor *w = fweights ? tg_to(fweights, tg_dtype_of(x)) : NULL;
+    if (aweights) w = w ? tg_mul(w, aweights) : aweights;
+    tg_tensor *zero = w ? tg_number_like(w, 0, "tg_cov_weighted") : NULL;
+    return zero ? tg_where(tg_ge(w, zero), w, tg_number_like(w, NAN, "tg_cov_weighted")) : NULL;
+}
+
+/* Each row minus its weighted mean, as row_deviation takes it off. */
+static tg_tensor *weighted_deviation(tg_tensor *x, tg_tensor *w, tg_tensor *total)
+{
+    tg_tensor *d = tg_rank(x) == 0 ? tg_reshape_if(x, TG_SHAPE(1)) : x;
+    for (int k = 0; d && k < 2; k++) d = tg_sub(d, tg_div(tg_sum(tg_mul(d, w), TG_AXES(-1), true), total));
+    return d;
+}
+
+tg_tensor *tg_cov_weighted(tg_tensor *x, tg_tensor *fweights, tg_tensor *aweights, double correction)
+{
+    TG_CALL(tg_tape_of(x));
+    if (!is_observed(x, "tg_cov_weighted") || !is_correction(x, correction, "tg_cov_weighted")) return NULL;
+    if (!are_weights(x, fweights, true) || !are_weights(x, aweights, false)) return NULL;
+    if (!fweights && !aweights) return covariance(x, correction);
+    tg_tensor *w = weights_of(x, fweights, aweights), *total = w ? tg_sum_all(w) : NULL, *d = total ? weighted_deviation(x, w, total) : NULL;
+    if (!d) return NULL;
+    tg_tensor *lost = aweights ? tg_div(tg_sum_all(tg_mul(w, aweights)), total) : tg_number_like(w, 1, "tg_cov_weighted");
+    tg_tensor *divisor = tg_sub(total, tg_mul_s(lost, correction)), *zero = tg_number_like(w, 0, "tg_cov_weighted");
+    divisor = tg_where(tg_gt(divisor, zero), divisor, tg_number_like(w, NAN, "tg_cov_weighted"));
+    return tg_div(row_products(tg_mul(d, w), d), divisor);
 }
 
 /* Rows of length 1 are multiplied; rounding may take the product of equal ones beyond 1. */
@@ -173,7 +225,7 @@ tg_tensor *tg_corrcoef(tg_tensor *x)
     tg_tensor *d = row_deviation(x, &axes);
     if (!d) return NULL;
     tg_tensor *most = tg_number_like(x, 1, "tg_corrcoef"), *least = tg_number_like(x, -1, "tg_corrcoef");
-    tg_tensor *r = row_products(tg_div(d, tg_norm(d, 2, TG_AXES(-1), true)));
+    tg_tensor *unit = tg_div(d, tg_norm(d, 2, TG_AXES(-1), true)), *r = unit ? row_products(unit, unit) : NULL;
     return tg_maximum(tg_minimum(r, most), least);
 }
 

@@ -29,6 +29,30 @@ tg_tensor *tg_roll(tg_tensor *x, int64_t shift, int axis)
     return tg_cat(part, 2, k);
 }
 
+/* One axis after the other; shifts of an axis that is named twice add up. */
+tg_tensor *tg_roll_axes(tg_tensor *x, const tg_shape *shifts, const tg_axes *axes)
+{
+    const tg_node *n = tg_check(x, "tg_roll_axes");
+    if (!n) return NULL;
+    TG_CALL(n->tape);
+    if (!shifts || !axes) {
+        tg_fail_on(n->tape, TG_ERR_NULL, "tg_roll_axes", "needs a list of %s", shifts ? "axes" : "shifts");
+        return NULL;
+    }
+    const int count = axes->n < 0 ? n->shape->rank : axes->n;
+    if (shifts->rank != count || count > TG_MAX_RANK) {
+        tg_fail_on(n->tape, TG_ERR_ARG, "tg_roll_axes", "%d shifts are given for %d axes; each axis, and up to %d of them, needs one", shifts->rank, count,
+                   TG_MAX_RANK);
+        return NULL;
+    }
+    tg_tensor *y = x;
+    for (int k = 0; y && k < count; k++) {
+        const int axis = axes->n < 0 ? k : tg_checked_axis(n, "tg_roll_axes", axes->axis[k]);
+        y = axis < 0 ? NULL : tg_roll(y, shifts->dim[k], axis);
+    }
+    return y == x ? tg_view_of(x) : y;
+}
+
 tg_tensor *tg_narrow(tg_tensor *x, int axis, int64_t start, int64_t size)
 {
     const tg_node *n = tg_check(x, "tg_narrow");

@@ -1,0 +1,79 @@
+/* counts.c - how many elements there are, made of other ops: isin, bincount, histc. */
+#include "ops/ops.h"
+
+#include <math.h>
+#include <tapegrad/gradient.h>
+#include <tapegrad/index.h>
+#include <tapegrad/order.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
+#include <tapegrad/shape.h>
+
+tg_tensor *tg_isin(tg_tensor *x, tg_tensor *of)
+{
+    const tg_node *n = tg_check(x, "tg_isin"), *o = n ? tg_check(of, "tg_isin") : NULL;
+    if (!o) return NULL;
+    TG_CALL(n->tape);
+    if (n->dtype != o->dtype) {
+        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_isin", "the dtypes differ; convert one with tg_to");
+        return NULL;
+    }
+    tg_tensor *sorted = tg_sort(tg_reshape(of, TG_SHAPE(tg_node_numel(o))), 0, false, NULL);
+    tg_tensor *is = tg_ne(tg_searchsorted(sorted, x, false), tg_searchsorted(sorted, x, true));
+    return tg_dtype_is_float((tg_dtype)n->dtype) ? tg_minimum(is, tg_eq(x, x)) : is;
+}
+
+tg_tensor *tg_bincount(tg_tensor *index, tg_tensor *weights, int64_t n)
+{
+    const tg_node *i = tg_check(index, "tg_bincount"), *w = i && weights ? tg_check(weights, "tg_bincount") : NULL;
+    if (!i || (weights && !w)) return NULL;
+    TG_CALL(i->tape);
+    if (n < 0 || (w && !tg_same_sizes(w->shape, i->shape))) {
+        tg_fail_on(i->tape, n < 0 ? TG_ERR_ARG : TG_ERR_SHAPE, "tg_bincount",
+                   n < 0 ? "the number of bins is negative" : "the weights must have the shape of the index");
+        return NULL;
+    }
+    const tg_shape flat = {1, {tg_node_numel(i)}};
+    tg_tensor     *one = w ? weights : tg_full(i->tape, TG_F64, i->shape, 1); /* exact up to 2^53 */
+    tg_tensor     *sum = tg_segment_sum(tg_reshape_if(one, &flat), tg_reshape_if(index, &flat), n);
+    return w ? sum : tg_to(sum, TG_I64);
+}
+
+/* The part of lo … hi, of `bins` equal ones, that each element of x is in; elements in none get the number behind the last. lo and hi are
+ * numbers of f64, as x is. */
+static tg_tensor *parts_of(tg_tensor *x, int64_t bins, tg_tensor *lo, tg_tensor *hi)
+{
+    tg_tensor *part = tg_to(tg_mul_s(tg_div(tg_sub(x, lo), tg_sub(hi, lo)), (double)bins), TG_I64);
+    part = tg_minimum(part, tg_number_like(part, (double)(bins - 1), "tg_histc"));
+    return tg_where(tg_minimum(tg_ge(x, lo), tg_le(x, hi)), part, tg_number_like(part, (double)bins, "tg_histc"));
+}
+
+/* The smallest and the largest finite element of a vector, 1 less and 1 more where that is the same number; inf and -inf, between which nothing
+ * is, where there is none. */
+static void range_of(tg_tensor *x, tg_tensor **lo, tg_tensor **hi)
+{
+    tg_tensor *finite = tg_isfinite(x), *none = tg_number_like(x, INFINITY, "tg_histc");
+    tg_tensor *least = tg_amin_all(tg_where(finite, x, none)), *most = tg_amax_all(tg_where(finite, x, tg_neg(none)));
+    tg_tensor *more = tg_to(tg_eq(least, most), TG_F64);
+    *lo = tg_sub(least, more);
+    *hi = tg_add(most, more);
+}
+
+tg_tensor *tg_histc(tg_tensor *x, int64_t bins, double lo, double hi)
+{
+    const tg_node *n = tg_check(x, "tg_histc");
+    if (!n || !tg_needs_float(x, "tg_histc")) return NULL;
+    TG_CALL(n->tape);
+    const tg_dtype dtype = (tg_dtype)n->dtype;
+    const bool     from_data = lo == 0 && hi == 0;
+    if (bins < 1 || bins >= INT64_C(1) << 31 || !(from_data || (lo < hi && isfinite(hi - lo)))) {
+        tg_fail_on(n->tape, TG_ERR_ARG, "tg_histc", "%lld parts of %g to %g are not possible; 1 and more from a smaller to a larger number are",
+                   (long long)bins, lo, hi);
+        return NULL;
+    }
+    tg_tensor *flat = tg_detach(tg_to(tg_reshape(x, TG_SHAPE(tg_node_numel(n))), TG_F64));
+    tg_tensor *from = flat ? tg_number_like(flat, lo, "tg_histc") : NULL, *to = flat ? tg_number_like(flat, hi, "tg_histc") : NULL;
+    if (flat && from_data && tg_numel(flat)) range_of(flat, &from, &to);
+    tg_tensor *counts = tg_bincount(parts_of(flat, bins, from, to), NULL, bins + 1);
+    return counts ? tg_to(tg_slice(counts, 0, 0, bins, 1), dtype) : NULL;
+}
