@@ -109,11 +109,11 @@ typedef struct history {
 
 static bool train(tg_tape *t, const mlp *m, tg_dataset *d, const options *o, history *h)
 {
-    const int64_t n = tg_dataset_size(d), for_validation = n / 10, for_training = n - for_validation;
-    tg_loader    *training = tg_loader_new(d, &(tg_loader_options){.batch = o->batch, .shuffle = true, .flatten = true,
-                                                                   .count = for_training, .seed = (uint64_t)o->seed});
-    tg_loader    *validation = tg_loader_new(d, &(tg_loader_options){.batch = TEST_BATCH, .flatten = true,
-                                                                     .first = for_training, .count = for_validation});
+    const int64_t for_validation = tg_dataset_size(d) / 10, for_training = tg_dataset_size(d) - for_validation;
+    tg_loader    *training = tg_loader_new(tg_dataset_range(d, 0, for_training),
+                                           &(tg_loader_options){.batch = o->batch, .shuffle = true, .flatten = true, .seed = (uint64_t)o->seed});
+    tg_loader    *validation = tg_loader_new(tg_dataset_range(d, for_training, for_validation),
+                                             &(tg_loader_options){.batch = TEST_BATCH, .flatten = true});
     tg_optim     *opt = tg_sgd(t, &(tg_sgd_options){.lr = o->lr, .momentum = o->plain ? 0 : o->momentum});
     if (!training || !validation || !opt) return false;
 

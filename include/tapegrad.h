@@ -54,7 +54,8 @@
 #include <tapegrad/optim.h>     /* optimizers, and clipping of gradients */
 #include <tapegrad/file.h>      /* files of named tensors */
 #include <tapegrad/table.h>     /* tables of named columns, CSV files */
-#include <tapegrad/data.h>      /* data sets and mini-batches */
+#include <tapegrad/data.h>      /* data sets, and data sets made of others */
+#include <tapegrad/loader.h>    /* mini-batches of a data set */
 #include <tapegrad/check.h>     /* gradients checked against differences */
 
 #endif

@@ -1,4 +1,4 @@
-/* data.h - data sets and mini-batches. Part of tapegrad.h. */
+/* data.h - data sets, and data sets made of others. Part of tapegrad.h. */
 #ifndef TAPEGRAD_DATA_H
 #define TAPEGRAD_DATA_H
 
@@ -8,9 +8,19 @@
 extern "C" {
 #endif
 
-/* ---- data sets and mini-batches ----------------------------------------------------------------------------------- */
+/* ---- data sets ------------------------------------------------------------------------------------------------------
+ * A data set is n samples; a sample is an x and, in most, a y: its label or target. Every sample's x has the same dtype and shape, and so has
+ * every y (but see tg_sequence_dataset). It belongs to its tape and survives tg_reset. It may be freed while loaders and other data sets still
+ * use it: they keep what they need. */
 
-typedef struct tg_dataset tg_dataset; /* arrays in memory, first axis = sample; belongs to its tape, survives tg_reset */
+typedef struct tg_dataset tg_dataset;
+
+/* The values of x [n, …] and y [n, …], copied: of any dtypes; y NULL: there are no targets. TG_ERR_SHAPE where the numbers of samples differ. What a file
+ * holds becomes one so: tg_tensor_dataset(tg_npy_read(t, "x.npy"), tg_npy_read(t, "y.npy")). */
+TG_API tg_dataset *tg_tensor_dataset(tg_tensor *x, tg_tensor *y) TG_MUST_USE;
+
+/* The caller's arrays, copied: x [n, …] of any dtype, and a label for each sample. */
+TG_API tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *x, const int64_t *labels) TG_MUST_USE;
 
 /* A pair of IDX files (plain or gzip, by content): images of unsigned bytes or float32 [n, …], labels [n] of any integers. Malformed:
  * TG_ERR_FORMAT with a sentence. classes > 0 refuses labels outside 0 … classes-1. Behind a gzip stream zeros may follow, nothing else. */
@@ -28,36 +38,73 @@ TG_API tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *pa
  * licences. The same seed draws the same digits. */
 TG_API tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed) TG_MUST_USE;
 
-/* The caller's arrays, copied. images: f32 [n, …] or u8 [n, …]; labels: i64 [n]. */
-TG_API tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *x, const int64_t *labels) TG_MUST_USE;
+TG_API int64_t         tg_dataset_size(const tg_dataset *d);   /* samples; -1 for NULL */
+TG_API const tg_shape *tg_dataset_shape(const tg_dataset *d);  /* of all x together, [n, …]; NULL for NULL */
+TG_API const uint8_t  *tg_dataset_u8(const tg_dataset *d);     /* all x as bytes; NULL unless it is an array of uint8 in memory: a view is none */
+TG_API const int64_t  *tg_dataset_labels(const tg_dataset *d); /* all labels; NULL unless they are an array of int64 [n] in memory */
+TG_API void            tg_dataset_free(tg_dataset *d);         /* before the tape's end, where wished; NULL is allowed */
 
-TG_API int64_t         tg_dataset_size(const tg_dataset *d);
-TG_API const tg_shape *tg_dataset_shape(const tg_dataset *d); /* of x, [n, …] */
-TG_API const uint8_t  *tg_dataset_u8(const tg_dataset *d);    /* x as bytes, NULL for other dtypes */
-TG_API const int64_t  *tg_dataset_labels(const tg_dataset *d);
-TG_API void            tg_dataset_free(tg_dataset *d);
+/* Sample i as new tensors, as it is in the data set: nothing is scaled, and there is no axis for the batch. *y gets NULL where there are no targets, and y may
+ * be NULL then. TG_ERR_INDEX outside 0 … n-1. Random parts of it are those of an epoch of their own. */
+TG_API tg_status tg_dataset_get(tg_dataset *d, int64_t i, tg_tensor **x, tg_tensor **y);
 
-typedef struct tg_loader tg_loader; /* runs over a part of a data set in mini-batches; belongs to its tape */
+/* ---- data sets made of others ---------------------------------------------------------------------------------------
+ * They show samples of others, which they keep, and copy none. Views may show views, up to 64 deep. A data set NULL gives NULL without a word. */
 
-typedef struct tg_loader_options {
-    int64_t  batch;     /* 0: 32 */
-    bool     shuffle;   /* anew in every epoch */
-    bool     drop_last; /* leave out the ragged last batch */
-    bool     flatten;   /* x as [batch, features] */
-    int64_t  first, count; /* the part of the data set; count 0: to its end */
-    uint64_t seed;      /* of the shuffling */
-    double   scale, shift; /* x = scale x + shift; usually 1/255 for u8, else 1, and 0 */
-} tg_loader_options;
+/* Samples first … first + count - 1. */
+TG_API tg_dataset *tg_dataset_range(tg_dataset *d, int64_t first, int64_t count) TG_MUST_USE;
 
-TG_API tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options) TG_MUST_USE;
+/* Samples index[0] … index[n-1], in any order, also several times; the list is copied. TG_ERR_INDEX for numbers that no sample has. */
+TG_API tg_dataset *tg_dataset_subset(tg_dataset *d, const int64_t *index, int64_t n) TG_MUST_USE;
 
-/* The next mini-batch: x in the tape's dtype, y of i64, both new tensors. false at the end of the epoch (the next call starts
- * the next one) and after an error: tg_error() tells them apart. */
-TG_API bool      tg_next(tg_loader *l, tg_tensor **x, tg_tensor **y);
-TG_API int64_t   tg_loader_batches(const tg_loader *l); /* per epoch */
-TG_API int64_t   tg_loader_size(const tg_loader *l);    /* samples per epoch */
-TG_API tg_status tg_loader_rewind(tg_loader *l);        /* the next batch is an epoch's first */
-TG_API void      tg_loader_free(tg_loader *l);
+/* n data sets of samples that are alike, one behind the other. */
+TG_API tg_dataset *tg_dataset_concat(tg_dataset *const *list, int n) TG_MUST_USE;
+
+/* n (up to 64) random parts without a common sample. parts: how many samples each has, or which fraction of all: numbers that add up to 1, or of
+ * which one is not whole, are fractions, each rounded down; where they add up to 1 the samples that this leaves go to the first parts, one each. The
+ * same seed makes the same parts. out gets n data sets, or n times NULL after an error. As PyTorch's random_split. */
+TG_API tg_status tg_random_split(tg_dataset *d, const double *parts, int n, uint64_t seed, tg_dataset **out);
+
+typedef struct tg_fold_options {
+    int      k;          /* folds; usually 5 */
+    int      fold;       /* 0 … k-1: the one that is tested on */
+    uint64_t seed;       /* of which sample is in which fold; for all folds the same */
+    bool     stratified; /* each fold has its share of each label, to one sample; labels are integers then */
+} tg_fold_options;
+
+/* Cross-validation: the samples of one fold of k, *test, and all others, *train, both in the order that they have in d. Every sample is in just
+ * one fold, and the sizes of folds differ by 1 at most. */
+TG_API tg_status tg_k_fold(tg_dataset *d, const tg_fold_options *options, tg_dataset **train, tg_dataset **test);
+
+/* ---- samples made by a function of the caller's ---------------------------------------------------------------------- */
+
+/* Random numbers of one sample: a function of the loader's seed, the epoch and the sample's number, so that they are the same in whatever thread,
+ * order or batch it comes. */
+typedef struct tg_chance tg_chance;
+TG_API double  tg_chance_uniform(tg_chance *s);              /* in [0, 1), 53 bits */
+TG_API double  tg_chance_normal(tg_chance *s);               /* mean 0, variance 1 */
+TG_API int64_t tg_chance_below(tg_chance *s, int64_t bound); /* 0 … bound-1, each as likely; bound >= 1 */
+
+typedef struct tg_sample {
+    const void *from_x, *from_y; /* as the source has them; from_y NULL: it has no targets */
+    void       *x, *y;           /* to be written. Where dtype and shape stay as they are, the source's values are there already */
+    int64_t     length;          /* of a sequence: the rows of x */
+    tg_chance  *chance;          /* random numbers for this sample */
+} tg_sample;
+
+/* Makes sample i. Anything but 0 is an error: the loader's tg_next says so. It may run in another thread than the tape's (see tg_loader_options'
+ * prefetch), so it calls none of the library's functions but those on its chance; loaders of the same data set call it at the same time. */
+typedef int (*tg_map_fn)(void *ctx, int64_t i, tg_sample *sample);
+
+typedef struct tg_map_options {
+    tg_map_fn       fn;
+    void           *ctx;
+    tg_dtype        x_dtype, y_dtype;  /* where the shape beside it is given */
+    const tg_shape *x_shape, *y_shape; /* of one sample; NULL: dtype and shape stay as they are */
+} tg_map_options;
+
+/* The samples that fn makes from those of d. fn and ctx have to be good as long as it or what is made of it is used. */
+TG_API tg_dataset *tg_dataset_map(tg_dataset *d, const tg_map_options *options) TG_MUST_USE;
 
 #ifdef __cplusplus
 }

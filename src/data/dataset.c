@@ -1,32 +1,30 @@
-/* dataset.c - data sets in memory: from IDX files, from the caller's arrays; their accessors and their end. */
-#define _POSIX_C_SOURCE 200809L
-
+/* dataset.c - what all data sets have in common: how they are made and freed, and how one sample of them is read. */
 #include "data/dataset.h"
 
-#include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "io/idx.h"
+#include "tensor/dtype.h"
+#include "tensor/fpenv.h"
+#include "tensor/rng.h"
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
-static size_t at_least_1(size_t bytes) { return bytes ? bytes : 1; }
-
-static size_t label_bytes(const tg_dataset *d) { return at_least_1((size_t)d->shape.dim[0] * sizeof(int64_t)); }
+void tg_dataset_hold(tg_dataset *d) { d->users++; }
 
 void tg_dataset_let_go(tg_dataset *d)
 {
     if (--d->users > 0) return;
-    tg_heap *heap = &d->tape->services.heap;
-    tg_heap_free(heap, d->labels, label_bytes(d));
-    tg_heap_free(heap, d->x, at_least_1(d->x_bytes));
-    tg_heap_free(heap, d, sizeof *d);
+    tg_tape *t = d->tape;
+    if (d->kind->free) d->kind->free(d);
+    for (int k = 0; k < d->n_sources; k++) tg_dataset_let_go(d->sources[k]);
+    if (d->sources) tg_tape_free_bytes(t, d->sources, (size_t)d->n_sources * sizeof *d->sources);
+    tg_tape_free_bytes(t, d, d->struct_bytes);
 }
 
-/* The tape's end is the owner's end; loaders that the tape has not yet freed still hold on. */
+/* The tape's end is the owner's end; loaders and views that the tape has not yet freed still hold on. */
 static void free_owned(tg_owned *o)
 {
     tg_dataset *d = (tg_dataset *)(void *)o;
@@ -34,28 +32,75 @@ static void free_owned(tg_owned *o)
     tg_dataset_let_go(d);
 }
 
-tg_dataset *tg_dataset_make(tg_tape *t, const char *function, tg_dtype dtype, const tg_shape *shape, void *x,
-                            size_t x_bytes)
+/* Reading goes down from view to view, on a stack that may be small. */
+enum { MOST_DEPTH = 64 };
+
+static int depth_over(tg_dataset *const *sources, int n)
 {
-    size_t      bytes;
-    tg_dataset *d = NULL;
-    /* Labels can need more bytes than x (samples of a byte, or of none): their size is checked like any other. */
-    if (tg_shape_size(&(tg_shape){1, {shape->dim[0]}}, TG_I64, NULL, &bytes) == TG_OK)
-        d = tg_heap_alloc(&t->services.heap, sizeof *d);
-    if (d) {
-        *d = (tg_dataset){.owned = {.free = free_owned}, .tape = t, .dtype = dtype, .shape = *shape, .users = 1};
-        d->labels = tg_heap_alloc(&t->services.heap, at_least_1(bytes));
+    int deepest = 0;
+    for (int k = 0; k < n; k++)
+        if (sources[k]->depth >= deepest) deepest = sources[k]->depth + 1;
+    return deepest;
+}
+
+tg_dataset *tg_dataset_new(tg_tape *t, const char *function, const tg_dataset_kind *kind, size_t bytes, tg_dataset *const *sources, int n)
+{
+    tg_heap  *heap = &t->services.heap;
+    const int depth = depth_over(sources, n);
+    if (depth > MOST_DEPTH) {
+        tg_fail_on(t, TG_ERR_UNSUPPORTED, function, "this would be a view of a view … of a data set, more than %d deep", MOST_DEPTH);
+        return NULL;
     }
-    if (!d || !d->labels) {
-        tg_heap_free(&t->services.heap, d, sizeof *d);
-        tg_heap_free(&t->services.heap, x, at_least_1(x_bytes));
+    tg_dataset *d = tg_heap_alloc(heap, bytes);
+    if (d) memset(d, 0, bytes);
+    if (d && n > 0 && !(d->sources = tg_heap_alloc(heap, (size_t)n * sizeof *d->sources))) {
+        tg_heap_free(heap, d, bytes);
+        d = NULL;
+    }
+    if (!d) {
         tg_out_of_memory(t, function);
         return NULL;
     }
-    d->x = x;
-    d->x_bytes = x_bytes;
+    d->owned.free = free_owned;
+    d->tape = t;
+    d->kind = kind;
+    d->struct_bytes = bytes;
+    d->users = 1;
+    d->n_sources = n;
+    d->depth = depth;
+    for (int k = 0; k < n; k++) tg_dataset_hold(d->sources[k] = sources[k]);
+    if (n > 0) {
+        d->shape = sources[0]->shape;
+        d->x = sources[0]->x;
+        d->y = sources[0]->y;
+        d->both = sources[0]->both;
+        d->scratch = sources[0]->scratch;
+    }
     tg_own(t, &d->owned);
     return d;
+}
+
+/* The shape of an array without its first axis. */
+void tg_dataset_set_part(tg_part *p, tg_dtype dtype, const tg_shape *array)
+{
+    *p = (tg_part){.dtype = dtype, .shape = {.rank = array->rank - 1}};
+    memcpy(p->shape.dim, array->dim + 1, (size_t)p->shape.rank * sizeof *p->shape.dim);
+    (void)tg_shape_size(&p->shape, dtype, NULL, &p->bytes); /* a part of a shape that was checked */
+}
+
+void tg_dataset_set_parts(tg_dataset *d, tg_dtype x_dtype, const tg_shape *x, tg_dtype y_dtype, const tg_shape *y)
+{
+    d->shape = *x;
+    d->y = (tg_part){.dtype = TG_NDTYPES};
+    tg_dataset_set_part(&d->x, x_dtype, x);
+    if (y) tg_dataset_set_part(&d->y, y_dtype, y);
+}
+
+bool tg_dataset_usable(const tg_dataset *d, const char *function)
+{
+    if (!tg_may(d->tape, TG_IN_FUNCTION, function)) return false;
+    if (d->disclaimed) tg_fail_on(d->tape, TG_ERR_STALE, function, "the data set was freed");
+    return !d->disclaimed;
 }
 
 void tg_dataset_free(tg_dataset *d)
@@ -69,158 +114,113 @@ void tg_dataset_free(tg_dataset *d)
     free_owned(&d->owned);
 }
 
-/* ---- the caller's arrays ----------------------------------------------------------------------------------------- */
-
-tg_dataset *tg_array_dataset(tg_tape *tape, tg_dtype dtype, const tg_shape *shape, const void *x, const int64_t *labels)
-{
-    static const char *const function = "tg_array_dataset";
-    char                     text[TG_SHAPE_TEXT];
-    size_t                   bytes;
-    if (!tape) return NULL;
-    TG_CALL(tape);
-    if (!tg_may(tape, TG_IN_FUNCTION, function)) return NULL;
-    if (!shape)
-        tg_fail_on(tape, TG_ERR_NULL, function, "shape is NULL");
-    else if (dtype != TG_F32 && dtype != TG_U8)
-        tg_fail_on(tape, TG_ERR_DTYPE, function, "a data set holds float32 or uint8, not %s", tg_dtype_name(dtype));
-    else if (shape->rank == 0)
-        tg_fail_on(tape, TG_ERR_SHAPE, function, "the first axis counts the samples: a scalar has none");
-    else if (tg_shape_size(shape, dtype, NULL, &bytes) != TG_OK)
-        tg_fail_on(tape, TG_ERR_SHAPE, function, "%s is not a shape", tg_shape_text(shape, text, sizeof text));
-    else if ((!x && bytes > 0) || (!labels && shape->dim[0] > 0))
-        tg_fail_on(tape, TG_ERR_NULL, function, "%s is NULL", labels ? "x" : "labels");
-    else {
-        void *copy = tg_heap_alloc(&tape->services.heap, at_least_1(bytes));
-        if (!copy) tg_out_of_memory(tape, function);
-        if (!copy) return NULL;
-        tg_dataset *d = tg_dataset_make(tape, function, dtype, shape, copy, bytes);
-        if (d && bytes > 0) memcpy(d->x, x, bytes);
-        if (d && shape->dim[0] > 0) memcpy(d->labels, labels, (size_t)shape->dim[0] * sizeof *labels);
-        return d;
-    }
-    return NULL;
-}
-
-/* ---- IDX files --------------------------------------------------------------------------------------------------- */
-
-static int64_t label_at(const tg_idx *y, int64_t i)
-{
-    return y->dtype == TG_U8 ? ((const uint8_t *)y->data)[i] : ((const int32_t *)y->data)[i];
-}
-
-/* side > 0: images must be [n, side, side] of bytes. */
-static tg_status check_images(tg_tape *t, const char *function, const char *path, const tg_idx *x, int side)
-{
-    char text[TG_SHAPE_TEXT], name[TG_PATH_TEXT];
-    if (x->dtype != TG_U8 && (x->dtype != TG_F32 || side > 0))
-        return tg_fail_on(t, TG_ERR_FORMAT, function, "%s has %s elements where images of %s are needed",
-                          tg_path_text(path, name), tg_dtype_name(x->dtype), side > 0 ? "uint8" : "uint8 or float32");
-    if (side > 0 && (x->shape.rank != 3 || x->shape.dim[1] != side || x->shape.dim[2] != side))
-        return tg_fail_on(t, TG_ERR_FORMAT, function, "%s has images of sizes %s instead of [n,%d,%d]",
-                          tg_path_text(path, name), tg_shape_text(&x->shape, text, sizeof text), side, side);
-    return TG_OK;
-}
-
-static tg_status check_labels(tg_tape *t, const char *function, const char *path, const tg_idx *x, const tg_idx *y, int classes)
-{
-    char name[TG_PATH_TEXT];
-    if (y->dtype != TG_U8 && y->dtype != TG_I32)
-        return tg_fail_on(t, TG_ERR_FORMAT, function, "%s has %s elements where labels of integers are needed",
-                          tg_path_text(path, name), tg_dtype_name(y->dtype));
-    if (y->shape.rank != 1)
-        return tg_fail_on(t, TG_ERR_FORMAT, function, "%s has rank %d where rank 1 is needed", tg_path_text(path, name),
-                          y->shape.rank);
-    if (x->shape.dim[0] != y->shape.dim[0])
-        return tg_fail_on(t, TG_ERR_FORMAT, function, "there are %" PRId64 " images but %" PRId64 " labels",
-                          x->shape.dim[0], y->shape.dim[0]);
-    for (int64_t i = 0; classes > 0 && i < y->shape.dim[0]; i++)
-        if (label_at(y, i) < 0 || label_at(y, i) >= classes)
-            return tg_fail_on(t, TG_ERR_INDEX, function, "label %" PRId64 " is %" PRId64 ", outside 0 to %d", i,
-                              label_at(y, i), classes - 1);
-    return TG_OK;
-}
-
-static tg_dataset *read_pair(tg_tape *t, const char *function, const char *images, const char *labels, int classes,
-                             int side)
-{
-    tg_idx      x = {.data = NULL}, y = {.data = NULL};
-    tg_dataset *d = NULL;
-    tg_status   s = tg_idx_read(t, function, images, &x);
-    if (s == TG_OK) s = check_images(t, function, images, &x, side);
-    if (s == TG_OK) s = tg_idx_read(t, function, labels, &y);
-    if (s == TG_OK) s = check_labels(t, function, labels, &x, &y, classes);
-    if (s == TG_OK) {
-        d = tg_dataset_make(t, function, x.dtype, &x.shape, x.data, x.bytes);
-        x.data = NULL;
-    }
-    for (int64_t i = 0; d && i < y.shape.dim[0]; i++) d->labels[i] = label_at(&y, i);
-    tg_idx_free(t, &x);
-    tg_idx_free(t, &y);
-    return d;
-}
-
-tg_dataset *tg_idx_dataset(tg_tape *tape, const char *images, const char *labels, int classes)
-{
-    if (!tape) return NULL;
-    TG_CALL(tape);
-    if (!tg_may(tape, TG_IN_FUNCTION, "tg_idx_dataset")) return NULL;
-    if (!images || !labels)
-        tg_fail_on(tape, TG_ERR_NULL, "tg_idx_dataset", "%s is NULL", images ? "labels" : "images");
-    else if (classes < 0)
-        tg_fail_on(tape, TG_ERR_ARG, "tg_idx_dataset", "classes is %d", classes);
-    else
-        return read_pair(tape, "tg_idx_dataset", images, labels, classes, 0);
-    return NULL;
-}
-
-enum { PATH_ROOM = 4096 };
-
-/* The path of directory/name; of the same name with .gz, with its last part behind a dot, or both, where only that one exists. */
-static tg_status find_file(tg_tape *t, const char *directory, const char *name, char path[PATH_ROOM])
-{
-    char        text[TG_PATH_TEXT];
-    struct stat st;
-    tg_path_text(directory, text);
-    for (int form = 0; form < 4; form++) {
-        int length = snprintf(path, PATH_ROOM, "%s/%s%s", directory, name, form & 1 ? ".gz" : "");
-        if (length < 0 || length >= PATH_ROOM)
-            return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "the directory %s has too long a name", text);
-        if (form & 2) *strstr(path + strlen(directory), "-idx") = '.';
-        if (stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
-            return TG_OK; /* what is wrong shows at opening */
-    }
-    if (stat(directory, &st) != 0 || !S_ISDIR(st.st_mode))
-        return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "there is no directory %s to look for %s or %s.gz in", text, name,
-                          name);
-    return tg_fail_on(t, TG_ERR_IO, "tg_mnist", "neither %s nor %s.gz is in the directory %s", name, name, text);
-}
-
-tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *part)
-{
-    static const char *const names[2][2] = {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
-                                            {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}};
-    char                     images[PATH_ROOM], labels[PATH_ROOM];
-    if (!tape) return NULL;
-    TG_CALL(tape);
-    if (!tg_may(tape, TG_IN_FUNCTION, "tg_mnist")) return NULL;
-    if (!directory || !part) {
-        tg_fail_on(tape, TG_ERR_NULL, "tg_mnist", "%s is NULL", directory ? "part" : "directory");
-        return NULL;
-    }
-    bool test = strcmp(part, "test") == 0;
-    if (!test && strcmp(part, "train") != 0) {
-        tg_fail_on(tape, TG_ERR_ARG, "tg_mnist", "the parts are \"train\" and \"test\", not %s",
-                   tg_path_text(part, images));
-        return NULL;
-    }
-    if (find_file(tape, directory, names[test][0], images) != TG_OK) return NULL;
-    if (find_file(tape, directory, names[test][1], labels) != TG_OK) return NULL;
-    return read_pair(tape, "tg_mnist", images, labels, 10, 28);
-}
-
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-int64_t         tg_dataset_size(const tg_dataset *d) { return d ? d->shape.dim[0] : -1; }
+tg_status tg_reading_fail(tg_reading *r, tg_status s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    r->status = s;
+    vsnprintf(r->sentence, sizeof r->sentence, format, args);
+    va_end(args);
+    return s;
+}
+
+tg_status tg_read_sample(const tg_dataset *d, int64_t i, uint64_t epoch_seed, void *x, void *y, tg_reading *r)
+{
+    char *const scratch = r->scratch;
+    r->chance = tg_chance_of(epoch_seed, (uint64_t)i, TG_RNG_SAMPLE);
+    const tg_status s = d->kind->read(d, i, x, y, r);
+    r->scratch = scratch;
+    return s;
+}
+
+/* Reading in the tape's thread, of which a function of the caller's may be a part. */
+typedef struct reading_here {
+    tg_reading r;
+    tg_inside  was;
+    tg_fpenv   host;
+} reading_here;
+
+/* With the room that it needs, from the tape's heap. What begins has to end. */
+static bool begin_reading(const tg_dataset *d, reading_here *h)
+{
+    h->r = (tg_reading){.status = TG_OK};
+    if (d->scratch && !(h->r.scratch = tg_tape_alloc(d->tape, d->scratch))) return false;
+    h->was = tg_go_inside(d->tape, TG_IN_SAMPLE, NULL, NULL);
+    h->host = tg_fpenv_enter();
+    return true;
+}
+
+static tg_status end_reading(const tg_dataset *d, reading_here *h, const char *function)
+{
+    const tg_reading *r = &h->r;
+    tg_fpenv_leave(h->host);
+    d->tape->services.inside = h->was;
+    if (r->scratch) tg_tape_free_bytes(d->tape, r->scratch, d->scratch);
+    if (r->status != TG_OK) tg_fail_on(d->tape, r->status, function, "%s", r->sentence);
+    return r->status;
+}
+
+tg_status tg_dataset_get(tg_dataset *d, int64_t i, tg_tensor **x, tg_tensor **y)
+{
+    static const char function[] = "tg_dataset_get";
+    void             *data[2] = {NULL, NULL};
+    tg_node          *node[2] = {NULL, NULL};
+    reading_here      h;
+    if (x) *x = NULL;
+    if (y) *y = NULL;
+    if (!d) return TG_ERR_NULL;
+    TG_CALL(d->tape);
+    if (!tg_dataset_usable(d, function)) return d->disclaimed ? TG_ERR_STALE : TG_ERR_ARG;
+    if (!x || (!y && tg_has_targets(d))) return tg_fail_on(d->tape, TG_ERR_NULL, function, "%s is NULL", x ? "y" : "x");
+    if (i < 0 || i >= tg_samples(d))
+        return tg_fail_on(d->tape, TG_ERR_INDEX, function, "there is no sample %" PRId64 ": the data set has %" PRId64, i, tg_samples(d));
+    tg_shape shapes[2] = {d->x.shape, d->y.shape};
+    if (tg_has_lengths(d)) shapes[0].dim[0] = d->kind->length(d, i);
+    if (d->both) shapes[1].dim[0] = shapes[0].dim[0];
+    node[0] = tg_new_leaf(d->tape, d->x.dtype, &shapes[0], NULL, &data[0]);
+    if (node[0] && tg_has_targets(d)) node[1] = tg_new_leaf(d->tape, d->y.dtype, &shapes[1], NULL, &data[1]);
+    if (!node[0] || (!node[1] && tg_has_targets(d)) || !begin_reading(d, &h)) return TG_ERR_MEMORY;
+    (void)tg_read_sample(d, i, tg_epoch_seed(0, 0), data[0], data[1], &h.r);
+    const tg_status s = end_reading(d, &h, function);
+    if (s != TG_OK) return s;
+    *x = tg_handle(node[0]);
+    if (node[1]) *y = tg_handle(node[1]);
+    return TG_OK;
+}
+
+static int64_t label_in(tg_dtype dtype, const void *y)
+{
+    switch (dtype) {
+    case TG_I64: return *(const int64_t *)y;
+    case TG_I32: return *(const int32_t *)y;
+    case TG_I16: return *(const int16_t *)y;
+    default: return *(const uint8_t *)y;
+    }
+}
+
+int64_t *tg_read_labels(tg_dataset *d, const char *function, const char *what)
+{
+    const int64_t n = tg_samples(d);
+    reading_here  h;
+    int64_t       item;
+    if (!tg_has_targets(d) || tg_dtype_is_float(d->y.dtype) || d->y.shape.rank > 0) {
+        tg_fail_on(d->tape, TG_ERR_DTYPE, function, "%s needs a label for each sample, one integer", what);
+        return NULL;
+    }
+    int64_t *labels = tg_tape_alloc(d->tape, (size_t)n * sizeof *labels); /* no overflow: the shape of one array of them was checked */
+    if (!labels || !begin_reading(d, &h)) {
+        if (labels) tg_tape_free_bytes(d->tape, labels, (size_t)n * sizeof *labels);
+        return NULL;
+    }
+    for (int64_t i = 0; i < n && tg_read_sample(d, i, tg_epoch_seed(0, 0), NULL, &item, &h.r) == TG_OK; i++) labels[i] = label_in(d->y.dtype, &item);
+    if (end_reading(d, &h, function) == TG_OK) return labels;
+    tg_tape_free_bytes(d->tape, labels, (size_t)n * sizeof *labels);
+    return NULL;
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------------------ */
+
+int64_t         tg_dataset_size(const tg_dataset *d) { return d ? tg_samples(d) : -1; }
 const tg_shape *tg_dataset_shape(const tg_dataset *d) { return d ? &d->shape : NULL; }
-const uint8_t  *tg_dataset_u8(const tg_dataset *d) { return d && d->dtype == TG_U8 ? d->x : NULL; }
-const int64_t  *tg_dataset_labels(const tg_dataset *d) { return d ? d->labels : NULL; }

@@ -6,11 +6,12 @@
  *
  * Sample i is a function of (seed, i) alone. Only + - * / and square roots are used, which IEEE 754 defines exactly, so
  * the same seed draws the same digits everywhere. */
-#include "data/dataset.h"
+#include "data/arrays.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "data/chance.h"
 #include "tensor/fpenv.h"
 #include "tensor/rng.h"
 
@@ -86,29 +87,14 @@ enum { GLYPHS = sizeof glyphs / sizeof *glyphs };
 
 /* ---- chance ------------------------------------------------------------------------------------------------------ */
 
-typedef struct chance {
-    uint64_t seed, sample;
-    uint32_t block, used;
-    uint32_t word[4];
-} chance;
+static int below(tg_chance *c, int n) { return (int)((uint64_t)tg_chance_word(c) * (uint64_t)n >> 32); }
 
-static uint32_t next_word(chance *c)
-{
-    if (c->used == 4) {
-        tg_rng_block(c->seed, c->sample, TG_RNG_DATA, c->block++, c->word);
-        c->used = 0;
-    }
-    return c->word[c->used++];
-}
-
-static int below(chance *c, int n) { return (int)((uint64_t)next_word(c) * (uint64_t)n >> 32); }
-
-static float uniform(chance *c, float lo, float hi) { return lo + (hi - lo) * ((float)(next_word(c) >> 8) * 0x1p-24f); }
+static float uniform(tg_chance *c, float lo, float hi) { return lo + (hi - lo) * ((float)(tg_chance_word(c) >> 8) * 0x1p-24f); }
 
 /* Nearly normal, within 3.5 deviations: the sum of four uniform numbers of 16 bits, whose variance is 4 · 2^32 / 12. */
-static float normal(chance *c, float mean, float deviation)
+static float normal(tg_chance *c, float mean, float deviation)
 {
-    uint32_t a = next_word(c), b = next_word(c), sum = (a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16);
+    uint32_t a = tg_chance_word(c), b = tg_chance_word(c), sum = (a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16);
     return mean + deviation * (((float)sum - 131070.0f) / 37837.2f);
 }
 
@@ -124,7 +110,7 @@ typedef struct hand {
     float wobble; /* deviation of a control point */
 } hand;
 
-static hand take_hand(chance *c)
+static hand take_hand(tg_chance *c)
 {
     hand  h;
     float turn = normal(c, 0, 0.07f); /* the tangent of half the angle: sine and cosine without a library's */
@@ -141,7 +127,7 @@ static hand take_hand(chance *c)
     return h;
 }
 
-static spot place(const hand *h, chance *c, const pen_point p)
+static spot place(const hand *h, tg_chance *c, const pen_point p)
 {
     float x = 0.01f * (float)p[0] - 0.5f + normal(c, 0, h->wobble);
     float y = 0.01f * (float)p[1] - 0.5f + normal(c, 0, h->wobble);
@@ -207,7 +193,7 @@ static void draw_stroke(pen *p, const spot *at, const pen_point *point, int n)
     }
 }
 
-static void draw_glyph(pen *p, const glyph *g, const hand *h, chance *c)
+static void draw_glyph(pen *p, const glyph *g, const hand *h, tg_chance *c)
 {
     spot at[MAX_POINTS];
     int  n = 0, start = 0;
@@ -220,11 +206,11 @@ static void draw_glyph(pen *p, const glyph *g, const hand *h, chance *c)
 }
 
 /* Ink to bytes. A grainy paper: every pixel gains or loses up to half of `grain` levels. */
-static void develop(const pen *p, chance *c, uint8_t *image)
+static void develop(const pen *p, tg_chance *c, uint8_t *image)
 {
     float black = uniform(c, 190, 255), grain = uniform(c, 0, 50);
     for (int k = 0; k < SIDE * SIDE; k += 4) {
-        uint32_t w = next_word(c);
+        uint32_t w = tg_chance_word(c);
         for (int j = 0; j < 4; j++, w >>= 8) {
             float v = black * p->ink[k + j] + grain * ((float)(w & 0xff) / 255 - 0.5f);
             image[k + j] = v <= 0 ? 0 : v >= 255 ? 255 : (uint8_t)(v + 0.5f);
@@ -234,8 +220,8 @@ static void develop(const pen *p, chance *c, uint8_t *image)
 
 static void draw_digit(uint64_t seed, int64_t sample, uint8_t *image, int64_t *label)
 {
-    chance c = {.seed = seed, .sample = (uint64_t)sample, .used = 4};
-    pen    p;
+    tg_chance c = tg_chance_of(seed, (uint64_t)sample, TG_RNG_DATA);
+    pen       p;
     int    digit = below(&c, 10), first = 0, ways = 0;
     while (glyphs[first].digit != digit) first++;
     while (first + ways < GLYPHS && glyphs[first + ways].digit == digit) ways++;
@@ -254,19 +240,18 @@ tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed)
 {
     static const char *const function = "tg_synthetic_digits";
     const tg_shape           shape = {3, {n, SIDE, SIDE}};
-    size_t                   bytes;
     if (!tape) return NULL;
     TG_CALL(tape);
     if (!tg_may(tape, TG_IN_FUNCTION, function)) return NULL;
-    if (n < 0 || tg_shape_size(&shape, TG_U8, NULL, &bytes) != TG_OK) {
+    if (n < 0 || tg_shape_size(&shape, TG_U8, NULL, NULL) != TG_OK) {
         tg_fail_on(tape, TG_ERR_ARG, function, "%lld is not a number of digits", (long long)n);
         return NULL;
     }
-    uint8_t *x = tg_heap_alloc(&tape->services.heap, bytes ? bytes : 1);
-    if (!x) tg_out_of_memory(tape, function);
-    tg_dataset *d = x ? tg_dataset_make(tape, function, TG_U8, &shape, x, bytes) : NULL;
+    uint8_t    *x;
+    int64_t    *y;
+    tg_dataset *d = tg_arrays_new(tape, function, TG_U8, &shape, TG_I64, &(tg_shape){1, {n}}, (void **)&x, (void **)&y);
     const tg_fpenv host = tg_fpenv_enter();
-    for (int64_t i = 0; d && i < n; i++) draw_digit(seed, i, x + i * SIDE * SIDE, &d->labels[i]);
+    for (int64_t i = 0; d && i < n; i++) draw_digit(seed, i, x + i * SIDE * SIDE, &y[i]);
     tg_fpenv_leave(host);
     return d;
 }

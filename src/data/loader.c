@@ -1,56 +1,62 @@
-/* loader.c - mini-batches out of a data set: which samples, in which order, converted into new tensors. */
-#include "data/dataset.h"
+/* loader.c - the public face of loaders: their options, and batches handed over to the tape. order.c says which samples come, batch.c makes batches of
+ * them, ahead.c the same in a thread of its own. */
+#include <tapegrad/loader.h>
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#include "tensor/fpenv.h"
-#include "tensor/options.h"
-#include "tensor/rng.h"
+#include "data/ahead.h"
+#include "data/loader_options.h"
 
 struct tg_loader {
     tg_owned    owned; /* first: the tape frees by it */
     tg_tape    *tape;
     tg_dataset *data;
-    int64_t     features;     /* of a sample: the product of the data set's axes behind the first */
-    int64_t     first, count; /* the part of the data set */
-    int64_t  batch, end; /* an epoch is samples 0 … end-1 of the order; end < count when the last batch is dropped */
-    int64_t  at;         /* the next sample of the epoch */
-    uint64_t epoch;
-    bool     shuffle, flatten;
-    uint64_t seed;
-    double   scale, shift;
-    int64_t *order; /* [count], where shuffled */
+    tg_maker    maker;
+    tg_ahead    ahead;
+    tg_tray    *trays;
+    uint64_t    epoch;
+    int64_t     at; /* the place of the next batch that tg_next gives */
 };
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
 
-static tg_status check_options(const tg_dataset *d, const tg_loader_options *o)
-{
-    int64_t n = d->shape.dim[0];
-    if (d->disclaimed) return tg_fail_on(d->tape, TG_ERR_STALE, "tg_loader_new", "the data set was freed");
-    if (o->batch < 0) return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new", "batch is %" PRId64, o->batch);
-    if (o->first < 0 || o->first > n || o->count < 0 || o->count > n - o->first)
-        return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new",
-                          "the range (first %" PRId64 ", count %" PRId64 ") is outside the data set of %" PRId64
-                          " samples",
-                          o->first, o->count, n);
-    if (!isfinite(o->scale) || !isfinite(o->shift))
-        return tg_fail_on(d->tape, TG_ERR_ARG, "tg_loader_new", "%s is not finite",
-                          isfinite(o->scale) ? "shift" : "scale");
-    return TG_OK;
-}
-
-static size_t order_bytes(const tg_loader *l) { return (size_t)l->count * sizeof *l->order; }
-
 static void free_owned(tg_owned *o)
 {
     tg_loader *l = (tg_loader *)(void *)o;
-    tg_heap   *heap = &l->tape->services.heap;
-    tg_heap_free(heap, l->order, order_bytes(l));
+    tg_tape   *t = l->tape;
+    if (l->ahead.maker) tg_ahead_close(&l->ahead);
+    for (int k = 0; l->trays && k < l->ahead.n; k++)
+        for (int part = 0; part < TG_BATCH_BLOCKS; part++) tg_pool_put(&t->services.pool, l->trays[k].block[part]);
+    if (l->trays) tg_tape_free_bytes(t, l->trays, (size_t)l->ahead.n * sizeof *l->trays);
+    if (l->maker.scratch) tg_tape_free_bytes(t, l->maker.scratch, tg_maker_scratch(&l->maker));
+    tg_order_close(&l->maker.order);
     tg_dataset_let_go(l->data);
-    tg_heap_free(heap, l, sizeof *l);
+    tg_tape_free_bytes(t, l, sizeof *l);
+}
+
+/* The memory of a loader whose options are known. What is there after an error is freed with it. */
+static bool open_loader(tg_loader *l, const tg_loader_options *o)
+{
+    static const char function[] = "tg_loader_new";
+    double           *weights = NULL;
+    const size_t      bytes = (size_t)tg_samples(l->data) * sizeof *weights;
+    l->ahead.n = o->prefetch > 0 ? o->prefetch : 1;
+    if (o->balanced && !(weights = tg_balanced_weights(l->data, function))) return false;
+    const bool ordered = tg_order_open(&l->maker.order, weights ? weights : o->weights, function);
+    if (weights) tg_tape_free_bytes(l->tape, weights, bytes);
+    if (!ordered || !(l->trays = tg_tape_alloc(l->tape, (size_t)l->ahead.n * sizeof *l->trays))) return false;
+    if (!(l->maker.scratch = tg_tape_alloc(l->tape, tg_maker_scratch(&l->maker)))) return false;
+    if (!tg_ahead_open(&l->ahead)) {
+        tg_out_of_memory(l->tape, function);
+        return false;
+    }
+    l->ahead.maker = &l->maker;
+    l->ahead.trays = l->trays;
+    l->ahead.empty = l->ahead.n;
+    l->ahead.threaded = o->prefetch > 0;
+    return true;
 }
 
 tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options)
@@ -59,32 +65,18 @@ tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options)
     const tg_loader_options       *o = options ? options : &usual;
     if (!data) return NULL;
     TG_CALL(data->tape);
-    if (!tg_may(data->tape, TG_IN_FUNCTION, "tg_loader_new")) return NULL;
-    if (check_options(data, o) != TG_OK) return NULL;
-
-    tg_tape   *t = data->tape;
-    tg_loader *l = tg_tape_alloc(t, sizeof *l);
+    if (!tg_dataset_usable(data, "tg_loader_new") || !tg_check_loader_options(data, o)) return NULL;
+    tg_loader *l = tg_tape_alloc(data->tape, sizeof *l);
     if (!l) return NULL;
     l->owned.free = free_owned;
-    l->tape = t;
+    l->tape = data->tape;
     l->data = data;
-    l->features = 1; /* no overflow: the data set's shape was checked */
-    for (int k = 1; k < data->shape.rank; k++) l->features *= data->shape.dim[k];
-    l->first = o->first;
-    l->count = o->count ? o->count : data->shape.dim[0] - o->first;
-    l->batch = o->batch ? o->batch : 32;
-    l->end = o->drop_last ? l->count - l->count % l->batch : l->count;
-    l->shuffle = o->shuffle;
-    l->flatten = o->flatten;
-    l->seed = o->seed;
-    l->scale = tg_or_usual(o->scale, data->dtype == TG_U8 ? 1.0 / 255 : 1);
-    l->shift = tg_or_usual(o->shift, 0);
-    if (l->shuffle && l->count > 0 && !(l->order = tg_tape_alloc(t, order_bytes(l)))) {
-        tg_heap_free(&t->services.heap, l, sizeof *l);
+    tg_dataset_hold(data);
+    if (!tg_set_maker(&l->maker, data, o) || !open_loader(l, o)) {
+        free_owned(&l->owned);
         return NULL;
     }
-    data->users++;
-    tg_own(t, &l->owned);
+    tg_own(l->tape, &l->owned);
     return l;
 }
 
@@ -97,110 +89,148 @@ void tg_loader_free(tg_loader *l)
 
 /* ---- epochs ------------------------------------------------------------------------------------------------------ */
 
-/* Fisher and Yates: the order is a function of seed and epoch alone, so it starts from the identity each time. */
-static void shuffle(tg_loader *l)
-{
-    uint64_t counter = l->epoch << 40;
-    for (int64_t i = 0; i < l->count; i++) l->order[i] = i;
-    for (int64_t i = l->count - 1; i > 0; i--) {
-        int64_t j = (int64_t)tg_rng_below(l->seed, TG_RNG_SHUFFLE, &counter, (uint64_t)i + 1), other = l->order[j];
-        l->order[j] = l->order[i];
-        l->order[i] = other;
-    }
-}
+int64_t tg_loader_size(const tg_loader *l) { return l ? l->maker.end : -1; }
+int64_t tg_loader_batches(const tg_loader *l) { return l ? l->maker.end / l->maker.batch + (l->maker.end % l->maker.batch != 0) : -1; }
+int64_t tg_loader_epoch(const tg_loader *l) { return l ? (int64_t)l->epoch : -1; }
+int64_t tg_loader_position(const tg_loader *l) { return l ? l->at / l->maker.batch + (l->at % l->maker.batch != 0) : -1; }
 
-static void next_epoch(tg_loader *l)
+static void go_to(tg_loader *l, uint64_t epoch, int64_t at)
 {
-    l->at = 0;
-    l->epoch++;
+    l->epoch = epoch;
+    l->at = at;
+    tg_ahead_seek(&l->ahead, epoch, at);
 }
-
-int64_t tg_loader_size(const tg_loader *l) { return l ? l->end : -1; }
-int64_t tg_loader_batches(const tg_loader *l) { return l ? l->end / l->batch + (l->end % l->batch != 0) : -1; }
 
 tg_status tg_loader_rewind(tg_loader *l)
 {
     if (!l) return TG_ERR_NULL;
     if (!tg_may(l->tape, TG_IN_FUNCTION, "tg_loader_rewind")) return TG_ERR_ARG;
-    if (l->at > 0) next_epoch(l);
+    if (l->at > 0) go_to(l, l->epoch + 1, 0);
+    return TG_OK;
+}
+
+tg_status tg_loader_seek(tg_loader *l, int64_t epoch, int64_t batch)
+{
+    static const char function[] = "tg_loader_seek";
+    if (!l) return TG_ERR_NULL;
+    TG_CALL(l->tape);
+    if (!tg_may(l->tape, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
+    if (epoch < 0 || batch < 0 || batch > tg_loader_batches(l))
+        return tg_fail_on(l->tape, TG_ERR_ARG, function, "there is no place behind batch %" PRId64 " of epoch %" PRId64 ": an epoch has %" PRId64 " batches",
+                          batch, epoch, tg_loader_batches(l));
+    go_to(l, (uint64_t)epoch, batch == tg_loader_batches(l) ? l->maker.end : batch * l->maker.batch);
     return TG_OK;
 }
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */
 
-/* to[k] = scale from[k] + shift, in the arithmetic of `to`. */
-#define CONVERT(NAME, FROM, TO)                                                                                        \
-    static void NAME(const void *from, void *to, size_t n, double scale, double shift)                                 \
-    {                                                                                                                  \
-        const FROM *restrict x = from;                                                                                 \
-        TO *restrict y = to;                                                                                           \
-        TO s = (TO)scale, b = (TO)shift;                                                                               \
-        for (size_t k = 0; k < n; k++) y[k] = s * (TO)x[k] + b;                                                        \
-    }
-CONVERT(u8_to_f32, uint8_t, float)
-CONVERT(u8_to_f64, uint8_t, double)
-CONVERT(f32_to_f32, float, float)
-CONVERT(f32_to_f64, float, double)
-
-typedef void (*convert_fn)(const void *, void *, size_t, double, double);
-static const convert_fn from_u8[TG_NDTYPES] = {[TG_F32] = u8_to_f32, [TG_F64] = u8_to_f64};
-static const convert_fn from_f32[TG_NDTYPES] = {[TG_F32] = f32_to_f32, [TG_F64] = f32_to_f64};
-
-static int64_t sample_at(const tg_loader *l, int64_t at) { return l->first + (l->order ? l->order[at] : at); }
-
-/* In shuffled order every sample comes from another place of memory: asked for early, it is there when its turn comes.
- */
-static void prefetch(const char *sample, size_t bytes)
+/* Memory for parts of a batch that have none; false after an error. */
+static bool provide(tg_loader *l, tg_block *block[TG_BATCH_BLOCKS])
 {
-    for (size_t k = 0; k < bytes && k < 4096; k += 64) __builtin_prefetch(sample + k);
+    for (int part = 0; part < TG_BATCH_BLOCKS; part++) {
+        const size_t bytes = tg_batch_bytes(&l->maker, part);
+        if (block[part] || bytes == 0) continue;
+        if (!(block[part] = tg_pool_get(&l->tape->services.pool, bytes))) {
+            tg_out_of_memory(l->tape, "tg_next");
+            return false;
+        }
+    }
+    return true;
 }
 
-static void fill(const tg_loader *l, int64_t n, void *x, int64_t *y)
+/* The batch that comes next, in its tray; NULL after an error. */
+static tg_tray *next_tray(tg_loader *l)
 {
-    const tg_dataset *d = l->data;
-    size_t            features = (size_t)l->features;
-    size_t from_bytes = features * tg_dtype_size(d->dtype), to_bytes = features * tg_dtype_size(l->tape->dtype);
-    const convert_fn  convert = (d->dtype == TG_U8 ? from_u8 : from_f32)[l->tape->dtype];
-    for (int64_t i = 0; i < n; i++) {
-        int64_t sample = sample_at(l, l->at + i);
-        if (l->order && i + 2 < n)
-            prefetch((const char *)d->x + (size_t)sample_at(l, l->at + i + 2) * from_bytes, from_bytes);
-        if (features > 0)
-            convert((const char *)d->x + (size_t)sample * from_bytes, (char *)x + (size_t)i * to_bytes, features,
-                    l->scale, l->shift);
-        y[i] = d->labels[sample];
+    for (int k = 0; k < l->ahead.n; k++)
+        if (!l->trays[k].block[TG_BATCH_INDEX] && !provide(l, l->trays[k].block)) return NULL; /* the last to be had, and never let go */
+    const tg_inside was = tg_go_inside(l->tape, TG_IN_SAMPLE, NULL, NULL);
+    tg_tray        *s = tg_ahead_wait(&l->ahead, l->epoch, l->at);
+    l->tape->services.inside = was;
+    if (s->reading.status == TG_OK) return s;
+    tg_fail_on(l->tape, s->reading.status, "tg_next", "%s", s->reading.sentence);
+    go_to(l, l->epoch, l->at);
+    return NULL;
+}
+
+/* Tensors of this recording that have the memory of the tray's parts, NULL for those that are not wanted. The memory stays the tray's; false after an
+ * error. */
+static bool make_leaves(tg_loader *l, const tg_tray *s, const bool wanted[TG_BATCH_BLOCKS], tg_node *leaf[TG_BATCH_BLOCKS])
+{
+    const tg_shape numbers = {1, {s->n}}, x = tg_batch_x_shape(&l->maker, s), y = tg_batch_y_shape(&l->maker, s);
+    const tg_shape *const shape[TG_BATCH_BLOCKS] = {&x, &y, &numbers, &numbers};
+    const tg_dtype        dtype[TG_BATCH_BLOCKS] = {l->maker.x_dtype, l->maker.y_dtype, TG_I64, TG_I64};
+    for (int part = 0; part < TG_BATCH_BLOCKS; part++) {
+        leaf[part] = NULL;
+        if (wanted[part] && !(leaf[part] = tg_new_leaf(l->tape, dtype[part], shape[part], s->block[part]->data, NULL))) return false;
     }
+    return true;
+}
+
+/* Hands the batch in the tray over to the tape, whose blocks its memory becomes, without copying it. Everything that can fail is done before
+ * anything changes, so that a batch is not lost. */
+static bool hand_over(tg_loader *l, tg_tray *s, const bool wanted[TG_BATCH_BLOCKS], tg_node *leaf[TG_BATCH_BLOCKS])
+{
+    tg_block *old[TG_BATCH_BLOCKS], *fresh[TG_BATCH_BLOCKS];
+    for (int part = 0; part < TG_BATCH_BLOCKS; part++) {
+        old[part] = s->block[part];
+        fresh[part] = wanted[part] ? NULL : old[part];
+    }
+    const bool ok = provide(l, fresh) && make_leaves(l, s, wanted, leaf);
+    for (int part = 0; part < TG_BATCH_BLOCKS; part++) {
+        if (!wanted[part]) continue;
+        if (!ok) {
+            tg_pool_put(&l->tape->services.pool, fresh[part]);
+            continue;
+        }
+        old[part]->next = l->tape->services.blocks;
+        l->tape->services.blocks = old[part];
+        s->block[part] = fresh[part];
+    }
+    return ok;
+}
+
+/* wanted: lengths and index, too. */
+static bool next_batch(tg_loader *l, bool all, tg_batch *batch)
+{
+    tg_node   *leaf[TG_BATCH_BLOCKS];
+    const bool wanted[TG_BATCH_BLOCKS] = {true, tg_has_targets(l->data), all && tg_has_lengths(l->data), all};
+    if (l->at >= l->maker.end) {
+        l->epoch++;
+        l->at = 0;
+        return false;
+    }
+    tg_tray *s = next_tray(l);
+    if (!s || !hand_over(l, s, wanted, leaf)) return false;
+    l->at += s->n;
+    tg_ahead_pass(&l->ahead);
+    *batch = (tg_batch){tg_handle(leaf[TG_BATCH_X]), tg_handle(leaf[TG_BATCH_Y]), tg_handle(leaf[TG_BATCH_LENGTHS]), tg_handle(leaf[TG_BATCH_INDEX])};
+    return true;
 }
 
 bool tg_next(tg_loader *l, tg_tensor **x, tg_tensor **y)
 {
-    void *x_data, *y_data;
+    tg_batch batch;
     if (x) *x = NULL;
     if (y) *y = NULL;
     if (!l) return false;
     TG_CALL(l->tape);
     if (!tg_may(l->tape, TG_IN_FUNCTION, "tg_next")) return false;
-    if (!x || !y) {
+    if (!x || (!y && tg_has_targets(l->data))) {
         tg_fail_on(l->tape, TG_ERR_NULL, "tg_next", "%s is NULL", x ? "y" : "x");
         return false;
     }
-    if (l->at >= l->end) {
-        next_epoch(l);
-        return false;
-    }
-    if (l->at == 0 && l->order) shuffle(l);
-
-    int64_t  n = l->batch < l->end - l->at ? l->batch : l->end - l->at;
-    tg_shape shape = l->flatten ? (tg_shape){2, {n, l->features}} : l->data->shape;
-    shape.dim[0] = n;
-    tg_node *xs = tg_new_leaf(l->tape, l->tape->dtype, &shape, NULL, &x_data);
-    tg_node *ys = xs ? tg_new_leaf(l->tape, TG_I64, &(tg_shape){1, {n}}, NULL, &y_data) : NULL;
-    if (!ys) return false; /* and the next call gives the same batch */
-    const tg_fpenv host = tg_fpenv_enter();
-    fill(l, n, x_data, y_data);
-    tg_fpenv_leave(host);
-    l->at += n;
-    *x = tg_handle(xs);
-    *y = tg_handle(ys);
+    if (!next_batch(l, false, &batch)) return false;
+    *x = batch.x;
+    if (y) *y = batch.y;
     return true;
+}
+
+bool tg_next_batch(tg_loader *l, tg_batch *batch)
+{
+    if (batch) *batch = (tg_batch){NULL, NULL, NULL, NULL};
+    if (!l) return false;
+    TG_CALL(l->tape);
+    if (!tg_may(l->tape, TG_IN_FUNCTION, "tg_next_batch")) return false;
+    if (!batch) tg_fail_on(l->tape, TG_ERR_NULL, "tg_next_batch", "batch is NULL");
+    return batch && next_batch(l, true, batch);
 }

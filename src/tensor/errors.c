@@ -115,6 +115,9 @@ bool tg_refuse_inside(tg_tape *t, const char *function)
     if (i->where == TG_IN_ALLOCATOR) {
         snprintf(where, sizeof where, "the tape's allocator");
         rest = "which may do nothing with the tape";
+    } else if (i->where == TG_IN_SAMPLE) {
+        snprintf(where, sizeof where, "the function of tg_dataset_map");
+        rest = "which may do nothing with the tape, since it may run in another thread";
     } else if (i->where == TG_IN_FUNCTION) {
         snprintf(where, sizeof where, "the function under tg_gradcheck");
         rest = "which may neither reset nor free the tape";

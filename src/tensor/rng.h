@@ -21,7 +21,9 @@
 
 #include <tapegrad/base.h>
 
-enum { TG_RNG_TAPE = 0, TG_RNG_SHUFFLE, TG_RNG_DATA }; /* purposes */
+/* Purposes: the tape's ops; the order of samples; drawn digits; a seed for each epoch; what is drawn for a sample, and for a batch; which
+ * samples come into which part of a data set. */
+enum { TG_RNG_TAPE = 0, TG_RNG_SHUFFLE, TG_RNG_DATA, TG_RNG_EPOCH, TG_RNG_SAMPLE, TG_RNG_BATCH, TG_RNG_SPLIT };
 
 /* The bare function: 10 rounds on a 128-bit counter under a 64-bit key. out may be counter. */
 void tg_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

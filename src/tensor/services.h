@@ -27,6 +27,7 @@ enum {
     TG_IN_RULE,     /* vjp, merge: record ops, and ask what is recorded */
     TG_IN_LATE_RULE, /* a vjp after a write: the same, and what it reads is looked at (tape.as_of) */
     TG_IN_OP,       /* infer, view, run, loop: ask what is recorded */
+    TG_IN_SAMPLE,   /* the function of tg_dataset_map: nothing */
     TG_IN_ALLOCATOR = INT_MAX, /* nothing */
 };
 typedef struct tg_inside {

@@ -60,11 +60,10 @@ static void test_array_refused(void **state)
     expect_error(t, TG_ERR_NULL, "labels is NULL");
     assert_null(tg_array_dataset(t, TG_U8, TG_SCALAR_SHAPE, b, y));
     expect_error(t, TG_ERR_SHAPE, "a scalar has none");
-    const tg_dtype wrong[] = {TG_F64, TG_I64, TG_I32, TG_BOOL, TG_I16, TG_NDTYPES};
-    for (size_t i = 0; i < COUNT(wrong); i++) {
-        assert_null(tg_array_dataset(t, wrong[i], TG_SHAPE(4), b, y));
-        expect_error(t, TG_ERR_DTYPE, "float32 or uint8");
-    }
+    assert_null(tg_array_dataset(t, TG_NDTYPES, TG_SHAPE(4), b, y));
+    expect_error(t, TG_ERR_DTYPE, "is not a dtype");
+    assert_null(tg_array_dataset(t, TG_BOOL, TG_SHAPE(4), "\1\0\2", y));
+    expect_error(t, TG_ERR_ARG, "a byte that is not 0 or 1");
     const tg_shape *const shapes[] = {TG_SHAPE(-1, 2),           TG_SHAPE(2, -1),     TG_SHAPE(INT64_MAX, 2),
                                       TG_SHAPE(0, INT64_MAX, 9), &(tg_shape){9, {1}}, &(tg_shape){-1, {1}}};
     for (size_t i = 0; i < COUNT(shapes); i++) {
@@ -169,7 +168,7 @@ static void test_no_features(void **state)
     tg_tensor  *x, *y;
     tg_dataset *d = tg_array_dataset(t, TG_U8, TG_SHAPE(3, 0, 5), NULL, (int64_t[]){7, 8, 9});
     assert_non_null(d);
-    assert_true(tg_next(loader(d, (tg_loader_options){.batch = 2, .first = 1, .flatten = true}), &x, &y));
+    assert_true(tg_next(loader(tg_dataset_range(d, 1, 2), (tg_loader_options){.batch = 2, .flatten = true}), &x, &y));
     assert_int_equal(tg_numel(x), 0);
     assert_int_equal(tg_dim(x, 0), 2);
     assert_int_equal(tg_data_i64(y)[1], 9);

@@ -14,8 +14,8 @@
 
 #include "quiet.h"
 
-/* n samples of two features: sample i is (i, -i), its label 3 i. */
-static inline tg_dataset *counted(tg_tape *t, int64_t n)
+/* n samples of two features: sample i is (i, -i), its label 3 i. NULL after an error. */
+static inline tg_dataset *counted_or_none(tg_tape *t, int64_t n)
 {
     float   *x = malloc((size_t)n * 2 * sizeof *x + 1);
     int64_t *y = malloc((size_t)n * sizeof *y + 1);
@@ -31,6 +31,12 @@ static inline tg_dataset *counted(tg_tape *t, int64_t n)
     memset(y, 0xff, (size_t)n * sizeof *y);
     free(x);
     free(y);
+    return d;
+}
+
+static inline tg_dataset *counted(tg_tape *t, int64_t n)
+{
+    tg_dataset *d = counted_or_none(t, n);
     assert_non_null(d);
     return d;
 }
