@@ -47,6 +47,11 @@ bool bench_chains(int threads, double seconds);
 /* Prints nanoseconds an element for all vector loops, or those of one op, timed for so many seconds 25 times. false: there is no such op. */
 bool bench_functions(const char *name, double seconds);
 
+/* ---- optimizers (optimizers.c) ---------------------------------------------------------------------------------------- */
+
+/* Prints what a step of each optimizer, or of the one of this name, costs over 10 million parameters. false after an error. */
+bool bench_optimizers(const char *name);
+
 /* ---- axes (axes.c) ---------------------------------------------------------------------------------------------------- */
 
 /* Prints what reductions and index ops cost along each axis, each timed for so many seconds at least. false after an error. */

@@ -30,6 +30,7 @@ struct limit {
     int     n_products;
     void (*pass)(limit *l); /* one pass over the vectors, or over the matrices' rows, or NULL */
     size_t         n;       /* the vectors' length; of a row */
+    size_t         states;  /* of an optimizer */
     float         *v[8];
     volatile float sink; /* keeps results from being optimised away */
     bool           failed;
@@ -201,6 +202,32 @@ static void mlp_wide(limit *l)
 }
 
 static void ten_million(limit *l) { adam(l, 10000000); }
+
+/* What an optimizer with so many states of each element moves: it reads and writes the parameter and the states, and reads the gradient. */
+static void moved_pass(limit *l)
+{
+    const size_t states = l->states;
+    float *restrict       w = l->v[0], *restrict a = l->v[2], *restrict b = l->v[3], *restrict c = l->v[4];
+    const float *restrict g = l->v[1];
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < l->n; i++) {
+        float x = g[i];
+        if (states > 0) x = a[i] = 0.9f * a[i] + x;
+        if (states > 1) x += b[i] = 0.9f * b[i] + x;
+        if (states > 2) x += c[i] = 0.9f * c[i] + x;
+        w[i] -= 1e-3f * x;
+    }
+}
+
+static void moved(limit *l, size_t states)
+{
+    l->states = states;
+    vectors(l, 10000000, 2 + (int)states, moved_pass);
+}
+static void moved_0(limit *l) { moved(l, 0); }
+static void moved_1(limit *l) { moved(l, 1); }
+static void moved_2(limit *l) { moved(l, 2); }
+static void moved_3(limit *l) { moved(l, 3); }
 
 /* sum(tanh(1.5 x + 0.5) sigmoid(x) - exp(-x²)) */
 static void chain_forward_pass(limit *l)
@@ -416,7 +443,8 @@ static const struct {
 } table[] = {
     {"W1_mlp_small", mlp_small}, {"W2_mlp_wide", mlp_wide}, {"W4_chain_fwd", chain_forward}, {"W4_chain", chain},
     {"W5_cnn", cnn},             {"W6_gpt", gpt},           {"W7b_cell", lstm},              {"W7b_cell_steps", lstm_steps},
-    {"W9_adam", ten_million},
+    {"W9_adam", ten_million},    {"moved_0", moved_0},      {"moved_1", moved_1},            {"moved_2", moved_2},
+    {"moved_3", moved_3},
     {"W11_softmax_fwd", softmax_forward},     {"W11_softmax", softmax},
     {"W11_layernorm_fwd", layernorm_forward}, {"W11_layernorm", layernorm},
     {"W11_sum0_fwd", sum_forward},            {"W11_sum0", sum},

@@ -7,6 +7,7 @@
  *   tg-bench --chain                   the cost of an op in chains of 1,000 to 1,000,000
  *   tg-bench --axes [THREADS] [OP]     what reductions and index ops (those with OP in their name) cost along each axis
  *   tg-bench --functions [OP]          what an element of each vector loop costs, beside libmvec's
+ *   tg-bench --optimizers [NAME]       a step of each optimizer beside a loop that moves the same bytes (1 thread)
  *   tg-bench --plan                    the cost of planning a node of a graph that changes
  *   tg-bench --blas                    which BLAS is in use
  *
@@ -280,7 +281,7 @@ static bool run_steady(const workload *w, int64_t n)
 static int usage(void)
 {
     fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --plan | --axes [THREADS] |\n"
-          "       --functions [OP] | --blas\n", stderr);
+          "       --functions [OP] | --optimizers [NAME] | --blas\n", stderr);
     return 2;
 }
 
@@ -307,6 +308,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(first, "--functions") == 0)
         return bench_functions(argc > 2 ? argv[2] : NULL, 1e-3 * setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;
+    if (strcmp(first, "--optimizers") == 0) {
+        want_threads(1, argv);
+        return bench_optimizers(argc > 2 ? argv[2] : NULL) ? 0 : 1;
+    }
     if (strcmp(first, "--plan") == 0) {
         want_threads(1, argv);
         return bench_planning(setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;

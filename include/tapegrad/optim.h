@@ -36,16 +36,94 @@ typedef struct tg_adam_options {
     double            eps;          /* usually 1e-8; what is smaller than the dtype's smallest normal number (1.2e-38, 2.2e-308) counts as that */
     double            weight_decay; /* tg_adam: adds weight_decay w to the gradient; usually none. tg_adamw: w -= lr weight_decay w; usually
                                      * 0.01 */
+    bool              amsgrad;      /* v in the divisor is the largest so far */
     bool              skip_nonfinite; /* see tg_step */
     bool              maximize;
     tg_tensor *const *params;
     int               n_params;
 } tg_adam_options;
 
-/* m = beta1 m + (1-beta1) g; v = beta2 v + (1-beta2) g^2; w -= lr m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps). Kingma, Ba 2015.
+/* m = beta1 m + (1-beta1) g; v = beta2 v + (1-beta2) g^2; w -= lr m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + eps). Kingma, Ba 2015; amsgrad:
+ * Reddi, Kale, Kumar 2018, the largest v before it is divided by 1-beta2^t, as PyTorch's.
  * A |g| above 2^63 (f64: 2^511) counts as that: v stays finite, and its element goes on when v has decayed. */
 TG_API tg_optim *tg_adam(tg_tape *tape, const tg_adam_options *options);
 TG_API tg_optim *tg_adamw(tg_tape *tape, const tg_adam_options *options); /* decoupled decay. Loshchilov, Hutter 2019 */
+
+typedef struct tg_adamax_options {
+    double            lr;           /* usually 0.002 */
+    double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.999 */
+    double            eps;          /* usually 1e-8; as for tg_adam */
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
+    tg_tensor *const *params;
+    int               n_params;
+} tg_adamax_options;
+
+/* m as Adam's; u = max(beta2 u, |g| + eps); w -= lr/(1-beta1^t) m/u. As PyTorch's Adamax; Kingma, Ba 2015. */
+TG_API tg_optim *tg_adamax(tg_tape *tape, const tg_adamax_options *options);
+
+typedef struct tg_nadam_options {
+    double            lr;           /* usually 0.002 */
+    double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.999 */
+    double            eps;          /* usually 1e-8; as for tg_adam */
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    double            momentum_decay; /* how fast the momentum comes to beta1; 0 …; usually 0.004 */
+    bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
+    tg_tensor *const *params;
+    int               n_params;
+} tg_nadam_options;
+
+/* m and v as Adam's; mu_t = beta1 (1 - 0.96^(t momentum_decay)/2), P_t = mu_1 … mu_t;
+ * w -= lr ((1-mu_t)/(1-P_t) g + mu_(t+1)/(1-P_(t+1)) m) / (sqrt(v/(1-beta2^t)) + eps). As PyTorch's NAdam; Dozat 2016. |g| is limited as for
+ * tg_adam. P is saved with the state, as "nadam.mu_product.w", one f64. */
+TG_API tg_optim *tg_nadam(tg_tape *tape, const tg_nadam_options *options);
+
+typedef struct tg_radam_options {
+    double            lr;           /* usually 0.001 */
+    double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.999 */
+    double            eps;          /* usually 1e-8; as for tg_adam */
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
+    tg_tensor *const *params;
+    int               n_params;
+} tg_radam_options;
+
+/* m and v as Adam's; R = 2/(1-beta2) - 1, r = R - 2 t beta2^t/(1-beta2^t); w -= lr m/(1-beta1^t) as long as r <= 5, then
+ * w -= lr sqrt((r-4)(r-2)R / ((R-4)(R-2)r)) m/(1-beta1^t) sqrt(1-beta2^t)/(sqrt(v) + eps). As PyTorch's RAdam; Liu et al. 2020. |g| is limited
+ * as for tg_adam. */
+TG_API tg_optim *tg_radam(tg_tape *tape, const tg_radam_options *options);
+
+typedef struct tg_lion_options {
+    double            lr;           /* usually 0.0001 */
+    double            beta1, beta2; /* 0 … below 1; usually 0.9 and 0.99 */
+    double            weight_decay; /* w -= lr weight_decay w; usually none */
+    bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
+    tg_tensor *const *params;
+    int               n_params;
+} tg_lion_options;
+
+/* w -= lr sign(beta1 m + (1-beta1) g), sign(0) = 0; m = beta2 m + (1-beta2) g. Chen et al. 2023. It wants a learning rate three to ten times
+ * smaller than Adam's, and a decay as many times larger. */
+TG_API tg_optim *tg_lion(tg_tape *tape, const tg_lion_options *options);
+
+typedef struct tg_adadelta_options {
+    double            lr;           /* usually 1 */
+    double            rho;          /* 0 … below 1; usually 0.9 */
+    double            eps;          /* usually 1e-6; as for tg_adam in the divisor */
+    double            weight_decay; /* adds weight_decay w to the gradient */
+    bool              skip_nonfinite; /* see tg_step */
+    bool              maximize;
+    tg_tensor *const *params;
+    int               n_params;
+} tg_adadelta_options;
+
+/* v = rho v + (1-rho) g^2; d = sqrt(u + eps)/sqrt(v + eps) g; u = rho u + (1-rho) d^2; w -= lr d. As PyTorch's Adadelta; Zeiler 2012. |g| and
+ * |d| are limited as |g| is for tg_adam. */
+TG_API tg_optim *tg_adadelta(tg_tape *tape, const tg_adadelta_options *options);
 
 typedef struct tg_rmsprop_options {
     double            lr;           /* usually 0.01 */

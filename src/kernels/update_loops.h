@@ -12,6 +12,9 @@
 
 /* What formulas are written with; table/updates.def says what it means. */
 #define DECAYED(G)   (decay != 0 ? (G) + decay * w : (G)) /* 0 w would be NaN where w is infinite */
+#define ABS(X)       _Generic((X), float: fabsf, default: fabs)(X)
+#define SIGN(X)      ((X) > 0 ? 1 : (X) < 0 ? -1 : (X))
+#define LARGER(X, Y) ((X) > (Y) ? (X) : (Y))
 #define SQRT(X)      _Generic((X), float: sqrtf, default: sqrt)(X)
 #define MOST         _Generic(w, float: FLT_MAX, default: DBL_MAX)
 #define SQUARABLE    _Generic(w, float: 0x1p63f, default: 0x1p511)

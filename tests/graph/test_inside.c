@@ -64,6 +64,11 @@ static char scratch_text[200];
     X(tg_rmsprop, assert_null(tg_rmsprop(p.t, NULL)))                                                                            \
     X(tg_lamb, assert_null(tg_lamb(p.t, NULL)))                                                                                  \
     X(tg_adagrad, assert_null(tg_adagrad(p.t, NULL)))                                                                            \
+    X(tg_adamax, assert_null(tg_adamax(p.t, NULL)))                                                                              \
+    X(tg_nadam, assert_null(tg_nadam(p.t, NULL)))                                                                                \
+    X(tg_radam, assert_null(tg_radam(p.t, NULL)))                                                                                \
+    X(tg_lion, assert_null(tg_lion(p.t, NULL)))                                                                                  \
+    X(tg_adadelta, assert_null(tg_adadelta(p.t, NULL)))                                                                          \
     X(tg_step, (void)tg_step(p.o))                                                                                               \
     X(tg_optim_zero_grad, (void)tg_optim_zero_grad(p.o))                                                                         \
     X(tg_optim_free, tg_optim_free(p.o))                                                                                         \

@@ -244,7 +244,8 @@ static void test_clip_value(void **state)
 
 /* ---- ascending --------------------------------------------------------------------------------------------------------- */
 
-static const maker makers[] = {make_sgd, make_adam, make_adamw, make_rmsprop, make_lamb, make_adagrad};
+static const maker makers[] = {make_sgd, make_adam, make_adamw, make_rmsprop, make_lamb, make_adagrad,
+                               make_adam, make_adamax, make_nadam, make_radam, make_lion, make_adadelta};
 
 /* Along the gradient of f is against that of -f, to the bit: every options struct has `maximize` behind the same numbers as the others. */
 static void test_maximize(void **state)
@@ -255,12 +256,18 @@ static void test_maximize(void **state)
     const tg_rmsprop_options rmsprop = {.maximize = true};
     const tg_lamb_options    lamb = {.maximize = true};
     const tg_adagrad_options adagrad = {.maximize = true};
-    const void *const        options[] = {&sgd, &adam, &adam, &rmsprop, &lamb, &adagrad};
+    const tg_adam_options    amsgrad = {.maximize = true, .amsgrad = true};
+    const tg_adamax_options  adamax = {.maximize = true};
+    const tg_nadam_options   nadam = {.maximize = true};
+    const tg_radam_options   radam = {.maximize = true};
+    const tg_lion_options    lion = {.maximize = true};
+    const tg_adadelta_options adadelta = {.maximize = true};
+    const void *const options[] = {&sgd, &adam, &adam, &rmsprop, &lamb, &adagrad, &amsgrad, &adamax, &nadam, &radam, &lion, &adadelta};
     for (size_t k = 0; k < sizeof makers / sizeof *makers; k++) {
         tg_tape   *t = quiet(TG_F64);
         tg_tensor *p = param(t, "p", 1), *q = param(t, "q", 1);
         (void)p;
-        tg_optim  *up = makers[k](t, options[k]), *down = makers[k](t, NULL);
+        tg_optim  *up = makers[k](t, options[k]), *down = makers[k](t, options[k] == &amsgrad ? &(tg_adam_options){.amsgrad = true} : NULL);
         assert_true(up && down);
         assert_int_equal(tg_optim_add_group(up, &(tg_group_options){.params = &q, .n_params = 1, .frozen = true}), 1);
         assert_int_equal(tg_optim_add_group(down, &(tg_group_options){.params = &p, .n_params = 1, .frozen = true}), 1);

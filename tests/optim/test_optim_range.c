@@ -15,6 +15,7 @@
 #include "quiet.h"
 #include "failing.h"
 #include "optim_test.h"
+#include "optimizers.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -193,6 +194,44 @@ static void test_full_sums(void **state)
     }
 }
 
+/* Whatever the rule: gradients at the ends of the range leave states finite; a gradient of 0 moves nothing at first, with an eps of 0 either. */
+static void test_ends_of_the_range(void **state)
+{
+    (void)state;
+    const tg_adam_options     adam = {.eps = TG_ZERO}, amsgrad = {.eps = TG_ZERO, .amsgrad = true};
+    const tg_adamax_options   adamax = {.eps = TG_ZERO};
+    const tg_nadam_options    nadam = {.eps = TG_ZERO};
+    const tg_radam_options    radam = {.eps = TG_ZERO};
+    const tg_lion_options     lion = {.beta1 = 0.7, .beta2 = 0.7};
+    const tg_adadelta_options adadelta = {.eps = TG_ZERO};
+    const struct {
+        maker       make;
+        const void *options;
+        bool        still; /* with eps 0 no step is made at all */
+    } kinds[] = {{make_adam, &adam, false},   {make_adam, &amsgrad, false}, {make_adamax, &adamax, false}, {make_nadam, &nadam, false},
+                 {make_radam, &radam, false}, {make_lion, &lion, false},    {make_adadelta, &adadelta, true}};
+    for (size_t k = 0; k < 2 * COUNT(kinds); k++) {
+        tg_tape       *t = tg_tape_new(&(tg_tape_options){.silent = true});
+        const tg_dtype d = k % 2 ? TG_F64 : TG_F32;
+        const double   most = d == TG_F32 ? (double)FLT_MAX : DBL_MAX;
+        tg_tensor     *p = tg_param(t, "p", tg_full(t, d, TG_SHAPE(3), 0));
+        tg_optim      *o = kinds[k / 2].make(t, kinds[k / 2].options);
+        for (int step = 0; step < 60; step++) {
+            const double huge = step == 0 ? 0 : step < 20 ? most : 0.5;
+            assert_int_equal(tg_backward_seed(p, tg_to(tg_from_f64(t, TG_SHAPE(3), (double[]){0, -huge, huge}), d)), TG_OK);
+            assert_int_equal(tg_step(o), TG_OK);
+            for (int i = -1; i < tg_optim_state_count(o) - 3; i++) { /* the parameter, and its states without the count of steps */
+                tg_tensor *all = tg_to(i < 0 ? p : tg_optim_state_get(o, i), TG_F64);
+                for (int e = 0; e < tg_numel(all); e++) assert_true(isfinite(tg_data_f64(all)[e]));
+            }
+            const double *x = tg_data_f64(tg_to(p, TG_F64));
+            assert_true(x[0] == 0 && x[1] == -x[2] && (kinds[k / 2].still || (step == 0 ? x[1] == 0 : x[1] > 0)));
+            tg_reset(t);
+        }
+        tg_tape_free(t);
+    }
+}
+
 /* An eps that is none in the dtype: where the gradient is zero the parameter stays, and elsewhere the step has its size. */
 static void test_tiny_eps(void **state)
 {
@@ -312,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_skipped_large),
         cmocka_unit_test(test_huge_gradients),
         cmocka_unit_test(test_full_sums),
+        cmocka_unit_test(test_ends_of_the_range),
         cmocka_unit_test(test_tiny_eps),
         cmocka_unit_test(test_slow_betas),
         cmocka_unit_test(test_clip),

@@ -250,6 +250,12 @@ static const kind kinds[] = {
     {make_adamw, ADAM(.lr = 0.1)},
     {make_adagrad, &(const tg_adagrad_options){.lr = 0.1, .lr_decay = 0.2, .initial_accumulator = 0.5}},
     {make_lamb, &(const tg_lamb_options){.lr = 0.1}},
+    {make_adam, ADAM(.lr = 0.1, .amsgrad = true)},
+    {make_adamax, &(const tg_adamax_options){.lr = 0.1}},
+    {make_nadam, &(const tg_nadam_options){.lr = 0.1}},
+    {make_radam, &(const tg_radam_options){.lr = 0.1}},
+    {make_lion, &(const tg_lion_options){.lr = 0.1}},
+    {make_adadelta, &(const tg_adadelta_options){.rho = 0.8}},
     {make_rmsprop, &(const tg_rmsprop_options){.momentum = 0.7, .centered = true}},
 };
 

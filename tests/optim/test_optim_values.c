@@ -15,93 +15,10 @@
 
 #include "optim/optim.h"
 #include "golden.h"
+#include "optim_formulas.h"
 #include "optimizers.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-enum { N = 40, STEPS = 4, MOST_STATES = 4 };
-
-/* ---- references ---------------------------------------------------------------------------------------------------- */
-
-/* One tensor as the formula has it. */
-typedef struct model {
-    long double w[N], state[MOST_STATES][N];
-} model;
-
-/* A step with gradient g, the t-th, by the options as they count. */
-typedef void (*reference)(const void *options, int t, const long double *g, model *m);
-
-static void sgd(const void *options, int t, const long double *g, model *m)
-{
-    const tg_sgd_options *o = options;
-    const long double     lr = o->lr, mu = o->momentum, decay = o->weight_decay;
-    for (int i = 0; i < N; i++) {
-        const long double d = g[i] + decay * m->w[i];
-        long double      *buffer = &m->state[0][i];
-        *buffer = t == 1 ? d : mu * *buffer + (1 - (long double)o->dampening) * d;
-        if (mu == 0) m->w[i] -= lr * d;
-        else m->w[i] -= lr * (o->nesterov ? d + mu * *buffer : *buffer);
-    }
-}
-
-static void adam_step(const tg_adam_options *o, bool decoupled, int t, const long double *g, model *m)
-{
-    const long double b1 = o->beta1, b2 = o->beta2, lr = o->lr, decay = o->weight_decay;
-    for (int i = 0; i < N; i++) {
-        const long double d = decoupled ? g[i] : g[i] + decay * m->w[i];
-        if (decoupled) m->w[i] -= lr * decay * m->w[i];
-        m->state[0][i] = b1 * m->state[0][i] + (1 - b1) * d;
-        m->state[1][i] = b2 * m->state[1][i] + (1 - b2) * d * d;
-        const long double mean = m->state[0][i] / (1 - powl(b1, t)), square = m->state[1][i] / (1 - powl(b2, t));
-        m->w[i] -= lr * mean / (sqrtl(square) + (long double)o->eps);
-    }
-}
-static void adam(const void *options, int t, const long double *g, model *m) { adam_step(options, false, t, g, m); }
-static void adamw(const void *options, int t, const long double *g, model *m) { adam_step(options, true, t, g, m); }
-
-static void rmsprop(const void *options, int t, const long double *g, model *m)
-{
-    const tg_rmsprop_options *o = options;
-    const long double         a = o->alpha, decay = o->weight_decay, mu = o->momentum, lr = o->lr;
-    (void)t;
-    for (int i = 0; i < N; i++) {
-        long double *square = &m->state[0][i], *mean = &m->state[1][i], *buffer = &m->state[o->centered ? 2 : 1][i];
-        const long double d = g[i] + decay * m->w[i];
-        *square = a * *square + (1 - a) * d * d;
-        if (o->centered) *mean = a * *mean + (1 - a) * d;
-        const long double r = d / (sqrtl(o->centered ? *square - *mean * *mean : *square) + (long double)o->eps);
-        if (mu != 0) *buffer = mu * *buffer + r;
-        m->w[i] -= lr * (mu != 0 ? *buffer : r);
-    }
-}
-
-static void lamb(const void *options, int t, const long double *g, model *m)
-{
-    const tg_lamb_options *o = options;
-    const long double      b1 = o->beta1, b2 = o->beta2;
-    long double            r[N], r_squares = 0, w_squares = 0;
-    for (int i = 0; i < N; i++) {
-        m->state[0][i] = b1 * m->state[0][i] + (1 - b1) * g[i];
-        m->state[1][i] = b2 * m->state[1][i] + (1 - b2) * g[i] * g[i];
-        const long double mean = m->state[0][i] / (1 - powl(b1, t)), square = m->state[1][i] / (1 - powl(b2, t));
-        r[i] = mean / (sqrtl(square) + (long double)o->eps) + (long double)o->weight_decay * m->w[i];
-        r_squares += r[i] * r[i];
-        w_squares += m->w[i] * m->w[i];
-    }
-    for (int i = 0; i < N; i++) m->w[i] -= (long double)o->lr * sqrtl(w_squares) / sqrtl(r_squares) * r[i];
-}
-
-static void adagrad(const void *options, int t, const long double *g, model *m)
-{
-    const tg_adagrad_options *o = options;
-    const long double         lr = (long double)o->lr / (1 + (t - 1) * (long double)o->lr_decay);
-    for (int i = 0; i < N; i++) {
-        const long double d = g[i] + (long double)o->weight_decay * m->w[i];
-        if (t == 1) m->state[0][i] = o->initial_accumulator;
-        m->state[0][i] += d * d;
-        m->w[i] -= lr * d / (sqrtl(m->state[0][i]) + (long double)o->eps);
-    }
-}
 
 /* ---- what is compared ----------------------------------------------------------------------------------------------- */
 
@@ -111,21 +28,29 @@ typedef struct values_case {
     reference   step;
     const char *states[MOST_STATES]; /* in the model's order */
     const void *given, *meant;       /* options: given to the function, NULL: none; as they count */
+    void (*gradient)(const void *options, int t, const model *m, double *g); /* changes that of step t; NULL: it is any */
 } values_case;
 
 #define SGD(...)       &(const tg_sgd_options){__VA_ARGS__}
 #define ADAM(...)      &(const tg_adam_options){__VA_ARGS__}
 #define AS_GIVEN(...)  __VA_ARGS__, __VA_ARGS__
-#define SGD_CASES(STATES, ...)   {"tg_sgd", make_sgd, sgd, STATES, __VA_ARGS__}
-#define ADAM_CASES(NAME, ...)    {"tg_" #NAME, make_##NAME, NAME, {"exp_avg", "exp_avg_sq"}, __VA_ARGS__}
+#define SGD_CASES(STATES, ...)   {"tg_sgd", make_sgd, sgd, STATES, __VA_ARGS__, NULL}
+#define ADAM_CASES(NAME, ...)    {"tg_" #NAME, make_##NAME, NAME, {"exp_avg", "exp_avg_sq"}, __VA_ARGS__, NULL}
 #define NO_STATES                {NULL}
 #define BUFFER                   {"momentum"}
 #define RMSPROP(...)             &(const tg_rmsprop_options){__VA_ARGS__}
-#define RMSPROP_CASES(S, T, ...) {"tg_rmsprop", make_rmsprop, rmsprop, {"square_avg", S, T}, __VA_ARGS__}
+#define RMSPROP_CASES(S, T, ...) {"tg_rmsprop", make_rmsprop, rmsprop, {"square_avg", S, T}, __VA_ARGS__, NULL}
 #define LAMB(...)                &(const tg_lamb_options){__VA_ARGS__}
-#define LAMB_CASES(...)          {"tg_lamb", make_lamb, lamb, {"exp_avg", "exp_avg_sq"}, __VA_ARGS__}
+#define LAMB_CASES(...)          {"tg_lamb", make_lamb, lamb, {"exp_avg", "exp_avg_sq"}, __VA_ARGS__, NULL}
 #define ADAGRAD(...)             &(const tg_adagrad_options){__VA_ARGS__}
-#define ADAGRAD_CASES(...)       {"tg_adagrad", make_adagrad, adagrad, {"sum"}, __VA_ARGS__}
+#define ADAGRAD_CASES(...)       {"tg_adagrad", make_adagrad, adagrad, {"sum"}, __VA_ARGS__, NULL}
+#define CASES(NAME, S, T, ...)   {"tg_" #NAME, make_##NAME, NAME, {S, T}, __VA_ARGS__, NULL}
+#define AMSGRAD_CASES(NAME, ...) {"tg_" #NAME, make_##NAME, NAME, {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, __VA_ARGS__, NULL}
+#define ADAMAX(...)              &(const tg_adamax_options){__VA_ARGS__}
+#define NADAM(...)               &(const tg_nadam_options){__VA_ARGS__}
+#define RADAM(...)               &(const tg_radam_options){__VA_ARGS__}
+#define LION(...)                &(const tg_lion_options){__VA_ARGS__}
+#define ADADELTA(...)            &(const tg_adadelta_options){__VA_ARGS__}
 static const values_case cases[] = {
     SGD_CASES(NO_STATES, NULL, SGD(.lr = 0.01)),
     SGD_CASES(NO_STATES, AS_GIVEN(SGD(.lr = 0.3, .weight_decay = 0.2))),
@@ -144,6 +69,20 @@ static const values_case cases[] = {
                   AS_GIVEN(RMSPROP(.lr = 0.3, .alpha = 0.6, .eps = 0.1, .weight_decay = 0.2, .momentum = 0.7, .centered = true))),
     ADAGRAD_CASES(NULL, ADAGRAD(.lr = 0.01, .eps = 1e-10)),
     ADAGRAD_CASES(AS_GIVEN(ADAGRAD(.lr = 0.3, .lr_decay = 0.2, .weight_decay = 0.2, .initial_accumulator = 0.5, .eps = 1))),
+    AMSGRAD_CASES(adam, ADAM(.amsgrad = true), ADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .amsgrad = true)),
+    AMSGRAD_CASES(adamw, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.5, .eps = 0.1, .weight_decay = 0.2, .amsgrad = true))),
+    AMSGRAD_CASES(adam, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.5, .eps = 0.1, .weight_decay = 0.2, .amsgrad = true))),
+    CASES(adamax, "exp_avg", "exp_inf", NULL, ADAMAX(.lr = 0.002, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8)),
+    CASES(adamax, "exp_avg", "exp_inf", AS_GIVEN(ADAMAX(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
+    CASES(nadam, "exp_avg", "exp_avg_sq", NULL, NADAM(.lr = 0.002, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .momentum_decay = 0.004)),
+    CASES(nadam, "exp_avg", "exp_avg_sq",
+          AS_GIVEN(NADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2, .momentum_decay = 2))),
+    CASES(radam, "exp_avg", "exp_avg_sq", NULL, RADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8)),
+    CASES(radam, "exp_avg", "exp_avg_sq", AS_GIVEN(RADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.9, .eps = 1, .weight_decay = 0.2))),
+    CASES(lion, "exp_avg", NULL, NULL, LION(.lr = 0.0001, .beta1 = 0.9, .beta2 = 0.99)),
+    {"tg_lion", make_lion, lion, {"exp_avg"}, AS_GIVEN(LION(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .weight_decay = 0.2)), lion_gradient},
+    CASES(adadelta, "square_avg", "acc_delta", NULL, ADADELTA(.lr = 1, .rho = 0.9, .eps = 1e-6)),
+    CASES(adadelta, "square_avg", "acc_delta", AS_GIVEN(ADADELTA(.lr = 0.3, .rho = 0.6, .eps = 0.1, .weight_decay = 0.2))),
     ADAM_CASES(adamw, NULL, ADAM(.lr = 0.001, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01)),
     ADAM_CASES(adamw, AS_GIVEN(ADAM(.lr = 0.3, .beta1 = 0.6, .beta2 = 0.8, .eps = 0.1, .weight_decay = 0.2))),
 };
@@ -160,6 +99,8 @@ static tg_tensor *state_named(tg_optim *o, const char *function, const char *sta
     return NULL;
 }
 
+static const long double LEAST_STEP = 0.002L;
+
 /* How far a tensor is from the numbers it should have, in units of `unit`. */
 static double distance(tg_tensor *x, const long double *want, long double unit)
 {
@@ -173,8 +114,8 @@ static double distance(tg_tensor *x, const long double *want, long double unit)
     return worst;
 }
 
-/* Runs the case and its reference. Returns the largest distance seen: of the parameter in units of its first step's mean size, of states in
- * units of their own. plant: called with the optimizer before the first step. */
+/* Runs the case and its reference. Returns the largest distance seen: of the parameter in units of its first step's mean size, or of LEAST_STEP
+ * where that is smaller, of states in units of their own. plant: called with the optimizer before the first step. */
 static double follow(const values_case *c, tg_dtype dtype, void (*plant)(tg_optim *o))
 {
     tg_tape *t = tg_tape_new(&(tg_tape_options){.dtype = dtype});
@@ -190,8 +131,9 @@ static double follow(const values_case *c, tg_dtype dtype, void (*plant)(tg_opti
     long double moved = 0;
     for (int step = 1; step <= STEPS; step++) {
         long double g[N], before[N];
+        for (int i = 0; i < N; i++) x[i] = golden_number((uint64_t)(1000 * step + i));
+        if (c->gradient) c->gradient(c->meant, step, &m, x);
         for (int i = 0; i < N; i++) {
-            x[i] = golden_number((uint64_t)(1000 * step + i));
             g[i] = dtype == TG_F64 ? (long double)x[i] : (long double)(float)x[i];
         }
         assert_int_equal(tg_backward_seed(p, golden_tensor(t, dtype, TG_SHAPE(N), x, N)), TG_OK);
@@ -199,7 +141,7 @@ static double follow(const values_case *c, tg_dtype dtype, void (*plant)(tg_opti
         memcpy(before, m.w, sizeof before);
         c->step(c->meant, step, g, &m);
         for (int i = 0; i < N && step == 1; i++) moved += fabsl(m.w[i] - before[i]) / N;
-        worst = fmax(worst, distance(p, m.w, moved));
+        worst = fmax(worst, distance(p, m.w, fmaxl(moved, LEAST_STEP)));
         for (int k = 0; k < MOST_STATES && c->states[k]; k++) {
             long double size = 0;
             for (int i = 0; i < N; i++) size += fabsl(m.state[k][i]) / N;
@@ -212,7 +154,7 @@ static double follow(const values_case *c, tg_dtype dtype, void (*plant)(tg_opti
     return worst;
 }
 
-/* Parameters are about 1, steps down to 0.001: rounding a parameter is 6e-8 / 0.001 of a step in f32. */
+/* Parameters are about 1: rounding one is 6e-8 / LEAST_STEP in f32, at each step. */
 static const double allowed[] = {[TG_F32] = 2e-4, [TG_F64] = 2e-12};
 
 static void test_values(void **state)

@@ -1,4 +1,4 @@
-/* test_trajectories.c - every optimizer, step by step, against the runs in tests/golden/optim.csv. */
+/* test_trajectories.c - every optimizer, step by step, against the runs in tests/golden/optim.csv, and in groups in optim_groups.csv. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include "golden.h"
 #include "optimizers.h"
 
-enum { TENSORS = 4, NUMBERS = 26, STEPS = 50, LINE = 1024 };
+enum { TENSORS = 4, NUMBERS = 26, STEPS = 50, GROUP_STEPS = 200, LINE = 1024 };
 static const double max_norm = 0.25;
 
 /* ---- the runs of tests/golden/optim.py ---------------------------------------------------------------------------- */
@@ -21,6 +21,7 @@ typedef struct run {
     maker       make;
     const void *options;
     bool        clip;
+    bool        groups; /* one of optim_groups.csv */
 } run;
 
 #define SGD(...)   .make = make_sgd, .options = &(const tg_sgd_options){__VA_ARGS__}
@@ -52,6 +53,25 @@ static const run runs[] = {
     {"clip", SGD(.lr = 0.1, .momentum = 0.9), .clip = true},
 };
 
+#define GROUPED(...) __VA_ARGS__, .clip = true, .groups = true
+#define OTHER(NAME, ...) .make = make_##NAME, .options = &(const tg_##NAME##_options){__VA_ARGS__}
+static const run group_runs[] = {
+    {"sgd", GROUPED(SGD(.lr = 0.1, .momentum = 0.9, .weight_decay = 0.05))},
+    {"nesterov", GROUPED(SGD(.lr = 0.1, .momentum = 0.9, .nesterov = true, .weight_decay = 0.05))},
+    {"adam", GROUPED(ADAM(.lr = 0.01, .weight_decay = 0.05))},
+    {"amsgrad", GROUPED(ADAM(.lr = 0.01, .amsgrad = true, .weight_decay = 0.05))},
+    {"adamw", GROUPED(ADAMW(.lr = 0.01, .weight_decay = 0.05))},
+    {"amsgradw", GROUPED(ADAMW(.lr = 0.01, .amsgrad = true, .weight_decay = 0.05))},
+    {"adamax", GROUPED(OTHER(adamax, .lr = 0.01, .weight_decay = 0.05))},
+    {"nadam", GROUPED(OTHER(nadam, .lr = 0.005, .weight_decay = 0.05))},
+    {"radam", GROUPED(OTHER(radam, .lr = 0.01, .weight_decay = 0.05))},
+    {"rmsprop", GROUPED(RMSPROP(.lr = 0.002, .momentum = 0.5, .centered = true, .eps = 1e-3, .weight_decay = 0.05))},
+    {"adagrad", GROUPED(ADAGRAD(.lr = 0.05, .lr_decay = 0.001, .initial_accumulator = 0.01, .weight_decay = 0.05))},
+    {"adadelta", GROUPED(OTHER(adadelta, .lr = 0.5, .weight_decay = 0.05))},
+    {"lion", GROUPED(OTHER(lion, .lr = 0.001, .weight_decay = 0.05))},
+    {"lamb", GROUPED(OTHER(lamb, .lr = 0.005, .weight_decay = 0.05))},
+};
+
 typedef struct net {
     tg_tape   *tape;
     tg_dtype   dtype;
@@ -81,6 +101,10 @@ static net new_net(const run *r, tg_dtype dtype)
     }
     n.opt = r->make(n.tape, r->options);
     assert_non_null(n.opt);
+    if (r->groups) {
+        assert_int_equal(tg_optim_add_group(n.opt, &(tg_group_options){.pattern = "w2", .lr_scale = 0.5}), 1);
+        assert_int_equal(tg_optim_add_group(n.opt, &(tg_group_options){.pattern = "b?", .lr_scale = 2, .weight_decay = TG_ZERO}), 2);
+    }
     tg_reset(n.tape);
     return n;
 }
@@ -150,7 +174,7 @@ static int follow(const run *r, tg_dtype dtype, double tolerance)
     int    rows = 0;
     size_t length = (size_t)snprintf(head, sizeof head, "%s,%s,", r->name, tg_dtype_name(dtype));
     net    n = new_net(r, dtype);
-    FILE  *f = golden_open("optim.csv");
+    FILE  *f = golden_open(r->groups ? "optim_groups.csv" : "optim.csv");
     assert_non_null(f);
     while (fgets(line, sizeof line, f))
         if (!strncmp(line, head, length)) check_row(r, &n, line + length, ++rows, tolerance);
@@ -159,23 +183,28 @@ static int follow(const run *r, tg_dtype dtype, double tolerance)
     return rows;
 }
 
-static void test_f64(void **state)
+static const double tolerance[] = {[TG_F32] = 1e-5, [TG_F64] = 1e-12};
+
+static void test_alone(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) assert_int_equal(follow(&runs[k], TG_F64, 1e-12), STEPS);
+    for (tg_dtype d = TG_F32; d <= TG_F64; d++)
+        for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) assert_int_equal(follow(&runs[k], d, tolerance[d]), STEPS);
 }
 
-static void test_f32(void **state)
+static void test_groups(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) assert_int_equal(follow(&runs[k], TG_F32, 1e-5), STEPS);
+    for (tg_dtype d = TG_F32; d <= TG_F64; d++)
+        for (size_t k = 0; k < sizeof group_runs / sizeof *group_runs; k++)
+            assert_int_equal(follow(&group_runs[k], d, tolerance[d]), GROUP_STEPS);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_f64),
-        cmocka_unit_test(test_f32),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_groups),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("trajectories", tests, NULL, NULL);
 }

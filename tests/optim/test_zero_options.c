@@ -82,6 +82,11 @@ static void test_optimizers(void **state)
     check_optimizer(make_rmsprop);
     check_optimizer(make_lamb);
     check_optimizer(make_adagrad);
+    check_optimizer(make_adamax);
+    check_optimizer(make_nadam);
+    check_optimizer(make_radam);
+    check_optimizer(make_lion);
+    check_optimizer(make_adadelta);
 }
 
 /* ---- the others ------------------------------------------------------------------------------------------------------ */

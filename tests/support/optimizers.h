@@ -14,5 +14,10 @@ MAKER(adamw, adam)
 MAKER(rmsprop, rmsprop)
 MAKER(lamb, lamb)
 MAKER(adagrad, adagrad)
+MAKER(adamax, adamax)
+MAKER(nadam, nadam)
+MAKER(radam, radam)
+MAKER(lion, lion)
+MAKER(adadelta, adadelta)
 
 #endif

@@ -79,6 +79,14 @@ static void test_optimizers(void **state)
     BAD(ARG, tg_adagrad(e->t, &(tg_adagrad_options){.weight_decay = INFINITY}));
     BAD(ARG, tg_adagrad(e->t, &(tg_adagrad_options){.initial_accumulator = -1}));
     BAD(ARG, tg_adagrad(e->t, &(tg_adagrad_options){.eps = -1}));
+    NONE(!tg_adamax(NULL, NULL) && !tg_nadam(NULL, NULL) && !tg_radam(NULL, NULL) && !tg_lion(NULL, NULL) && !tg_adadelta(NULL, NULL));
+    BAD(ARG, tg_adam(e->t, &(tg_adam_options){.amsgrad = true, .beta1 = 1}));
+    BAD(ARG, tg_adamax(e->t, &(tg_adamax_options){.beta2 = 1}));
+    BAD(ARG, tg_nadam(e->t, &(tg_nadam_options){.momentum_decay = -1}));
+    BAD(ARG, tg_radam(e->t, &(tg_radam_options){.eps = NAN}));
+    BAD(ARG, tg_lion(e->t, &(tg_lion_options){.beta1 = 1}));
+    BAD(ARG, tg_adadelta(e->t, &(tg_adadelta_options){.rho = 1}));
+    BAD(STALE, tg_lion(e->t, &(tg_lion_options){.params = &e->stale, .n_params = 1}));
     BAD(STALE, tg_adagrad(e->t, &(tg_adagrad_options){.params = &e->stale, .n_params = 1}));
     BAD(NULL, tg_sgd(e->t, &(tg_sgd_options){.params = (tg_tensor *[]){NULL}, .n_params = 1}));
     BAD(STALE, tg_sgd(e->t, &(tg_sgd_options){.params = &e->stale, .n_params = 1}));
