@@ -10,7 +10,8 @@ extern "C" {
 
 /* ---- shapes -------------------------------------------------------------------------------------------------------
  * All but tg_cat, tg_stack and tg_contiguous are views: they cost a node and no copy, unless a reshape cannot be expressed by strides. Tensors do
- * not change, so that a view does for what other libraries copy (clone). */
+ * not change, so that a view does for what other libraries copy (clone). A list of less than one tensor gives NULL without a sentence: there is no
+ * tape to tell. */
 
 TG_API tg_tensor *tg_reshape(tg_tensor *x, const tg_shape *shape); /* one size may be -1: it follows from the others */
 TG_API tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes);   /* result axis i is x's axis axes[i] */

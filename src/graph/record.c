@@ -231,11 +231,23 @@ static __attribute__((noinline)) tg_tensor *record_several(tg_tape *t, tg_call *
     return record_new(t, c, path);
 }
 
+/* Of tensors of two tapes: the tape of the first one, or that of another one if the user called a function for it, whose name the sentence
+ * has to have. */
+static tg_tape *tape_to_tell(tg_tape *t, tg_tensor *const *in, int n_in)
+{
+    for (int i = 0; i < n_in && !tg_services_of(t)->called; i++) {
+        if (!tg_is_live(in[i])) continue;
+        tg_tape *other = tg_node_of(in[i])->tape;
+        if (tg_services_of(other)->under_way && tg_services_of(other)->called) return other;
+    }
+    return t;
+}
+
 /* Says what is wrong with input i: kept out of the way of the calls in which nothing is. */
 static __attribute__((cold, noinline)) void refuse_input(tg_tape *t, const tg_op *op, tg_tensor *const *in, int n_in, int i)
 {
     if (tg_is_live(in[i])) {
-        tg_call c = {.op = op, .tape = t, .n_in = n_in, .in = in};
+        tg_call c = {.op = op, .tape = tape_to_tell(t, in, n_in), .n_in = n_in, .in = in};
         tg_fail(&c, TG_ERR_TAPE, "the tensors belong to different tapes");
     } else {
         char name[80];

@@ -124,8 +124,14 @@ tg_status tg_argmin_run(tg_call *c);
 tg_status tg_max_run(tg_call *c);
 tg_status tg_min_run(tg_call *c);
 
-/* Is x there and f32 or f64? false after a sentence about `function`. */
+/* checks.c: is x there and f32 or f64; are an index's and a mask's dtypes right; do two tensors have one tape, one dtype; is it a list of
+ * axes, and not that of all? false after a sentence about `function`. */
 bool tg_needs_float(tg_tensor *x, const char *function);
+bool tg_needs_index(const tg_node *index, const char *function);
+bool tg_needs_mask(const tg_node *mask, const char *function);
+bool tg_needs_one_tape(const tg_node *a, const tg_node *b, const char *function);
+bool tg_needs_one_dtype(const tg_node *a, const tg_node *b, const char *function);
+bool tg_is_axis_list(const tg_node *n, const tg_axes *axes, const char *function);
 
 /* The run of tg_op_matmul for c->y = A B + beta c->y; beta = 0 does not read c->y. */
 tg_status tg_matmul_into(tg_call *c, double beta);

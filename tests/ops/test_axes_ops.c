@@ -106,15 +106,15 @@ static void test_errors(void **state)
     WRONG(SHAPE, tg_narrow(x, 1, 1, INT64_MAX), "tg_narrow: 9223372036854775807 elements from 1 on are not within axis 1 of size 3");
     WRONG(SHAPE, tg_movedim(x, TG_AXES(0, 0), TG_AXES(0, 1)), "tg_movedim: axis 0 is listed twice");
     WRONG(SHAPE, tg_movedim(x, TG_AXES(0), TG_AXES(0, 1)),
-          "tg_movedim: needs two lists of equally many axes of the input, where they are and where they go");
-    WRONG(NULL, tg_movedim(x, NULL, TG_AXES(0)), "tg_movedim: needs two lists of equally many axes of the input, where they are and where they go");
+          "tg_movedim: the lists have 1 and 2 axes; each axis of the first needs its place in the second");
+    WRONG(NULL, tg_movedim(x, NULL, TG_AXES(0)), "tg_movedim: axes is NULL; TG_AXES(…) makes a list of them");
     WRONG(SHAPE, tg_unflatten(x, 1, TG_SHAPE(2, -1)), "tg_unflatten: the sizes [2,-1] do not make up the 3 of the axis");
     WRONG(SHAPE, tg_unflatten(none, 0, TG_SHAPE(0, -1)), "tg_unflatten: the sizes [0,-1] do not make up the 0 of the axis");
     WRONG(SHAPE, tg_unflatten(wide, 0, TG_SHAPE(1, 1)), "tg_unflatten: needs 1 to 1 sizes for the axis");
     WRONG(SHAPE, tg_squeeze_axes(x, TG_AXES(1)), "tg_squeeze_axes: axis 1 has size 3, not 1; the input is [2,3]");
     WRONG(SHAPE, tg_unsqueeze_axes(x, TG_AXES(0, 0)), "tg_unsqueeze_axes: axis 0 is listed twice, or outside the 4 axes of the result");
     WRONG(SHAPE, tg_unsqueeze_axes(wide, TG_AXES(0)),
-          "tg_unsqueeze_axes: needs a list of the new axes, counted in the result, which has at most 8");
+          "tg_unsqueeze_axes: the result would have 9 axes; it can have 8");
     WRONG(ARG, tg_tile(x, TG_SHAPE(-1)), "tg_tile: -1 repetitions are not possible; 0 and more are");
     WRONG(SHAPE, tg_tile(none, TG_SHAPE(INT64_MAX, INT64_MAX)),
           "tg_tile: the shape [0,9223372036854775807] is invalid: rank 0 to 8, sizes >= 0, total size within memory");

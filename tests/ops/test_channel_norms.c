@@ -226,6 +226,27 @@ static void test_alpha_dropout(void **state)
     tg_tape_free(t);
 }
 
+/* More neighbours than there are channels: those that are not there count nothing, and the factor alpha / size stays. */
+static void test_wide_response(void **state)
+{
+    static const int64_t sizes[] = {5, 6, 8, 1000, INT64_MAX};
+    const double         v[3] = {1, -2, 3};
+    tg_tape             *t = quiet(TG_F64);
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        double want[3];
+        for (int c = 0; c < 3; c++) {
+            long double sum = 0;
+            for (int j = 0; j < 3; j++)
+                if (j >= c - sizes[i] / 2 && j - c <= sizes[i] - 1 - sizes[i] / 2) sum += (long double)(v[j] * v[j]);
+            want[c] = (double)((long double)v[c] / powl(2 + 0.5L / (long double)sizes[i] * sum, 0.75L));
+        }
+        tg_tensor *x = tensor(t, TG_F64, TG_SHAPE(1, 3), v);
+        assert_values(tg_local_response_norm(x, sizes[i], &(tg_local_response_norm_options){.alpha = 0.5, .k = 2}), TG_F64, TG_SHAPE(1, 3), want, 1e-15);
+    }
+    tg_tape_free(t);
+}
+
 /* ---- wrong calls -------------------------------------------------------------------------------------------------- */
 
 static void test_errors(void **state)
@@ -252,7 +273,7 @@ static void test_errors(void **state)
     assert_error(t, tg_instance_norm(image, v, v, 1e-5), TG_ERR_SHAPE, "tg_instance_norm: each channel needs more than one element");
     assert_error(t, tg_instance_norm(x, v, v, 1e-5), TG_ERR_SHAPE,
                  "tg_instance_norm: the input is [2,3]; it must have at least 3 axes, the second of which are channels");
-    assert_error(t, tg_local_response_norm(x, 0, NULL), TG_ERR_ARG, "tg_local_response_norm: size is 0; it must be at least 1, and 7 takes in all channels");
+    assert_error(t, tg_local_response_norm(x, 0, NULL), TG_ERR_ARG, "tg_local_response_norm: size is 0; it must be at least 1");
     assert_error(t, tg_local_response_norm(x, 1, &(tg_local_response_norm_options){.beta = NAN}), TG_ERR_ARG,
                  "tg_local_response_norm: alpha, beta and k must be finite");
     assert_error(t, tg_normalize(x, 2, 2, 0), TG_ERR_SHAPE, "tg_normalize: axis 2 is outside the 2 axes of the input [2,3]");
@@ -285,7 +306,7 @@ int main(void)
         cmocka_unit_test(test_cumulative), cmocka_unit_test(test_running_instances), cmocka_unit_test(test_running),          cmocka_unit_test(test_running_in_training), cmocka_unit_test(test_running_left_over),
         cmocka_unit_test(test_constant_channel), cmocka_unit_test(test_zero_vectors),        cmocka_unit_test(test_spectral),
         cmocka_unit_test(test_coincident_points), cmocka_unit_test(test_whole_channels),     cmocka_unit_test(test_alpha_dropout),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_errors),           cmocka_unit_test(test_wide_response),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,7 +134,7 @@ static void test_ranges(void **state)
     assert_error(t, tg_linspace(t, 0, (double)INFINITY, 3), TG_ERR_ARG,
                  "tg_linspace: 3 numbers from 0 to inf are not possible");
     assert_true(tg_item(tg_logspace(t, 2, 9, 1)) == 100);
-    assert_error(t, tg_logspace(t, 0, 309, 3), TG_ERR_DTYPE, "tg_logspace: float64 holds 10 to the power of at most 308.255");
+    assert_error(t, tg_logspace(t, 0, 309, 3), TG_ERR_DTYPE, "tg_logspace: float64 does not hold 10 to the power of 309; of at most 308.255 it does");
     assert_error(t, tg_logspace(t, 0, 1, -3), TG_ERR_ARG, "tg_logspace: -3 numbers from 0 to 1 are not possible");
     assert_error(t, tg_linspace(t, 0, 1, -3), TG_ERR_ARG, "tg_linspace: -3 numbers from 0 to 1 are not possible");
 

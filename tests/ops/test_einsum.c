@@ -78,7 +78,7 @@ static void test_errors_of_einsum(void **state)
     WRONG(SHAPE, tg_einsum("abcdefghi,jk", in, 2), "tg_einsum: there are more than 8 subscripts in one place");
     WRONG(SHAPE, tg_einsum("abcdefgh,jk", (tg_tensor *[]){wide, y}, 2), "tg_einsum: the result would have more than 8 axes");
     WRONG(DTYPE, tg_einsum("i", (tg_tensor *[]){tg_arange(t, TG_I64, 3)}, 1), "tg_einsum: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
-    WRONG(DTYPE, tg_einsum("ij,jk", (tg_tensor *[]){x, tg_to(y, TG_F64)}, 2), "tg_einsum: the dtypes differ; convert one with tg_to");
+    WRONG(DTYPE, tg_einsum("ij,jk", (tg_tensor *[]){x, tg_to(y, TG_F64)}, 2), "tg_einsum: the dtypes differ: float32 and float64; convert one with tg_to");
     WRONG(TAPE, tg_einsum("ij,jk", (tg_tensor *[]){x, tg_ones(other, TG_SHAPE(3, 4))}, 2), "tg_einsum: the operands are not on one tape");
     assert_null(tg_einsum("ij", NULL, 1));
     assert_null(tg_einsum("ij,jk", (tg_tensor *[]){x, NULL}, 2));
@@ -107,8 +107,8 @@ static void test_errors_of_products(void **state)
     WRONG(SHAPE, tg_tensordot(five, five, &(tg_axes){0}, &(tg_axes){0}),
           "tg_tensordot: the axes of [1,1,1,1,1] and [1,1,1,1,1] that are summed do not have the same number and sizes, or leave more than 8");
     WRONG(SHAPE, tg_tensordot(x, v, TG_AXES(1, 1), TG_AXES(0)), "tg_tensordot: axis 1 is listed twice; the input is [2,3]");
-    WRONG(NULL, tg_tensordot(x, v, NULL, TG_AXES(0)), "tg_tensordot: needs lists of the axes to be summed");
-    WRONG(ARG, tg_tensordot(x, v, TG_ALL_AXES, TG_AXES(0)), "tg_tensordot: needs lists of the axes to be summed");
+    WRONG(NULL, tg_tensordot(x, v, NULL, TG_AXES(0)), "tg_tensordot: axes is NULL; TG_AXES(…) makes a list of them");
+    WRONG(ARG, tg_tensordot(x, v, TG_ALL_AXES, TG_AXES(0)), "tg_tensordot: takes axes listed by TG_AXES(…), not TG_ALL_AXES");
     assert_values(tg_outer(tg_arange(t, TG_I32, 3), tg_arange(t, TG_I32, 2)), TG_I32, TG_SHAPE(3, 2), (double[]){0, 0, 0, 1, 0, 2}, 0);
     tg_tape_free(t);
 }

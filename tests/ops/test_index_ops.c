@@ -95,9 +95,9 @@ static void test_one_hot(void **state)
     assert_refused(t, tg_one_hot(label, -1), TG_ERR_ARG, "tg_one_hot: the number of classes is -1 (input [2,2] int64)");
     assert_refused(
         t, tg_one_hot(tg_zeros(t, TG_SHAPE(2)), 3), TG_ERR_DTYPE,
-        "tg_one_hot: indices are int64 or int32; convert them with tg_to(index, TG_I64) (input [2] float32)");
+        "tg_one_hot: indices are int64 or int32, not float32; convert them with tg_to(index, TG_I64) (input [2] float32)");
     assert_refused(t, tg_one_hot(tg_arange(t, TG_I16, 2), 3), TG_ERR_DTYPE,
-                   "tg_one_hot: indices are int64 or int32; convert them with tg_to(index, TG_I64) (input [2] int16)");
+                   "tg_one_hot: indices are int64 or int32, not int16; convert them with tg_to(index, TG_I64) (input [2] int16)");
     assert_refused(t, tg_one_hot(tg_full(t, TG_I64, TG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1), 0), 3), TG_ERR_SHAPE,
                    "tg_one_hot: the result would have more than 8 axes (input [1,1,1,1,1,1,1,1] int64)");
     tg_tape_free(d);
@@ -127,7 +127,7 @@ static void test_gather_by_hand(void **state)
                    "tg_gather: the index must have the input's rank and, on every axis but 1, at most its size "
                    "(inputs [2,3] int64, [3,1] int64)");
     assert_refused(t, tg_gather(x, 0, tg_zeros(t, TG_SHAPE(1, 3))), TG_ERR_DTYPE,
-                   "tg_gather: indices are int64 or int32; convert them with tg_to(index, TG_I64) "
+                   "tg_gather: indices are int64 or int32, not float32; convert them with tg_to(index, TG_I64) "
                    "(inputs [2,3] int64, [1,3] float32)");
     assert_refused(t, tg_gather(x, 2, index), TG_ERR_SHAPE,
                    "tg_gather: axis 2 is outside the 2 axes of the input [2,3]");

@@ -133,8 +133,8 @@ static void test_errors(void **state)
     WRONG(DTYPE, tg_searchsorted(x, i, true), "tg_searchsorted: the dtypes differ; convert one with tg_to (inputs [2,3] float32, [3] int64)");
     WRONG(SHAPE, tg_searchsorted(x, tg_zeros(t, TG_SHAPE(3, 3)), true),
           "tg_searchsorted: what is sorted must be a vector, or have the values' sizes but on the last axis (inputs [2,3] float32, [3,3] float32)");
-    WRONG(DTYPE, tg_isin(x, i), "tg_isin: the dtypes differ; convert one with tg_to");
-    WRONG(ARG, tg_bincount(i, NULL, -1), "tg_bincount: the number of bins is negative");
+    WRONG(DTYPE, tg_isin(x, i), "tg_isin: the dtypes differ: float32 and int64; convert one with tg_to");
+    WRONG(ARG, tg_bincount(i, NULL, -1), "tg_bincount: the number of bins is -1; it can't be negative");
     WRONG(SHAPE, tg_bincount(i, x, 3), "tg_bincount: the weights must have the shape of the index");
     WRONG(ARG, tg_histc(x, 0, 0, 1), "tg_histc: 0 parts of 0 to 1 are not possible; 1 and more from a smaller to a larger number are");
     WRONG(ARG, tg_histc(x, 3, 1, 1), "tg_histc: 3 parts of 1 to 1 are not possible; 1 and more from a smaller to a larger number are");

@@ -111,8 +111,8 @@ static void test_reduced(void **state)
     tg_tensor *yes = tensor(t, TG_BOOL, TG_SHAPE(3), (double[]){1, 0, 1});
     assert_f64(tg_masked_scatter(x, yes, w), TG_SHAPE(3), 0, 1, 2);
     assert_error_when_read(t, tg_masked_scatter(x, yes, VECTOR(t, 4)), TG_ERR_INDEX, "tg_gather: index 1 at [2] is outside -1 to 0");
-    assert_error(t, tg_masked_scatter(x, x, w), TG_ERR_DTYPE, "tg_masked_scatter: the mask must be of bool");
-    assert_error(t, tg_masked_scatter(x, yes, i), TG_ERR_DTYPE, "tg_masked_scatter: the values must be of the input's dtype; tg_to converts them");
+    assert_error(t, tg_masked_scatter(x, x, w), TG_ERR_DTYPE, "tg_masked_scatter: the mask must be of bool, not float64");
+    assert_error(t, tg_masked_scatter(x, yes, i), TG_ERR_DTYPE, "tg_masked_scatter: the dtypes differ: float64 and int64; convert one with tg_to");
     assert_error(t, tg_masked_scatter(x, tg_unsqueeze(yes, 0), w), TG_ERR_SHAPE, "tg_masked_scatter: the mask does not broadcast to the input");
     assert_error(t, tg_masked_scatter(x, yes, tg_zeros(t, TG_SHAPE(0))), TG_ERR_SHAPE, "tg_masked_scatter: there are no values to take");
     tg_tape_free(t);
@@ -206,27 +206,27 @@ static void test_errors(void **state)
     WRONG(SHAPE, tg_scatter(x, 0, i, x), "tg_scatter: " SCATTER_FITS);
     WRONG(SHAPE, tg_scatter_add(x, 0, wide, tg_zeros(t, TG_SHAPE(2, 4))), "tg_scatter_add: " SCATTER_FITS);
     WRONG(SHAPE, tg_scatter(x, 0, square, tg_zeros(t, TG_SHAPE(1, 3))), "tg_scatter: " SCATTER_FITS);
-    WRONG(DTYPE, tg_scatter(x, 0, square, tg_to(x, TG_F64)), "tg_scatter: the values must be of the input's dtype; tg_to converts them");
-    WRONG(DTYPE, tg_scatter(x, 0, f, x), "tg_scatter: indices are int64 or int32; convert them with tg_to(index, TG_I64)");
+    WRONG(DTYPE, tg_scatter(x, 0, square, tg_to(x, TG_F64)), "tg_scatter: the dtypes differ: float32 and float64; convert one with tg_to");
+    WRONG(DTYPE, tg_scatter(x, 0, f, x), "tg_scatter: indices are int64 or int32, not float32; convert them with tg_to(index, TG_I64)");
     WRONG(DTYPE, tg_scatter_add(square, 0, square, square), "tg_scatter_add: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     WRONG(SHAPE, tg_index_add(x, 1, i, x),
           "tg_index_add: the index must have rank 1, and the values the input's sizes but on axis 1, where there is one for each index");
-    WRONG(ARG, tg_index(x, &i, 0), "tg_index: needs 1 to 2 index tensors, for the first axes of the input");
-    WRONG(NULL, tg_index(x, NULL, 1), "tg_index: needs 1 to 2 index tensors, for the first axes of the input");
-    WRONG(DTYPE, tg_index(x, &v, 1), "tg_index: indices are int64 or int32; convert them with tg_to(index, TG_I64)");
+    WRONG(ARG, tg_index(x, &i, 0), "tg_index: 0 index tensors are not possible; the input has 2 axes for 1 and more of them");
+    WRONG(NULL, tg_index(x, NULL, 1), "tg_index: the list of index tensors is NULL");
+    WRONG(DTYPE, tg_index(x, &v, 1), "tg_index: indices are int64 or int32, not float32; convert them with tg_to(index, TG_I64)");
     WRONG(SHAPE, tg_index(x, (tg_tensor *[]){i, tg_arange(t, TG_I64, 3)}, 2), "tg_index: the index tensors do not broadcast, or the result has more than 8 axes");
     WRONG(SHAPE, tg_index_put(x, &i, 1, v, false), "tg_index_put: the values do not broadcast to [2,3], what the indices pick");
-    WRONG(DTYPE, tg_index_put(x, &i, 1, square, false), "tg_index_put: the values must be of the input's dtype; tg_to converts them");
+    WRONG(DTYPE, tg_index_put(x, &i, 1, square, false), "tg_index_put: the dtypes differ: float32 and int64; convert one with tg_to");
     WRONG(SHAPE, tg_segment_sum(x, tg_arange(t, TG_I64, 3), 2),
           "tg_segment_sum: takes a vector that has the number of a segment for each slice along axis 0");
-    WRONG(ARG, tg_segment_mean(x, i, -1), "tg_segment_mean: the number of segments is negative");
+    WRONG(ARG, tg_segment_mean(x, i, -1), "tg_segment_mean: the number of segments is -1; it can't be negative");
     WRONG(INDEX, tg_embedding_padded(x, i, 2), "tg_embedding_padded: the padding 2 is no row of the 2");
     WRONG(SHAPE, tg_embedding_bag(x, tg_full(t, TG_I64, TG_SCALAR_SHAPE, 0), NULL, true),
           "tg_embedding_bag: the index has one axis at least, along which rows are added up");
     WRONG(SHAPE, tg_embedding_bag(x, square, i, true), "tg_embedding_bag: with offsets, a vector, the index is one too");
     assert_error_when_read(t, tg_embedding_bag(x, i, tg_full(t, TG_I64, TG_SHAPE(1), 1), false), TG_ERR_INDEX,
                            "tg_check_index: index -1 at [0] is outside 0 to 0"); /* offsets that do not begin with 0 */
-    WRONG(DTYPE, tg_masked_select(x, x), "tg_masked_select: the mask must be of bool");
+    WRONG(DTYPE, tg_masked_select(x, x), "tg_masked_select: the mask must be of bool, not float32");
     WRONG(SHAPE, tg_masked_select(x, tg_full(t, TG_BOOL, TG_SHAPE(2), 1)), "tg_masked_select: the mask does not broadcast with the input");
     tg_tape_free(t);
 }

@@ -75,7 +75,7 @@ static void test_attention_options(void **state)
     tg_tensor *m = tg_ones(t, TG_SHAPE(2, 2)), *i = tg_full(t, TG_I64, TG_SHAPE(5, 5), 1), *f = tg_full(t, TG_F32, TG_SHAPE(5, 3), 1);
     REFUSED(SHAPE, "tg_scaled_dot_product_attention: takes queries […,L,E], keys […,S,E] and values […,S,V], not [2,5,3], [2,2] and [5,5]",
             tg_scaled_dot_product_attention(q, m, eye, NULL));
-    REFUSED(DTYPE, "tg_scaled_dot_product_attention: the dtypes differ; convert with tg_to", tg_scaled_dot_product_attention(q, f, eye, NULL));
+    REFUSED(DTYPE, "tg_scaled_dot_product_attention: the dtypes differ: float64, float32 and float64; tg_to converts them", tg_scaled_dot_product_attention(q, f, eye, NULL));
     REFUSED(DTYPE, "tg_scaled_dot_product_attention: the mask is bool or of the queries' float64, not int64",
             tg_scaled_dot_product_attention(q, q, q, &(tg_attention_options){.mask = i}));
     REFUSED(ARG, "tg_scaled_dot_product_attention: the dropout is 2, not in 0 to 1", tg_scaled_dot_product_attention(q, q, q, &(tg_attention_options){.dropout = 2}));
@@ -180,8 +180,8 @@ static void test_recurrent_edges(void **state)
     REFUSED(SHAPE, "tg_lstm: the hidden weight is [2,2]; it must be [8,2]", tg_lstm(x, &w, NULL, NULL, &c));
     assert_null(c);
     REFUSED(SHAPE, "tg_rnn: the state h is [4,2,3]; it must be [2,2]", tg_rnn(x, &w, &(tg_rnn_options){.h = x}, NULL));
-    REFUSED(SHAPE, "tg_rnn: the lengths are one int64 or int32 for each of 2 sequences", tg_rnn(x, &w, &(tg_rnn_options){.lengths = tg_arange(t, TG_I64, 3)}, NULL));
-    REFUSED(DTYPE, "tg_rnn: the lengths are one int64 or int32 for each of 2 sequences", tg_rnn(x, &w, &(tg_rnn_options){.lengths = h}, NULL));
+    REFUSED(SHAPE, "tg_rnn: the lengths are [3] int64; they must be one int64 or int32 for each of 2 sequences", tg_rnn(x, &w, &(tg_rnn_options){.lengths = tg_arange(t, TG_I64, 3)}, NULL));
+    REFUSED(DTYPE, "tg_rnn: the lengths are [2,2] float32; they must be one int64 or int32 for each of 2 sequences", tg_rnn(x, &w, &(tg_rnn_options){.lengths = h}, NULL));
     REFUSED(NULL, "tg_gru: the weights are NULL", tg_gru(x, NULL, NULL, NULL));
     bad.hidden = NULL;
     REFUSED(NULL, "tg_rnn: the hidden weights are NULL", tg_rnn(x, &bad, NULL, NULL));
@@ -250,8 +250,8 @@ static void test_ctc_errors(void **state)
     tg_tensor *x = tg_zeros(t, TG_SHAPE(4, 2, 3)), *y = tg_full(t, TG_I64, TG_SHAPE(2, 2), 1), *n = tg_full(t, TG_I64, TG_SHAPE(2), 2);
     REFUSED(SHAPE, "tg_ctc_loss: takes logarithms [T,N,classes] and targets [N,S], not [4,2,3] and [2]", tg_ctc_loss(x, n, n, n, NULL));
     REFUSED(DTYPE, "tg_ctc_loss: targets are int64 or int32, not float32", tg_ctc_loss(x, tg_to(y, TG_F32), n, n, NULL));
-    REFUSED(SHAPE, "tg_ctc_loss: the input lengths are one int64 or int32 for each of 2 sequences", tg_ctc_loss(x, y, y, n, NULL));
-    REFUSED(DTYPE, "tg_ctc_loss: the target lengths are one int64 or int32 for each of 2 sequences", tg_ctc_loss(x, y, n, tg_to(n, TG_F32), NULL));
+    REFUSED(SHAPE, "tg_ctc_loss: the input lengths are [2,2] int64; they must be one int64 or int32 for each of 2 sequences", tg_ctc_loss(x, y, y, n, NULL));
+    REFUSED(DTYPE, "tg_ctc_loss: the target lengths are [2] float32; they must be one int64 or int32 for each of 2 sequences", tg_ctc_loss(x, y, n, tg_to(n, TG_F32), NULL));
     REFUSED(ARG, "tg_ctc_loss: the blank is class 3 of 3", tg_ctc_loss(x, y, n, n, &(tg_ctc_options){.blank = 3}));
     REFUSED(ARG, "tg_ctc_loss: there is no reduction 3 for it", tg_ctc_loss(x, y, n, n, &(tg_ctc_options){.reduction = TG_LOSS_BATCHMEAN}));
     assert_error_when_read(t, tg_ctc_loss(x, tg_full(t, TG_I64, TG_SHAPE(2, 2), 7), n, n, NULL), TG_ERR_INDEX, "");

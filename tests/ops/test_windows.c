@@ -174,7 +174,7 @@ static void test_errors_of_images(void **state)
     REFUSED(SHAPE, "tg_fold: takes [batch, channels times kernel, windows], not [1,2,4,4]", tg_fold(x, 4, 4, &two));
     REFUSED(SHAPE, "tg_fold: planes of [4,5] have 12 windows of 4 elements, not 9 for 8 channels", tg_fold(columns, 4, 5, &two));
     REFUSED(SHAPE, "tg_fold: the size [-1,5] is negative", tg_fold(columns, -1, 5, &two));
-    REFUSED(ARG, "tg_pixel_shuffle: the factor is 0; it must be more than 0", tg_pixel_shuffle(x, 0));
+    REFUSED(ARG, "tg_pixel_shuffle: the factor is 0; it must be more than 0, and its square a size", tg_pixel_shuffle(x, 0));
     REFUSED(SHAPE, "tg_pixel_shuffle: 2 channels are not a multiple of the factor's square, 4", tg_pixel_shuffle(x, 2));
     REFUSED(SHAPE, "tg_pixel_unshuffle: the height and width, 4 and 4, are not multiples of the factor 3", tg_pixel_unshuffle(x, 3));
     REFUSED(SHAPE, "tg_pixel_unshuffle: takes […, channels, height, width], not [2]", tg_pixel_unshuffle(tg_ones(t, TG_SHAPE(2)), 1));

@@ -14,8 +14,7 @@ for name in $by_hand; do
     grep -q "$name(" include/tapegrad/*.h || { echo "test_sentences.sh: there is no $name"; exit 1; }
 done
 
-cat include/tapegrad/*.h | tr '\n' ' ' | grep -o 'TG_API tg_tensor *\*tg_[A-Za-z0-9_]*([^;]*);' |
-    sed 's/^TG_API tg_tensor *\*//; s/ TG_[A-Z_]*\(([0-9, ]*)\)\?;/;/; s/);$//' | awk -v by_hand="$by_hand" '
+sh tests/whole/prototypes.sh include/tapegrad/*.h | awk -F'|' -v by_hand="$by_hand" '
 function list(type) {
     if (type == "tg_tensor *" || type == "const tg_tensor *") return "TENSORS"
     if (type == "tg_tensor **") return "PLACES"
@@ -30,17 +29,13 @@ function list(type) {
     if (type ~ /^const tg_[a-z0-9_]*_options \*$/) return "OPTIONS"
     return ""
 }
-{
-    name = $0; sub(/\(.*/, "", name)
-    arguments = $0; sub(/^[^(]*\(/, "", arguments)
+$2 == "tg_tensor *" {
+    name = $1
     if (index(by_hand, " " name " ") || index(by_hand, "\n" name " ") || index(by_hand, " " name "\n")) next
-    n = split(arguments, argument, /, */)
     loops = ""; call = ""
-    for (i = 1; i <= n; i++) {
-        type = argument[i]; sub(/[A-Za-z0-9_]+$/, "", type); sub(/ $/, "", type)
-        if (type !~ /\*$/) sub(/ +$/, "", type)
-        l = list(type)
-        if (l == "") { print "test_sentences.sh: " name ": no values for arguments of type " type > "/dev/stderr"; bad = 1; next }
+    for (i = 1; i <= NF - 2; i++) {
+        l = list($(i + 2))
+        if (l == "") { print "test_sentences.sh: " name ": no values for arguments of type " $(i + 2) > "/dev/stderr"; bad = 1; next }
         loops = loops "    for (int i" i " = 0; i" i " < COUNT(" l "); i" i "++)\n"
         call = call (i > 1 ? ", " : "") l "[i" i "]"
     }

@@ -198,7 +198,8 @@ static bool holds_ends(tg_tape *tape, double from, double to, bool powers, const
     const double most = tape->dtype == TG_F32 ? 38.5318 : 308.2547; /* the logarithm of the largest number, rounded down */
     if (!powers) return holds(tape, tape->dtype, from, function) && holds(tape, tape->dtype, to, function);
     if (from <= most && to <= most) return true;
-    tg_fail_on(tape, TG_ERR_DTYPE, function, "%s holds 10 to the power of at most %g", tg_dtype_name(tape->dtype), most);
+    tg_fail_on(tape, TG_ERR_DTYPE, function, "%s does not hold 10 to the power of %g; of at most %g it does", tg_dtype_name(tape->dtype),
+               from <= most ? to : from, most);
     return false;
 }
 

@@ -61,9 +61,9 @@ tg_tensor *tg_masked_select(tg_tensor *x, tg_tensor *mask)
     tg_shape       s;
     if (!m) return NULL;
     TG_CALL(n->tape);
-    if (m->dtype != TG_BOOL || tg_shape_broadcast(n->shape, m->shape, &s) != TG_OK) {
-        tg_fail_on(n->tape, m->dtype != TG_BOOL ? TG_ERR_DTYPE : TG_ERR_SHAPE, "tg_masked_select",
-                   m->dtype != TG_BOOL ? "the mask must be of bool" : "the mask does not broadcast with the input");
+    if (!tg_needs_one_tape(n, m, "tg_masked_select") || !tg_needs_mask(m, "tg_masked_select")) return NULL;
+    if (tg_shape_broadcast(n->shape, m->shape, &s) != TG_OK) {
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_masked_select", "the mask does not broadcast with the input");
         return NULL;
     }
     tg_tensor *all = tg_expand_if(x, &s), *places = true_places(mask, &s, false, "tg_masked_select");
@@ -136,9 +136,8 @@ tg_tensor *tg_masked_scatter(tg_tensor *x, tg_tensor *mask, tg_tensor *values)
     if (!v) return NULL;
     TG_CALL(n->tape);
     const tg_shape flat = {1, {tg_node_numel(n)}};
-    if (m->dtype != TG_BOOL) tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_masked_scatter", "the mask must be of bool");
-    else if (n->dtype != v->dtype) tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_masked_scatter", "the values must be of the input's dtype; tg_to converts them");
-    else if (!tg_broadcasts_to(m->shape, n->shape)) tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_masked_scatter", "the mask does not broadcast to the input");
+    if (!tg_needs_mask(m, "tg_masked_scatter") || !tg_needs_one_dtype(n, v, "tg_masked_scatter")) return NULL;
+    if (!tg_broadcasts_to(m->shape, n->shape)) tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_masked_scatter", "the mask does not broadcast to the input");
     else if (tg_node_numel(v) == 0 && flat.dim[0] > 0) tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_masked_scatter", "there are no values to take");
     else if (flat.dim[0] == 0) return tg_view_of(x);
     else {

@@ -36,7 +36,8 @@ tg_tensor *tg_embedding_padded(tg_tensor *weight, tg_tensor *index, int64_t padd
     const tg_node *w = tg_check(weight, "tg_embedding_padded"), *i = w ? tg_check(index, "tg_embedding_padded") : NULL;
     if (!i) return NULL;
     TG_CALL(w->tape);
-    const int64_t rows = w->shape->rank ? w->shape->dim[0] : 0, at = padding < 0 ? padding + rows : padding;
+    if (w->shape->rank == 0) return tg_embedding(weight, index); /* which says so */
+    const int64_t rows = w->shape->dim[0], at = padding < 0 ? padding + rows : padding;
     if (at < 0 || at >= rows) {
         tg_fail_on(w->tape, TG_ERR_INDEX, "tg_embedding_padded", "the padding %lld is no row of the %lld", (long long)padding, (long long)rows);
         return NULL;
@@ -61,6 +62,7 @@ tg_tensor *tg_embedding_bag(tg_tensor *weight, tg_tensor *index, tg_tensor *offs
     const tg_node *o = offsets && i ? tg_check(offsets, "tg_embedding_bag") : NULL;
     if (!i || (offsets && !o) || !tg_needs_float(weight, "tg_embedding_bag")) return NULL;
     TG_CALL(w->tape);
+    if (o && (!tg_needs_one_tape(w, o, "tg_embedding_bag") || !tg_needs_index(o, "tg_embedding_bag"))) return NULL;
     if (i->shape->rank < 1 || (o && (i->shape->rank > 1 || o->shape->rank != 1))) {
         tg_fail_on(w->tape, TG_ERR_SHAPE, "tg_embedding_bag",
                    o ? "with offsets, a vector, the index is one too" : "the index has one axis at least, along which rows are added up");

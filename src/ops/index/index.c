@@ -16,7 +16,7 @@
 tg_status tg_need_index(const tg_call *c, int i)
 {
     if (tg_is_index(tg_dtype_of(c->in[i]))) return TG_OK;
-    return tg_fail(c, TG_ERR_DTYPE, "indices are int64 or int32; convert them with tg_to(index, TG_I64)");
+    return tg_fail(c, TG_ERR_DTYPE, "indices are int64 or int32, not %s; convert them with tg_to(index, TG_I64)", tg_dtype_name(tg_dtype_of(c->in[i])));
 }
 
 const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t size)

@@ -95,10 +95,7 @@ int tg_check_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values
     if (!fits)
         tg_fail_on(n->tape, TG_ERR_SHAPE, function,
                    "the index must have the rank of the input and of the values, at most the values' sizes and, but on axis %d, the input's", k);
-    else if (n->dtype != v->dtype) tg_fail_on(n->tape, TG_ERR_DTYPE, function, "the values must be of the input's dtype; tg_to converts them");
-    else if (!tg_is_index((tg_dtype)i->dtype))
-        tg_fail_on(n->tape, TG_ERR_DTYPE, function, "indices are int64 or int32; convert them with tg_to(index, TG_I64)");
-    else return k;
+    else if (tg_needs_one_tape(n, v, function) && tg_needs_one_dtype(n, v, function) && tg_needs_index(i, function)) return k;
     return -1;
 }
 
@@ -155,15 +152,15 @@ static bool check_coordinates(const tg_node *x, tg_tensor *const *index, int n, 
 {
     *s = (tg_shape){0};
     if (!index || n < 1 || n > x->shape->rank) {
-        tg_fail_on(x->tape, index ? TG_ERR_ARG : TG_ERR_NULL, function, "needs 1 to %d index tensors, for the first axes of the input", x->shape->rank);
+        if (index) tg_fail_on(x->tape, TG_ERR_ARG, function, "%d index tensors are not possible; the input has %d axes for 1 and more of them", n, x->shape->rank);
+        else tg_fail_on(x->tape, TG_ERR_NULL, function, "the list of index tensors is NULL");
         return false;
     }
     for (int i = 0; i < n; i++) {
         const tg_node *one = tg_check(index[i], function);
         if (!one) return false;
-        if (!tg_is_index((tg_dtype)one->dtype))
-            tg_fail_on(x->tape, TG_ERR_DTYPE, function, "indices are int64 or int32; convert them with tg_to(index, TG_I64)");
-        else if (tg_shape_broadcast(s, one->shape, s) != TG_OK || s->rank + x->shape->rank - n > TG_MAX_RANK)
+        if (!tg_needs_index(one, function)) return false;
+        if (tg_shape_broadcast(s, one->shape, s) != TG_OK || s->rank + x->shape->rank - n > TG_MAX_RANK)
             tg_fail_on(x->tape, TG_ERR_SHAPE, function, "the index tensors do not broadcast, or the result has more than %d axes", TG_MAX_RANK);
         else continue;
         return false;
@@ -218,8 +215,7 @@ static tg_tensor *value_slices(const tg_node *x, int n, const tg_shape *at, tg_t
     tg_tensor *all = tg_broadcasts_to(v->shape, &s) ? tg_expand_if(values, &s) : NULL;
     char       text[TG_SHAPE_TEXT];
     if (!all) tg_fail_on(x->tape, TG_ERR_SHAPE, "tg_index_put", "the values do not broadcast to %s, what the indices pick", tg_shape_text(&s, text, sizeof text));
-    else if (v->dtype != x->dtype) tg_fail_on(x->tape, TG_ERR_DTYPE, "tg_index_put", "the values must be of the input's dtype; tg_to converts them");
-    else {
+    else if (tg_needs_one_tape(x, v, "tg_index_put") && tg_needs_one_dtype(x, v, "tg_index_put")) {
         tg_shape rows = {.rank = x->shape->rank - n + 1, .dim = {tg_count_of(at, 0, at->rank)}};
         for (int k = 1; k < rows.rank; k++) rows.dim[k] = x->shape->dim[n + k - 1];
         return tg_reshape_if(all, &rows);

@@ -18,8 +18,8 @@ static tg_tensor *segments(tg_tensor *x, tg_tensor *segment, int64_t n, bool mea
     if (!s || !tg_needs_float(x, function)) return NULL;
     TG_CALL_AS(node->tape, function);
     if (n < 0 || node->shape->rank < 1 || s->shape->rank != 1 || s->shape->dim[0] != node->shape->dim[0]) {
-        tg_fail_on(node->tape, n < 0 ? TG_ERR_ARG : TG_ERR_SHAPE, function,
-                   n < 0 ? "the number of segments is negative" : "takes a vector that has the number of a segment for each slice along axis 0");
+        if (n < 0) tg_fail_on(node->tape, TG_ERR_ARG, function, "the number of segments is %lld; it can't be negative", (long long)n);
+        else tg_fail_on(node->tape, TG_ERR_SHAPE, function, "takes a vector that has the number of a segment for each slice along axis 0");
         return NULL;
     }
     tg_tensor *checked = tg_check_index(segment, n), *sum = added(x, checked, n);

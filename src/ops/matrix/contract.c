@@ -104,8 +104,7 @@ tg_term tg_contract(const tg_term *a, const tg_term *b, uint64_t kept)
 static bool label_axes(tg_tensor *x, const tg_axes *axes, const char *function, int from, tg_term *t)
 {
     uint32_t bits;
-    if (!axes || axes->n < 0) tg_fail_on(tg_tape_of(x), axes ? TG_ERR_ARG : TG_ERR_NULL, function, "needs lists of the axes to be summed");
-    else if (tg_axis_bits(x, axes, function, &bits)) {
+    if (tg_is_axis_list(tg_node_of(x), axes, function) && tg_axis_bits(x, axes, function, &bits)) {
         *t = (tg_term){.x = x, .rank = tg_rank(x)};
         for (int k = 0; k < t->rank; k++) t->label[k] = (uint8_t)(from + k);
         for (int k = 0; k < axes->n; k++) t->label[tg_axis(tg_shape_of(x), axes->axis[k])] = (uint8_t)k;

@@ -249,7 +249,7 @@ static bool take_operands(einsum *e, tg_tensor *const *x)
     for (int i = 0; i < e->n; i++) {
         if (!tg_check(x[i], "tg_einsum") || !tg_needs_float(x[i], "tg_einsum")) return false;
         if (tg_tape_of(x[i]) != e->tape) return fail(e, TG_ERR_TAPE, "the operands are not on one tape");
-        if (tg_dtype_of(x[i]) != tg_dtype_of(x[0])) return fail(e, TG_ERR_DTYPE, "the dtypes differ; convert one with tg_to");
+        if (!tg_needs_one_dtype(tg_node_of(x[0]), tg_node_of(x[i]), "tg_einsum")) return false;
         e->term[i] = (tg_term){.x = x[i]};
     }
     return true;

@@ -209,9 +209,14 @@ tg_tensor *tg_matmul(tg_tensor *a, tg_tensor *b) { return is_vector(a) || is_vec
 
 tg_tensor *tg_linear(tg_tensor *x, tg_tensor *w, tg_tensor *bias)
 {
-    const tg_node *n = tg_check(x, "tg_linear");
-    if (!n) return NULL;
+    const tg_node *n = tg_check(x, "tg_linear"), *b = n && bias ? tg_check(bias, "tg_linear") : NULL;
+    if (!n || (bias && !b)) return NULL;
     TG_CALL(n->tape);
     tg_tensor *y = tg_matmul(x, w);
-    return bias ? tg_add(y, bias) : y;
+    char       text[TG_SHAPE_TEXT];
+    if (!b || !y) return y;
+    if (b->shape->rank == 1 && b->shape->dim[0] == tg_dim(w, -1)) return tg_add(y, bias);
+    tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_linear", "the bias is %s; it has one number for each of the %lld columns of the weight",
+               tg_shape_text(b->shape, text, sizeof text), (long long)tg_dim(w, -1));
+    return NULL;
 }

@@ -12,11 +12,9 @@ static bool are_vectors(tg_tensor *a, tg_tensor *b, const char *function)
 {
     if (!tg_needs_float(a, function) || !tg_needs_float(b, function)) return false;
     const tg_node *x = tg_node_of(a), *y = tg_node_of(b);
-    if (x->shape->rank > 0 && y->shape->rank > 0 && x->dtype == y->dtype) return true;
-    if (x->dtype != y->dtype)
-        tg_fail_on(x->tape, TG_ERR_DTYPE, function, "the dtypes differ: %s and %s; convert one with tg_to", tg_dtype_name((tg_dtype)x->dtype),
-                   tg_dtype_name((tg_dtype)y->dtype));
-    else tg_fail_on(x->tape, TG_ERR_SHAPE, function, "takes vectors or more, […, n], not single numbers");
+    if (!tg_needs_one_dtype(x, y, function)) return false;
+    if (x->shape->rank > 0 && y->shape->rank > 0) return true;
+    tg_fail_on(x->tape, TG_ERR_SHAPE, function, "takes vectors or more, […, n], not single numbers");
     return false;
 }
 

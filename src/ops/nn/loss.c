@@ -72,6 +72,7 @@ bool tg_is_pair(tg_tensor *x, tg_tensor *target, const char *function)
     if (!tg_needs_float(x, function) || !tg_needs_float(target, function)) return false;
     const tg_node *a = tg_node_of(x), *b = tg_node_of(target);
     char           first[TG_SHAPE_TEXT], second[TG_SHAPE_TEXT];
+    if (!tg_needs_one_tape(a, b, function)) return false;
     if (a->dtype == b->dtype && tg_shape_equal(a->shape, b->shape)) return true;
     if (a->dtype != b->dtype)
         tg_fail_on(a->tape, TG_ERR_DTYPE, function, "the dtypes differ: %s and the target's %s; convert one with tg_to",
@@ -108,6 +109,7 @@ bool tg_is_labelled(tg_tensor *logits, tg_tensor *label, const char *function)
     char           first[TG_SHAPE_TEXT], second[TG_SHAPE_TEXT];
     if (!l) return false;
     const tg_shape rows = x->shape->rank ? tg_reduced_shape(x->shape, 1u << (x->shape->rank - 1), false) : (tg_shape){-1, {0}};
+    if (!tg_needs_one_tape(x, l, function)) return false;
     if (!tg_is_index((tg_dtype)l->dtype))
         tg_fail_on(x->tape, TG_ERR_DTYPE, function, "labels are int64 or int32, not %s", tg_dtype_name((tg_dtype)l->dtype));
     else if (!tg_shape_equal(&rows, l->shape))

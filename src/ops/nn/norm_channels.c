@@ -210,12 +210,13 @@ tg_tensor *tg_instance_norm_running(tg_tensor *x, tg_tensor *weight, tg_tensor *
 /* For each channel the sum over `size` neighbours, size/2 of which are before it. */
 static tg_tensor *sum_of_neighbours(tg_tensor *x, int64_t size)
 {
-    const int64_t channels = tg_dim(x, 1), before = size / 2;
+    const int64_t channels = tg_dim(x, 1), half = size / 2, rest = size - 1 - half;
+    const int64_t before = half < channels ? half : channels, after = rest < channels ? rest : channels; /* further ones are not there */
     tg_shape      left = {.rank = tg_rank(x)}, right = left;
     left.dim[1] = before;
-    right.dim[1] = size - 1 - before;
+    right.dim[1] = after;
     tg_tensor *padded = tg_pad(x, &left, &right, NULL), *sum = NULL;
-    for (int64_t k = 0; padded && k < size; k++) {
+    for (int64_t k = 0; padded && k <= before + after; k++) {
         tg_tensor *neighbour = tg_slice_if(padded, 1, k, k + channels, 1);
         sum = sum ? tg_add(sum, neighbour) : neighbour;
         if (!sum) return NULL;
@@ -230,11 +231,7 @@ tg_tensor *tg_local_response_norm(tg_tensor *x, int64_t size, const tg_local_res
     if (!has_channels(x, 2, function)) return NULL;
     const double alpha = tg_or_usual(options ? options->alpha : 0, 1e-4), beta = tg_or_usual(options ? options->beta : 0, 0.75);
     const double k = tg_or_usual(options ? options->k : 0, 1);
-    const int64_t channels = tg_dim(x, 1), most = 2 * channels + 1;
-    if (size < 1 || size > most)
-        return tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "size is %lld; it must be at least 1, and %lld takes in all channels",
-                          (long long)size, (long long)most),
-               NULL;
+    if (size < 1) return tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "size is %lld; it must be at least 1", (long long)size), NULL;
     if (!isfinite(alpha) || !isfinite(beta) || !isfinite(k))
         return tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "alpha, beta and k must be finite"), NULL;
     tg_tensor *squares = tg_div_s(sum_of_neighbours(tg_square(x), size), (double)size);

@@ -14,10 +14,7 @@ tg_tensor *tg_isin(tg_tensor *x, tg_tensor *of)
     const tg_node *n = tg_check(x, "tg_isin"), *o = n ? tg_check(of, "tg_isin") : NULL;
     if (!o) return NULL;
     TG_CALL(n->tape);
-    if (n->dtype != o->dtype) {
-        tg_fail_on(n->tape, TG_ERR_DTYPE, "tg_isin", "the dtypes differ; convert one with tg_to");
-        return NULL;
-    }
+    if (!tg_needs_one_tape(n, o, "tg_isin") || !tg_needs_one_dtype(n, o, "tg_isin")) return NULL;
     tg_tensor *sorted = tg_sort(tg_reshape(of, TG_SHAPE(tg_node_numel(o))), 0, false, NULL);
     tg_tensor *is = tg_ne(tg_searchsorted(sorted, x, false), tg_searchsorted(sorted, x, true));
     return tg_dtype_is_float((tg_dtype)n->dtype) ? tg_minimum(is, tg_eq(x, x)) : is;
@@ -26,11 +23,11 @@ tg_tensor *tg_isin(tg_tensor *x, tg_tensor *of)
 tg_tensor *tg_bincount(tg_tensor *index, tg_tensor *weights, int64_t n)
 {
     const tg_node *i = tg_check(index, "tg_bincount"), *w = i && weights ? tg_check(weights, "tg_bincount") : NULL;
-    if (!i || (weights && !w)) return NULL;
+    if (!i || (weights && !w) || (w && !tg_needs_one_tape(i, w, "tg_bincount"))) return NULL;
     TG_CALL(i->tape);
     if (n < 0 || (w && !tg_same_sizes(w->shape, i->shape))) {
-        tg_fail_on(i->tape, n < 0 ? TG_ERR_ARG : TG_ERR_SHAPE, "tg_bincount",
-                   n < 0 ? "the number of bins is negative" : "the weights must have the shape of the index");
+        if (n < 0) tg_fail_on(i->tape, TG_ERR_ARG, "tg_bincount", "the number of bins is %lld; it can't be negative", (long long)n);
+        else tg_fail_on(i->tape, TG_ERR_SHAPE, "tg_bincount", "the weights must have the shape of the index");
         return NULL;
     }
     const tg_shape flat = {1, {tg_node_numel(i)}};

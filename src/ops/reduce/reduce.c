@@ -19,8 +19,8 @@ bool tg_axis_bits(tg_tensor *x, const tg_axes *axes, const char *function, uint3
     *bits = 0;
     if (!n) return false;
     if (!axes || axes->n < -1 || axes->n > TG_MAX_RANK) {
-        tg_fail_on(n->tape, axes ? TG_ERR_ARG : TG_ERR_NULL, function,
-                   "axes is %s; TG_AXES(…) lists at most %d, TG_ALL_AXES means all", axes ? "no list of axes" : "NULL", TG_MAX_RANK);
+        if (axes) tg_fail_on(n->tape, TG_ERR_ARG, function, "axes lists %d axes; TG_AXES(…) lists at most %d, TG_ALL_AXES means all", axes->n, TG_MAX_RANK);
+        else tg_fail_on(n->tape, TG_ERR_NULL, function, "axes is NULL; TG_AXES(…) lists at most %d, TG_ALL_AXES means all", TG_MAX_RANK);
         return false;
     }
     if (axes->n < 0) *bits = (1u << n->shape->rank) - 1;
@@ -197,16 +197,6 @@ static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, co
 #include "table/reductions_each.h"
 
 /* ---- what is made of them ------------------------------------------------------------------------------------------- */
-
-bool tg_needs_float(tg_tensor *x, const char *function)
-{
-    const tg_node *n = tg_check(x, function);
-    if (!n) return false;
-    if (tg_dtype_is_float((tg_dtype)n->dtype)) return true;
-    tg_fail_on(n->tape, TG_ERR_DTYPE, function, "takes float32 or float64, got %s; tg_to(x, TG_F32) converts",
-               tg_dtype_name((tg_dtype)n->dtype));
-    return false;
-}
 
 tg_tensor *tg_mean_bits(tg_tensor *x, uint32_t axes, bool keepdim)
 {

@@ -21,7 +21,8 @@ static bool are_attended(tg_tensor *q, tg_tensor *k, tg_tensor *v, const char *f
     const bool     ranked = a->shape->rank >= 2 && b->shape->rank >= 2 && c->shape->rank >= 2;
     if (ranked && tg_dim(q, -1) == tg_dim(k, -1) && tg_dim(k, -2) == tg_dim(v, -2) && a->dtype == b->dtype && b->dtype == c->dtype) return true;
     if (a->dtype != b->dtype || b->dtype != c->dtype)
-        tg_fail_on(a->tape, TG_ERR_DTYPE, function, "the dtypes differ; convert with tg_to");
+        tg_fail_on(a->tape, TG_ERR_DTYPE, function, "the dtypes differ: %s, %s and %s; tg_to converts them", tg_dtype_name((tg_dtype)a->dtype),
+                   tg_dtype_name((tg_dtype)b->dtype), tg_dtype_name((tg_dtype)c->dtype));
     else
         tg_fail_on(a->tape, TG_ERR_SHAPE, function, "takes queries […,L,E], keys […,S,E] and values […,S,V], not %s, %s and %s",
                    tg_shape_text(a->shape, first, sizeof first), tg_shape_text(b->shape, second, sizeof second),

@@ -21,8 +21,10 @@ static const char *const function = "tg_ctc_loss";
 static bool is_lengths(const tg_node *x, const tg_node *l, const char *name)
 {
     if (tg_is_index((tg_dtype)l->dtype) && l->shape->rank == 1 && l->shape->dim[0] == x->shape->dim[1]) return true;
-    tg_fail_on(x->tape, tg_is_index((tg_dtype)l->dtype) ? TG_ERR_SHAPE : TG_ERR_DTYPE, function, "the %s lengths are one int64 or int32 for each of %lld sequences",
-               name, (long long)x->shape->dim[1]);
+    char text[TG_SHAPE_TEXT];
+    tg_fail_on(x->tape, tg_is_index((tg_dtype)l->dtype) ? TG_ERR_SHAPE : TG_ERR_DTYPE, function,
+               "the %s lengths are %s %s; they must be one int64 or int32 for each of %lld sequences", name, tg_shape_text(l->shape, text, sizeof text),
+               tg_dtype_name((tg_dtype)l->dtype), (long long)x->shape->dim[1]);
     return false;
 }
 
@@ -32,6 +34,7 @@ static bool is_given(tg_tensor *log_p, tg_tensor *targets, tg_tensor *inputs, tg
     const tg_node *x = tg_node_of(log_p), *y = tg_check(targets, function), *i, *l;
     char           text[TG_SHAPE_TEXT], other[TG_SHAPE_TEXT];
     if (!y || !(i = tg_check(inputs, function)) || !(l = tg_check(lengths, function))) return false;
+    if (!tg_needs_one_tape(x, y, function) || !tg_needs_one_tape(x, i, function) || !tg_needs_one_tape(x, l, function)) return false;
     if (x->shape->rank != 3 || y->shape->rank != 2 || x->shape->dim[1] != y->shape->dim[0]) {
         tg_fail_on(x->tape, TG_ERR_SHAPE, function, "takes logarithms [T,N,classes] and targets [N,S], not %s and %s", tg_shape_text(x->shape, text, sizeof text),
                    tg_shape_text(y->shape, other, sizeof other));

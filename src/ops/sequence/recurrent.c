@@ -59,7 +59,7 @@ static bool is_shaped(const tg_node *x, tg_tensor *t, const char *function, cons
 {
     const tg_node *n = tg_check(t, function);
     char           first[TG_SHAPE_TEXT], second[TG_SHAPE_TEXT];
-    if (!n) return false;
+    if (!n || !tg_needs_one_tape(x, n, function)) return false;
     if (n->dtype == x->dtype && tg_shape_equal(n->shape, want)) return true;
     if (n->dtype != x->dtype)
         tg_fail_on(x->tape, TG_ERR_DTYPE, function, "%s is %s and the input %s; convert one with tg_to", name, tg_dtype_name((tg_dtype)n->dtype),
@@ -148,8 +148,10 @@ static tg_tensor *lengths_of(const tg_node *x, tg_tensor *lengths, const unit *u
     const tg_node *n = tg_check(lengths, u->function);
     if (!n) return NULL;
     if (!tg_is_index((tg_dtype)n->dtype) || n->shape->rank != 1 || n->shape->dim[0] != x->shape->dim[1]) {
+        char text[TG_SHAPE_TEXT];
         tg_fail_on(x->tape, tg_is_index((tg_dtype)n->dtype) ? TG_ERR_SHAPE : TG_ERR_DTYPE, u->function,
-                   "the lengths are one int64 or int32 for each of %lld sequences", (long long)x->shape->dim[1]);
+                   "the lengths are %s %s; they must be one int64 or int32 for each of %lld sequences", tg_shape_text(n->shape, text, sizeof text),
+                   tg_dtype_name((tg_dtype)n->dtype), (long long)x->shape->dim[1]);
         return NULL;
     }
     return tg_to(tg_unsqueeze(lengths, 1), TG_I64);

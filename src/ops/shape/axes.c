@@ -39,8 +39,8 @@ tg_tensor *tg_roll_axes(tg_tensor *x, const tg_shape *shifts, const tg_axes *axe
         tg_fail_on(n->tape, TG_ERR_NULL, "tg_roll_axes", "needs a list of %s", shifts ? "axes" : "shifts");
         return NULL;
     }
-    const int count = axes->n < 0 ? n->shape->rank : axes->n;
-    if (shifts->rank != count || count > TG_MAX_RANK) {
+    const int count = axes->n == -1 ? n->shape->rank : axes->n;
+    if (shifts->rank != count || count < 0 || count > TG_MAX_RANK) {
         tg_fail_on(n->tape, TG_ERR_ARG, "tg_roll_axes", "%d shifts are given for %d axes; each axis, and up to %d of them, needs one", shifts->rank, count,
                    TG_MAX_RANK);
         return NULL;
@@ -72,6 +72,7 @@ tg_tensor *tg_narrow(tg_tensor *x, int axis, int64_t start, int64_t size)
 static bool read_axes(const tg_node *n, const char *function, const tg_axes *axes, int *at)
 {
     unsigned seen = 0;
+    if (!tg_is_axis_list(n, axes, function)) return false;
     for (int i = 0; i < axes->n; i++) {
         if ((at[i] = tg_checked_axis(n, function, axes->axis[i])) < 0) return false;
         if (seen >> at[i] & 1) {
@@ -89,12 +90,11 @@ tg_tensor *tg_movedim(tg_tensor *x, const tg_axes *from, const tg_axes *to)
     if (!n) return NULL;
     TG_CALL(n->tape);
     int source[TG_MAX_RANK], target[TG_MAX_RANK], rank = n->shape->rank;
-    if (!from || !to || from->n != to->n || from->n < 0 || from->n > rank) {
-        tg_fail_on(n->tape, from && to ? TG_ERR_SHAPE : TG_ERR_NULL, "tg_movedim",
-                   "needs two lists of equally many axes of the input, where they are and where they go");
+    if (!read_axes(n, "tg_movedim", from, source) || !read_axes(n, "tg_movedim", to, target)) return NULL;
+    if (from->n != to->n) {
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_movedim", "the lists have %d and %d axes; each axis of the first needs its place in the second", from->n, to->n);
         return NULL;
     }
-    if (!read_axes(n, "tg_movedim", from, source) || !read_axes(n, "tg_movedim", to, target)) return NULL;
     tg_axes  order = {.n = rank};
     unsigned moved = 0, taken = 0;
     for (int i = 0; i < from->n; i++) {
@@ -183,9 +183,9 @@ tg_tensor *tg_unsqueeze_axes(tg_tensor *x, const tg_axes *axes)
     const tg_node *n = tg_check(x, "tg_unsqueeze_axes");
     if (!n) return NULL;
     TG_CALL(n->tape);
-    if (!axes || axes->n < 0 || axes->n > TG_MAX_RANK - n->shape->rank) {
-        tg_fail_on(n->tape, axes ? TG_ERR_SHAPE : TG_ERR_NULL, "tg_unsqueeze_axes",
-                   "needs a list of the new axes, counted in the result, which has at most %d", TG_MAX_RANK);
+    if (!tg_is_axis_list(n, axes, "tg_unsqueeze_axes")) return NULL;
+    if (axes->n > TG_MAX_RANK - n->shape->rank) {
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_unsqueeze_axes", "the result would have %d axes; it can have %d", axes->n + n->shape->rank, TG_MAX_RANK);
         return NULL;
     }
     tg_shape s   = {.rank = n->shape->rank + axes->n};

@@ -211,8 +211,8 @@ static tg_status permute_infer(tg_call *c)
     c->shape.rank        = in->rank;
     if (c->attr_size != (size_t)in->rank) return tg_fail(c, TG_ERR_SHAPE, "a permutation must name each axis exactly once");
     for (int k = 0; k < in->rank; k++) {
-        if (from[k] >= in->rank || seen >> from[k] & 1)
-            return tg_fail(c, TG_ERR_SHAPE, "a permutation must name each axis exactly once");
+        if (from[k] >= in->rank) return tg_fail(c, TG_ERR_SHAPE, "a permutation must name each axis exactly once");
+        if (seen >> from[k] & 1) return tg_fail(c, TG_ERR_SHAPE, "axis %d is listed twice; a permutation must name each axis exactly once", from[k]);
         seen |= 1u << from[k];
         c->shape.dim[k] = in->dim[from[k]];
     }
@@ -246,16 +246,17 @@ tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes)
     bool           moved             = false;
     const tg_node *n                 = tg_check(x, "tg_permute");
     if (!n) return NULL;
-    if (!axes || axes->n != n->shape->rank) {
-        tg_fail_on(n->tape, axes ? TG_ERR_SHAPE : TG_ERR_NULL, "tg_permute",
-                   "needs one axis for each axis of the input %s", tg_shape_text(n->shape, text, sizeof text));
-        return NULL;
-    }
+    if (!tg_is_axis_list(n, axes, "tg_permute")) return NULL;
     for (int k = 0; k < axes->n; k++) {
         const int a = tg_checked_axis(n, "tg_permute", axes->axis[k]);
         if (a < 0) return NULL;
         from[k] = (uint8_t)a;
         moved |= a != k;
+    }
+    if (axes->n != n->shape->rank) {
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_permute", "axes lists %d axes; it must name each axis of the input %s once", axes->n,
+                   tg_shape_text(n->shape, text, sizeof text));
+        return NULL;
     }
     return moved ? tg_record(&tg_op_permute, &x, 1, from, (size_t)axes->n) : tg_view_of(x);
 }

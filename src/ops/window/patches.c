@@ -148,7 +148,7 @@ static bool can_shuffle(tg_tensor *x, const char *function, int64_t factor)
     char    text[TG_SHAPE_TEXT];
     int64_t square;
     if (factor < 1 || __builtin_mul_overflow(factor, factor, &square))
-        return tg_fail_on(n->tape, TG_ERR_ARG, function, "the factor is %lld; it must be more than 0", (long long)factor), false;
+        return tg_fail_on(n->tape, TG_ERR_ARG, function, "the factor is %lld; it must be more than 0, and its square a size", (long long)factor), false;
     if (n->shape->rank >= 3) return true;
     tg_fail_on(n->tape, TG_ERR_SHAPE, function, "takes […, channels, height, width], not %s", tg_shape_text(n->shape, text, sizeof text));
     return false;

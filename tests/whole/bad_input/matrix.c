@@ -1,0 +1,29 @@
+/* matrix.c - rows of products of matrices. */
+#include "bad_input.h"
+
+#define TWO(A, B)          ((tg_tensor *const[]){ones(TG_F32, A), ones(TG_F32, B)})
+#define SAID(STATUS, TEXT) WRONG(STATUS, NULL, TEXT)
+
+void rows_matrix(void)
+{
+    CALL(tg_matmul, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8), MISFITS(TG_SHAPE(2, 4))),
+         TENSOR(FLOAT, TG_SHAPE(3, 4), RANKS(1, 8), MISFITS(TG_SHAPE(4, 3), TG_SHAPE(2))));
+    CALL(tg_matmul, TENSOR(FLOAT, TG_SHAPE(2, 2, 3), MISFITS(TG_SHAPE(3, 2, 3))), TENSOR(FLOAT, TG_SHAPE(2, 3, 4), MISFITS(TG_SHAPE(3, 3, 4))));
+    CALL(tg_dot, TENSOR(FLOAT, TG_SHAPE(3), RANKS(1, 1), MISFITS(TG_SHAPE(4))), TENSOR(FLOAT, TG_SHAPE(3), RANKS(1, 1), MISFITS(TG_SHAPE(4))));
+    CALL(tg_mv, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(2, 2), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(3), RANKS(1, 1), MISFITS(TG_SHAPE(4))));
+    CALL(tg_mm, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(2, 2), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(3, 4), RANKS(2, 2), MISFITS(TG_SHAPE(4, 3))));
+    CALL(tg_bmm, TENSOR(FLOAT, TG_SHAPE(2, 2, 3), RANKS(3, 3), MISFITS(TG_SHAPE(3, 2, 3), TG_SHAPE(1, 2, 3))),
+         TENSOR(FLOAT, TG_SHAPE(2, 3, 4), RANKS(3, 3), MISFITS(TG_SHAPE(2, 4, 3))));
+    CALL(tg_outer, TENSOR(NUMBER, TG_SHAPE(2), RANKS(1, 1)), TENSOR(NUMBER, TG_SHAPE(3), RANKS(1, 1)));
+    CALL(tg_kron, TENSOR(NUMBER, TG_SHAPE(2, 3), RANKS(0, 8)), TENSOR(NUMBER, TG_SHAPE(3), RANKS(0, 8)));
+    CALL(tg_inner, TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(4, 3), MISFITS(TG_SHAPE(3, 4))));
+    CALL(tg_tensordot, TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(3, 2))),
+         AXES_OF(TG_AXES(1), .pointers = {WRONG(SHAPE, NULL, TG_AXES(0, 1))}), AXES_OF(TG_AXES(1), .pointers = {WRONG(SHAPE, NULL, TG_AXES(0, 1))}));
+    CALL(tg_linear, TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(3, 4), RANKS(2, 2), MISFITS(TG_SHAPE(4, 4))),
+         TENSOR(FLOAT, TG_SHAPE(4), RANKS(1, 1), .optional = true, MISFITS(TG_SHAPE(3))));
+    CALL(tg_einsum,
+         POINTS("ij,ij->ij", WRONG(NULL, NULL, NULL), SAID(SHAPE, ""), SAID(ARG, "ij"), SAID(ARG, "ij,ij,ij"), SAID(ARG, "ij,ij->k"), SAID(ARG, "ij,ij->ii"),
+                SAID(ARG, "ij,ij-ij"), SAID(ARG, "ij,ij->ij->ij"), SAID(ARG, "i1,ij"), SAID(ARG, "ij,i..j"), SAID(ARG, "ij,......"), SAID(ARG, "ij,\xff"),
+                SAID(SHAPE, "ijk,ij"), SAID(SHAPE, "i,ij"), SAID(SHAPE, "ii,ij")),
+         LIST(FLOAT, TG_SHAPE(2, 3), RANKS(2, 2), MISFITS(TG_SHAPE(2, 4), TG_SHAPE(4, 3))), N(2, IN_SILENCE(0, -1, INT_MIN)));
+}
