@@ -38,6 +38,11 @@ TG_API tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *pa
  * licences. The same seed draws the same digits. */
 TG_API tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed) TG_MUST_USE;
 
+/* Sequences of different lengths. x [rows, …] has the rows of all, one sequence behind the other, and lengths, i64 [n], how many each has: they add up to
+ * all rows. y: a target for each sequence [n, …], or, by_row, for each row [rows, …]; NULL: none. Copied. A batch of them has x [batch, longest, …],
+ * the rows behind the shorter ones filled up (tg_loader_options' pad), and y by_row likewise. */
+TG_API tg_dataset *tg_sequence_dataset(tg_tensor *x, tg_tensor *lengths, tg_tensor *y, bool by_row) TG_MUST_USE;
+
 TG_API int64_t         tg_dataset_size(const tg_dataset *d);   /* samples; -1 for NULL */
 TG_API const tg_shape *tg_dataset_shape(const tg_dataset *d);  /* of all x together, [n, …]; NULL for NULL */
 TG_API const uint8_t  *tg_dataset_u8(const tg_dataset *d);     /* all x as bytes; NULL unless it is an array of uint8 in memory: a view is none */

@@ -46,14 +46,15 @@ static void start(tg_ahead *a)
 }
 
 /* A child of a fork has the memory and not the thread, which may have held the lock. */
-static void forget_lost_thread(tg_ahead *a, uint64_t epoch, int64_t at)
+static bool is_lost(const tg_ahead *a) { return a->process && a->process != getpid(); }
+
+static void forget_lost_thread(tg_ahead *a)
 {
-    if (!a->process || a->process == getpid()) return;
+    if (!is_lost(a)) return;
     a->process = 0;
     a->busy = false;
     pthread_mutex_init(&a->lock, NULL);
     pthread_cond_init(&a->changed, NULL);
-    tg_ahead_seek(a, epoch, at);
 }
 
 /* ---- the ring ------------------------------------------------------------------------------------------------------- */
@@ -68,7 +69,7 @@ bool tg_ahead_open(tg_ahead *a)
 
 void tg_ahead_close(tg_ahead *a)
 {
-    if (a->process && a->process != getpid()) return; /* what the lost thread did with the lock nobody knows */
+    if (is_lost(a)) return; /* what it did with the lock nobody knows */
     if (a->process) {
         pthread_mutex_lock(&a->lock);
         a->end = true;
@@ -83,8 +84,8 @@ void tg_ahead_close(tg_ahead *a)
 
 tg_tray *tg_ahead_wait(tg_ahead *a, uint64_t epoch, int64_t at)
 {
+    if (is_lost(a)) tg_ahead_seek(a, epoch, at);
     tg_tray *s = &a->trays[a->next];
-    forget_lost_thread(a, epoch, at);
     if (a->threaded && !a->process) start(a);
     if (!a->process) {
         if (!s->ready) tg_maker_next(a->maker, s, &a->stop);
@@ -92,6 +93,10 @@ tg_tray *tg_ahead_wait(tg_ahead *a, uint64_t epoch, int64_t at)
         return s;
     }
     pthread_mutex_lock(&a->lock);
+    if (!s->ready && a->halted) {
+        a->halted = false;
+        pthread_cond_broadcast(&a->changed);
+    }
     while (!s->ready) pthread_cond_wait(&a->changed, &a->lock);
     pthread_mutex_unlock(&a->lock);
     return s;
@@ -109,6 +114,7 @@ void tg_ahead_pass(tg_ahead *a)
 
 void tg_ahead_seek(tg_ahead *a, uint64_t epoch, int64_t at)
 {
+    forget_lost_thread(a);
     pthread_mutex_lock(&a->lock);
     a->halted = true;
     atomic_store(&a->stop, true);
@@ -118,7 +124,5 @@ void tg_ahead_seek(tg_ahead *a, uint64_t epoch, int64_t at)
     a->empty = a->n;
     tg_maker_seek(a->maker, epoch, at);
     atomic_store(&a->stop, false);
-    a->halted = false;
-    pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
 }

@@ -23,7 +23,7 @@ typedef struct tg_ahead {
     int             fill;    /* the tray that the thread fills next */
     int             empty;   /* trays from there on that have memory and no batch */
     bool            busy;    /* the thread is filling one */
-    bool            halted;  /* it fills none: an error waits in the last one, or somebody is about to seek */
+    bool            halted;  /* it fills none: an error waits in the last one, or the place was set and nobody has waited for a batch since */
     atomic_bool     stop;    /* it gives up what it is filling … */
     bool            end;     /* … and ends */
 } tg_ahead;
@@ -38,7 +38,7 @@ tg_tray *tg_ahead_wait(tg_ahead *a, uint64_t epoch, int64_t at);
 /* The tray that was waited for is free for another batch. */
 void tg_ahead_pass(tg_ahead *a);
 
-/* Forgets all batches that are made, keeps their memory, and goes on from this place. */
+/* Forgets all batches that are made, keeps their memory, and goes on from this place when the next one is waited for. */
 void tg_ahead_seek(tg_ahead *a, uint64_t epoch, int64_t at);
 
 #endif

@@ -128,7 +128,7 @@ static bool count_the_same(tg_tape *t, const char *function, const tg_node *x, c
     return false;
 }
 
-static void copy_value(const tg_node *n, void *to)
+void tg_copy_value(const tg_node *n, void *to)
 {
     const tg_array a = tg_array_of(n);
     if (tg_node_numel(n) > 0) tg_array_copy(&a, to);
@@ -146,8 +146,8 @@ tg_dataset *tg_tensor_dataset(tg_tensor *x, tg_tensor *y)
     if (tg_eval((tg_tensor *[]){x, y}, ys ? 2 : 1) != TG_OK) return NULL;
     const tg_dtype y_dtype = ys ? (tg_dtype)ys->dtype : TG_NDTYPES;
     tg_dataset    *d = tg_arrays_new(t, function, (tg_dtype)xs->dtype, xs->shape, y_dtype, ys ? ys->shape : NULL, &to_x, &to_y);
-    if (d) copy_value(xs, to_x);
-    if (d && ys) copy_value(ys, to_y);
+    if (d) tg_copy_value(xs, to_x);
+    if (d && ys) tg_copy_value(ys, to_y);
     return d;
 }
 

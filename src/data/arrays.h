@@ -12,4 +12,7 @@ tg_dataset *tg_arrays_new(tg_tape *t, const char *function, tg_dtype x_dtype, co
 tg_dataset *tg_arrays_take(tg_tape *t, const char *function, tg_dtype x_dtype, const tg_shape *x_shape, void *x, tg_dtype y_dtype,
                            const tg_shape *y_shape, void **y);
 
+/* Copies the value of a node that has one, row-major. */
+void tg_copy_value(const tg_node *n, void *to);
+
 #endif
