@@ -15,31 +15,90 @@ extern "C" {
  * is no regular file is refused. */
 TG_API tg_status tg_save(tg_tape *tape, const char *path);
 
-/* Reads a file into the tape's parameters and buffers. The names on both sides, dtypes and shapes must agree exactly (but for F16 and BF16, which are
- * read into float32), or nothing is changed. What was recorded from them becomes invalid, as after tg_copy_from; gradients and optimizers
- * stay as they are. */
-TG_API tg_status tg_load(tg_tape *tape, const char *path);
+/* A text that a file tells of itself, under a key. */
+typedef struct tg_metadata {
+    const char *key, *value;
+} tg_metadata;
 
 /* The same for any tensors under any different names of UTF-8, shorter than 4 MiB, but "__metadata__", which is the format's own. */
 TG_API tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor *const *tensors, int n);
 
-/* An opened file; belongs to its tape. Opening checks the whole header and that the data has the sizes it tells; names come in the order of
- * the data, just as they are in the file: they may hold control characters. Reading gives a new tensor of the file's dtype; F16 and BF16
- * become float32, exactly. Other dtypes of the format and more than 8 axes: TG_ERR_UNSUPPORTED, for that tensor alone. */
+/* ---- files: reading named tensors ------------------------------------------------------------------------------------ */
+
+/* An opened file of named tensors, which belongs to its tape: a safetensors file; the index of several of them
+ * ("model.safetensors.index.json"), which lie beside it and are read as one; or an .npy file, whose array has the name "arr_0". Content tells
+ * which it is. Opening checks the whole header, or all of them, and that the data has the sizes it tells; names come in the order of the data, just
+ * as they are in the file: they may hold control characters. Reading gives a new tensor of the file's dtype, or of the one that has all of its
+ * numbers: F16 and BF16 become float32, I8 int16, U16 int32, U32 int64. Other dtypes of the formats, and more than 8 axes, are
+ * TG_ERR_UNSUPPORTED, for that tensor alone. */
 typedef struct tg_archive tg_archive;
 TG_API tg_archive *tg_archive_open(tg_tape *tape, const char *path) TG_MUST_USE;
 TG_API int         tg_archive_count(const tg_archive *a);
 TG_API const char *tg_archive_name(const tg_archive *a, int i);           /* NULL outside 0 … count-1 */
+TG_API const tg_shape *tg_archive_shape(const tg_archive *a, int i);      /* NULL there, and for more than 8 axes */
+TG_API tg_dtype    tg_archive_dtype(const tg_archive *a, int i);          /* that it is read as; TG_NDTYPES: it can't be */
 TG_API tg_tensor  *tg_archive_read(tg_archive *a, const char *name);      /* NULL after an error */
 TG_API void        tg_archive_close(tg_archive *a);
 
+/* Rows first … first + count - 1 of a tensor, that is of its first axis: the file is read there and nowhere else, so tensors that are larger
+ * than memory are read in parts. TG_ERR_INDEX for rows that it does not have, TG_ERR_SHAPE for a scalar. */
+TG_API tg_tensor *tg_archive_read_rows(tg_archive *a, const char *name, int64_t first, int64_t count);
+
+/* The texts that a safetensors file tells of itself ("__metadata__"; of an index: its first file), in their order: how many there are, their
+ * keys (NULL outside 0 … count-1), and the first value of a key (NULL: there is none). */
+TG_API int         tg_archive_metadata_count(const tg_archive *a);
+TG_API const char *tg_archive_metadata_key(const tg_archive *a, int i);
+TG_API const char *tg_archive_metadata(const tg_archive *a, const char *key);
+
+/* Reads a file, of any kind that tg_archive_open opens, into the tape's parameters and buffers. The names on both sides, dtypes (after reading)
+ * and shapes must agree exactly, or nothing is changed: one sentence tells what is missing, what there is besides, and what differs. What was recorded
+ * from them becomes invalid, as after tg_copy_from; gradients and optimizers stay as they are. */
+TG_API tg_status tg_load(tg_tape *tape, const char *path);
+
+/* What did not fit when a file was loaded, as PyTorch's load_state_dict reports it. The lists stay until tg_load_report_free, or the tape is
+ * freed. */
+typedef struct tg_load_report {
+    int                loaded; /* tensors that got their values; 0 after an error */
+    int                n_missing, n_unexpected, n_mismatched;
+    const char *const *missing;    /* parameters and buffers that are not in the file */
+    const char *const *unexpected; /* what is in the file alone, by its names there */
+    const char *const *mismatched; /* parameters and buffers of another shape or dtype than in the file */
+    void              *lists;      /* their memory, for the library */
+} tg_load_report;
+TG_API void tg_load_report_free(tg_load_report *report); /* all zeros afterwards; not a second time after its tape was freed */
+
+/* Names in the file that begin with `from` begin with `to` on the tape instead; `to` may be NULL, for nothing. */
+typedef struct tg_prefix {
+    const char *from, *to;
+} tg_prefix;
+
+typedef struct tg_load_options {
+    const tg_prefix   *prefixes;   /* for each name the first one that fits; names that none fits stay. Ended by a NULL `from`. "" fits every name */
+    const char *const *only;       /* patterns (tg_params_matching) of the tape's names: all others are left alone, on both sides. Ended by NULL */
+    const char *const *transposed; /* patterns of the tape's names of matrices that the file has with their axes swapped, as PyTorch has the
+                                    * weights of its linear layers, [out,in]. What has not two axes is read as it is. Ended by NULL */
+    bool               partial;    /* names on one side alone are left alone (PyTorch's strict=False) */
+    bool               skip_mismatched; /* so are tensors whose shapes or dtypes differ */
+    tg_load_report    *report;     /* what did not fit; filled after an error, too. May be NULL */
+} tg_load_options;
+
+/* tg_load with options, which may be NULL. An error changes nothing: TG_ERR_ARG also for a pattern with a [ without its ], and where `prefixes`
+ * give one name to two tensors. */
+TG_API tg_status tg_load_with(tg_tape *tape, const char *path, const tg_load_options *options);
+
 /* ---- files: one array in NumPy's format .npy ---------------------------------------------------------------------- */
 
-/* The array as a new tensor: versions 1.0 to 3.0, row-major or column-major (Fortran's order), little- or big-endian, of 0 to 8 axes and of
- * the dtypes f4, f8, i8, i4, i2, u1 and b1, which become the same here. NULL after an error: TG_ERR_IO when the system refuses, the file is no
+/* The array as a new tensor: versions 1.0 to 3.0, row-major or column-major (Fortran's order), little- or big-endian, of 0 to 8 axes. The
+ * dtypes f4, f8, i8, i4, i2, u1 and b1 become the same here; of the others those become that have a dtype here with all of their numbers: f2
+ * float32, i1 int16, u2 int32, u4 int64. NULL after an error: TG_ERR_IO when the system refuses, the file is no
  * regular one, or it becomes shorter meanwhile; TG_ERR_FORMAT when it is malformed, which is also when anything stands behind the elements, or a
  * byte of bools is not 0 or 1; TG_ERR_UNSUPPORTED for other versions, dtypes, records, more axes, and headers above 65535 bytes. */
 TG_API tg_tensor *tg_npy_read(tg_tape *tape, const char *path);
+
+/* Rows first … first + count - 1 of the array, that is of its first axis, alone: the file is read there and nowhere else (a column-major one in
+ * as many pieces as it has columns). So arrays that are larger than memory are read in parts. TG_ERR_INDEX for rows that it does not have,
+ * TG_ERR_SHAPE for a scalar. What stands elsewhere in the file is not looked at, but its size is. */
+TG_API tg_tensor *tg_npy_read_rows(tg_tape *tape, const char *path, int64_t first, int64_t count);
 
 /* Writes x, of any dtype, as such a file: version 1.0, row-major, little-endian. The file is complete or the old one stays, as with tg_save,
  * and what tg_save refuses to write to is refused with TG_ERR_IO. */

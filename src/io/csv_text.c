@@ -1,11 +1,9 @@
 /* csv_text.c - splits the bytes of a CSV file into fields, in their own memory: a field with its zero byte is no longer than it was with what
  * ended it. Each byte is looked at once. */
-#define _POSIX_C_SOURCE 200809L
 #include "io/csv_text.h"
 
 #include <inttypes.h>
 #include <limits.h>
-#include <unistd.h>
 
 typedef struct splitter {
     tg_csv_text *text;
@@ -101,22 +99,19 @@ static tg_status split(tg_csv_text *x, size_t n)
 
 tg_status tg_csv_open(tg_csv_text *x, const char *path)
 {
-    size_t    got = 0;
-    tg_status s   = tg_input_open(&x->file, path);
+    tg_status s = tg_input_open(&x->file, path);
     if (s != TG_OK) return s;
-    x->size  = (size_t)x->file.size + 1;
-    x->bytes = tg_tape_alloc(x->file.tape, x->size);
+    const size_t n = (size_t)x->file.size;
+    x->size        = n + 1;
+    x->bytes       = tg_tape_alloc(x->file.tape, x->size);
     if (!x->bytes) return TG_ERR_MEMORY;
-    s = tg_input_read(&x->file, x->bytes, x->size - 1, &got);
-    if (s == TG_OK && got < x->size - 1)
-        s = tg_fail_on(x->file.tape, TG_ERR_IO, x->file.function, "%s became shorter while it was read", x->file.path);
-    return s == TG_OK ? split(x, got) : s;
+    s = tg_input_read_at(&x->file, 0, x->bytes, n);
+    return s == TG_OK ? split(x, n) : s;
 }
 
 void tg_csv_close(tg_csv_text *x)
 {
-    if (x->file.fd >= 0) close(x->file.fd);
+    tg_input_close(&x->file);
     if (x->bytes) tg_tape_free_bytes(x->file.tape, x->bytes, x->size);
-    x->file.fd = -1;
-    x->bytes   = NULL;
+    x->bytes = NULL;
 }

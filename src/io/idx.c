@@ -9,6 +9,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
+#include "io/element.h"
 #include "io/idx.h"
 #include "io/input_file.h"
 
@@ -23,18 +24,17 @@
 enum { BUFFER = 8192, MAX_HEADER = 4 + 4 * TG_MAX_RANK };
 
 /* The types of elements by the third byte of the file; what they become. */
-typedef struct element {
-    uint8_t  type;
-    size_t   size; /* in the file */
-    tg_dtype dtype;
-} element;
-static const element elements[] = {{0x08, 1, TG_U8},  {0x09, 1, TG_I32}, {0x0b, 2, TG_I32},
-                                   {0x0c, 4, TG_I32}, {0x0d, 4, TG_F32}, {0x0e, 8, TG_F64}};
+static const struct {
+    uint8_t    type;
+    tg_element element;
+} elements[] = {{0x08, {1, TG_U8, TG_ELEMENT_SAME, true}},    {0x09, {1, TG_I32, TG_ELEMENT_SIGNED, true}},
+                {0x0b, {2, TG_I32, TG_ELEMENT_SIGNED, true}}, {0x0c, {4, TG_I32, TG_ELEMENT_SAME, true}},
+                {0x0d, {4, TG_F32, TG_ELEMENT_SAME, true}},   {0x0e, {8, TG_F64, TG_ELEMENT_SAME, true}}};
 
-static const element *find_element(uint8_t type)
+static const tg_element *find_element(uint8_t type)
 {
     for (size_t i = 0; i < sizeof elements / sizeof *elements; i++)
-        if (elements[i].type == type) return &elements[i];
+        if (elements[i].type == type) return &elements[i].element;
     return NULL;
 }
 
@@ -175,14 +175,14 @@ static tg_status find_compression(source *s)
 static void close_source(source *s)
 {
     if (s->inflating) inflateEnd(&s->z);
-    if (s->file.fd >= 0) close(s->file.fd);
+    tg_input_close(&s->file);
 }
 
 /* ---- the array --------------------------------------------------------------------------------------------------- */
 
 /* An array of a file: what its header says. */
 typedef struct idx_header {
-    const element *of;
+    const tg_element *of;
     tg_shape       shape;
     size_t         size, bytes; /* of the header, of the elements */
 } idx_header;
@@ -275,24 +275,6 @@ static tg_status read_elements(source *s, const idx_header *h, void *data)
     return st;
 }
 
-/* n elements as they are in the file, at the end of room for them as they are in memory: each is read before its place is written. */
-static void convert(void *room, size_t n, const element *of)
-{
-    const size_t   wide = tg_dtype_size(of->dtype), size = of->size;
-    uint8_t       *to = room;
-    const uint8_t *from = to + n * (wide - size);
-    if (of->dtype == TG_U8) return;
-    for (size_t i = 0; i < n; i++, from += size, to += wide) {
-        uint64_t bits = 0;
-        for (size_t k = 0; k < size; k++) bits = bits << 8 | from[k];
-        if (of->type == 0x09) bits = (uint64_t)(int64_t)(int8_t)bits;
-        if (of->type == 0x0b) bits = (uint64_t)(int64_t)(int16_t)bits;
-        const uint32_t low = (uint32_t)bits;
-        if (wide == 8) memcpy(to, &bits, 8);
-        else memcpy(to, &low, 4);
-    }
-}
-
 static tg_status read_array(source *s, tg_idx *out)
 {
     idx_header h = {.bytes = 0};
@@ -306,7 +288,7 @@ static tg_status read_array(source *s, tg_idx *out)
     if (!x.data) return tg_out_of_memory(s->file.tape, s->file.function);
     st = read_elements(s, &h, (char *)x.data + (x.bytes - h.bytes));
     if (st == TG_OK) {
-        convert(x.data, n, h.of);
+        tg_element_widen(x.data, n, h.of);
         *out = x;
     } else {
         tg_idx_free(s->file.tape, &x);

@@ -48,3 +48,21 @@ tg_status tg_input_read(const tg_input_file *f, void *to, size_t n, size_t *got)
     }
     return TG_OK;
 }
+
+tg_status tg_input_read_at(const tg_input_file *f, int64_t at, void *to, size_t n)
+{
+    for (size_t got = 0; got < n;) {
+        const ssize_t r = pread(f->fd, (char *)to + got, n - got, (off_t)(at + (int64_t)got));
+        if (r < 0 && errno == EINTR) continue;
+        if (r < 0) return tg_input_error(f, "read", errno);
+        if (r == 0) return tg_fail_on(f->tape, TG_ERR_IO, f->function, "%s became shorter while it was read", f->path);
+        got += (size_t)r;
+    }
+    return TG_OK;
+}
+
+void tg_input_close(tg_input_file *f)
+{
+    if (f->fd >= 0) close(f->fd);
+    f->fd = -1;
+}

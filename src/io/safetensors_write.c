@@ -6,6 +6,7 @@
 #include <tapegrad/file.h>
 
 #include "io/atomic_file.h"
+#include "io/json.h"
 #include "io/safetensors.h"
 
 typedef struct writer {
@@ -37,7 +38,7 @@ static tg_status add_name(writer *w, const char *name)
     tg_status    s = TG_OK;
     if (length == 0)
         s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name %s is not UTF-8", tg_name_text(name, text));
-    else if (length > TG_ST_STRING_MAX)
+    else if (length > TG_JSON_STRING_MAX)
         s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name %s is too long for a file", tg_name_text(name, text));
     else if (!TG_GROW(w->tape, w->header, w->capacity, w->used + length))
         s = TG_ERR_MEMORY;

@@ -171,7 +171,7 @@ static void lengths_that_lie(void **state)
         write_file(path, good, n);
         tg_archive *a = tg_archive_open(f->tape, path);
         assert_int_equal(a != NULL, n == size);
-        if (!a) expect_error(f->tape, TG_ERR_FORMAT, "is not a safetensors file");
+        if (!a) expect_error(f->tape, TG_ERR_FORMAT, n ? "is not a safetensors file" : "is empty");
         tg_archive_close(a);
     }
     /* every bit turned over: a sentence or a tensor, whatever it is */
@@ -246,7 +246,7 @@ static void bool_bytes(void **state)
     tg_archive *a = tg_archive_open(f->tape, path);
     assert_non_null(a);
     assert_null(tg_archive_read(a, "m"));
-    expect_error(f->tape, TG_ERR_FORMAT, "'m' is BOOL");
+    expect_error(f->tape, TG_ERR_FORMAT, "tensor 'm' is of bools and has a byte that is not 0 or 1");
 }
 
 int main(void)

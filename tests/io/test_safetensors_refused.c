@@ -22,7 +22,7 @@ static void no_regular_files(void **state)
     const char *paths[] = {f->dir, in_dir(f, "fifo"), "/dev/null", "/dev/full"};
     for (int i = 0; i < 4; i++) {
         assert_null(tg_archive_open(t, paths[i])); /* and does not wait */
-        expect_error(t, TG_ERR_IO, "not a regular file");
+        expect_error(t, TG_ERR_IO, i ? "not a regular file" : "is a directory, not a file");
         assert_int_equal(tg_load(t, paths[i]), TG_ERR_IO);
         expect_error(t, TG_ERR_IO, "tg_load");
         assert_int_equal(tg_save(t, paths[i]), TG_ERR_IO);
@@ -54,9 +54,9 @@ static void missing_places(void **state)
         assert_int_equal(tg_save(t, paths[i]), TG_ERR_IO);
         expect_error(t, TG_ERR_IO, "tg_save: cannot write");
         assert_int_equal(tg_load(t, paths[i]), TG_ERR_IO);
-        expect_error(t, TG_ERR_IO, "tg_load: cannot read");
+        expect_error(t, TG_ERR_IO, "tg_load: ");
         assert_null(tg_archive_open(t, paths[i]));
-        expect_error(t, TG_ERR_IO, "tg_archive_open: cannot read");
+        expect_error(t, TG_ERR_IO, "tg_archive_open: ");
     }
     assert_int_equal(tg_save(t, in_dir(f, "a\x1b[31m/x")), TG_ERR_IO);
     assert_null(strchr(tg_error(t), 0x1b));

@@ -195,7 +195,7 @@ static void loading(void **state)
             const tg_status s = tg_load(t, in_dir(f, "model"));
             fault.on          = false;
             const bool failed = fault.failed != NULL;
-            if (s != TG_OK) expect_error(t, TG_ERR_IO, "tg_load: cannot read");
+            if (s != TG_OK) expect_error(t, TG_ERR_IO, "tg_load: cannot");
             assert_params(t, s == TG_OK ? 2 : 1);
             refused += s != TG_OK;
             tg_tape_free(t);

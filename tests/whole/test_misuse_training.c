@@ -169,6 +169,10 @@ static void test_files(void **state)
     NONE(tg_archive_count(NULL) == 0 && !tg_archive_name(NULL, 0) && !tg_archive_read(NULL, "a"));
     tg_archive_close(NULL);
     NONE(!tg_npy_read(NULL, "a") && tg_npy_write(ABSENT, NULL) == TG_ERR_NULL);
+    NONE(tg_load_with(NULL, "x", NULL) == TG_ERR_NULL && !tg_archive_shape(NULL, 0) && tg_archive_dtype(NULL, 0) == TG_NDTYPES);
+    NONE(tg_archive_metadata_count(NULL) == 0 && !tg_archive_metadata_key(NULL, 0) && !tg_archive_metadata(NULL, "a"));
+    STAT(NULL, tg_load_with(e->t, NULL, NULL));
+    STAT(IO, tg_load_with(e->t, ABSENT, &(tg_load_options){.partial = true}));
     BAD(NULL, tg_npy_read(e->t, NULL));
     BAD(IO, tg_npy_read(e->t, ABSENT));
     BAD(IO, tg_npy_read(e->t, ""));
