@@ -79,7 +79,8 @@ const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t siz
 tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
 #define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous) X(diagonal) X(pad)
-#define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through)
+#define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through) \
+    X(standard_gamma) X(standard_gamma_slope)
 #define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(wrap_index) X(last_place)
 #define TG_ORDER_OPS(X)  X(sort) X(searchsorted) X(cumsum) X(cumprod) X(linear_scan) X(logcumsumexp) X(cummax) X(cummin)
 

@@ -109,6 +109,9 @@ void values_reduce(values_call *c, const values_fold *fold);
 /* A word of the random stream of seed 11: block and half as in src/tensor/rng.h (values_create.c). */
 uint32_t values_philox(uint64_t counter, uint32_t half, int word);
 
+/* 52 bits and a half of the same stream, of element e: number k of trial `number` (values_random.c). */
+real values_trial(int64_t e, int64_t number, int k);
+
 #define REDUCTION(NAME, START, STEP, RESULT, DTYPE, BOUND, DTYPES)
 #define VALUE(NAME, FORMULA, BOUND)
 #define VALUE_OF_TERMS(NAME, FORMULA, SIZE, BOUND)

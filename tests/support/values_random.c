@@ -2,10 +2,7 @@
  * and long double. The samples are drawn with seed 11 from the beginning of the stream. */
 #include "values.h"
 
-#include <stdlib.h>
-
-/* 52 bits and a half, of element e: number k of trial `trial`. */
-static real trial(int64_t e, int64_t number, int k)
+real values_trial(int64_t e, int64_t number, int k)
 {
     const uint32_t half = (uint32_t)(2 + 4 * number + e % 4);
     const uint64_t high = values_philox((uint64_t)e / 4, half, 2 * k), low = values_philox((uint64_t)e / 4, half, 2 * k + 1);
@@ -92,7 +89,7 @@ void values_of_truncated_normal(values_call *c)
     values_array *y = values_result(c, c->dtype, &c->s->shape, true);
     const real    mean = c->s->number, lo = (real)c->s->start, hi = (real)c->s->stop; /* std is 2 */
     for (int64_t e = 0; e < y->n; e++) {
-        y->x[e] = mean + 2 * truncated((lo - mean) / 2, (hi - mean) / 2, trial(e, 0, 0));
+        y->x[e] = mean + 2 * truncated((lo - mean) / 2, (hi - mean) / 2, values_trial(e, 0, 0));
         y->size[e] = fabsl(mean) + fmaxl(1, fabsl(y->x[e]));
     }
 }
@@ -113,8 +110,8 @@ static int64_t choose(const real *w, int64_t size, real u)
 static int64_t rank_of(const real *w, int64_t size, int64_t k, int64_t first)
 {
     int64_t    n = 0;
-    const real own = -logl(trial(first, k, 0)) / w[k];
-    for (int64_t j = 0; j < size; j++) n += -logl(trial(first, j, 0)) / w[j] < own;
+    const real own = -logl(values_trial(first, k, 0)) / w[k];
+    for (int64_t j = 0; j < size; j++) n += -logl(values_trial(first, j, 0)) / w[j] < own;
     return n;
 }
 
@@ -125,7 +122,7 @@ void values_of_multinomial(values_call *c)
     const int64_t       size = s.dim[s.rank - 1], n = c->s->start;
     s.dim[s.rank - 1] = n;
     values_array *y = values_result(c, TG_I64, &s, false);
-    for (int64_t e = 0; e < y->n && c->s->axis; e++) y->x[e] = (real)choose(w->x + e / n * size, size, trial(e, 0, 0));
+    for (int64_t e = 0; e < y->n && c->s->axis; e++) y->x[e] = (real)choose(w->x + e / n * size, size, values_trial(e, 0, 0));
     for (int64_t row = 0; n && !c->s->axis && row < y->n / n; row++)
         for (int64_t k = 0; k < size; k++) {
             const int64_t place = rank_of(w->x + row * size, size, k, row * n);

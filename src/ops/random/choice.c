@@ -39,18 +39,13 @@ typedef struct lot {
     int64_t element;
 } lot;
 
-static double weight_at(const tg_array *x, int64_t k)
-{
-    return x->dtype == TG_F32 ? (double)((const float *)x->data)[k] : ((const double *)x->data)[k];
-}
-
 /* The sums of a row's weights up to each element, which with replacement are the keys. How many weights are positive; -1: one is none. */
 static int64_t add_up(const tg_array *x, int64_t row, int64_t size, lot *lots)
 {
     double  sum = 0;
     int64_t positive = 0;
     for (int64_t k = 0; k < size; k++) {
-        const double w = weight_at(x, row * size + k);
+        const double w = tg_float_at(x, row * size + k);
         if (!(w >= 0 && w <= tg_dtypes[x->dtype].most)) return -1;
         positive += w > 0;
         lots[k] = (lot){sum += w, k};
@@ -87,7 +82,7 @@ static void put_in_order(tg_call *c, int64_t row, int64_t size, lot *lots)
     const size_t first = (size_t)row * (size_t)((const multinomial_attr *)c->attr)->n;
     for (int64_t k = 0; k < size; k++) {
         double       u[2];
-        const double w = weight_at(&c->x[0], row * size + k);
+        const double w = tg_float_at(&c->x[0], row * size + k);
         tg_rng_trial(c->seed, c->counter, first, (uint32_t)k, u);
         lots[k] = (lot){w > 0 ? log(-log(u[0])) - log(w) : INFINITY, k};
     }

@@ -53,7 +53,7 @@ tg_tensor *tg_exponential(tg_tape *tape, const tg_shape *shape, double rate)
 static double below(double x) { return 0.5 * erfc(-x * 0.70710678118654752440); } /* the probability of less than x */
 
 /* x with below(x) = p, 0 < p <= 1/2: the approximation 26.2.23 of Abramowitz and Stegun 1964, and two steps of Halley's. */
-static double quantile(double p)
+double tg_normal_quantile(double p)
 {
     const double t = sqrt(-2 * log(p));
     double x = (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t;
@@ -69,7 +69,7 @@ static double truncated(double a, double b, double u)
 {
     if (a + b > 0) return -truncated(-b, -a, 1 - u);
     const double lo = below(a), p = lo + u * (below(b) - lo);
-    const double x = p <= 0.5 ? quantile(p) : -quantile((1 - u) * (below(-a) - below(-b)) + below(-b));
+    const double x = p <= 0.5 ? tg_normal_quantile(p) : -tg_normal_quantile((1 - u) * (below(-a) - below(-b)) + below(-b));
     return x < a ? a : x > b ? b : x;
 }
 
@@ -80,11 +80,7 @@ static tg_status truncated_normal_run(tg_call *c)
     for (size_t k = 0; k < n; k++) {
         double u[2];
         tg_rng_trial(c->seed, c->counter, k, 0, u);
-        const double x = truncated(a->a, a->b, u[0]);
-        if (c->y.dtype == TG_F32)
-            ((float *)c->y.data)[k] = (float)x;
-        else
-            ((double *)c->y.data)[k] = x;
+        tg_put_float(&c->y, (int64_t)k, truncated(a->a, a->b, u[0]));
     }
     return TG_OK;
 }
