@@ -113,6 +113,23 @@ TG_API int tg_params_matching(tg_tape *tape, const char *pattern, tg_tensor **te
 TG_API tg_tensor *tg_buffer(tg_tape *tape, const char *name, tg_tensor *init) TG_MUST_USE;
 TG_API tg_tensor *tg_bufferf(tg_tape *tape, tg_tensor *init, const char *name, ...) TG_PRINTF(3, 4) TG_MUST_USE;
 
+/* Scopes of names: what tg_param, tg_buffer and their like make between a push and its pop has the scope's name and a dot before its own.
+ * Scopes lie in each other:
+ *
+ *     tg_scope_push(t, "encoder");
+ *     tg_scope_pushf(t, "%d", 0);
+ *     w = tg_param(t, "weight", init);     named "encoder.0.weight"
+ *     tg_scope_pop(t);
+ *     tg_scope_pop(t);
+ *
+ * Everywhere else, as in tg_param_named, names are the whole ones. tg_reset leaves scopes open. A push that fails has its pop all the same, and what is
+ * made between them is in the scope around: TG_ERR_ARG for a name that is empty, not printable UTF-8 or makes the whole longer than a
+ * parameter's name may be, for more than 64 in each other, and for a pop too many. */
+TG_API tg_status   tg_scope_push(tg_tape *tape, const char *name);
+TG_API tg_status   tg_scope_pushf(tg_tape *tape, const char *name, ...) TG_PRINTF(2, 3); /* a name made by printf's rules */
+TG_API tg_status   tg_scope_pop(tg_tape *tape);
+TG_API const char *tg_scope(const tg_tape *tape); /* the open scopes' names, each with a dot behind it: "encoder.0."; "" for none. Until the next push or pop */
+
 /* The tape's buffers, as the parameters above. */
 TG_API int        tg_buffer_count(const tg_tape *tape);
 TG_API tg_tensor *tg_buffer_at(const tg_tape *tape, int i);

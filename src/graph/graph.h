@@ -15,6 +15,7 @@
 #include <tapegrad/op.h>
 #include <tapegrad/tensor.h>
 
+#include "graph/scope.h"
 #include "tensor/array.h"
 #include "tensor/dtype.h"
 #include "tensor/place.h"
@@ -226,6 +227,7 @@ struct tg_tape {
 #endif
 
     int64_t     evaluated, plans, segments;
+    tg_scopes   scopes;
 };
 _Static_assert(offsetof(struct tg_tape, services) == 0, "tg_services_of relies on it");
 

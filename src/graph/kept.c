@@ -9,8 +9,6 @@
 
 #include "tensor/text.h"
 
-enum { LONGEST_NAME = 200 };
-
 /* Does n follow from nothing, such as random numbers, and is not computed yet? Then it can be computed again for whoever asks for it.
  * What is wanted waits for an evaluation; what is one of several results is computed with the others. */
 static bool is_source(const tg_node *n)
@@ -73,9 +71,10 @@ static tg_status check_name(tg_tape *t, const char *function, const char *name)
 {
     size_t used = 0, n = 1;
     if (!name) return tg_fail_on(t, TG_ERR_NULL, function, "the name is NULL");
-    while (name[used] && used <= LONGEST_NAME && n) used += n = tg_printable_length(name + used);
-    if (!n || !used || used > LONGEST_NAME)
-        return tg_fail_on(t, TG_ERR_ARG, function, "a name is 1 to %d bytes of printable UTF-8", LONGEST_NAME);
+    while (name[used] && used <= TG_LONGEST_NAME && n) used += n = tg_printable_length(name + used);
+    if (!n || !used || used > TG_LONGEST_NAME)
+        return tg_fail_on(t, TG_ERR_ARG, function, "a name is 1 to %d bytes of printable UTF-8%s", TG_LONGEST_NAME,
+                          t->scopes.depth ? ", its scope included" : "");
     if (!strcmp(name, TG_RESERVED_NAME))
         return tg_fail_on(t, TG_ERR_ARG, function, "the name '%s' means something else in the files that tg_save writes", name);
     const tg_tensor *taken = tg_saved_named(t, name);
@@ -84,15 +83,25 @@ static tg_status check_name(tg_tape *t, const char *function, const char *name)
     return TG_OK;
 }
 
-/* A kept copy of init's value under a name. */
-static tg_tensor *keep_named(tg_tape *t, const char *function, const char *name, tg_tensor *init, unsigned flags)
+/* The name with its scope before it. One that is cut off here is too long as well. */
+static const char *in_scope(const tg_tape *t, const char *name, char text[TG_LONGEST_NAME + 2])
 {
+    if (!name || !*name || !t->scopes.depth) return name;
+    snprintf(text, TG_LONGEST_NAME + 2, "%s%s", t->scopes.text, name);
+    return text;
+}
+
+/* A kept copy of init's value under a name in the scope that is open. */
+static tg_tensor *keep_named(tg_tape *t, const char *function, const char *local, tg_tensor *init, unsigned flags)
+{
+    char     text[TG_LONGEST_NAME + 2];
     tg_node *n = tg_check(init, function);
     if (!t || !n || !tg_may(t, TG_IN_FUNCTION, function)) return NULL;
     if (n->tape != t) {
         tg_fail_on(t, TG_ERR_TAPE, function, "the initial value belongs to another tape");
         return NULL;
     }
+    const char *name = in_scope(t, local, text);
     if (check_name(t, function, name) != TG_OK) return NULL;
     if (flags & TG_N_PARAM && !tg_dtype_is_float((tg_dtype)n->dtype)) {
         tg_fail_on(t, TG_ERR_DTYPE, function, "'%s' is %s; parameters are float32 or float64", name,
@@ -129,7 +138,7 @@ tg_tensor *tg_buffer(tg_tape *t, const char *name, tg_tensor *init)
 /* A name that is cut off here is too long as well. */
 static tg_tensor *keep_formatted(tg_tape *t, const char *function, const char *format, va_list arguments, tg_tensor *init, unsigned flags)
 {
-    char      text[LONGEST_NAME + 2];
+    char      text[TG_LONGEST_NAME + 2];
     const int length = format ? vsnprintf(text, sizeof text, format, arguments) : 0;
     return keep_named(t, function, !format ? NULL : length < 0 ? "" : text, init, flags);
 }

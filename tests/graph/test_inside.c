@@ -29,6 +29,9 @@ static char scratch_text[200];
     X(tg_seed, (void)tg_seed(p.t, 1))                                                                                            \
     X(tg_param, tg_tensor *q = tg_param(p.t, "q", p.x); assert_null(q))                                                          \
     X(tg_keep, tg_tensor *q = tg_keep(p.done); assert_null(q))                                                                   \
+    X(tg_scope_push, (void)tg_scope_push(p.t, "a"))                                                                              \
+    X(tg_scope_pushf, (void)tg_scope_pushf(p.t, "%d", 1))                                                                        \
+    X(tg_scope_pop, (void)tg_scope_pop(p.t))                                                                                     \
     X(tg_release, (void)tg_release(p.w))                                                                                         \
     X(tg_copy_from, (void)tg_copy_from(p.w, (double[]){9, 9, 9}, 24))                                                            \
     X(tg_assign, (void)tg_assign(p.w, p.x))                                                                                      \

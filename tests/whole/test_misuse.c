@@ -145,6 +145,17 @@ static void test_lifetimes(void **state)
     BAD(DTYPE, tg_paramf(e->t, e->i3, "p%d", 1));
     BAD(TAPE, tg_paramf(e->t, e->other, "p%d", 1));
     BAD(STALE, tg_paramf(e->t, e->stale, "p%d", 1));
+    NONE(tg_scope_push(NULL, "a") == TG_ERR_NULL && tg_scope_pushf(NULL, "%d", 1) == TG_ERR_NULL && tg_scope_pop(NULL) == TG_ERR_NULL);
+    NONE(!strcmp(tg_scope(NULL), ""));
+    STAT(ARG, tg_scope_pop(e->t));
+    STAT(NULL, tg_scope_push(e->t, NULL));
+    NONE(tg_scope_pop(e->t) == TG_OK);
+    STAT(ARG, tg_scope_push(e->t, "line\nbreak"));
+    NONE(tg_scope_pop(e->t) == TG_OK);
+    STAT(ARG, tg_scope_push(e->t, long_name));
+    NONE(tg_scope_pop(e->t) == TG_OK);
+    STAT(ARG, tg_scope_pushf(e->t, "%s", ""));
+    NONE(tg_scope_pop(e->t) == TG_OK && !strcmp(tg_scope(e->t), ""));
     NONE(tg_keep(NULL) == NULL);
     BAD(STALE, tg_keep(e->stale));
     BAD(STALE, tg_keep(e->released));
