@@ -48,6 +48,15 @@ TG_API void tg_progress_update(tg_progress *p, int64_t samples, double loss, dou
 /* Ends the line. */
 TG_API void tg_progress_finish(tg_progress *p);
 
+/* ---- what a model consists of --------------------------------------------------------------------------------------- */
+
+/* A table of the tape's parameters and buffers whose names match a pattern (as for tg_params_matching; NULL: all), in the order they were made: name,
+ * shape, dtype, elements, bytes, whether it is trained ("yes", "frozen", "buffer"), and the 2-norm of its gradient, "-" where it has none;
+ * below it the sums of elements and bytes. Gradients that have no value yet are computed. tg_summary writes it to stdout; tg_summary_format
+ * into buf, always terminated where size is not 0, and returns its length, as snprintf does; -1 after an error. */
+TG_API tg_status tg_summary(tg_tape *tape, const char *pattern);
+TG_API int       tg_summary_format(tg_tape *tape, const char *pattern, char *buf, size_t size);
+
 /* ---- pictures ------------------------------------------------------------------------------------------------------
  * path: where to, with or without ".png". Errors: TG_ERR_NULL, TG_ERR_ARG for a path that is too long or counts out of range,
  * TG_ERR_IO when a file cannot be written. */

@@ -1,6 +1,7 @@
 /* test_inside.c - calls from inside: what the functions of an op, the allocator and the function under tg_gradcheck may call, and what is
  * said of every other call. */
 #define _GNU_SOURCE
+#include <tapegrad_show.h>
 #include "op_test.h"
 
 #include <unistd.h>
@@ -52,6 +53,8 @@ static char scratch_text[200];
     X(tg_copy_to, double v[3]; (void)tg_copy_to(p.x, v, 24))                                                                     \
     X(tg_format, (void)tg_format(p.x, scratch_text, sizeof scratch_text))                                                        \
     X(tg_print, (void)tg_print("x", p.x))                                                                                        \
+    X(tg_summary, (void)tg_summary(p.t, NULL))                                                                                   \
+    X(tg_summary_format, (void)tg_summary_format(p.t, NULL, scratch_text, sizeof scratch_text))                                  \
     X(tg_plan_format, (void)tg_plan_format(p.t, &p.lazy, 1, scratch_text, sizeof scratch_text))                                  \
     X(tg_plan_print, (void)tg_plan_print(p.t, &p.lazy, 1))                                                                       \
     X(tg_set_requires_grad, assert_null(tg_set_requires_grad(p.done, true)))                                                     \
