@@ -55,6 +55,7 @@
 #include <tapegrad/file.h>      /* files of named tensors */
 #include <tapegrad/table.h>     /* tables of named columns, CSV files */
 #include <tapegrad/data.h>      /* data sets, and data sets made of others */
+#include <tapegrad/augment.h>   /* images changed at random while they are read */
 #include <tapegrad/loader.h>    /* mini-batches of a data set */
 #include <tapegrad/check.h>     /* gradients checked against differences */
 

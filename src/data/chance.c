@@ -30,6 +30,17 @@ double tg_chance_normal(tg_chance *s)
     return sqrt(-2 * log(u)) * cos(angle);
 }
 
+/* Pairs in single precision, as rng.h has them: both numbers that a radius and an angle make are used. */
+void tg_chance_add_noise(tg_chance *s, float *x, size_t n, float deviation)
+{
+    for (size_t k = 0; k < n; k += 2) {
+        const float radius = deviation * sqrtf(-2 * logf(((float)tg_chance_word(s) + 1) * 0x1p-32f));
+        const float angle = (float)(tg_chance_word(s) >> 8) * (0x1p-24f * 6.28318531f);
+        x[k] += radius * cosf(angle);
+        if (k + 1 < n) x[k + 1] += radius * sinf(angle);
+    }
+}
+
 /* The remainder of a 64-bit word, unless the word is among the first 2^64 mod bound, which would favour small results. */
 int64_t tg_chance_below(tg_chance *s, int64_t bound)
 {

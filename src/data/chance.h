@@ -20,6 +20,9 @@ static inline tg_chance tg_chance_of(uint64_t seed, uint64_t sample, uint32_t pu
 
 uint32_t tg_chance_word(tg_chance *s);
 
+/* Adds normal numbers of this standard deviation to n floats. */
+void tg_chance_add_noise(tg_chance *s, float *x, size_t n, float deviation);
+
 /* A seed for each epoch, made from the one that the caller chose. */
 uint64_t tg_epoch_seed(uint64_t seed, uint64_t epoch);
 
