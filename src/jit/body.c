@@ -196,6 +196,15 @@ static void set_second(body *y, tg_vector_instruction *v, int value, const tg_ad
     v->broadcast = memory && (b->kind == CONSTANT || b->from.reach != TG_FULL);
 }
 
+/* VROUNDPS, VROUNDPD; VRNDSCALEPS, VRNDSCALEPD */
+static tg_vector_instruction rounding(const body *y, int how, int to, int b)
+{
+    const bool            f64 = y->s->dtype == TG_F64;
+    tg_vector_instruction round = instruction(y, (tg_encoding){1, 3, f64 ? 0x09 : 0x08, f64 && y->wide}, to, 0, b);
+    round.immediate = how;
+    return round;
+}
+
 /* Where a condition does not hold the result is 0. */
 static void compute(body *y, const tg_micro_op *m, int to, int a, int b, int c, const tg_address *memory)
 {
@@ -205,7 +214,7 @@ static void compute(body *y, const tg_micro_op *m, int to, int a, int b, int c, 
         put(y, &keep);
         return;
     }
-    tg_vector_instruction go = instruction(y, packed(y, opcodes[m->kind]), to, m->a >= 0 ? a : 0, b);
+    tg_vector_instruction go = m->kind == M_ROUND ? rounding(y, m->predicate, to, b) : instruction(y, packed(y, opcodes[m->kind]), to, m->a >= 0 ? a : 0, b);
     set_second(y, &go, m->b, memory);
     if (masked && y->wide) {
         go.mask = c;

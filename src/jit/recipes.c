@@ -16,9 +16,11 @@
 #define MAX(A, B)         OP(M_MAX, A, B) /* the CPU's: B where either is NaN */
 #define MIN(A, B)         OP(M_MIN, A, B)
 #define ROOT(A)           OP(M_SQRT, -1, A)
+#define WHOLE(HOW, A)     tg_micro_round(s, HOW, A)
 #define NUMBER(V)         tg_micro_number(s, V)
 #define NEGATIVE(A)       OP(M_XOR, A, tg_micro_sign(s))
 #define MAGNITUDE(A)      OP(M_ANDN, tg_micro_sign(s), A)
+#define SIGNED_AS(A, B)   OP(M_OR, MAGNITUDE(A), OP(M_AND, B, tg_micro_sign(s)))
 #define COPY(A)           OP(M_OR, A, A) /* A itself might be loaded when something else lies there already */
 
 /* Conditions, and what is made of them. */

@@ -94,6 +94,13 @@ int tg_micro_compute(tg_segment *s, tg_micro op, int a, int b, int condition)
     return v;
 }
 
+int tg_micro_round(tg_segment *s, int how, int b)
+{
+    const int v = add_value(s, COMPUTED, false);
+    add_micro_op(s, M_ROUND, v, -1, b, -1)->predicate = (uint8_t)how;
+    return v;
+}
+
 int tg_micro_compare(tg_segment *s, int predicate, int a, int b)
 {
     enum { RECENT = 16 }; /* micro-ops: a comparison is not held in a register for longer than that */

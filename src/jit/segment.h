@@ -110,6 +110,7 @@ void  tg_code_unmap(void *code, size_t bytes);
 typedef enum tg_micro {
     M_ADD, M_SUB, M_MUL, M_DIV, M_MIN, M_MAX, M_AND, M_ANDN, M_OR, M_XOR, /* of lanes, the logical ones of their bits; ANDN: ~a & b */
     M_SQRT, /* of b */
+    M_ROUND, /* b to a whole number, as the predicate says */
     M_PASS, /* b, where the condition holds */
     M_PICK, /* the condition ? a : b */
     M_COMPARE, /* a condition */
@@ -120,6 +121,8 @@ typedef enum tg_micro {
 enum { IS_EQUAL = 0x00, IS_UNORDERED = 0x03, NOT_EQUAL = 0x04, IS_LESS = 0x11, IS_AT_MOST = 0x12, NOT_AT_MOST = 0x16,
        IS_AT_LEAST = 0x1d, IS_GREATER = 0x1e };
 
+enum { TO_NEAREST = 8, DOWN, UP, TO_ZERO }; /* how M_ROUND rounds; halves to the even one. 8: it is not told that it does */
+int tg_micro_round(tg_segment *s, int how, int b);
 int tg_micro_compute(tg_segment *s, tg_micro op, int a, int b, int condition); /* condition -1: everywhere */
 int tg_micro_compare(tg_segment *s, int predicate, int a, int b);
 

@@ -148,6 +148,7 @@ tg_tensor *tg_rand_beta(tg_tensor *a, tg_tensor *b)
     tg_shape s;
     TG_CALL(tg_tape_of(a));
     if (!tg_needs_float(a, __func__) || !tg_needs_float(b, __func__)) return NULL;
+    if (!tg_needs_one_tape(tg_node_of(a), tg_node_of(b), __func__) || !tg_needs_one_dtype(tg_node_of(a), tg_node_of(b), __func__)) return NULL;
     if (tg_shape_broadcast(tg_shape_of(a), tg_shape_of(b), &s) != TG_OK)
         return tg_fail_on(tg_tape_of(a), TG_ERR_SHAPE, __func__, "the parameters do not broadcast with each other"), NULL;
     tg_tensor *x = log_gamma(tg_expand_if(a, &s)), *y = log_gamma(tg_expand_if(b, &s));

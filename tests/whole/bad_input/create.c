@@ -33,6 +33,13 @@ static void drawn(void)
                  OPTION(ARG, NULL, tg_truncated_normal_options, .lo = NAN, .hi = 1), OPTION(ARG, NULL, tg_truncated_normal_options, .lo = 100, .hi = 101)));
 }
 
+static void by_parameters(void)
+{
+    CALL(tg_standard_gamma, FLOATS(2, 3), OUT), CALL(tg_dirichlet, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8))), CALL(tg_chisquare, FLOATS(2, 3)),
+        CALL(tg_standard_t, FLOATS(2, 3));
+    CALL(tg_rand_beta, TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(3), MISFITS(TG_SHAPE(2))));
+}
+
 static void chosen(void)
 {
     CALL(tg_multinomial, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8), .nothing = TG_ERR_SHAPE), N(2, BAD(ARG, -1, INT64_MIN), ALSO(SHAPE, 4)), TRUTH);
@@ -50,5 +57,6 @@ void rows_create(void)
 {
     made();
     drawn();
+    by_parameters();
     chosen();
 }
