@@ -21,6 +21,18 @@ static void fetch_ahead(emitter *e, const operand *o)
     e->g->n_ahead++;
 }
 
+/* Does a tile pass by one loop alone, which reads several operands, or one that the last cache holds? It reads on and on, as the hardware expects
+ * it: asking for the same before costs up to a third of its time. A single stream from memory halts at each page without that. */
+static bool reads_ahead_itself(const emitter *e)
+{
+    const program     *p = e->p;
+    const instruction *c = &p->instructions[e->g->instructions];
+    if (e->g->n_instructions != 1 || (c->kind != K_LOOP && c->kind != K_SEGMENT)) return false;
+    if (e->g->n_ahead != 1) return true;
+    const value *v = &p->values[p->pointers[e->g->ahead].value];
+    return v->numel * (int64_t)tg_item_of(v) < STREAM_LEAST;
+}
+
 /* Rows side by side are read at full speed as they are, and a tile of them is too much to fetch at once. */
 static void list_ahead(emitter *e)
 {
@@ -40,6 +52,7 @@ static void list_ahead(emitter *e)
             if (!((s->written | s->seldom) >> k & 1)) fetch_ahead(e, &in);
         }
     }
+    if (reads_ahead_itself(e)) e->g->n_ahead = 0;
 }
 
 /* ---- groups --------------------------------------------------------------------------------------------------------- */
