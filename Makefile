@@ -75,7 +75,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check cross demo demos bench benches ulp linear performance steady oracle gradients mutants differential asan tsan valgrind \
+.PHONY: all lib check cross demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential asan tsan valgrind \
     ops-table install format clean
 .SECONDARY:
 
@@ -143,6 +143,10 @@ oracle: $B/tests/oracle/driver
 # BENCH="--threads 1 W1_mlp_small" and the like are options of bench/compare.
 bench: benches $B/demos/04_mnist_mlp $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
 	@BUILD='$B' CC='$(CC)' bench/compare $(COMPARE) $(BENCH)
+
+# Every op of bench/ops.def in turn with PyTorch (python3-torch), small and large, with and without gradient: five minutes. OF="exp sum": of these.
+bench-ops: benches
+	@BUILD='$B' bench/peer_ops.py $(if $(PAGE),--page '$(PAGE)') $(OF)
 
 # All figures of docs/performance.md, measured anew: most of an hour. With MNIST's epoch where TAPEGRAD_DATA says where the files are.
 performance: COMPARE := --threads '1 2' --rounds 5 --seconds 0.3 --repeats 4 --chains --steady --page docs/performance.md \

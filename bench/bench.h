@@ -57,6 +57,14 @@ bool bench_optimizers(const char *name);
 /* Prints what reductions and index ops cost along each axis, each timed for so many seconds at least. false after an error. */
 bool bench_axes(int threads, const char *op, double seconds);
 
+/* ---- single ops (ops.c) ------------------------------------------------------------------------------------------------- */
+
+/* Prints microseconds of the cases of these names (n = 0: all), three times timed for so many seconds. false: after an error, which is told. */
+bool bench_ops(char *const *names, int n, bool small_alone, double seconds);
+
+/* Prints the cases as lines of JSON and an empty line, then answers a line of stdin with a line: what peer_ops.py asks for. */
+bool bench_serve_ops(void);
+
 /* ---- planning (order.c) -------------------------------------------------------------------------------------------- */
 
 /* Prints what planning costs per node, in graphs that are planned anew each time. false after an error. */

@@ -13,12 +13,11 @@ import resource
 import sys
 import time
 
-TUNED = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184"  # no block of its own pages; nothing goes back
+sys.dont_write_bytecode = True
+import tuned_malloc
 
-# Read before a program's first instruction: this one starts anew with it, before PyTorch is loaded.
-if "--tuned" in sys.argv[1:] and os.environ.get("GLIBC_TUNABLES") != TUNED:
-    os.environ["GLIBC_TUNABLES"] = TUNED
-    os.execv(sys.executable, [sys.executable, *sys.argv])
+if "--tuned" in sys.argv[1:]:
+    tuned_malloc.restart()
 
 import torch
 from torch import nn

@@ -8,6 +8,8 @@
  *   tg-bench --axes [THREADS] [OP]     what reductions and index ops (those with OP in their name) cost along each axis
  *   tg-bench --functions [OP]          what an element of each vector loop costs, beside libmvec's
  *   tg-bench --optimizers [NAME]       a step of each optimizer beside a loop that moves the same bytes (1 thread)
+ *   tg-bench --ops [NAME …]            what ops cost, small and large, without and with gradient; --ops-small: the small ones alone
+ *   tg-bench --serve-ops               the same for a peer that asks: bench/peer_ops.py
  *   tg-bench --plan                    the cost of planning a node of a graph that changes
  *   tg-bench --blas                    which BLAS is in use
  *
@@ -281,7 +283,7 @@ static bool run_steady(const workload *w, int64_t n)
 static int usage(void)
 {
     fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --plan | --axes [THREADS] |\n"
-          "       --functions [OP] | --optimizers [NAME] | --blas\n", stderr);
+          "       --functions [OP] | --optimizers [NAME] | --ops [NAME …] | --ops-small [NAME …] | --serve-ops | --blas\n", stderr);
     return 2;
 }
 
@@ -311,6 +313,11 @@ int main(int argc, char **argv)
     if (strcmp(first, "--optimizers") == 0) {
         want_threads(1, argv);
         return bench_optimizers(argc > 2 ? argv[2] : NULL) ? 0 : 1;
+    }
+    if (strcmp(first, "--ops") == 0 || strcmp(first, "--ops-small") == 0 || strcmp(first, "--serve-ops") == 0) {
+        want_threads(1, argv);
+        return strcmp(first, "--serve-ops") == 0 ? !bench_serve_ops()
+                                                 : !bench_ops(argv + 2, argc - 2, strcmp(first, "--ops-small") == 0, 5e-2 * setting("BENCH_SECONDS", 1, 1e-3, 1e3));
     }
     if (strcmp(first, "--plan") == 0) {
         want_threads(1, argv);

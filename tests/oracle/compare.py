@@ -3,7 +3,8 @@
 
 Values, gradients for a seed, and the gradients of a weighted sum of these: the largest difference, relative to the largest value of its
 tensor (FLOOR, where that is less), has to stay within LIMIT. Each op's is in the table that is printed at the end, with --table. Samples of
-names that are in no table are counted, not compared: those that draw random numbers, and what PyTorch does not have."""
+names that are in no table are counted, not compared: those that draw random numbers, and what PyTorch does not have.
+With --names: the names of what is compared, and nothing else."""
 import collections
 import json
 import sys
@@ -380,6 +381,9 @@ def function_of(s):
 
 def main():
     warnings.simplefilter("ignore")
+    if "--names" in sys.argv:
+        print("\n".join(sorted({*OPS, *layers.OPS, *layers.COMPOSED})))
+        return 0
     worst, count, left_out, failed = {}, collections.Counter(), collections.Counter(), 0
     for line in sys.stdin:
         try:

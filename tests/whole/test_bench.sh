@@ -73,6 +73,23 @@ for op in gather amax; do
     done
     [ -z "$said" ] || wrong "$said"
 done
+# Each op's small case runs. PyTorch, where it is installed, gets the same from the same numbers, and each op that the oracle compares with it
+# has a case.
+BENCH_SECONDS=0.001 "$bench" --ops-small >"$dir/ops" || status=1
+cut -d' ' -f1 "$dir/ops" | sort >"$dir/cases"
+[ "$(awk 'NR > 1 && !($2 > 0)' "$dir/ops" | wc -l)" = 0 ] || wrong "$dir/ops: a case without a time"
+if "$bench" --ops no_such_op 2>"$dir/refused"; then status=1; fi
+grep -q 'no_such_op' "$dir/refused" || status=1
+python=${PYTHON:-/usr/bin/python3}
+if [ -z "$sanitized" ] && "$python" -c 'import torch' 2>"$dir/no_torch"; then
+    "$python" tests/oracle/compare.py --names | while read -r name; do
+        ! grep -q "tg_$name(" include/tapegrad/*.h || echo "$name"
+    done | sort >"$dir/compared"
+    [ "$(wc -l <"$dir/compared")" -gt 200 ] || wrong "$dir/compared: few names"
+    comm -23 "$dir/compared" "$dir/cases" >"$dir/without"
+    [ ! -s "$dir/without" ] || wrong "bench/ops.def has no case for" "$(cat "$dir/without")"
+    BUILD=$BUILD bench/peer_ops.py --check --small || wrong "bench/ops.def: both sides of a case compute something else"
+fi
 if "$bench" --functions no_such_op 2>"$BUILD/bench/refused"; then status=1; fi
 grep -q 'no_such_op' "$BUILD/bench/refused" || status=1
 # Graphs that change are planned each time.
