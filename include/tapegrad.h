@@ -52,6 +52,7 @@
 #include <tapegrad/nn.h>        /* normalisation and losses */
 #include <tapegrad/sequence.h>  /* attention, positions, recurrent cells and sequences, CTC */
 #include <tapegrad/optim.h>     /* optimizers, and clipping of gradients */
+#include <tapegrad/lbfgs.h>     /* L-BFGS, an optimizer that calls the loss itself */
 #include <tapegrad/file.h>      /* files of named tensors */
 #include <tapegrad/table.h>     /* tables of named columns, CSV files */
 #include <tapegrad/data.h>      /* data sets, and data sets made of others */

@@ -15,7 +15,7 @@ typedef struct tg_state_functions {
     /* Writes the name of entry i into buf, always terminated, and returns its length, as snprintf does; -1 after an error. */
     int        (*name)(tg_owned *self, int i, char *buf, size_t size, const char *function);
     tg_tensor *(*get)(tg_owned *self, int i, const char *function); /* a new tensor with what the entry holds now; NULL after an error */
-    /* Makes value, of the shape and dtype that get gives, what the entry holds. After an error it is as it was. */
+    /* Makes value, which get gave of this object or of one made alike, what the entry holds; it refuses others. After an error it is as it was. */
     tg_status  (*set)(tg_owned *self, int i, tg_tensor *value, const char *function);
 } tg_state_functions;
 

@@ -119,7 +119,7 @@ bool tg_refuse_inside(tg_tape *t, const char *function)
         snprintf(where, sizeof where, "the function of tg_dataset_map");
         rest = "which may do nothing with the tape, since it may run in another thread";
     } else if (i->where == TG_IN_FUNCTION) {
-        snprintf(where, sizeof where, "the function under tg_gradcheck");
+        snprintf(where, sizeof where, "%s", i->what ? i->what : "the function under tg_gradcheck");
         rest = "which may neither reset nor free the tape";
     } else if (i->where != TG_IN_HANDLER) {
         snprintf(where, sizeof where, i->op ? "%s of op '%s'" : "%s of an op", i->what, i->op ? i->op->name : "");
