@@ -13,7 +13,11 @@
  *
  * A vjp rule returns the gradient of *one* input by calling ops, from the same three things everywhere: the inputs c->in,
  * the result c->out, and g, the gradient of the result. It is called only for inputs that need a gradient. It need not sum
- * over broadcast axes nor add to what is there: the backward walk does both. Because rules call ops, second derivatives need no code.
+ * over broadcast axes nor add to what is there: the backward walk does both. Because rules call ops, second derivatives need no code. Where one op
+ * gives the gradients of several inputs, as its results, the rule records it when it is asked first and keeps it in c->shared:
+ *
+ *     if (!c->shared[0]) c->shared[0] = tg_record(&tg_op_polar_grad, …);
+ *     return tg_result(c->shared[0], i);
  *
  * A kernel op may have up to eight results of different shapes and dtypes (tg_op.results), recorded, computed and differentiated as one
  * call. Result 0 is told as that of any op, in the same fields; what infer, run and vjp know of the others stands in c->result[1 …], under
@@ -88,6 +92,8 @@ struct tg_call {
     const tg_array     *x;         /* run: the inputs' values */
     tg_array            y;         /* run: where the result goes, always contiguous */
     tg_call_result     *result;    /* of an op with several results: result[1] … result[results - 1]; else NULL. There is no result[0] */
+    tg_tensor         **shared;    /* vjp: room for TG_MOST_RESULTS tensors, NULL at first. What the rule of one input leaves there, the call's other inputs
+                                      find: gradients that are the results of one op are recorded once */
     bool                accumulate; /* run of a TG_MATMUL op: add the product to what y holds instead of overwriting it */
     uint64_t            counter;   /* run of a TG_OP_RANDOM op: where its piece of the random stream starts */
     uint64_t            seed;      /* run: the tape's seed */

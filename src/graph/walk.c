@@ -179,7 +179,7 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 {
     enum { FEW = 8 };
     tg_tape        *t = c->tape;
-    tg_tensor      *few[FEW], **in = few;
+    tg_tensor      *few[FEW], **in = few, *shared[TG_MOST_RESULTS] = {NULL};
     tg_node *const *slots = tg_inputs(n);
     const bool      grad = t->grad_enabled;
     if (n->n_in > FEW && !(in = tg_value_room(t, n->n_in * sizeof *in))) return TG_ERR_MEMORY;
@@ -191,6 +191,7 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
     c->n_in = (int)n->n_in;
     c->in = in;
     c->out = tg_handle_on(t, n);
+    c->shared = shared;
     c->attr = tg_attr(n);
     c->attr_size = n->attr_size;
     c->dtype = (tg_dtype)n->dtype;
@@ -203,6 +204,7 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
         tg_status s = gi ? contribute(t, slots[i], gi, w) : tg_failure(t, TG_ERR_GRAD);
         if (s != TG_OK) return s;
     }
+    c->shared = NULL;
     return TG_OK;
 }
 

@@ -26,6 +26,7 @@ typedef struct tg_tile_loops {
     double (*squares_about)(size_t n, const void *x, double centre);
     /* out[i] = in[0][i] + in[1][i] of T */
     tg_loop add;
+    void (*exp_less)(size_t rows, size_t cols, void *x, const void *column); /* x[r][c] = e^(x[r][c] - column[r]) */
     /* Has any of n values a magnitude beyond the limit? NaN has none. */
     bool (*any_beyond)(size_t n, const void *x, double limit);
     /* [1] The largest, [0] the smallest element of each column so far and its place, int32_t for f32 and int64_t for f64, against those of rows

@@ -42,6 +42,9 @@ const tg_op *tg_slope_of(const tg_op *op);
 /* A scalar (rank 0) of t's dtype on t's tape, for the public function `function`; NULL for NULL and after an error. */
 tg_tensor *tg_number_like(tg_tensor *t, double value, const char *function);
 
+/* For rules, whose words pointwise_rules.h explains: g z, but 0 where either is 0. */
+tg_tensor *tg_mul_both(tg_tensor *g, tg_tensor *z);
+
 /* How many threads share `pieces` pieces of a kernel's work, in all `work` multiplications or elements (threads.c); 1 where more do not pay.
  * Kernels compute in a TG_TEAM of as many, with tg_scratch for each of them. */
 int tg_threads_for(const tg_call *c, int64_t pieces, double work);
@@ -66,6 +69,10 @@ tg_tensor *tg_slice_if(tg_tensor *x, int axis, int64_t start, int64_t stop, int6
 /* Zeros of this shape with g added at start, start + step, … along an axis: the gradient of tg_slice. */
 tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t start, int64_t step);
 
+/* bool of this shape, true with probability p, drawn with the key, an i64 scalar, instead of the tape's stream: the same again for the same key
+ * (random.c). */
+tg_tensor *tg_keyed_bernoulli(tg_tensor *key, const tg_shape *shape, double p);
+
 /* The sum of n >= 1 results of tg_op_unslice that have the same shape, as one node: it costs one tensor of zeros instead of n. */
 tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n);
 
@@ -80,7 +87,7 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
 
 #define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous) X(diagonal) X(pad)
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through) \
-    X(standard_gamma) X(standard_gamma_slope)
+    X(standard_gamma) X(standard_gamma_slope) X(keyed_bernoulli)
 #define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(index_select) X(index_add) X(check_index) X(wrap_index) X(last_place)
 #define TG_ORDER_OPS(X)  X(sort) X(searchsorted) X(cumsum) X(cumprod) X(linear_scan) X(logcumsumexp) X(cummax) X(cummin)
 
@@ -170,6 +177,9 @@ typedef struct tg_rstd_attr {
     double         eps, share; /* share: 1/n */
 } tg_rstd_attr;
 
+#define TG_SEQUENCE_OPS(X) X(attention) X(attention_grad)
+TG_SEQUENCE_OPS(TG_DECLARE_OP_)
+
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 
 #define TG_CORE_OPS(X) X(leaf) X(detach)
@@ -185,6 +195,7 @@ TG_DIVISION_OPS(TG_DECLARE_OP_)
     TG_ORDER_OPS(X)   \
     TG_REDUCE_OPS(X)  \
     TG_WINDOW_OPS(X)  \
+    TG_SEQUENCE_OPS(X) \
     X(normalize)      \
     X(rstd)
 

@@ -150,7 +150,7 @@ void tg_rng_normal(uint64_t seed, uint64_t counter, tg_dtype dtype, size_t first
 
 void tg_rng_bernoulli(uint64_t seed, uint64_t counter, double p, size_t first, size_t n, uint8_t *out)
 {
-    const uint64_t threshold = !(p > 0) ? 0 : p >= 1 ? (uint64_t)1 << 32 : (uint64_t)(p * 0x1p32 + 0.5);
+    const uint64_t threshold = tg_rng_threshold(p);
     fill(bernoulli, 1, seed, counter, &threshold, first, n, out);
 }
 

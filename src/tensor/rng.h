@@ -43,6 +43,9 @@ void tg_rng_normal(uint64_t seed, uint64_t counter, tg_dtype dtype, size_t first
  * half 0 < p 2^32. */
 void tg_rng_bernoulli(uint64_t seed, uint64_t counter, double p, size_t first, size_t n, uint8_t *out);
 
+/* The number that a word is below with this probability. */
+static inline uint64_t tg_rng_threshold(double p) { return !(p > 0) ? 0 : p >= 1 ? (uint64_t)1 << 32 : (uint64_t)(p * 0x1p32 + 0.5); }
+
 /* 64 random bits for each element. */
 void tg_rng_words(uint64_t seed, uint64_t counter, size_t first, size_t n, uint64_t *out);
 

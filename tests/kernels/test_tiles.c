@@ -47,6 +47,24 @@ static void check_places(const tg_tile_loops *t, tg_dtype d, bool largest, size_
     }
 }
 
+/* e^(x - column), of rows whose exponents reach from those that vanish to those that overflow. */
+static void check_exp_less(const tg_tile_loops *t, tg_dtype d, size_t rows, size_t cols, const void *x)
+{
+    static double y[MAX_TILE], column[MAX_TILE];
+    const double  eps = d == TG_F32 ? FLT_EPSILON : DBL_EPSILON, far = d == TG_F32 ? 100 : 740;
+    memcpy(y, x, rows * cols * tg_dtype_size(d));
+    for (size_t r = 0; r < rows; r++) set(d, column, r, r % 3 == 1 ? far : r % 3 == 2 ? -far : 0.3);
+    set(d, y, rows * cols - 1, -(double)INFINITY);
+    t->exp_less(rows, cols, y, column);
+    for (size_t i = 0; i < rows * cols; i++) {
+        const double from = i == rows * cols - 1 ? -(double)INFINITY : value(d, x, i), less = value(d, column, i / cols), got = value(d, y, i);
+        const double at = d == TG_F32 ? (double)((float)from - (float)less) : from - less, want = exp(at);
+        if (isnan(from)) assert_true(isnan(got));
+        else if (d == TG_F32 && want > (double)FLT_MAX) assert_true(isinf(got));
+        else assert_true(got == want || fabs(got - want) <= 4 * eps * want + (d == TG_F32 ? 0x1p-148 : 0x1p-1073));
+    }
+}
+
 static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
 {
     static const tg_reduction *const reductions[3] = {&tg_reduction_sum, &tg_reduction_amax, &tg_reduction_amin};
@@ -64,6 +82,7 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
         t->repeat_row(rows, cols, out[isa], x);
         for (size_t i = 0; i < rows * cols; i++) assert_memory_equal((char *)out[isa] + i * size, (char *)x + i % cols * size, size);
 
+        check_exp_less(t, d, rows, cols, x);
         check_places(t, d, true, rows, cols, x);
         check_places(t, d, false, rows, cols, x);
         const tg_reduce_loops *loops[3];

@@ -125,6 +125,7 @@ static tg_tensor *f_dropout(void *ctx, tg_tensor *const *in)
     tg_seed(tg_tape_of(in[0]), 11); /* the same mask in every call */
     return tg_dropout(in[0], of(ctx)->number);
 }
+static tg_tensor *f_keyed_bernoulli(void *ctx, tg_tensor *const *in) { return tg_keyed_bernoulli(in[0], &of(ctx)->shape, of(ctx)->number); }
 static tg_tensor *f_dropout2d(void *ctx, tg_tensor *const *in)
 {
     tg_seed(tg_tape_of(in[0]), 11);
@@ -442,6 +443,10 @@ static const sample rows[] = {
     {.name = "dropout2d", .f = f_dropout2d, .in = {FLOATS(3, 2)}, .number = 0.25},
     {.name = "dropout2d", .f = f_dropout2d, .in = {FLOATS(2, 2)}, .number = 1},
     {.name = "dropout2d", .f = f_dropout2d, .in = {FLOATS(1, 0, 2)}, .number = 0},
+    {.name = "keyed_bernoulli", .f = f_keyed_bernoulli, .in = {{S_INDEX, SCALAR, 0, 1000}}, .number = 0.3, .shape = SHAPE(30, 50)},
+    {.name = "keyed_bernoulli", .f = f_keyed_bernoulli, .in = {{S_INDEX, SCALAR, 0, 1000}}, .number = 1e-12, .shape = SHAPE(2, 7)},
+    {.name = "keyed_bernoulli", .f = f_keyed_bernoulli, .in = {{S_INDEX, SCALAR, 0, 1000}}, .number = 1, .shape = SHAPE(3)},
+    {.name = "keyed_bernoulli", .f = f_keyed_bernoulli, .in = {{S_INDEX, SCALAR, 0, 1000}}, .number = 0.5, .shape = SHAPE(0, 2)},
     {.name = "alpha_dropout", .f = f_alpha_dropout, .in = {FLOATS(2, 3)}, .number = 0.5},
     {.name = "alpha_dropout", .f = f_alpha_dropout, .in = {FLOATS(3)}, .number = 0},
     {.name = "alpha_dropout", .f = f_alpha_dropout, .in = {FLOATS(3)}, .number = 1},

@@ -1,6 +1,8 @@
 /* samples_sequence.c - samples of attention, positions, recurrent cells and sequences, and of CTC. */
 #include "samples.h"
 
+#include "ops/sequence/attention.h"
+
 static const sample *of(void *ctx) { return ctx; }
 
 /* ---- attention: axis: causal; start: the kind of mask; number: the scale ---- */
@@ -20,6 +22,33 @@ static tg_tensor *f_attention(void *ctx, tg_tensor *const *in)
     const sample              *s = ctx;
     const tg_attention_options o = {.mask = s->start ? mask_of(s, in[0], in[1]) : NULL, .causal = s->axis != 0, .scale = s->number};
     return tg_scaled_dot_product_attention(in[0], in[1], in[2], &o);
+}
+
+/* ---- the ops of attention; step: with dropout ---- */
+
+static tg_attention_attr attr_of(const sample *s)
+{
+    return (tg_attention_attr){.scale = s->number, .dropout = s->step ? 0.5 : 0, .causal = s->axis != 0, .masked = s->start != 0};
+}
+static tg_tensor *key_of(const sample *s, tg_tensor *q) { return s->step ? tg_full(tg_tape_of(q), TG_I64, TG_SCALAR_SHAPE, 11) : NULL; }
+static tg_tensor *f_attention_op(void *ctx, tg_tensor *const *in)
+{
+    const sample           *s = ctx;
+    const tg_attention_attr a = attr_of(s);
+    return tg_attention(in, s->start ? mask_of(s, in[0], in[1]) : NULL, key_of(s, in[0]), &a);
+}
+/* The first input has q, the logarithm, g · y and g side by side: [L, E + 2 + V]. */
+static tg_tensor *f_attention_grad(void *ctx, tg_tensor *const *in)
+{
+    const sample           *s = ctx;
+    const tg_attention_attr a = attr_of(s);
+    const int64_t           width = tg_dim(in[1], -1), depth = tg_dim(in[2], -1);
+    tg_tensor *q = tg_slice(in[0], -1, 0, width, 1), *g = tg_slice(in[0], -1, width + 2, width + 2 + depth, 1);
+    tg_tensor *x[8] = {q, in[1], in[2], tg_select(in[0], -1, (int)width), tg_select(in[0], -1, (int)width + 1), g};
+    int        n = TG_ATTENTION_GRAD_INPUTS;
+    if (s->start) x[n++] = mask_of(s, q, in[1]);
+    if (s->step) x[n++] = key_of(s, q);
+    return tg_record(&tg_op_attention_grad, x, n, &a, sizeof a);
 }
 
 /* ---- rope: start is the first position, axis: halves, keepdim: inverse, number: the base ---- */
@@ -107,6 +136,19 @@ static tg_tensor *f_ctc_loss(void *ctx, tg_tensor *const *in)
      .axis   = CAUSAL,                                                                                                           \
      .start  = MASK_,                                                                                                            \
      .number = SCALE}
+#define ATTENTION_OP(NAME, F, COMPOSED, CAUSAL, MASK_, DROPOUT, ...)                                                                       \
+    {.name   = NAME,                                                                                                             \
+     .f      = F,                                                                                                                \
+     .result = tg_result,                                                                                                        \
+     .in     = {__VA_ARGS__},                                                                                                    \
+     .composed = COMPOSED,                                                                                                       \
+     .axis   = CAUSAL,                                                                                                           \
+     .start  = MASK_,                                                                                                            \
+     .step   = DROPOUT,                                                                                                          \
+     .number = 0.7}
+/* Of rows that see one key, whose weight is 1 whatever it is, the gradient is 0 to the bit where values have one element. */
+#define FORWARD(...)  ATTENTION_OP("attention", f_attention_op, false, __VA_ARGS__)
+#define BACKWARD(...) ATTENTION_OP("attention_grad", f_attention_grad, true, __VA_ARGS__)
 #define ROPE(FIRST, HALVES, INVERSE, BASE, X) {.name = "rope", .f = f_rope, .in = {X}, .start = FIRST, .axis = HALVES, .keepdim = INVERSE, .number = BASE}
 #define RECURRENT(NAME, LENGTHS, REVERSE, RELU, ...) {.name = #NAME, .f = f_##NAME, .in = {__VA_ARGS__}, .start = LENGTHS, .keepdim = REVERSE, .axis = RELU}
 #define CTC(REDUCTION, ...) {.name = "ctc_loss", .f = f_ctc_loss, .in = {__VA_ARGS__}, .axis = REDUCTION}
@@ -120,6 +162,22 @@ static const sample rows[] = {
     ATTENTION(1, 2, 0, FLOATS(2, 1, 2, 2), FLOATS(1, 2, 3, 2), FLOATS(1, 3, 2)),
     ATTENTION(0, 0, 0, FLOATS(2, 2), FLOATS(0, 2), FLOATS(0, 3)),
     ATTENTION(0, 0, 0, FLOATS(0, 2), FLOATS(2, 2), FLOATS(2, 3)),
+    FORWARD(0, 0, 0, FLOATS(2, 3), FLOATS(4, 3), FLOATS(4, 2)),
+    FORWARD(1, 0, 0, FLOATS(3, 2), FLOATS(4, 2), FLOATS(4, 1)),
+    FORWARD(0, 1, 0, FLOATS(3, 2), FLOATS(4, 2), FLOATS(4, 2)),
+    FORWARD(0, 2, 1, FLOATS(3, 2), FLOATS(4, 2), FLOATS(4, 2)),
+    FORWARD(1, 2, 0, FLOATS(2, 1, 2, 2), FLOATS(1, 2, 3, 2), FLOATS(1, 3, 1)),
+    FORWARD(1, 0, 1, FLOATS(2, 3, 2), FLOATS(2, 3, 2), FLOATS(3, 1)),
+    FORWARD(0, 0, 0, FLOATS(2, 2), FLOATS(0, 2), FLOATS(0, 3)),
+    FORWARD(0, 0, 0, FLOATS(0, 2), FLOATS(2, 2), FLOATS(2, 3)),
+    BACKWARD(0, 0, 0, FLOATS(2, 7), FLOATS(4, 3), FLOATS(4, 2)),
+    BACKWARD(1, 0, 0, FLOATS(3, 5), FLOATS(4, 2), FLOATS(4, 1)),
+    BACKWARD(0, 1, 0, FLOATS(3, 6), FLOATS(4, 2), FLOATS(4, 2)),
+    BACKWARD(0, 2, 1, FLOATS(3, 6), FLOATS(4, 2), FLOATS(4, 2)),
+    BACKWARD(1, 2, 0, FLOATS(2, 1, 2, 6), FLOATS(1, 1, 3, 2), FLOATS(1, 3, 2)),
+    BACKWARD(1, 0, 1, FLOATS(2, 3, 6), FLOATS(2, 3, 2), FLOATS(3, 2)),
+    BACKWARD(0, 0, 0, FLOATS(2, 7), FLOATS(0, 2), FLOATS(0, 3)),
+    ATTENTION_OP("attention_grad", f_attention_grad, false, 0, 0, 0, FLOATS(3, 4), {S_FIXED, SHAPE(3, 1), -2, 2}, {S_FIXED, SHAPE(3, 1), -2, 2}),
 
     ROPE(0, 0, false, 0, FLOATS(3, 4)),
     ROPE(2, 0, false, 10, FLOATS(2, 3, 2)),

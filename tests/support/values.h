@@ -108,6 +108,7 @@ void values_reduce(values_call *c, const values_fold *fold);
 
 /* A word of the random stream of seed 11: block and half as in src/tensor/rng.h (values_create.c). */
 uint32_t values_philox(uint64_t counter, uint32_t half, int word);
+uint32_t values_philox_of(uint64_t seed, uint64_t counter, uint32_t half, int word); /* of any */
 
 /* 52 bits and a half of the same stream, of element e: number k of trial `number` (values_random.c). */
 real values_trial(int64_t e, int64_t number, int k);

@@ -77,9 +77,10 @@ void values_of_logspace(values_call *c)
 
 enum { SEED = 11 };
 
-uint32_t values_philox(uint64_t counter, uint32_t half, int word)
+uint32_t values_philox(uint64_t counter, uint32_t half, int word) { return values_philox_of(SEED, counter, half, word); }
+uint32_t values_philox_of(uint64_t seed, uint64_t counter, uint32_t half, int word)
 {
-    uint32_t x[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), 0, half}, key[2] = {SEED, 0};
+    uint32_t x[4] = {(uint32_t)counter, (uint32_t)(counter >> 32), 0, half}, key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     for (int round = 0; round < 10; round++) {
         const uint64_t a = UINT64_C(0xD2511F53) * x[0], b = UINT64_C(0xCD9E8D57) * x[2];
         const uint32_t y[4] = {(uint32_t)(b >> 32) ^ x[1] ^ key[0], (uint32_t)b, (uint32_t)(a >> 32) ^ x[3] ^ key[1],
@@ -193,6 +194,14 @@ void values_of_bernoulli(values_call *c)
     for (int64_t e = 0; e < y->n; e++) y->x[e] = drawn(e, c->s->number);
 }
 
+/* The key is the seed. */
+void values_of_keyed_bernoulli(values_call *c)
+{
+    values_array *y = values_result(c, TG_BOOL, &c->s->shape, false);
+    for (int64_t e = 0; e < y->n; e++)
+        y->x[e] = (real)values_philox_of((uint64_t)(int64_t)c->in[0].x[0], (uint64_t)e / 4, 0, (int)(e % 4)) < (real)c->s->number * 0x1p32L;
+}
+
 /* The sample seeds with 11 too. */
 void values_of_dropout(values_call *c)
 {
@@ -301,6 +310,7 @@ static const sample creations[] = {
     RANDOM(bernoulli, 0, 0, 0.5, 2, 7),
     RANDOM(bernoulli, 0, 0, 0, 5),
     RANDOM(bernoulli, 0, 0, 1, 5),
+    RANDOM(bernoulli, 0, 0, 0.7, 30, 50),
     RANDOM(randint, -3, 4, 0, 63),
     RANDOM(randint, 0, 1000000, 0, 2, 3, 5),
     RANDOM(randint, 7, 8, 0, 3),

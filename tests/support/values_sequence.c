@@ -1,6 +1,7 @@
 /* values_sequence.c - references of attention, positions, recurrent networks and CTC: the formulas of sequence.h, element by element; CTC by all
  * paths there are. */
 #include "values.h"
+#include "vary.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ static real entry(const values_array *x, const tg_shape *to, const int64_t *at, 
 static real score(const values_call *c, const tg_shape *to, const int64_t *at, int64_t j)
 {
     const values_array *q = &c->in[0], *k = &c->in[1];
-    const int64_t       width = q->shape.dim[q->shape.rank - 1], cols = k->shape.dim[k->shape.rank - 2], i = at[to->rank - 2];
+    const int64_t       width = k->shape.dim[k->shape.rank - 1], cols = k->shape.dim[k->shape.rank - 2], i = at[to->rank - 2];
     real                sum = 0;
     for (int64_t e = 0; e < width; e++) sum += entry(q, to, at, i, e) * entry(k, to, at, j, e);
     sum *= c->s->number != 0 ? (real)c->s->number : 1 / sqrtl((real)width);
@@ -31,31 +32,103 @@ static real score(const values_call *c, const tg_shape *to, const int64_t *at, i
     return c->s->axis && j > i ? -HUGE_VALL : sum;
 }
 
+/* The leading axes of the inputs, broadcast to each other. */
+static tg_shape leading(const values_call *c)
+{
+    tg_shape s = {0};
+    for (int k = 0; k < 3; k++) {
+        tg_shape lead = c->in[k].shape;
+        lead.rank -= 2;
+        s = values_broadcast_shape(&s, &lead);
+    }
+    return s;
+}
+
+/* What dropout makes of weight i, j, drawn with the key 11 by its place among all of them. */
+static real growth(const values_call *c, const tg_shape *to, const int64_t *at, int64_t i, int64_t j, int64_t rows, int64_t cols)
+{
+    int64_t e = 0;
+    for (int k = 0; k < to->rank - 2; k++) e = e * to->dim[k] + at[k];
+    e = (e * rows + i) * cols + j;
+    if (!c->s->step) return 1;
+    return (real)values_philox((uint64_t)e / 4, 0, (int)(e % 4)) < 0x1p31L ? 2 : 0;
+}
+
+/* The op's second result is the logarithm of the rows' sums, which is written with each row's first element. */
 void values_of_attention(values_call *c)
 {
     const values_array *v = &c->in[2];
-    tg_shape            s = {0}, lead[3];
-    for (int k = 0; k < 3; k++) {
-        lead[k] = c->in[k].shape;
-        lead[k].rank -= 2;
-    }
-    s = values_broadcast_shape(&lead[0], &lead[1]);
-    s = values_broadcast_shape(&s, &lead[2]);
-    s.dim[s.rank++] = c->in[0].shape.dim[lead[0].rank];
-    s.dim[s.rank++] = v->shape.dim[lead[2].rank + 1];
+    tg_shape            s = leading(c);
+    const int           lead = s.rank;
+    const int64_t       rows = c->in[0].shape.dim[c->in[0].shape.rank - 2], cols = v->shape.dim[v->shape.rank - 2];
+    s.dim[s.rank++] = rows;
+    values_array *sums = NULL;
+    const tg_shape row = s;
+    s.dim[s.rank++] = v->shape.dim[v->shape.rank - 1];
     values_array *y = values_result(c, v->dtype, &s, true);
-    const int64_t cols = v->shape.dim[lead[2].rank];
+    if (c->s->result) sums = values_result(c, v->dtype, &row, true);
     for (int64_t e = 0; e < y->n; e++) {
         int64_t at[TG_MAX_RANK];
         real    total = 0;
         values_at(&s, e, at);
         for (int64_t j = 0; j < cols; j++) {
-            const real w = expl(score(c, &s, at, j)), x = entry(v, &s, at, j, at[s.rank - 1]);
+            const real w = expl(score(c, &s, at, j)), x = entry(v, &s, at, j, at[lead + 1]);
             total += w;
-            y->x[e] += w * x;
-            y->size[e] = fmaxl(y->size[e], fabsl(x));
+            y->x[e] += w * x * growth(c, &s, at, at[lead], j, rows, cols);
+            y->size[e] = fmaxl(y->size[e], 2 * fabsl(x));
         }
         if (total > 0) y->x[e] /= total;
+        if (sums) sums->x[e / s.dim[lead + 1]] = total > 0 ? logl(total) : 0;
+        if (sums) sums->size[e / s.dim[lead + 1]] = 4;
+    }
+}
+
+/* Adds a x to element i, j of one of the results, of the leading axes of `at`; size: what a's error is relative to. */
+static void add_to(values_array *y, const int64_t *at, int64_t i, int64_t j, real a, real x, real size)
+{
+    int64_t to[TG_MAX_RANK] = {0};
+    for (int k = 0; k < y->shape.rank - 2; k++) to[k] = at[k];
+    to[y->shape.rank - 2] = i;
+    to[y->shape.rank - 1] = j;
+    const int64_t e = values_element(&y->shape, to);
+    y->x[e] += a * x;
+    y->size[e] += fabsl(x) * size;
+}
+
+/* dv = (P M)^T g, dS = P (g v^T M - delta), dq = scale dS k, dk = scale dS^T q; the first input has q, the logarithm, delta and g side by side. */
+void values_of_attention_grad(values_call *c)
+{
+    const values_array *k = &c->in[1], *v = &c->in[2];
+    const int64_t rows = c->in[0].shape.dim[c->in[0].shape.rank - 2], cols = k->shape.dim[k->shape.rank - 2];
+    const int64_t width = k->shape.dim[k->shape.rank - 1], depth = v->shape.dim[v->shape.rank - 1];
+    tg_shape      s = leading(c);
+    const int     lead = s.rank;
+    s.rank += 2;
+    s.dim[lead] = rows, s.dim[lead + 1] = cols;
+    values_array *out[3];
+    for (int n = 0; n < 3; n++) {
+        tg_shape y = s;
+        y.dim[lead] = n ? cols : rows, y.dim[lead + 1] = n == 2 ? depth : width;
+        out[n] = values_result(c, v->dtype, &y, true);
+    }
+    for (int64_t e = 0; e < shape_count(&s); e++) {
+        int64_t at[TG_MAX_RANK];
+        values_at(&s, e, at);
+        const int64_t i = at[lead], j = at[lead + 1];
+        const real    z = score(c, &s, at, j), l = entry(&c->in[0], &s, at, i, width), p = expl(z - l), loss = p > 0 ? 1 + fabsl(z) + fabsl(l) : 1;
+        const real    m = growth(c, &s, at, i, j, rows, cols);
+        const real    delta = entry(&c->in[0], &s, at, i, width + 1), scale = (real)c->s->number;
+        real          slope = -delta, size = fabsl(delta);
+        for (int64_t d = 0; d < depth; d++) {
+            const real g = entry(&c->in[0], &s, at, i, width + 2 + d);
+            slope += g * m * entry(v, &s, at, j, d);
+            size += fabsl(g * m * entry(v, &s, at, j, d));
+            add_to(out[2], at, j, d, p * m, g, p * m * loss);
+        }
+        for (int64_t d = 0; d < width; d++) {
+            add_to(out[0], at, i, d, scale * p * slope, entry(k, &s, at, j, d), scale * p * size * loss);
+            add_to(out[1], at, j, d, scale * p * slope, entry(&c->in[0], &s, at, i, d), scale * p * size * loss);
+        }
     }
 }
 

@@ -41,6 +41,21 @@ void vary_linear(sample *s, sample_random *r)
     if (sample_inputs(s) > 2) s->in[2].shape = behind(&none, 1, m, 0);
 }
 
+/* Masks have room for 64 scores. */
+void vary_attention(sample *s, sample_random *r)
+{
+    enum { SIZES = 4 };
+    const bool    more = s->in[0].shape.dim[s->in[0].shape.rank - 1] != s->in[1].shape.dim[s->in[1].shape.rank - 1];
+    int64_t       size[SIZES]; /* L, S, E, V */
+    for (int k = 0; k < SIZES; k++) size[k] = random_chance(r, 4) ? 0 : 1 + random_below(r, 5);
+    const int64_t rows[] = {size[0], size[1], size[1]}, cols[] = {size[2] + (more ? 2 + size[3] : 0), size[2], size[3]};
+    for (int i = 0; i < 3; i++) {
+        tg_shape *x = &s->in[i].shape;
+        x->dim[x->rank - 2] = rows[i];
+        x->dim[x->rank - 1] = cols[i];
+    }
+}
+
 void vary_classes(sample *s, sample_random *r)
 {
     tg_shape first;

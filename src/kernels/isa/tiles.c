@@ -39,6 +39,17 @@
         INDEPENDENT for (size_t i = 0; i < n; i++) o[i] = x[i] + y[i];                                                \
     }
 
+#define TILE_EXP(S, TYPE)                                                                                              \
+    static void exp_less_##S(size_t rows_, size_t cols, void *values, const void *column)                              \
+    {                                                                                                                 \
+        const TYPE *less = column;                                                                                    \
+        TYPE       *x = values;                                                                                       \
+        for (size_t r = 0; r < rows_; r++, x += cols) {                                                               \
+            const TYPE l = less[r];                                                                                   \
+            INDEPENDENT for (size_t c = 0; c < cols; c++) x[c] = EXP(x[c] - l);                                       \
+        }                                                                                                             \
+    }
+
 #define TILE_BEYOND(S, TYPE, INT)                                                                                      \
     static bool any_beyond_##S(size_t n, const void *values, double limit)                                            \
     {                                                                                                                 \
@@ -68,6 +79,8 @@ TILE_SPREAD(f32, float)
 TILE_SPREAD(f64, double)
 TILE_ADD(f32, float)
 TILE_ADD(f64, double)
+TILE_EXP(f32, float)
+TILE_EXP(f64, double)
 TILE_BEYOND(f32, float, int32_t)
 TILE_BEYOND(f64, double, int64_t)
 TILE_PLACES(largest, f32, float, int32_t, >)
@@ -79,7 +92,7 @@ TILE_PLACES(smallest, f64, double, int64_t, <)
     {                                                                                                                 \
         .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .moments = moments_##S,                     \
         .squares_about = squares_about_##S,                                                                           \
-        .add = add_##S, .any_beyond = any_beyond_##S,                                                             \
+        .add = add_##S, .exp_less = exp_less_##S, .any_beyond = any_beyond_##S,                                       \
         .places = {smallest_##S, largest_##S}, .reduce = reduce_##S                                                   \
     }
 

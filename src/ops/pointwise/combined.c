@@ -1,7 +1,13 @@
-/* combined.c - pointwise functions made of other ops: rsqrt, logaddexp2, lerp, addcmul, addcdiv. */
+/* combined.c - pointwise functions made of other ops: rsqrt, logaddexp2, lerp, addcmul, addcdiv; and, for rules, mul_both. */
 #include "ops/ops.h"
 
 #include <tapegrad/pointwise.h>
+
+tg_tensor *tg_mul_both(tg_tensor *g, tg_tensor *z)
+{
+    tg_tensor *gz = tg_mul_zero(g, z);
+    return tg_guard_zero(gz, gz, z);
+}
 
 tg_tensor *tg_rsqrt(tg_tensor *x)
 {

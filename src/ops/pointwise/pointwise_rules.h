@@ -14,16 +14,9 @@
 
 #define ZMUL(G, S) tg_mul_zero(G, S)
 #define ZDIV(G, S) tg_div_zero(G, S)
-#define BOTH(G, Z) both(G, Z)
+#define BOTH(G, Z) tg_mul_both(G, Z)
 #define LINEAR     linear(c, g)
 #define ZERO       tg_number_like(g, 0, c->op->name)
-
-/* g z, but 0 where either is 0 */
-static tg_tensor *both(tg_tensor *g, tg_tensor *z)
-{
-    tg_tensor *gz = tg_mul_zero(g, z);
-    return tg_guard_zero(gz, gz, z);
-}
 
 /* The gradient of an op with respect to its first operand z, in which it is linear: the op for g. The slope is the op for 1. */
 static tg_tensor *linear(const tg_call *c, tg_tensor *g)

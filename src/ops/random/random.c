@@ -1,6 +1,7 @@
 /* random.c - random numbers and what is drawn with them. The recorder gives each op the next piece of its
  * tape's stream (graph/record.c), so computing it again, in a gradient or after a plan dropped the value, gives the same numbers. */
 #include "tensor/fpenv.h"
+#include "kernels/random.h"
 #include "tensor/rng.h"
 #include "ops/random/random.h"
 
@@ -101,7 +102,7 @@ tg_tensor *tg_randn(tg_tape *tape, const tg_shape *shape)
 
 static tg_status bernoulli_run(tg_call *c)
 {
-    tg_rng_bernoulli(c->seed, c->counter, ((const tg_random_attr *)c->attr)->a, 0, tg_random_count(c), c->y.data);
+    tg_fast_bernoulli(c->seed, c->counter, ((const tg_random_attr *)c->attr)->a, 0, tg_random_count(c), c->y.data);
     return TG_OK;
 }
 
@@ -119,6 +120,35 @@ tg_tensor *tg_bernoulli(tg_tape *tape, const tg_shape *shape, double p)
 {
     if (!tape || !is_probability(tape, "tg_bernoulli", p)) return NULL;
     return tg_record_random(tape, "tg_bernoulli", &tg_op_bernoulli, shape, (tg_random_attr){.a = p, .dtype = TG_BOOL});
+}
+
+/* The same by a key instead of the tape's stream: what was drawn once can be drawn again, and need not be kept. */
+static tg_status keyed_bernoulli_infer(tg_call *c)
+{
+    if (tg_dtype_of(c->in[0]) != TG_I64 || tg_in_shape(c, 0)->rank != 0) return tg_fail(c, TG_ERR_ARG, "takes an int64 scalar as its key");
+    return tg_random_infer(c);
+}
+
+static tg_status keyed_bernoulli_run(tg_call *c)
+{
+    const uint64_t key = (uint64_t) * (const int64_t *)c->x[0].data;
+    tg_fast_bernoulli(key, 0, ((const tg_random_attr *)c->attr)->a, 0, tg_random_count(c), c->y.data);
+    return TG_OK;
+}
+
+const tg_op tg_op_keyed_bernoulli = {.name    = "keyed_bernoulli",
+                                     .arity   = 1,
+                                     .nondiff = 1,
+                                     .flags   = TG_OP_ZERO_GRAD,
+                                     .infer   = keyed_bernoulli_infer,
+                                     .run     = keyed_bernoulli_run};
+
+tg_tensor *tg_keyed_bernoulli(tg_tensor *key, const tg_shape *shape, double p)
+{
+    tg_random_attr attr = {.a = p, .dtype = TG_BOOL};
+    if (!key || !shape) return NULL;
+    memcpy(attr.dim, shape->dim, (size_t)shape->rank * sizeof *attr.dim);
+    return tg_record(&tg_op_keyed_bernoulli, &key, 1, &attr, offsetof(tg_random_attr, dim) + (size_t)shape->rank * sizeof *attr.dim);
 }
 
 /* ---- initial weights --------------------------------------------------------------------------------------------- */
