@@ -75,7 +75,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check cross demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential asan tsan valgrind \
+.PHONY: all lib check cross demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential resume asan tsan valgrind \
     ops-table install format clean
 .SECONDARY:
 
@@ -139,6 +139,11 @@ $B/tests/oracle/driver: $B/tests/oracle/driver.o $(HELPER_O) $B/libtapegrad.a
 oracle: $B/tests/oracle/driver
 	@for e in $(EVALUATORS); do TAPEGRAD_EVAL=$$e TAPEGRAD_ORACLE='$(CASES)' TAPEGRAD_SEED='$(or $(TAPEGRAD_SEED),$(SEED))' $< >$B/oracle.json && \
 	    /usr/bin/python3 tests/oracle/compare.py $(if $(TABLE),--table) <$B/oracle.json || exit 1; done
+
+# A run killed and resumed after 500 of 1,000 steps with each optimizer, and 1,000 kills while it saves.
+resume: $B/tests/io/test_resume $B/tests/io/test_save_faults
+	TAPEGRAD_STEPS=500 TAPEGRAD_KILLS=1000 $B/tests/io/test_resume
+	TAPEGRAD_KILLS=1000 $B/tests/io/test_save_faults
 
 # BENCH="--threads 1 W1_mlp_small" and the like are options of bench/compare.
 bench: benches $B/demos/04_mnist_mlp $(if $(wildcard $(TORCH)),$B/bench/peer_torch)

@@ -54,11 +54,11 @@
 #include <tapegrad/optim.h>     /* optimizers, and clipping of gradients */
 #include <tapegrad/lbfgs.h>     /* L-BFGS, an optimizer that calls the loss itself */
 #include <tapegrad/file.h>      /* files of named tensors */
+#include <tapegrad/checkpoint.h> /* all of a run in one file */
 #include <tapegrad/table.h>     /* tables of named columns, CSV files */
 #include <tapegrad/data.h>      /* data sets, and data sets made of others */
 #include <tapegrad/augment.h>   /* images changed at random while they are read */
 #include <tapegrad/loader.h>    /* mini-batches of a data set */
-#include <tapegrad/metrics.h>   /* how good predictions are, of a batch and of an epoch */
 #include <tapegrad/check.h>     /* gradients checked against differences */
 
 #endif

@@ -27,4 +27,11 @@ tg_owned *tg_next_stateful(tg_owned *o);
 tg_status tg_state_elements(tg_tape *t, tg_tensor *value, tg_dtype dtype, int64_t n, const char *what, const char *function,
                             const void **elements);
 
+/* Where the tape's stream of random numbers is: what is recorded next draws from there. */
+typedef struct tg_stream_place {
+    uint64_t seed, counter;
+} tg_stream_place;
+tg_stream_place tg_stream_at(const tg_tape *t);
+tg_status       tg_set_stream(tg_tape *t, tg_stream_place place);
+
 #endif

@@ -1,9 +1,11 @@
 /* safetensors_write.c - named tensors into a file. */
+#include "io/safetensors_write.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <tapegrad/tensor.h>
-#include <tapegrad/file.h>
+#include <zlib.h>
 
 #include "io/atomic_file.h"
 #include "io/json.h"
@@ -15,6 +17,10 @@ typedef struct writer {
     const char *const *names;
     tg_tensor *const  *tensors;
     int                n;
+    const tg_metadata *notes;
+    int                n_notes;
+    bool               sealed; /* a checksum of all that is before it ends the file */
+    uLong              sum;    /* of what was written until now */
     char              *header; /* 8 bytes for the length, then the text */
     size_t             used, capacity;
     const char       **sorted; /* names, to find equal ones */
@@ -28,8 +34,8 @@ static bool add(writer *w, const char *text, size_t length)
     return true;
 }
 
-/* A name as a JSON string; jansson escapes it and insists on UTF-8. */
-static tg_status add_name(writer *w, const char *name)
+/* A name, or what `what` says, as a JSON string; jansson escapes it and insists on UTF-8. */
+static tg_status add_string(writer *w, const char *what, const char *name)
 {
     char    text[TG_NAME_TEXT];
     json_t *string = json_string_nocheck(name);
@@ -37,9 +43,9 @@ static tg_status add_name(writer *w, const char *name)
     const size_t flags = JSON_ENCODE_ANY, length = json_dumpb(string, NULL, 0, flags);
     tg_status    s = TG_OK;
     if (length == 0)
-        s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name %s is not UTF-8", tg_name_text(name, text));
+        s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "%s %s is not UTF-8", what, tg_name_text(name, text));
     else if (length > TG_JSON_STRING_MAX)
-        s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the name %s is too long for a file", tg_name_text(name, text));
+        s = tg_fail_on(w->tape, TG_ERR_ARG, w->function, "%s %s is too long for a file", what, tg_name_text(name, text));
     else if (!TG_GROW(w->tape, w->header, w->capacity, w->used + length))
         s = TG_ERR_MEMORY;
     else
@@ -52,11 +58,33 @@ static tg_status add_tensor(writer *w, const char *name, const tg_tensor *t, siz
 {
     char           text[100 + TG_SHAPE_TEXT], shape[TG_SHAPE_TEXT]; /* the text of a shape is JSON */
     const tg_dtype dtype = tg_dtype_of(t);
-    tg_status      s     = add_name(w, name);
+    tg_status      s     = add_string(w, "the name", name);
     if (s != TG_OK) return s;
     snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%zu,%zu]}", tg_st_dtypes[dtype],
              tg_shape_text(tg_shape_of(t), shape, sizeof shape), begin, end);
     return add(w, text, strlen(text)) ? TG_OK : TG_ERR_MEMORY;
+}
+
+/* "__metadata__":{"key":"value",…} */
+static tg_status add_notes(writer *w)
+{
+    static const char begin[] = "\"" TG_RESERVED_NAME "\":{";
+    if (!w->n_notes) return TG_OK;
+    if (!add(w, begin, strlen(begin))) return TG_ERR_MEMORY;
+    for (int i = 0; i < w->n_notes; i++) {
+        if (i && !add(w, ",", 1)) return TG_ERR_MEMORY;
+        tg_status s = add_string(w, "the key", w->notes[i].key);
+        if (s == TG_OK && !add(w, ":", 1)) s = TG_ERR_MEMORY;
+        if (s == TG_OK) s = add_string(w, "the text", w->notes[i].value);
+        if (s != TG_OK) return s;
+    }
+    return add(w, "}", 1) ? TG_OK : TG_ERR_MEMORY;
+}
+
+static tg_status put(writer *w, tg_replace *file, const void *data, size_t size)
+{
+    if (w->sealed) w->sum = crc32_z(w->sum, data, size);
+    return tg_replace_write(file, data, size);
 }
 
 /* ---- the order of the data ----------------------------------------------------------------------------------------
@@ -92,16 +120,32 @@ static tg_status describe(writer *w, int i, size_t bytes, void *ctx)
     return s;
 }
 
+/* The checksum's bytes are the last in the file: those of one byte come behind all others. */
+static tg_status describe_seal(writer *w, size_t offset)
+{
+    char text[160];
+    snprintf(text, sizeof text, "%s\"%s\":{\"dtype\":\"U8\",\"shape\":[%d],\"data_offsets\":[%zu,%zu]}", w->used > 9 ? "," : "", TG_SEAL_NAME,
+             TG_SEAL_SIZE, offset, offset + TG_SEAL_SIZE);
+    return add(w, text, strlen(text)) ? TG_OK : TG_ERR_MEMORY;
+}
+
+static tg_status write_seal(writer *w, tg_replace *file)
+{
+    unsigned char bytes[TG_SEAL_SIZE];
+    if (!w->sealed) return TG_OK;
+    tg_seal_bytes(w->sum, bytes);
+    return tg_replace_write(file, bytes, sizeof bytes);
+}
+
 static tg_status write_values(writer *w, int i, size_t bytes, void *ctx)
 {
-    (void)w;
     if (bytes == 0) return TG_OK;
     const void *data = tg_data(w->tensors[i]);
     if (!data) {
         tg_replace_abandon(ctx);
         return TG_ERR_MEMORY;
     }
-    return tg_replace_write(ctx, data, bytes);
+    return put(w, ctx, data, bytes);
 }
 
 /* ---- saving -------------------------------------------------------------------------------------------------------
@@ -112,7 +156,9 @@ static tg_status make_header(writer *w)
     char   length[8] = {0};
     size_t offset    = 0;
     if (!add(w, length, 8) || !add(w, "{", 1)) return TG_ERR_MEMORY;
-    tg_status s = in_order(w, describe, &offset);
+    tg_status s = add_notes(w);
+    if (s == TG_OK) s = in_order(w, describe, &offset);
+    if (s == TG_OK && w->sealed) s = describe_seal(w, offset);
     if (s != TG_OK) return s;
     if (!add(w, "}", 1)) return TG_ERR_MEMORY;
     while (w->used % 8)
@@ -157,8 +203,9 @@ static tg_status save_to(writer *w, const char *path)
     if (s != TG_OK) return s;
     tg_replace file;
     s = tg_replace_open(&file, w->tape, w->function, path);
-    if (s == TG_OK) s = tg_replace_write(&file, w->header, w->used);
+    if (s == TG_OK) s = put(w, &file, w->header, w->used);
     if (s == TG_OK) s = in_order(w, write_values, &file);
+    if (s == TG_OK) s = write_seal(w, &file);
     if (s == TG_OK) s = tg_replace_finish(&file);
     return s;
 }
@@ -170,6 +217,19 @@ static tg_status save(writer *w, const char *path)
     if (w->sorted) tg_tape_free_bytes(w->tape, w->sorted, (size_t)w->n * sizeof *w->sorted);
     if (w->header) tg_tape_free_bytes(w->tape, w->header, w->capacity);
     return s;
+}
+
+tg_status tg_write_sealed(tg_tape *t, const char *function, const char *path, const tg_sealed *c)
+{
+    return save(&(writer){.tape     = t,
+                          .function = function,
+                          .names    = c->names,
+                          .tensors  = c->tensors,
+                          .n        = c->n,
+                          .notes    = c->notes,
+                          .n_notes  = c->n_notes,
+                          .sealed   = true},
+                path);
 }
 
 tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor *const *tensors, int n)

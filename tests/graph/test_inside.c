@@ -93,6 +93,10 @@ static char scratch_text[200];
     X(tg_optim_backward, (void)tg_optim_backward(p.o, p.lazy))                                                                   \
     X(tg_minimize, (void)tg_minimize(p.o, p.lazy))                                                                               \
     X(tg_save, (void)tg_save(p.t, archive_path))                                                                                 \
+    X(tg_checkpoint_save, (void)tg_checkpoint_save(p.t, archive_path, NULL))                                                     \
+    X(tg_checkpoint_load, (void)tg_checkpoint_load(p.t, archive_path))                                                           \
+    X(tg_checkpoint_save_step, (void)tg_checkpoint_save_step(p.t, archive_path, 1, NULL))                                        \
+    X(tg_checkpoint_load_latest, int64_t step; (void)tg_checkpoint_load_latest(p.t, archive_path, &step, NULL))                  \
     X(tg_load, (void)tg_load(p.t, archive_path))                                                                                 \
     X(tg_save_tensors, (void)tg_save_tensors(archive_path, (const char *[]){"x"}, &p.x, 1))                                      \
     X(tg_archive_open, tg_archive *a = tg_archive_open(p.t, archive_path); assert_null(a))                                       \
@@ -109,8 +113,6 @@ static char scratch_text[200];
     X(tg_loader_new, tg_loader *l = tg_loader_new(p.d, NULL); assert_null(l))                                                    \
     X(tg_dataset_range, tg_dataset *d = tg_dataset_range(p.d, 0, 1); assert_null(d))                                             \
     X(tg_dataset_augment, tg_dataset *d = tg_dataset_augment(p.d, NULL); assert_null(d))                                         \
-    X(tg_confusion_new, tg_confusion *c = tg_confusion_new(p.t, 2); assert_null(c))                                              \
-    X(tg_roc_new, tg_roc *r = tg_roc_new(p.t); assert_null(r))                                                                   \
     X(tg_dataset_get, tg_tensor *x; tg_tensor *y; (void)tg_dataset_get(p.d, 0, &x, &y))                                          \
     X(tg_tensor_dataset, tg_dataset *d = tg_tensor_dataset(p.x, NULL); assert_null(d))                                           \
     X(tg_next_batch, tg_batch b; assert_false(tg_next_batch(p.l, &b)))                                                           \
