@@ -184,7 +184,7 @@ static bool stays_in_memory(const body *y, const tg_micro_op *m)
     if (m->b < 0 || m->kind == M_PASS || m->kind == M_PICK || m->kind == M_STORE) return false;
     const tg_micro_value *v = &y->s->values[m->b];
     if (v->kind == COMPUTED || v->condition || v->where >= 0 || v->left != 1 || (v->kind == CONSTANT && v->bits == 0)) return false;
-    if (v->kind == CONSTANT || v->from.reach != TG_FULL) return y->wide;
+    if (is_repeated(v)) return y->wide;
     return !y->tail || v->from.tile;
 }
 
@@ -193,7 +193,7 @@ static void set_second(body *y, tg_vector_instruction *v, int value, const tg_ad
 {
     const tg_micro_value *b = value >= 0 ? &y->s->values[value] : NULL;
     v->memory = memory;
-    v->broadcast = memory && (b->kind == CONSTANT || b->from.reach != TG_FULL);
+    v->broadcast = memory && is_repeated(b);
 }
 
 /* VROUNDPS, VROUNDPD; VRNDSCALEPS, VRNDSCALEPD */

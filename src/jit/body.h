@@ -4,6 +4,7 @@
  *     rdi tiles   rsi pointers   rdx rows   rcx cols      as called
  *     r8  row     r9  the row's end         r10 element   r11 where the last whole vector of the row may begin   rax scratch
  *     rbx rbp r12 … r15                                   the first pointers; further ones are loaded where they are used
+ *     r14 r15                                             where rows are operands or lie apart: the element in memory, and in its row
  *     rsp                                                 the frame, in segments with fix-ups */
 #ifndef TG_BODY_H
 #define TG_BODY_H
@@ -13,7 +14,7 @@
 enum { COMPUTED, INPUT, CONSTANT };                /* kinds of values */
 enum { TAIL = 1, FIRST_MASK = 2, LAST_MASK = 7 }; /* AVX-512 mask registers: the tail's, and those of conditions */
 enum { TAIL_VECTOR = 14 };                        /* the tail's mask with AVX2 */
-enum { POINTER_REGISTERS = 6 };
+enum { POINTER_REGISTERS = 6, MEMORY_INDEX = R14, ROW_INDEX = R15 };
 extern const int tg_pointer_registers[POINTER_REGISTERS];
 
 /* A body under way: which value each register holds, -1 none. */
@@ -42,6 +43,13 @@ void tg_end_frame(tg_assembler *c);
 void tg_emit_fixups(tg_segment *s);
 void tg_test_fixup(body *y, int tested);
 
+/* The last two are indices where elements are not where those of the tile are. */
+static inline int pointer_registers(const tg_segment *s) { return s->indices ? POINTER_REGISTERS - 2 : POINTER_REGISTERS; }
+/* Is the value the same in all lanes? */
+static inline bool is_repeated(const tg_micro_value *v)
+{
+    return v->kind == CONSTANT || v->from.reach == TG_COLUMN || v->from.reach == TG_SCALAR;
+}
 static inline int item_size(const tg_segment *s) { return s->dtype == TG_F32 ? 4 : 8; }
 static inline int lanes(const tg_segment *s) { return (s->isa == TG_ISA_AVX512 ? 64 : 32) / item_size(s); }
 static inline int zero_register(const body *y) { return y->wide ? 31 : 15; }

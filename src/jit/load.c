@@ -7,10 +7,11 @@ const int tg_pointer_registers[POINTER_REGISTERS] = {RBX, RBP, R12, R13, R14, R1
 
 tg_address tg_address_of(body *y, const tg_location *p, int item)
 {
-    const int index = p->reach == TG_FULL ? R10 : p->reach == TG_COLUMN ? R8 : NO_REGISTER;
+    const int element = p->apart ? MEMORY_INDEX : R10;
+    const int index = p->reach == TG_FULL ? element : p->reach == TG_ROW ? ROW_INDEX : p->reach == TG_COLUMN ? R8 : NO_REGISTER;
     if (p->tile) return (tg_address){.base = RDI, .index = index, .scale = item, .offset = (int32_t)p->at};
     int base = RAX;
-    if (p->at < POINTER_REGISTERS) base = tg_pointer_registers[p->at];
+    if (p->at < (uint32_t)pointer_registers(y->s)) base = tg_pointer_registers[p->at];
     else tg_assemble_load(&y->s->code, RAX, RSI, (int32_t)(8 * p->at));
     return (tg_address){.base = base, .index = index, .scale = item};
 }
@@ -29,7 +30,7 @@ void tg_load_to(body *y, int value, int reg)
     const tg_address      m = tg_source_address(y, value);
     tg_vector_instruction get = instruction(y, packed(y, 0x10), reg, 0, 0);
     get.memory = &m;
-    if (v->kind == CONSTANT || v->from.reach != TG_FULL) { /* VBROADCASTSS, VBROADCASTSD */
+    if (is_repeated(v)) { /* VBROADCASTSS, VBROADCASTSD */
         get.code = packed38(y, 0x18, 0x19);
     } else if (y->tail && !v->from.tile && y->wide) {
         get.mask = TAIL;

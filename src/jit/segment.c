@@ -28,7 +28,7 @@ void tg_segment_begin(tg_segment *s, tg_bytes *out, tg_bytes *uses, tg_isa isa, 
     s->dtype = dtype;
     s->n_values = s->n_micro_ops = 0;
     s->pointers = 0;
-    s->full = false;
+    s->full = s->indices = false;
 }
 
 static int add_value(tg_segment *s, int kind, bool condition)
@@ -49,6 +49,7 @@ int tg_segment_input(tg_segment *s, tg_location from, bool condition)
     }
     const int v = add_value(s, INPUT, condition);
     s->values[v].from = from;
+    s->indices = s->indices || from.reach == TG_ROW || from.apart;
     if (!from.tile && (int)from.at >= s->pointers) s->pointers = (int)from.at + 1;
     return v;
 }
@@ -127,6 +128,7 @@ int tg_micro_fixup(tg_segment *s, const tg_fixup_rule *r)
 void tg_segment_store(tg_segment *s, int value, tg_location to)
 {
     add_micro_op(s, M_STORE, -1, value, -1, -1)->to = to;
+    s->indices = s->indices || to.apart;
     if (!to.tile && (int)to.at >= s->pointers) s->pointers = (int)to.at + 1;
 }
 
@@ -139,7 +141,42 @@ bool tg_segment_reads_seldom(const tg_segment *s, int value)
 
 /* ---- the loops ------------------------------------------------------------------------------------------------------ */
 
-static int pointer_count(const tg_segment *s) { return s->pointers < POINTER_REGISTERS ? s->pointers : POINTER_REGISTERS; }
+static int pointer_count(const tg_segment *s) { return s->pointers < pointer_registers(s) ? s->pointers : pointer_registers(s); }
+
+static void begin_indices(tg_segment *s)
+{
+    tg_assembler *c = &s->code;
+    if (!s->indices) return;
+    tg_assemble_push(c, MEMORY_INDEX);
+    tg_assemble_push(c, ROW_INDEX);
+    tg_assemble_alu(c, ALU_XOR, MEMORY_INDEX, MEMORY_INDEX);
+    tg_assemble_alu(c, ALU_XOR, ROW_INDEX, ROW_INDEX);
+}
+
+static void advance_indices(tg_segment *s)
+{
+    if (!s->indices) return;
+    tg_assemble_lea(&s->code, MEMORY_INDEX, MEMORY_INDEX, lanes(s));
+    tg_assemble_lea(&s->code, ROW_INDEX, ROW_INDEX, lanes(s));
+}
+
+/* Both have gone through the whole vectors of the row. Changes rax. */
+static void next_row_of_indices(tg_segment *s)
+{
+    tg_assembler *c = &s->code;
+    if (!s->indices) return;
+    tg_assemble_alu(c, ALU_SUB, MEMORY_INDEX, ROW_INDEX);
+    tg_assemble_alu(c, ALU_XOR, ROW_INDEX, ROW_INDEX);
+    tg_assemble_load(c, RAX, RSI, 8 * TG_SEGMENT_POINTERS);
+    tg_assemble_alu(c, ALU_ADD, MEMORY_INDEX, RAX);
+}
+
+static void end_indices(tg_segment *s)
+{
+    if (!s->indices) return;
+    tg_assemble_pop(&s->code, ROW_INDEX);
+    tg_assemble_pop(&s->code, MEMORY_INDEX);
+}
 
 static bool has_fixups(const tg_segment *s)
 {
@@ -156,6 +193,7 @@ static void begin_code(tg_segment *s)
         tg_assemble_push(c, tg_pointer_registers[i]);
         tg_assemble_load(c, tg_pointer_registers[i], RSI, 8 * i);
     }
+    begin_indices(s);
     tg_assemble_alu(c, ALU_XOR, R8, R8);
     tg_assemble_alu(c, ALU_XOR, R9, R9);
     tg_assemble_alu(c, ALU_XOR, R10, R10);
@@ -198,6 +236,7 @@ static bool emit_loops(tg_segment *s)
     tg_assemble_lea(c, R11, R9, -n);
     const size_t whole = c->out->n;
     if (!tg_emit_body(s, false)) return false;
+    advance_indices(s);
     tg_assemble_lea(c, R10, R10, n);
     tg_assemble_alu(c, ALU_CMP, R10, R11);
     tg_assemble_jump_back(c, IF_NOT_ABOVE, whole);
@@ -209,6 +248,7 @@ static bool emit_loops(tg_segment *s)
     if (!tg_emit_body(s, true)) return false;
     tg_assemble_alu(c, ALU_MOV, R10, R9);
     tg_assemble_here(c, no_tail);
+    next_row_of_indices(s);
     tg_assemble_lea(c, R8, R8, 1);
     tg_assemble_alu(c, ALU_CMP, R8, RDX);
     tg_assemble_jump_back(c, IF_BELOW, row);
@@ -227,6 +267,7 @@ static tg_segment_result write_code(tg_segment *s, size_t *at)
     const size_t uses = c->uses ? c->uses->n : 0;
     const bool   fits = emit_loops(s);
     if (has_fixups(s)) tg_end_frame(c);
+    end_indices(s);
     for (int i = pointer_count(s); i-- > 0;) tg_assemble_pop(c, tg_pointer_registers[i]);
     tg_assemble_return(c);
     if (fits) tg_emit_fixups(s);

@@ -11,7 +11,8 @@
  * constants in registers. A recipe computes bit for bit what the op's loop does.
  *
  * The code is a tg_segment_fn. It goes over rows × cols elements, row by row; operands lie in tile registers (offsets from `tiles`) or in
- * memory (numbers of `pointers`), and are full (one element for each point, contiguous), a column (one for each row) or a scalar. */
+ * memory (numbers of `pointers`), and are full (one element for each point, contiguous), a column (one for each row), a row (the same for all)
+ * or a scalar. The rows of full operands in memory that lie apart do so by as many elements as pointers[TG_SEGMENT_POINTERS], a number, says. */
 #ifndef TG_SEGMENT_H
 #define TG_SEGMENT_H
 
@@ -22,13 +23,14 @@
 
 typedef void (*tg_segment_fn)(char *tiles, void *const *pointers, size_t rows, size_t cols);
 
-typedef enum tg_reach { TG_FULL, TG_COLUMN, TG_SCALAR } tg_reach;
+typedef enum tg_reach { TG_FULL, TG_COLUMN, TG_ROW, TG_SCALAR } tg_reach;
 
 /* Where an operand or a result is. Conditions (bool) are bytes, and only in tile registers, full. Tile registers have room for 64 bytes
  * behind their last element. */
 typedef struct tg_location {
     bool     tile;
     bool     around; /* results in memory: written around the caches; pointer and rows end at multiples of 64 bytes */
+    bool     apart;  /* in memory, and full */
     uint32_t at; /* an offset in bytes, or the number of a pointer */
     tg_reach reach;
 } tg_location;
@@ -78,6 +80,7 @@ typedef struct tg_segment {
     int          n_fixups; /* in the code so far */
     tg_fixup     fixups[TG_FIXUPS];
     bool         full;     /* more values or micro-ops than there is room for */
+    bool         indices;  /* an operand is a row, or one lies apart */
 } tg_segment;
 
 /* Is there machine code for ops of this dtype on this CPU? */

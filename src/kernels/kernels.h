@@ -24,6 +24,8 @@ typedef struct tg_tile_loops {
     void (*moments)(size_t rows, size_t cols, const void *x, double *sum, double *squares);
     /* The sum of (x[i] - centre)^2, centre rounded to T: in lanes of T, blocks of 1024 added up in double. */
     double (*squares_about)(size_t n, const void *x, double centre);
+    /* out[r out_step + c] = in[c in_step + r]: what lies in columns comes to lie in rows. Of the bits of T, whatever they stand for. */
+    void (*turn)(size_t rows, size_t cols, void *out, ptrdiff_t out_step, const void *in, ptrdiff_t in_step);
     /* out[i] = in[0][i] + in[1][i] of T */
     tg_loop add;
     void (*exp_less)(size_t rows, size_t cols, void *x, const void *column); /* x[r][c] = e^(x[r][c] - column[r]) */

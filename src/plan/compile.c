@@ -4,13 +4,13 @@
 /* ---- fetching ahead ------------------------------------------------------------------------------------------------- */
 
 /* Notes the operand if it is a large value from before the group, read element by element. */
-static void fetch_ahead(emitter *e, const operand *o)
+static void fetch_ahead(emitter *e, int32_t first, const operand *o)
 {
     program *p = e->p;
     if (o->value < 0 || o->extent != AT_FULL || e->status != TG_OK) return;
     const value *v = &p->values[o->value];
     if (v->numel * (int64_t)tg_item_of(v) < AHEAD_LEAST || (v->kind == V_REAL && v->step == e->g->step)) return;
-    for (size_t i = (size_t)e->g->ahead; i < p->n_pointers; i++)
+    for (size_t i = (size_t)first; i < p->n_pointers; i++)
         if (p->pointers[i].value == o->value && p->pointers[i].offset == o->offset) return;
     if (!TG_GROW(e->t, p->pointers, p->cap_pointers, p->n_pointers + 1) ||
         !TG_GROW(e->t, p->resolved, p->cap_resolved, p->n_pointers + 1)) {
@@ -18,7 +18,6 @@ static void fetch_ahead(emitter *e, const operand *o)
         return;
     }
     p->pointers[p->n_pointers++] = *o;
-    e->g->n_ahead++;
 }
 
 /* Does a tile pass by one loop alone, which reads several operands, or one that the last cache holds? It reads on and on, as the hardware expects
@@ -33,50 +32,86 @@ static bool reads_ahead_itself(const emitter *e)
     return v->numel * (int64_t)tg_item_of(v) < STREAM_LEAST;
 }
 
-/* Rows side by side are read at full speed as they are, and a tile of them is too much to fetch at once. */
-static void list_ahead(emitter *e)
+/* Of the operands of instructions from … to - 1: the first one's number; they are the last pointers. */
+static int32_t list_operands(emitter *e, int32_t from, int32_t to)
 {
     const program *p = e->p;
-    e->g->ahead = (int32_t)p->n_pointers;
-    if (e->g->tiles == 1 || tg_is_apart(e->g) || e->g->tile_cols * e->g->rows_per_tile > LONGEST_ROW) return;
-    for (int32_t i = e->g->instructions; i < e->g->instructions + e->g->n_instructions; i++) {
+    const int32_t  first = (int32_t)p->n_pointers;
+    for (int32_t i = from; i < to; i++) {
         const instruction *c = &p->instructions[i];
         for (int k = 0; k < c->n_in; k++) {
             const operand in = p->locations[i].in[k];
-            fetch_ahead(e, &in);
+            fetch_ahead(e, first, &in);
         }
         if (c->kind != K_SEGMENT) continue;
         const segment *s = &p->segments[c->extra];
         for (int k = 0; k < s->n_pointers; k++) {
             const operand in = p->pointers[s->pointers + k];
-            if (!((s->written | s->seldom) >> k & 1)) fetch_ahead(e, &in);
+            if (!((s->written | s->seldom) >> k & 1)) fetch_ahead(e, first, &in);
         }
     }
+    return first;
+}
+
+static void list_for_sweeps(emitter *e)
+{
+    program *p = e->p;
+    int32_t  from = e->g->instructions;
+    for (int32_t i = e->g->sweeps; i < e->g->sweeps + e->g->n_sweeps; from = p->sweeps[i++].end) {
+        p->sweeps[i].ahead = list_operands(e, from, p->sweeps[i].body);
+        p->sweeps[i].n_ahead = (int32_t)p->n_pointers - p->sweeps[i].ahead;
+    }
+}
+
+/* Rows side by side are read at full speed as they are, and a tile of them is too much to fetch at once. */
+static void list_ahead(emitter *e)
+{
+    program      *p = e->p;
+    const int64_t elements = e->g->tile_cols * e->g->rows_per_tile;
+    const bool    side_by_side = tg_is_apart(e->g) && !e->g->turned;
+    if (e->g->tiles == 1 || (!e->g->block && (side_by_side || elements > LONGEST_ROW))) return;
+    e->g->ahead = list_operands(e, e->g->instructions, e->g->instructions + e->g->n_instructions);
+    e->g->n_ahead = (int32_t)p->n_pointers - e->g->ahead;
     if (reads_ahead_itself(e)) e->g->n_ahead = 0;
+    if (!e->g->block || elements * (int64_t)sizeof(float) * e->g->n_ahead <= AHEAD_MOST) return;
+    p->n_pointers = (size_t)e->g->ahead;
+    e->g->n_ahead = 0;
+    list_for_sweeps(e);
 }
 
 /* ---- groups --------------------------------------------------------------------------------------------------------- */
 
 enum { ORDER_MOST = 1024 }; /* instances: what is longer takes too long to order */
 
+/* Loops, in the order of values in each part. */
+static void emit_instances(emitter *e)
+{
+    for (int32_t part = 0; part < e->n_parts; part++) {
+        tg_enter_part(e, part);
+        for (int32_t i = 0; i < e->n && e->status == TG_OK; i++)
+            if (e->members[i].part == part) tg_emit_instance(e, &e->members[i]);
+    }
+}
+
 static tg_status emit_group(tg_tape *t, program *p, int32_t number, held *holds)
 {
-    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .held = holds};
+    emitter             e = {.t = t, .p = p, .g = &p->groups[number], .number = number, .held = holds, .first_pointer = p->n_pointers};
     const size_t        first_use = p->register_uses.n;
     const tg_arena_mark before = tg_arena_position(&t->services.values);
     e.g->instructions = (int32_t)p->n_instructions;
     e.g->totals = (int32_t)p->n_totals;
     e.g->fills = (int32_t)p->n_fills;
     e.g->n_totals = e.g->n_fills = e.g->n_ahead = 0;
+    e.g->sweeps = (int32_t)p->n_sweeps;
+    e.g->n_sweeps = 0;
     e.g->rows_per_tile = e.g->tile_cols = 0; /* not chosen yet: what an earlier emission chose must not decide anything */
     e.g->streams = e.g->down = false;
     if (!tg_list_instances(&e)) return e.status;
     tg_choose_tiles(&e);
-    if (p->compiled && e.g->n > 1 && e.n <= ORDER_MOST) {
-        tg_emit_segments(&e);
-    } else {
-        for (int32_t i = 0; i < e.n && e.status == TG_OK; i++) tg_emit_instance(&e, &e.members[i]);
-    }
+    tg_choose_sweeps(&e);
+    if (p->compiled && e.g->n > 1 && e.n <= ORDER_MOST) tg_emit_segments(&e);
+    else emit_instances(&e);
+    tg_enter_part(&e, e.n_parts);
     e.g->n_instructions = (int32_t)p->n_instructions - e.g->instructions;
     if (e.status == TG_OK) list_ahead(&e);
     if (e.status == TG_OK) tg_place_registers(&e, first_use);
@@ -104,7 +139,7 @@ static tg_status emit_groups(tg_tape *t, program *p)
     tg_status s = TG_OK;
     held      holds[HELD];
     for (int i = 0; i < HELD; i++) holds[i].group = -1;
-    p->n_instructions = p->n_gathers = p->n_totals = p->n_fills = p->n_segments = p->n_pointers = 0;
+    p->n_instructions = p->n_gathers = p->n_totals = p->n_fills = p->n_sweeps = p->n_segments = p->n_pointers = 0;
     p->tile_bytes = 0;
     p->machine.n = p->register_uses.n = 0;
     const size_t about = p->n_insts + p->n_insts / 8; /* instructions; so that the arrays seldom grow on the way */

@@ -41,7 +41,8 @@ bool tg_list_instances(emitter *e)
         inst *in = &p->insts[i];
         sorted = sorted && (n == e->n || in->value < e->members[n].value);
         in->index = --n;
-        e->members[n] = (member){.value = in->value, .cls = in->cls, .over = in->over, .block = in->block, .stores = !in->clone, .expanded = -1};
+        e->members[n] = (member){.value = in->value, .cls = in->cls, .over = in->over, .block = in->block, .cols = in->cols,
+                                 .stores = !in->clone, .expanded = -1};
         e->n_pairing += is_pairing(p, &e->members[n]);
     }
     tg_recall_clones(p, e->number);
@@ -67,8 +68,8 @@ int32_t tg_add_total(emitter *e, const member *pl)
         return 0;
     }
     const int64_t width = v->numel;
-    p->totals[p->n_totals] = (total){.value = pl->value, .reduce = tg_fast_reduction(v->op->reduce, (tg_dtype)v->dtype), .over = pl->over, .block = pl->block,
-                                  .staged = tg_is_staged(e, pl), .width = width,
+    p->totals[p->n_totals] = (total){.value = pl->value, .reduce = tg_fast_reduction(v->op->reduce, (tg_dtype)v->dtype), .over = pl->over,
+                                  .block = pl->block, .cols = pl->cols, .staged = tg_is_staged(e, pl), .width = width,
                                   .room = e->g->down && pl->over == OVER_ROWS ? e->g->tile_cols : width};
     e->g->n_totals++;
     return (int32_t)p->n_totals++;
@@ -76,41 +77,48 @@ int32_t tg_add_total(emitter *e, const member *pl)
 
 static void emit_total(emitter *e, const member *pl, operand in)
 {
-    static const instruction_kind kinds[] = {[OVER_ROWS] = K_REDUCE_ROWS, [OVER_ALL] = K_REDUCE_ALL, [OVER_CHANNELS] = K_REDUCE_CHANNELS,
-                                             [OVER_BLOCKS] = K_REDUCE_BLOCKS};
-    instruction *c = tg_add_instruction(e, kinds[pl->over], (operand){.value = NOWHERE}, &in, 1);
+    const bool   staged = tg_is_staged(e, pl);
+    instruction *c = tg_add_instruction(e, staged ? K_STAGE : K_REDUCE_TOTAL, (operand){.value = NOWHERE}, &in, 1);
     if (!c) return;
     c->extra = tg_add_total(e, pl);
     if (e->status != TG_OK) return;
-    if (tg_is_staged(e, pl)) c->loop = tg_fast_tile(TG_F32)->add;
-    else c->reduce = e->p->totals[c->extra].reduce;
+    if (staged) c->loop = tg_fast_tile(TG_F32)->add;
 }
 
-bool tg_is_streamed(const emitter *e, const member *pl)
+bool tg_is_put(const emitter *e, const member *pl)
 {
-    const value *v = &e->p->values[pl->value];
-    const size_t item = tg_item_of(v);
-    return v->stored && pl->stores && pl->cls == C_FULL && item >= 4 &&
-           v->numel * (int64_t)item >= STREAM_LEAST;
+    const bool apart = pl->cls == C_FULL && tg_is_apart(e->g) && e->p->values[pl->value].stored && pl->stores;
+    return apart || tg_is_streamed(e, pl);
+}
+
+/* A register for the whole tile. */
+static operand register_for_sweeps(emitter *e, const member *pl)
+{
+    const size_t item = tg_item_of(&e->p->values[pl->value]);
+    operand      reg = tg_new_register(e, tg_tile_bytes(e, item));
+    reg.extent = AT_SWEEP;
+    reg.item = (uint8_t)item;
+    return reg;
 }
 
 operand tg_result_of(emitter *e, member *pl)
 {
-    const value  *v = &e->p->values[pl->value];
-    const bool    full = pl->cls == C_FULL;
-    if (v->stored && pl->stores && !tg_is_streamed(e, pl)) pl->out = tg_in_memory(e, pl->value, 0, full ? AT_FULL : AT_COLUMN);
-    else pl->out = tg_new_register(e, full ? tg_full_bytes(e, tg_item_of(v)) : tg_column_bytes(e, tg_item_of(v)));
+    static const extent extents[] = {[C_FULL] = AT_FULL, [C_COLUMN] = AT_COLUMN, [C_ROW] = AT_BLOCK};
+    const value        *v = &e->p->values[pl->value];
+    if (v->stored && pl->stores && !tg_is_put(e, pl)) pl->out = tg_in_memory(e, pl->value, 0, extents[pl->cls]);
+    else if (pl->cls == C_FULL && pl->later && !(v->stored && pl->stores && !tg_is_streamed(e, pl))) pl->out = register_for_sweeps(e, pl);
+    else pl->out = tg_new_register(e, tg_register_bytes(e, pl->cls, tg_item_of(v)));
     return pl->out;
 }
 
-/* What goes around the caches is computed in a register. */
-void tg_stream_result(emitter *e, const member *pl)
+void tg_put_result(emitter *e, const member *pl)
 {
-    const value  *v = &e->p->values[pl->value];
-    operand       to = tg_in_memory(e, pl->value, 0, AT_FULL);
-    instruction         *c = tg_add_instruction(e, K_STREAM, to, &pl->out, 1);
+    const value     *v = &e->p->values[pl->value];
+    const operand    to = tg_in_memory(e, pl->value, 0, AT_FULL);
+    const bool       streamed = tg_is_streamed(e, pl);
+    instruction     *c = tg_add_instruction(e, streamed ? K_STREAM : K_PUT, to, &pl->out, 1);
     if (c) c->dtype = v->dtype;
-    e->g->streams = true;
+    e->g->streams = e->g->streams || streamed;
 }
 
 /* A register of one accumulator, to which the pieces of a long row come. */
@@ -163,8 +171,22 @@ static void emit_columns(emitter *e, member *pl, const operand *in, tg_dtype dty
     e->n_pairing -= is_pairing(e->p, main);
 }
 
+/* A reduction over the rows of blocks: onto accumulators, of which the end of the sweep makes rows. */
+static void emit_rows(emitter *e, member *pl, const operand *in, tg_dtype dtype)
+{
+    const value           *v = &e->p->values[pl->value];
+    const tg_reduce_loops *l = tg_fast_reduction(v->op->reduce, dtype);
+    pl->out = tg_new_register(e, tg_row_bytes(e, l->accumulator));
+    const operand x[2] = {*in, pl->out};
+    instruction  *c = tg_add_instruction(e, K_REDUCE_BANDS, (operand){.value = NOWHERE}, x, 2);
+    if (!c) return;
+    c->dtype = (uint8_t)dtype;
+    c->reduce = l;
+}
+
 void tg_emit_instance(emitter *e, member *pl)
 {
+    static const instruction_kind loops[] = {[C_FULL] = K_LOOP, [C_COLUMN] = K_COLUMN, [C_ROW] = K_ROW};
     if (pl->done) return;
     program      *p = e->p;
     const value  *v = &p->values[pl->value];
@@ -181,14 +203,14 @@ void tg_emit_instance(emitter *e, member *pl)
         return;
     }
     if (v->op && v->op->kind == TG_REDUCE) {
-        emit_columns(e, pl, in, in_dtype);
+        (pl->cls == C_ROW ? emit_rows : emit_columns)(e, pl, in, in_dtype);
         return;
     }
-    instruction *c = tg_add_instruction(e, pl->cls == C_FULL ? K_LOOP : K_COLUMN, tg_result_of(e, pl), in, v->n_in);
+    instruction *c = tg_add_instruction(e, loops[pl->cls], tg_result_of(e, pl), in, v->n_in);
     if (c) {
         c->dtype = (uint8_t)in_dtype;
         if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;
         else c->kind = K_COPY;
     }
-    if (tg_is_streamed(e, pl)) tg_stream_result(e, pl);
+    if (tg_is_put(e, pl)) tg_put_result(e, pl);
 }

@@ -28,7 +28,7 @@ typedef struct emission {
 
 /* ---- kinds ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_computed(const source *s) { return s->kind == FROM_TILE || s->kind == FROM_COLUMN; }
+static bool is_computed(const source *s) { return s->kind == FROM_TILE || s->kind == FROM_COLUMN || s->kind == FROM_BLOCK_ROW; }
 
 /* Conditions come and go in tile registers only. */
 static bool condition_at_hand(const emitter *e, const member *pl, const source *s)
@@ -44,7 +44,7 @@ static kind kind_of(const emitter *e, const member *pl)
     const value *v = &e->p->values[pl->value];
     tg_dtype     dtype = TG_BOOL;
     if (tg_is_staged(e, pl)) return tg_segment_can(tg_isa_best(), TG_F32) ? TILES_F32 : ALONE; /* x added to what is there */
-    if (!v->op || v->op->kind != TG_POINTWISE || pl->cls == C_TOTAL || !tg_segment_knows(v->op)) return ALONE;
+    if (!v->op || v->op->kind != TG_POINTWISE || pl->cls == C_TOTAL || pl->cls == C_ROW || !tg_segment_knows(v->op)) return ALONE;
     for (int32_t k = 0; k < v->n_in; k++) {
         const source s = tg_source_of(e, pl, k);
         if (s.dtype == TG_BOOL && !condition_at_hand(e, pl, &s)) return ALONE;
@@ -63,8 +63,8 @@ static void count_readers(emission *em, int32_t i, int by)
     const emitter *e = em->e;
     const value   *v = &e->p->values[e->members[i].value];
     for (int32_t k = 0; k < v->n_in; k++) {
-        const source s = tg_source_of(e, &e->members[i], k);
-        if (is_computed(&s)) em->left[s.member] += by;
+        const int32_t from = tg_member_read(e, &e->members[i], k);
+        if (from >= 0) em->left[from] += by;
     }
 }
 
@@ -80,27 +80,34 @@ static void count_waiting(emission *em, int32_t i, int by)
     }
 }
 
-/* The last place of this kind whose readers are all in order; -1. */
-static int32_t last_ready(const emission *em, const bool *done, kind k)
+/* The last place of this kind in the part whose readers are all in order; -1. */
+static int32_t last_ready(const emission *em, const bool *done, int32_t part, kind k)
 {
     for (int32_t i = em->e->n; i-- > 0;)
-        if (!done[i] && em->kinds[i] == k && em->left[i] == 0) return i;
+        if (!done[i] && em->kinds[i] == k && em->left[i] == 0 && em->e->members[i].part == part) return i;
     return -1;
+}
+
+/* Puts what is ready of the kind before what is in order from `at` on. Returns where it begins. */
+static int32_t order_kind(emission *em, bool *done, int32_t part, kind k, int32_t at)
+{
+    for (int32_t i; (i = last_ready(em, done, part, k)) >= 0;) {
+        done[i] = true;
+        em->order[--at] = i;
+        count_readers(em, i, -1);
+        count_waiting(em, i, -1);
+    }
+    return at;
 }
 
 static void find_order(emission *em, bool *done)
 {
-    const int32_t n = em->e->n;
-    for (int32_t at = n; at > 0;)
-        for (kind k = ALONE; k < KINDS; k++) {
-            int32_t i, had = at;
-            while ((i = last_ready(em, done, k)) >= 0) {
-                done[i] = true;
-                em->order[--at] = i;
-                count_readers(em, i, -1);
-                count_waiting(em, i, -1);
-            }
-            if (at != had) break; /* the kinds before have their turn again */
+    int32_t at = em->e->n;
+    for (int32_t part = em->e->n_parts; part-- > 0;)
+        for (kind k = ALONE; k < KINDS;) {
+            const int32_t had = at;
+            at = order_kind(em, done, part, k, at);
+            k = at == had ? k + 1 : ALONE; /* the kinds before have their turn again */
         }
 }
 
@@ -116,7 +123,7 @@ static tg_location location_of(emission *em, const operand *o, tg_reach reach)
 {
     program *p = em->e->p;
     use(em, o);
-    if (o->value == IN_REGISTER) return (tg_location){.tile = true, .at = o->offset, .reach = reach};
+    if (o->value == IN_REGISTER && o->extent != AT_SWEEP) return (tg_location){.tile = true, .at = o->offset, .reach = reach};
     size_t i = (size_t)em->first_pointer;
     for (; i < p->n_pointers; i++) {
         const operand *q = &p->pointers[i];
@@ -126,7 +133,8 @@ static tg_location location_of(emission *em, const operand *o, tg_reach reach)
         if (!TG_GROW(em->e->t, p->pointers, p->cap_pointers, i + 1)) em->e->status = TG_ERR_MEMORY;
         else p->pointers[p->n_pointers++] = *o;
     }
-    return (tg_location){.at = (uint32_t)(i - (size_t)em->first_pointer), .reach = reach};
+    const bool apart = o->value >= 0 && o->extent == AT_FULL && tg_is_apart(em->e->g);
+    return (tg_location){.at = (uint32_t)(i - (size_t)em->first_pointer), .reach = reach, .apart = apart};
 }
 
 /* Is it a slope whose result is there before the segment? */
@@ -138,6 +146,13 @@ static bool is_read_seldom(const emission *em, const member *pl)
 }
 
 static bool is_column(const source *s) { return s->kind == FROM_COLUMN || s->kind == FROM_MEMORY_COLUMN || s->kind == FROM_CHANNEL; }
+
+/* A row that is the same one for all of the tile. */
+static bool is_row(const emitter *e, const source *s)
+{
+    const bool row = s->kind == FROM_BLOCK_ROW || s->kind == FROM_MEMORY_ROW;
+    return row && (s->extent == AT_ROW || e->g->rows_per_tile == e->g->block);
+}
 
 static int operand_of(emission *em, int32_t reader, int32_t k)
 {
@@ -152,6 +167,11 @@ static int operand_of(emission *em, int32_t reader, int32_t k)
         if (s.kind == FROM_CHANNEL) o = tg_channel_of(e, &s, tg_space_shape(e->p, &e->p->values[pl->value]));
         else o = s.kind == FROM_COLUMN ? e->members[s.member].out : tg_in_memory(e, s.base, s.from, AT_COLUMN);
         reach = TG_COLUMN;
+    } else if (!condition && is_row(e, &s)) {
+        o = s.kind == FROM_BLOCK_ROW ? e->members[s.member].out : tg_in_memory(e, s.base, s.from, s.extent);
+        reach = TG_ROW;
+    } else if (s.kind == FROM_MEMORY && !condition) {
+        o = tg_in_memory(e, s.base, s.from, s.extent);
     } else if (s.kind == FROM_SCALAR && !condition) {
         o = tg_in_memory(e, s.base, s.from, AT_POINT);
         reach = TG_SCALAR;
@@ -191,7 +211,15 @@ static int64_t row_bytes(const emitter *e, const value *v) { return (e->g->cols 
 /* Is the value one to write around the caches, in whole cache lines? */
 static bool goes_around(const emitter *e, const member *pl)
 {
-    return tg_is_streamed(e, pl) && (!e->g->cols || row_bytes(e, &e->p->values[pl->value]) % TG_ALIGN == 0);
+    const value *v = &e->p->values[pl->value];
+    if (!tg_is_streamed(e, pl) || (e->g->cols && row_bytes(e, v) % TG_ALIGN)) return false;
+    return !tg_is_apart(e->g) || e->g->tile_cols * item_of(v) % TG_ALIGN == 0;
+}
+
+/* Can a segment write it to where it is put otherwise? */
+static bool goes_directly(const emitter *e, const member *pl)
+{
+    return goes_around(e, pl) || (tg_is_apart(e->g) && tg_is_put(e, pl) && !tg_is_streamed(e, pl));
 }
 
 /* A sum over rows, row by row: onto what is there. */
@@ -226,11 +254,12 @@ static tg_segment_result compile(emission *em, int32_t first, int32_t n, kind k,
         }
         em->number[i] = (int16_t)tg_segment_op(em->segment, v->op, in);
         if ((v->stored && pl->stores) || read_outside(em, i)) {
-            pl->around = goes_around(e, pl) && !read_outside(em, i);
-            const operand out = pl->around ? tg_in_memory(e, pl->value, 0, AT_FULL) : tg_result_of(e, pl);
+            const bool read = read_outside(em, i);
+            pl->direct = goes_directly(e, pl) && !read;
+            const operand out = pl->direct ? tg_in_memory(e, pl->value, 0, AT_FULL) : tg_result_of(e, pl);
             tg_location      to = location_of(em, &out, TG_FULL);
-            to.around = pl->around;
-            e->g->streams = e->g->streams || pl->around;
+            to.around = pl->direct && goes_around(e, pl);
+            e->g->streams = e->g->streams || to.around;
             tg_segment_store(em->segment, em->number[i], to);
             if (!to.tile && to.at < TG_SEGMENT_POINTERS) em->written |= UINT64_C(1) << to.at;
         }
@@ -247,11 +276,14 @@ static tg_segment_result compile(emission *em, int32_t first, int32_t n, kind k,
     return r;
 }
 
-static bool goes_by_columns(const emission *em)
+/* Does an operand differ from row to row, or end with it? */
+static bool goes_by_rows(const emission *em)
 {
-    for (int i = 0; i < em->segment->n_values; i++)
-        if (em->segment->values[i].from.reach == TG_COLUMN) return true;
-    return false;
+    for (int i = 0; i < em->segment->n_values; i++) {
+        const tg_reach reach = em->segment->values[i].from.reach;
+        if (reach == TG_COLUMN || reach == TG_ROW) return true;
+    }
+    return em->segment->indices;
 }
 
 /* The pointers to what only the segment's stubs read. */
@@ -282,21 +314,22 @@ static void add_segment(emission *em, size_t at, kind k)
                                              .n_pointers = (int32_t)p->n_pointers - em->first_pointer,
                                              .written = em->written,
                                              .seldom = seldom_read(em->segment),
-                                             .flat = !goes_by_columns(em),
+                                             .flat = !goes_by_rows(em),
                                              .column = k == COLUMNS_F32 || k == COLUMNS_F64};
 }
 
-/* Is a segment better than the op's loop even for one op? When it saves writing the result twice, or spreading an operand. */
+/* Is a segment better than the op's loop even for one op? When it saves writing the result twice, or spreading or loading an operand. */
 static bool pays_alone(const emission *em, int32_t i)
 {
     const emitter *e = em->e;
     const member   *pl = &e->members[i];
-    bool           spread = false;
+    bool           spread = false, loaded = false;
     for (int32_t k = 0; k < e->p->values[pl->value].n_in; k++) {
         const source s = tg_source_of(e, pl, k);
+        loaded = loaded || is_row(e, &s) || (s.kind == FROM_MEMORY && tg_is_apart(e->g));
         spread = spread || s.kind == FROM_MEMORY_COLUMN || s.kind == FROM_CHANNEL || (s.kind == FROM_COLUMN && pl->cls != C_COLUMN);
     }
-    return pl->cls == C_TOTAL || goes_around(e, pl) || (spread && e->g->tile_cols >= SHORTEST_ROW);
+    return pl->cls == C_TOTAL || goes_directly(e, pl) || loaded || (spread && e->g->tile_cols >= SHORTEST_ROW);
 }
 
 /* A run of n members of one kind: as few segments as the registers allow, and what stands by itself as a loop. */
@@ -313,7 +346,7 @@ static void emit_run(emission *em, int32_t first, int32_t n, kind k)
         if (r == TG_SEGMENT_OK) add_segment(em, at, k);
         else if (e->status == TG_OK) tg_emit_instance(e, &e->members[em->order[first]]);
         for (int32_t m = first; r == TG_SEGMENT_OK && m < first + take; m++)
-            if (tg_is_streamed(e, &e->members[em->order[m]]) && !e->members[em->order[m]].around) tg_stream_result(e, &e->members[em->order[m]]);
+            if (tg_is_put(e, &e->members[em->order[m]]) && !e->members[em->order[m]].direct) tg_put_result(e, &e->members[em->order[m]]);
         if (r != TG_SEGMENT_OK) take = 1;
         first += take;
         n -= take;
@@ -361,7 +394,9 @@ void tg_emit_segments(emitter *e)
     find_order(em, done);
     for (int32_t first = 0, n; first < e->n && e->status == TG_OK; first += n) {
         const kind k = (kind)em->kinds[em->order[first]];
-        for (n = 1; k != ALONE && first + n < e->n && em->kinds[em->order[first + n]] == k;) n++;
+        const int32_t part = e->members[em->order[first]].part;
+        tg_enter_part(e, part);
+        for (n = 1; k != ALONE && first + n < e->n && em->kinds[em->order[first + n]] == k && e->members[em->order[first + n]].part == part;) n++;
         if (k == ALONE) tg_emit_instance(e, &e->members[em->order[first]]);
         else emit_run(em, first, n, k);
     }

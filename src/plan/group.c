@@ -3,10 +3,9 @@
  * Nodes come in tape order. A step's number is its place in time; a node may join a group whose step is not before anything the node
  * reads, where reading inside the same step is possible only for what the tiles hold. So joining never makes a cycle, and a forward
  * pass and the backward pass over the same elements become one group wherever nothing in between needs the whole of something. */
-#include "kernels/kernels.h"
-#include "plan/program.h"
+#include "plan/role.h"
 
-enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2 * TG_COST_CHEAP };
+enum { LOOK_BACK = 24, RECOMPUTE_MOST = 2 * TG_COST_CHEAP, WIDEST = sizeof(double) };
 
 /* ---- groups ------------------------------------------------------------------------------------------------------- */
 
@@ -52,43 +51,10 @@ static tg_status add_inst(tg_tape *t, program *p, int32_t g, int32_t v, inst_cla
     return TG_OK;
 }
 
-/* An operand as its op reads it. */
-typedef struct input {
-    int32_t value, base;
-    pattern how; /* broadcast to what the op goes over */
-} input;
-
-/* What a node would be in a group: how it runs, what it reads, and what it asks of the group's columns. */
-typedef struct role {
-    int64_t    n;    /* of the iteration space; for column nodes the number of rows */
-    int64_t    cols; /* asked for; 0: any */
-    bool       soft; /* by rows that are read, which could be gathered */
-    inst_class cls;
-    bool       reduce, total;
-    total_over over;  /* of a total */
-    int64_t    block; /* of a total: the rows of a block */
-    int32_t    n_in, newest; /* newest: the last step that computes an operand; groups before it can't be joined */
-    input      in[TG_INLINE_INPUTS];
-} role;
-
-static input input_of(const program *p, const value *v, int32_t k)
+/* Is an operand of rows as long as the group's one row for each of its blocks? */
+static bool is_repeated_in_blocks(const group *g, const pattern *how)
 {
-    const int32_t x = p->operands[v->in + k];
-    return (input){.value = x, .base = p->values[x].base, .how = tg_pattern(p, &p->values[x], tg_space_shape(p, v))};
-}
-
-/* The step after which b is there: the one that computes it, or none when that runs before all others. */
-static int32_t known_after(const program *p, const value *b) { return b->step >= 0 && p->steps[b->step].early ? -1 : b->step; }
-
-static void list_inputs(const program *p, const value *v, role *r)
-{
-    r->n_in = v->n_in;
-    r->newest = -1;
-    for (int32_t k = 0; k < v->n_in; k++) {
-        r->in[k] = input_of(p, v, k);
-        const int32_t after = known_after(p, &p->values[r->in[k].base]);
-        if (r->newest < after) r->newest = after;
-    }
+    return how->kind == P_BLOCKS ? how->block == g->block : how->kind == P_ROW && g->block * g->cols == g->n;
 }
 
 /* Can the operand be read in tiles of this group, inside the step that computes it? */
@@ -97,10 +63,11 @@ static inline bool in_tile(const program *p, const group *g, const input *in, in
     const value *v = &p->values[in->value], *b = &p->values[in->base];
     const inst  *i = tg_inst_in(p, b, (int32_t)(g - p->groups));
     if (!i || i->cls == C_TOTAL || (v->layout >= 0 && p->layouts[v->layout].offset)) return false;
-    if (i->cls == C_FULL) return reader != C_COLUMN && in->how.kind == P_FULL && b->numel == g->n;
-    if (g->cols > LONGEST_ROW) return false;
-    if (reader == C_COLUMN) return in->how.kind == P_FULL;
-    return in->how.kind == P_COLUMN && in->how.cols == g->cols && b->numel * g->cols == g->n;
+    if (i->cls == C_FULL) return reader == C_FULL && in->how.kind == P_FULL && b->numel == g->n;
+    if (reader != C_FULL) return reader == i->cls && in->how.kind == P_FULL && (reader == C_ROW || g->cols <= LONGEST_ROW);
+    if (in->how.cols != g->cols) return false;
+    if (i->cls == C_ROW) return b->numel * g->block == g->n && is_repeated_in_blocks(g, &in->how);
+    return in->how.kind == P_COLUMN && g->cols <= LONGEST_ROW && b->numel * g->cols == g->n;
 }
 
 /* Has the group as many ops as it may? Of those of a small space most can be in the tiles at once; numbers take next to no room. */
@@ -110,6 +77,43 @@ static bool is_full(const group *g)
     return g->n > 1 && g->count * (g->n + TG_ALIGN) >= LARGEST_TILES;
 }
 
+/* Tiles of whole rows and whole blocks, for a group that has both column and row values. */
+static bool fits_whole(int64_t block, int64_t cols) { return block <= LONGEST_ROW / cols; }
+
+/* Are the columns, and rows of a block, that the node asks for the group's, or can one of them do with the other's? */
+static bool agrees(const group *g, const role *r)
+{
+    const bool column = r->result == C_COLUMN, row = r->result == C_ROW;
+    if (!r->cols || !g->cols || r->cols == g->cols) {
+        if (row && g->block && g->block != r->block) return false;
+        if (row && g->columns) return fits_whole(r->block, r->cols);
+        return !column || !g->block || fits_whole(g->block, g->cols);
+    }
+    if (g->block && r->result == C_TOTAL && g->cols % r->cols == 0 && r->cols <= LARGEST_BAND / WIDEST / g->block)
+        return !g->unit || g->unit % r->cols == 0 || r->cols % g->unit == 0;
+    return r->soft || (g->soft && !g->block);
+}
+
+/* Reads the node a row value of this group? */
+static bool reads_rows(const program *p, const group *g, const role *r)
+{
+    for (int32_t k = 0; k < r->n_in; k++) {
+        const inst *i = tg_inst_in(p, &p->values[r->in[k].base], (int32_t)(g - p->groups));
+        if (i && i->cls == C_ROW) return true;
+    }
+    return false;
+}
+
+/* What a pointwise node of fewer elements is in the group: one of its columns or rows; C_TOTAL: neither. */
+static inst_class smaller_class(const program *p, const group *g, const value *v, const role *r)
+{
+    if (r->reduce || !v->op || r->cols) return C_TOTAL;
+    /* a longer row comes in pieces: what adds in place would do so once a piece */
+    const bool column = g->cols && g->n == r->n * g->cols && g->cols <= LONGEST_ROW;
+    if (g->block && g->n == r->n * g->block && (!column || reads_rows(p, g, r))) return C_ROW;
+    return column && (!g->block || fits_whole(g->block, g->cols)) ? C_COLUMN : C_TOTAL;
+}
+
 /* May the node run in this group, which is not before what it reads? Sets how, and whether it reads something that the group has at
  * hand. */
 static bool can_take(const program *p, const group *g, const value *v, const role *r, inst_class *cls, bool *shares)
@@ -117,17 +121,15 @@ static bool can_take(const program *p, const group *g, const value *v, const rol
     *cls = r->cls;
     *shares = false;
     if (r->n == g->n) {
-        if (r->cols && g->cols && r->cols != g->cols && !r->soft && !g->soft) return false;
-    } else {
-        if (r->reduce || !v->op || !g->cols || g->n != r->n * g->cols || r->cols) return false;
-        if (g->cols > LONGEST_ROW) return false; /* a row comes in pieces: what adds in place would do so once a piece */
-        *cls = C_COLUMN;
+        if (!agrees(g, r)) return false;
+    } else if ((*cls = smaller_class(p, g, v, r)) == C_TOTAL) {
+        return false;
     }
     if (is_full(g)) return false;
     for (int32_t k = 0; k < r->n_in; k++) {
         const input *in = &r->in[k];
         const value *b = &p->values[in->base];
-        if (*cls == C_COLUMN && in->how.kind != P_FULL && in->how.kind != P_SCALAR) return false;
+        if (*cls != C_FULL && in->how.kind != P_FULL && in->how.kind != P_SCALAR) return false;
         if (b->step == g->step) {
             if (!in_tile(p, g, in, *cls)) return false;
             *shares = true;
@@ -139,17 +141,21 @@ static bool can_take(const program *p, const group *g, const value *v, const rol
 
 /* ---- computing again instead of storing --------------------------------------------------------------------------- */
 
+/* Would what reads it in a group without columns give it these? */
+static bool asks_for_columns(const pattern *how) { return how->kind == P_ROW || how->kind == P_COLUMN || how->kind == P_CHANNEL; }
+
 int tg_recompute_cost(const program *p, const value *v, const group *g, int budget)
 {
     if (!v->op || v->op->kind != TG_POINTWISE || v->numel != g->n || v->op->cost == TG_COST_KEPT) return budget + 1;
     int cost = v->op->cost;
     for (int32_t k = 0; k < v->n_in && cost <= budget; k++) {
-        const input   in = input_of(p, v, k);
+        const input   in = tg_input_of(p, v, k);
         const value  *b = &p->values[in.base];
         const pattern pt = in.how;
-        if ((pt.kind == P_ROW || pt.kind == P_COLUMN || pt.kind == P_CHANNEL) && g->cols && pt.cols != g->cols) return budget + 1;
-        if (pt.kind == P_OTHER || ((pt.kind == P_ROW || pt.kind == P_CHANNEL) && !b->stored)) return budget + 1;
-        if (b->stored || in_tile(p, g, &in, C_FULL)) continue;
+        if (asks_for_columns(&pt) && g->cols && pt.cols != g->cols) return budget + 1;
+        if (in_tile(p, g, &in, C_FULL)) continue;
+        if (pt.kind == P_OTHER || pt.kind == P_TURNED || pt.kind == P_BLOCKS) return budget + 1;
+        if (b->stored) continue;
         if (pt.kind != P_FULL) return budget + 1;
         cost += tg_recompute_cost(p, b, g, budget - cost);
     }
@@ -162,8 +168,8 @@ static tg_status clone_into(tg_tape *t, program *p, int32_t v, int32_t g);
 static tg_status clone_operands(tg_tape *t, program *p, int32_t v, int32_t g)
 {
     for (int32_t k = 0; k < p->values[v].n_in; k++) {
-        const input in = input_of(p, &p->values[v], k);
-        if ((in.how.kind == P_ROW || in.how.kind == P_COLUMN || in.how.kind == P_CHANNEL) && !p->groups[g].cols) {
+        const input in = tg_input_of(p, &p->values[v], k);
+        if (asks_for_columns(&in.how) && !p->groups[g].cols) {
             p->groups[g].cols = in.how.cols;
             p->groups[g].soft = in.how.kind != P_COLUMN;
         }
@@ -214,14 +220,32 @@ static tg_status supply(tg_tape *t, program *p, const input *in, int32_t g, inst
 
 /* ---- placing nodes ------------------------------------------------------------------------------------------------ */
 
+/* What is reduced over the rows of blocks is there when a tile is where tiles have whole blocks anyway. */
+static inst_class class_of_result(const group *g, const role *r)
+{
+    return r->by_rows && g->block == r->block && g->cols == r->cols ? C_ROW : r->result;
+}
+
+/* The group's columns, and rows of a block, once the node, which is of this class, is in it. */
+static void settle_columns(group *g, const role *r, inst_class cls)
+{
+    const bool shorter = g->block && cls == C_TOTAL && r->cols && r->cols != g->cols;
+    if (r->cols && (!g->cols || (g->soft && !r->soft && !shorter))) {
+        g->cols = r->cols;
+        g->soft = r->soft;
+        g->turned = false;
+    }
+    if (shorter && g->unit < r->cols) g->unit = r->cols;
+    if (r->turned && g->cols == r->cols) g->turned = true;
+    if (cls == C_COLUMN) g->columns = true;
+    if (cls == C_ROW && r->reduce) g->block = r->block;
+    if (cls == C_COLUMN || cls == C_ROW) g->soft = false;
+}
+
 static tg_status add_to_group(tg_tape *t, program *p, int32_t at, int32_t g, const role *r, inst_class cls)
 {
-    if (r->cols && (!p->groups[g].cols || (p->groups[g].soft && !r->soft))) {
-        p->groups[g].cols = r->cols;
-        p->groups[g].soft = r->soft;
-    }
-    if (cls == C_COLUMN) p->groups[g].soft = false;
-    inst_class out = r->reduce ? (r->total ? C_TOTAL : C_COLUMN) : cls;
+    const inst_class out = r->reduce ? class_of_result(&p->groups[g], r) : cls;
+    settle_columns(&p->groups[g], r, out);
     for (int32_t k = 0; k < r->n_in; k++) {
         tg_status s = supply(t, p, &r->in[k], g, cls);
         if (s != TG_OK) return s;
@@ -230,6 +254,7 @@ static tg_status add_to_group(tg_tape *t, program *p, int32_t at, int32_t g, con
     if (s != TG_OK) return s;
     p->insts[p->n_insts - 1].over = (uint8_t)r->over;
     p->insts[p->n_insts - 1].block = r->block;
+    p->insts[p->n_insts - 1].cols = r->cols;
     if (out == C_TOTAL) p->values[at].stored = true;
     return TG_OK;
 }
@@ -285,71 +310,6 @@ static tg_status alone(tg_tape *t, program *p, int32_t at)
     return s;
 }
 
-static void pointwise_role(const program *p, const value *v, role *r)
-{
-    r->n = v->numel;
-    list_inputs(p, v, r);
-    for (int32_t k = 0; k < r->n_in; k++) {
-        const pattern how = r->in[k].how;
-        const bool    soft = how.kind != P_COLUMN;
-        if (how.kind != P_ROW && how.kind != P_COLUMN && how.kind != P_CHANNEL) continue;
-        if (!r->cols || (r->soft && !soft)) { /* another operand with other columns is gathered */
-            r->cols = how.cols;
-            r->soft = soft;
-        }
-    }
-}
-
-/* The axes of a reduction's operand as a space of rows and columns, axes of one element and neighbours of one kind taken together: at most
- * three blocks of axes can be told apart. Which are reduced is in r; false: the axes alternate too often. */
-static bool axes_role(const tg_shape *s, uint32_t axes, int64_t numel, role *r)
-{
-    int64_t size[4];
-    bool    reduced[4];
-    int     n = 0;
-    for (int k = 0; k < s->rank; k++) {
-        const bool is = axes >> k & 1;
-        if (s->dim[k] == 1) continue;
-        if (n && reduced[n - 1] == is) {
-            size[n - 1] *= s->dim[k];
-            continue;
-        }
-        if (n == 3) return false;
-        size[n] = s->dim[k];
-        reduced[n++] = is;
-    }
-    if (n == 0) { /* one element: over everything, if it is reduced at all */
-        r->total = true, r->over = OVER_ALL;
-    } else if (n == 1) {
-        if (reduced[0]) r->total = true, r->over = OVER_ALL;
-        else r->cols = 1; /* nothing is reduced: left to the kernel */
-    } else if (n == 2) {
-        r->cols = size[1];
-        r->total = reduced[0];
-    } else {
-        const int64_t width = numel / (reduced[0] ? size[0] * size[2] : size[1]);
-        if (width > numel / (4 * CHUNKS)) return false; /* each chunk has partial results of them all */
-        r->cols = size[2];
-        r->total = true, r->over = reduced[0] ? OVER_CHANNELS : OVER_BLOCKS, r->block = size[1];
-    }
-    return true;
-}
-
-/* Which of rows, columns, everything is reduced; n = 0: neither, a kernel has to do it. */
-static void reduce_role(const program *p, const value *v, role *r)
-{
-    const value           *x = &p->values[p->operands[v->in]];
-    const tg_reduce_attr  *a = v->attr;
-    const tg_reduce_loops *l = v->dtype == x->dtype ? tg_fast_reduction(v->op->reduce, (tg_dtype)x->dtype) : NULL;
-    r->reduce = true;
-    list_inputs(p, v, r);
-    if (!x->numel || !l || r->in[0].how.kind == P_OTHER || r->in[0].how.kind == P_CHANNEL) return;
-    if (!axes_role(x->shape, a->axes, x->numel, r)) return;
-    if (r->over != OVER_ALL && (r->cols == 1 || r->cols == x->numel)) return;
-    const bool by_rows = r->total && (r->over == OVER_ROWS || r->over == OVER_BLOCKS), whole = !r->total && r->cols <= LONGEST_ROW;
-    if (whole ? l->columns != NULL : by_rows ? l->rows != NULL : l->run != NULL) r->n = x->numel;
-}
-
 /* ---- products that add to what is there --------------------------------------------------------------------------- */
 
 static bool is_product(const value *v)
@@ -400,20 +360,15 @@ static tg_status place_value(tg_tape *t, program *p, int32_t at)
 {
     value *v = &p->values[at];
     role   r;
-    r.n = r.cols = 0;
-    r.soft = r.reduce = r.total = false;
-    r.over = OVER_ROWS;
-    r.block = 0;
-    r.cls = C_FULL;
     if (v->kind != V_REAL) return TG_OK;
     if (!v->op || v->op->kind == TG_POINTWISE) {
         if (!v->numel) return alone(t, p, at);
         if (accumulate(p, at)) return TG_OK;
-        pointwise_role(p, v, &r);
+        tg_role_of(p, v, &r);
         return place_in_time(t, p, at, &r);
     }
     if (v->op->kind == TG_REDUCE) {
-        reduce_role(p, v, &r);
+        tg_role_of(p, v, &r);
         if (r.n) return place_in_time(t, p, at, &r);
     }
     if (v->op->kind == TG_RESULT) return with_call(p, at);
@@ -425,6 +380,7 @@ tg_status tg_make_groups(tg_tape *t, program *p)
     const size_t about = p->n_values; /* so that the array seldom grows on the way */
     if (!TG_GROW(t, p->insts, p->cap_insts, about)) return TG_ERR_MEMORY;
     tg_status s = new_group(t, p, 1) ? TG_OK : TG_ERR_MEMORY; /* for what depends on numbers only */
+    if (s == TG_OK && p->any_reductions) s = tg_note_spread(t, p);
     p->n_met = p->n_values;
     for (size_t i = 0; i < p->n_met && s == TG_OK; i++) s = place_value(t, p, (int32_t)i);
     return s;

@@ -46,6 +46,30 @@ instruction *tg_add_instruction(emitter *e, instruction_kind kind, operand out, 
     return &p->instructions[p->n_instructions++];
 }
 
+int32_t tg_member_read(const emitter *e, const member *reader, int32_t k)
+{
+    const program *p = e->p;
+    const value   *r = &p->values[reader->value], *v = &p->values[p->operands[r->in + k]], *b = &p->values[v->base];
+    const inst    *i = tg_inst_in(p, b, e->number);
+    if (!i || i->cls == C_TOTAL) return -1;
+    const bool whole = b->numel == e->g->n && !(v->layout >= 0 && p->layouts[v->layout].offset);
+    if (i->cls != C_FULL || (whole && tg_pattern(p, v, tg_space_shape(p, r)).kind == P_FULL)) return i->index;
+    return -1; /* a view of something computed again */
+}
+
+bool tg_is_streamed(const emitter *e, const member *pl)
+{
+    const value *v = &e->p->values[pl->value];
+    const size_t item = tg_item_of(v);
+    return v->stored && pl->stores && pl->cls == C_FULL && item >= 4 && v->numel * (int64_t)item >= STREAM_LEAST;
+}
+
+/* Does the reader find it in memory, because an earlier sweep stored it there? What went around the caches is kept in a register as well. */
+static bool is_read_back(const emitter *e, const member *from, const member *reader)
+{
+    return from->cls == C_FULL && from->part != reader->part && e->p->values[from->value].stored && from->stores && !tg_is_streamed(e, from);
+}
+
 source tg_source_of(const emitter *e, const member *reader, int32_t k)
 {
     const program *p = e->p;
@@ -53,27 +77,30 @@ source tg_source_of(const emitter *e, const member *reader, int32_t k)
     const value   *r = &p->values[reader->value];
     const int32_t  x = p->operands[r->in + k];
     const value   *v = &p->values[x];
-    const inst    *i = tg_inst_in(p, &p->values[v->base], e->number);
+    const int32_t  here = tg_member_read(e, reader, k);
     const pattern  pt = tg_pattern(p, v, tg_space_shape(p, r));
     const int64_t  from = v->layout >= 0 ? p->layouts[v->layout].offset * (int64_t)tg_item_of(v) : 0;
     source         s = {.dtype = (tg_dtype)v->dtype, .value = x, .base = v->base, .from = (uint32_t)from, .extent = AT_FULL};
-    if (i) {
-        const bool whole = pt.kind == P_FULL && !from && p->values[v->base].numel == g->n; /* else a view of something computed again */
-        s.member = i->index;
-        if (i->cls == C_FULL && whole) return s.kind = FROM_TILE, s;
-        if (i->cls == C_COLUMN) return s.kind = FROM_COLUMN, s;
+    if (here >= 0 && !is_read_back(e, &e->members[here], reader)) {
+        static const source_kind kinds[] = {[C_FULL] = FROM_TILE, [C_COLUMN] = FROM_COLUMN, [C_ROW] = FROM_BLOCK_ROW};
+        s.member = here;
+        return s.kind = kinds[e->members[here].cls], s;
     }
-    const bool column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
+    const bool pointwise = !(r->op && r->op->kind == TG_REDUCE);
+    const bool column = reader->cls == C_COLUMN && pointwise, row = reader->cls == C_ROW && pointwise;
     s.kind = FROM_STRIDES;
     if (from < 0 || from > UINT32_MAX) return s;
     if (pt.kind == P_SCALAR) s.kind = FROM_SCALAR;
     if (pt.kind == P_FULL) {
         s.kind = FROM_MEMORY;
         if (column) s.extent = AT_COLUMN;
+        if (row) s.extent = AT_BLOCK;
     }
-    if (column || !g->cols || pt.cols != g->cols) return s;
+    if (column || row || !g->cols || pt.cols != g->cols) return s;
     if (pt.kind == P_ROW && g->rows_per_tile == 1) s.kind = FROM_MEMORY, s.extent = AT_ROW;
     else if (pt.kind == P_ROW && g->tile_cols == tg_cols_of(g)) s.kind = FROM_ROW;
+    else if (pt.kind == P_ROW) s.kind = FROM_MEMORY_ROW, s.extent = AT_ROW;
+    if (pt.kind == P_BLOCKS && pt.block == g->block) s.kind = FROM_MEMORY_ROW, s.extent = AT_BLOCK;
     if (pt.kind == P_COLUMN) s.kind = FROM_MEMORY_COLUMN, s.extent = AT_COLUMN;
     if (pt.kind == P_CHANNEL) s.kind = FROM_CHANNEL;
     return s;
@@ -144,6 +171,15 @@ static operand filled(emitter *e, const source *s, const tg_shape *shape)
     return reg;
 }
 
+/* The axis before the columns, if the operand's neighbours lie along it. */
+static int turned_axis(const gather *g, int64_t columns, int64_t item)
+{
+    int     k = g->shape.rank - 1;
+    int64_t behind = 1;
+    while (k >= 0 && behind < columns) behind *= g->shape.dim[k--];
+    return k >= 0 && behind == columns && g->stride[k] == item && k < g->shape.rank - 1 ? k : -1;
+}
+
 /* Reads the operand, broadcast to a space whose first `axes` axes these are, into a new register. */
 static operand gathered_over(emitter *e, const source *s, const tg_shape *shape, int axes, instruction_kind kind)
 {
@@ -158,7 +194,7 @@ static operand gathered_over(emitter *e, const source *s, const tg_shape *shape,
     tg_layout l;
     tg_broadcast_layout(p, v, shape, &l);
     gather *ga = &p->gathers[p->n_gathers];
-    *ga = (gather){.offset = l.offset * (int64_t)item};
+    *ga = (gather){.offset = l.offset * (int64_t)item, .turned = -1};
     for (int k = 0; k < axes; k++) { /* axes that lie behind one another become one */
         int64_t stride = l.stride[k] * (int64_t)item;
         int     last = ga->shape.rank - 1;
@@ -172,6 +208,7 @@ static operand gathered_over(emitter *e, const source *s, const tg_shape *shape,
             ga->shape.rank++;
         }
     }
+    if (kind == K_GATHER) ga->turned = turned_axis(ga, e->g->cols, (int64_t)item);
     operand from = tg_in_memory(e, s->base, 0, AT_POINT);
     instruction   *c = tg_add_instruction(e, kind, reg, &from, 1);
     if (!c) return reg;
@@ -206,14 +243,25 @@ operand tg_channel_of(emitter *e, const source *s, const tg_shape *shape)
     return (operand){.value = IN_REGISTER, .offset = (uint32_t)ch->number};
 }
 
-/* A column spread over the tile; that of a column computed here, and of a channel, is kept for further readers, in *kept. */
-static operand expanded(emitter *e, const source *s, operand from, int32_t *kept)
+/* A column, or rows, spread over the tile; that of what is computed here, and of a channel, is kept for further readers, in *kept. */
+static operand expanded(emitter *e, const source *s, instruction_kind kind, operand from, int32_t *kept)
 {
     if (kept && *kept >= 0) return (operand){.value = IN_REGISTER, .offset = (uint32_t)*kept};
     operand reg = tg_new_register(e, tg_full_bytes(e, tg_dtype_size(s->dtype)));
-    instruction   *c = tg_add_instruction(e, K_EXPAND, reg, &from, 1);
-    if (c) c->dtype = (uint8_t)s->dtype;
+    instruction   *c = tg_add_instruction(e, kind, reg, &from, 1);
+    if (c) c->dtype = (uint8_t)s->dtype, c->extra = from.extent != AT_ROW;
     if (c && kept) *kept = (int32_t)reg.offset;
+    return reg;
+}
+
+/* What lies in memory; where a tile's rows lie apart, and the reader is no reduction, which can step over what is between them, in a register. */
+static operand from_memory(emitter *e, const source *s, const value *reader)
+{
+    const operand from = tg_in_memory(e, s->base, s->from, s->extent);
+    if (s->extent != AT_FULL || !tg_is_apart(e->g) || (reader->op && reader->op->kind == TG_REDUCE)) return from;
+    const operand reg = tg_new_register(e, tg_full_bytes(e, tg_dtype_size(s->dtype)));
+    instruction  *c = tg_add_instruction(e, K_LOAD, reg, &from, 1);
+    if (c) c->dtype = (uint8_t)s->dtype;
     return reg;
 }
 
@@ -227,7 +275,7 @@ void tg_gather_seldom(emitter *e, const member *slope)
 {
     const source  y = tg_source_of(e, slope, 1);
     instruction_operands where;
-    if (e->status != TG_OK || (y.kind != FROM_TILE && (y.kind != FROM_MEMORY || y.extent != AT_FULL))) return;
+    if (e->status != TG_OK || (y.kind != FROM_TILE && (y.kind != FROM_MEMORY || y.extent != AT_FULL || tg_is_apart(e->g)))) return;
     where = e->p->locations[e->p->n_instructions - 1];
     where.in[1] = y.kind == FROM_TILE ? e->members[y.member].out : tg_in_memory(e, y.base, y.from, AT_FULL);
     e->p->n_instructions--;
@@ -237,19 +285,24 @@ void tg_gather_seldom(emitter *e, const member *slope)
     c->n_in = 2;
 }
 
+static bool is_computed_small(const source *s) { return s->kind == FROM_COLUMN || s->kind == FROM_BLOCK_ROW; }
+
 operand tg_bring_to_hand(emitter *e, const source *s, const member *reader)
 {
     const value *r = &e->p->values[reader->value];
-    const bool   column = reader->cls == C_COLUMN && !(r->op && r->op->kind == TG_REDUCE);
+    const bool   small = (reader->cls == C_COLUMN || reader->cls == C_ROW) && !(r->op && r->op->kind == TG_REDUCE);
+    member      *from = is_computed_small(s) ? &e->members[s->member] : NULL;
     switch (s->kind) {
     case FROM_TILE: return e->members[s->member].out;
-    case FROM_COLUMN: return column ? e->members[s->member].out : expanded(e, s, e->members[s->member].out, &e->members[s->member].expanded);
-    case FROM_MEMORY: return tg_in_memory(e, s->base, s->from, s->extent);
-    case FROM_MEMORY_COLUMN: return expanded(e, s, tg_in_memory(e, s->base, s->from, s->extent), NULL);
+    case FROM_COLUMN: return small ? from->out : expanded(e, s, K_EXPAND, from->out, &from->expanded);
+    case FROM_BLOCK_ROW: return small ? from->out : expanded(e, s, K_EXPAND_ROWS, from->out, &from->expanded);
+    case FROM_MEMORY: return from_memory(e, s, r);
+    case FROM_MEMORY_COLUMN: return expanded(e, s, K_EXPAND, tg_in_memory(e, s->base, s->from, s->extent), NULL);
+    case FROM_MEMORY_ROW: return expanded(e, s, K_EXPAND_ROWS, tg_in_memory(e, s->base, s->from, s->extent), NULL);
     case FROM_CHANNEL: {
         const tg_shape *shape = tg_space_shape(e->p, r);
         const operand   rows = tg_channel_of(e, s, shape);
-        return expanded(e, s, rows, &channel_entry(e, s, shape)->expanded);
+        return expanded(e, s, K_EXPAND, rows, &channel_entry(e, s, shape)->expanded);
     }
     case FROM_SCALAR: return e->g->n == 1 ? tg_in_memory(e, s->base, s->from, AT_POINT) : filled(e, s, tg_space_shape(e->p, r));
     case FROM_ROW: return filled(e, s, tg_space_shape(e->p, r));

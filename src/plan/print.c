@@ -144,13 +144,15 @@ static void put_reading(printer *x, int32_t v, int32_t reader, int32_t how)
         how == BY_FULL ? "full" : how == BY_ROW ? "row" : how == BY_COLUMN ? "column" : how == BY_SCALAR ? "scalar" : "gathered");
 }
 
-/* To an instruction over columns, one of the values is all there is. */
-static int32_t how_read(const operand *o, bool over_columns)
+/* To an instruction over columns, or over rows of blocks, one of the values is all there is. */
+static int32_t how_read(const operand *o, bool over_columns, bool over_rows)
 {
     switch ((extent)o->extent) {
     case AT_COLUMN: return over_columns ? BY_FULL : BY_COLUMN;
     case AT_ROW: return BY_ROW;
+    case AT_BLOCK: return over_rows ? BY_FULL : BY_ROW;
     case AT_FULL: return BY_FULL;
+    case AT_SWEEP:
     case AT_POINT:
     case EXTENTS: break;
     }
@@ -163,7 +165,7 @@ static void put_segment_readings(printer *x, const segment *s, int32_t number)
         const operand *o = &x->p->pointers[s->pointers + k];
         if (o->value < 0) continue;
         if (s->written >> k & 1) is_new(x, o->value, number, WRITTEN);
-        else put_reading(x, o->value, number, how_read(o, s->column));
+        else put_reading(x, o->value, number, how_read(o, s->column, false));
     }
 }
 
@@ -180,7 +182,8 @@ static void put_readings(printer *x, int32_t number)
         const operand *in = p->locations[i].in, *out = &p->locations[i].out;
         if (c->kind == K_SEGMENT) put_segment_readings(x, &p->segments[c->extra], number);
         for (int k = 0; k < c->n_in; k++) {
-            const int how = (c->kind == K_GATHER && k == 0) || c->kind == K_GATHER_COLUMN ? BY_GATHER : how_read(&in[k], c->kind == K_COLUMN);
+            const bool gathers = (c->kind == K_GATHER && k == 0) || c->kind == K_GATHER_COLUMN;
+            const int  how = gathers ? BY_GATHER : how_read(&in[k], c->kind == K_COLUMN, c->kind == K_ROW);
             if (in[k].value >= 0) put_reading(x, in[k].value, number, how);
         }
         if (out->value >= 0) is_new(x, out->value, number, WRITTEN);
@@ -201,6 +204,7 @@ static void put_member(const printer *x, const group *g, const inst *i)
     const value *v = &x->p->values[i->value];
     put_equation(x, i->value);
     if (i->cls == C_COLUMN) PUT(", a column");
+    if (i->cls == C_ROW) PUT(", a row%s", g->block * g->cols < g->n ? " of each block" : "");
     if (i->cls == C_TOTAL) PUT("%s", over[i->over]);
     if (v->step != g->step) PUT(", again");
     else if (v->stored) put_home(x, v);

@@ -30,7 +30,7 @@ void tg_clear_program(program *p)
     TG_PROGRAM_ARRAYS(EMPTY)
 #undef EMPTY
     p->tile_bytes = 0;
-    p->any_early = p->any_sums = p->careful = p->compiled = false;
+    p->any_early = p->any_sums = p->any_reductions = p->careful = p->compiled = false;
     memset(p->shapes, 0, sizeof p->shapes);
     memset(p->recent, 0, sizeof p->recent);
     tg_code_unmap(p->executable, p->machine.n);

@@ -5,9 +5,11 @@
  * A group is one pass over an iteration space of n elements, seen as rows of `cols` elements. Inside a group a value is
  *   full     one element per point; lives in a tile (a piece of about TILE elements that stays in L1)
  *   column   one element per row, the result of a reduction over columns, or of pointwise ops over such
-  *   total    reduced over rows, some of their axes, or everything; complete only when the group is
- * Operands from memory may be full, a column, a row (repeated for each row), a scalar, a channel (one element for each row, in an order of its
- * own: that of a picture's channel for all pictures), or of any other strides. */
+ *   row      one element per column of each block of rows, the result of a reduction over a block's rows, or of pointwise ops over such
+ *   total    reduced over rows, some of their axes, or everything; complete only when the group is
+ * Operands from memory may be full, a column, a row (repeated for each row, or for those of a block), a scalar, a channel (one element for each
+ * row, in an order of its own: that of a picture's channel for all pictures), turned (neighbours lie along another axis than the last), or of
+ * any other strides. */
 #ifndef TG_PROGRAM_H
 #define TG_PROGRAM_H
 
@@ -18,9 +20,12 @@
 enum {
     TILE       = 1024,    /* elements of a tile */
     LONGEST_ROW = 8192,   /* rows up to this length are taken whole, so that what is reduced over them can be used in the same pass */
+    LEAST_BAND = 128,      /* columns that are worth taking from all rows of a block at once: a few cache lines */
+    LARGEST_BAND = 1 << 21, /* bytes of so many columns of a block, which have to stay in the caches */
     CHUNKS     = 16,      /* pieces a group is cut into for threads and for partial sums: a constant, so results never depend on threads */
     STREAM_LEAST = 8 << 20, /* bytes of a result that would only pass through the caches: it is written around them */
     AHEAD_LEAST = 1 << 20, /* bytes of an operand that is not in a core's own cache: the next tile's are fetched while one is computed */
+    AHEAD_MOST = 1 << 18, /* bytes of a tile of them all together; of a larger one, which is gone over in sweeps, it is the next rows */
     STAGED     = 16,      /* rows */
     ROWS_SIDE_BY_SIDE = 8, /* of groups that reduce over rows and do nothing else */
     CHUNK_LEAST = 16384,  /* elements below which a group is one chunk */
@@ -51,6 +56,7 @@ typedef struct value {
     bool            copied : 1; /* placed, but others read what lies there: computed elsewhere and copied at the end */
     bool            adds : 1;   /* a product added to what its memory holds */
     bool            sum : 1;    /* of such products: no step of its own */
+    bool            spread : 1; /* reduced, and what is made of it is spread over as many elements again */
     bool            memory_taken : 1; /* its memory was taken over */
     int32_t         base;   /* views: the value whose memory it is; others: itself */
     int32_t         layout; /* number in program.layouts; -1: contiguous from the start of the base */
@@ -72,7 +78,7 @@ typedef struct value {
     int32_t         takes_memory_of;   /* value that dies in its step and whose memory it takes over, element for element; -1 */
 } value;
 
-typedef enum inst_class { C_FULL, C_COLUMN, C_TOTAL } inst_class;
+typedef enum inst_class { C_FULL, C_COLUMN, C_ROW, C_TOTAL } inst_class;
 
 /* What a total is reduced over. The rows of the space are blocks × many; a channel has one row of each block, and a picture's plane is one. */
 typedef enum total_over {
@@ -90,11 +96,16 @@ typedef struct inst {
     uint8_t over;       /* totals: a total_over */
     bool    clone;      /* of a value that another group computes */
     int64_t block;      /* totals over channels or blocks: the rows of a block */
+    int64_t cols;       /* totals: of these rows, which may be shorter ones than the group's */
 } inst;
 
 typedef struct group {
     int64_t n, cols; /* cols 0: not decided, flat */
     bool    soft;    /* only rows that are read ask for these cols: they can be gathered instead, when a reduction asks for others */
+    bool    columns; /* has column values: tiles are whole rows */
+    bool    turned;  /* reads operands whose neighbours lie one below the other: tiles have several rows */
+    int64_t block;   /* rows over which row values are reduced: tiles have whole blocks of them; 0: there are no row values */
+    int64_t unit;    /* columns of shorter rows that totals are reduced over: tiles have a multiple of these; 0: any number */
     int32_t step, first, count; /* instances: a list, newest first, until they are sorted */
     int32_t instructions, n_instructions;       /* instructions */
     int32_t n_totals, totals;       /* totals: program.totals[totals …] */
@@ -104,25 +115,42 @@ typedef struct group {
     bool    streams;            /* writes around the caches */
     bool    down;               /* tiles go down through the rows of a piece of them before the next piece: chunks have columns of their own */
     int64_t rows_per_tile, tile_cols, tiles;
+    int64_t rows_at_once;       /* of a tile that is gone over in sweeps */
+    int32_t sweeps, n_sweeps;   /* program.sweeps[sweeps …]; none: instructions go over whole tiles */
     int32_t chunks;
 } group;
 
-/* Do the rows of a tile lie apart in memory, because they are pieces of longer ones? Only where nothing but REDUCE_ROWS reads them. */
+/* Row values are there when all rows of a block have been read. So tiles of a group that has any are gone over several times: instructions up to
+ * `body` for some rows at a time, which stay in the nearest cache, and those up to `end`, which make row values of what came of it, once. */
+typedef struct sweep {
+    int32_t body, end;
+    int32_t ahead, n_ahead; /* operands of the body to fetch ahead of the rows: program.pointers[ahead …]; none where tiles are fetched */
+} sweep;
+
+/* Do the rows of a tile lie apart in memory, because they are pieces of longer ones? In registers they never do. */
 static inline bool tg_is_apart(const group *g) { return g->rows_per_tile > 1 && g->tile_cols < g->cols; }
 
 typedef enum instruction_kind {
     K_LOOP, K_COLUMN, K_COPY, K_EXPAND, K_GATHER, K_STREAM,
+    K_ROW,         /* a loop over the tile's columns, once for each block */
+    K_EXPAND_ROWS, /* each row of the operand repeated for all rows of its block, or of the tile (extra 0) */
+    K_LOAD,        /* a tile whose rows lie apart to a register … */
+    K_PUT,         /* … and back to memory */
     K_GATHER_COLUMN, /* a channel's elements, one for each row of the tile */
     K_REDUCE_COLS,   /* each row of the tile to an element of a column */
     K_REDUCE_PIECES, /* the same where a tile is a piece of a row: onto an accumulator, which the last piece finishes */
-    K_REDUCE_ROWS, K_REDUCE_ALL, K_REDUCE_CHANNELS, K_REDUCE_BLOCKS,
+    K_REDUCE_BANDS,  /* the rows of each block of the tile onto accumulators for its columns … */
+    K_FINISH_BANDS,  /* … and of these, when all rows of the block have come, its row */
+    K_REDUCE_TOTAL,
+    K_STAGE,   /* a single row onto float sums of a total */
     K_SEGMENT, /* several loops as machine code */
 } instruction_kind;
 
 enum { IN_REGISTER = -1, NOWHERE = -2, IN_STAGING = -3 };
 
-/* How an operand moves over the iteration space: not at all, an element from row to row, one from column to column, or both. */
-typedef enum extent { AT_POINT, AT_COLUMN = 1, AT_ROW = 2, AT_FULL = AT_COLUMN | AT_ROW, EXTENTS } extent;
+/* How an operand moves over the iteration space: not at all, an element from row to row, one from column to column, or both; or from column to
+ * column, and a row from block to block; or as a register does that holds all that a sweep goes over. */
+typedef enum extent { AT_POINT, AT_COLUMN = 1, AT_ROW = 2, AT_FULL = AT_COLUMN | AT_ROW, AT_BLOCK, AT_SWEEP, EXTENTS } extent;
 
 /* Where an operand is. Programs have up to four for each instruction: an operand is small, and what it was resolved to is elsewhere. Tile
  * registers are each thread's own. */
@@ -151,7 +179,7 @@ typedef struct segment {
     int32_t  pointers, n_pointers;
     uint64_t written; /* bit k: pointer k is a result's */
     uint64_t seldom;  /* bit k: what pointer k leads to is read for few elements, if for any */
-    bool    flat;   /* no operand differs from row to row: the tile is one row to it */
+    bool    flat;   /* no operand differs from row to row, and none lies apart: the tile is one row to it */
     bool    column; /* over the tile's rows instead of its elements */
 } segment;
 
@@ -165,6 +193,7 @@ typedef struct gather {
     tg_shape shape;
     int64_t  stride[TG_MAX_RANK];
     int64_t  offset; /* bytes from the operand's memory to element (0, 0, …) */
+    int      turned; /* the axis along which neighbours lie, whose steps are those from row to row; -1: not so */
 } gather;
 
 typedef struct total {
@@ -173,6 +202,7 @@ typedef struct total {
     uint8_t over;    /* a total_over */
     bool    staged;  /* rows that are tiles of their own are added up in float first; every STAGED rows go to the partial results */
     int64_t width;   /* elements of the result */
+    int64_t cols;    /* of the rows that it goes over: the group's, or shorter ones */
     int64_t block;   /* over channels or blocks: the rows of a block */
     int64_t room;    /* elements of a chunk's partial result: as wide as the result, or a tile where tiles go down */
     size_t  partial; /* offset of the chunks' partial results in program memory */
@@ -239,6 +269,7 @@ enum { KNOWN_SHAPES = 64, RECENT = 16 };
     ARRAY(gather, gathers)                                                                                        \
     ARRAY(total, totals)                                                                                            \
     ARRAY(fill, fills)                                                                                            \
+    ARRAY(sweep, sweeps)                                                                                          \
     ARRAY(segment, segments)                                                                                      \
     ARRAY(operand, pointers) /* of segments, and of groups to fetch ahead */                                      \
     ARRAY(void *, resolved)  /* the pointers' addresses in the first tile: as many */                             \
@@ -270,7 +301,7 @@ struct program {
     uint32_t recent[RECENT]; /* hashes of the latest pointwise nodes and their operands */
     size_t   n_order; /* nodes of the plan */
     size_t   n_met;   /* values that stand for these and their inputs; those behind are second computations */
-    bool     any_early, any_sums;
+    bool     any_early, any_sums, any_reductions;
     bool     careful; /* a step may fail after others have written: what adds to a gradient is computed elsewhere */
 
     size_t   bytes;      /* of memory for a run */
@@ -346,14 +377,15 @@ static inline int32_t tg_memory_in(const program *p, const value *v, int32_t now
 }
 
 typedef struct pattern {
-    enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_CHANNEL, P_OTHER } kind;
-    int64_t cols; /* of rows, columns and channels */
+    enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_CHANNEL, P_BLOCKS, P_TURNED, P_OTHER } kind;
+    int64_t cols;  /* of all but full ones, scalars and others */
+    int64_t block; /* of P_BLOCKS, a row for each block: the rows of one */
 } pattern;
 pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *to);
 /* How value v lies when it is broadcast to a shape. */
 static inline pattern tg_pattern(const program *p, const value *v, const tg_shape *to)
 {
-    return v->layout < 0 && v->shape == to ? (pattern){P_FULL, 0} : tg_broadcast_pattern(p, v, to);
+    return v->layout < 0 && v->shape == to ? (pattern){.kind = P_FULL} : tg_broadcast_pattern(p, v, to);
 }
 /* What the value's op goes over. */
 static inline const tg_shape *tg_space_shape(const program *p, const value *v)

@@ -67,6 +67,30 @@ static bool place_all(emitter *e, pieces *s)
     return true;
 }
 
+/* Where in the group's instructions the part begins, or ends, that has this one. */
+static void find_part(const emitter *e, int32_t at, int32_t *begin, int32_t *end)
+{
+    const program *p = e->p;
+    *begin = *end = 0;
+    for (int32_t i = 0; i < 2 * e->g->n_sweeps; i++, *begin = *end) {
+        const sweep *s = &p->sweeps[e->g->sweeps + i / 2];
+        *end = (i % 2 ? s->end : s->body) - e->g->instructions;
+        if (at < *end) return;
+    }
+}
+
+/* The instructions of a part run many times before the next part's: what one leaves to another lives as long as both. */
+static void live_for_parts(const emitter *e, tile_register *r)
+{
+    int32_t begin, end;
+    if (r->first < 0 || r->last == INT32_MAX) return;
+    find_part(e, r->first, &begin, &end);
+    if (r->last < end) return;
+    r->first = begin;
+    find_part(e, r->last, &begin, &end);
+    r->last = end - 1;
+}
+
 static void place_operand(const emitter *e, operand *o)
 {
     if (o->value == IN_REGISTER) o->offset = e->p->registers[o->offset].offset;
@@ -78,6 +102,7 @@ void tg_place_registers(emitter *e, size_t first_use)
     pieces   s; /* but for the list itself, which is long */
     s.used = 0;
     s.n = 0;
+    for (size_t i = 0; e->g->n_sweeps && i < e->n_registers; i++) live_for_parts(e, &p->registers[i]);
     if (!place_all(e, &s)) {
         e->status = tg_out_of_memory(e->t, "tapegrad");
         return;
@@ -86,6 +111,7 @@ void tg_place_registers(emitter *e, size_t first_use)
         place_operand(e, &p->locations[c].out);
         for (int k = 0; k < p->instructions[c].n_in; k++) place_operand(e, &p->locations[c].in[k]);
     }
+    for (size_t i = e->first_pointer; i < p->n_pointers; i++) place_operand(e, &p->pointers[i]);
     for (int32_t i = 0; i < e->g->n_fills; i++) {
         fill *f = &p->fills[e->g->fills + i];
         f->offset = e->p->registers[f->offset].offset;

@@ -54,18 +54,70 @@ static int64_t fewer(int64_t units, int64_t parts)
     return units < parts ? units : parts;
 }
 
-void tg_choose_tiles(emitter *e)
+/* Whole blocks of rows: as many as a tile has room for; or of a larger one a band, so many columns that it is one of about BAND elements.
+ * Columns are also counted in the totals' own, shorter rows. */
+static void choose_bands(const emitter *e)
 {
-    group     *g = e->g;
-    int64_t    cols = tg_cols_of(g), rows = g->n / cols;
-    const bool only_rows = g->cols && only_reduces_rows(e), side_by_side = only_rows && cols <= LONGEST_ROW;
-    const bool whole = side_by_side || (g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e))));
+    enum { BAND = 16384 };
+    group        *g = e->g;
+    const int64_t cols = tg_cols_of(g), unit = g->unit ? g->unit : LEAST_BAND;
+    if (g->block <= LONGEST_ROW / cols) {
+        const int64_t blocks = TILE / (g->block * cols);
+        g->tile_cols = cols;
+        g->rows_per_tile = g->block * (blocks ? blocks : 1);
+        return;
+    }
+    int64_t width = BAND / g->block / unit * unit;
+    if (width < LEAST_BAND) width = (LEAST_BAND + unit - 1) / unit * unit;
+    g->tile_cols = width < cols ? width : cols;
+    g->rows_per_tile = g->block;
+}
+
+/* Operands whose neighbours lie one below the other are read a cache line at a time, which are so many rows. */
+static void choose_turned(const emitter *e)
+{
+    enum { ROWS = 32, TURNED = 4096, LARGEST = LARGEST_BAND / sizeof(float) };
+    group        *g = e->g;
+    const int64_t cols = tg_cols_of(g), width = TURNED / ROWS;
+    g->tile_cols = has_columns(e) || cols < width ? cols : width;
+    const int64_t rows = TURNED / g->tile_cols, most = LARGEST / g->tile_cols;
+    g->rows_per_tile = rows >= ROWS ? rows : most < ROWS ? most : ROWS;
+}
+
+static void choose_rows(emitter *e, bool only_rows)
+{
+    group        *g = e->g;
+    const int64_t cols = tg_cols_of(g);
+    const bool    side_by_side = only_rows && cols <= LONGEST_ROW;
+    const bool    whole = side_by_side || (g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e))));
     g->tile_cols = whole ? cols : cols < TILE ? cols : TILE;
     g->rows_per_tile = whole && cols < TILE ? TILE / cols : 1;
     g->down = cols >= CHUNKS * TILE && !has_columns(e) && reduces_rows(e);
     if ((side_by_side || (g->down && only_rows)) && g->rows_per_tile < ROWS_SIDE_BY_SIDE) g->rows_per_tile = ROWS_SIDE_BY_SIDE;
     if (whole && has_streamed(e)) g->rows_per_tile = whole_lines(g->rows_per_tile, cols);
+}
+
+/* A tile that is one block is gone over in sweeps of fewer rows, as many as sums add up pairwise or a multiple. */
+static void choose_rows_at_once(group *g)
+{
+    enum { PAIRWISE = 8 };
+    const int64_t rows = TILE / g->tile_cols / PAIRWISE * PAIRWISE;
+    g->rows_at_once = g->rows_per_tile;
+    if (g->rows_per_tile != g->block || g->columns || g->block * g->tile_cols <= 2 * TILE) return;
+    g->rows_at_once = rows < PAIRWISE ? PAIRWISE : rows;
+    if (g->rows_at_once > g->block) g->rows_at_once = g->block;
+}
+
+void tg_choose_tiles(emitter *e)
+{
+    group     *g = e->g;
+    int64_t    cols = tg_cols_of(g), rows = g->n / cols;
+    const bool only_rows = g->cols && only_reduces_rows(e);
+    if (g->block) choose_bands(e);
+    else if (g->turned && (cols <= LONGEST_ROW || !has_columns(e))) choose_turned(e);
+    else choose_rows(e, only_rows);
     if (g->rows_per_tile > rows) g->rows_per_tile = rows;
+    choose_rows_at_once(g);
     int64_t blocks = (rows + g->rows_per_tile - 1) / g->rows_per_tile, segments = (cols + g->tile_cols - 1) / g->tile_cols;
     g->tiles = blocks * segments;
     int64_t units = segments > 1 && has_columns(e) ? blocks : g->tiles;

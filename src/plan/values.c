@@ -233,6 +233,7 @@ static tg_status computed_value(tg_tape *t, program *p, tg_node *n)
     if (!v || !TG_GROW(t, p->operands, p->cap_operands, p->n_operands + n->n_in)) return TG_ERR_MEMORY;
     for (uint32_t i = 0; i < n->n_in; i++) add_operand(p, v, in[i]);
     v->placed = n->flags & TG_N_PLACED;
+    p->any_reductions = p->any_reductions || n->op->kind == TG_REDUCE;
     find_alias(p, v);
     if (n->op->kind == TG_POINTWISE && !v->placed) be_twin(p, v);
     if (v->placed && !list_bound(t, p, v->base)) return TG_ERR_MEMORY;
@@ -257,25 +258,37 @@ void tg_broadcast_layout(const program *p, const value *v, const tg_shape *to, t
     for (int k = 0; k < v->shape->rank; k++) out->stride[lead + k] = v->shape->dim[k] == 1 ? 0 : l->stride[k];
 }
 
+/* Of an operand whose neighbours do not lie along the last axis: along another one? Then it is read in rows of what is behind that one. */
+static pattern turned_pattern(const tg_layout *l, const tg_shape *to)
+{
+    int64_t cols = 1;
+    for (int k = to->rank - 1; k >= 0; cols *= to->dim[k--])
+        if (to->dim[k] != 1 && l->stride[k] == 1) return (pattern){.kind = P_TURNED, .cols = cols};
+    return (pattern){.kind = P_OTHER};
+}
+
 pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *to)
 {
-    if (v->layout < 0 && tg_shape_equal(v->shape, to)) return (pattern){P_FULL, 0};
-    if (v->layout < 0 && v->numel == 1) return (pattern){P_SCALAR, 0};
+    if (v->layout < 0 && tg_shape_equal(v->shape, to)) return (pattern){.kind = P_FULL};
+    if (v->layout < 0 && v->numel == 1) return (pattern){.kind = P_SCALAR};
     tg_layout l;
-    int64_t   inner = 1, zeros = 1, want = 1;
+    int64_t   inner = 1, zeros = 1, want = 1, repeats = 1;
     int       k = to->rank - 1;
     tg_broadcast_layout(p, v, to, &l);
 #define NEXT_AXIS(condition) while (k >= 0 && (to->dim[k] == 1 || (condition)))
     NEXT_AXIS(l.stride[k] == 0) zeros *= to->dim[k--];
     NEXT_AXIS(l.stride[k] == want) inner *= to->dim[k], want *= to->dim[k--];
     if (zeros > 1) { /* ends in zero strides: a column, when the rest is dense */
-        if (k >= 0) return (pattern){P_CHANNEL, zeros};
-        return inner == 1 ? (pattern){P_SCALAR, 0} : (pattern){P_COLUMN, zeros};
+        if (k >= 0) return (pattern){.kind = P_CHANNEL, .cols = zeros};
+        return inner == 1 ? (pattern){.kind = P_SCALAR} : (pattern){.kind = P_COLUMN, .cols = zeros};
     }
-    if (k < 0) return (pattern){P_FULL, 0};
-    NEXT_AXIS(l.stride[k] == 0) k--;
+    if (k < 0) return (pattern){.kind = P_FULL};
+    NEXT_AXIS(l.stride[k] == 0) repeats *= to->dim[k--];
+    if (k < 0) return (pattern){.kind = P_ROW, .cols = inner};
+    if (repeats == 1) return inner == 1 ? turned_pattern(&l, to) : (pattern){.kind = P_OTHER};
+    NEXT_AXIS(l.stride[k] == want) want *= to->dim[k--];
 #undef NEXT_AXIS
-    return k < 0 ? (pattern){P_ROW, inner} : (pattern){P_OTHER, 0};
+    return k < 0 ? (pattern){.kind = P_BLOCKS, .cols = inner, .block = repeats} : (pattern){.kind = P_OTHER};
 }
 
 /* ---- the passes --------------------------------------------------------------------------------------------------- */

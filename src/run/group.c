@@ -20,9 +20,9 @@ static void run_fills(const program *p, const group *g, int thread)
         size_t      item = tg_item_size((tg_dtype)f->dtype);
         if (f->row) {
             const size_t bytes = (size_t)g->tile_cols * item;
-            for (int64_t r = 0; r < g->rows_per_tile; r++) memcpy(to + (size_t)r * bytes, from, bytes);
+            for (int64_t r = 0; r < g->rows_at_once; r++) memcpy(to + (size_t)r * bytes, from, bytes);
         } else {
-            tg_gather_run(to, from, g->rows_per_tile * g->tile_cols, 0, item);
+            tg_gather_run(to, from, g->rows_at_once * g->tile_cols, 0, item);
         }
     }
 }
@@ -69,6 +69,7 @@ static tile tile_at(const group *g, int64_t block, int64_t piece, int32_t chunk,
     w.at[AT_COLUMN] = w.row;
     w.at[AT_ROW] = w.col;
     w.at[AT_FULL] = w.row * cols + w.col;
+    w.at[AT_BLOCK] = g->block ? w.row / g->block * cols + w.col : 0;
     return w;
 }
 
@@ -115,6 +116,10 @@ static void run_single(const program *p, const group *g)
     const int64_t n = g->n, cols = g->cols ? g->cols : g->n;
     const instruction   *c = &p->instructions[g->instructions], *end = c + g->n_instructions;
     const tile    w = {.rows = n / cols, .cols = cols};
+    if (g->n_sweeps) {
+        tg_run_tile(p, g, &w);
+        return;
+    }
     /* Two at a time: long runs of tiny ops mostly alternate, and then each of these calls goes where it went before. */
     for (; end - c >= 2 && c[0].kind == K_LOOP && c[1].kind == K_LOOP; c += 2) {
         c[0].loop((size_t)n, c[0].out, c[0].in, c[0].attr);

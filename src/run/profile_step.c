@@ -217,6 +217,7 @@ static int64_t item_of(const program *p, int32_t v) { return (int64_t)tg_item_si
 static int64_t operand_bytes(const group *g, const operand *o)
 {
     const int64_t cols = g->cols ? g->cols : g->n;
+    if (o->extent == AT_BLOCK) return g->n / g->block * o->item;
     return (o->extent & AT_COLUMN ? g->n / cols : 1) * (o->extent & AT_ROW ? cols : 1) * o->item;
 }
 

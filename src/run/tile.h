@@ -30,6 +30,9 @@ static inline float *tg_staging_of(const program *p, const total *l, int32_t chu
 void tg_empty_staging(const program *p, const group *g, int32_t chunk, int64_t col, int64_t cols);
 /* Copies m elements of `item` bytes, `stride` bytes apart, side by side. */
 void tg_gather_run(char *to, const char *from, int64_t m, int64_t stride, size_t item);
+/* The elements of a strided operand, `item` bytes each, for the points of a tile of rows of `cols` elements, or for its rows. */
+void tg_gather_tile(const gather *g, const char *from, char *to, const tile *w, int64_t cols, size_t item);
+void tg_gather_column(const gather *g, const char *from, char *to, const tile *w, size_t item);
 /* Runs machine code over a tile, or a whole group, of rows × cols elements. */
 void tg_call_segment(const program *p, const segment *s, void *const *pointers, int thread, int64_t rows, int64_t cols);
 

@@ -66,6 +66,40 @@ static tg_tensor *rows_reduced(tg_tensor *x, tg_tensor *row, tg_tensor *column)
     tg_tensor *y = tg_add(tg_sum(x, TG_AXES(0), false), tg_amax(x, TG_AXES(0), false));
     return tg_add(total(tg_mul(y, row)), total(column));
 }
+/* Reduced over the first axis and spread over it again: tiles are all rows of some columns. */
+static tg_tensor *columns_softmax(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *y = tg_softmax(tg_mul(x, row), 0);
+    return tg_add(total(tg_mul(y, column)), total(tg_sum(tg_mul(y, y), TG_AXES(1), false)));
+}
+static tg_tensor *columns_normalised(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *y = tg_sub(x, tg_mean(x, TG_AXES(0), true));
+    y = tg_mul(y, tg_rsqrt(tg_add_s(tg_mean(tg_square(y), TG_AXES(0), true), 1e-3)));
+    return total(tg_tanh(tg_add(tg_mul(y, row), column)));
+}
+/* The same of the middle axis of three, whose last one is reduced in shorter rows as well. */
+static tg_tensor *middle_softmax(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *z = tg_add(tg_mul(x, row), column), *y = tg_reshape(z, TG_SHAPE(2, tg_dim(x, 0) / 4, 2, tg_dim(x, 1)));
+    y = tg_log_softmax(y, 1);
+    return total(tg_mul(tg_sum(y, TG_AXES(2), true), tg_slice(tg_sigmoid(y), 2, 0, 1, 1)));
+}
+static tg_tensor *both_softmaxes(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    return total(tg_mul(tg_softmax(tg_mul(x, row), 0), tg_softmax(tg_add(x, column), 1)));
+}
+/* Operands whose neighbours lie one below the other, among others. */
+static tg_tensor *turned(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    tg_tensor *y = tg_transpose(x, 0, 1), *scale = tg_reshape(row, TG_SHAPE(tg_dim(x, 1), 1)), *shift = tg_transpose(column, 0, 1);
+    y = tg_add(tg_mul(tg_tanh(y), scale), shift);
+    return tg_add(total(tg_mul(y, tg_transpose(tg_exp(tg_neg(tg_square(x))), 0, 1))), total(tg_softmax(y, -1)));
+}
+static tg_tensor *turned_columns(tg_tensor *x, tg_tensor *row, tg_tensor *column)
+{
+    return total(tg_tanh(tg_softmax(tg_transpose(tg_add(tg_mul(x, row), column), 0, 1), 0)));
+}
 /* Of a row that only strides repeat. */
 static tg_tensor *repeated(tg_tensor *x, tg_tensor *row, tg_tensor *column)
 {
@@ -98,6 +132,18 @@ static const model models[] = {
     {"saturated, f64", TG_F64, 70, 130, saturated},           {"saturated, one column", TG_F32, 4000, 1, saturated},
     {"gates", TG_F32, 32, 512, gates},                        {"gates, f64", TG_F64, 33, 148, gates},
     {"gates, many", TG_F32, 300, 60, gates},
+    {"columns' softmax", TG_F32, 203, 300, columns_softmax},  {"columns' softmax, f64", TG_F64, 150, 129, columns_softmax},
+    {"columns' softmax, two", TG_F32, 2, 9000, columns_softmax}, {"columns' softmax, one band", TG_F32, 70, 64, columns_softmax},
+    {"columns' softmax, around", TG_F32, 2200, 1024, columns_softmax},
+    {"columns' softmax, around, unaligned", TG_F32, 2200, 1001, columns_softmax},
+    {"columns normalised", TG_F32, 130, 513, columns_normalised},
+    {"columns normalised, f64", TG_F64, 1000, 40, columns_normalised},
+    {"the middle's softmax", TG_F32, 404, 96, middle_softmax}, {"the middle's softmax, f64", TG_F64, 16, 1400, middle_softmax},
+    {"the middle's softmax, small", TG_F32, 12, 5, middle_softmax},
+    {"both softmaxes", TG_F32, 60, 100, both_softmaxes},      {"both softmaxes, large", TG_F32, 200, 300, both_softmaxes},
+    {"turned", TG_F32, 203, 310, turned},                     {"turned, f64", TG_F64, 45, 600, turned},
+    {"turned, few rows", TG_F32, 3, 5000, turned},            {"turned, around", TG_F32, 1001, 2200, turned},
+    {"turned columns", TG_F32, 203, 310, turned_columns},     {"turned columns, f64", TG_F64, 129, 200, turned_columns},
     {"crowd", TG_F32, 30, 300, crowd},                        {"crowd, f64", TG_F64, 30, 300, crowd},
 };
 

@@ -16,7 +16,7 @@
 #include "jit/segment.h"
 #include "ops/ops.h"
 
-enum { MOST = 2048, AREAS = 8, SLOT = MOST * 8 + 64, SLOTS = 40 };
+enum { MOST = 2048, AREAS = 8, SLOT = MOST * 8 + 64, SLOTS = 40, UNTOUCHED = 0x5a };
 
 static uint64_t state = 1;
 static uint64_t random_bits(void) /* splitmix64 */
@@ -95,44 +95,54 @@ static bool same(const void *a, const void *b, size_t n, tg_dtype dtype, bool co
 typedef struct trial {
     tg_isa     isa;
     tg_dtype   dtype;
-    size_t     rows, cols, item;
+    size_t     rows, cols, between, item; /* between: elements from row to row of what lies apart */
     tg_segment s;
     int        n, number[SLOTS]; /* in the segment */
     bool       condition[SLOTS];
     tg_location   place[SLOTS];     /* of operands and of stored results */
     bool       stored[SLOTS];
-    void      *pointers[AREAS];
+    void      *pointers[TG_SEGMENT_POINTERS + 1];
     int        n_pointers;
 } trial;
 
 static char *slot(int v) { return expected + (size_t)v * SLOT; }
 
-static void spread(const trial *t, int v, const char *from, tg_reach reach)
+/* Where the place has the element for this point. */
+static size_t element_of(const trial *t, const tg_location *place, size_t r, size_t c)
+{
+    switch (place->reach) {
+    case TG_FULL: return r * (place->apart ? t->between : t->cols) + c;
+    case TG_COLUMN: return r;
+    case TG_ROW: return c;
+    case TG_SCALAR: break;
+    }
+    return 0;
+}
+
+static void spread(const trial *t, int v, const char *from)
 {
     const size_t item = t->condition[v] ? 1 : t->item;
     for (size_t r = 0; r < t->rows; r++)
-        for (size_t c = 0; c < t->cols; c++) {
-            const size_t at = reach == TG_FULL ? r * t->cols + c : reach == TG_COLUMN ? r : 0;
-            memcpy(slot(v) + (r * t->cols + c) * item, from + at * item, item);
-        }
+        for (size_t c = 0; c < t->cols; c++)
+            memcpy(slot(v) + (r * t->cols + c) * item, from + element_of(t, &t->place[v], r, c) * item, item);
 }
 
-static size_t reach_size(const trial *t, tg_reach reach) { return reach == TG_FULL ? t->rows * t->cols : reach == TG_COLUMN ? t->rows : 1; }
+static size_t elements(const trial *t, const tg_location *place) { return element_of(t, place, t->rows - 1, t->cols - 1) + 1; }
 
 static void add_operand(trial *t, bool tile, tg_reach reach, bool condition)
 {
     const int    v = t->n++;
-    const size_t n = reach_size(t, reach), item = condition ? 1 : t->item;
+    tg_location *place = &t->place[v];
     t->condition[v] = condition;
     if (tile || condition || t->n_pointers == AREAS) {
-        t->place[v] = (tg_location){.tile = true, .at = (uint32_t)v * SLOT, .reach = condition ? TG_FULL : reach};
-        fill(tiles + t->place[v].at, condition ? t->rows * t->cols : n, t->dtype, condition);
-        spread(t, v, tiles + t->place[v].at, t->place[v].reach);
+        *place = (tg_location){.tile = true, .at = (uint32_t)v * SLOT, .reach = condition ? TG_FULL : reach};
+        fill(tiles + place->at, elements(t, place), t->dtype, condition);
+        spread(t, v, tiles + place->at);
     } else {
-        t->place[v] = (tg_location){.at = (uint32_t)t->n_pointers, .reach = reach};
-        t->pointers[t->n_pointers] = area[t->n_pointers] + area_bytes - n * item;
-        fill(t->pointers[t->n_pointers], n, t->dtype, false);
-        spread(t, v, t->pointers[t->n_pointers++], reach);
+        *place = (tg_location){.at = (uint32_t)t->n_pointers, .reach = reach, .apart = reach == TG_FULL && random_below(2)};
+        t->pointers[t->n_pointers] = area[t->n_pointers] + area_bytes - elements(t, place) * t->item;
+        fill(t->pointers[t->n_pointers], elements(t, place), t->dtype, false);
+        spread(t, v, t->pointers[t->n_pointers++]);
     }
     t->number[v] = tg_segment_input(&t->s, t->place[v], condition);
 }
@@ -180,10 +190,25 @@ static void store_at(trial *t, int v, tg_location place)
 static void store_value(trial *t, int v)
 {
     if (!t->condition[v] && t->n_pointers < AREAS && random_below(2)) {
-        t->pointers[t->n_pointers] = area[t->n_pointers] + area_bytes - t->rows * t->cols * t->item;
-        store_at(t, v, (tg_location){.at = (uint32_t)t->n_pointers++, .reach = TG_FULL});
+        const tg_location place = {.at = (uint32_t)t->n_pointers, .reach = TG_FULL, .apart = random_below(2)};
+        char             *end = area[t->n_pointers] + area_bytes;
+        t->pointers[t->n_pointers++] = memset(end - elements(t, &place) * t->item, UNTOUCHED, elements(t, &place) * t->item);
+        store_at(t, v, place);
     } else {
         store_at(t, v, (tg_location){.tile = true, .at = (uint32_t)v * SLOT, .reach = TG_FULL});
+    }
+}
+
+/* Each row as it should be, and what lies between them as it was. */
+static void check_stored(const trial *t, int v)
+{
+    const tg_location *place = &t->place[v];
+    const size_t       item = t->condition[v] ? 1 : t->item;
+    const char        *got = place->tile ? tiles + place->at : t->pointers[place->at];
+    for (size_t r = 0; r < t->rows; r++) {
+        const char *row = got + element_of(t, place, r, 0) * item;
+        assert_true(same(row, slot(v) + r * t->cols * item, t->cols, t->dtype, t->condition[v]));
+        for (size_t k = t->cols * item; place->apart && r + 1 < t->rows && k < t->between * item; k++) assert_int_equal((uint8_t)row[k], UNTOUCHED);
     }
 }
 
@@ -199,9 +224,7 @@ static bool run_trial(trial *t, tg_bytes *bytes)
     ((tg_segment_fn)(uintptr_t)(code + at))(tiles, t->pointers, t->rows, t->cols);
     tg_code_unmap(code, bytes->n);
     for (int v = 0; v < t->n; v++) {
-        if (!t->stored[v]) continue;
-        const char *got = t->place[v].tile ? tiles + t->place[v].at : t->pointers[t->place[v].at];
-        assert_true(same(got, slot(v), t->rows * t->cols, t->dtype, t->condition[v]));
+        if (t->stored[v]) check_stored(t, v);
     }
     return true;
 }
@@ -214,6 +237,8 @@ static void begin_trial(trial *t, tg_bytes *bytes, tg_isa isa, tg_dtype dtype, s
     t->cols = cols;
     t->item = tg_dtype_size(dtype);
     t->n = t->n_pointers = 0;
+    t->between = cols + (size_t)random_below(40);
+    t->pointers[TG_SEGMENT_POINTERS] = (void *)(uintptr_t)t->between;
     memset(t->stored, 0, sizeof t->stored);
     tg_segment_begin(&t->s, bytes, NULL, isa, dtype);
 }
@@ -223,14 +248,14 @@ static void set_element(const trial *t, int v, size_t i, double value)
     char *at = t->place[v].tile ? tiles + t->place[v].at : t->pointers[t->place[v].at];
     if (t->dtype == TG_F32) ((float *)(void *)at)[i] = (float)value;
     else ((double *)(void *)at)[i] = value;
-    spread(t, v, at, t->place[v].reach);
+    spread(t, v, at);
 }
 
 /* Results y, none too near to 1 but for the i-th if `far`. */
 static void set_results(const trial *t, int v, size_t i, bool far)
 {
     static const double beyond[] = {0x1.fff002p-1, 0.99995, 1, 1.5, INFINITY}, not_beyond[] = {TG_SLOPE_NEAR, 0, -0.0, NAN, -INFINITY};
-    const size_t        n = reach_size(t, t->place[v].reach);
+    const size_t        n = elements(t, &t->place[v]);
     for (size_t k = 0; k < n; k++) set_element(t, v, k, (random_below(2) ? 1 : -1) * ((double)random_below(900) / 1000));
     if (far) set_element(t, v, i % n, beyond[random_below(5)] * (random_below(3) ? 1 : -1));
     else set_element(t, v, i % n, not_beyond[random_below(5)]);
@@ -262,7 +287,7 @@ static void test_every_recipe(void **unused)
                 tg_bytes bytes = {.heap = &heap};
                 begin_trial(&t, &bytes, isa, dtype, 1 + (size_t)random_below(3), sizes[k]);
                 if (op->flags & TG_OP_SELECT) add_operand(&t, true, TG_FULL, true);
-                for (int j = 0; j < 3; j++) add_operand(&t, random_below(2), (tg_reach)random_below(3), false);
+                for (int j = 0; j < 3; j++) add_operand(&t, random_below(2), (tg_reach)random_below(4), false);
                 add_op(&t, op);
                 store_value(&t, t.n - 1);
                 assert_true(run_trial(&t, &bytes));
@@ -315,7 +340,7 @@ static void test_random_programs(void **unused)
             tg_bytes  bytes = {.heap = &heap};
             const int operands = 1 + random_below(12), count = 1 + random_below(SLOTS - 14);
             begin_trial(&t, &bytes, isa, dtype, 1 + (size_t)random_below(5), 1 + (size_t)random_below(70));
-            for (int i = 0; i < operands; i++) add_operand(&t, random_below(2), (tg_reach)random_below(3), i > 0 && random_below(6) == 0);
+            for (int i = 0; i < operands; i++) add_operand(&t, random_below(2), (tg_reach)random_below(4), i > 0 && random_below(6) == 0);
             for (int i = 0; i < count; i++) add_op(&t, ops[random_below(n)]);
             for (int v = operands; v < t.n; v++)
                 if (v == t.n - 1 || random_below(3) == 0) store_value(&t, v);
@@ -391,8 +416,8 @@ static bool run_fixups(tg_isa isa, tg_dtype dtype, size_t cols, int live, size_t
     if (shape == 5)
         for (int i = 0; i < AREAS - 2; i++) add_operand(&t, false, TG_SCALAR, false); /* the next pointers are in no register */
     const int x = t.n, y = x + 1, z = x + 2;
-    add_operand(&t, random_below(2) && shape != 5, (tg_reach)random_below(3), false);
-    add_operand(&t, random_below(2) && shape != 5, random_below(2) ? TG_FULL : (tg_reach)random_below(3), false);
+    add_operand(&t, random_below(2) && shape != 5, (tg_reach)random_below(4), false);
+    add_operand(&t, random_below(2) && shape != 5, random_below(2) ? TG_FULL : (tg_reach)random_below(4), false);
     add_operand(&t, true, TG_FULL, false);
     set_results(&t, y, lane, far);
     const int point = shape == 1 ? add_op_of(&t, &tg_op_neg, (int[]){x}) : x; /* x may be computed here, and y */
@@ -406,7 +431,7 @@ static bool run_fixups(tg_isa isa, tg_dtype dtype, size_t cols, int live, size_t
     if (held >= 0) all = add_op_of(&t, &tg_op_where, (int[]){held, all, sigmoid_slope});
     store_value(&t, all);
     const int over = random_below(2) ? x : y;
-    if (!t.place[over].tile && t.place[over].reach == TG_FULL && random_below(2)) store_at(&t, tanh_slope, t.place[over]);
+    if (!t.place[over].tile && t.place[over].reach == TG_FULL && !t.place[over].apart && random_below(2)) store_at(&t, tanh_slope, t.place[over]);
     else store_value(&t, tanh_slope);
     const bool ran = run_trial(&t, &bytes);
     tg_bytes_free(&bytes);

@@ -182,32 +182,39 @@ static void test_patterns(void **state)
         tg_layout l;
         pattern  want;
     } row[] = {
-        {{2, {4, 6}}, {2, {4, 6}}, false, {0}, {P_FULL, 0}},
-        {{0, {0}}, {0, {0}}, false, {0}, {P_FULL, 0}},
-        {{0, {0}}, {2, {4, 6}}, false, {0}, {P_SCALAR, 0}},
-        {{3, {1, 1, 1}}, {3, {2, 4, 6}}, false, {0}, {P_SCALAR, 0}},
-        {{1, {6}}, {2, {4, 6}}, false, {0}, {P_ROW, 6}},
-        {{2, {1, 6}}, {2, {4, 6}}, false, {0}, {P_ROW, 6}},
-        {{2, {4, 6}}, {3, {2, 4, 6}}, false, {0}, {P_ROW, 24}},
-        {{1, {6}}, {3, {2, 4, 6}}, false, {0}, {P_ROW, 6}},
-        {{2, {4, 1}}, {2, {4, 6}}, false, {0}, {P_COLUMN, 6}},
-        {{3, {2, 1, 1}}, {3, {2, 4, 6}}, false, {0}, {P_COLUMN, 24}},
-        {{3, {2, 4, 1}}, {3, {2, 4, 6}}, false, {0}, {P_COLUMN, 6}},
-        {{2, {4, 1}}, {3, {2, 4, 6}}, false, {0}, {P_CHANNEL, 6}},
-        {{3, {4, 1, 1}}, {4, {2, 4, 3, 6}}, false, {0}, {P_CHANNEL, 18}},
-        {{3, {2, 1, 6}}, {3, {2, 4, 6}}, false, {0}, {P_OTHER, 0}},
-        {{3, {1, 4, 1}}, {3, {1, 4, 6}}, false, {0}, {P_COLUMN, 6}}, /* axes of size 1 don't count */
-        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {1, 4}}, {P_OTHER, 0}},   /* transposed */
-        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {12, 1}}, {P_OTHER, 0}},  /* every other row */
-        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {12, 2}}, {P_OTHER, 0}},  /* every other column */
-        {{2, {4, 6}}, {2, {4, 6}}, true, {18, {-6, 1}}, {P_OTHER, 0}}, /* backwards */
-        {{2, {4, 6}}, {2, {4, 6}}, true, {12, {6, 1}}, {P_FULL, 0}},   /* further on */
-        {{2, {4, 6}}, {2, {4, 6}}, true, {5, {0, 0}}, {P_SCALAR, 0}},  /* spread */
-        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {0, 1}}, {P_ROW, 6}},
-        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {1, 0}}, {P_COLUMN, 6}},
-        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {2, 0}}, {P_CHANNEL, 6}},
-        {{2, {1, 6}}, {2, {1, 6}}, true, {0, {99, 1}}, {P_FULL, 0}},
-        {{2, {4, 1}}, {2, {4, 6}}, true, {0, {1, 77}}, {P_COLUMN, 6}},
+        {{2, {4, 6}}, {2, {4, 6}}, false, {0}, {P_FULL, 0, 0}},
+        {{0, {0}}, {0, {0}}, false, {0}, {P_FULL, 0, 0}},
+        {{0, {0}}, {2, {4, 6}}, false, {0}, {P_SCALAR, 0, 0}},
+        {{3, {1, 1, 1}}, {3, {2, 4, 6}}, false, {0}, {P_SCALAR, 0, 0}},
+        {{1, {6}}, {2, {4, 6}}, false, {0}, {P_ROW, 6, 0}},
+        {{2, {1, 6}}, {2, {4, 6}}, false, {0}, {P_ROW, 6, 0}},
+        {{2, {4, 6}}, {3, {2, 4, 6}}, false, {0}, {P_ROW, 24, 0}},
+        {{1, {6}}, {3, {2, 4, 6}}, false, {0}, {P_ROW, 6, 0}},
+        {{2, {4, 1}}, {2, {4, 6}}, false, {0}, {P_COLUMN, 6, 0}},
+        {{3, {2, 1, 1}}, {3, {2, 4, 6}}, false, {0}, {P_COLUMN, 24, 0}},
+        {{3, {2, 4, 1}}, {3, {2, 4, 6}}, false, {0}, {P_COLUMN, 6, 0}},
+        {{2, {4, 1}}, {3, {2, 4, 6}}, false, {0}, {P_CHANNEL, 6, 0}},
+        {{3, {4, 1, 1}}, {4, {2, 4, 3, 6}}, false, {0}, {P_CHANNEL, 18, 0}},
+        {{3, {2, 1, 6}}, {3, {2, 4, 6}}, false, {0}, {P_BLOCKS, 6, 4}},
+        {{4, {2, 1, 1, 6}}, {4, {2, 3, 4, 6}}, false, {0}, {P_BLOCKS, 6, 12}},
+        {{4, {2, 1, 4, 6}}, {4, {2, 3, 4, 6}}, false, {0}, {P_BLOCKS, 24, 3}},
+        {{4, {2, 1, 4, 1}}, {4, {2, 3, 4, 6}}, false, {0}, {P_CHANNEL, 6, 0}},
+        {{4, {2, 1, 4, 6}}, {4, {2, 3, 4, 6}}, true, {0, {48, 6, 6, 1}}, {P_OTHER, 0, 0}},
+        {{3, {1, 4, 1}}, {3, {1, 4, 6}}, false, {0}, {P_COLUMN, 6, 0}}, /* axes of size 1 don't count */
+        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {1, 4}}, {P_TURNED, 6, 0}},  /* transposed */
+        {{3, {2, 4, 6}}, {3, {2, 4, 6}}, true, {0, {24, 1, 4}}, {P_TURNED, 6, 0}},
+        {{3, {2, 4, 6}}, {3, {2, 4, 6}}, true, {0, {1, 12, 2}}, {P_TURNED, 24, 0}},
+        {{3, {2, 4, 6}}, {3, {2, 4, 6}}, true, {0, {-1, 12, 2}}, {P_OTHER, 0, 0}},
+        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {12, 1}}, {P_OTHER, 0, 0}},  /* every other row */
+        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {12, 2}}, {P_OTHER, 0, 0}},  /* every other column */
+        {{2, {4, 6}}, {2, {4, 6}}, true, {18, {-6, 1}}, {P_OTHER, 0, 0}}, /* backwards */
+        {{2, {4, 6}}, {2, {4, 6}}, true, {12, {6, 1}}, {P_FULL, 0, 0}},   /* further on */
+        {{2, {4, 6}}, {2, {4, 6}}, true, {5, {0, 0}}, {P_SCALAR, 0, 0}},  /* spread */
+        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {0, 1}}, {P_ROW, 6, 0}},
+        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {1, 0}}, {P_COLUMN, 6, 0}},
+        {{2, {4, 6}}, {2, {4, 6}}, true, {0, {2, 0}}, {P_CHANNEL, 6, 0}},
+        {{2, {1, 6}}, {2, {1, 6}}, true, {0, {99, 1}}, {P_FULL, 0, 0}},
+        {{2, {4, 1}}, {2, {4, 6}}, true, {0, {1, 77}}, {P_COLUMN, 6, 0}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -216,8 +223,8 @@ static void test_patterns(void **state)
         value     v = {.shape = &row[i].shape, .layout = row[i].strided ? 0 : -1, .numel = 1};
         for (int k = 0; k < v.shape->rank; k++) v.numel *= v.shape->dim[k];
         const pattern got = tg_pattern(&p, &v, &row[i].to);
-        if (got.kind != row[i].want.kind || (got.kind != P_OTHER && got.cols != row[i].want.cols))
-            fail_msg("row %d: pattern %d of %lld", (int)i, (int)got.kind, (long long)got.cols);
+        if (got.kind != row[i].want.kind || got.cols != row[i].want.cols || got.block != row[i].want.block)
+            fail_msg("row %d: pattern %d of %lld, %lld", (int)i, (int)got.kind, (long long)got.cols, (long long)got.block);
     }
 }
 

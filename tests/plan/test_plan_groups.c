@@ -70,6 +70,58 @@ static void test_blocks(void **state)
     assert_true(others_in(e) == 1 && e->p->steps[value_of(e, wide)->step].group < 0);
 }
 
+/* A softmax over the first axis, with its gradient and a sum over the middle one, is one pass: of bands of columns, gone over in sweeps. */
+static void test_bands(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_param(e->t, "many", tg_randn(e->t, TG_SHAPE(16, 200, 48))), *g = tg_keep(tg_randn(e->t, TG_SHAPE(16, 48)));
+    assert_int_equal(tg_reset(e->t), TG_OK); /* a seed that was written before, and need not be copied */
+    tg_tensor *y = tg_sum(tg_softmax(x, 0), TG_AXES(1), false), *slope;
+    assert_int_equal(tg_grad(&y, &g, 1, &x, 1, false, &slope), TG_OK);
+    make_all(e, ROOTS(y, slope));
+    const value *largest = value_by(e, "amax"), *sum = value_of(e, y), *exponential = value_by(e, "exp");
+    const group *grp = group_of(e, largest);
+    assert_true(sum->step == largest->step && value_of(e, slope)->step == largest->step && others_in(e) == 0);
+    assert_true(grp->cols == 200 * 48 && grp->block == 16 && grp->unit == 48 && grp->n_sweeps == 4);
+    assert_true(grp->rows_per_tile == 16 && grp->tile_cols % 48 == 0 && grp->tile_cols < grp->cols && grp->rows_at_once < 16);
+    assert_int_equal(e->p->insts[largest->inst].cls, C_ROW);
+    assert_true(e->p->insts[sum->inst].cls == C_TOTAL && e->p->insts[sum->inst].over == OVER_BLOCKS && e->p->insts[sum->inst].cols == 48);
+    assert_false(exponential->stored || largest->stored);
+}
+
+/* What is not spread again is a total; so is what comes of more rows than tiles can have. */
+static void test_no_bands(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_keep(tg_randn(e->t, TG_SHAPE(40000, 40))), *sum = tg_sum(tg_exp(e->x), TG_AXES(0), false);
+    make_groups(e, ROOTS(sum, tg_softmax(x, 0)));
+    assert_int_equal(e->p->insts[value_of(e, sum)->inst].cls, C_TOTAL);
+    assert_int_equal(e->p->insts[value_by(e, "amax")->inst].cls, C_TOTAL);
+}
+
+/* Small blocks are whole in a tile, many of them, and go together with what is reduced over columns. */
+static void test_small_blocks(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_reshape(e->x, TG_SHAPE(64, 8, 16));
+    make_all(e, ROOTS(tg_mul(tg_softmax(tg_neg(x), 1), tg_softmax(x, 2))));
+    const group *g = group_of(e, value_by(e, "neg"));
+    assert_true(groups_in(e) == 1 && others_in(e) == 0 && g->block == 8 && g->columns);
+    assert_true(g->tile_cols == 16 && g->rows_per_tile % 8 == 0 && g->rows_per_tile > 8 && g->rows_at_once == g->rows_per_tile);
+}
+
+/* A turned operand is read in tiles of several rows. */
+static void test_turned(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_keep(tg_randn(e->t, TG_SHAPE(300, 400))), *y = tg_keep(tg_randn(e->t, TG_SHAPE(400, 300)));
+    tg_tensor *z = tg_mul(tg_tanh(tg_transpose(x, 0, 1)), y);
+    make_all(e, ROOTS(z));
+    const group *g = group_of(e, value_of(e, z));
+    assert_true(g->turned && g->cols == 300 && g->rows_per_tile >= 32 && g->tile_cols < 300);
+    assert_true(e->p->n_gathers == 1 && e->p->gathers[0].turned == 0);
+}
+
 static void test_late_results(void **state)
 {
     env         *e = *state;
@@ -215,6 +267,7 @@ int main(void)
         TEST(test_softmax_is_one_group),
         TEST(test_bias_gradient_rides_along),
         TEST(test_late_results), TEST(test_channels), TEST(test_blocks),
+        TEST(test_bands), TEST(test_no_bands), TEST(test_small_blocks), TEST(test_turned),
         TEST(test_stored_between_shapes),
         TEST(test_cheap_again),
         TEST(test_columns),

@@ -74,7 +74,7 @@ static int random_program(uint64_t seed)
     tg_tensor *made[RG_MOST] = {NULL}, *roots[8], *grad[RG_PARAMS];
     uint64_t   z = seed * 31 + 1;
     int        n = 0, stored = 0;
-    const int  size = (int)(seed % 6);
+    const int  size = (int)(seed % 7);
     e.t = w.tape = tg_tape_new(&(tg_tape_options){.silent = true, .seed = seed, .evaluator = "fused"});
     assert_non_null(e.t);
     for (; w.n_params < 2; w.n_params++) {

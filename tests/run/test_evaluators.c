@@ -143,7 +143,7 @@ static void set_up(scenario *s)
     static const char *const compile[] = {"at once", "soon", "never"};
     uint64_t  z = s->seed * 77;
     const int percent = (int)rg_below(&z, 100);
-    s->size = percent < 62 ? 0 : percent < 78 ? 1 : percent < 84 ? 2 : percent < 88 ? 3 : percent < 92 ? 4 : 5;
+    s->size = percent < 57 ? 0 : percent < 62 ? 6 : percent < 78 ? 1 : percent < 84 ? 2 : percent < 88 ? 3 : percent < 92 ? 4 : 5;
     for (int side = 0; side < SIDES; side++) {
         s->side[side] = (rg_world){.dry = side == DRY};
         s->side[side].tape = tg_tape_new(&(tg_tape_options){.silent = true, .seed = s->seed, .dtype = dtype_of(s),

@@ -15,7 +15,7 @@ static bool    chance(ms_scenario *s, int percent) { return below(s, 100) < perc
 /* Small tensors mostly, some of several pool blocks and tiles, a few of several chunks. */
 static void choose_shapes(ms_scenario *s)
 {
-    static const int64_t small[] = {1, 2, 3, 4, 5, 7, 8}, medium[] = {3, 8, 16, 17, 33, 64, 100}, large[] = {64, 128, 200, 300};
+    static const int64_t small[] = {1, 2, 3, 4, 5, 7, 8}, medium[] = {3, 8, 16, 17, 33, 64, 100}, large[] = {64, 131, 200, 300};
     const int     size = s->is_short && chance(s, 60) ? 1 : (int)below(s, 64); /* 0: large, to 14: medium */
     const int64_t r = size ? size < 15 ? medium[below(s, 7)] : small[below(s, 7)] : large[below(s, 4)];
     const int64_t c = size ? size < 15 ? medium[below(s, 7)] : small[below(s, 7)] : large[below(s, 4)];

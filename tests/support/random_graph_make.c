@@ -17,7 +17,7 @@ typedef struct maker {
     int        variant;
 } maker;
 
-/* The sizes of a graph: few, so that shapes go together. size 0: small … 5: many rows. */
+/* The sizes of a graph: few, so that shapes go together. size 0: small … 4: many rows, 5: nothing, 6: several tiles both ways. */
 static void sizes(uint64_t family, int64_t *batch, int64_t *rows, int64_t *cols)
 {
     uint64_t  s = family >> 8;
@@ -30,6 +30,7 @@ static void sizes(uint64_t family, int64_t *batch, int64_t *rows, int64_t *cols)
     if (size == 3) *cols = 8190 + rg_below(&s, 600), *rows = 1 + rg_below(&s, 3);
     if (size == 4) *rows = 1500 + rg_below(&s, 6000), *cols = 1 + rg_below(&s, 4);
     if (size == 5) *(rg_chance(&s, 50) ? rows : rg_chance(&s, 50) ? cols : batch) = 0;
+    if (size == 6) *rows = 20 + rg_below(&s, 180), *cols = 60 + rg_below(&s, 320);
     if (variant && *rows > 1) *rows -= 1 + variant % 2; /* a ragged batch */
 }
 

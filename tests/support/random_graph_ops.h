@@ -35,6 +35,13 @@ static tg_tensor *layer_norm(tg_tensor *x)
     return tg_mul(centred, tg_pow_s(tg_add_s(variance, 0.5), -0.5));
 }
 
+/* Each column with mean 0 and variance 1; as many rows as are reduced can be of any length. */
+static tg_tensor *standardised(tg_tensor *x)
+{
+    tg_tensor *centred = tg_sub(x, tg_mean(x, TG_AXES(0), true));
+    return tg_mul(centred, tg_rsqrt(tg_add_s(tg_mean(tg_square(centred), TG_AXES(0), true), 0.5)));
+}
+
 /* bound: of the result; 0: as the input's. rounds: the result's bits depend on the evaluator. kink: only for exact inputs. */
 typedef struct unary {
     const char *name;
@@ -54,7 +61,7 @@ static const unary unaries[] = {
     {"sqrt(x^2+.5)", safe_sqrt, 8, true, false}, {"1/(x^2+.5)", safe_reciprocal, 2, true, false},
     {"x+x", twice, 16, false, false},         {"detach", tg_detach, 0, false, false},
     {"contiguous", tg_contiguous, 0, false, false}, {"layer_norm", layer_norm, 8, true, false},
-    {"square", tg_square, 64, false, false},
+    {"square", tg_square, 64, false, false}, {"standardised", standardised, 12, true, false},
 };
 
 typedef struct binary {

@@ -75,8 +75,60 @@
             }                                                                                                         \
     }
 
+/* Where lane I of two interleaved registers of V lanes is: O = 0 for the lower halves, V / 2 for the upper. */
+#define ZIP_AT(I, V, O) ((O) + (I) / 2 + (I) % 2 * (V))
+#define ZIP_2(I, V, O)  ZIP_AT(I, V, O), ZIP_AT(I + 1, V, O)
+#define ZIP_4(I, V, O)  ZIP_2(I, V, O), ZIP_2(I + 2, V, O)
+#define ZIP_8(I, V, O)  ZIP_4(I, V, O), ZIP_4(I + 4, V, O)
+#define ZIP_16(I, V, O) ZIP_8(I, V, O), ZIP_8(I + 8, V, O)
+#if VECTOR_SIZE == 64
+#define ZIP_f32(O) ZIP_16(0, 16, O)
+#define ZIP_f64(O) ZIP_8(0, 8, O)
+#elif VECTOR_SIZE == 32
+#define ZIP_f32(O) ZIP_8(0, 8, O)
+#define ZIP_f64(O) ZIP_4(0, 4, O)
+#else
+#define ZIP_f32(O) ZIP_4(0, 4, O)
+#define ZIP_f64(O) ZIP_2(0, 2, O)
+#endif
+#define TILE_TURN(S, INT)                                                                                              \
+    /* A square of V registers: each step interleaves those of one half with those of the other. */                    \
+    INLINE void turn_square_##S(m_##S *a)                                                                              \
+    {                                                                                                                  \
+        enum { V = VECTOR_SIZE / sizeof(INT) };                                                                        \
+        m_##S b[V];                                                                                                    \
+        for (size_t step = 1; step < V; step *= 2) {                                                                   \
+            for (size_t k = 0; k < V / 2; k++) {                                                                       \
+                b[2 * k] = SHUFFLE(S, a[k], a[k + V / 2], ZIP_##S(0));                                                 \
+                b[2 * k + 1] = SHUFFLE(S, a[k], a[k + V / 2], ZIP_##S(V / 2));                                         \
+            }                                                                                                          \
+            for (size_t k = 0; k < V; k++) a[k] = b[k];                                                                \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void turn_##S(size_t rows_, size_t cols, void *out, ptrdiff_t out_step, const void *in, ptrdiff_t in_step)  \
+    {                                                                                                                  \
+        enum { V = VECTOR_SIZE / sizeof(INT) };                                                                        \
+        const INT *x = in;                                                                                             \
+        INT       *o = out;                                                                                            \
+        for (; rows_ >= V; rows_ -= V, x += V, o += V * out_step) {                                                    \
+            size_t c = 0;                                                                                              \
+            for (; c + V <= cols; c += V) {                                                                            \
+                m_##S a[V];                                                                                            \
+                for (size_t k = 0; k < V; k++) memcpy(&a[k], x + (ptrdiff_t)(c + k) * in_step, sizeof *a);             \
+                turn_square_##S(a);                                                                                    \
+                for (size_t k = 0; k < V; k++) memcpy(o + (ptrdiff_t)k * out_step + c, &a[k], sizeof *a);              \
+            }                                                                                                          \
+            for (; c < cols; c++)                                                                                      \
+                for (size_t k = 0; k < V; k++) o[(ptrdiff_t)k * out_step + (ptrdiff_t)c] = x[(ptrdiff_t)c * in_step + (ptrdiff_t)k]; \
+        }                                                                                                              \
+        for (; rows_ > 0; rows_--, x++, o += out_step)                                                                 \
+            for (size_t c = 0; c < cols; c++) o[c] = x[(ptrdiff_t)c * in_step];                                        \
+    }
+
 TILE_SPREAD(f32, float)
 TILE_SPREAD(f64, double)
+TILE_TURN(f32, int32_t)
+TILE_TURN(f64, int64_t)
 TILE_ADD(f32, float)
 TILE_ADD(f64, double)
 TILE_EXP(f32, float)
@@ -91,7 +143,7 @@ TILE_PLACES(smallest, f64, double, int64_t, <)
 #define TILE_LOOPS(S)                                                                                                  \
     {                                                                                                                 \
         .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .moments = moments_##S,                     \
-        .squares_about = squares_about_##S,                                                                           \
+        .squares_about = squares_about_##S, .turn = turn_##S,                                                         \
         .add = add_##S, .exp_less = exp_less_##S, .any_beyond = any_beyond_##S,                                       \
         .places = {smallest_##S, largest_##S}, .reduce = reduce_##S                                                   \
     }
