@@ -110,17 +110,10 @@ bool tg_optim_add_default(tg_optim *o, const void *options)
     return g != NULL;
 }
 
-static const tg_option *option_named(const tg_optim *o, const char *name)
-{
-    for (size_t i = 0; i < o->rule->n_options; i++)
-        if (!strcmp(o->rule->options[i].name, name)) return &o->rule->options[i];
-    return NULL;
-}
-
 /* Sets an option of a new group to what the caller gave, if he gave something: 0 leaves the default group's. */
 static bool give_option(const tg_optim *o, tg_optim_group *g, const char *name, double given)
 {
-    const tg_option *of = option_named(o, name);
+    const tg_option *of = tg_option_named(o->rule, name);
     if (given == 0 && !signbit(given)) return true;
     const double value = tg_or_usual(given, 0);
     if (!of) tg_fail_on(o->tape, TG_ERR_UNSUPPORTED, add_function, "%s has no %s", o->rule->name, name);
@@ -231,16 +224,35 @@ tg_optim_group *tg_optim_group_at(const tg_optim *o, int group, const char *func
 }
 
 /* Those that follow the default group's learning rate need one that they can have, too. */
-static tg_status set_lr(const tg_optim *o, int group, double lr, const char *function)
+bool tg_optim_can_have_lr(const tg_optim *o, int group, double lr, const char *function)
 {
-    tg_optim_group  *g = tg_optim_group_at(o, group, function);
     const tg_option *of = &o->rule->options[0];
-    if (!g || !tg_option_is_valid(o->tape, of, lr, function)) return TG_ERR_ARG;
+    if (!tg_option_is_valid(o->tape, of, lr, function)) return false;
     for (size_t i = 1; group == 0 && i < o->n_groups; i++)
-        if (o->groups[i].follows && !tg_option_is_valid(o->tape, of, o->groups[i].lr_scale * lr, function)) return TG_ERR_ARG;
-    *tg_option_in(g->options, of) = lr;
+        if (o->groups[i].follows && !tg_option_is_valid(o->tape, of, o->groups[i].lr_scale * lr, function)) return false;
+    return true;
+}
+
+void tg_optim_put_lr(tg_optim *o, int group, double lr)
+{
+    tg_optim_group *g = &o->groups[group];
+    *tg_option_in(g->options, &o->rule->options[0]) = lr;
     g->follows = false;
+}
+
+static tg_status set_lr(tg_optim *o, int group, double lr, const char *function)
+{
+    if (!tg_optim_group_at(o, group, function) || !tg_optim_can_have_lr(o, group, lr, function)) return TG_ERR_ARG;
+    tg_optim_put_lr(o, group, lr);
     return TG_OK;
+}
+
+double *tg_optim_momentum(const tg_optim *o, int group)
+{
+    const tg_option *of = tg_option_named(o->rule, "momentum");
+    if (!of) of = tg_option_named(o->rule, "beta1");
+    double *x = of ? tg_option_in(o->groups[group].options, of) : NULL;
+    return x && o->row->n_states && (*x != 0 || strcmp(of->name, "momentum") != 0) ? x : NULL;
 }
 
 tg_status tg_set_lr(tg_optim *o, double lr) { return o ? set_lr(o, 0, lr, "tg_set_lr") : TG_ERR_NULL; }

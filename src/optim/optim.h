@@ -116,6 +116,7 @@ tg_optim *tg_optim_refuse(tg_tape *t, const tg_optim_rule *rule, const char *opt
 
 /* A number among a rule's options. */
 static inline double *tg_option_in(void *options, const tg_option *of) { return (double *)(void *)((char *)options + of->at); }
+const tg_option *tg_option_named(const tg_optim_rule *rule, const char *name); /* NULL: there is none */
 /* Is this one a value in its range? If not, says so under `function`. */
 bool tg_option_is_valid(tg_tape *t, const tg_option *of, double value, const char *function);
 
@@ -127,6 +128,9 @@ bool tg_optim_take_list(tg_optim *o, tg_tensor *const *params, int n); /* those 
 bool tg_optim_add_default(tg_optim *o, const void *options); /* group 0, when there is none; false after an error */
 void tg_optim_free_groups(tg_optim *o);
 tg_optim_group *tg_optim_group_at(const tg_optim *o, int group, const char *function); /* NULL after a sentence */
+bool tg_optim_can_have_lr(const tg_optim *o, int group, double lr, const char *function); /* false after a sentence */
+void tg_optim_put_lr(tg_optim *o, int group, double lr);    /* one that it can have */
+double *tg_optim_momentum(const tg_optim *o, int group); /* the option `momentum`, if it has one in use, or beta1; NULL: neither */
 double tg_optim_lr(const tg_optim *o, const tg_optim_group *g);
 static inline bool tg_optim_is_frozen(const tg_optim *o, const tg_optim_tensor *w) { return o->groups[w->group].frozen; }
 /* The group's settings as numbers, in one order for all groups of an optimizer, for its state: how many, reading and writing them. */

@@ -25,3 +25,10 @@ bool tg_option_is_valid(tg_tape *t, const tg_option *of, double value, const cha
     tg_fail_on(t, TG_ERR_ARG, function, "%s must be %s, got %g", of->name, ranges[of->range], value);
     return false;
 }
+
+const tg_option *tg_option_named(const tg_optim_rule *rule, const char *name)
+{
+    for (size_t i = 0; i < rule->n_options; i++)
+        if (!strcmp(rule->options[i].name, name)) return &rule->options[i];
+    return NULL;
+}

@@ -57,6 +57,7 @@ void *tg_tape_grow(tg_tape *t, void *p, size_t *cap, size_t need, size_t item)
 void tg_own(tg_tape *t, tg_owned *o)
 {
     o->prev = NULL;
+    o->serial = ++tg_services_of(t)->ever_owned;
     o->next = tg_services_of(t)->owned;
     if (tg_services_of(t)->owned) tg_services_of(t)->owned->prev = o;
     tg_services_of(t)->owned = o;
@@ -68,6 +69,13 @@ void tg_disown(tg_tape *t, tg_owned *o)
     else tg_services_of(t)->owned = o->next;
     if (o->next) o->next->prev = o->prev;
     o->prev = o->next = NULL;
+}
+
+tg_owned *tg_owned_with(const tg_tape *t, uint64_t serial)
+{
+    tg_owned *o = tg_services_read(t)->owned;
+    while (o && o->serial != serial) o = o->next;
+    return o;
 }
 
 int tg_threads(const tg_tape *t)

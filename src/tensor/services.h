@@ -15,6 +15,7 @@
 typedef struct tg_owned tg_owned;
 struct tg_owned {
     tg_owned *prev, *next;
+    uint64_t serial; /* of all that the tape ever owned: names it when it may be gone */
     void (*free)(tg_owned *self); /* unlinks nothing; frees the object */
     const struct tg_state_functions *state; /* graph/stateful.h; NULL: it has none that a run needs to go on */
 };
@@ -50,6 +51,7 @@ typedef struct tg_services {
     tg_block *blocks;  /* large values of this recording */
     tg_block *scratch; /* of the kernel under way */
     tg_owned *owned;
+    uint64_t  ever_owned;
     int       threads; /* most of them; 0: as OpenMP says. Read by tg_threads */
 
     uint32_t    under_way; /* public functions that have been entered and not left */
@@ -89,6 +91,7 @@ static inline bool tg_grow_set(void *array, const void *grown)
 }
 void  tg_own(tg_tape *t, tg_owned *o);    /* o->free is set by the caller */
 void  tg_disown(tg_tape *t, tg_owned *o);
+tg_owned *tg_owned_with(const tg_tape *t, uint64_t serial); /* NULL: it is gone */
 
 /* ---- errors ------------------------------------------------------------------------------------------------------- */
 
