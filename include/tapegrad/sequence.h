@@ -25,6 +25,31 @@ typedef struct tg_attention_options {
  * one with leading axes of its own do take memory for all scores. Milakov, Gimelshein 2018; Dao, Fu, Ermon, Rudra, Ré 2022 */
 TG_API tg_tensor *tg_scaled_dot_product_attention(tg_tensor *q, tg_tensor *k, tg_tensor *v, const tg_attention_options *options);
 
+/* The names in comments are those in the state_dict of PyTorch's MultiheadAttention of width E; what is stored there can be used as it is. A weight W
+ * [out, in] takes x […, in] to x W^T: it is the transpose of what tg_linear and tg_matmul take. */
+typedef struct tg_multi_head_weights {
+    tg_tensor *in;       /* in_proj_weight [3E, E]: the rows of the queries' weight, of the keys' and of the values'; or NULL, and */
+    tg_tensor *q, *k, *v; /* q_proj_weight [E, E], k_proj_weight [E, width of k], v_proj_weight [E, width of v] */
+    tg_tensor *in_bias;  /* in_proj_bias [3E], or NULL for none */
+    tg_tensor *out;      /* out_proj.weight [E, E] */
+    tg_tensor *out_bias; /* out_proj.bias [E], or NULL */
+} tg_multi_head_weights;
+
+typedef struct tg_multi_head_options {
+    int64_t    heads;    /* divides E; 0: 1 */
+    tg_tensor *mask;     /* as that of tg_attention_options, of a shape that broadcasts to […,heads,L,S], or NULL. PyTorch's of bool say the opposite:
+                            true where a query may not see a key; and one for each head is [N heads,L,S] there, to be reshaped */
+    tg_tensor *key_mask; /* bool […,S]: true where a key counts, for all queries, or NULL. PyTorch's key_padding_mask says the opposite */
+    bool       causal;   /* query i sees keys 0 … i only */
+    double     dropout;  /* the probability with which weights of keys are dropped */
+} tg_multi_head_options;
+
+/* Attention by several heads: projections q W_q^T + b_q […,L,E], k W_k^T + b_k and v W_v^T + b_v […,S,E] are cut along their last axis into heads, each of
+ * which attends by tg_scaled_dot_product_attention; their results side by side are projected once more. q […,L,E], k […,S,width of k],
+ * v […,S,width of v] with the same leading axes, the batch first, give […,L,E]. f32, f64. A query that may see no key gets the last bias. Vaswani et
+ * al. 2017. TG_ERR_SHAPE for weights that don't fit, TG_ERR_ARG for heads that don't divide E. */
+TG_API tg_tensor *tg_multi_head_attention(tg_tensor *q, tg_tensor *k, tg_tensor *v, const tg_multi_head_weights *w, const tg_multi_head_options *options);
+
 /* ---- positions ------------------------------------------------------------------------------------------------------- */
 
 typedef struct tg_rope_options {

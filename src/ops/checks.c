@@ -51,3 +51,18 @@ bool tg_is_axis_list(const tg_node *n, const tg_axes *axes, const char *function
     else tg_fail_on(n->tape, TG_ERR_NULL, function, "axes is NULL; TG_AXES(…) makes a list of them");
     return false;
 }
+
+bool tg_needs_shape(const tg_node *x, tg_tensor *t, const char *function, const char *name, const tg_shape *want)
+{
+    const tg_node *n = tg_check(t, function);
+    char           first[TG_SHAPE_TEXT], second[TG_SHAPE_TEXT];
+    if (!n || !tg_needs_one_tape(x, n, function)) return false;
+    if (n->dtype == x->dtype && tg_shape_equal(n->shape, want)) return true;
+    if (n->dtype != x->dtype)
+        tg_fail_on(x->tape, TG_ERR_DTYPE, function, "%s is %s and the input %s; convert one with tg_to", name, tg_dtype_name((tg_dtype)n->dtype),
+                   tg_dtype_name((tg_dtype)x->dtype));
+    else
+        tg_fail_on(x->tape, TG_ERR_SHAPE, function, "%s is %s; it must be %s", name, tg_shape_text(n->shape, first, sizeof first),
+                   tg_shape_text(want, second, sizeof second));
+    return false;
+}

@@ -138,6 +138,9 @@ bool tg_needs_float(tg_tensor *x, const char *function);
 bool tg_needs_index(const tg_node *index, const char *function);
 bool tg_needs_mask(const tg_node *mask, const char *function);
 bool tg_needs_one_tape(const tg_node *a, const tg_node *b, const char *function);
+
+/* Is t, which sentences call `name`, there, on x's tape, of x's dtype and of this shape? false after a sentence, but for NULL. */
+bool tg_needs_shape(const tg_node *x, tg_tensor *t, const char *function, const char *name, const tg_shape *want);
 bool tg_needs_one_dtype(const tg_node *a, const tg_node *b, const char *function);
 bool tg_is_axis_list(const tg_node *n, const tg_axes *axes, const char *function);
 

@@ -87,6 +87,33 @@ static void test_attention_options(void **state)
     tg_tape_free(t);
 }
 
+/* One head with weights 1 is attention. A query that sees no key gets the bias, whether a mask hides them or a mask of keys, or both do together. */
+static void test_heads(void **state)
+{
+    (void)state;
+    tg_tape              *t = quiet(TG_F64);
+    tg_tensor            *x = tg_randn(t, TG_SHAPE(2, 3, 4)), *eye = tg_eye(t, 4), *bias = tg_randn(t, TG_SHAPE(4));
+    tg_multi_head_weights w = {.in = tg_tile(eye, TG_SHAPE(3, 1)), .out = eye};
+    tg_tensor            *y = tg_multi_head_attention(x, x, x, &w, NULL), *want = tg_scaled_dot_product_attention(x, x, x, NULL);
+    for (int e = 0; e < 24; e++) assert_true(fabs(tg_data_f64(y)[e] - tg_data_f64(want)[e]) < 1e-14);
+    tg_tensor *seen = tg_to(tensor(t, TG_F64, TG_SHAPE(3, 3), (double[]){1, 1, 1, 0, 1, 0, 1, 0, 1}), TG_BOOL);
+    tg_tensor *keys = tg_to(tensor(t, TG_F64, TG_SHAPE(2, 3), (double[]){1, 0, 1, 0, 0, 0}), TG_BOOL);
+    w.out_bias = bias;
+    for (int numbers = 0; numbers < 2; numbers++) { /* of batch 0 query 1 sees none, of batch 1 nobody does */
+        tg_tensor *mask = numbers ? tg_where(seen, tg_scalar(t, 0), tg_scalar(t, -(double)INFINITY)) : seen;
+        y = tg_multi_head_attention(x, x, x, &w, &(tg_multi_head_options){.heads = 2, .mask = mask, .key_mask = keys});
+        for (int e = 0; e < 24; e++) assert_true((tg_data_f64(y)[e] == tg_data_f64(bias)[e % 4]) == (e / 4 == 1 || e >= 12));
+    }
+    REFUSED(ARG, "tg_multi_head_attention: there are 3 heads; they must divide the width of 4",
+            tg_multi_head_attention(x, x, x, &w, &(tg_multi_head_options){.heads = 3}));
+    REFUSED(NULL, "tg_multi_head_attention: the output weight is NULL", tg_multi_head_attention(x, x, x, &(tg_multi_head_weights){.in = w.in}, NULL));
+    REFUSED(SHAPE, "tg_multi_head_attention: the input weight is [4,4]; it must be [12,4]",
+            tg_multi_head_attention(x, x, x, &(tg_multi_head_weights){.in = eye, .out = eye}, NULL));
+    REFUSED(SHAPE, "tg_multi_head_attention: the mask of keys is bool [2,3], not bool [3,3]",
+            tg_multi_head_attention(x, x, x, &w, &(tg_multi_head_options){.key_mask = seen}));
+    tg_tape_free(t);
+}
+
 /* Products of turned queries and keys know of the distance alone; what is turned back is what was turned. */
 static void test_rope(void **state)
 {
@@ -266,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_seen),    cmocka_unit_test(test_causal),     cmocka_unit_test(test_attention_options), cmocka_unit_test(test_rope),
+        cmocka_unit_test(test_heads),
         cmocka_unit_test(test_steps),           cmocka_unit_test(test_lengths),    cmocka_unit_test(test_recurrent_edges),   cmocka_unit_test(test_infeasible),
         cmocka_unit_test(test_sure),            cmocka_unit_test(test_ctc_errors),
     };

@@ -93,7 +93,7 @@ def interpolate(s, x):
 
 def attention(s, q, k, v):
     rows, cols = q.shape[-2], k.shape[-2]
-    scores = q @ k.mT * (s["number"] or q.shape[-1] ** -0.5)
+    scores = q @ k.mT * (s["number"] or max(q.shape[-1], 1) ** -0.5)
     place = torch.arange(rows * cols).reshape(rows, cols)
     if s["start"] == 1:
         scores = scores.masked_fill((torch.arange(rows)[:, None] == 1) | (place % 3 == 1), -1e300)
@@ -103,6 +103,30 @@ def attention(s, q, k, v):
         scores = scores.masked_fill(torch.arange(cols) > torch.arange(rows)[:, None], -1e300)
     p = scores.softmax(-1) if cols else scores
     return p.masked_fill(scores <= -1e300, 0) @ v
+
+
+def heads(s, x, *others):
+    """PyTorch's module's function, the batch second; its masks say what is not seen."""
+    kv, w = others if len(others) > 1 else (x, others[0])
+    batched = x.dim() > 2
+    q, k = (x.transpose(0, 1), kv.transpose(0, 1)) if batched else (x, kv)
+    e, rows, cols = x.shape[-1], x.shape[-2], kv.shape[-2]
+    i, j = torch.arange(rows)[:, None], torch.arange(cols)
+    mask, keys = torch.zeros(rows, cols, dtype=x.dtype), None
+    if s["start"] == 1 and cols > 1:
+        mask = mask.masked_fill(j == (i + 1) % cols, float("-inf"))
+    if s["start"] == 2:
+        mask = mask + (i * cols + j) % 5 / 4
+    if s["axis"]:
+        mask = mask.masked_fill(j > i, float("-inf"))
+    if s["keepdim"] and cols > 1:
+        keys = (j == cols - 1).expand(kv.shape[:-1])
+    parts = [w[n * e:(n + 1) * e, :kv.shape[-1] if n in (1, 2) else e] for n in range(4)]
+    each = dict(use_separate_proj_weight=True, q_proj_weight=parts[0], k_proj_weight=parts[1], v_proj_weight=parts[2]) if s["step"] else {}
+    y, _ = F.multi_head_attention_forward(
+        q, k, k, e, int(s["number"]), None if s["step"] else w[:3 * e, :e], w[:3 * e, -1], None, None, False, 0.0, parts[3], w[3 * e:, -1], False, keys,
+        False, mask, **each)
+    return y.transpose(0, 1) if batched else y
 
 
 def weights(x, h, w):
@@ -148,7 +172,7 @@ OPS = {
     "unfold": lambda s, x: F.unfold(x, **patches(s)), "fold": lambda s, x: F.fold(x, [s["start"], s["stop"]], **patches(s)),
     "pixel_shuffle": pixel_shuffle, "pixel_unshuffle": lambda s, x: F.pixel_unshuffle(x, s["start"]),
     "global_avg_pool": lambda s, x: x.mean(list(range(2, x.dim())), True), "global_max_pool": lambda s, x: x.amax(list(range(2, x.dim())), True),
-    "interpolate": interpolate, "scaled_dot_product_attention": attention, "rnn_cell": rnn_cell, "lstm_cell": lstm_cell,
+    "interpolate": interpolate, "scaled_dot_product_attention": attention, "multi_head_attention": heads, "rnn_cell": rnn_cell, "lstm_cell": lstm_cell,
     "gru_cell": lambda s, x, h, w: torch.gru_cell(x, h, *weights(x, h, w)),
     "rnn": sequence(lambda s, x, h, c, w: (cell("relu" if s["axis"] else "rnn")(x, h, *w), c)),
     "lstm": sequence(lambda s, x, h, c, w: torch.lstm_cell(x, (h, c), *w)),

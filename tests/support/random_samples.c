@@ -92,6 +92,7 @@ static const struct {
     {"scaled_dot_product_attention", vary_attention},
     {"attention", vary_attention},
     {"attention_grad", vary_attention},
+    {"multi_head_attention", vary_heads},
     {"cross_entropy", vary_classes},
     {"accuracy", vary_classes},
     {"embedding", vary_embedding},

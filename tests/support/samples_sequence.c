@@ -51,6 +51,40 @@ static tg_tensor *f_attention_grad(void *ctx, tg_tensor *const *in)
     return tg_record(&tg_op_attention_grad, x, n, &a, sizeof a);
 }
 
+/* ---- several heads: number of them; axis: causal; start: the kind of mask; keepdim: a mask of keys; step: a weight for each projection. The last input
+ * has them side by side: the weights' rows, and the biases as their last column ---- */
+
+/* Every query sees some key: but for the one behind it, or with numbers added. */
+static tg_tensor *seen_by_each(const sample *s, tg_tensor *q, tg_tensor *k)
+{
+    const int64_t rows = tg_dim(q, -2), cols = tg_dim(k, -2);
+    double        m[64];
+    for (int64_t i = 0; i < rows * cols; i++) m[i] = s->start == 1 ? cols < 2 || i % cols != (i / cols + 1) % cols : (double)(i % 5) / 4;
+    return tg_to(tg_from_f64(tg_tape_of(q), TG_SHAPE(rows, cols), m), s->start == 1 ? TG_BOOL : tg_dtype_of(q));
+}
+static tg_tensor *all_but_last(tg_tensor *k)
+{
+    tg_tape      *t = tg_tape_of(k);
+    tg_shape      s = *tg_shape_of(k);
+    const int64_t last = tg_dim(k, -2) - 1;
+    s.rank--;
+    return tg_expand(tg_ne(tg_arange(t, TG_I64, last + 1), tg_full(t, TG_I64, TG_SCALAR_SHAPE, last ? (double)last : -1)), &s);
+}
+static tg_tensor *f_multi_head(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    const bool    self = sample_inputs(s) == 2;
+    tg_tensor    *q = in[0], *k = in[self ? 0 : 1], *all = in[self ? 1 : 2], *rows[4], *bias = tg_select(all, 1, -1);
+    const int64_t e = tg_dim(q, -1), other = tg_dim(k, -1);
+    for (int i = 0; i < 4; i++) rows[i] = tg_slice(tg_slice(all, 0, i * e, (i + 1) * e, 1), 1, 0, i == 1 || i == 2 ? other : e, 1);
+    tg_multi_head_weights w = {.in_bias = tg_slice(bias, 0, 0, 3 * e, 1), .out = rows[3], .out_bias = tg_slice(bias, 0, 3 * e, 4 * e, 1)};
+    if (s->step) w.q = rows[0], w.k = rows[1], w.v = rows[2];
+    else w.in = tg_slice(tg_slice(all, 0, 0, 3 * e, 1), 1, 0, e, 1);
+    const tg_multi_head_options o = {.heads = (int64_t)s->number, .causal = s->axis != 0, .mask = s->start ? seen_by_each(s, q, k) : NULL,
+                                     .key_mask = s->keepdim ? all_but_last(k) : NULL};
+    return tg_multi_head_attention(q, k, k, &w, &o);
+}
+
 /* ---- rope: start is the first position, axis: halves, keepdim: inverse, number: the base ---- */
 
 static tg_tensor *f_rope(void *ctx, tg_tensor *const *in)
@@ -149,6 +183,15 @@ static tg_tensor *f_ctc_loss(void *ctx, tg_tensor *const *in)
 /* Of rows that see one key, whose weight is 1 whatever it is, the gradient is 0 to the bit where values have one element. */
 #define FORWARD(...)  ATTENTION_OP("attention", f_attention_op, false, __VA_ARGS__)
 #define BACKWARD(...) ATTENTION_OP("attention_grad", f_attention_grad, true, __VA_ARGS__)
+#define HEADS(N, CAUSAL, MASK_, KEYS, EACH, ...)                                                                                 \
+    {.name    = "multi_head_attention",                                                                                          \
+     .f       = f_multi_head,                                                                                                    \
+     .in      = {__VA_ARGS__},                                                                                                   \
+     .number  = N,                                                                                                               \
+     .axis    = CAUSAL,                                                                                                          \
+     .start   = MASK_,                                                                                                           \
+     .keepdim = KEYS,                                                                                                            \
+     .step    = EACH}
 #define ROPE(FIRST, HALVES, INVERSE, BASE, X) {.name = "rope", .f = f_rope, .in = {X}, .start = FIRST, .axis = HALVES, .keepdim = INVERSE, .number = BASE}
 #define RECURRENT(NAME, LENGTHS, REVERSE, RELU, ...) {.name = #NAME, .f = f_##NAME, .in = {__VA_ARGS__}, .start = LENGTHS, .keepdim = REVERSE, .axis = RELU}
 #define CTC(REDUCTION, ...) {.name = "ctc_loss", .f = f_ctc_loss, .in = {__VA_ARGS__}, .axis = REDUCTION}
@@ -178,6 +221,14 @@ static const sample rows[] = {
     BACKWARD(1, 0, 1, FLOATS(2, 3, 6), FLOATS(2, 3, 2), FLOATS(3, 2)),
     BACKWARD(0, 0, 0, FLOATS(2, 7), FLOATS(0, 2), FLOATS(0, 3)),
     ATTENTION_OP("attention_grad", f_attention_grad, false, 0, 0, 0, FLOATS(3, 4), {S_FIXED, SHAPE(3, 1), -2, 2}, {S_FIXED, SHAPE(3, 1), -2, 2}),
+
+    HEADS(2, 0, 0, false, 0, FLOATS(2, 3, 4), FLOATS(16, 5)),
+    HEADS(1, 1, 0, false, 0, FLOATS(3, 2), FLOATS(8, 3)),
+    HEADS(2, 0, 0, false, 0, FLOATS(1, 2, 2), FLOATS(1, 3, 2), FLOATS(8, 3)),
+    HEADS(2, 0, 1, false, 1, FLOATS(2, 2, 2), FLOATS(2, 3, 3), FLOATS(8, 4)),
+    HEADS(3, 1, 2, false, 0, FLOATS(2, 3, 3), FLOATS(2, 3, 3), FLOATS(12, 4)),
+    HEADS(2, 0, 2, true, 0, FLOATS(2, 2, 2), FLOATS(2, 3, 2), FLOATS(8, 3)),
+    HEADS(1, 1, 0, true, 1, FLOATS(2, 2, 2), FLOATS(2, 2, 1), FLOATS(8, 3)),
 
     ROPE(0, 0, false, 0, FLOATS(3, 4)),
     ROPE(2, 0, false, 10, FLOATS(2, 3, 2)),

@@ -217,7 +217,7 @@ bool check_unused(tg_tape *t, const plant *p)
 static bool is_product(const char *name)
 {
     static const char *const products[] = {"matmul", "linear", "dot", "mv", "mm", "bmm", "inner", "tensordot", "einsum",
-                                            "scaled_dot_product_attention", "attention", "attention_grad", "rnn_cell", "lstm_cell", "gru_cell"};
+                                            "scaled_dot_product_attention", "attention", "attention_grad", "multi_head_attention", "rnn_cell", "lstm_cell", "gru_cell"};
     for (size_t k = 0; k < sizeof products / sizeof *products; k++)
         if (!strcmp(name, products[k])) return true;
     return !strncmp(name, "conv", 4);

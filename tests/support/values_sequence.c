@@ -132,6 +132,54 @@ void values_of_attention_grad(values_call *c)
     }
 }
 
+/* ---- several heads --------------------------------------------------------------------------------------------------------- */
+
+/* Element d of projection n (queries, keys, values) of row i of batch b of x. */
+static real projected(const values_call *c, const values_array *x, int64_t b, int64_t i, int n, int64_t d)
+{
+    const values_array *w = &c->in[c->n_in - 1];
+    const int64_t       r = x->shape.rank, width = x->shape.dim[r - 1], e = w->shape.dim[0] / 4, cols = w->shape.dim[1], row = n * e + d;
+    real                sum = w->x[row * cols + cols - 1];
+    for (int64_t k = 0; k < width; k++) sum += w->x[row * cols + k] * x->x[(b * x->shape.dim[r - 2] + i) * width + k];
+    return sum;
+}
+
+/* Element d of what the heads see, for row i of batch b: head d / (E / heads) weighs the values by e^score. */
+static real attended(const values_call *c, int64_t b, int64_t i, int64_t d)
+{
+    const values_array *q = &c->in[0], *k = &c->in[c->n_in - 2];
+    const int64_t       keys = k->shape.dim[k->shape.rank - 2], e = c->in[c->n_in - 1].shape.dim[0] / 4, each = e / (int64_t)c->s->number, first = d / each * each;
+    real                sum = 0, total = 0;
+    for (int64_t j = 0; j < keys; j++) {
+        real score = 0;
+        if (c->s->axis && j > i) continue;
+        if (c->s->keepdim && keys > 1 && j == keys - 1) continue;
+        if (c->s->start == 1 && keys > 1 && j == (i + 1) % keys) continue;
+        for (int64_t h = first; h < first + each; h++) score += projected(c, q, b, i, 0, h) * projected(c, k, b, j, 1, h);
+        const real weight = expl(score / sqrtl((real)each) + (c->s->start == 2 ? (real)((i * keys + j) % 5) / 4 : 0));
+        sum += weight * projected(c, k, b, j, 2, d);
+        total += weight;
+    }
+    return total > 0 ? sum / total : 0;
+}
+
+void values_of_multi_head(values_call *c)
+{
+    const values_array *q = &c->in[0], *w = &c->in[c->n_in - 1];
+    const int64_t       e = w->shape.dim[0] / 4, cols = w->shape.dim[1], rows = q->shape.dim[q->shape.rank - 2];
+    values_array       *y = values_result(c, q->dtype, &q->shape, true);
+    for (int64_t n = 0; n < y->n; n++) {
+        const int64_t row = 3 * e + n % e, i = n / e % rows, b = n / e / rows;
+        y->x[n] = w->x[row * cols + cols - 1];
+        y->size[n] = 1;
+        for (int64_t d = 0; d < e; d++) {
+            const real term = w->x[row * cols + d] * attended(c, b, i, d);
+            y->x[n] += term;
+            y->size[n] += 4 * (1 + fabsl(term));
+        }
+    }
+}
+
 /* ---- positions ------------------------------------------------------------------------------------------------------------- */
 
 void values_of_rope(values_call *c)

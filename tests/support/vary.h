@@ -45,6 +45,7 @@ void vary_tied(sample *s, sample_random *r);      /* what had the same size has 
 /* vary_layers.c */
 void vary_matmul(sample *s, sample_random *r);
 void vary_attention(sample *s, sample_random *r); /* [L, E] with or without more columns, [S, E], [S, V]; leading axes stay */
+void vary_heads(sample *s, sample_random *r);      /* [E] of `number` heads, and the weights' [4 E, E + 1] */
 void vary_linear(sample *s, sample_random *r);
 void vary_classes(sample *s, sample_random *r);   /* scores and the places of classes */
 void vary_embedding(sample *s, sample_random *r);

@@ -56,6 +56,20 @@ void vary_attention(sample *s, sample_random *r)
     }
 }
 
+void vary_heads(sample *s, sample_random *r)
+{
+    const int     tensors = sample_inputs(s) - 1;
+    const int64_t e = (int64_t)s->number * (1 + random_below(r, 2)), lines = 1 + random_below(r, 3), keys = s->axis ? lines : 1 + random_below(r, 4);
+    const int64_t other = s->step ? 1 + random_below(r, 4) : e, batch = 1 + random_below(r, 2);
+    for (int i = 0; i < tensors; i++) {
+        tg_shape *x = &s->in[i].shape;
+        if (x->rank > 2) x->dim[0] = batch;
+        x->dim[x->rank - 2] = i ? keys : lines;
+        x->dim[x->rank - 1] = i ? other : e;
+    }
+    s->in[tensors].shape = (tg_shape){2, {4 * e, 1 + (e > other ? e : other)}};
+}
+
 void vary_classes(sample *s, sample_random *r)
 {
     tg_shape first;

@@ -54,22 +54,6 @@ typedef struct unit {
     bool        has_c;
 } unit;
 
-/* Is t there, of x's dtype and of this shape? */
-static bool is_shaped(const tg_node *x, tg_tensor *t, const char *function, const char *name, const tg_shape *want)
-{
-    const tg_node *n = tg_check(t, function);
-    char           first[TG_SHAPE_TEXT], second[TG_SHAPE_TEXT];
-    if (!n || !tg_needs_one_tape(x, n, function)) return false;
-    if (n->dtype == x->dtype && tg_shape_equal(n->shape, want)) return true;
-    if (n->dtype != x->dtype)
-        tg_fail_on(x->tape, TG_ERR_DTYPE, function, "%s is %s and the input %s; convert one with tg_to", name, tg_dtype_name((tg_dtype)n->dtype),
-                   tg_dtype_name((tg_dtype)x->dtype));
-    else
-        tg_fail_on(x->tape, TG_ERR_SHAPE, function, "%s is %s; it must be %s", name, tg_shape_text(n->shape, first, sizeof first),
-                   tg_shape_text(want, second, sizeof second));
-    return false;
-}
-
 /* Do the weights fit x, whose last axis is the features? The width H follows from the hidden weights; -1 after a sentence. */
 static int64_t width_of(const tg_node *x, const tg_rnn_weights *w, const unit *u)
 {
@@ -83,10 +67,10 @@ static int64_t width_of(const tg_node *x, const tg_rnn_weights *w, const unit *u
     const int64_t features = x->shape->dim[x->shape->rank - 1], width = hidden->shape->rank == 2 ? hidden->shape->dim[1] : 0;
     int64_t       rows;
     if (__builtin_mul_overflow(width, u->gates, &rows)) rows = -1;
-    if (!is_shaped(x, w->hidden, u->function, "the hidden weight", TG_SHAPE(rows, width)) ||
-        !is_shaped(x, w->input, u->function, "the input weight", TG_SHAPE(rows, features)) ||
-        (w->input_bias && !is_shaped(x, w->input_bias, u->function, "the input bias", TG_SHAPE(rows))) ||
-        (w->hidden_bias && !is_shaped(x, w->hidden_bias, u->function, "the hidden bias", TG_SHAPE(rows))))
+    if (!tg_needs_shape(x, w->hidden, u->function, "the hidden weight", TG_SHAPE(rows, width)) ||
+        !tg_needs_shape(x, w->input, u->function, "the input weight", TG_SHAPE(rows, features)) ||
+        (w->input_bias && !tg_needs_shape(x, w->input_bias, u->function, "the input bias", TG_SHAPE(rows))) ||
+        (w->hidden_bias && !tg_needs_shape(x, w->hidden_bias, u->function, "the hidden bias", TG_SHAPE(rows))))
         return -1;
     return width;
 }
@@ -108,8 +92,8 @@ static state one_step(tg_tensor *x, state s, const tg_rnn_weights *w, const unit
     if (!has_rank(x, u->function, 2, "[batch, features]")) return (state){NULL, NULL};
     const tg_node *n     = tg_node_of(x);
     const int64_t  width = width_of(n, w, u);
-    if (width < 0 || !is_shaped(n, s.h, u->function, "the state h", TG_SHAPE(n->shape->dim[0], width)) ||
-        (u->has_c && !is_shaped(n, s.c, u->function, "the state c", TG_SHAPE(n->shape->dim[0], width))))
+    if (width < 0 || !tg_needs_shape(n, s.h, u->function, "the state h", TG_SHAPE(n->shape->dim[0], width)) ||
+        (u->has_c && !tg_needs_shape(n, s.c, u->function, "the state c", TG_SHAPE(n->shape->dim[0], width))))
         return (state){NULL, NULL};
     TG_CALL_AS(n->tape, u->function);
     return u->step(affine(x, w->input, w->input_bias), s, w);
@@ -139,7 +123,7 @@ static tg_tensor *first_state(const tg_node *x, tg_tensor *given, const unit *u,
 {
     const tg_shape *s = TG_SHAPE(x->shape->dim[1], width);
     if (!given) return tg_full(x->tape, (tg_dtype)x->dtype, s, 0);
-    return is_shaped(x, given, u->function, name, s) ? given : NULL;
+    return tg_needs_shape(x, given, u->function, name, s) ? given : NULL;
 }
 
 /* Lengths of i64 or i32 [N], as i64 [N,1]; NULL after a sentence. */

@@ -46,9 +46,34 @@ static void recurrent(void)
         CALL(tg_gru, STEPS, WEIGHTS(3), OPTIONS(SEQUENCE_OPTIONS), OUT);
 }
 
+#define HEADS(STATUS, SAYS, ...) OPTION(STATUS, SAYS, tg_multi_head_weights, __VA_ARGS__)
+#define IN                       .in = F(12, 4)
+#define OUT_WEIGHT               .out = F(4, 4)
+#define CHOSEN(STATUS, SAYS, ...) OPTION(STATUS, SAYS, tg_multi_head_options, __VA_ARGS__)
+
+static void several_heads(void)
+{
+    CALL(tg_multi_head_attention, TENSOR(FLOAT, TG_SHAPE(2, 3, 4), RANKS(3, 3), .tied = true, MISFITS(TG_SHAPE(1, 3, 4), TG_SHAPE(2, 3, 5))),
+         TENSOR(FLOAT, TG_SHAPE(2, 5, 4), RANKS(3, 3), MISFITS(TG_SHAPE(2, 4, 4), TG_SHAPE(2, 5, 3))),
+         TENSOR(FLOAT, TG_SHAPE(2, 5, 4), RANKS(3, 3), MISFITS(TG_SHAPE(2, 6, 4), TG_SHAPE(2, 5, 3))),
+         POINTS((&(const tg_multi_head_weights){IN, OUT_WEIGHT, .in_bias = F(12), .out_bias = F(4)}), WRONG(NULL, NULL, NULL),
+                WRONG(NULL, "output", (&(const tg_multi_head_weights){IN})), WRONG(NULL, "queries", (&(const tg_multi_head_weights){OUT_WEIGHT})),
+                WRONG(NULL, "values", (&(const tg_multi_head_weights){OUT_WEIGHT, .q = F(4, 4), .k = F(4, 4)})),
+                HEADS(SHAPE, "input", .in = F(4, 4), OUT_WEIGHT),
+                HEADS(SHAPE, "output", IN, .out = F(4)), HEADS(SHAPE, "bias", IN, OUT_WEIGHT, .in_bias = F(4)),
+                HEADS(SHAPE, "bias", IN, OUT_WEIGHT, .out_bias = F(4, 1)), HEADS(ARG, "both", IN, OUT_WEIGHT, .q = F(4, 4)),
+                HEADS(SHAPE, "keys", OUT_WEIGHT, .q = F(4, 4), .k = F(4, 3), .v = F(4, 4)),
+                HEADS(DTYPE, "float64", IN, .out = ones(TG_F64, TG_SHAPE(4, 4)))),
+         OPTIONS(CHOSEN(ARG, "heads", .heads = 3), CHOSEN(ARG, "heads", .heads = -1), CHOSEN(ARG, "heads", .heads = INT64_MIN),
+                 CHOSEN(ARG, "dropout", .dropout = 2), CHOSEN(SHAPE, NULL, .mask = ones(TG_BOOL, TG_SHAPE(2, 5))),
+                 CHOSEN(DTYPE, "int64", .mask = ones(TG_I64, TG_SHAPE(3, 5))), CHOSEN(SHAPE, "keys", .key_mask = ones(TG_BOOL, TG_SHAPE(2, 3))),
+                 CHOSEN(DTYPE, "float32", .key_mask = F(2, 5))));
+}
+
 void rows_sequence(void)
 {
     attention();
+    several_heads();
     recurrent();
     CALL(tg_ctc_loss, TENSOR(FLOAT, TG_SHAPE(5, 2, 4), RANKS(3, 3), MISFITS(TG_SHAPE(5, 3, 4))),
          TENSOR(INDEX, TG_SHAPE(2, 3), RANKS(2, 2), .range = 4, .from_start = true, MISFITS(TG_SHAPE(3, 3))),
