@@ -66,6 +66,68 @@ static void test_threads_change_nothing(void **state)
     assert_memory_equal(one, four, sizeof one);
 }
 
+/* The window of result k: its first largest element among those that are there, NaN beating all, and the sum and number of the elements. */
+typedef struct seen {
+    int64_t largest;
+    double  sum, count;
+} seen;
+
+static seen look(const double *x, int64_t n, int64_t k, int64_t kernel, int64_t stride, int64_t dilation, int64_t padding)
+{
+    seen s = {.largest = -1};
+    for (int64_t j = 0; j < kernel; j++) {
+        const int64_t e = k * stride - padding + j * dilation;
+        if (e < 0 || e >= n) continue;
+        if (s.largest < 0 || (!isnan(x[s.largest]) && !(x[e] <= x[s.largest]))) s.largest = e;
+        s.sum += x[e];
+        s.count++;
+    }
+    return s;
+}
+
+/* Rows of more windows than are worked on together, most of which are cut nowhere: values, gradients, and the gradient of that by the
+ * gradient, with equals, infinities and a NaN among the elements, against plain loops. */
+static void test_long_rows(void **state)
+{
+    (void)state;
+    enum { N = 700, KERNEL = 3 };
+    static double x[N], g[N], dx[N], da[N];
+    for (int64_t i = 0; i < N; i++) x[i] = i == 300 ? NAN : i % 97 < 5 ? -INFINITY : (double)((i * 7919) % 31) / 8;
+    for (int64_t c = 0; c < 24; c++) {
+        const int64_t stride = 1 + c % 3, dilation = 1 + c / 3 % 4, padding = c / 12, many = (N + 2 * padding - (KERNEL - 1) * dilation - 1) / stride + 1;
+        tg_tape      *t = quiet(TG_F64);
+        const tg_pool1d_options o = {.kernel = KERNEL, .stride = stride, .padding = padding, .dilation = dilation, .exclude_padding = true};
+        tg_tensor *in = tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(1, 1, N), x), true), *finite, *d, *a, *e;
+        tg_tensor *y = tg_max_pool1d(in, &o), *mean = tg_avg_pool1d(finite = tg_set_requires_grad(tg_nan_to_num(in, &(tg_nan_to_num_options){.neginf = -8}), true), &o);
+        memset(dx, 0, sizeof dx), memset(da, 0, sizeof da);
+        assert_int_equal(tg_numel(y), many);
+        for (int64_t k = 0; k < many; k++) g[k] = (double)(k % 13) - 6;
+        tg_tensor *seed = tg_set_requires_grad(tg_from_f64(t, tg_shape_of(y), g), true);
+        assert_int_equal(tg_grad(&y, &seed, 1, &in, 1, true, &d), TG_OK);
+        assert_int_equal(tg_grad(&mean, &seed, 1, &finite, 1, false, &a), TG_OK);
+        tg_tensor *v = tg_set_requires_grad(tg_arange(t, TG_F64, N), false), *same = tg_sum_all(tg_mul(d, tg_reshape(v, TG_SHAPE(1, 1, N))));
+        assert_int_equal(tg_grad(&same, NULL, 1, &seed, 1, false, &e), TG_OK);
+        const double *f = tg_data_f64(finite), *picked = tg_data_f64(e);
+        for (int64_t k = 0; k < many; k++) {
+            const seen s = look(x, N, k, KERNEL, stride, dilation, padding), m = look(f, N, k, KERNEL, stride, dilation, padding);
+            const double is = tg_data_f64(y)[k], at = x[s.largest];
+            assert_true(is == at || (isnan(is) && isnan(at)));
+            dx[s.largest] += isnan(at) && g[k] != 0 ? NAN : g[k];
+            assert_true(isnan(at) || picked[k] == (double)s.largest);
+            assert_true(fabs(tg_data_f64(mean)[k] - m.sum / m.count) < 1e-12);
+            for (int64_t j = 0; j < KERNEL; j++) {
+                const int64_t i = k * stride - padding + j * dilation;
+                if (i >= 0 && i < N) da[i] += g[k] / m.count;
+            }
+        }
+        for (int64_t i = 0; i < N; i++) {
+            assert_true(tg_data_f64(d)[i] == dx[i] || (isnan(dx[i]) && isnan(tg_data_f64(d)[i])));
+            assert_true(fabs(tg_data_f64(a)[i] - da[i]) < 1e-12);
+        }
+        tg_tape_free(t);
+    }
+}
+
 /* As PyTorch rounds up: the last window begins within x or the padding before it, and does not divide by what it has beyond the padding. */
 static void test_rounded_up(void **state)
 {
@@ -213,7 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_errors_of_images), cmocka_unit_test(test_interpolation_beside_infinity),
         cmocka_unit_test(test_fewer_axes), cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_rounded_up), cmocka_unit_test(test_lp_of_zeros),
+        cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_long_rows), cmocka_unit_test(test_rounded_up), cmocka_unit_test(test_lp_of_zeros),
         cmocka_unit_test(test_transposed_is_the_gradient), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* pool_run.c - the arithmetic of pooling and of its gradients, plane by plane. */
 #include "ops/window/window.h"
 
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -71,11 +72,6 @@ typedef struct piece {
     part of[TG_WINDOW_AXES];
 } piece;
 
-static piece piece_of(const planes *p, const int64_t at[TG_WINDOW_AXES])
-{
-    return (piece){{part_of(p, 0, at[0]), part_of(p, 1, at[1]), part_of(p, 2, at[2])}};
-}
-
 /* By what the sum over a window is divided. */
 static double weight(const planes *p, const piece *w)
 {
@@ -87,78 +83,211 @@ static double weight(const planes *p, const piece *w)
     return p->a->divisor == TG_POOL_SUM ? 1 : p->a->divisor == TG_POOL_ELEMENTS ? elements : kernel;
 }
 
-/* The window of the next result; the first one is at 0, 0, 0. */
-static void advance(const planes *p, int64_t at[TG_WINDOW_AXES])
+/* Runs the body for each row of the window W of a plane, whose elements are from FROM to below TO. */
+#define EACH_RUN(W, PLANE, FROM, TO)                                                                                   \
+    for (int64_t z_ = (W).of[0].from; z_ < (W).of[0].to; z_ += (W).of[0].step)                                         \
+        for (int64_t i_ = (W).of[1].from, row_ = (z_ * (PLANE)[1] + i_) * (PLANE)[2], FROM = row_ + (W).of[2].from, TO = row_ + (W).of[2].to; \
+             i_ < (W).of[1].to; i_ += (W).of[1].step, FROM += (W).of[1].step * (PLANE)[2], TO += (W).of[1].step * (PLANE)[2])
+
+/* ---- windows side by side -------------------------------------------------------------------------------------------
+ * A row of results at a time: along the last axis, windows first … past-1 are cut nowhere, and the elements at one place in each of them lie
+ * the stride apart. BLOCK such windows are worked on together, place by place. */
+
+enum { BLOCK = 128, LANES = 8 };
+
+typedef struct windows {
+    part    layer, row;
+    int64_t first, past, begin; /* begin: where window 0 does, in its rows; negative in the padding */
+} windows;
+
+/* Those of row r of results. */
+static windows windows_of(const planes *p, int64_t r)
 {
-    for (int k = TG_WINDOW_AXES; k-- > 0;) {
-        if (++at[k] < p->count[k]) return;
-        at[k] = 0;
-    }
+    const tg_window *w = &p->a->window;
+    windows          s = {.layer = part_of(p, 0, r / p->count[1]), .row = part_of(p, 1, r % p->count[1])};
+    if (p->a->adaptive || p->plane_size > INT32_MAX) return s; /* places within a window are counted in 32 bits */
+    const int64_t padding = w->padding[2], stride = w->stride[2], wide = (w->size[2] - 1) * w->dilation[2], last = p->plane[2] + padding - wide - 1;
+    s.begin = -padding;
+    s.first = steps(0, padding, stride);
+    s.past  = last < 0 ? 0 : last / stride + 1;
+    if (s.past > p->count[2]) s.past = p->count[2];
+    if (s.first > s.past) s.first = s.past;
+    return s;
 }
 
-/* Runs the body with e at each element of the window w of a plane, in their order. */
-#define EACH_ELEMENT(W, PLANE, E)                                                                                      \
-    for (int64_t z_ = (W).of[0].from; z_ < (W).of[0].to; z_ += (W).of[0].step)                                         \
-        for (int64_t i_ = (W).of[1].from; i_ < (W).of[1].to; i_ += (W).of[1].step)                                     \
-            for (int64_t row_ = (z_ * (PLANE)[1] + i_) * (PLANE)[2], E = row_ + (W).of[2].from; E < row_ + (W).of[2].to; E += (W).of[2].step)
+static piece piece_of(const planes *p, const windows *s, int64_t k) { return (piece){{s->layer, s->row, part_of(p, 2, k)}}; }
 
-/* Runs the body with `at` at each window of a plane. */
-#define EACH_WINDOW(P)                                                                                                 \
-    int64_t at[TG_WINDOW_AXES] = {0};                                                                                  \
-    for (int64_t k = 0; k < (P)->count_size; k++, advance(P, at))
+/* How many windows from k on are worked on together; 0: this one alone. */
+static int64_t together(const windows *s, int64_t k)
+{
+    return k < s->first || k >= s->past ? 0 : s->past - k < BLOCK ? s->past - k : BLOCK;
+}
+
+/* Runs the body for each result `at`, of window k: one window, n being 0, or n of them from k on that are cut nowhere. */
+#define EACH_WINDOW(P, S)                                                                                              \
+    for (int64_t r_ = 0, at = 0; r_ < (P)->count[0] * (P)->count[1]; r_++)                                             \
+        for (windows S = windows_of(P, r_), *once_ = &S; once_; once_ = NULL)                                          \
+            for (int64_t k = 0, n = together(&S, 0); k < (P)->count[2]; k += n ? n : 1, at += n ? n : 1, n = together(&S, k))
+
+/* The first element of window k. */
+static int64_t begin_of(const planes *p, const windows *s, int64_t k)
+{
+    return (s->layer.from * p->plane[1] + s->row.from) * p->plane[2] + s->begin + k * p->a->window.stride[2];
+}
+
+/* Runs the body at each row that windows from k on see: e is its first element in the first window. */
+#define EACH_ROW_SEEN(P, S, K, E)                                                                                      \
+    for (int64_t z_ = (S)->layer.from; z_ < (S)->layer.to; z_ += (S)->layer.step)                                      \
+        for (int64_t i_ = (S)->row.from, E = begin_of(P, S, K) + (z_ - (S)->layer.from) * (P)->plane[1] * (P)->plane[2]; i_ < (S)->row.to; \
+             i_ += (S)->row.step, E += (S)->row.step * (P)->plane[2])
+
+/* Runs the body for windows q, whose elements follow the stride o apart: one that the compiler knows, where it is a common one. */
+#define EACH_OF_BLOCK(P, N, O, ...)                                                                                    \
+    {                                                                                                                  \
+        const int64_t stride_ = (P)->a->window.stride[2];                                                              \
+        if (stride_ == 1) {                                                                                            \
+            for (int64_t q = 0, O = 0; q < (N); q++, O++) { __VA_ARGS__; }                                             \
+        } else if (stride_ == 2) {                                                                                     \
+            for (int64_t q = 0, O = 0; q < (N); q++, O += 2) { __VA_ARGS__; }                                          \
+        } else {                                                                                                       \
+            for (int64_t q = 0, O = 0; q < (N); q++, O += stride_) { __VA_ARGS__; }                                    \
+        }                                                                                                              \
+    }
 
 /* ---- the loops over one plane, for float and double -------------------------------------------------------------- */
 
 #define POOL(SUFFIX, T)                                                                                                \
-    /* The first of the largest elements, NaN being larger than all. */                                                \
-    static int64_t largest_##SUFFIX(const planes *p, const T *x, const int64_t at[TG_WINDOW_AXES])                     \
+    /* NaN is larger than all. */                                                                                      \
+    static inline bool beats_##SUFFIX(T v, T m) { return (v > m) | ((v != v) & (m == m)); }                            \
+    /* The first of the largest elements: of one window, of n windows from the first one's first element on. A window is mostly rid of its first \
+     * elements soon: branches are foreseen. */                                                                        \
+    static int64_t largest_##SUFFIX(const planes *p, const piece *w, const T *x)                                       \
     {                                                                                                                  \
-        const piece w    = piece_of(p, at);                                                                            \
-        int64_t     best = (w.of[0].from * p->plane[1] + w.of[1].from) * p->plane[2] + w.of[2].from;                   \
-        EACH_ELEMENT(w, p->plane, e)                                                                                   \
-        {                                                                                                              \
-            const T v = x[e], m = x[best];                                                                             \
-            if (v > m || (v != v && m == m)) best = e;                                                                 \
-        }                                                                                                              \
+        int64_t best = (w->of[0].from * p->plane[1] + w->of[1].from) * p->plane[2] + w->of[2].from;                    \
+        T       m    = x[best];                                                                                        \
+        EACH_RUN(*w, p->plane, from, to)                                                                               \
+        for (int64_t e = from; e < to; e += w->of[2].step)                                                             \
+            if (!(x[e] <= m) && (x[e] > m || (x[e] != x[e] && m == m))) m = x[e], best = e;                            \
         return best;                                                                                                   \
+    }                                                                                                                  \
+    static double sum_of_##SUFFIX(const planes *p, const piece *w, const T *x)                                         \
+    {                                                                                                                  \
+        double sum[LANES] = {0}, all = 0;                                                                              \
+        EACH_RUN(*w, p->plane, from, to)                                                                               \
+        {                                                                                                              \
+            int64_t e = from;                                                                                          \
+            for (; w->of[2].step == 1 && e + LANES <= to; e += LANES)                                                  \
+                for (int l = 0; l < LANES; l++) sum[l] += (double)x[e + l];                                            \
+            for (; e < to; e += w->of[2].step) all += (double)x[e];                                                    \
+        }                                                                                                              \
+        for (int l = 0; l < LANES; l++) all += sum[l];                                                                 \
+        return all;                                                                                                    \
+    }                                                                                                                  \
+    static void largest_places_##SUFFIX(const planes *p, const windows *s, int64_t k, int64_t n, const T *x, int32_t *best) \
+    {                                                                                                                  \
+        T m[BLOCK];                                                                                                    \
+        for (int64_t q = 0; q < n; q++) m[q] = -(T)INFINITY, best[q] = 0;                                              \
+        EACH_ROW_SEEN(p, s, k, e)                                                                                      \
+        for (int64_t j = 0; j < p->a->window.size[2]; j++) {                                                           \
+            const T      *from  = x + e + j * p->a->window.dilation[2];                                                \
+            const int32_t place = (int32_t)(from - x - begin_of(p, s, k));                                             \
+            EACH_OF_BLOCK(p, n, o, const T v = from[o]; const bool more = beats_##SUFFIX(v, m[q]); m[q] = more ? v : m[q]; \
+                          best[q] = more ? place : best[q])                                                                                                         \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void largest_values_##SUFFIX(const planes *p, const windows *s, int64_t k, int64_t n, const T *x, T *m)     \
+    {                                                                                                                  \
+        for (int64_t q = 0; q < n; q++) m[q] = -(T)INFINITY;                                                           \
+        EACH_ROW_SEEN(p, s, k, e)                                                                                      \
+        for (int64_t j = 0; j < p->a->window.size[2]; j++) {                                                           \
+            const T *from = x + e + j * p->a->window.dilation[2];                                                      \
+            EACH_OF_BLOCK(p, n, o, m[q] = beats_##SUFFIX(from[o], m[q]) ? from[o] : m[q])                              \
+        }                                                                                                              \
     }                                                                                                                  \
     /* v, or the largest element m itself where that is NaN and v is not 0. */                                         \
     static inline T picked_##SUFFIX(T v, T m) { return m == m || v == 0 ? v : m; }                                     \
-    static void max_##SUFFIX(const planes *p, const void *x, const void *v, void *y)                                   \
+    /* Values v that are the elements x themselves need no places. */                                                  \
+    static void max_##SUFFIX(const planes *p, const void *in, const void *values, void *out)                           \
     {                                                                                                                  \
-        EACH_WINDOW(p)                                                                                                 \
+        const T *x = in, *v = values;                                                                                  \
+        T       *y = out;                                                                                              \
+        int32_t  place[BLOCK];                                                                                         \
+        EACH_WINDOW(p, s)                                                                                              \
         {                                                                                                              \
-            const int64_t best = largest_##SUFFIX(p, x, at);                                                           \
-            ((T *)y)[k]        = picked_##SUFFIX(((const T *)v)[best], ((const T *)x)[best]);                          \
+            if (!n) {                                                                                                  \
+                const piece   w    = piece_of(p, &s, k);                                                               \
+                const int64_t best = largest_##SUFFIX(p, &w, x);                                                       \
+                y[at]              = picked_##SUFFIX(v[best], x[best]);                                                \
+            } else if (v == x) {                                                                                       \
+                largest_values_##SUFFIX(p, &s, k, n, x, y + at);                                                       \
+            } else {                                                                                                   \
+                const int64_t from = begin_of(p, &s, k);                                                               \
+                largest_places_##SUFFIX(p, &s, k, n, x, place);                                                        \
+                EACH_OF_BLOCK(p, n, o, y[at + q] = picked_##SUFFIX(v[from + o + place[q]], x[from + o + place[q]]))     \
+            }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
-    static void max_dx_##SUFFIX(const planes *p, const void *x, const void *g, void *dx)                               \
+    static void max_dx_##SUFFIX(const planes *p, const void *in, const void *gradient, void *out)                      \
     {                                                                                                                  \
+        const T *x = in, *g = gradient;                                                                                \
+        T       *dx = out;                                                                                             \
+        int32_t  place[BLOCK];                                                                                         \
         memset(dx, 0, (size_t)p->plane_size * sizeof(T));                                                              \
-        EACH_WINDOW(p)                                                                                                 \
+        EACH_WINDOW(p, s)                                                                                              \
         {                                                                                                              \
-            const int64_t best = largest_##SUFFIX(p, x, at);                                                           \
-            ((T *)dx)[best] += picked_##SUFFIX(((const T *)g)[k], ((const T *)x)[best]);                               \
+            if (!n) {                                                                                                  \
+                const piece   w    = piece_of(p, &s, k);                                                               \
+                const int64_t best = largest_##SUFFIX(p, &w, x);                                                       \
+                dx[best] += picked_##SUFFIX(g[at], x[best]);                                                           \
+            } else {                                                                                                   \
+                const int64_t from = begin_of(p, &s, k);                                                               \
+                largest_places_##SUFFIX(p, &s, k, n, x, place);                                                        \
+                EACH_OF_BLOCK(p, n, o, dx[from + o + place[q]] += picked_##SUFFIX(g[at + q], x[from + o + place[q]]))   \
+            }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
-    static void avg_##SUFFIX(const planes *p, const void *x, void *y)                                                  \
+    static void avg_##SUFFIX(const planes *p, const void *in, void *out)                                               \
     {                                                                                                                  \
-        EACH_WINDOW(p)                                                                                                 \
+        const T *x = in;                                                                                               \
+        T       *y = out;                                                                                              \
+        double   sum[BLOCK];                                                                                           \
+        EACH_WINDOW(p, s)                                                                                              \
         {                                                                                                              \
-            const piece w   = piece_of(p, at);                                                                         \
-            double      sum = 0;                                                                                       \
-            EACH_ELEMENT(w, p->plane, e) sum += (double)((const T *)x)[e];                                             \
-            ((T *)y)[k] = (T)(sum / weight(p, &w));                                                                    \
+            const piece  w  = piece_of(p, &s, k);                                                                      \
+            const double by = weight(p, &w);                                                                           \
+            memset(sum, 0, (size_t)(n ? n : 1) * sizeof *sum);                                                         \
+            if (!n) {                                                                                                  \
+                y[at] = (T)(sum_of_##SUFFIX(p, &w, x) / by);                                                           \
+                continue;                                                                                              \
+            }                                                                                                          \
+            EACH_ROW_SEEN(p, &s, k, e)                                                                                 \
+            for (int64_t j = 0; j < p->a->window.size[2]; j++) {                                                       \
+                const T *from = x + e + j * p->a->window.dilation[2];                                                  \
+                EACH_OF_BLOCK(p, n, o, sum[q] += (double)from[o])                                                      \
+            }                                                                                                          \
+            for (int64_t q = 0; q < n; q++) y[at + q] = (T)(sum[q] / by);                                              \
         }                                                                                                              \
     }                                                                                                                  \
-    static void avg_dx_##SUFFIX(const planes *p, const void *g, void *dx)                                              \
+    /* From the last place in the rows to the first: what is added to one element comes in the order of the windows. */ \
+    static void avg_dx_##SUFFIX(const planes *p, const void *gradient, void *out)                                      \
     {                                                                                                                  \
+        const T *g = gradient;                                                                                         \
+        T       *dx = out, each[BLOCK];                                                                                \
         memset(dx, 0, (size_t)p->plane_size * sizeof(T));                                                              \
-        EACH_WINDOW(p)                                                                                                 \
+        EACH_WINDOW(p, s)                                                                                              \
         {                                                                                                              \
-            const piece w    = piece_of(p, at);                                                                        \
-            const T     each = (T)((double)((const T *)g)[k] / weight(p, &w));                                         \
-            EACH_ELEMENT(w, p->plane, e) ((T *)dx)[e] += each;                                                         \
+            const piece  w  = piece_of(p, &s, k);                                                                      \
+            const double by = weight(p, &w);                                                                           \
+            for (int64_t q = 0; q < (n ? n : 1); q++) each[q] = (T)((double)g[at + q] / by);                           \
+            if (!n) {                                                                                                  \
+                EACH_RUN(w, p->plane, from, to) for (int64_t e = from; e < to; e += w.of[2].step) dx[e] += each[0];                                                         \
+                continue;                                                                                              \
+            }                                                                                                          \
+            EACH_ROW_SEEN(p, &s, k, e)                                                                                 \
+            for (int64_t j = p->a->window.size[2]; j-- > 0;) {                                                         \
+                T *to = dx + e + j * p->a->window.dilation[2];                                                         \
+                EACH_OF_BLOCK(p, n, o, to[o] += each[q])                                                               \
+            }                                                                                                          \
         }                                                                                                              \
     }
 POOL(f32, float)
