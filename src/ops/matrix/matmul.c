@@ -161,14 +161,17 @@ static tg_tensor *stacked(tg_tensor *t)
     return tg_reshape(t, TG_SHAPE(rows, s->dim[s->rank - 1]));
 }
 
+/* Of a column and a row, or what else has one number for each sum of the product, no sum is left. */
+static tg_tensor *product(tg_tensor *a, tg_tensor *b) { return tg_dim(a, -1) == 1 ? tg_mul(a, b) : tg_matmul(a, b); }
+
 /* C = A B: dA = g B^T, dB = A^T g. They have the broadcast leading axes, over which the backward walk sums. One B for all
  * matrices of A makes that sum part of the product: A and g as tall matrices. */
 static tg_tensor *matmul_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     tg_tensor *a = c->in[0], *b = c->in[1];
-    if (i == 0) return tg_matmul(g, tg_mT(b));
-    if (tg_node_of(b)->shape->rank == 2 && tg_node_of(a)->shape->rank > 2) return tg_matmul(tg_mT(stacked(a)), stacked(g));
-    return tg_matmul(tg_mT(a), g);
+    if (i == 0) return product(g, tg_mT(b));
+    if (tg_node_of(b)->shape->rank == 2 && tg_node_of(a)->shape->rank > 2) return product(tg_mT(stacked(a)), stacked(g));
+    return product(tg_mT(a), g);
 }
 
 const tg_op tg_op_matmul = {.name  = "matmul",

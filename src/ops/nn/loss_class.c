@@ -2,6 +2,7 @@
 #include "ops/nn/loss.h"
 
 #include <math.h>
+#include <tapegrad/index.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/reduce.h>
 #include <tapegrad/shape.h>
@@ -139,7 +140,6 @@ enum { USUALLY_IGNORED = -100 };
 typedef struct labels {
     tg_tensor *index;   /* […], 0 where it is ignored */
     tg_tensor *ignored; /* […] of bool; NULL: none is */
-    tg_tensor *mask;    /* […, classes]: true at the row's label */
 } labels;
 
 /* Without an option no label is ignored, and none is looked at twice: -100, which is ignored then, is an error as it is without. */
@@ -153,22 +153,21 @@ static labels labels_of(const tg_loss_call *c, tg_tensor *x, tg_tensor *label, b
         l.index = tg_where(l.ignored, zero, wide);
     }
     l.index = tg_check_index(l.index, tg_dim(x, -1));
-    l.mask = tg_loss_label_mask(x, l.index);
     return l;
 }
 
-/* The sums over classes of t where the mask is true: the label's. What is not the label is selected away, not multiplied: it may be -inf. */
-static tg_tensor *at_label(const tg_loss_call *c, const labels *l, tg_tensor *t)
-{
-    return tg_sum(tg_where(l->mask, t, tg_loss_number(c, t, 0)), TG_AXES(-1), false);
-}
+/* The weights of the rows' labels. */
+static tg_tensor *label_weights(const tg_loss_call *c, const labels *l) { return tg_index(c->o.weight, (tg_tensor *[]){l->index}, 1); }
 
+/* The label's ln p is the sum over classes of those where a mask is true, in the pass that computes them. What is not the label is selected
+ * away, not multiplied: it may be -inf. */
 static tg_tensor *cross_entropies(const tg_loss_call *c, const labels *l, tg_tensor *x, tg_tensor *log_p)
 {
+    tg_tensor *mask = tg_loss_label_mask(x, l->index);
     const bool was = tg_set_grad_enabled(c->tape, false);
-    tg_tensor *value = tg_neg(at_label(c, l, log_p));
+    tg_tensor *value = tg_neg(tg_sum(tg_where(mask, log_p, tg_loss_number(c, log_p, 0)), TG_AXES(-1), false));
     tg_set_grad_enabled(c->tape, was);
-    return tg_record(&tg_op_cross_entropy, (tg_tensor *[]){x, l->mask, log_p, value}, 4, NULL, 0);
+    return tg_record(&tg_op_cross_entropy, (tg_tensor *[]){x, mask, log_p, value}, 4, NULL, 0);
 }
 
 /* ---- weights, labels to be ignored, smoothing ------------------------------------------------------------------------- */
@@ -177,7 +176,7 @@ static tg_tensor *cross_entropies(const tg_loss_call *c, const labels *l, tg_ten
 static tg_tensor *reduced_by_weight(const tg_loss_call *c, const labels *l, tg_tensor *each)
 {
     tg_tensor *zero = tg_loss_number(c, each, 0), *count = NULL;
-    if (c->o.weight) count = at_label(c, l, c->o.weight);
+    if (c->o.weight) count = label_weights(c, l);
     if (l->ignored) {
         each = tg_where(l->ignored, zero, each);
         count = tg_where(l->ignored, zero, count ? count : tg_loss_number(c, each, 1));
@@ -199,7 +198,7 @@ static tg_tensor *by_index(const tg_loss_call *c, tg_tensor *x, tg_tensor *label
 {
     const labels l = labels_of(c, x, label, can_ignore);
     tg_tensor   *log_p = tg_log_softmax(x, -1), *each = cross_entropies(c, &l, x, log_p);
-    if (c->o.weight) each = tg_mul(each, at_label(c, &l, c->o.weight));
+    if (c->o.weight) each = tg_mul(each, label_weights(c, &l));
     return reduced_by_weight(c, &l, smoothed(c, each, log_p));
 }
 
@@ -246,8 +245,8 @@ tg_tensor *tg_nll_loss(tg_tensor *log_p, tg_tensor *label, const tg_loss_options
     if (!tg_loss_begin(&c, "tg_nll_loss", log_p, options, TG_LOSS_WEIGHT | TG_LOSS_IGNORE_INDEX)) return NULL;
     if (!tg_loss_class_weight_fits(&c, log_p)) return NULL;
     const labels l = labels_of(&c, log_p, label, true);
-    tg_tensor   *each = tg_neg(at_label(&c, &l, log_p));
-    if (c.o.weight) each = tg_mul(each, at_label(&c, &l, c.o.weight));
+    tg_tensor   *each = tg_neg(tg_squeeze(tg_gather(log_p, -1, tg_unsqueeze(l.index, -1)), -1));
+    if (c.o.weight) each = tg_mul(each, label_weights(&c, &l));
     return reduced_by_weight(&c, &l, each);
 }
 
