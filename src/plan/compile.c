@@ -20,13 +20,12 @@ static void fetch_ahead(emitter *e, int32_t first, const operand *o)
     p->pointers[p->n_pointers++] = *o;
 }
 
-/* Does a tile pass by one loop alone, which reads several operands, or one that the last cache holds? It reads on and on, as the hardware expects
- * it: asking for the same before costs up to a third of its time. A single stream from memory halts at each page without that. */
+/* Does a tile pass by one instruction alone, which reads several operands, or one that the last cache holds? It reads on and on, as the hardware
+ * expects it: asking for the same before costs up to a third of its time. A single stream from memory halts at each page without that. */
 static bool reads_ahead_itself(const emitter *e)
 {
-    const program     *p = e->p;
-    const instruction *c = &p->instructions[e->g->instructions];
-    if (e->g->n_instructions != 1 || (c->kind != K_LOOP && c->kind != K_SEGMENT)) return false;
+    const program *p = e->p;
+    if (e->g->n_instructions != 1) return false;
     if (e->g->n_ahead != 1) return true;
     const value *v = &p->values[p->pointers[e->g->ahead].value];
     return v->numel * (int64_t)tg_item_of(v) < STREAM_LEAST;

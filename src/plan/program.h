@@ -23,7 +23,7 @@ enum {
     LEAST_BAND = 128,      /* columns that are worth taking from all rows of a block at once: a few cache lines */
     LARGEST_BAND = 1 << 21, /* bytes of so many columns of a block, which have to stay in the caches */
     CHUNKS     = 16,      /* pieces a group is cut into for threads and for partial sums: a constant, so results never depend on threads */
-    STREAM_LEAST = 8 << 20, /* bytes of a result that would only pass through the caches: it is written around them */
+    STREAM_LEAST = 12 << 20, /* bytes of a result that would only pass through the caches: it is written around them */
     AHEAD_LEAST = 1 << 20, /* bytes of an operand that is not in a core's own cache: the next tile's are fetched while one is computed */
     AHEAD_MOST = 1 << 18, /* bytes of a tile of them all together; of a larger one, which is gone over in sweeps, it is the next rows */
     STAGED     = 16,      /* rows */
