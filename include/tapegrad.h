@@ -56,6 +56,7 @@
 #include <tapegrad/lbfgs.h>     /* L-BFGS, an optimizer that calls the loss itself */
 #include <tapegrad/file.h>      /* files of named tensors */
 #include <tapegrad/checkpoint.h> /* all of a run in one file */
+#include <tapegrad/frozen.h>    /* a trained model for many threads */
 #include <tapegrad/table.h>     /* tables of named columns, CSV files */
 #include <tapegrad/data.h>      /* data sets, and data sets made of others */
 #include <tapegrad/augment.h>   /* images changed at random while they are read */

@@ -94,6 +94,8 @@ static char scratch_text[200];
     X(tg_optim_backward, (void)tg_optim_backward(p.o, p.lazy))                                                                   \
     X(tg_minimize, (void)tg_minimize(p.o, p.lazy))                                                                               \
     X(tg_save, (void)tg_save(p.t, archive_path))                                                                                 \
+    X(tg_freeze, tg_frozen *m = tg_freeze(p.t); assert_null(m))                                                                  \
+    X(tg_frozen_tensor, assert_null(tg_frozen_tensor(NULL, p.t, "a")))                                                           \
     X(tg_checkpoint_save, (void)tg_checkpoint_save(p.t, archive_path, NULL))                                                     \
     X(tg_checkpoint_load, (void)tg_checkpoint_load(p.t, archive_path))                                                           \
     X(tg_checkpoint_save_step, (void)tg_checkpoint_save_step(p.t, archive_path, 1, NULL))                                        \
