@@ -1,111 +1,9 @@
-"""What PyTorch computes for samples of layers: windows, images, normalisation, statistics, parts. Each function takes the sample and its inputs."""
+"""What PyTorch computes for samples of normalisation, statistics, random parts, and calls that stand in something. Each function takes the sample and
+its inputs."""
 import itertools
 
 import torch
 import torch.nn.functional as F
-
-
-# ---- windows: pairs of numbers are height's and width's; one axis has the second alone, depth has that of the height ----
-
-def spread(x, a, b):
-    return {1: [b], 2: [a, b], 3: [a, a, b]}[x.dim() - 2]
-
-
-def numbers(s, x, at, usual):
-    d = s["to"] + [0] * 8
-    return spread(x, d[at] or usual[0], d[at + 1] or usual[1])
-
-
-def by_axes(x, name):
-    return getattr(F, f"{name}{x.dim() - 2}d")
-
-
-class NotTaken(Exception):
-    """PyTorch does not have it: sizes of 0 in other places than the batch's, averages of windows with gaps, gradients of no pixels."""
-
-
-def convolved(s, x, w, b=None):
-    if 0 in x.shape[1:] or 0 in w.shape:
-        raise NotTaken
-    padding = "same" if s["keepdim"] else numbers(s, x, 4 - 2, (0, 0))
-    return by_axes(x, "conv")(x, w, b, numbers(s, x, 0, (1, 1)), padding, numbers(s, x, 4, (1, 1)), (s["to"] + [0] * 8)[6] or 1)
-
-
-def conv_transposed(s, x, w, b=None):
-    return by_axes(x, "conv_transpose")(x, w, b, numbers(s, x, 0, (1, 1)), numbers(s, x, 2, (0, 0)), spread(x, s["stop"], s["stop"]),
-                                        (s["to"] + [0] * 8)[6] or 1, numbers(s, x, 4, (1, 1)))
-
-
-def gradient(f, at, g):
-    """That of f at a point, for the gradient g of its result, to be differentiated further."""
-    at = at if at.requires_grad else at.detach().requires_grad_()
-    with torch.enable_grad():
-        return torch.autograd.grad(f(at), at, g, create_graph=True)[0]
-
-
-def plane(s, x):
-    return [s["step"], s["start"], s["stop"]][-(x.dim() - 2):]
-
-
-def conv_dx(s, g, w):
-    groups = s["to"][6]
-    x = torch.zeros(g.shape[0], w.shape[1] * groups, *plane(s, g), dtype=g.dtype)
-    return gradient(lambda x: convolved(s, x, w), x, g)
-
-
-def conv_dw(s, g, x):
-    w = torch.zeros(g.shape[1], x.shape[1] // s["to"][6], *spread(x, *s["axes"]), dtype=g.dtype)
-    return gradient(lambda w: convolved(s, x, w), w, g)
-
-
-def pool_sizes(s, x):
-    d = s["to"]
-    return numbers(s, x, 0, (1, 1)), numbers(s, x, 2, (d[0], d[1])), numbers(s, x, 4, (0, 0))
-
-
-def max_pool(s, x):
-    kernel, stride, padding = pool_sizes(s, x)
-    return by_axes(x, "max_pool")(x, kernel, stride, padding, (s["to"] + [0] * 8)[6] or 1, ceil_mode=bool(s["keepdim"]))
-
-
-def avg_pool(s, x):
-    if (s["to"] + [0] * 8)[6] > 1:
-        raise NotTaken
-    return by_axes(x, "avg_pool")(x, *pool_sizes(s, x), ceil_mode=bool(s["keepdim"]), count_include_pad=not s["axis"])
-
-
-def avg_pool_dx(s, g):
-    return gradient(lambda x: avg_pool(s, x), torch.zeros(*g.shape[:2], *plane(s, g), dtype=g.dtype), g)
-
-
-def lp_pool(s, x):
-    kernel, stride, _ = pool_sizes(s, x)
-    count = torch.tensor(kernel).prod()
-    return (by_axes(x, "avg_pool")(x.abs() ** s["number"], kernel, stride) * count) ** (1 / s["number"])
-
-
-def adaptive(name):
-    return lambda s, x: by_axes(x, f"adaptive_{name}_pool")(x, plane(s, x))
-
-
-# ---- images ----
-
-def patches(s):
-    d = s["to"] + [0] * 8
-    return {"kernel_size": d[0:2], "stride": [n or 1 for n in d[2:4]], "padding": d[4:6], "dilation": [n or 1 for n in d[6:8]]}
-
-
-def shuffled(s, x):
-    if not x.numel():
-        raise NotTaken
-    return F.pixel_shuffle(x, s["start"])
-
-
-def interpolated(s, x):
-    n = x.dim() - 2
-    mode = "nearest" if s["axis"] == 0 else {1: "linear", 2: "bilinear", 3: "trilinear"}[n]
-    size = {"scale_factor": s["number"]} if s["number"] else {"size": s["to"][:n]}
-    return F.interpolate(x, mode=mode, align_corners=None if s["axis"] == 0 else bool(s["keepdim"]), **size)
 
 
 # ---- normalisation, statistics ----
@@ -174,7 +72,7 @@ def extremes(s, x):
 
 
 def correlations(s, x):
-    return (x + torch.arange(x.shape[-1], dtype=x.dtype).square()).corrcoef()
+    return (x + torch.arange(x.shape[-1], dtype=x.dtype).square()).corrcoef().reshape([x.shape[0]] * 2 if x.dim() == 2 else [])
 
 
 # ---- losses that PyTorch does not have, or otherwise ----
@@ -185,7 +83,37 @@ def reduced_loss(s, each):
 
 def cross_entropy_of_two(s, x, t, w=torch.ones(())):
     """PyTorch's own adds 1e-12 to the denominators of its derivatives."""
-    return reduced_loss(s, -w.detach() * (t * x.log() + (1 - t) * (1 - x).log()))
+    return reduced_loss(s, -w * (t * x.log() + (1 - t) * (1 - x).log()))
+
+
+# ---- random: the draw is read off the result, and what comes of it is compared ----
+
+def result(s):
+    return torch.tensor(s["out"][0]["data"], dtype=torch.float64).reshape(s["out"][0]["shape"])
+
+
+def dropped(s, x):
+    """What stays, where the result is not 0, is scaled by 1/(1 - p): the same number for all."""
+    y = result(s)
+    kept = y != 0
+    scale = float((y / x.detach())[kept][0]) if kept.any() else 1
+    return torch.where(kept, x * scale, torch.zeros(()))
+
+
+def alpha_dropped(s, x):
+    """a x + b of what stays, and of selu's limit."""
+    p, limit = s["number"], -1.7580993408473766
+    if p == 1:
+        return x * 0
+    a = ((1 - p) * (1 + p * limit ** 2)) ** -0.5
+    b = -a * limit * p
+    return torch.where((result(s) - (a * limit + b)).abs() < 1e-12, torch.full((), a * limit + b, dtype=x.dtype), a * x + b)
+
+
+def gumbel_softmax(s, x):
+    """The noise is known from the result, up to a number for each row."""
+    tau = s["number"] or 1
+    return ((x + (result(s).log() * tau - x.detach())) / tau).softmax(s["axis"])
 
 
 # ---- parts ----
@@ -216,6 +144,15 @@ def split(s, x):
     return part[0] * part[2]
 
 
+def linear_scan(s, a, b):
+    """y = a y + b, from one step to the next."""
+    y, steps, last = [], list(range(a.shape[s["axis"]])), torch.zeros(())
+    for k in reversed(steps) if s["start"] else steps:
+        last = a.select(s["axis"], k) * last + b.select(s["axis"], k)
+        y.append(last)
+    return torch.stack(y[::-1] if s["start"] else y, s["axis"]) if y else a * b
+
+
 def scattered(s, x, i, v):
     """PyTorch does not say which of several values for one place stays: it is the last one."""
     axis, last = s["axis"] % x.dim(), {}
@@ -230,32 +167,22 @@ def scattered(s, x, i, v):
 
 
 OPS = {
-    "conv_dx": conv_dx, "conv_dw": conv_dw,
     "layer_norm": lambda s, x, *wb: F.layer_norm(x, x.shape[x.dim() - s["axis"]:], *wb, eps=s["number"]), "rms_norm": rms_norm,
     "rstd": reciprocal_deviation, "normalize_over": normalized_over, "var": var, "std": std,
     "norm_1": lambda s, x: x.abs().sum(over(s, x), bool(s["keepdim"])),
     "log_cosh": lambda s, x, y: reduced_loss(s, (x - y).cosh().log()),
     "hinge_loss": lambda s, x, y: reduced_loss(s, ((s["number"] or 1) - x * y).clamp(min=0)),
-    "global_avg_pool": lambda s, x: x.mean(list(range(2, x.dim())), True), "global_max_pool": lambda s, x: x.amax(list(range(2, x.dim())), True),
-    "unfold": lambda s, x: F.unfold(x, **patches(s)), "fold": lambda s, x: F.fold(x, (s["start"], s["stop"]), **patches(s)),
-    "pixel_shuffle": shuffled, "pixel_unshuffle": lambda s, x: F.pixel_unshuffle(x, s["start"]),
-    "interpolate": interpolated,
     "embedding": lambda s, x, i: F.embedding(i.long(), x), "linear": lambda s, x, w, b=0: x @ w + b,
-    "silu": lambda s, x: F.silu(x), "mish": lambda s, x: x * F.softplus(x).tanh(),
     "masked_fill": lambda s, x, m: torch.where(m, torch.full_like(x, s["number"]), x),
     "tril": lambda s, x: x.tril(s["start"]), "triu": lambda s, x: x.triu(s["start"]),
     "stack": lambda s, *x: torch.stack(x, s["axis"]), "flatten": lambda s, x: x.flatten(s["axis"], s["axis1"]), "split": split,
     "unsqueeze_axes": unsqueezed, "scatter": scattered, "straight_through": lambda s, x: x + 3,
     "wrap_index": lambda s, i: (i.long() + int(s["number"])) % s["start"], "check_divisor": lambda s, i: i + 1,
+    "dropout": dropped, "dropout2d": dropped, "alpha_dropout": alpha_dropped, "gumbel_softmax": gumbel_softmax,
+    "spectral_norm": lambda s, w, u: w / (w.flatten(1).mT @ u).norm() if w.numel() else w * 1, "linear_scan": linear_scan,
     "to_f32": lambda s, x: x.float().double(), "to_f64": lambda s, x: x.float().double(),
 }
-for k in "123":
-    OPS |= {f"conv{k}d": convolved, f"conv{k}d_dx": conv_dx, f"conv{k}d_dw": conv_dw, f"conv_transpose{k}d": conv_transposed,
-            f"max_pool{k}d": max_pool, f"avg_pool{k}d": avg_pool, f"lp_pool{k}d": lp_pool, f"avg_pool{k}d_dx": avg_pool_dx,
-            f"max_pool{k}d_dx": lambda s, x, g: gradient(lambda x: max_pool(s, x), x, g),
-            f"adaptive_max_pool{k}d": adaptive("max"), f"adaptive_avg_pool{k}d": adaptive("avg")}
 OPS["normalize"] = lambda s, *x: OPS["rms_norm" if s["start"] else "layer_norm"](s, *x)
-del OPS["conv_dx"], OPS["conv_dw"]
 
 # Samples that call an op several times, or with something else around it.
 COMPOSED = {

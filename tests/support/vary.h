@@ -96,4 +96,53 @@ void vary_scatter_add(sample *s, sample_random *r);
 void vary_index_add(sample *s, sample_random *r);
 void vary_pad(sample *s, sample_random *r);
 
+/* vary_order.c */
+void vary_scan_of_two(sample *s, sample_random *r);
+void vary_diff(sample *s, sample_random *r);
+void vary_first_axis(sample *s, sample_random *r);   /* one input with axes */
+void vary_topk(sample *s, sample_random *r);
+void vary_kthvalue(sample *s, sample_random *r);
+void vary_halves(sample *s, sample_random *r);
+void vary_prelu(sample *s, sample_random *r);
+void vary_observations(sample *s, sample_random *r);
+
+/* vary_put.c */
+void vary_take_along(sample *s, sample_random *r);
+void vary_scatter(sample *s, sample_random *r);
+void vary_index_add_to(sample *s, sample_random *r);
+void vary_index(sample *s, sample_random *r);
+void vary_index_put(sample *s, sample_random *r);
+void vary_masked_scatter(sample *s, sample_random *r);
+void vary_segments(sample *s, sample_random *r);
+void vary_bincount(sample *s, sample_random *r);     /* weights and their index */
+void vary_embedding_padded(sample *s, sample_random *r);
+void vary_embedding_bag(sample *s, sample_random *r);
+void vary_crop(sample *s, sample_random *r);
+
+/* vary_nn.c */
+void vary_class_loss(sample *s, sample_random *r);
+void vary_margins(sample *s, sample_random *r);
+void vary_rows(sample *s, sample_random *r);
+void vary_triplet(sample *s, sample_random *r);
+void vary_angles(sample *s, sample_random *r);
+void vary_batch_norm(sample *s, sample_random *r);
+void vary_running_norm(sample *s, sample_random *r);
+void vary_group_norm(sample *s, sample_random *r);
+void vary_instance_norm(sample *s, sample_random *r);
+void vary_weight_norm(sample *s, sample_random *r);
+
+/* vary_image.c */
+void vary_unfold(sample *s, sample_random *r);
+void vary_fold(sample *s, sample_random *r);
+void vary_pixel_shuffle(sample *s, sample_random *r);
+void vary_pixel_unshuffle(sample *s, sample_random *r);
+void vary_global_pool(sample *s, sample_random *r);
+void vary_interpolate(sample *s, sample_random *r);
+
+/* vary_sequence.c */
+void vary_rope(sample *s, sample_random *r);
+void vary_cell(sample *s, sample_random *r);
+void vary_recurrent(sample *s, sample_random *r);
+void vary_ctc(sample *s, sample_random *r);
+
 #endif
