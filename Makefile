@@ -1,5 +1,5 @@
 # tapegrad: make, make check, make demo, make bench, make install; each variant has its own directory, build/<variant>/.
-# Needs gcc or clang, pkg-config, OpenBLAS (OpenMP build), zlib, jansson; cmocka for the tests. tools/setup.sh installs them.
+# Needs gcc or clang, pkg-config, OpenBLAS (OpenMP build), zlib, jansson, libzip; cmocka for the tests. tools/setup.sh installs them.
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -21,10 +21,11 @@ OPT.debug   := -O0
 OPT.asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 OPT.tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
 OPT.mutants := -O1 -DTG_MUTANTS
+OPT.fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
 CFLAGS   ?= $(or $(OPT.$(VARIANT)),-O3) -g
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror=implicit-function-declaration $(if $(CLANG),-Wno-pass-failed) $(if $(filter 1,$(WERROR)),-Werror)
-DEPS     := openblas zlib jansson
+DEPS     := openblas zlib jansson libzip
 # clang's libomp also serves the OpenMP calls that OpenBLAS makes, so there is one pool of threads with either compiler
 FLAGS    := -std=c11 $(WARNINGS) -fPIC -fvisibility=hidden -fno-math-errno -fopenmp -Iinclude -Isrc $(shell $(PKG_CONFIG) --cflags $(DEPS))
 # glibc's vector functions, which gcc's loops call: not on every target
@@ -47,6 +48,11 @@ $B/src/kernels/isa/%.o: SPECIAL += $(if $(CLANG),,-funroll-loops --param max-unr
 # clang 14 optimises kernels for minutes where both sanitizers' checks are in them.
 ifeq ($B,build/asan-clang)
 %_base.o %_avx2.o %_avx512.o: SPECIAL += -O0
+endif
+# Fuzzing looks at what reads files and what that calls; kernels are none of it.
+ifeq ($(VARIANT),fuzz)
+$(foreach d,src/io src/tensor src/graph tests/fuzz,$B/$d/%.o): SPECIAL += -fsanitize=fuzzer-no-link
+$B/src/kernels/%.o: SPECIAL += -O0 -fno-sanitize=all
 endif
 # A yardstick for this machine, in no library. Compiled so and not linked so: that would flush the whole program's subnormals to zero.
 # (clang 14 leaves exp scalar there: a limit with exp in it is a limit with gcc only.)
@@ -76,7 +82,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 EVALUATORS ?= reference fused
 
 .PHONY: all lib check cross demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential resume asan tsan valgrind \
-    ops-table install format clean
+    fuzz ops-table install format clean
 .SECONDARY:
 
 all: lib
@@ -189,6 +195,25 @@ FIRST     ?= $(shell date +%s)000000
 differential: $B/tests/run/test_mirror
 	TAPEGRAD_MIRROR=$(SCENARIOS) TAPEGRAD_MIRROR_SEED=$(FIRST) OMP_WAIT_POLICY=passive $<
 
+# Any bytes as files of each format (tests/fuzz), RUNS of each, from the stored examples on; OF="npy csv": of these. What is found lies below
+# build/fuzz-clang/fuzz: examples that reach more of the code in corpus, and crash-…, leak-…, timeout-…, each of which is a fault.
+RUNS    ?= 1000000
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+ifeq ($(VARIANT),fuzz)
+$B/fuzz/%: $B/tests/fuzz/fuzz_%.o $B/libtapegrad.a
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer,address,undefined
+fuzz: $(patsubst %,$B/fuzz/%,$(or $(OF),$(FUZZERS)))
+	@for f in $(or $(OF),$(FUZZERS)); do \
+	    mkdir -p $B/fuzz/corpus/$$f && echo "== $$f: $(RUNS) runs" && \
+	    $B/fuzz/$$f -runs=$(RUNS) -max_len=4096 -malloc_limit_mb=256 -rss_limit_mb=1024 -timeout=10 -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=$B/fuzz/$$f- $B/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; \
+	done
+else
+fuzz:
+	@$(MAKE) --no-print-directory fuzz VARIANT=fuzz CC=clang
+endif
+
 # Every op's first and second gradients against differences, VARIANTS random variants of the samples of each: a table of the largest errors.
 # OF="rstd norm": of some ops. SEED repeats a run.
 VARIANTS ?= 200
@@ -225,7 +250,7 @@ CROSS_LIBS  := $(CROSS_ROOT)/usr/lib/$(CROSS)
 build/$(CROSS)-root:
 	@for p in $(CROSS)-gcc $(CROSS_QEMU) mmdebstrap; do command -v $$p >/dev/null || { echo "make cross needs $$p"; exit 1; }; done
 	mmdebstrap --variant=extract --architectures=$(CROSS_ARCH) \
-	    --include=libc6-dev,libgomp1,libopenblas-openmp-dev,zlib1g-dev,libjansson-dev,libcmocka-dev bookworm $@.new
+	    --include=libc6-dev,libgomp1,libopenblas-openmp-dev,zlib1g-dev,libjansson-dev,libzip-dev,libcmocka-dev bookworm $@.new
 	find $@.new -type l -lname '/*' | while read -r l; do ln -sfn "$(CURDIR)/$@$$(readlink "$$l")" "$$l"; done
 	mv $@.new $@
 

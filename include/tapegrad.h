@@ -61,6 +61,7 @@
 #include <tapegrad/data.h>      /* data sets, and data sets made of others */
 #include <tapegrad/augment.h>   /* images changed at random while they are read */
 #include <tapegrad/loader.h>    /* mini-batches of a data set */
+#include <tapegrad/dlpack.h>    /* tensors of other libraries */
 #include <tapegrad/check.h>     /* gradients checked against differences */
 
 #endif

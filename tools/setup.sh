@@ -21,6 +21,7 @@ need pkg-config has_program pkg-config
 need libopenblas-openmp-dev has_library openblas
 need zlib1g-dev has_library zlib
 need libjansson-dev has_library jansson
+need libzip-dev has_library libzip
 need libcmocka-dev has_library cmocka
 need gnuplot-nox has_program gnuplot
 for p; do need "$p" has_package "$p"; done

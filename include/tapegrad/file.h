@@ -26,8 +26,8 @@ TG_API tg_status tg_save_tensors(const char *path, const char *const *names, tg_
 /* ---- files: reading named tensors ------------------------------------------------------------------------------------ */
 
 /* An opened file of named tensors, which belongs to its tape: a safetensors file; the index of several of them
- * ("model.safetensors.index.json"), which lie beside it and are read as one; or an .npy file, whose array has the name "arr_0". Content tells
- * which it is. Opening checks the whole header, or all of them, and that the data has the sizes it tells; names come in the order of the data, just
+ * ("model.safetensors.index.json"), which lie beside it and are read as one; an .npz file, stored or deflated, whose arrays have the names of its
+ * members without ".npy"; or an .npy file, whose array has the name "arr_0". Content tells which it is. Opening checks the whole header, or all of them, and that the data has the sizes it tells; names come in the order of the data, just
  * as they are in the file: they may hold control characters. Reading gives a new tensor of the file's dtype, or of the one that has all of its
  * numbers: F16 and BF16 become float32, I8 int16, U16 int32, U32 int64. Other dtypes of the formats, and more than 8 axes, are
  * TG_ERR_UNSUPPORTED, for that tensor alone. */
@@ -85,6 +85,20 @@ typedef struct tg_load_options {
 /* tg_load with options, which may be NULL. An error changes nothing: TG_ERR_ARG also for a pattern with a [ without its ], and where `prefixes`
  * give one name to two tensors. */
 TG_API tg_status tg_load_with(tg_tape *tape, const char *path, const tg_load_options *options);
+
+/* ---- files: arrays in NumPy's formats .npz and .npy ----------------------------------------------------------------- */
+
+/* Of an .npz file tg_archive_open reads the members' headers; other members than arrays, *.npy, do not count, and a member's name is a name and
+ * leads nowhere. Its bytes are checked when it is read, with its checksum where it is read to its end; a deflated one before there is
+ * memory for its array. TG_ERR_UNSUPPORTED for encrypted members and other compressions. */
+
+typedef struct tg_npz_options {
+    bool compressed; /* deflated */
+} tg_npz_options;
+
+/* Writes tensors of one tape, of any dtype, under different names as such a file, which numpy.load reads. options may be NULL. The file is complete or
+ * the old one stays, as with tg_save; the same tensors make the same bytes. TG_ERR_ARG for a name that is not UTF-8 or that two have. */
+TG_API tg_status tg_npz_write(const char *path, const char *const *names, tg_tensor *const *tensors, int n, const tg_npz_options *options);
 
 /* ---- files: one array in NumPy's format .npy ---------------------------------------------------------------------- */
 

@@ -71,7 +71,8 @@ tg_status tg_archive_readable(tg_archive *a, const char *function, const tg_entr
     if (entry->rank > TG_MAX_RANK)
         return tg_fail_on(a->tape, TG_ERR_UNSUPPORTED, function, "%s: tensor %s has %lld axes; %d are supported", path, tg_name_text(entry->name, name),
                           (long long)entry->rank, TG_MAX_RANK);
-    return TG_OK;
+    a->part[entry->part].file.function = function;
+    return a->check ? a->check(a, entry) : TG_OK;
 }
 
 const char *tg_archive_entry_text(const tg_archive *a, const tg_entry *entry, char text[TG_ENTRY_TEXT])

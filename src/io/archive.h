@@ -36,6 +36,7 @@ struct tg_archive {
     size_t    n_notes, cap_notes;
     void     *format;  /* of the format's own, … */
     void (*close)(tg_archive *a); /* … which this frees; may be NULL */
+    tg_status (*check)(tg_archive *a, const tg_entry *entry); /* are its bytes there, before there is memory for them? NULL: that is known */
 };
 
 /* Opens any archive (archive_open.c). Errors are told in the name of `function`; after one there is nothing to close. It is the tape's from
@@ -45,7 +46,7 @@ void        tg_archive_drop(tg_archive *a); /* one that the tape does not own */
 
 const tg_entry *tg_archive_find(const tg_archive *a, const char *name); /* NULL: there is none */
 
-/* Can this array be read? Else a sentence about its dtype or its axes. */
+/* Can this array be read? Else a sentence about its dtype or its axes, or what its format has found. */
 tg_status tg_archive_readable(tg_archive *a, const char *function, const tg_entry *entry);
 
 /* The array for sentences: its file and its name. Returns text. */
@@ -72,5 +73,6 @@ tg_status tg_archive_read_text(tg_archive *a, size_t part, int64_t at, size_t n)
 tg_status tg_open_safetensors(tg_archive *a, size_t part); /* what is in this part of it */
 tg_status tg_open_shards(tg_archive *a, const char *path);
 tg_status tg_open_npy(tg_archive *a, const char *path);
+tg_status tg_open_npz(tg_archive *a, const char *path);
 
 #endif

@@ -17,6 +17,9 @@ static tg_status open_one_file(tg_archive *a, const char *path)
 
 static bool is_npy(const char *head, size_t n) { return n >= TG_NPY_MAGIC_SIZE && !memcmp(head, TG_NPY_MAGIC, TG_NPY_MAGIC_SIZE); }
 
+/* A zip file's first member begins so, and one without members ends with the other. */
+static bool is_npz(const char *head, size_t n) { return n >= 4 && (!memcmp(head, "PK\3\4", 4) || !memcmp(head, "PK\5\6", 4)); }
+
 /* JSON. A safetensors file begins with 8 bytes of a size far below 2^32, of which some are zero, as no byte of a text is. */
 static bool is_index(const char *head, size_t n)
 {
@@ -31,7 +34,7 @@ static bool is_any(const char *head, size_t n) { return (void)head, (void)n, tru
 static const struct {
     bool (*is)(const char *head, size_t n);
     tg_status (*open)(tg_archive *a, const char *path);
-} formats[] = {{is_npy, tg_open_npy}, {is_index, tg_open_shards}, {is_any, open_one_file}};
+} formats[] = {{is_npy, tg_open_npy}, {is_npz, tg_open_npz}, {is_index, tg_open_shards}, {is_any, open_one_file}};
 
 static tg_status open_by_content(tg_archive *a, const char *path)
 {

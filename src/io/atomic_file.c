@@ -186,6 +186,8 @@ tg_status tg_replace_write(tg_replace *r, const void *data, size_t size)
     return TG_OK;
 }
 
+tg_status tg_replace_seek(tg_replace *r, int64_t at) { return lseek(r->file, (off_t)at, SEEK_SET) == (off_t)at ? TG_OK : refused(r, "write"); }
+
 static bool flush(int fd)
 {
     int done;

@@ -26,6 +26,7 @@ typedef struct tg_replace {
  * directory removes it; the files of living processes it leaves alone. */
 tg_status tg_replace_open(tg_replace *r, tg_tape *t, const char *function, const char *path);
 tg_status tg_replace_write(tg_replace *r, const void *data, size_t size);
+tg_status tg_replace_seek(tg_replace *r, int64_t at); /* the next bytes go there */
 /* Flushes to disk, renames, flushes the directory. Where only the last fails the new file is there already. */
 tg_status tg_replace_finish(tg_replace *r);
 /* Gives up; nothing to do after an error or tg_replace_finish. */

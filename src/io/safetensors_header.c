@@ -210,7 +210,7 @@ static tg_status read_tensors(tg_archive *a, size_t part, size_t length)
     reader       r      = {.json = {.file = &p->file, .what = "a safetensors file", .at = p->text, .end = p->text + length}, .archive = a, .part = part};
     r.data_at           = (int64_t)length + 8;
     r.data_size         = p->file.size - r.data_at;
-    if (read_header(&r)) (void)check_together(&r, a->entry + before, a->n - before);
+    if (read_header(&r)) (void)check_together(&r, a->n > before ? a->entry + before : NULL, a->n - before);
     return r.json.status;
 }
 

@@ -118,6 +118,9 @@ bool tg_refuse_inside(tg_tape *t, const char *function)
     } else if (i->where == TG_IN_SAMPLE) {
         snprintf(where, sizeof where, "the function of tg_dataset_map");
         rest = "which may do nothing with the tape, since it may run in another thread";
+    } else if (i->where == TG_IN_DELETER) {
+        snprintf(where, sizeof where, "the deleter of a tensor that tg_from_dlpack took");
+        rest = "which may do nothing with the tape";
     } else if (i->where == TG_IN_FUNCTION) {
         snprintf(where, sizeof where, "%s", i->what ? i->what : "the function under tg_gradcheck");
         rest = "which may neither reset nor free the tape";

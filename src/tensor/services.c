@@ -22,8 +22,19 @@ static void put_blocks(tg_services *s, tg_block **list)
     }
 }
 
+/* Each is out of the list before its function runs. */
+static void free_lent(tg_services *s)
+{
+    while (s->lent) {
+        tg_owned *o = s->lent;
+        s->lent     = o->next;
+        o->free(o);
+    }
+}
+
 void tg_services_free(tg_services *s)
 {
+    free_lent(s);
     put_blocks(s, &s->blocks);
     tg_arena_free(&s->values);
     tg_pool_free(&s->pool);
@@ -78,6 +89,12 @@ tg_owned *tg_owned_with(const tg_tape *t, uint64_t serial)
     return o;
 }
 
+void tg_own_until_reset(tg_tape *t, tg_owned *o)
+{
+    o->next                  = tg_services_of(t)->lent;
+    tg_services_of(t)->lent = o;
+}
+
 int tg_threads(const tg_tape *t)
 {
     if (tg_is_forked()) return 1;
@@ -112,6 +129,7 @@ void tg_free_scratch(tg_tape *t) { put_blocks(tg_services_of(t), &tg_services_of
 
 void tg_free_values(tg_tape *t)
 {
+    free_lent(tg_services_of(t));
     put_blocks(tg_services_of(t), &tg_services_of(t)->blocks);
     tg_arena_reset(&tg_services_of(t)->values);
 }

@@ -29,6 +29,7 @@ enum {
     TG_IN_LATE_RULE, /* a vjp after a write: the same, and what it reads is looked at (tape.as_of) */
     TG_IN_OP,       /* infer, view, run, loop: ask what is recorded */
     TG_IN_SAMPLE,   /* the function of tg_dataset_map: nothing */
+    TG_IN_DELETER,  /* of a tensor that another library lent (tg_from_dlpack): nothing */
     TG_IN_ALLOCATOR = INT_MAX, /* nothing */
 };
 typedef struct tg_inside {
@@ -52,6 +53,7 @@ typedef struct tg_services {
     tg_block *scratch; /* of the kernel under way */
     tg_owned *owned;
     uint64_t  ever_owned;
+    tg_owned *lent; /* what is freed with this recording: memory of others */
     int       threads; /* most of them; 0: as OpenMP says. Read by tg_threads */
 
     uint32_t    under_way; /* public functions that have been entered and not left */
@@ -92,6 +94,7 @@ static inline bool tg_grow_set(void *array, const void *grown)
 void  tg_own(tg_tape *t, tg_owned *o);    /* o->free is set by the caller */
 void  tg_disown(tg_tape *t, tg_owned *o);
 tg_owned *tg_owned_with(const tg_tape *t, uint64_t serial); /* NULL: it is gone */
+void  tg_own_until_reset(tg_tape *t, tg_owned *o); /* the same for what goes with this recording's values */
 
 /* ---- errors ------------------------------------------------------------------------------------------------------- */
 

@@ -44,6 +44,9 @@ static char scratch_text[200];
     X(tg_table_labels, assert_null(tg_table_labels(p.table, "a")))                                                               \
     X(tg_table_free, tg_table_free(p.table))                                                                                     \
     X(tg_npy_read, assert_null(tg_npy_read(p.t, "a")))                                                                           \
+    X(tg_npz_write, (void)tg_npz_write("a", (const char *[]){"x"}, &p.x, 1, NULL))                                               \
+    X(tg_to_dlpack, struct DLManagedTensor *m = tg_to_dlpack(p.x); assert_null(m))                                               \
+    X(tg_from_dlpack, assert_null(tg_from_dlpack(p.t, NULL)))                                                                    \
     X(tg_npy_write, (void)tg_npy_write("a", p.x))                                                                                \
     X(tg_eval, (void)tg_eval(&p.lazy, 1))                                                                                        \
     X(tg_want, assert_null(tg_want(p.lazy)))                                                                                     \

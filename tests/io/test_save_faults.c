@@ -81,6 +81,7 @@ int close(int file)
 ssize_t write(int file, const void *data, size_t n) { return CALL(write, file, data, piece(n)); }
 ssize_t read(int file, void *data, size_t n) { return CALL(read, file, data, piece(n)); }
 ssize_t pread(int file, void *data, size_t n, off_t at) { return CALL(pread64, file, data, piece(n), at); }
+off_t   lseek(int file, off_t at, int from) { return CALL(lseek, file, at, from); }
 int     fsync(int file) { return (int)CALL(fsync, file); }
 int     fchmod(int file, mode_t mode) { return (int)CALL(fchmod, file, mode); }
 int     flock(int file, int operation) { return (int)CALL(flock, file, operation); }
@@ -244,8 +245,16 @@ static tg_tensor *read_csv(tg_tape *t, const char *path)
     tg_table *table = tg_csv_read(t, path, &(tg_csv_options){.no_header = true});
     return tg_table_tensor(table, TG_F32, NULL, 0);
 }
+static tg_status write_npz(const char *path, tg_tensor *x) { return tg_npz_write(path, (const char *const[]){"x"}, &x, 1, NULL); }
+static tg_tensor *read_npz(tg_tape *t, const char *path)
+{
+    tg_archive *a = tg_archive_open(t, path);
+    tg_tensor  *x = tg_archive_read(a, "x");
+    tg_archive_close(a);
+    return x;
+}
 typedef struct format {
-    const char *name; /* of the functions, without what they do */
+    const char *writing, *reading; /* how sentences begin */
     tg_status (*write)(const char *path, tg_tensor *x);
     tg_tensor *(*read)(tg_tape *t, const char *path);
 } format;
@@ -254,10 +263,7 @@ typedef struct format {
 static void one_array(fixture *f, const format *of)
 {
     const float values[2] = {1, 2};
-    char        writing[40], reading[40];
     int         refused = 0, spared = 0, unread = 0;
-    snprintf(writing, sizeof writing, "tg_%s_write: cannot", of->name);
-    snprintf(reading, sizeof reading, "tg_%s_read: cannot", of->name);
     for (int e = 0; e < N_ERRORS; e++) {
         bool more = true;
         for (int at = 1; more; at++) {
@@ -274,7 +280,7 @@ static void one_array(fixture *f, const format *of)
             fault.on          = false;
             more              = fault.failed != NULL;
             const bool new    = s == TG_OK || strstr(tg_error(f->tape), "flush the directory");
-            if (s != TG_OK) expect_error(f->tape, TG_ERR_IO, writing);
+            if (s != TG_OK) expect_error(f->tape, TG_ERR_IO, of->writing);
             assert_int_equal(which(f), new);
             if (count_files(f) != 1) fail_msg("%s failed with %s: %d files", fault.failed, strerror(errors[e]), count_files(f));
             refused += s != TG_OK;
@@ -286,7 +292,7 @@ static void one_array(fixture *f, const format *of)
             if (back)
                 assert_true(tg_item(back) == (double)values[new]);
             else
-                expect_error(f->tape, TG_ERR_IO, reading);
+                expect_error(f->tape, TG_ERR_IO, of->reading);
             unread += !back;
         }
     }
@@ -305,7 +311,9 @@ static void one_array(fixture *f, const format *of)
 
 static void arrays(void **state)
 {
-    static const format formats[] = {{"npy", tg_npy_write, tg_npy_read}, {"csv", write_csv, read_csv}};
+    static const format formats[] = {{"tg_npy_write: cannot", "tg_npy_read: cannot", tg_npy_write, tg_npy_read},
+                                     {"tg_csv_write: cannot", "tg_csv_read: cannot", write_csv, read_csv},
+                                     {"tg_npz_write: cannot", "tg_archive_", write_npz, read_npz}};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         fixture *f = *state;
         disarm();

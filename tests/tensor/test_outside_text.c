@@ -151,6 +151,8 @@ static void sentences(void **state)
     assert_clean_error(t);
     assert_null(tg_csv_read(t, path, NULL));
     assert_clean_error(t);
+    assert_int_equal(tg_npz_write(path, names, two, 1, NULL), TG_ERR_IO);
+    assert_clean_error(t);
     assert_int_equal(tg_csv_write(path, NULL, x), TG_ERR_IO);
     assert_clean_error(t);
     assert_null(tg_mnist(t, path, "train"));

@@ -169,6 +169,11 @@ static void test_files(void **state)
     NONE(tg_archive_count(NULL) == 0 && !tg_archive_name(NULL, 0) && !tg_archive_read(NULL, "a"));
     tg_archive_close(NULL);
     NONE(!tg_npy_read(NULL, "a") && tg_npy_write(ABSENT, NULL) == TG_ERR_NULL);
+    STAT(IO, tg_npz_write(ABSENT, &a, &e->m23, 1, NULL));
+    STAT(STALE, tg_npz_write(ABSENT, &a, &e->stale, 1, NULL));
+    STAT(TAPE, tg_npz_write(ABSENT, names, mixed, 2, NULL));
+    NONE(tg_npz_write(ABSENT, &a, NULL, 1, NULL) == TG_ERR_NULL && !tg_to_dlpack(NULL) && !tg_from_dlpack(NULL, NULL));
+    BAD(NULL, tg_from_dlpack(e->t, NULL));
     NONE(tg_load_with(NULL, "x", NULL) == TG_ERR_NULL && !tg_archive_shape(NULL, 0) && tg_archive_dtype(NULL, 0) == TG_NDTYPES);
     NONE(tg_archive_metadata_count(NULL) == 0 && !tg_archive_metadata_key(NULL, 0) && !tg_archive_metadata(NULL, "a"));
     STAT(NULL, tg_load_with(e->t, NULL, NULL));

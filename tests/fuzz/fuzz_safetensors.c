@@ -1,0 +1,9 @@
+/* fuzz_safetensors.c - any bytes as a file of named tensors. */
+#define _GNU_SOURCE
+#include "fuzz_archive.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_archive(fuzz_file(data, size), 8 * size + FUZZ_SLACK); /* the table of tensors, which have 50 bytes each in a header */
+    return 0;
+}
