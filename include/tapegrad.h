@@ -57,6 +57,7 @@
 #include <tapegrad/file.h>      /* files of named tensors */
 #include <tapegrad/checkpoint.h> /* all of a run in one file */
 #include <tapegrad/frozen.h>    /* a trained model for many threads */
+#include <tapegrad/run_log.h>   /* what a run tells of itself */
 #include <tapegrad/table.h>     /* tables of named columns, CSV files */
 #include <tapegrad/data.h>      /* data sets, and data sets made of others */
 #include <tapegrad/augment.h>   /* images changed at random while they are read */

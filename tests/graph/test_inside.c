@@ -97,6 +97,8 @@ static char scratch_text[200];
     X(tg_optim_backward, (void)tg_optim_backward(p.o, p.lazy))                                                                   \
     X(tg_minimize, (void)tg_minimize(p.o, p.lazy))                                                                               \
     X(tg_save, (void)tg_save(p.t, archive_path))                                                                                 \
+    X(tg_run_log_open, tg_run_log *l = tg_run_log_open(p.t, archive_path, -1); assert_null(l))                                   \
+    X(tg_run_log_csv, (void)tg_run_log_csv(p.t, archive_path, archive_path))                                                     \
     X(tg_freeze, tg_frozen *m = tg_freeze(p.t); assert_null(m))                                                                  \
     X(tg_frozen_tensor, assert_null(tg_frozen_tensor(NULL, p.t, "a")))                                                           \
     X(tg_checkpoint_save, (void)tg_checkpoint_save(p.t, archive_path, NULL))                                                     \
