@@ -67,7 +67,7 @@ TG_API tg_tensor *tg_acosh(tg_tensor *x);
 TG_API tg_tensor *tg_atanh(tg_tensor *x);
 
 /* Of two operands, which broadcast, and have one float dtype. */
-/* The angle of the point (x, y), from -pi to pi; y comes first. Slopes x/(x^2 + y^2) and -y/(x^2 + y^2), 0 at (0, 0), NaN where one is infinite. */
+/* The angle of the point (x, y), from -pi to pi; y comes first. Slopes x/(x^2 + y^2) and -y/(x^2 + y^2), 0 at (0, 0), NaN where their numerator is infinite. */
 TG_API tg_tensor *tg_atan2(tg_tensor *y, tg_tensor *x);
 /* sqrt(a^2 + b^2), without overflow; inf where one is infinite, even beside NaN. Slopes a/h and b/h, 0 at (0, 0), NaN where h is infinite and so
  * is the operand. */

@@ -1,6 +1,6 @@
-/* test_special_values.c - every pointwise op of floats in the registry at zeros, subnormals, ones, the largest numbers, infinities and NaN, of two
- * operands at all pairs: values against those of values.def, and gradients: exactly 0 where the incoming one is, and for the functions of a table
- * what the slope's formula gives. docs/accuracy.md lists what differs from C and why. */
+/* test_special_values.c - every pointwise op of floats in the registry, and every function of one or two floats made of ops, at zeros, subnormals,
+ * ones, the largest numbers, infinities and NaN, of two operands at all pairs: values against those of values.def, and gradients: exactly 0 where
+ * the incoming one is, and what the slopes' formulas give. docs/accuracy.md lists what differs from C and why. */
 #include "op_test.h"
 
 #include <float.h>
@@ -157,8 +157,195 @@ static void test_slopes(void **state)
         }
 }
 
+/* ---- functions made of ops, and ops of numbers that do more ------------------------------------------------------------ */
+
+/* What quotients leave, as C and Python have it; PyTorch's sign of a remainder that is 0. */
+static real exact_fmod(real x, real y) { return fmodl(x, y); }
+static real exact_remainder(real x, real y)
+{
+    const real r = fmodl(x, y);
+    return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+static real exact_floor_divide(real x, real y)
+{
+    if (y == 0 || x != x || y != y || fabsl(x) == HUGE_VALL) return y == 0 ? x / y : fabsl(x) == HUGE_VALL ? NAN : x / y;
+    if (fabsl(y) == HUGE_VALL) return x == 0 || (x < 0) == (y < 0) ? 0 : -1;
+    const real r = fmodl(x, y);
+    return floorl((x - r) / y + 0.5L) - (r != 0 && (r < 0) != (y < 0));
+}
+
+/* The formula of a function, and its slopes by the operands that have one. Conventions are those of the headers and of docs/accuracy.md. */
+typedef struct composed {
+    const char *name;
+    real (*value)(real x, real y); /* NULL: that of values.def */
+    real (*slope[2])(real x, real y);
+} composed;
+
+#define OF_BOTH(NAME, FORMULA) \
+    static real NAME(real x, real y) { return (void)x, (void)y, FORMULA; }
+OF_BOTH(one, 1)
+OF_BOTH(rsqrt_x, x == 0 && signbit(x) ? HUGE_VALL : -0.5L / (x * sqrtl(x))) /* at -0 the product of two slopes of -inf */
+OF_BOTH(elu_x, !(x <= 0) ? 1 : 1.5L * expl(x))
+OF_BOTH(celu_x, !(x <= 0) ? 1 : expl(x / 1.5L))
+OF_BOTH(selu_x, 1.0507009873554804934L * (!(x <= 0) ? 1 : 1.6732632423543772848L * expl(x)))
+OF_BOTH(logsigmoid_x, exact_sigmoid(-x))
+OF_BOTH(hardtanh_x, !(x <= -0.5L || x >= 0.75L))
+OF_BOTH(relu6_x, !(x <= 0 || x >= 6))
+OF_BOTH(hardsigmoid_x, x <= -3 || x >= 3 ? 0 : 1.0L / 6)
+OF_BOTH(softshrink_x, x != x ? NAN : fabsl(x) > 0.5L)
+OF_BOTH(hardshrink_x, !(fabsl(x) <= 0.5L))
+OF_BOTH(threshold_x, !(x <= 0.5L))
+OF_BOTH(clamp_x, x != x ? NAN : x >= -0.5L && x <= 0.75L)
+/* Between the largest number and the lowest one the way is infinite. */
+OF_BOTH(lerp_value, x == -y && fabsl(x) > 1e38L && fabsl(x) < HUGE_VALL ? (y > x ? -HUGE_VALL : HUGE_VALL) : y - (y - x) * 0.3L)
+OF_BOTH(lerp_x, 0.3L)
+OF_BOTH(lerp_y, 0.7L)
+OF_BOTH(finite_x, fabsl(x) < HUGE_VALL)
+/* Of the point (y, x), whose y is the first operand. Where its distance is beyond the largest number the slopes are 0. */
+OF_BOTH(atan2_y, (x == 0 && y == 0) || (fabsl(x) == fabsl(y) && fabsl(x) > 1e38L && fabsl(x) < HUGE_VALL) ? 0
+                 : fabsl(y) == HUGE_VALL ? NAN : fabsl(x) == HUGE_VALL && y == y ? 0 : y / (x * x + y * y))
+OF_BOTH(atan2_x, 0 - atan2_y(y, x))
+/* Over the result as it is rounded: of two least subnormals it is one of them, of two largest numbers infinite. */
+OF_BOTH(hypot_rounded, fabsl(x) != fabsl(y) || x == 0 ? hypotl(x, y) : fabsl(x) < 1e-40L ? fabsl(x) : fabsl(x) > 1e38L ? HUGE_VALL : hypotl(x, y))
+OF_BOTH(hypot_x, x == 0 && y == 0 ? 0 : x / hypot_rounded(x, y))
+OF_BOTH(hypot_y, hypot_x(y, x))
+OF_BOTH(copysign_x, x == 0 ? 0 : x != x ? NAN : signbit(x) == signbit(y) ? 1 : -1)
+OF_BOTH(logaddexp_x, x == -HUGE_VALL && y == x ? 0 : exact_sigmoid(x - y))
+OF_BOTH(logaddexp_y, logaddexp_x(y, x))
+OF_BOTH(logaddexp2_x, logaddexp_x(0.693147180559945309417232121458176568L * x, 0.693147180559945309417232121458176568L * y))
+OF_BOTH(logaddexp2_y, logaddexp2_x(y, x))
+OF_BOTH(xlogy_x, x == 0 && y <= 0 ? 0 : logl(y))
+OF_BOTH(xlogy_y, x == 0 ? 0 : x / y)
+OF_BOTH(fmax_x, y != y || x >= y)
+OF_BOTH(fmax_y, !(y != y || x >= y))
+OF_BOTH(fmin_x, y != y || x <= y)
+OF_BOTH(fmin_y, !(y != y || x <= y))
+OF_BOTH(fmod_y, exact_fmod(x, y) != exact_fmod(x, y) ? NAN : -truncl(x / y)) /* the quotient is not asked where nothing is left */
+OF_BOTH(remainder_y, -exact_floor_divide(x, y))
+
+static const composed table_of_composed[] = {
+    {"frac", NULL, {one}}, {"rsqrt", NULL, {rsqrt_x}}, {"elu", NULL, {elu_x}}, {"celu", NULL, {celu_x}}, {"selu", NULL, {selu_x}},
+    {"logsigmoid", NULL, {logsigmoid_x}}, {"hardtanh", NULL, {hardtanh_x}}, {"relu6", NULL, {relu6_x}}, {"hardsigmoid", NULL, {hardsigmoid_x}},
+    {"softshrink", NULL, {softshrink_x}}, {"hardshrink", NULL, {hardshrink_x}}, {"threshold", NULL, {threshold_x}}, {"clamp", NULL, {clamp_x}},
+    {"nan_to_num", NULL, {finite_x}}, {"lerp_s", lerp_value, {lerp_x, lerp_y}},
+    {"atan2", NULL, {atan2_y, atan2_x}}, {"hypot", NULL, {hypot_x, hypot_y}}, {"copysign", NULL, {copysign_x}},
+    {"logaddexp", NULL, {logaddexp_x, logaddexp_y}}, {"logaddexp2", NULL, {logaddexp2_x, logaddexp2_y}}, {"xlogy", NULL, {xlogy_x, xlogy_y}},
+    {"fmax", NULL, {fmax_x, fmax_y}}, {"fmin", NULL, {fmin_x, fmin_y}}, {"fmod", exact_fmod, {one, fmod_y}}, {"remainder", exact_remainder, {one, remainder_y}},
+    {"floor_divide", exact_floor_divide, {NULL}},
+};
+
+/* The function as its first sample calls it, at all combinations. */
+typedef struct special_call {
+    tg_tape   *t;
+    tg_tensor *in[SAMPLE_INPUTS + 1], *y;
+    int        n, arity;
+} special_call;
+
+static const tg_op *registered(const char *name)
+{
+    for (int i = 0; i < tg_op_count(); i++)
+        if (!strcmp(tg_op_at(i)->name, name)) return tg_op_at(i);
+    return NULL;
+}
+
+static const sample *sample_of(const sample_list *l, const char *name)
+{
+    int row = 0;
+    return sample_next(l, name, &row);
+}
+
+static bool takes_floats(const sample *s)
+{
+    for (int i = 0; i < sample_inputs(s); i++)
+        if (s->in[i].kind != S_FLOAT) return false;
+    return !s->composed && !s->same && sample_inputs(s) <= 2;
+}
+
+static special_call call_at_points(const sample *s, tg_dtype d, double x[2][PAIRS])
+{
+    special_call c = {.t = quiet(d), .arity = sample_inputs(s)};
+    c.n = combine(d, c.arity, x);
+    for (int i = 0; i < c.arity; i++) c.in[i] = tg_set_requires_grad(tensor(c.t, d, TG_SHAPE(c.n), x[i]), true);
+    c.y = s->f((void *)(uintptr_t)s, c.in);
+    if (!c.y) fail_msg("%s: %s", s->name, tg_error(c.t));
+    return c;
+}
+
+static void check_composed_values(const sample *s, real (*value)(real x, real y), const values_row *r, tg_dtype d)
+{
+    static double x[2][PAIRS];
+    special_call  c = call_at_points(s, d, x);
+    const void   *p = tg_data(c.y);
+    if (!p) fail_msg("%s: %s", s->name, tg_error(c.t));
+    for (int k = 0; k < c.n; k++) {
+        const real   a = (real)x[0][k], b = c.arity == 1 ? a : (real)x[1][k], want = value ? value(a, b) : r->formula(a, b, b);
+        const real   size = r->size ? r->size(a, b, b) : 0;
+        const double got = get(p, tg_dtype_of(c.y), k);
+        if (tg_dtype_of(c.y) == TG_BOOL ? (real)got == want : slopes_ulp(d, got, want, size) <= (r->formula ? r->bound + 1 : 0.5)) continue;
+        fail_msg("%s(%g, %g) of %s is %g, not %Lg", s->name, (double)a, (double)b, tg_dtype_name(d), got, want);
+    }
+    tg_tape_free(c.t);
+}
+
+static const composed *composed_of(const char *name)
+{
+    for (size_t k = 0; k < sizeof table_of_composed / sizeof *table_of_composed; k++)
+        if (!strcmp(table_of_composed[k].name, name)) return &table_of_composed[k];
+    return NULL;
+}
+
+/* Of every name that has a formula, or is in the table, and is no op of the registry that test_values has. */
+static void test_composed_values(void **state)
+{
+    sample_list        l      = samples_all();
+    const values_table v      = values_all();
+    int                tested = 0;
+    (void)state;
+    for (int k = 0; k < v.n; k++) {
+        const sample   *s  = sample_of(&l, v.row[k].name);
+        const composed *c  = composed_of(v.row[k].name);
+        const tg_op    *op = registered(v.row[k].name);
+        if (!s || !takes_floats(s) || (op && is_tested(op)) || !(v.row[k].formula || (c && c->value))) continue;
+        check_composed_values(s, c ? c->value : NULL, &v.row[k], TG_F32);
+        check_composed_values(s, c ? c->value : NULL, &v.row[k], TG_F64);
+        tested++;
+    }
+    free(l.row);
+    assert_true(tested > 15);
+}
+
+static void check_composed_slopes(const sample *s, const composed *f, int i, tg_dtype d)
+{
+    static double x[2][PAIRS];
+    special_call  c = call_at_points(s, d, x);
+    const void   *p = tg_data(gradient(c.y, tg_full(c.t, d, TG_SHAPE(c.n), 1), c.in[i]));
+    if (!p) fail_msg("%s: %s", s->name, tg_error(c.t));
+    for (int k = 0; k < c.n; k++) {
+        const real   a = (real)x[0][k], b = c.arity == 1 ? a : (real)x[1][k], want = f->slope[i](a, b);
+        const double got = get(p, d, k);
+        if (!(slopes_ulp(d, got, want, want) <= 8))
+            fail_msg("the slope of %s(%g, %g) by operand %d of %s is %g, not %Lg", s->name, (double)a, (double)b, i, tg_dtype_name(d), got, want);
+    }
+    tg_tape_free(c.t);
+}
+
+static void test_composed_slopes(void **state)
+{
+    sample_list l = samples_all();
+    (void)state;
+    for (size_t k = 0; k < sizeof table_of_composed / sizeof *table_of_composed; k++) {
+        const composed *f = &table_of_composed[k];
+        const sample   *s = sample_of(&l, f->name);
+        assert_non_null(s);
+        for (int i = 0; i < sample_inputs(s) && f->slope[i]; i++)
+            for (tg_dtype d = TG_F32; d <= TG_F64; d++) check_composed_slopes(s, f, i, d);
+    }
+    free(l.row);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_nothing_comes_of_nothing), cmocka_unit_test(test_slopes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_nothing_comes_of_nothing), cmocka_unit_test(test_slopes),
+                                       cmocka_unit_test(test_composed_values), cmocka_unit_test(test_composed_slopes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
