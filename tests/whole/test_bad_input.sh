@@ -23,7 +23,7 @@ function argument(i, type) {
     bad = 1
 }
 function is_op(   i) {
-    for (i = 3; i <= NF; i++) if ($i ~ /^(const )?tg_[a-z]+ \*$/ && $i !~ /tg_(tensor|tape|axes|shape) \*$/) return 0
+    for (i = 3; i <= NF; i++) if ($i ~ /^(const )?(tg_|struct [A-Za-z]*)[a-z]+ \*$/ && $i !~ /tg_(tensor|tape|axes|shape) \*$/) return 0
     return !index(no_ops, " " $1 " ")
 }
 is_op() {
