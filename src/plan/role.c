@@ -119,6 +119,15 @@ static bool has_many_results(const role *r, int64_t n, int64_t results)
     return (r->over == OVER_CHANNELS || r->over == OVER_BLOCKS) && results > n / (4 * CHUNKS);
 }
 
+/* Kernels step through strided operands at least as well as tiles gather them. But a turned one is read in tiles where the result is used in the same
+ * pass, over the same rows. */
+static bool is_read_in_tiles(const value *v, const role *r)
+{
+    const pattern how = r->in[0].how;
+    if (how.kind == P_TURNED) return v->spread && how.cols == r->cols;
+    return how.kind != P_OTHER && how.kind != P_BLOCKS && how.kind != P_CHANNEL;
+}
+
 static void reduce_role(const program *p, const value *v, role *r)
 {
     const value           *x = &p->values[p->operands[v->in]];
@@ -126,9 +135,8 @@ static void reduce_role(const program *p, const value *v, role *r)
     const tg_reduce_loops *l = v->dtype == x->dtype ? tg_fast_reduction(v->op->reduce, (tg_dtype)x->dtype) : NULL;
     r->reduce = true;
     list_inputs(p, v, r);
-    const int how = r->in[0].how.kind;
-    if (!x->numel || !l || how == P_OTHER || how == P_TURNED || how == P_BLOCKS || how == P_CHANNEL) return;
-    if (!axes_role(x->shape, a->axes, x->numel, r)) return;
+    if (!x->numel || !l || !axes_role(x->shape, a->axes, x->numel, r) || !is_read_in_tiles(v, r)) return;
+    r->turned = r->in[0].how.kind == P_TURNED;
     const bool to_total = r->result == C_TOTAL, by_rows = to_total && (r->over == OVER_ROWS || r->over == OVER_BLOCKS);
     if (r->over != OVER_ALL && (r->cols == 1 || r->cols == x->numel)) return;
     r->by_rows = by_rows && l->rows && fits_bands(x, r, x->numel);

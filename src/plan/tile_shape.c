@@ -76,7 +76,7 @@ static void choose_bands(const emitter *e)
 /* Operands whose neighbours lie one below the other are read a cache line at a time, which are so many rows. */
 static void choose_turned(const emitter *e)
 {
-    enum { ROWS = 32, TURNED = 4096, LARGEST = LARGEST_BAND / sizeof(float) };
+    enum { ROWS = 16, TURNED = 4096, LARGEST = LARGEST_BAND / sizeof(float) };
     group        *g = e->g;
     const int64_t cols = tg_cols_of(g), width = TURNED / ROWS;
     g->tile_cols = has_columns(e) || cols < width ? cols : width;

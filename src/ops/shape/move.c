@@ -1,5 +1,6 @@
 /* move.c - values from one strided array into another: along rows as long as they can get, in blocks where one of them lies transposed. */
 #include "ops/shape/move.h"
+#include "kernels/kernels.h"
 #include "tensor/team.h"
 
 #include <string.h>
@@ -63,31 +64,13 @@ static void simplify(pair *p)
     p->rank = r;
 }
 
-/* Transposes the last two axes in blocks as wide as a cache line: each line is read once, and written once. */
-#define TURN(NAME, T)                                                                                                  \
-    static void NAME(const pair *p, char *to, const char *from)                                                        \
-    {                                                                                                                  \
-        enum { N = TG_ALIGN / sizeof(T) };                                                                             \
-        const int     r = p->rank;                                                                                     \
-        const int64_t rows = p->dim[r - 2], cols = p->dim[r - 1], ys = p->ys[r - 2], xs = p->xs[r - 1];                \
-        for (int64_t i = 0, h; i < rows; i += h) {                                                                     \
-            h = rows - i < N ? rows - i : N;                                                                           \
-            for (int64_t j = 0, w; j < cols; j += w) {                                                                 \
-                const T *x = (const T *)(const void *)from + j * xs + i;                                               \
-                T       *y = (T *)(void *)to + i * ys + j, block[N][N];                                                \
-                w = cols - j < N ? cols - j : N;                                                                       \
-                for (int64_t k = 0; k < w; k++) memcpy(block[k], x + k * xs, (size_t)h * sizeof(T));                   \
-                if (w == N)                                                                                            \
-                    for (int64_t q = 0; q < h; q++)                                                                    \
-                        for (int64_t k = 0; k < N; k++) y[q * ys + k] = block[k][q];                                   \
-                else                                                                                                   \
-                    for (int64_t q = 0; q < h; q++)                                                                    \
-                        for (int64_t k = 0; k < w; k++) y[q * ys + k] = block[k][q];                                   \
-            }                                                                                                          \
-        }                                                                                                              \
-    }
-TURN(turn_4, uint32_t)
-TURN(turn_8, uint64_t)
+/* Transposes the last two axes. */
+static void turn(const pair *p, char *y, const char *x)
+{
+    const int            r = p->rank;
+    const tg_tile_loops *l = tg_fast_tile(p->size == 4 ? TG_F32 : TG_F64);
+    l->turn((size_t)p->dim[r - 2], (size_t)p->dim[r - 1], y, p->ys[r - 2], x, p->xs[r - 1]);
+}
 
 /* Rows of a few elements that lie side by side, or backwards in x: a call for each would cost more than it copies. */
 enum { FEW_COLUMNS = 16 };
@@ -146,7 +129,7 @@ static void find_turn(pair *p)
 static void walk(const pair *p, int axis, char *y, const char *x)
 {
     if (p->turned && axis == p->rank - 2) {
-        (p->size == 4 ? turn_4 : turn_8)(p, y, x);
+        turn(p, y, x);
         return;
     }
     if (p->short_rows && axis == p->rank - 2) {
