@@ -104,8 +104,6 @@ typedef struct group {
     bool    soft;    /* only rows that are read ask for these cols: they can be gathered instead, when a reduction asks for others */
     bool    columns; /* has column values: tiles are whole rows */
     bool    turned;  /* reads operands whose neighbours lie one below the other: tiles have several rows */
-    int64_t block;   /* rows over which row values are reduced: tiles have whole blocks of them; 0: there are no row values */
-    int64_t unit;    /* columns of shorter rows that totals are reduced over: tiles have a multiple of these; 0: any number */
     int32_t step, first, count; /* instances: a list, newest first, until they are sorted */
     int32_t instructions, n_instructions;       /* instructions */
     int32_t n_totals, totals;       /* totals: program.totals[totals …] */
@@ -114,6 +112,8 @@ typedef struct group {
     int32_t ahead, n_ahead;     /* operands to fetch ahead of their tiles: program.pointers[ahead …] */
     bool    streams;            /* writes around the caches */
     bool    down;               /* tiles go down through the rows of a piece of them before the next piece: chunks have columns of their own */
+    int64_t block;              /* rows over which row values are reduced: tiles have whole blocks of them; 0: there are no row values */
+    int64_t unit;               /* columns of shorter rows that totals are reduced over: tiles have a multiple of these; 0: any number */
     int64_t rows_per_tile, tile_cols, tiles;
     int64_t rows_at_once;       /* of a tile that is gone over in sweeps */
     int32_t sweeps, n_sweeps;   /* program.sweeps[sweeps …]; none: instructions go over whole tiles */

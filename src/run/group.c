@@ -135,12 +135,7 @@ static void run_single(const program *p, const group *g)
             break;
         }
     }
-    if (c < end) {
-        group rest = *g;
-        rest.instructions = (int32_t)(c - p->instructions);
-        rest.n_instructions = (int32_t)(end - c);
-        tg_run_tile(p, &rest, &w);
-    }
+    if (c < end) tg_run_rest(p, g, &w, (int32_t)(c - p->instructions));
 }
 
 void tg_run_group(const program *p, const group *g, int threads)

@@ -115,25 +115,27 @@ static void reduce_stripe(const program *p, const total *l, int32_t chunk, const
     }
 }
 
-/* To a total: the tile as rows of the group's columns; as shorter ones, which are whole in each row of the tile; or element by element. */
+/* Shorter rows, which are whole in each row of the tile. */
+static void reduce_shorter(const program *p, const total *l, const group *g, const tile *w, int64_t between, const char *x)
+{
+    const size_t  item = tg_item_size((tg_dtype)p->values[l->value].dtype);
+    const int64_t lines = tg_is_apart(g) ? w->rows : 1, each = w->cols / l->cols;
+    for (int64_t r = 0; r < lines; r++, x += (size_t)between * item)
+        reduce_stripe(p, l, w->chunk, &(stripe){.x = x, .row = (w->at[AT_FULL] + r * g->cols) / l->cols, .rows = w->rows / lines * each,
+                                                .cols = l->cols, .step = l->cols});
+}
+
+/* To a total. Everything is reduced row by row where rows lie apart, though not in registers: in the same order then. */
 static void reduce_tile(const program *p, const total *l, const group *g, const tile *w, int64_t between, const char *x)
 {
-    const bool    shorter = l->cols && l->cols != g->cols, lines = tg_is_apart(g) && (shorter || l->over == OVER_ALL);
-    const int64_t cols = l->over == OVER_ALL ? w->cols : shorter ? l->cols : w->cols;
-    const size_t  item = tg_item_size((tg_dtype)p->values[l->value].dtype);
-    stripe        s = {.x = x, .row = w->row, .rows = w->rows, .col = w->col, .cols = cols, .step = between};
-    if (shorter) {
-        s.row = w->at[AT_FULL] / cols;
-        s.rows = (lines ? 1 : w->rows) * (w->cols / cols);
-        s.col = 0;
-        s.step = cols;
-    } else if (lines) {
-        s.rows = 1;
-    }
-    for (int64_t r = 0; r < (lines ? w->rows : 1); r++) {
+    stripe s = {.x = x, .row = w->row, .rows = w->rows, .col = w->col, .cols = w->cols, .step = between};
+    if (l->cols && l->cols != g->cols) {
+        reduce_shorter(p, l, g, w, between, x);
+    } else if (l->over != OVER_ALL || !tg_is_apart(g)) {
         reduce_stripe(p, l, w->chunk, &s);
-        s.x += (size_t)between * item;
-        s.row += shorter ? g->cols / cols : 0;
+    } else {
+        const size_t item = tg_item_size((tg_dtype)p->values[l->value].dtype);
+        for (s.rows = 1; s.row < w->row + w->rows; s.row++, s.x += (size_t)between * item) reduce_stripe(p, l, w->chunk, &s);
     }
 }
 
@@ -234,13 +236,43 @@ static int32_t plan_fetching(const program *p, const group *g, int32_t first, in
 }
 
 /* Always inline: gcc drops calls of what has no other effect. */
+static inline __attribute__((always_inline)) void fetch_lines(const char *at, const char *end)
+{
+    for (; at < end; at += TG_ALIGN) __builtin_prefetch(at, 0, 2);
+}
+
 static inline __attribute__((always_inline)) void fetch_share(fetching *f, int32_t n)
 {
     for (int32_t k = 0; k < n; k++, f++) {
         const int64_t many = f->left < f->share ? f->left : f->share;
-        for (int64_t i = 0; i < many; i++, f->next += f->step)
-            for (ptrdiff_t b = 0; b < f->bytes; b += TG_ALIGN) __builtin_prefetch(f->next + b, 0, 2);
+        const char   *next = f->next + many * f->step;
+        if (f->bytes == f->step) fetch_lines(f->next, next);
+        else
+            for (const char *row = f->next; row < next; row += f->step) fetch_lines(row, row + f->bytes);
+        f->next = next;
         f->left -= many;
+    }
+}
+
+/* What brings operands to their places, and results. */
+static void move(const program *p, const instruction *c, const instruction_operands *where, const group *g, const tile *w, char *out,
+                 const void *x, const void *beside)
+{
+    const size_t    item = tg_item_size((tg_dtype)c->dtype), row = (size_t)w->cols * item;
+    const ptrdiff_t apart = (ptrdiff_t)((size_t)g->cols * item);
+    switch (c->kind) {
+    case K_COPY: memcpy(out, x, (size_t)w->rows * row); break;
+    case K_EXPAND: expand_column(c, w, out, x); break;
+    case K_EXPAND_ROWS: expand_rows(c, g, w, out, x); break;
+    case K_LOAD: copy_rows(out, (ptrdiff_t)row, x, apart, w->rows, row); break;
+    case K_PUT: copy_rows(out, apart, x, (ptrdiff_t)row, w->rows, row); break;
+    case K_STREAM: stream_rows(g, w, out, x, item); break;
+    case K_GATHER:
+        if (c->n_in == 2 && !tg_fast_tile((tg_dtype)c->dtype)->any_beyond((size_t)(w->rows * w->cols), beside, TG_SLOPE_NEAR)) break;
+        tg_gather_tile(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w, g->cols ? g->cols : g->n, item);
+        break;
+    case K_GATHER_COLUMN: tg_gather_column(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w, item); break;
+    default: break;
     }
 }
 
@@ -251,37 +283,36 @@ static void run_instructions(const program *p, const group *g, const tile *w, in
         fetch_share(ahead, n_ahead);
         const instruction          *c = &p->instructions[i];
         const instruction_operands *where = &p->locations[i];
-        const void          *in[3] = {NULL, NULL, NULL};
-        char                *out = at(p, &where->out, c->out, w);
+        const void                 *in[3] = {NULL, NULL, NULL};
+        char                       *out = at(p, &where->out, c->out, w);
         for (int k = 0; k < c->n_in; k++) in[k] = at(p, &where->in[k], c->in[k], w);
-        const size_t  item = tg_item_size((tg_dtype)c->dtype), row = (size_t)w->cols * item;
-        const int64_t between = row_step(g, w, &where->in[0]);
+        void *const second = (void *)(uintptr_t)in[1]; /* accumulators, or the result beside */
         switch ((instruction_kind)c->kind) {
         case K_LOOP: c->loop((size_t)n, out, in, c->attr); break;
         case K_COLUMN: c->loop((size_t)w->rows, out, in, c->attr); break;
         case K_ROW: c->loop(row_elements(g, w), out, in, c->attr); break;
-        case K_COPY: memcpy(out, in[0], (size_t)n * item); break;
-        case K_EXPAND: expand_column(c, w, out, in[0]); break;
-        case K_EXPAND_ROWS: expand_rows(c, g, w, out, in[0]); break;
-        case K_GATHER:
-            if (c->n_in == 2 && !tg_fast_tile((tg_dtype)c->dtype)->any_beyond((size_t)n, in[1], TG_SLOPE_NEAR)) break;
-            tg_gather_tile(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w, g->cols ? g->cols : g->n, item);
-            break;
-        case K_GATHER_COLUMN: tg_gather_column(&p->gathers[c->extra], tg_memory_of(p, where->in[0].value), out, w, item); break;
-        case K_LOAD: copy_rows(out, (ptrdiff_t)row, in[0], (ptrdiff_t)((size_t)g->cols * item), w->rows, row); break;
-        case K_PUT: copy_rows(out, (ptrdiff_t)((size_t)g->cols * item), in[0], (ptrdiff_t)row, w->rows, row); break;
-        case K_STREAM: stream_rows(g, w, out, in[0], item); break;
         case K_SEGMENT: run_segment(p, g, &p->segments[c->extra], w); break;
-        case K_REDUCE_COLS:
-            c->reduce->columns((size_t)w->rows, (size_t)w->cols, out, in[0], c->attr, (void *)(uintptr_t)in[1]);
-            break;
-        case K_REDUCE_PIECES: reduce_piece(c, g, w, out, in[0], (void *)(uintptr_t)in[1]); break;
-        case K_REDUCE_BANDS: reduce_bands(c, g, w, between, in[0], (void *)(uintptr_t)in[1]); break;
+        case K_REDUCE_COLS: c->reduce->columns((size_t)w->rows, (size_t)w->cols, out, in[0], c->attr, second); break;
+        case K_REDUCE_PIECES: reduce_piece(c, g, w, out, in[0], second); break;
+        case K_REDUCE_BANDS: reduce_bands(c, g, w, row_step(g, w, &where->in[0]), in[0], second); break;
         case K_FINISH_BANDS: c->reduce->finish(row_elements(g, w), out, in[0], g->block, c->attr); break;
         case K_STAGE: add_to_staging(p, c, w, in[0]); break;
-        case K_REDUCE_TOTAL: reduce_tile(p, &p->totals[c->extra], g, w, between, in[0]); break;
+        case K_REDUCE_TOTAL: reduce_tile(p, &p->totals[c->extra], g, w, row_step(g, w, &where->in[0]), in[0]); break;
+        case K_COPY:
+        case K_EXPAND:
+        case K_EXPAND_ROWS:
+        case K_LOAD:
+        case K_PUT:
+        case K_STREAM:
+        case K_GATHER:
+        case K_GATHER_COLUMN: move(p, c, where, g, w, out, in[0], in[1]); break;
         }
     }
+}
+
+void tg_run_rest(const program *p, const group *g, const tile *w, int32_t from)
+{
+    run_instructions(p, g, w, from, g->instructions + g->n_instructions, NULL, 0);
 }
 
 /* So many of the tile's rows from this one on. */

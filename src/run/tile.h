@@ -12,6 +12,8 @@ typedef struct tile {
 } tile;
 
 void tg_run_tile(const program *p, const group *g, const tile *w);
+/* From this instruction on. */
+void tg_run_rest(const program *p, const group *g, const tile *w, int32_t from);
 
 /* Does the total have a piece's partial results only, which are complete when the tiles have come down? */
 static inline bool tg_in_pieces(const total *l) { return l->room < l->width; }

@@ -187,6 +187,7 @@ static bool same_numbers(mr_run *r, const char *what, const double *have, const 
     r->vague += left_out > 0;
     for (int64_t i = 0; i < n; i++) {
         const double e = error ? M_SLACK * error[i] : 0;
+        if (have[i] == want[i]) continue; /* infinite ones, too */
         if (fabs(have[i] - want[i]) <= larger(r->tolerance * scale, e) || e > vague * larger(1, fabs(want[i]))) continue;
         mr_fail(r, "%s: element %lld of %lld is %.12g, right is %.12g up to %g", what, (long long)i, (long long)n, have[i], want[i], e);
         return false;
