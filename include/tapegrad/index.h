@@ -29,6 +29,8 @@ TG_API tg_tensor *tg_embedding_bag(tg_tensor *weight, tg_tensor *index, tg_tenso
 
 /* tg_gather, with x and index of one rank broadcast beside the axis. NumPy's take_along_axis. */
 TG_API tg_tensor *tg_take_along(tg_tensor *x, int axis, tg_tensor *index);
+/* x's elements in row-major order at these places: of the index's shape. NumPy's take without an axis. */
+TG_API tg_tensor *tg_take(tg_tensor *x, tg_tensor *index);
 /* x[index[0], index[1], …]: n >= 1 index tensors, broadcast with each other, for x's first n axes. The result has their shape, then x's other
  * axes. */
 TG_API tg_tensor *tg_index(tg_tensor *x, tg_tensor *const *index, int n);

@@ -22,6 +22,14 @@ TG_API tg_tensor *tg_mm(tg_tensor *a, tg_tensor *b);
 TG_API tg_tensor *tg_bmm(tg_tensor *a, tg_tensor *b);
 
 TG_API tg_tensor *tg_outer(tg_tensor *a, tg_tensor *b);  /* a [m], b [n]: [m,n], a[i] b[j]; of every dtype that tg_mul takes */
+/* a × b of vectors of 3 along an axis of the result, to whose shape both broadcast beside it. Dtypes of tg_mul. */
+TG_API tg_tensor *tg_cross(tg_tensor *a, tg_tensor *b, int axis);
+/* beta x + alpha a b of matrices, and of as many matrices by as many; x broadcasts to the product. Where beta is 0, x is not read: NaN there stays there. */
+TG_API tg_tensor *tg_addmm(tg_tensor *x, tg_tensor *a, tg_tensor *b, double beta, double alpha);
+TG_API tg_tensor *tg_baddbmm(tg_tensor *x, tg_tensor *a, tg_tensor *b, double beta, double alpha);
+/* The product of n factors, up to 32, multiplied in the order that takes the fewest multiplications: matrices, of which the first may be a vector, a
+ * row, and the last one, a column. NumPy's multi_dot. */
+TG_API tg_tensor *tg_multi_dot(tg_tensor *const *x, int n);
 /* The Kronecker product: block (i, j, …) of the result is a[i,j,…] b. Axes are aligned at the last one; with more than 4 of
  * them both operands are copied to the size of the result. Dtypes of tg_mul. */
 TG_API tg_tensor *tg_kron(tg_tensor *a, tg_tensor *b);

@@ -51,6 +51,11 @@ TG_API tg_tensor *tg_bincount(tg_tensor *index, tg_tensor *weights, int64_t n);
  * Both 0: from the smallest to the largest finite element of x, from 1 less to 1 more where all are equal. No gradient. */
 TG_API tg_tensor *tg_histc(tg_tensor *x, int64_t bins, double lo, double hi);
 
+/* How many elements of x are in each part of edges, a vector of 2 and more numbers in ascending order, of x's dtype: i64, one number less. Part k is
+ * edges[k] <= x < edges[k+1], the last one with its end; others are in none, and NaN is not. With weights of x's shape, f32 or f64, the sums of
+ * theirs, to which gradients flow. NumPy's histogram. Which part a number is in is what tg_searchsorted says. */
+TG_API tg_tensor *tg_histogram(tg_tensor *x, tg_tensor *edges, tg_tensor *weights);
+
 /* ---- what has come so far along an axis ------------------------------------------------------------------------------
  * Carried along in f64, of f32 too, one after the other: the same bits for any number of threads. Of integers and bool: i64, modulo 2^64. */
 

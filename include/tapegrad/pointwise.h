@@ -180,6 +180,7 @@ typedef struct tg_isclose_options {
     bool   equal_nan;  /* two NaN are near to each other */
 } tg_isclose_options;
 TG_API tg_tensor *tg_isclose(tg_tensor *a, tg_tensor *b, const tg_isclose_options *options);
+TG_API tg_tensor *tg_allclose(tg_tensor *a, tg_tensor *b, const tg_isclose_options *options); /* are all? One bool */
 
 /* cond ? a : b, cond of bool. Gives no gradient to the side not taken, whatever that side holds, in derivatives of any order; the side
  * taken gets it as it is, also a NaN. */

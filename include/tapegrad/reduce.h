@@ -35,6 +35,14 @@ TG_API tg_tensor *tg_count_nonzero(tg_tensor *x, const tg_axes *axes, bool keepd
  * there is no such element. */
 TG_API tg_tensor *tg_nansum(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_nanmean(tg_tensor *x, const tg_axes *axes, bool keepdim);
+/* tg_amax, tg_amin, tg_var and tg_std of the elements that are not NaN, with n as many as these are. NaN where all are NaN, there with gradient 0. */
+TG_API tg_tensor *tg_nanmax(tg_tensor *x, const tg_axes *axes, bool keepdim);
+TG_API tg_tensor *tg_nanmin(tg_tensor *x, const tg_axes *axes, bool keepdim);
+TG_API tg_tensor *tg_nanvar(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
+TG_API tg_tensor *tg_nanstd(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
+/* sum(x weights) / sum(weights), both over the axes; weights broadcast to x, NULL: tg_mean. f32, f64; NaN or infinite where the weights add up to 0. */
+TG_API tg_tensor *tg_average(tg_tensor *x, tg_tensor *weights, const tg_axes *axes, bool keepdim);
+TG_API tg_tensor *tg_ptp(tg_tensor *x, const tg_axes *axes, bool keepdim); /* tg_amax - tg_amin, "peak to peak"; of integers modulo 2^bits, not of bool */
 
 /* The p-norm (sum |x|^p)^(1/p), p any number; f32, f64. p = 0: how many elements are not 0, without gradient; 1: tg_sum_abs; INFINITY, -INFINITY: the
  * largest, the smallest |x|, with ties and over nothing as tg_amax and tg_amin. Powers neither overflow nor vanish where the result does not. A
@@ -49,6 +57,8 @@ TG_API tg_tensor *tg_var(tg_tensor *x, const tg_axes *axes, bool keepdim, double
 TG_API tg_tensor *tg_std(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
 /* The variance and, in *mean, unless that is NULL, the mean, which costs nothing then; NULL in *mean after an error. */
 TG_API tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean);
+
+TG_API tg_tensor *tg_std_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean); /* likewise */
 
 /* Of x [variables, observations] the covariances of the variables, [variables, variables], as tg_var has them, and their correlations, between
  * -1 and 1. Of [observations] one number. A constant has correlation NaN, with itself too. f32, f64. */

@@ -38,6 +38,8 @@ TG_API tg_tensor *tg_flatten(tg_tensor *x, int from, int to);      /* axes from 
 TG_API tg_tensor *tg_narrow(tg_tensor *x, int axis, int64_t start, int64_t size); /* a view: x[start … start+size-1], all of them within the axis */
 TG_API tg_tensor *tg_flip(tg_tensor *x, const tg_axes *axes);              /* a view: the elements along these axes backwards */
 TG_API tg_tensor *tg_roll(tg_tensor *x, int64_t shift, int axis);          /* element i goes to (i + shift) mod size; shift may be negative */
+/* A view: turned by 90 degrees, so many times, from axis0 towards axis1; a negative number turns back. NumPy's and PyTorch's rot90. */
+TG_API tg_tensor *tg_rot90(tg_tensor *x, int times, int axis0, int axis1);
 /* tg_roll along axes[k] by shifts[k], one after the other: tg_roll_axes(x, TG_SHAPE(1, -2), TG_AXES(0, 1)). As many shifts as axes, else TG_ERR_ARG. */
 TG_API tg_tensor *tg_roll_axes(tg_tensor *x, const tg_shape *shifts, const tg_axes *axes);
 TG_API tg_tensor *tg_movedim(tg_tensor *x, const tg_axes *from, const tg_axes *to); /* a view: axis from[i] becomes axis to[i], the others stay in order */

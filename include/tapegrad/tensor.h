@@ -26,7 +26,11 @@ TG_API tg_tensor *tg_ones(tg_tape *tape, const tg_shape *shape);
 TG_API tg_tensor *tg_scalar(tg_tape *tape, double value);                  /* rank 0 */
 TG_API tg_tensor *tg_zeros_like(tg_tensor *t);                             /* t's dtype and shape */
 TG_API tg_tensor *tg_ones_like(tg_tensor *t);
+TG_API tg_tensor *tg_full_like(tg_tensor *t, double value);
 TG_API tg_tensor *tg_arange(tg_tape *tape, tg_dtype dtype, int64_t n);     /* 0, 1, … n-1 */
+/* start, start + step, … as long as they are below stop, or, with a negative step, above it: Python's range. Each is start + k step in f64, rounded
+ * to the dtype once; integers want whole numbers. */
+TG_API tg_tensor *tg_arange_step(tg_tape *tape, tg_dtype dtype, double start, double stop, double step);
 TG_API tg_tensor *tg_linspace(tg_tape *tape, double from, double to, int64_t n); /* n evenly spaced, both ends included */
 TG_API tg_tensor *tg_logspace(tg_tape *tape, double from, double to, int64_t n); /* 10 to the power of n evenly spaced numbers */
 TG_API tg_tensor *tg_eye(tg_tape *tape, int64_t n);                        /* the n×n identity */
@@ -36,6 +40,9 @@ TG_API tg_tensor *tg_rand(tg_tape *tape, const tg_shape *shape);   /* uniform in
 TG_API tg_tensor *tg_randn(tg_tape *tape, const tg_shape *shape);  /* normal, mean 0, variance 1 (Box-Muller) */
 TG_API tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi); /* uniform in [lo, hi) */
 TG_API tg_tensor *tg_bernoulli(tg_tape *tape, const tg_shape *shape, double p);           /* bool, true with probability p */
+
+/* The same with a probability for each element, f32 or f64: true where a uniform number is less, so never for p <= 0 or NaN, always for p >= 1. */
+TG_API tg_tensor *tg_bernoulli_of(tg_tensor *p);
 
 /* Initial weights for a shape [in, out]; for more axes [out, in, k…] as convolutions have, fans count the window.
  * glorot: uniform in ±sqrt(6 / (in + out)). Glorot, Bengio 2010. kaiming: normal, std sqrt(2 / in). He et al. 2015. */

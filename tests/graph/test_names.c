@@ -196,6 +196,14 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(diff, tg_diff(x, 0, 1), FLOWS | SAME)                                                                                      \
     X(topk, tg_topk(x, 1, 0, true, NULL), FLOWS | SAME)                                                                          \
     X(median, tg_median(x, 0, true, NULL), FLOWS | SAME)                                                                         \
+    X(rot90, tg_rot90(x, 4, 0, 1), FLOWS | SAME)                                                                                 \
+    X(nanmax, tg_nanmax(x, TG_AXES(0), true), FLOWS | SAME)                                                                      \
+    X(nanmin, tg_nanmin(x, TG_AXES(0), false), FLOWS | SAME)                                                                     \
+    X(average, tg_average(x, NULL, TG_AXES(0), true), FLOWS | SAME)                                                              \
+    X(take, tg_take(x, tg_arange(t, TG_I64, 3)), FLOWS | SAME)                                                                   \
+    X(multi_dot, tg_multi_dot(&x, 1), FLOWS | SAME)                                                                              \
+    X(addmm, tg_addmm(tg_zeros(t, TG_SHAPE(1)), tg_ones(t, TG_SHAPE(1, 1)), x, 0, 1), FLOWS | SAME)                              \
+    X(full_like, tg_full_like(x, 2), 0)                                                                                          \
     X(nanmedian, tg_nanmedian(x, 0, true, NULL), FLOWS | SAME)                                                                   \
     X(nanquantile, tg_nanquantile(x, 1, 0, true), FLOWS | SAME)                                                                  \
     X(quantiles, tg_quantiles(x, (double[]){0.5}, 1, 0, false), FLOWS | SAME)                                                    \

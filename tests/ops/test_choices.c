@@ -78,6 +78,20 @@ static void test_integers(void **state)
     tg_tape_free(t);
 }
 
+/* Each element has its own probability. */
+static void test_bernoulli_of(void **state)
+{
+    (void)state;
+    tg_tape       *t = seeded(6, TG_F32, 0);
+    const double   p[4] = {0, 0.25, 0.5, 1};
+    tg_tensor     *each = tg_expand(tensor(t, TG_F64, TG_SHAPE(4), p), TG_SHAPE(N, 4)), *drawn = tg_bernoulli_of(each);
+    const int64_t *count = tg_data_i64(tg_count_nonzero(drawn, TG_AXES(0), false));
+    assert_int_equal(tg_dtype_of(drawn), TG_BOOL);
+    for (int k = 0; k < 4; k++) assert_true(fabs((double)count[k] - N * p[k]) <= 5 * sqrt(N * p[k] * (1 - p[k])));
+    assert_values(tg_bernoulli_of(VECTOR(t, -1, NAN, 2)), TG_BOOL, TG_SHAPE(3), (double[]){0, 0, 1}, 0);
+    tg_tape_free(t);
+}
+
 /* Each element is at each place as often as at any other; each order of three is as likely. */
 static void test_permutations(void **state)
 {
@@ -234,7 +248,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_distributions),          cmocka_unit_test(test_integers), cmocka_unit_test(test_permutations), cmocka_unit_test(test_multinomial),
+        cmocka_unit_test(test_distributions),          cmocka_unit_test(test_integers), cmocka_unit_test(test_permutations), cmocka_unit_test(test_bernoulli_of), cmocka_unit_test(test_multinomial),
         cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_hard),     cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,8 @@ static void test_full(void **state)
     assert_memory_equal(tg_data_f64(z), ((double[]){0, 0, 0, 0}), 32);
     assert_memory_equal(tg_data_f32(tg_ones_like(f)), ((float[]){1, 1}), 8);
     assert_memory_equal(tg_data_f32(tg_zeros_like(f)), ((float[]){0, 0}), 8);
+    assert_memory_equal(tg_data_f32(tg_full_like(f, -3)), ((float[]){-3, -3}), 8);
+    assert_error(t, tg_full_like(f, 1e300), TG_ERR_DTYPE, "tg_full_like: float32 does not hold the number 1e+300; TG_F64 does");
     assert_shape(tg_ones(t, TG_SHAPE(0, 3)), TG_SHAPE(0, 3));
     assert_error(t, tg_full(t, (tg_dtype)77, TG_SHAPE(1), 0), TG_ERR_DTYPE, "tg_full: there is no dtype 77");
     assert_error(t, tg_zeros(t, NULL), TG_ERR_NULL, "tg_zeros: the shape is NULL");
@@ -32,6 +34,27 @@ static void test_full(void **state)
                  "tg_zeros: the shape [2,-1] is invalid: rank 0 to 8, sizes >= 0, total size within memory");
     assert_null(tg_zeros(NULL, TG_SHAPE(1)));
     assert_null(tg_zeros_like(NULL));
+    tg_tape_free(t);
+}
+
+static void test_steps(void **state)
+{
+    tg_tape *t = quiet(TG_F64);
+    (void)state;
+    assert_i64(tg_arange_step(t, TG_I64, 2, 9, 3), TG_SHAPE(3), 2, 5, 8);
+    assert_i64(tg_arange_step(t, TG_I64, 8, 2, -3), TG_SHAPE(2), 8, 5);
+    assert_i64(tg_to(tg_arange_step(t, TG_U8, 255, 253, -1), TG_I64), TG_SHAPE(2), 255, 254);
+    assert_shape(tg_arange_step(t, TG_I64, 3, 3, 1), TG_SHAPE(0));
+    assert_shape(tg_arange_step(t, TG_F32, 3, 9, -1), TG_SHAPE(0));
+    assert_memory_equal(tg_data_f32(tg_arange_step(t, TG_F32, 0.1, 1e9, 3e8)), ((float[]){0.1f, 3e8f, 6e8f, 9e8f}), 16);
+    assert_memory_equal(tg_data_f64(tg_arange_step(t, TG_F64, 1, 2, 0.5)), ((double[]){1, 1.5}), 16);
+    assert_error(t, tg_arange_step(t, TG_F64, 1, 2, 0), TG_ERR_ARG, "tg_arange_step: from 1 to 2 in steps of 0 are no numbers that can be counted");
+    assert_error(t, tg_arange_step(t, TG_F64, 0, INFINITY, 1), TG_ERR_ARG, "tg_arange_step: from 0 to inf in steps of 1 are no numbers that can be counted");
+    assert_error(t, tg_arange_step(t, TG_U8, 250, 260, 3), TG_ERR_DTYPE, "tg_arange_step: uint8 does not hold the number 259; TG_I64 does");
+    assert_error(t, tg_arange_step(t, TG_I64, 0, 2, 0.5), TG_ERR_DTYPE, "tg_arange_step: int64 does not hold the number 1.5; TG_F32 does");
+    assert_error(t, tg_arange_step(t, TG_I64, 0, 2.5, 0.5), TG_ERR_DTYPE, "tg_arange_step: int64 does not hold the number 0.5; TG_F32 does");
+    assert_error(t, tg_arange_step(t, TG_F64, 0, 1e300, 1), TG_ERR_ARG, "tg_arange_step: from 0 to 1e+300 in steps of 1 are no numbers that can be counted");
+    assert_null(tg_arange_step(NULL, TG_F64, 0, 1, 1));
     tg_tape_free(t);
 }
 
@@ -173,7 +196,7 @@ static void test_data(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_full), cmocka_unit_test(test_steps),
         cmocka_unit_test(test_numbers_of_dtypes),
         cmocka_unit_test(test_numbers_of_tensors),
         cmocka_unit_test(test_ranges),

@@ -87,6 +87,39 @@ static void test_errors_of_einsum(void **state)
     tg_tape_free(t);
 }
 
+/* The order in which factors are multiplied is that of the fewest multiplications: what it makes has these sizes. */
+static void test_multi_dot(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x[33], *y;
+    char       plan[4000];
+    (void)state;
+    for (int k = 0; k < 33; k++) x[k] = tg_keep(tg_full(t, TG_F64, TG_SHAPE(k % 2 ? 2 : 3, k % 2 ? 3 : 2), 0.25));
+    y = tg_multi_dot(x, 32);
+    assert_true(tg_shape_equal(tg_shape_of(y), TG_SHAPE(3, 3)));
+    assert_true(fabs(tg_item(tg_select(tg_select(y, 0, 0), 0, 0)) - 0.25 * pow(0.5, 16) * pow(0.75, 15)) < 1e-15);
+    WRONG(UNSUPPORTED, tg_multi_dot(x, 33), "tg_multi_dot: takes up to 32 factors, not 33");
+    tg_tensor *chain[] = {tg_keep(tg_ones(t, TG_SHAPE(10, 1))), tg_keep(tg_ones(t, TG_SHAPE(1, 20))), tg_keep(tg_ones(t, TG_SHAPE(20, 2)))};
+    y = tg_multi_dot(chain, 3); /* 40 + 20 multiplications, and not 200 + 400 */
+    assert_true(tg_item(tg_amax_all(y)) == 20);
+    assert_int_equal(tg_reset(t), TG_OK);
+    y = tg_multi_dot(chain, 3);
+    if (!strcmp(tg_stats(t).evaluator, "fused")) {
+        assert_true(tg_plan_format(t, &y, 1, plan, sizeof plan) > 0);
+        assert_non_null(strstr(plan, "[1,2]"));
+        assert_null(strstr(plan, "[10,20]"));
+    }
+    tg_tensor *v = tg_ones(t, TG_SHAPE(3)), *m = tg_ones(t, TG_SHAPE(3, 2));
+    WRONG(SHAPE, tg_multi_dot((tg_tensor *[]){m, v, m}, 3), "tg_multi_dot: factor 1 is [3]; factors are matrices, the first and the last one may be vectors");
+    WRONG(SHAPE, tg_multi_dot((tg_tensor *[]){m, m}, 2), "tg_multi_dot: factor 1 has 3 rows; it must have 2, as factor 0 has columns");
+    assert_null(tg_multi_dot(NULL, 2));
+    WRONG(SHAPE, tg_cross(v, m, 0), "tg_cross: takes vectors of 3 along axis 0 of both, which broadcast beside it, not [3] and [3,2]");
+    WRONG(SHAPE, tg_cross(v, v, 1), "tg_cross: takes vectors of 3 along axis 1 of both, which broadcast beside it, not [3] and [3]");
+    WRONG(SHAPE, tg_addmm(v, m, tg_ones(t, TG_SHAPE(2, 2)), 1, 1), "tg_addmm: what is added is [3]; it must broadcast to the product [3,2]");
+    assert_true(tg_item(tg_amax_all(tg_addmm(tg_scalar(t, NAN), m, tg_ones(t, TG_SHAPE(2, 2)), 0, 3))) == 6);
+    tg_tape_free(t);
+}
+
 static void test_errors_of_products(void **state)
 {
     tg_tape   *t = quiet(TG_F32);
@@ -119,7 +152,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_errors_of_einsum),
-        cmocka_unit_test(test_errors_of_products),
+        cmocka_unit_test(test_multi_dot), cmocka_unit_test(test_errors_of_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,12 @@ static void test_places_in_order(void **state)
     assert_values(tg_histc(VECTOR(t, 3, -1, NAN, 1, INFINITY, 3), 4, 0, 0), TG_F64, TG_SHAPE(4), (double[]){1, 0, 1, 2}, 0);
     assert_values(tg_histc(VECTOR(t, 5, 5), 4, 0, 0), TG_F64, TG_SHAPE(4), (double[]){0, 0, 2, 0}, 0);
     assert_values(tg_histc(VECTOR(t, NAN, -INFINITY, INFINITY), 2, 0, 0), TG_F64, TG_SHAPE(2), (double[]){0, 0}, 0);
+    tg_tensor *x = VECTOR(t, 0, 0.5, 1, 2, 2.5, -1, NAN, INFINITY), *edges = VECTOR(t, 0, 1, 1, 2), *w = tg_set_requires_grad(tg_ones_like(x), true);
+    assert_values(tg_histogram(x, edges, NULL), TG_I64, TG_SHAPE(3), (double[]){2, 0, 2}, 0);
+    assert_f64(gradient(tg_histogram(x, edges, w), VECTOR(t, 3, 4, 5), w), TG_SHAPE(8), 3, 3, 5, 5, 0, 0, 0, 0);
+    assert_values(tg_histogram(x, VECTOR(t, -INFINITY, INFINITY), NULL), TG_I64, TG_SHAPE(1), (double[]){7}, 0);
+    assert_values(tg_histogram(tensor(t, TG_U8, TG_SHAPE(3), (double[]){1, 2, 3}), tensor(t, TG_U8, TG_SHAPE(2), (double[]){2, 3}), NULL), TG_I64, TG_SHAPE(1),
+                  (double[]){2}, 0);
     tg_tape_free(t);
 }
 
@@ -138,6 +144,8 @@ static void test_errors(void **state)
     WRONG(SHAPE, tg_bincount(i, x, 3), "tg_bincount: the weights must have the shape of the index");
     WRONG(ARG, tg_histc(x, 0, 0, 1), "tg_histc: 0 parts of 0 to 1 are not possible; 1 and more from a smaller to a larger number are");
     WRONG(ARG, tg_histc(x, 3, 1, 1), "tg_histc: 3 parts of 1 to 1 are not possible; 1 and more from a smaller to a larger number are");
+    WRONG(SHAPE, tg_histogram(x, tg_zeros(t, TG_SHAPE(1)), NULL), "tg_histogram: the edges must be a vector of at least 2 numbers");
+    WRONG(DTYPE, tg_histogram(x, i, NULL), "tg_histogram: the dtypes differ: float32 and int64; convert one with tg_to");
     assert_error_when_read(t, tg_bincount(i, NULL, 2), TG_ERR_INDEX, "tg_check_index: index 2 at [2] is outside 0 to 1");
     tg_tape_free(t);
 }

@@ -225,6 +225,7 @@ static void test_isclose(void **state)
     const tg_isclose_options nan = {.equal_nan = true}, loose = {.rtol = TG_ZERO, .atol = 1e-4}, none = {.rtol = TG_ZERO, .atol = TG_ZERO};
     assert_values(tg_isclose(a, b, &nan), TG_BOOL, TG_SHAPE(9), (double[]){1, 1, 0, 0, 1, 0, 0, 1, 1}, 0);
     assert_values(tg_isclose(a, b, &loose), TG_BOOL, TG_SHAPE(9), (double[]){1, 1, 1, 1, 1, 0, 0, 0, 1}, 0);
+    assert_true(tg_item(tg_allclose(a, a, &(tg_isclose_options){.equal_nan = true})) == 1 && tg_item(tg_allclose(a, b, NULL)) == 0);
     assert_values(tg_isclose(a, b, &none), TG_BOOL, TG_SHAPE(9), (double[]){1, 0, 0, 0, 1, 0, 0, 0, 0}, 0);
     tg_tape_free(t);
 }

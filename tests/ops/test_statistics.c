@@ -187,6 +187,32 @@ static void test_without_nan(void **state)
     }
 }
 
+/* Extremes and spreads of numbers, which alone get gradients; NaN where there is none. */
+static void test_spreads_without_nan(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(3, 4), (double[]){1, NAN, 3, 3, NAN, NAN, NAN, NAN, NAN, -INFINITY, 7, NAN}), true);
+    tg_tensor *seed = VECTOR(t, 4, 5, 6);
+    (void)state;
+    assert_f64(tg_nanmax(x, TG_AXES(1), false), TG_SHAPE(3), 3, NAN, 7);
+    assert_f64(tg_nanmin(x, TG_AXES(1), true), TG_SHAPE(3, 1), 1, NAN, -INFINITY);
+    assert_f64(gradient(tg_nanmax(x, TG_AXES(1), false), seed, x), TG_SHAPE(3, 4), 0, 0, 2, 2, 0, 0, 0, 0, 0, 0, 6, 0);
+    assert_f64(tg_nanvar(x, TG_AXES(1), false, 1), TG_SHAPE(3), 4.0 / 3, NAN, NAN);
+    assert_f64(tg_nanstd(x, TG_AXES(1), false, 0), TG_SHAPE(3), sqrt(8.0 / 9), NAN, NAN);
+    tg_tensor *first = tg_slice(x, 0, 0, 2, 1);
+    assert_f64(gradient(tg_nanvar(first, TG_AXES(1), false, 1), VECTOR(t, 3, 0), x), TG_SHAPE(3, 4), -4, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0);
+    tg_tensor *constant = tg_set_requires_grad(VECTOR(t, 0.1, NAN, 0.1, 0.1), true);
+    assert_number(tg_nanstd(constant, TG_ALL_AXES, false, 1), TG_F64, 0, 0);
+    assert_f64(gradient(tg_nanstd(constant, TG_ALL_AXES, false, 1), tg_scalar(t, 1), constant), TG_SHAPE(4), 0, 0, 0, 0);
+    assert_number(tg_nanvar(VECTOR(t, NAN, 2), TG_ALL_AXES, false, 1), TG_F64, NAN, 0);
+    assert_number(tg_nanmax(tensor(t, TG_U8, TG_SHAPE(3), (double[]){7, 255, 3}), TG_ALL_AXES, false), TG_U8, 255, 0);
+    assert_number(tg_ptp(tensor(t, TG_I32, TG_SHAPE(3), (double[]){7, -255, 3}), TG_ALL_AXES, false), TG_I32, 262, 0);
+    assert_number(tg_average(VECTOR(t, 1, 2, 4), VECTOR(t, 3, 0, 1), TG_ALL_AXES, false), TG_F64, 1.75, 0);
+    assert_number(tg_average(VECTOR(t, 1, 2, 4), VECTOR(t, 1, -1, 0), TG_ALL_AXES, false), TG_F64, -INFINITY, 0);
+    assert_number(tg_average(VECTOR(t, 1, 2, 4), NULL, TG_ALL_AXES, false), TG_F64, 7.0 / 3, 1e-15);
+    tg_tape_free(t);
+}
+
 static void test_counts(void **state)
 {
     tg_tape   *t = quiet(TG_F32);
@@ -254,7 +280,7 @@ int main(void)
         cmocka_unit_test(test_norm_range),        cmocka_unit_test(test_norm_of_all_sizes), cmocka_unit_test(test_norm_at_zero),
         cmocka_unit_test(test_norm_kinks),        cmocka_unit_test(test_norm_not_finite),   cmocka_unit_test(test_norm_over_nothing),
         cmocka_unit_test(test_constants),         cmocka_unit_test(test_spread_range),      cmocka_unit_test(test_few_elements),
-        cmocka_unit_test(test_correlations),      cmocka_unit_test(test_without_nan),       cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_correlations),      cmocka_unit_test(test_without_nan),       cmocka_unit_test(test_spreads_without_nan), cmocka_unit_test(test_counts),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,18 @@ def quantiles(f):
     return call
 
 
+def average(s, x, w):
+    w = w.expand(x.shape)
+    return reduced(s, x * w, lambda x, d, k: x.sum(d, k), whole) / reduced(s, w, lambda x, d, k: x.sum(d, k), whole)
+
+
+def histogram(w, x):
+    """PyTorch's has no gradient to the weights."""
+    edges = torch.linspace(-1.5, 1.5, 8, dtype=x.dtype)
+    part = torch.where(x == edges[-1], 7, torch.bucketize(x.detach(), edges, right=True))
+    return torch.zeros(9, dtype=w.dtype).index_add(0, part.flatten(), w.flatten())[1:8]
+
+
 def from_start(s, i, size):
     """The sample's index, moved as it says, counted from the beginning."""
     return (i.long() + int(s["number"])) % size
@@ -273,6 +285,8 @@ OPS = {
     "norm": lambda s, x: reduced(s, x, lambda x, d, k: torch.linalg.vector_norm(x, s["number"], d, k), torch.abs),
     "two_norm": lambda s, x: reduced(s, x, lambda x, d, k: torch.linalg.vector_norm(x, 2, d, k), torch.abs),
     "norm_all": lambda s, x: torch.linalg.vector_norm(x), "var_all": lambda s, x: x.var(), "std_all": lambda s, x: x.std(),
+    "nanmax": lambda s, x: reduced(s, x, lambda x, d, k: x.amax(d, k), whole), "nanmin": lambda s, x: reduced(s, x, lambda x, d, k: x.amin(d, k), whole),
+    "ptp": layers.extremes, "average": average,
     "nansum": lambda s, x: reduced(s, x, lambda x, d, k: x.nansum(d, k), whole),
     "nanmean": lambda s, x: reduced(s, x, lambda x, d, k: x.nanmean(d, k), whole),
     "count_nonzero": lambda s, x: reduced(s, x != 0, lambda x, d, k: x.sum(d, k), whole),
@@ -283,7 +297,9 @@ OPS = {
     "max": lambda s, x: x.max(s["axis"], bool(s["keepdim"]))[0], "min": lambda s, x: x.min(s["axis"], bool(s["keepdim"]))[0],
     "softmax": lambda s, x: x.softmax(s["axis"]), "log_softmax": lambda s, x: x.log_softmax(s["axis"]),
     "matmul": lambda s, x, y: x @ y, "dot": lambda s, x, y: x.dot(y), "mv": lambda s, x, y: x.mv(y), "mm": lambda s, x, y: x.mm(y),
-    "bmm": lambda s, x, y: x.bmm(y), "outer": lambda s, x, y: x.outer(y), "kron": lambda s, x, y: x.kron(y), "inner": lambda s, x, y: x.inner(y),
+    "bmm": lambda s, x, y: x.bmm(y), "outer": lambda s, x, y: x.outer(y), "cross": lambda s, x, y: torch.linalg.cross(*torch.broadcast_tensors(x, y), dim=s["axis"]),
+    "addmm": lambda s, x, a, b: torch.addmm(x, a, b, beta=0.5, alpha=2), "baddbmm": lambda s, x, a, b: torch.baddbmm(x, a, b, beta=0.5, alpha=2),
+    "multi_dot": lambda s, *x: torch.linalg.multi_dot(x) if len(x) > 1 else x[0] * 1, "kron": lambda s, x, y: x.kron(y), "inner": lambda s, x, y: x.inner(y),
     "tensordot": lambda s, x, y: torch.tensordot(x, y, (s["axes"], s["to"])), "einsum": lambda s, *x: torch.einsum(s["text"], *x),
     "mse": lambda s, x, y: F.mse_loss(x, y), "huber": lambda s, x, y: F.huber_loss(x, y, delta=s["number"]),
     "bce_with_logits": lambda s, x, y: F.binary_cross_entropy_with_logits(x, y),
@@ -321,6 +337,7 @@ OPS = {
     "copy": lambda s, x: x.clone(), "contiguous": lambda s, x: x.mT, "detach": lambda s, x: x.detach(),
     "slice": sliced, "select": lambda s, x: x.select(s["axis"], s["start"]), "unslice": unsliced,
     "flip": lambda s, x: x.flip(axes(s, x)), "roll": lambda s, x: x.roll(s["start"], s["axis"]),
+    "rot90": lambda s, x: x.rot90(s["start"], [s["axis"], s["axis1"]]),
     "roll_axes": lambda s, x: x.roll(s["to"], axes(s, x)) if s["to"] else x * 1,
     "narrow": lambda s, x: x.narrow(s["axis"], s["start"], s["stop"]), "movedim": lambda s, x: x.movedim(s["axes"], s["to"]),
     "swapaxes": lambda s, x: x.swapaxes(s["axis"], s["axis1"]), "unflatten": lambda s, x: x.unflatten(s["axis"], s["to"]),
@@ -338,6 +355,7 @@ OPS = {
     "gather": lambda s, x, i: x.gather(s["axis"], i.long()), "index_select": lambda s, x, i: x.index_select(s["axis"], i),
     "scatter_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).scatter_add(s["axis"], i.long(), x),
     "index_add": lambda s, x, i: torch.zeros(s["to"], dtype=x.dtype).index_add(s["axis"], i, x),
+    "take": lambda s, x, i: x.take(i.long()),
     "take_along": lambda s, x, i: torch.take_along_dim(x, along(s, x, i), s["axis"]),
     "index": lambda s, x, i: x[at_places(s, x, i)], "index_put": index_put,
     "scatter_to": lambda s, x, i, v: x.scatter_add(s["axis"], along(s, x, i), v[tuple(slice(n) for n in i.shape)]),
@@ -359,6 +377,8 @@ OPS = {
     "quantiles": quantiles(torch.quantile), "nanquantiles": quantiles(torch.nanquantile),
     "nanmedian": lambda s, x: x.nanmedian(s["axis"], bool(s["keepdim"]))[0],
     "nanquantile": lambda s, x: x.nanquantile(s["number"], s["axis"], bool(s["keepdim"])) if x.numel() else x.sum(s["axis"], bool(s["keepdim"])),
+    "histogram": lambda s, x: torch.histogram(x.detach(), torch.linspace(-1.5, 1.5, 8, dtype=x.dtype))[0].long(),
+    "histogram_weights": lambda s, w, x: histogram(w, x),
     "searchsorted": lambda s, x, v: torch.searchsorted(x.sort(-1)[0], v, right=bool(s["start"])),
     "isin": lambda s, x, y: torch.isin(x, torch.cat([x.flatten()[::2], y])),
     "bincount": lambda s, i: torch.bincount(i.flatten().long(), minlength=s["start"]),

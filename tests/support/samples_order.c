@@ -47,6 +47,19 @@ static tg_tensor *f_bincount(void *ctx, tg_tensor *const *in) { return tg_bincou
 static tg_tensor *f_bincount_weights(void *ctx, tg_tensor *const *in) { return tg_bincount(in[1], in[0], of(ctx)->start); }
 static tg_tensor *f_histc(void *ctx, tg_tensor *const *in) { return tg_histc(in[0], of(ctx)->start, of(ctx)->number == 0 ? 0 : -1, of(ctx)->number); }
 
+/* Edges are sevenths of -1.5 … 1.5. */
+static tg_tensor *edges(tg_tensor *like) { return tg_to(tg_linspace(tg_tape_of(like), -1.5, 1.5, 8), tg_dtype_of(like)); }
+static tg_tensor *f_histogram(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_histogram(in[0], edges(in[0]), NULL);
+}
+static tg_tensor *f_histogram_weights(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_histogram(in[1], edges(in[1]), in[0]);
+}
+
 static const struct {
     tg_shape shape;
     int      axis;
@@ -110,6 +123,10 @@ static const sample rows[] = {
     {.name = "histc", .f = f_histc, .in = {FLOATS(7)}, .start = 3, .number = 1.5},
     {.name = "histc", .f = f_histc, .in = {FLOATS(2, 3)}, .start = 1, .number = 1},
     {.name = "histc", .f = f_histc, .in = {FLOATS(7)}, .start = 5},
+    {.name = "histogram", .f = f_histogram, .in = {FLOATS(31)}},
+    {.name = "histogram", .f = f_histogram, .in = {FLOATS(2, 0)}},
+    {.name = "histogram_weights", .f = f_histogram_weights, .in = {FLOATS(7), {S_FIXED, SHAPE(7), -2, 2}}},
+    {.name = "histogram_weights", .f = f_histogram_weights, .in = {FLOATS(2, 3), {S_FIXED, SHAPE(2, 3), -2, 2}}},
     {.name = "histc", .f = f_histc, .in = {FLOATS(1)}, .start = 3},
     {.name = "histc", .f = f_histc, .in = {FLOATS(0, 2)}, .start = 2},
 };

@@ -17,6 +17,19 @@ OF_TWO(outer)
 OF_TWO(kron)
 OF_TWO(inner)
 
+static tg_tensor *f_cross(void *ctx, tg_tensor *const *in) { return tg_cross(in[0], in[1], of(ctx)->axis); }
+static tg_tensor *f_addmm(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_addmm(in[0], in[1], in[2], 0.5, 2);
+}
+static tg_tensor *f_baddbmm(void *ctx, tg_tensor *const *in)
+{
+    (void)ctx;
+    return tg_baddbmm(in[0], in[1], in[2], 0.5, 2);
+}
+static tg_tensor *f_multi_dot(void *ctx, tg_tensor *const *in) { return tg_multi_dot(in, sample_inputs(of(ctx))); }
+
 static tg_tensor *f_tensordot(void *ctx, tg_tensor *const *in) /* axes of the first, shape of the second */
 {
     tg_axes b = {.n = of(ctx)->shape.rank};
@@ -35,7 +48,26 @@ static tg_tensor *f_einsum(void *ctx, tg_tensor *const *in)
 #define A_(...) AXES(__VA_ARGS__)
 #define S_(...) SHAPE(__VA_ARGS__)
 
+#define CROSS(AXIS, ...)        {.name = "cross", .f = f_cross, .axis = AXIS, .in = {__VA_ARGS__}}
+
 static const sample rows[] = {
+    CROSS(0, FLOATS(3), FLOATS(3)),
+    CROSS(-1, FLOATS(2, 3), FLOATS(3)),
+    CROSS(0, FLOATS(3, 2), FLOATS(3, 1)),
+    CROSS(1, FLOATS(2, 3, 2), FLOATS(1, 3, 2)),
+    CROSS(1, FLOATS(0, 3), FLOATS(1, 3)),
+    PRODUCT(addmm, FLOATS(2, 2), FLOATS(2, 3), FLOATS(3, 2)),
+    PRODUCT(addmm, FLOATS(1), FLOATS(2, 3), FLOATS(3, 4)),
+    PRODUCT(addmm, FLOATS(4), FLOATS(2, 0), FLOATS(0, 4)),
+    PRODUCT(baddbmm, FLOATS(2, 2, 4), FLOATS(2, 2, 3), FLOATS(2, 3, 4)),
+    PRODUCT(baddbmm, FLOAT_SCALAR, FLOATS(3, 2, 2), FLOATS(3, 2, 1)),
+    PRODUCT(multi_dot, FLOATS(2, 3), FLOATS(3, 4), FLOATS(4, 2)),
+    PRODUCT(multi_dot, FLOATS(5, 2), FLOATS(2, 3), FLOATS(3, 4)),
+    PRODUCT(multi_dot, FLOATS(3), FLOATS(3, 2), FLOATS(2)),
+    PRODUCT(multi_dot, FLOATS(3), FLOATS(3, 2), FLOATS(2, 4)),
+    PRODUCT(multi_dot, FLOATS(3, 2), FLOATS(2)),
+    PRODUCT(multi_dot, FLOATS(3, 2)),
+    PRODUCT(multi_dot, FLOATS(3, 0), FLOATS(0, 2), FLOATS(2, 1)),
     PRODUCT(dot, FLOATS(3), FLOATS(3)),
     PRODUCT(dot, FLOATS(0), FLOATS(0)),
     PRODUCT(mv, FLOATS(2, 3), FLOATS(3)),

@@ -8,6 +8,7 @@ static const sample *of(void *ctx) { return ctx; }
 /* The index, moved by `number`: negative ones count from the end. */
 static tg_tensor *moved(void *ctx, tg_tensor *index) { return of(ctx)->number != 0 ? tg_add_s(index, of(ctx)->number) : index; }
 
+static tg_tensor *f_take(void *ctx, tg_tensor *const *in) { return tg_take(in[0], moved(ctx, in[1])); }
 static tg_tensor *f_take_along(void *ctx, tg_tensor *const *in) { return tg_take_along(in[0], of(ctx)->axis, moved(ctx, in[1])); }
 static tg_tensor *f_scatter(void *ctx, tg_tensor *const *in) { return tg_scatter(in[0], of(ctx)->axis, moved(ctx, in[1]), in[2]); }
 static tg_tensor *f_scatter_to(void *ctx, tg_tensor *const *in) { return tg_scatter_add(in[0], of(ctx)->axis, moved(ctx, in[1]), in[2]); }
@@ -61,6 +62,10 @@ static tg_tensor *f_masked_scatter(void *ctx, tg_tensor *const *in)
 #define S_(...) SHAPE(__VA_ARGS__)
 
 static const sample rows[] = {
+    {.name = "take", .f = f_take, .in = {FLOATS(2, 3), INDEX(6, 2, 2)}},
+    {.name = "take", .f = f_take, .in = {FLOATS(5), INDEX32(5, 7)}, .number = -5},
+    {.name = "take", .f = f_take, .in = {FLOAT_SCALAR, INDEX(1, 3)}},
+    {.name = "take", .f = f_take, .in = {FLOATS(2, 3), INDEX(6, 0, 2)}},
     PUT(take_along, 0, -2, FLOATS(3), INDEX(3, 5)),
     PUT(take_along, 1, 0, FLOATS(2, 3), INDEX(3, 1, 2)),
     PUT(take_along, 0, -1, FLOATS(3, 1), INDEX32(3, 2, 4)),

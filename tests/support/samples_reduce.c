@@ -26,6 +26,9 @@ OVER_AXES(logsumexp)
 OVER_AXES(count_nonzero)
 OVER_AXES(nansum)
 OVER_AXES(nanmean)
+OVER_AXES(nanmax)
+OVER_AXES(nanmin)
+OVER_AXES(ptp)
 
 static tg_tensor *f_aminmax(void *ctx, tg_tensor *const *in)
 {
@@ -55,6 +58,27 @@ static tg_tensor *f_var_mean(void *ctx, tg_tensor *const *in)
     const sample *s = ctx;
     tg_tensor    *mean, *var = tg_var_mean(in[0], &s->axes, s->keepdim, s->number, &mean);
     return tg_add(var, mean);
+}
+static tg_tensor *f_nanvar(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_nanvar(in[0], &s->axes, s->keepdim, s->number);
+}
+static tg_tensor *f_nanstd(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_nanstd(in[0], &s->axes, s->keepdim, s->number);
+}
+static tg_tensor *f_std_mean(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    tg_tensor    *mean, *std = tg_std_mean(in[0], &s->axes, s->keepdim, s->number, &mean);
+    return tg_add(std, mean);
+}
+static tg_tensor *f_average(void *ctx, tg_tensor *const *in)
+{
+    const sample *s = ctx;
+    return tg_average(in[0], in[1], &s->axes, s->keepdim);
 }
 static tg_tensor *f_cov(void *ctx, tg_tensor *const *in) { return tg_cov(in[0], ((const sample *)ctx)->number); }
 /* The second input: aweights where it is of floats, else fweights from 1 on; the third: aweights. */
@@ -105,6 +129,12 @@ static const struct {
                 {"var", f_var, 1, false, 0.5, false},
                 {"std", f_std, 1, false, 0.5, false},
                 {"var_mean", f_var_mean, 1, false, 0.5, true},
+                {"std_mean", f_std_mean, 1, false, 0.5, true},
+                {"nanvar", f_nanvar, 1, false, 0.5, false},
+                {"nanstd", f_nanstd, 1, false, 0.5, false},
+                {"nanmax", f_nanmax, 1, false, 0, false},
+                {"nanmin", f_nanmin, 1, false, 0, false},
+                {"ptp", f_ptp, 1, false, 0, true},
                 {"prod", f_prod, 0, false, 0, false},
                 {"mean", f_mean, 1, false, 0, false},
                 {"nansum", f_nansum, 0, false, 0, false},
@@ -335,6 +365,11 @@ static const sample rows[] = {
     {.name = "var", .f = f_var, .number = 0, .axes = AXES(0), .keepdim = true, .in = {FLOATS(3, 2)}},
     {.name = "std", .f = f_std, .number = 1, .axes = AXES(1), .in = {FLOATS(2, 3)}},
     {.name = "std", .f = f_std, .number = 2, .axes = ALL, .in = {FLOATS(3, 2)}},
+    {.name = "average", .f = f_average, .axes = AXES(1), .in = {FLOATS(2, 3), POSITIVE(3)}},
+    {.name = "average", .f = f_average, .axes = AXES(0, -1), .keepdim = true, .in = {FLOATS(2, 3, 2), POSITIVE(2, 1, 2)}},
+    {.name = "average", .f = f_average, .axes = ALL, .in = {FLOATS(2, 3), POSITIVE(2, 3)}},
+    {.name = "average", .f = f_average, .axes = AXES(0), .in = {FLOATS(3, 2), POSITIVE(1)}},
+    {.name = "average", .f = f_average, .axes = AXES(1), .in = {FLOATS(0, 3), POSITIVE(3)}},
     {.name = "cov", .f = f_cov, .number = 1, .in = {FLOATS(3, 4)}},
     {.name = "cov", .f = f_cov, .number = 0, .in = {FLOATS(1, 2)}},
     {.name = "cov", .f = f_cov, .number = 1, .in = {FLOATS(5)}},

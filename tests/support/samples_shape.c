@@ -7,6 +7,7 @@ static const sample *of(void *ctx) { return ctx; }
 
 static tg_tensor *f_flip(void *ctx, tg_tensor *const *in) { return tg_flip(in[0], &of(ctx)->axes); }
 static tg_tensor *f_roll(void *ctx, tg_tensor *const *in) { return tg_roll(in[0], of(ctx)->start, of(ctx)->axis); }
+static tg_tensor *f_rot90(void *ctx, tg_tensor *const *in) { return tg_rot90(in[0], (int)of(ctx)->start, of(ctx)->axis, of(ctx)->axis1); }
 static tg_tensor *f_roll_axes(void *ctx, tg_tensor *const *in) { return tg_roll_axes(in[0], &of(ctx)->shape, &of(ctx)->axes); }
 static tg_tensor *f_narrow(void *ctx, tg_tensor *const *in) { return tg_narrow(in[0], of(ctx)->axis, of(ctx)->start, of(ctx)->stop); }
 static tg_tensor *f_movedim(void *ctx, tg_tensor *const *in) /* from axes to shape */
@@ -80,6 +81,7 @@ static tg_tensor *f_pad(void *ctx, tg_tensor *const *in) /* shape before, axes b
 
 #define FLIP(X, ...)            {.name = "flip", .f = f_flip, .in = {X}, .axes = __VA_ARGS__}
 #define ROLL(X, AXIS, SHIFT)    {.name = "roll", .f = f_roll, .in = {X}, .axis = AXIS, .start = SHIFT}
+#define ROT90(X, TIMES, A, B)  {.name = "rot90", .f = f_rot90, .in = {X}, .start = TIMES, .axis = A, .axis1 = B}
 #define ROLL_AXES(X, SHIFTS, ...) {.name = "roll_axes", .f = f_roll_axes, .in = {X}, .shape = SHIFTS, .axes = __VA_ARGS__}
 #define NARROW(X, AXIS, A, N)   {.name = "narrow", .f = f_narrow, .in = {X}, .axis = AXIS, .start = A, .stop = N}
 #define MOVE(X, FROM, ...)      {.name = "movedim", .f = f_movedim, .in = {X}, .axes = FROM, .shape = __VA_ARGS__}
@@ -119,6 +121,12 @@ static const sample rows[] = {
     ROLL(FLOATS(2, 3, 2), 1, -1),
     ROLL(FLOATS(3), 0, 6),
     ROLL(FLOATS(0, 3), 0, 1),
+    ROT90(FLOATS(2, 3), 1, 0, 1),
+    ROT90(FLOATS(2, 3), 2, 0, 1),
+    ROT90(FLOATS(2, 3), -1, 0, 1),
+    ROT90(FLOATS(2, 3, 2), 5, 2, -2),
+    ROT90(FLOATS(2, 2), 4, 1, 0),
+    ROT90(FLOATS(0, 2), 3, 0, 1),
     ROLL_AXES(FLOATS(2, 3), S_(1, -1), A_(0, -1)),
     ROLL_AXES(FLOATS(3, 2, 2), S_(4, 1), A_(0, 0)),
     ROLL_AXES(FLOATS(2, 3), S_(0, 2), ALL),

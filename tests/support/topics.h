@@ -19,7 +19,7 @@ typedef struct topic {
 /* Is it a function made of ops whose result only counts or tells, so that it has no gradient? */
 static inline bool topic_counts(const topic *p)
 {
-    static const char *const counts[] = {"accuracy", "count_nonzero", "any_all", "all_all", "argsort", "isin", "bincount", "histc"};
+    static const char *const counts[] = {"accuracy", "count_nonzero", "any_all", "all_all", "argsort", "isin", "bincount", "histc", "histogram"};
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
         if (!p->op && !strcmp(p->name, counts[k])) return true;
     return false;

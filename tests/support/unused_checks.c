@@ -216,7 +216,7 @@ bool check_unused(tg_tape *t, const plant *p)
 
 static bool is_product(const char *name)
 {
-    static const char *const products[] = {"matmul", "linear", "dot", "mv", "mm", "bmm", "inner", "tensordot", "einsum",
+    static const char *const products[] = {"matmul", "linear", "dot", "mv", "mm", "bmm", "addmm", "baddbmm", "multi_dot", "inner", "tensordot", "einsum",
                                             "scaled_dot_product_attention", "attention", "attention_grad", "multi_head_attention", "rnn_cell", "lstm_cell", "gru_cell"};
     for (size_t k = 0; k < sizeof products / sizeof *products; k++)
         if (!strcmp(name, products[k])) return true;

@@ -88,3 +88,14 @@ void values_of_sort(values_call *c)
         places->x[to]    = (real)place;
     }
 }
+
+/* Elements by their number, from the end where that is negative. */
+void values_of_take(values_call *c)
+{
+    const values_array *x = &c->in[0], *index = &c->in[1];
+    values_array       *y = values_result(c, x->dtype, &index->shape, false);
+    for (int64_t e = 0; e < y->n; e++) {
+        const int64_t at = (int64_t)(index->x[e] + (real)c->s->number);
+        y->x[e] = x->x[at < 0 ? at + x->n : at];
+    }
+}

@@ -256,3 +256,18 @@ void values_of_histc(values_call *c)
             y->x[k] += x >= from && (x < to || (k == y->n - 1 && x == hi));
         }
 }
+
+/* To each of seven parts of -1.5 … 1.5 what its elements x bring: their weights, or 1. */
+static void histogram(values_call *c, const values_array *x, const values_array *weights)
+{
+    values_array *y = values_result(c, weights ? weights->dtype : TG_I64, &(tg_shape){1, {7}}, weights != NULL);
+    for (int64_t e = 0; e < x->n; e++)
+        for (int64_t k = 0; k < 7; k++) {
+            const real from = -1.5L + 3 * (real)k / 7, to = -1.5L + 3 * (real)(k + 1) / 7, by = weights ? weights->x[e] : 1;
+            const bool is = x->x[e] >= from && (x->x[e] < to || (k == 6 && x->x[e] == to));
+            y->x[k] += is ? by : 0;
+            if (weights) y->size[k] += is ? fabsl(by) : 0;
+        }
+}
+void values_of_histogram(values_call *c) { histogram(c, &c->in[0], NULL); }
+void values_of_histogram_weights(values_call *c) { histogram(c, &c->in[1], &c->in[0]); }

@@ -135,3 +135,65 @@ void values_of_kron(values_call *c)
         y->x[e] = c->in[0].x[values_element(a, in_a)] * c->in[1].x[values_element(b, in_b)];
     }
 }
+
+void values_of_cross(values_call *c)
+{
+    const tg_shape s = values_broadcast_shape(&c->in[0].shape, &c->in[1].shape);
+    values_array  *y = values_result(c, c->in[0].dtype, &s, true);
+    const int      axis = values_axis(&s, c->s->axis);
+    for (int64_t e = 0; e < y->n; e++) {
+        int64_t at[TG_MAX_RANK];
+        real    v[2][2]; /* elements i + 1 and i + 2 of both */
+        values_at(&s, e, at);
+        const int64_t i = at[axis];
+        for (int k = 0; k < 2; k++) {
+            at[axis] = (i + 1 + k) % 3;
+            for (int o = 0; o < 2; o++) v[o][k] = c->in[o].x[values_broadcast_element(&c->in[o].shape, &s, at)];
+        }
+        y->x[e] = v[0][0] * v[1][1] - v[0][1] * v[1][0];
+        y->size[e] = fabsl(v[0][0] * v[1][1]) + fabsl(v[0][1] * v[1][0]);
+    }
+}
+
+/* The sum of products of operands from this one on, in the result that is there. */
+static void product_from(values_call *c, int first, terms *t)
+{
+    values_call rest = *c;
+    rest.in += first;
+    rest.n_out = 0;
+    sum_products(&rest, t);
+    c->out[0] = rest.out[0];
+    c->n_out = 1;
+}
+
+/* Half the first operand and twice the product of the others. */
+void values_of_addmm(values_call *c)
+{
+    terms t = {.n = 2, .text = {"ij", "jk", "ik"}};
+    if (c->in[1].shape.rank == 3) t = (terms){.n = 2, .text = {"bij", "bjk", "bik"}};
+    product_from(c, 1, &t);
+    values_array *y = &c->out[0];
+    for (int64_t e = 0; e < y->n; e++) {
+        int64_t at[TG_MAX_RANK];
+        values_at(&y->shape, e, at);
+        const real x = c->in[0].x[values_broadcast_element(&c->in[0].shape, &y->shape, at)];
+        y->x[e] = x / 2 + 2 * y->x[e];
+        y->size[e] = fabsl(x) / 2 + 2 * y->size[e];
+    }
+}
+
+/* "ab", "bc", …; a vector has the letter that it shares with its neighbour. */
+void values_of_multi_dot(values_call *c)
+{
+    terms t = {.n = c->n_in};
+    char *to = t.text[c->n_in];
+    for (int k = 0; k < c->n_in; k++) {
+        const bool vector = c->in[k].shape.rank == 1;
+        char      *text = t.text[k];
+        if (!vector || k > 0) *text++ = (char)('a' + k);
+        if (!vector || k == 0) *text = (char)('b' + k);
+        if (!vector && k == 0) *to++ = 'a';
+        if (!vector && k == c->n_in - 1) *to = (char)('b' + k);
+    }
+    sum_products(c, &t);
+}

@@ -117,6 +117,26 @@ static void spread(values_call *c, real power, real means)
 void values_of_var(values_call *c) { spread(c, 1, 0); }
 void values_of_std(values_call *c) { spread(c, 0.5L, 0); }
 void values_of_var_mean(values_call *c) { spread(c, 1, 1); }
+void values_of_std_mean(values_call *c) { spread(c, 0.5L, 1); }
+
+void values_of_average(values_call *c)
+{
+    const values_array *x = &c->in[0], *w = &c->in[1];
+    moments             m = result_of(c, true);
+    real               *all = calloc((size_t)m.y->n + 1, sizeof *all);
+    if (!all) abort();
+    for (int64_t e = 0; e < x->n; e++) {
+        int64_t at[TG_MAX_RANK];
+        values_at(&x->shape, e, at);
+        const real weight = w->x[values_broadcast_element(&w->shape, &x->shape, at)];
+        m.y->x[m.r.to[e]] += weight * x->x[e];
+        m.y->size[m.r.to[e]] += fabsl(weight * x->x[e]);
+        all[m.r.to[e]] += weight;
+    }
+    for (int64_t e = 0; e < m.y->n; e++) m.y->x[e] /= all[e], m.y->size[e] /= all[e];
+    free(all);
+    free(m.r.to);
+}
 
 /* Rows of n, of a sample that adds the squares of 0, 1, … to them if it does; a vector is one row, without an axis for rows in the result. */
 static void covariance(values_call *c, bool scaled, bool ramp)

@@ -50,6 +50,26 @@ static bool rolled(const sample *s, const tg_shape *x, const tg_shape *y, const 
 }
 void values_of_roll(values_call *c) { from_origins(c, &c->in[0].shape, rolled, 0); }
 
+/* Back by a quarter turn at a time: what is at (i, j) came from (j, n - 1 - i), n being the size of the second axis before. */
+static bool turned(const sample *s, const tg_shape *x, const tg_shape *y, const int64_t *at, int64_t *from)
+{
+    const int a = values_axis(x, s->axis), b = values_axis(x, s->axis1);
+    for (int k = 0; k < y->rank; k++) from[k] = at[k];
+    for (int64_t times = ((s->start % 4) + 4) % 4; times > 0; times--) {
+        const int64_t i = from[a];
+        from[a] = from[b];
+        from[b] = (times % 2 ? x->dim[b] : x->dim[a]) - 1 - i; /* before an odd number of turns the axes have their sizes */
+    }
+    return true;
+}
+void values_of_rot90(values_call *c)
+{
+    tg_shape  y = c->in[0].shape;
+    const int a = values_axis(&y, c->s->axis), b = values_axis(&y, c->s->axis1);
+    if (c->s->start % 2) y.dim[a] = c->in[0].shape.dim[b], y.dim[b] = c->in[0].shape.dim[a];
+    from_origins(c, &y, turned, 0);
+}
+
 static bool rolled_along_several(const sample *s, const tg_shape *x, const tg_shape *y, const int64_t *at, int64_t *from)
 {
     for (int k = 0; k < y->rank; k++) {

@@ -35,6 +35,7 @@ void vary_broadcast(sample *s, sample_random *r); /* inputs that broadcast to ea
 void vary_equal(sample *s, sample_random *r);     /* inputs of one shape, which has elements */
 void vary_stack(sample *s, sample_random *r);     /* inputs of one shape, and `axis` of what they are joined to */
 void vary_axes(sample *s, sample_random *r);      /* `axes` of one input, `keepdim` */
+void vary_average(sample *s, sample_random *r);   /* and a second one that broadcasts to it, over elements */
 void vary_axis(sample *s, sample_random *r);      /* `axis` of one input */
 void vary_axis_kept(sample *s, sample_random *r); /* and `keepdim` */
 void vary_observed(sample *s, sample_random *r);  /* rows of as many numbers as the other inputs have, 2 or more */
@@ -43,6 +44,7 @@ void vary_sizes(sample *s, sample_random *r);     /* one input of the same rank,
 void vary_tied(sample *s, sample_random *r);      /* what had the same size has the same size; 1 stays */
 
 /* vary_layers.c */
+void vary_cross(sample *s, sample_random *r);     /* three elements along an axis of both */
 void vary_matmul(sample *s, sample_random *r);
 void vary_attention(sample *s, sample_random *r); /* [L, E] with or without more columns, [S, E], [S, V]; leading axes stay */
 void vary_heads(sample *s, sample_random *r);      /* [E] of `number` heads, and the weights' [4 E, E + 1] */
@@ -79,6 +81,7 @@ void vary_block_diag(sample *s, sample_random *r);
 void vary_slice(sample *s, sample_random *r);
 void vary_unslice(sample *s, sample_random *r);
 void vary_select(sample *s, sample_random *r);
+void vary_rot90(sample *s, sample_random *r);
 void vary_roll_axes(sample *s, sample_random *r);
 void vary_narrow(sample *s, sample_random *r);
 void vary_roll(sample *s, sample_random *r);
@@ -90,6 +93,7 @@ void vary_cat(sample *s, sample_random *r);
 void vary_hstack(sample *s, sample_random *r);
 void vary_vstack(sample *s, sample_random *r);
 void vary_meshgrid(sample *s, sample_random *r);
+void vary_take(sample *s, sample_random *r);
 void vary_gather(sample *s, sample_random *r);
 void vary_index_select(sample *s, sample_random *r);
 void vary_scatter_add(sample *s, sample_random *r);

@@ -141,6 +141,14 @@ void vary_axes(sample *s, sample_random *r)
     s->keepdim = random_chance(r, 50);
 }
 
+void vary_average(sample *s, sample_random *r)
+{
+    do
+        vary_axes(s, r);
+    while (shape_count(&s->in[0].shape) == 0);
+    s->in[1].shape = random_part(r, &s->in[0].shape);
+}
+
 void vary_axis(sample *s, sample_random *r)
 {
     tg_shape *shape = &s->in[0].shape;

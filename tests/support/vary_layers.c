@@ -20,6 +20,17 @@ static tg_shape batch(sample_random *r, int most_rank)
 static int64_t side(sample_random *r, const tg_shape *batch) { return batch->rank ? random_below(r, 4) : random_size(r) % 8; }
 
 /* Of one input twice it is a square or a vector; of one and its transpose, any matrix. */
+void vary_cross(sample *s, sample_random *r)
+{
+    tg_shape *a = &s->in[0].shape, *b = &s->in[1].shape;
+    *b = *a = random_shape(r, 1, 3);
+    const int axis = (int)random_below(r, a->rank);
+    for (int k = 0; k < b->rank; k++)
+        if (random_chance(r, 25)) b->dim[k] = 1;
+    a->dim[axis] = b->dim[axis] = 3;
+    s->axis = random_sign(r, axis, a->rank);
+}
+
 void vary_matmul(sample *s, sample_random *r)
 {
     const tg_shape whole = batch(r, 2), none = {0};

@@ -67,6 +67,15 @@ void vary_roll(sample *s, sample_random *r)
     s->start = random_below(r, 15) - 7;
 }
 
+void vary_rot90(sample *s, sample_random *r)
+{
+    const int     rank = (s->in[0].shape = random_shape(r, 2, 4)).rank;
+    const tg_axes two = random_axes(r, rank, 2);
+    s->axis = two.axis[0];
+    s->axis1 = two.axis[1];
+    s->start = random_below(r, 9) - 4;
+}
+
 void vary_roll_axes(sample *s, sample_random *r)
 {
     const int rank = (s->in[0].shape = random_shape(r, 0, 4)).rank;
@@ -157,6 +166,16 @@ static int64_t along_some(sample *s, sample_random *r)
     int64_t n = along(s, r, 3);
     if (n == 0) set_along(&s->in[0].shape, s->axis, n = 1);
     return n;
+}
+
+void vary_take(sample *s, sample_random *r)
+{
+    do
+        s->in[0].shape = random_shape(r, 0, 4);
+    while (shape_count(&s->in[0].shape) == 0);
+    s->in[1].shape = random_shape(r, 0, 3);
+    s->in[1].hi = (double)shape_count(&s->in[0].shape);
+    s->number = 0;
 }
 
 void vary_gather(sample *s, sample_random *r)

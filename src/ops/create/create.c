@@ -120,6 +120,7 @@ static tg_tensor *full_like(tg_tensor *t, const char *function, double value)
 
 tg_tensor *tg_zeros_like(tg_tensor *t) { return full_like(t, "tg_zeros_like", 0); }
 tg_tensor *tg_ones_like(tg_tensor *t) { return full_like(t, "tg_ones_like", 1); }
+tg_tensor *tg_full_like(tg_tensor *t, double value) { return full_like(t, "tg_full_like", value); }
 
 /* ---- ranges ------------------------------------------------------------------------------------------------------ */
 
@@ -154,6 +155,29 @@ tg_tensor *tg_arange(tg_tape *tape, tg_dtype dtype, int64_t n)
     }
     const range_attr a = {n, dtype};
     return tg_record_on(tape, &tg_op_arange, NULL, 0, &a, sizeof a);
+}
+
+/* How many numbers there are from start to below stop in these steps; -1: none of this can be. */
+static int64_t steps_between(double start, double stop, double step)
+{
+    const double n = ceil((stop - start) / step);
+    if (!isfinite(start) || !isfinite(step) || step == 0 || !isfinite(n) || n >= 0x1p53) return -1;
+    return n > 0 ? (int64_t)n : 0;
+}
+
+/* Counted in f64, so that the first and the last number alone have to be ones of the dtype. */
+tg_tensor *tg_arange_step(tg_tape *tape, tg_dtype dtype, double start, double stop, double step)
+{
+    TG_CALL(tape);
+    if (!tape || !is_dtype(tape, "tg_arange_step", dtype)) return NULL;
+    const int64_t n = steps_between(start, stop, step);
+    if (n < 0) {
+        tg_fail_on(tape, TG_ERR_ARG, "tg_arange_step", "from %g to %g in steps of %g are no numbers that can be counted", start, stop, step);
+        return NULL;
+    }
+    if (!holds(tape, dtype, start, "tg_arange_step") || (n > 1 && !holds(tape, dtype, start + step * (double)(n - 1), "tg_arange_step"))) return NULL;
+    if (n > 2 && !tg_dtype_is_float(dtype) && step != floor(step)) return holds(tape, TG_I64, step, "tg_arange_step"), NULL;
+    return tg_to(tg_add_s(tg_mul_s(tg_arange(tape, TG_F64, n), step), start), dtype);
 }
 
 typedef struct linspace_attr {

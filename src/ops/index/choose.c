@@ -1,4 +1,4 @@
-/* choose.c - elements chosen by an index that broadcasts, and by masks: take_along, masked_select, nonzero, masked_scatter; and slices
+/* choose.c - elements chosen by an index that broadcasts, and by masks: take_along, take, masked_select, nonzero, masked_scatter; and slices
  * that are repeated as often as a tensor says.
  *
  * How many elements a mask, or numbers of repetitions, choose is known when it has been computed. So it is, at once, and the places are a leaf,
@@ -28,6 +28,17 @@ tg_tensor *tg_take_along(tg_tensor *x, int axis, tg_tensor *index)
     from.dim[k]   = n->shape->dim[k];
     at.dim[k]     = i->shape->dim[k];
     return tg_gather(tg_expand_if(x, &from), k, tg_expand_if(index, &at));
+}
+
+/* Elements by their number in row-major order. */
+tg_tensor *tg_take(tg_tensor *x, tg_tensor *index)
+{
+    const tg_node *n = tg_check(x, "tg_take"), *i = n ? tg_check(index, "tg_take") : NULL;
+    if (!i) return NULL;
+    TG_CALL(n->tape);
+    if (!tg_needs_one_tape(n, i, "tg_take") || !tg_needs_index(i, "tg_take")) return NULL;
+    const tg_shape flat = {1, {tg_node_numel(n)}}, places = {1, {tg_node_numel(i)}};
+    return tg_reshape(tg_index_select(tg_reshape_if(x, &flat), 0, tg_reshape_if(index, &places)), i->shape);
 }
 
 /* The places, in row-major order, where the mask, which is broadcast to a shape, is true: a leaf [n], or, with `coordinates`, [n, rank]. */

@@ -1,4 +1,4 @@
-/* counts.c - how many elements there are, made of other ops: isin, bincount, histc. */
+/* counts.c - how many elements there are, made of other ops: isin, bincount, histc, histogram. */
 #include "ops/ops.h"
 
 #include <math.h>
@@ -73,4 +73,21 @@ tg_tensor *tg_histc(tg_tensor *x, int64_t bins, double lo, double hi)
     if (flat && from_data && tg_numel(flat)) range_of(flat, &from, &to);
     tg_tensor *counts = tg_bincount(parts_of(flat, bins, from, to), NULL, bins + 1);
     return counts ? tg_to(tg_slice(counts, 0, 0, bins, 1), dtype) : NULL;
+}
+
+/* The number of edges that are not larger than an element is that of its part, counted from 1; the last edge belongs to the last part. */
+tg_tensor *tg_histogram(tg_tensor *x, tg_tensor *edges, tg_tensor *weights)
+{
+    const tg_node *n = tg_check(x, "tg_histogram"), *e = n ? tg_check(edges, "tg_histogram") : NULL;
+    if (!e || (weights && !tg_check(weights, "tg_histogram"))) return NULL;
+    TG_CALL(n->tape);
+    if (!tg_needs_one_tape(n, e, "tg_histogram") || !tg_needs_one_dtype(n, e, "tg_histogram")) return NULL;
+    if (e->shape->rank != 1 || e->shape->dim[0] < 2) {
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_histogram", "the edges must be a vector of at least 2 numbers");
+        return NULL;
+    }
+    const int64_t parts = e->shape->dim[0] - 1;
+    tg_tensor    *part = tg_searchsorted(edges, x, true), *last = tg_eq(x, tg_select(edges, 0, parts));
+    tg_tensor    *counts = part ? tg_bincount(tg_where(last, tg_number_like(part, (double)parts, "tg_histogram"), part), weights, parts + 2) : NULL;
+    return counts ? tg_slice(counts, 0, 1, parts + 1, 1) : NULL;
 }

@@ -3,6 +3,7 @@
 #include "tensor/options.h"
 
 #include <tapegrad/pointwise.h>
+#include <tapegrad/reduce.h>
 
 /* Are both there, and bool? false after a sentence. */
 static bool are_bool(tg_tensor *a, tg_tensor *b, const char *function)
@@ -44,4 +45,13 @@ tg_tensor *tg_isclose(tg_tensor *a, tg_tensor *b, const tg_isclose_options *opti
     tg_tensor *most = tg_add_s(tg_mul_s(tg_abs(b), rtol), atol);
     tg_tensor *is = tg_logical_or(tg_eq(a, b), tg_logical_and(tg_isfinite(distance), tg_le(distance, most)));
     return o.equal_nan ? tg_logical_or(is, tg_logical_and(tg_isnan(a), tg_isnan(b))) : is;
+}
+
+tg_tensor *tg_allclose(tg_tensor *a, tg_tensor *b, const tg_isclose_options *options)
+{
+    const tg_node *n = tg_check(a, __func__);
+    if (!n) return NULL;
+    TG_CALL(n->tape);
+    tg_tensor *is = tg_isclose(a, b, options);
+    return is ? tg_all_all(is) : NULL;
 }

@@ -151,6 +151,13 @@ tg_tensor *tg_keyed_bernoulli(tg_tensor *key, const tg_shape *shape, double p)
     return tg_record(&tg_op_keyed_bernoulli, &key, 1, &attr, offsetof(tg_random_attr, dim) + (size_t)shape->rank * sizeof *attr.dim);
 }
 
+tg_tensor *tg_bernoulli_of(tg_tensor *p)
+{
+    TG_CALL(tg_tape_of(p));
+    if (!tg_needs_float(p, "tg_bernoulli_of")) return NULL;
+    return tg_lt(tg_to(tg_rand(tg_tape_of(p), tg_shape_of(p)), tg_dtype_of(p)), p);
+}
+
 /* ---- initial weights --------------------------------------------------------------------------------------------- */
 
 static bool find_fans(tg_tape *tape, const char *function, const tg_shape *s, double *in, double *out)

@@ -1,4 +1,4 @@
-/* statistics.c - variance and standard deviation, covariance and correlation, sums that leave NaN out.
+/* statistics.c - averages and ranges, variance and standard deviation, covariance and correlation.
  *
  * Variances are made of d = x - mean, whose own mean is taken off once more: the mean of large numbers that differ little is rounded to a grid
  * not much finer than they are. The standard deviation is the 2-norm of d over sqrt(n - correction), which does not overflow where a
@@ -13,6 +13,34 @@
 #include <tapegrad/shape.h>
 
 #include "tensor/fpenv.h"
+
+/* ---- averages and ranges ------------------------------------------------------------------------------------------ */
+
+tg_tensor *tg_average(tg_tensor *x, tg_tensor *weights, const tg_axes *axes, bool keepdim)
+{
+    uint32_t bits;
+    TG_CALL(tg_tape_of(x));
+    if (!tg_needs_float(x, "tg_average") || !tg_axis_bits(x, axes, "tg_average", &bits)) return NULL;
+    if (!weights) return tg_mean_bits(x, bits, keepdim);
+    const tg_node *n = tg_node_of(x), *w = tg_check(weights, "tg_average");
+    char           text[TG_SHAPE_TEXT];
+    if (!w || !tg_needs_one_tape(n, w, "tg_average") || !tg_needs_one_dtype(n, w, "tg_average")) return NULL;
+    if (!tg_broadcasts_to(w->shape, n->shape)) {
+        tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_average", "the weights are %s; they must broadcast to the input", tg_shape_text(w->shape, text, sizeof text));
+        return NULL;
+    }
+    tg_tensor *all = tg_expand_if(weights, n->shape), *sum = tg_reduce_bits(&tg_op_sum, tg_mul(x, weights), bits, keepdim);
+    return tg_div(sum, tg_reduce_bits(&tg_op_sum, all, bits, keepdim));
+}
+
+tg_tensor *tg_ptp(tg_tensor *x, const tg_axes *axes, bool keepdim)
+{
+    const tg_node *n = tg_check(x, "tg_ptp");
+    if (!n) return NULL;
+    TG_CALL(n->tape);
+    tg_tensor *most, *least = tg_aminmax(x, axes, keepdim, &most);
+    return tg_sub(most, least);
+}
 
 /* ---- variance and standard deviation ------------------------------------------------------------------------------ */
 
@@ -126,6 +154,11 @@ tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double c
     return checked_spread(&tg_op_var, "tg_var_mean", x, axes, keepdim, correction, mean);
 }
 
+tg_tensor *tg_std_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean)
+{
+    return checked_spread(&tg_op_std, "tg_std_mean", x, axes, keepdim, correction, mean);
+}
+
 tg_tensor *tg_var_all(tg_tensor *x) { return checked_spread(&tg_op_var, "tg_var_all", x, TG_ALL_AXES, false, 1, NULL); }
 tg_tensor *tg_std_all(tg_tensor *x) { return checked_spread(&tg_op_std, "tg_std_all", x, TG_ALL_AXES, false, 1, NULL); }
 
@@ -227,25 +260,4 @@ tg_tensor *tg_corrcoef(tg_tensor *x)
     tg_tensor *most = tg_number_like(x, 1, "tg_corrcoef"), *least = tg_number_like(x, -1, "tg_corrcoef");
     tg_tensor *unit = tg_div(d, tg_norm(d, 2, TG_AXES(-1), true)), *r = unit ? row_products(unit, unit) : NULL;
     return tg_maximum(tg_minimum(r, most), least);
-}
-
-/* ---- without NaN -------------------------------------------------------------------------------------------------- */
-
-tg_tensor *tg_nansum(tg_tensor *x, const tg_axes *axes, bool keepdim)
-{
-    uint32_t bits;
-    TG_CALL(tg_tape_of(x));
-    if (!tg_axis_bits(x, axes, "tg_nansum", &bits)) return NULL;
-    if (!tg_dtype_is_float(tg_dtype_of(x))) return tg_reduce_bits(&tg_op_sum, x, bits, keepdim);
-    return tg_reduce_bits(&tg_op_sum, tg_where(tg_eq(x, x), x, tg_number_like(x, 0, "tg_nansum")), bits, keepdim);
-}
-
-tg_tensor *tg_nanmean(tg_tensor *x, const tg_axes *axes, bool keepdim)
-{
-    uint32_t bits;
-    TG_CALL(tg_tape_of(x));
-    if (!tg_needs_float(x, "tg_nanmean") || !tg_axis_bits(x, axes, "tg_nanmean", &bits)) return NULL;
-    tg_tensor *one = tg_number_like(x, 1, "tg_nanmean"), *zero = tg_number_like(x, 0, "tg_nanmean"), *is_number = tg_eq(x, x);
-    tg_tensor *sum = tg_reduce_bits(&tg_op_sum, tg_where(is_number, x, zero), bits, keepdim);
-    return tg_div(sum, tg_reduce_bits(&tg_op_sum, tg_where(is_number, one, zero), bits, keepdim));
 }

@@ -29,6 +29,22 @@ tg_tensor *tg_roll(tg_tensor *x, int64_t shift, int axis)
     return tg_cat(part, 2, k);
 }
 
+/* A quarter turn is a transposition and a reflection; two are two reflections. */
+tg_tensor *tg_rot90(tg_tensor *x, int times, int axis0, int axis1)
+{
+    const tg_node *n = tg_check(x, "tg_rot90");
+    const int      a = n ? tg_checked_axis(n, "tg_rot90", axis0) : -1, b = a < 0 ? -1 : tg_checked_axis(n, "tg_rot90", axis1);
+    if (b < 0) return NULL;
+    TG_CALL(n->tape);
+    if (a == b) return tg_fail_on(n->tape, TG_ERR_SHAPE, "tg_rot90", "turns in the plane of two different axes, not of axis %d twice", a), NULL;
+    switch (times & 3) {
+    case 1: return tg_transpose(tg_flip(x, TG_AXES(b)), a, b);
+    case 2: return tg_flip(x, TG_AXES(a, b));
+    case 3: return tg_flip(tg_transpose(x, a, b), TG_AXES(b));
+    }
+    return tg_view_of(x);
+}
+
 /* One axis after the other; shifts of an axis that is named twice add up. */
 tg_tensor *tg_roll_axes(tg_tensor *x, const tg_shape *shifts, const tg_axes *axes)
 {

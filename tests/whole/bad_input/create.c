@@ -14,7 +14,8 @@ static void made(void)
         CALL(tg_from_i64, TAPE, SHAPE_, DATA), CALL(tg_borrow, TAPE, DTYPE_, SHAPE_, DATA);
     CALL(tg_full, TAPE, N(TG_F32, BAD(DTYPE, -1, TG_NDTYPES, INT_MAX)), SHAPE_, OF_THE_DTYPE(2)), CALL(tg_zeros, TAPE, SHAPE_), CALL(tg_ones, TAPE, SHAPE_),
         CALL(tg_scalar, TAPE, OF_THE_DTYPE(2));
-    CALL(tg_zeros_like, OF_ANY(2, 3)), CALL(tg_ones_like, OF_ANY(2, 3)), CALL(tg_arange, TAPE, DTYPE_, COUNTED);
+    CALL(tg_zeros_like, OF_ANY(2, 3)), CALL(tg_ones_like, OF_ANY(2, 3)), CALL(tg_arange, TAPE, DTYPE_, COUNTED), CALL(tg_full_like, NUMBERS(2, 3), OF_THE_DTYPE(2));
+    CALL(tg_arange_step, TAPE, DTYPE_, X(0, BAD(ARG, NOT_FINITE)), X(3, BAD(ARG, NOT_FINITE)), X(1, BAD(ARG, 0, NOT_FINITE)));
     CALL(tg_linspace, TAPE, OF_THE_DTYPE(0), OF_THE_DTYPE(1), COUNTED), CALL(tg_logspace, TAPE, OF_THE_DTYPE(0), OF_THE_DTYPE(1), COUNTED),
         CALL(tg_eye, TAPE, N(3, BAD(SHAPE, -1), ALSO(SHAPE, INT64_MIN, INT64_MAX, 4294967296.0L)));
     CALL(tg_detach, OF_ANY(2, 3)), CALL(tg_want, OF_ANY(2, 3));
@@ -35,7 +36,7 @@ static void drawn(void)
 
 static void by_parameters(void)
 {
-    CALL(tg_standard_gamma, FLOATS(2, 3), OUT), CALL(tg_dirichlet, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8))), CALL(tg_chisquare, FLOATS(2, 3)),
+    CALL(tg_standard_gamma, FLOATS(2, 3), OUT), CALL(tg_bernoulli_of, FLOATS(2, 3)), CALL(tg_dirichlet, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8))), CALL(tg_chisquare, FLOATS(2, 3)),
         CALL(tg_standard_t, FLOATS(2, 3));
     CALL(tg_rand_beta, TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(3), MISFITS(TG_SHAPE(2))));
 }

@@ -9,6 +9,7 @@ static void picked(void)
     CALL(tg_gather, TENSOR(ANY, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(3), TG_SHAPE(1, 3))), AXIS,
          TENSOR(INDEX, TG_SHAPE(2, 4), RANKS(2, 2), .range = 3, MISFITS(TG_SHAPE(3, 4))));
     CALL(tg_index_select, TENSOR(ANY, TG_SHAPE(2, 3), RANKS(2, 8)), AXIS, TENSOR(INDEX, TG_SHAPE(4), RANKS(1, 1), .range = 3));
+    CALL(tg_take, OF_ANY(2, 3), TENSOR(INDEX, TG_SHAPE(2, 4), .range = 6));
     CALL(tg_embedding, TENSOR(ANY, TG_SHAPE(5, 3), RANKS(2, 2)), TENSOR(INDEX, TG_SHAPE(2, 4), RANKS(0, 7), .range = 5));
     CALL(tg_embedding_padded, TENSOR(ANY, TG_SHAPE(5, 3), RANKS(2, 2)), TENSOR(INDEX, TG_SHAPE(2, 4), RANKS(0, 7), .range = 5),
          N(0, BAD(INDEX, 5, -6, INT64_MAX, INT64_MIN)));

@@ -55,6 +55,7 @@ static void comparisons(void)
     BINARY_OF(ANY, tg_eq), BINARY_OF(ANY, tg_ne), BINARY_OF(ANY, tg_lt), BINARY_OF(ANY, tg_le), BINARY_OF(ANY, tg_gt), BINARY_OF(ANY, tg_ge);
     UNARY(tg_isfinite), UNARY(tg_isnan), UNARY(tg_isinf), CALL(tg_logical_not, BOOLS(2, 3));
     BINARY_OF(BOOLEAN, tg_logical_and), BINARY_OF(BOOLEAN, tg_logical_or), BINARY_OF(BOOLEAN, tg_logical_xor);
+    CALL(tg_allclose, TENSOR(FLOAT, TG_SHAPE(2, 3), APART), TENSOR(FLOAT, TG_SHAPE(2, 3), APART), OPTIONS(OPTION(ARG, "atol", tg_isclose_options, .atol = -1)));
     CALL(tg_isclose, TENSOR(FLOAT, TG_SHAPE(2, 3), APART), TENSOR(FLOAT, TG_SHAPE(2, 3), APART),
          OPTIONS(OPTION(ARG, "rtol", tg_isclose_options, .rtol = -1), OPTION(ARG, "rtol", tg_isclose_options, .rtol = NAN),
                  OPTION(ARG, "atol", tg_isclose_options, .atol = -1), OPTION(ARG, "atol", tg_isclose_options, .atol = NAN)));

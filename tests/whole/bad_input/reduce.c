@@ -9,6 +9,12 @@
 static void over_axes(void)
 {
     OVER(tg_sum, ANY), OVER(tg_mean, FLOAT), OVER(tg_sum_abs, FLOAT), OVER(tg_prod, ANY), OVER(tg_any, ANY), OVER(tg_all, ANY), OVER(tg_count_nonzero, ANY);
+    CALL(tg_nanmax, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH),
+        CALL(tg_nanmin, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH),
+        CALL(tg_ptp, TENSOR(NUMBER, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH);
+    CALL(tg_nanvar, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1)), CALL(tg_nanstd, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1));
+    CALL(tg_average, FLOATS(2, 3), TENSOR(FLOAT, TG_SHAPE(3), .optional = true, MISFITS(TG_SHAPE(2), TG_SHAPE(2, 2, 3))), SOME_AXES, TRUTH);
+    CALL(tg_std_mean, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1), OUT);
     OVER(tg_nansum, ANY), OVER(tg_nanmean, FLOAT), OVER(tg_logsumexp, FLOAT);
     CALL(tg_amax, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH),
         CALL(tg_amin, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH);
@@ -58,6 +64,8 @@ static void order(void)
     CALL(tg_isin, OF_ANY(2, 3), OF_ANY(4));
     CALL(tg_bincount, TENSOR(INDEX, TG_SHAPE(2, 3), .range = 5, .from_start = true),
          TENSOR(FLOAT, TG_SHAPE(2, 3), .optional = true, MISFITS(TG_SHAPE(3), TG_SHAPE(3, 2))), N(5, BAD(ARG, -1, INT64_MIN), ALSO(SHAPE, INT64_MAX)));
+    CALL(tg_histogram, OF_ANY(2, 3), TENSOR(ANY, TG_SHAPE(4), RANKS(1, 1), MISFITS(TG_SHAPE(1), TG_SHAPE(0))),
+         TENSOR(FLOAT, TG_SHAPE(2, 3), .optional = true, .mixed = true, MISFITS(TG_SHAPE(3), TG_SHAPE(3, 2))));
     CALL(tg_histc, FLOATS(2, 3), N(4, BAD(ARG, 0, -1, INT64_MIN, INT64_MAX)), X(0, BAD(ARG, 2, NOT_FINITE)), X(1, BAD(ARG, -2, NOT_FINITE)));
 }
 

@@ -22,6 +22,7 @@ static void views(void)
     CALL(tg_narrow, TENSOR(ANY, TG_SHAPE(2, 3), RANKS(2, 8), .nothing = TG_ERR_SHAPE, MISFITS(TG_SHAPE(2, 1))), AXIS,
          N(1, BAD(SHAPE, 4, -4, INT64_MAX, INT64_MIN)), N(2, BAD(SHAPE, 3, -1, INT64_MAX, INT64_MIN)));
     CALL(tg_flip, TENSOR(ANY, TG_SHAPE(2, 3)), SOME_AXES), CALL(tg_roll, TENSOR(ANY, TG_SHAPE(2, 3)), N(INT64_MIN), AXIS);
+    CALL(tg_rot90, TENSOR(ANY, TG_SHAPE(2, 3), RANKS(2, 8)), N(INT_MIN), N(0, BAD(SHAPE, 1, 2, -3, INT_MAX, INT_MIN)), N(1, BAD(SHAPE, 0, 2, -3, INT_MAX, INT_MIN)));
     CALL(tg_roll_axes, OF_ANY(2, 3), POINTS(TG_SHAPE(INT64_MAX), WRONG(NULL, NULL, NULL), WRONG(ARG, NULL, TG_SHAPE(1, 2))),
          POINTS(TG_AXES(1), WRONG(NULL, "axes", NULL), WRONG(SHAPE, "2", TG_AXES(2)), WRONG(SHAPE, "-3", TG_AXES(-3)), WRONG(ARG, "2 axes", TG_AXES(0, 1)),
                 WRONG(ARG, "-2 axes", (&(tg_axes){.n = -2}))));
