@@ -29,6 +29,7 @@ static real hardswish(real x) { return x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 
 static real cube(real x) { return x * x * x; }
 static real half_pow(real x) { return powl(x, 0.5L); }
 static real pow_5_2(real x) { return powl(x, 2.5L); }
+static real exp10_value(real x) { return powl(10, x); }
 static real bce_1(real x) { return exact_softplus(-x); }
 
 static tg_tensor *f_cube(tg_tensor *x) { return tg_pow_s(x, 3); }
@@ -80,6 +81,22 @@ static const function functions[] = {
     {"softplus", tg_softplus, exact_softplus, &slopes_softplus, {4, 16384}, {4, 16384}, 0, 0, SATURATED},
     {"gelu", tg_gelu, exact_gelu, &slopes_gelu, {4, 4}, {4, 4}, 0, 0, SATURATED},
     {"gelu_tanh", tg_gelu_tanh, exact_gelu_tanh, &slopes_gelu_tanh, {4, 16}, {4, 64}, 0, 0, SATURATED},
+    {"exp2", tg_exp2, exp2l, &slopes_exp2, {4, 4}, {4, 4}, 0, 128, SATURATED},
+    {"exp10", tg_exp10, exp10_value, &slopes_exp10, {4, 4}, {4, 4}, 0, 0, SATURATED},
+    {"expm1", tg_expm1, expm1l, &slopes_expm1, {4, 4}, {4, 4}, 0, 0, SATURATED},
+    {"log2", tg_log2, log2l, &slopes_log2, {4, 4}, {4, 4}, 0, 0, 0},
+    {"log10", tg_log10, log10l, &slopes_log10, {4, 4}, {4, 4}, 0, 0, 0},
+    {"cbrt", tg_cbrt, cbrtl, &slopes_cbrt, {8, 16}, {8, 16}, 0x1p-149, HUGE_VAL, 0},
+    {"logit", tg_logit, exact_logit, &slopes_logit, {4, 8}, {4, 8}, 0x1p-60, 1, 0},
+    {"tan", tg_tan, tanl, &slopes_tan, {8, 16}, {8, 16}, 0, 0, BY_LIBM},
+    {"asin", tg_asin, asinl, &slopes_asin, {4, 8}, {4, 8}, 0, 0, 0},
+    {"acos", tg_acos, acosl, &slopes_acos, {4, 8}, {4, 8}, 0, 0, 0},
+    {"atan", tg_atan, atanl, &slopes_atan, {4, 8}, {4, 8}, 0, 0, 0},
+    {"sinh", tg_sinh, sinhl, &slopes_sinh, {4, 4}, {4, 4}, 0, 0, SATURATED},
+    {"cosh", tg_cosh, coshl, &slopes_cosh, {4, 4}, {4, 4}, 0, 0, SATURATED},
+    {"asinh", tg_asinh, asinhl, &slopes_asinh, {4, 8}, {4, 8}, 0, 0, 0},
+    {"acosh", tg_acosh, acoshl, &slopes_acosh, {4, 8}, {4, 8}, 0, 0, 0},
+    {"atanh", tg_atanh, atanhl, &slopes_atanh, {4, 4}, {4, 4}, 0, 1, 0},
     {"pow_s 0.5", f_half_pow, half_pow, &slopes_half_pow, {2, 5}, {2, 5}, 0, 0, 0},
     {"pow_s -1", f_inverse, reciprocal, &slopes_reciprocal, {2, 4}, {2, 4}, 0, 0, 0},
     {"pow_s 3", f_cube, cube, &slopes_cube, {2, 1}, {2, 2}, 0, 0, 0},

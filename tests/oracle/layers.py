@@ -168,7 +168,7 @@ def scattered(s, x, i, v):
 
 OPS = {
     "layer_norm": lambda s, x, *wb: F.layer_norm(x, x.shape[x.dim() - s["axis"]:], *wb, eps=s["number"]), "rms_norm": rms_norm,
-    "rstd": reciprocal_deviation, "normalize_over": normalized_over, "var": var, "std": std,
+    "rstd": reciprocal_deviation, "normalize_over": normalized_over, "var": var, "std": std, "nanvar": var, "nanstd": std,
     "norm_1": lambda s, x: x.abs().sum(over(s, x), bool(s["keepdim"])),
     "log_cosh": lambda s, x, y: reduced_loss(s, (x - y).cosh().log()),
     "hinge_loss": lambda s, x, y: reduced_loss(s, ((s["number"] or 1) - x * y).clamp(min=0)),
@@ -187,7 +187,7 @@ OPS["normalize"] = lambda s, *x: OPS["rms_norm" if s["start"] else "layer_norm"]
 # Samples that call an op several times, or with something else around it.
 COMPOSED = {
     "corrcoef": correlations,
-    "aminmax": extremes, "var_mean": lambda s, x: var(s, x) + mean(s, x), "slice": several_slices, "unslice": several_placed,
+    "aminmax": extremes, "var_mean": lambda s, x: var(s, x) + mean(s, x), "std_mean": lambda s, x: std(s, x) + mean(s, x), "slice": several_slices, "unslice": several_placed,
     "where": lambda s, c, x: torch.where(c, x, x), "matmul": lambda s, x: x @ x.mT,
     "cat": lambda s, x: torch.cat([x * k if k % 3 else x for k in range(11)], s["axis"]),
 }

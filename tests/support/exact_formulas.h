@@ -153,6 +153,60 @@ static inline REAL N(half_pow_d)(REAL x) { return K(0.5) / N(root)(x); }
 static inline REAL N(half_pow_dd)(REAL x) { return K(-0.25) / (M(fabs)(x) * N(root)(x)); }
 static inline REAL N(pow_5_2_d)(REAL x) { return K(2.5) * (M(fabs)(x) * N(root)(x)); }
 static inline REAL N(pow_5_2_dd)(REAL x) { return K(3.75) * N(root)(x); }
+/* e^(x l), l being two numbers, of which the first has 33 bits */
+static inline REAL N(power)(REAL x, REAL l, REAL low)
+{
+    const REAL c = N(clamp)(x, 20000);
+    REAL       error;
+    const REAL p = N(product)(c, l, &error);
+    return M(exp)(p) * (1 + (error + c * low));
+}
+static inline REAL N(two_to)(REAL x) { return N(power)(x, K(0x1.62e42fefap-1), K(1.646594958289708128098443075500134e-12)); }
+static inline REAL N(ten_to)(REAL x) { return N(power)(x, K(0x1.26bb1bbb5p+1), K(9.672934093331725680457957601101489e-12)); }
+static inline REAL N(exp2_d)(REAL x) { return K(0.693147180559945309417232121458176568) * N(two_to)(x); }
+static inline REAL N(exp2_dd)(REAL x) { return K(0.480453013918201424667102526326664972) * N(two_to)(x); }
+static inline REAL N(exp10_d)(REAL x) { return K(2.302585092994045684017991454684364208) * N(ten_to)(x); }
+static inline REAL N(exp10_dd)(REAL x) { return K(5.301898110478398010561666388594018) * N(ten_to)(x); }
+static inline REAL N(log2_d)(REAL x) { return K(1.442695040888963407359924681001892137) / x; }
+static inline REAL N(log2_dd)(REAL x) { return K(-1.442695040888963407359924681001892137) / (x * x); }
+static inline REAL N(log10_d)(REAL x) { return K(0.434294481903251827651128918916605082) / x; }
+static inline REAL N(log10_dd)(REAL x) { return K(-0.434294481903251827651128918916605082) / (x * x); }
+static inline REAL N(cbrt_d)(REAL x)
+{
+    const REAL y = M(cbrt)(x);
+    return 1 / (3 * y * y);
+}
+static inline REAL N(cbrt_dd)(REAL x)
+{
+    const REAL y = M(cbrt)(x);
+    return -2 / (9 * y * y * y * y * y);
+}
+static inline REAL N(logit_d)(REAL x) { return 1 / (x * (1 - x)); }
+static inline REAL N(logit_dd)(REAL x) { return (2 * x - 1) / (x * (1 - x) * x * (1 - x)); }
+static inline REAL N(tan_d)(REAL x)
+{
+    const REAL y = M(tan)(x);
+    return 1 + y * y;
+}
+static inline REAL N(tan_dd)(REAL x)
+{
+    const REAL y = M(tan)(x);
+    return 2 * y * (1 + y * y);
+}
+static inline REAL N(asin_d)(REAL x) { return 1 / M(sqrt)((1 - x) * (1 + x)); }
+static inline REAL N(asin_dd)(REAL x) { return x * N(asin_d)(x) / ((1 - x) * (1 + x)); }
+static inline REAL N(acos_d)(REAL x) { return -N(asin_d)(x); }
+static inline REAL N(acos_dd)(REAL x) { return -N(asin_dd)(x); }
+static inline REAL N(atan_d)(REAL x) { return 1 / (1 + x * x); }
+static inline REAL N(atan_dd)(REAL x) { return -2 * x * N(atan_d)(x) * N(atan_d)(x); }
+static inline REAL N(hyperbolic_cosine)(REAL x) { return M(cosh)(x); }
+static inline REAL N(hyperbolic_sine)(REAL x) { return M(sinh)(x); }
+static inline REAL N(asinh_d)(REAL x) { return 1 / M(sqrt)(1 + x * x); }
+static inline REAL N(asinh_dd)(REAL x) { return -x * N(asinh_d)(x) * N(atan_d)(x); }
+static inline REAL N(acosh_d)(REAL x) { return 1 / (M(sqrt)(x - 1) * M(sqrt)(x + 1)); }
+static inline REAL N(acosh_dd)(REAL x) { return -x * N(acosh_d)(x) / ((x - 1) * (x + 1)); }
+static inline REAL N(atanh_d)(REAL x) { return 1 / ((1 - x) * (1 + x)); }
+static inline REAL N(atanh_dd)(REAL x) { return 2 * x * N(atanh_d)(x) * N(atanh_d)(x); }
 static inline REAL N(bce_1_d)(REAL x) { return -N(sigmoid)(-x); }
 
 /* Where a derivative passes through 0 because two terms cancel, its unit is that of the larger one. */
@@ -181,6 +235,9 @@ static inline REAL N(mish_uu)(REAL x)
     const REAL c = N(clamp)(x, 11000);
     return N(mish_bell)(c) * N(larger)(2, c * N(larger)(N(sigmoid)(-c), 2 * N(mish_gate)(c) * N(sigmoid)(c)));
 }
+static inline REAL N(logit_uu)(REAL x) { return N(larger)(x, 1 - x) / (x * (1 - x) * x * (1 - x)); }
+static inline REAL N(asin_uu)(REAL x) { return (1 + M(fabs)(x)) / 2 * N(asin_d)(x) / ((1 - x) * (1 + x)); }
+static inline REAL N(atanh_uu)(REAL x) { return (1 + M(fabs)(x)) * N(atanh_d)(x) * N(atanh_d)(x); }
 static inline REAL N(gelu_u)(REAL x) { return N(larger)(N(phi)(x), N(clamp)(x, 150) * N(density)(x)); }
 static inline REAL N(gelu_uu)(REAL x) { return N(density)(x) * N(larger)(2, N(clamp)(x, 150) * N(clamp)(x, 150)); }
 static inline REAL N(gelu_tanh_u)(REAL x)

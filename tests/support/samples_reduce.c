@@ -134,7 +134,7 @@ static const struct {
                 {"nanstd", f_nanstd, 1, false, 0.5, false},
                 {"nanmax", f_nanmax, 1, false, 0, false},
                 {"nanmin", f_nanmin, 1, false, 0, false},
-                {"ptp", f_ptp, 1, false, 0, true},
+                {"ptp", f_ptp, 1, false, 0, false},
                 {"prod", f_prod, 0, false, 0, false},
                 {"mean", f_mean, 1, false, 0, false},
                 {"nansum", f_nansum, 0, false, 0, false},

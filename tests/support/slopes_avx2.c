@@ -30,6 +30,10 @@ VECTOR(cos)
 #endif
 #define fast_fabs fabs
 #define fast_sqrt sqrt
+#define fast_cbrt cbrt
+#define fast_tan  tan
+#define fast_cosh cosh
+#define fast_sinh sinh
 #define fast_tanh vector_tanh
 #define fast_erfc vector_erfc
 #define fast_sin  vector_sin
