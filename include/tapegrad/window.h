@@ -2,7 +2,7 @@
 #ifndef TAPEGRAD_WINDOW_H
 #define TAPEGRAD_WINDOW_H
 
-#include <tapegrad/base.h>
+#include <tapegrad/shape.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -144,6 +144,20 @@ typedef struct tg_interpolate_options {
 /* x [N,C,…] with one to three axes, resized. Element i of an axis of size n is read at place i r (TG_NEAREST) or max((i + 1/2) r - 1/2, 0), r = size / n or
  * 1 / scale, and with align_corners at i (size - 1) / (n - 1). f32, f64. */
 TG_API tg_tensor *tg_interpolate(tg_tensor *x, const tg_interpolate_options *options);
+
+typedef struct tg_grid_sample_options {
+    bool        nearest;       /* the nearest pixel, halfway the even one, whose place has no gradient; else the four neighbours, bilinear */
+    tg_pad_mode padding;       /* beyond the image: 0; TG_PAD_REPLICATE, the outermost pixels; TG_PAD_REFLECT, the image mirrored. No other */
+    bool        align_corners; /* -1 and 1 are the centres of the outermost pixels, at which TG_PAD_REFLECT mirrors; else their borders */
+} tg_grid_sample_options;
+
+/* Images x [N,C,H,W] read at the places grid [N,height,width,2] says: across -1 … 1, the coordinate along W first. [N,C,height,width]; f32, f64. Gradients
+ * go to both. That of a place held at the outermost pixels is 0, there as well. A coordinate that is NaN reads 0. PyTorch's grid_sample;
+ * Jaderberg, Simonyan, Zisserman, Kavukcuoglu 2015. */
+TG_API tg_tensor *tg_grid_sample(tg_tensor *x, tg_tensor *grid, const tg_grid_sample_options *options);
+/* The grid [N,height,width,2] of affine maps theta [N,2,3]: theta (x, y, 1)^T for the pixels of an image of this size, whose coordinates go across -1 … 1
+ * as tg_grid_sample counts them. */
+TG_API tg_tensor *tg_affine_grid(tg_tensor *theta, int64_t height, int64_t width, bool align_corners);
 
 #ifdef __cplusplus
 }

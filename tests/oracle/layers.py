@@ -36,6 +36,22 @@ def over(s, x):
     return list(range(x.dim())) if s["all"] else [a % x.dim() for a in s["axes"]]
 
 
+def grid_sampled(s, x, u):
+    """The sample's places lie in cells."""
+    cell = (torch.arange(u.numel()) * 2 % 5 - 1).reshape(u.shape)
+    p, n = u + cell, torch.tensor([x.shape[3], x.shape[2]], dtype=u.dtype)
+    grid = p * 2 / (n - 1) - 1 if s["keepdim"] else (p * 2 + 1) / n - 1
+    if not x.numel():
+        return x.new_zeros([*x.shape[:2], *u.shape[1:3]]) + x.sum() + u.sum() * 0
+    return F.grid_sample(x, grid, "nearest" if s["start"] else "bilinear", ["zeros", "reflection", "border"][s["axis"]], bool(s["keepdim"]))
+
+
+def affine_grid(s, x):
+    if not s["start"]:
+        return x.new_zeros(x.shape[0], 0, s["stop"], 2) + x.sum() * 0
+    return F.affine_grid(x, [x.shape[0], 1, s["start"], s["stop"]], bool(s["keepdim"]))
+
+
 def deviation(s, x):
     """PyTorch's corrections are whole numbers: the definition. Of several elements, and how many there are."""
     dims = over(s, x)
@@ -168,7 +184,7 @@ def scattered(s, x, i, v):
 
 OPS = {
     "layer_norm": lambda s, x, *wb: F.layer_norm(x, x.shape[x.dim() - s["axis"]:], *wb, eps=s["number"]), "rms_norm": rms_norm,
-    "rstd": reciprocal_deviation, "normalize_over": normalized_over, "var": var, "std": std, "nanvar": var, "nanstd": std,
+    "grid_sample": grid_sampled, "affine_grid": affine_grid, "rstd": reciprocal_deviation, "normalize_over": normalized_over, "var": var, "std": std, "nanvar": var, "nanstd": std,
     "norm_1": lambda s, x: x.abs().sum(over(s, x), bool(s["keepdim"])),
     "log_cosh": lambda s, x, y: reduced_loss(s, (x - y).cosh().log()),
     "hinge_loss": lambda s, x, y: reduced_loss(s, ((s["number"] or 1) - x * y).clamp(min=0)),

@@ -159,6 +159,8 @@ static const struct {
     {"select", vary_select},
     {"narrow", vary_narrow},
     {"roll", vary_roll},
+    {"grid_sample", vary_grid},
+    {"affine_grid", vary_affine},
     {"roll_axes", vary_roll_axes},
     {"rot90", vary_rot90},
     {"take", vary_take},

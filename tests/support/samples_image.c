@@ -45,6 +45,33 @@ static tg_tensor *f_interpolate(void *ctx, tg_tensor *const *in)
     return tg_interpolate(in[0], &o);
 }
 
+/* ---- places: the second input lies within cells of pixels, away from the kinks; axis is the padding, start: the nearest, keepdim align_corners ---- */
+
+/* u of shape [N,height,width,2] in cells -1, 1, 3, 0, 2, …, as coordinates: across -1 … 1 in an image of this size. */
+static tg_tensor *grid_of(tg_tensor *u, const tg_shape *image, bool align)
+{
+    tg_tape   *t = tg_tape_of(u);
+    tg_tensor *k = tg_mul_s(tg_arange(t, TG_I64, tg_numel(u)), 2), *cell = tg_sub_s(tg_remainder(k, tg_full_like(k, 5)), 1);
+    tg_tensor *place = tg_add(u, tg_to(tg_reshape(cell, tg_shape_of(u)), tg_dtype_of(u))), *part[2];
+    for (int which = 0; which < 2; which++) {
+        const double n = (double)image->dim[3 - which];
+        tg_tensor   *p = tg_select(place, -1, which);
+        part[which] = align ? tg_sub_s(tg_mul_s(p, 2 / (n - 1)), 1) : tg_sub_s(tg_div_s(tg_add_s(tg_mul_s(p, 2), 1), n), 1);
+    }
+    return tg_stack(part, 2, 3);
+}
+static tg_tensor *f_grid_sample(void *ctx, tg_tensor *const *in)
+{
+    const sample                *s = ctx;
+    const tg_grid_sample_options o = {.nearest = s->start != 0, .padding = (tg_pad_mode)s->axis, .align_corners = s->keepdim};
+    return tg_grid_sample(in[0], grid_of(in[1], tg_shape_of(in[0]), s->keepdim), &o);
+}
+static tg_tensor *f_affine_grid(void *ctx, tg_tensor *const *in) { return tg_affine_grid(in[0], of(ctx)->start, of(ctx)->stop, of(ctx)->keepdim); }
+
+#define WITHIN(...) {S_FLOAT, SHAPE(__VA_ARGS__), 0.2, 0.4}
+#define GRID_SAMPLE(PADDING, NEAREST, ALIGN, ...)                                                                                     \
+    {.name = "grid_sample", .f = f_grid_sample, .axis = PADDING, .start = NEAREST, .keepdim = ALIGN, .in = {__VA_ARGS__}}
+#define AFFINE(H, W_, ALIGN, X) {.name = "affine_grid", .f = f_affine_grid, .start = H, .stop = W_, .keepdim = ALIGN, .in = {X}}
 #define PATCHES(...) {8, {__VA_ARGS__}}
 #define UNFOLD(X, ...) {.name = "unfold", .f = f_unfold, .in = {X}, .shape = PATCHES(__VA_ARGS__)}
 #define FOLD(X, H, W_, ...) {.name = "fold", .f = f_fold, .in = {X}, .start = H, .stop = W_, .shape = PATCHES(__VA_ARGS__)}
@@ -74,6 +101,20 @@ static const sample rows[] = {
     PIXELS(global_avg_pool, 0, FLOATS(0, 2, 2, 3)),
     PIXELS(global_max_pool, 0, FLOATS(2, 3, 4)),
     PIXELS(global_max_pool, 0, FLOATS(1, 2, 2, 3)),
+    GRID_SAMPLE(TG_PAD_CONSTANT, 0, false, FLOATS(1, 2, 3, 4), WITHIN(1, 2, 3, 2)),
+    GRID_SAMPLE(TG_PAD_CONSTANT, 0, true, FLOATS(2, 1, 3, 2), WITHIN(2, 3, 1, 2)),
+    GRID_SAMPLE(TG_PAD_CONSTANT, 1, false, FLOATS(2, 2, 3, 3), WITHIN(2, 2, 2, 2)),
+    GRID_SAMPLE(TG_PAD_REPLICATE, 0, false, FLOATS(1, 2, 3, 2), WITHIN(1, 3, 3, 2)),
+    GRID_SAMPLE(TG_PAD_REPLICATE, 1, true, FLOATS(1, 1, 2, 3), WITHIN(1, 3, 2, 2)),
+    GRID_SAMPLE(TG_PAD_REFLECT, 0, false, FLOATS(1, 2, 2, 3), WITHIN(1, 3, 3, 2)),
+    GRID_SAMPLE(TG_PAD_REFLECT, 0, true, FLOATS(2, 1, 3, 2), WITHIN(2, 2, 2, 2)),
+    GRID_SAMPLE(TG_PAD_REFLECT, 1, false, FLOATS(1, 1, 2, 2), WITHIN(1, 2, 3, 2)),
+    GRID_SAMPLE(TG_PAD_CONSTANT, 0, false, FLOATS(0, 2, 3, 4), WITHIN(0, 2, 3, 2)),
+    GRID_SAMPLE(TG_PAD_REFLECT, 0, false, FLOATS(1, 0, 3, 4), WITHIN(1, 2, 3, 2)),
+    AFFINE(2, 3, false, FLOATS(1, 2, 3)),
+    AFFINE(3, 2, true, FLOATS(2, 2, 3)),
+    AFFINE(1, 4, true, FLOATS(1, 2, 3)),
+    AFFINE(0, 4, false, FLOATS(2, 2, 3)),
     SIZED(TG_NEAREST, false, FLOATS(2, 1, 4), 7),
     SIZED(TG_NEAREST, false, FLOATS(1, 2, 3, 5), 2, 8),
     SCALED(TG_NEAREST, 2, FLOATS(1, 1, 2, 2, 2)),

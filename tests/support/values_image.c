@@ -123,3 +123,63 @@ void values_of_interpolate(values_call *c)
             y->size[e] = fmaxl(y->size[e], w != 0 ? fabsl(x->x[p]) : 0);
         }
 }
+
+/* ---- places: pixel by pixel, from the sample's cells */
+
+/* Where place p along an axis of n pixels is read: mirrored until it is inside, or held there. */
+static real led_inside(real p, int64_t n, int padding, bool align)
+{
+    const real low = align ? 0 : -0.5L, high = align ? (real)n - 1 : (real)n - 0.5L;
+    while (padding == TG_PAD_REFLECT && (p < low || p > high)) p = p < low ? 2 * low - p : 2 * high - p;
+    return padding == TG_PAD_CONSTANT ? p : fminl(fmaxl(p, 0), (real)n - 1);
+}
+
+static real pixel(const values_array *x, int64_t n, int64_t channel, int64_t row, int64_t column)
+{
+    if (row < 0 || column < 0 || row >= x->shape.dim[2] || column >= x->shape.dim[3]) return 0;
+    return x->x[values_element(&x->shape, (int64_t[TG_MAX_RANK]){n, channel, row, column})];
+}
+
+void values_of_grid_sample(values_call *c)
+{
+    const values_array *x = &c->in[0], *u = &c->in[1];
+    const tg_shape      s = {4, {x->shape.dim[0], x->shape.dim[1], u->shape.dim[1], u->shape.dim[2]}};
+    values_array       *y = values_result(c, x->dtype, &s, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        int64_t at[TG_MAX_RANK];
+        real    p[2];
+        values_at(&s, e, at);
+        for (int which = 0; which < 2; which++) {
+            const int64_t k = values_element(&u->shape, (int64_t[TG_MAX_RANK]){at[0], at[2], at[3], which});
+            p[which] = led_inside((real)(2 * k % 5 - 1) + u->x[k], x->shape.dim[3 - which], c->s->axis, c->s->keepdim);
+        }
+        const int64_t column = (int64_t)floorl(p[0]), row = (int64_t)floorl(p[1]);
+        if (c->s->start) y->x[e] = pixel(x, at[0], at[1], (int64_t)rintl(p[1]), (int64_t)rintl(p[0]));
+        for (int k = 0; !c->s->start && k < 4; k++) {
+            const real wx = k % 2 ? p[0] - (real)column : 1 - (p[0] - (real)column), wy = k / 2 ? p[1] - (real)row : 1 - (p[1] - (real)row);
+            y->x[e] += wx * wy * pixel(x, at[0], at[1], row + k / 2, column + k % 2);
+        }
+        y->size[e] = 2 * 4; /* the places are rounded, and pixels up to 2 */
+    }
+}
+
+void values_of_affine_grid(values_call *c)
+{
+    const values_array *m = &c->in[0];
+    const tg_shape      s = {4, {m->shape.dim[0], c->s->start, c->s->stop, 2}};
+    values_array       *y = values_result(c, m->dtype, &s, true);
+    for (int64_t e = 0; e < y->n; e++) {
+        int64_t at[TG_MAX_RANK];
+        real    p[3] = {0, 0, 1};
+        values_at(&s, e, at);
+        for (int which = 0; which < 2; which++) {
+            const real i = (real)at[2 - which], n = (real)s.dim[2 - which];
+            p[which] = !c->s->keepdim ? (2 * i + 1) / n - 1 : n > 1 ? 2 * i / (n - 1) - 1 : 0;
+        }
+        for (int k = 0; k < 3; k++) {
+            const real term = m->x[at[0] * 6 + at[3] * 3 + k] * p[k];
+            y->x[e] += term;
+            y->size[e] += fabsl(term);
+        }
+    }
+}

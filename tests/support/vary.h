@@ -44,6 +44,8 @@ void vary_sizes(sample *s, sample_random *r);     /* one input of the same rank,
 void vary_tied(sample *s, sample_random *r);      /* what had the same size has the same size; 1 stays */
 
 /* vary_layers.c */
+void vary_grid(sample *s, sample_random *r);      /* images of two pixels and more, and a grid for as many */
+void vary_affine(sample *s, sample_random *r);
 void vary_cross(sample *s, sample_random *r);     /* three elements along an axis of both */
 void vary_matmul(sample *s, sample_random *r);
 void vary_attention(sample *s, sample_random *r); /* [L, E] with or without more columns, [S, E], [S, V]; leading axes stay */

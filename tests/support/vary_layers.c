@@ -20,6 +20,20 @@ static tg_shape batch(sample_random *r, int most_rank)
 static int64_t side(sample_random *r, const tg_shape *batch) { return batch->rank ? random_below(r, 4) : random_size(r) % 8; }
 
 /* Of one input twice it is a square or a vector; of one and its transpose, any matrix. */
+void vary_grid(sample *s, sample_random *r)
+{
+    const int64_t n = 1 + random_below(r, 2);
+    s->in[0].shape = (tg_shape){4, {n, 1 + random_below(r, 2), 2 + random_below(r, 3), 2 + random_below(r, 3)}};
+    s->in[1].shape = (tg_shape){4, {n, 1 + random_below(r, 3), 1 + random_below(r, 3), 2}};
+}
+
+void vary_affine(sample *s, sample_random *r)
+{
+    s->in[0].shape.dim[0] = 1 + random_below(r, 3);
+    s->start = 1 + random_below(r, 4);
+    s->stop = 1 + random_below(r, 4);
+}
+
 void vary_cross(sample *s, sample_random *r)
 {
     tg_shape *a = &s->in[0].shape, *b = &s->in[1].shape;

@@ -103,6 +103,11 @@ static void images(void)
          N(2, BAD(ARG, 0, -1, INT64_MIN), ALSO(SHAPE, 3))),
         CALL(tg_pixel_unshuffle, OF_ANY(1, 1, 4, 4), N(2, BAD(ARG, INT64_MAX, 4294967296.0L)));
     static const tg_interpolate_options three = {.size = {3, 3}};
+    CALL(tg_grid_sample, TENSOR(FLOAT, TG_SHAPE(2, 3, 4, 4), RANKS(4, 4), MISFITS(TG_SHAPE(1, 3, 4, 4), TG_SHAPE(2, 3, 0, 4), TG_SHAPE(2, 3, 4, 0))),
+         TENSOR(FLOAT, TG_SHAPE(2, 3, 3, 2), RANKS(4, 4), MISFITS(TG_SHAPE(1, 3, 3, 2), TG_SHAPE(2, 3, 3, 3))),
+         OPTIONS(OPTION(ARG, "3", tg_grid_sample_options, .padding = TG_PAD_CIRCULAR), OPTION(ARG, "-1", tg_grid_sample_options, .padding = (tg_pad_mode)-1)));
+    CALL(tg_affine_grid, TENSOR(FLOAT, TG_SHAPE(2, 2, 3), RANKS(3, 3), .nothing = TG_ERR_SHAPE, MISFITS(TG_SHAPE(2, 3, 3), TG_SHAPE(2, 2, 2))), N(3, ALSO(SHAPE, -1, INT64_MAX)),
+         N(4, ALSO(SHAPE, -1, INT64_MAX)), TRUTH);
     CALL(tg_interpolate, TENSOR(FLOAT, TG_SHAPE(1, 2, 4, 4), RANKS(3, 5), .nothing = TG_ERR_SHAPE),
          POINTS(&three, WRONG(NULL, NULL, NULL), OPTION(ARG, "mode", tg_interpolate_options, .mode = (tg_interpolation)2, .size = {3, 3}),
                 OPTION(ARG, "size", tg_interpolate_options, .size = {-1, 3}), OPTION(ARG, "size", tg_interpolate_options, .size = {3, 0}),
