@@ -20,10 +20,11 @@ typedef struct scan_attr {
     int64_t axis, reverse;
 } scan_attr;
 
-/* Some lines side by side: n elements each, `step` apart, from the end where the scan begins. */
-enum { COLUMNS = 64 };
+/* Some lines: n elements each, `step` apart, from the end where the scan begins; the lines are `apart`. Neighbouring ones lie side by side, or,
+ * along the last axis, one behind the other, a few of which at once keep the processor busy while each waits for its last sum. */
+enum { COLUMNS = 64, TOGETHER = 4 };
 typedef struct lines {
-    int64_t n, step, columns;
+    int64_t n, step, columns, apart;
 } lines;
 
 typedef void (*lines_fn)(const lines *l, const void *const *x, void *y, int64_t *places);
@@ -35,7 +36,8 @@ static tg_status each_lines(tg_call *c, lines_fn scan)
     const tg_shape  *s = c->y.shape;
     const int        axis = (int)a->axis;
     const int64_t    n = s->dim[axis], inner = tg_count_of(s, axis + 1, s->rank), outer = tg_count_of(s, 0, axis);
-    const int64_t    tiles = (inner + COLUMNS - 1) / COLUMNS, units = outer * tiles;
+    const bool       last = inner == 1;
+    const int64_t    tiles = (inner + COLUMNS - 1) / COLUMNS, units = last ? (outer + TOGETHER - 1) / TOGETHER : outer * tiles;
     const int64_t    item = (int64_t)tg_dtype_size(c->x[0].dtype), to_item = (int64_t)tg_dtype_size(c->y.dtype);
     if (n == 0) return TG_OK;
     const int threads = tg_threads_for(c, units, (double)outer * (double)inner * (double)n);
@@ -43,8 +45,10 @@ static tg_status each_lines(tg_call *c, lines_fn scan)
     {
 #pragma omp for schedule(static) nowait
         for (int64_t u = 0; u < units; u++) {
-            const int64_t column = u % tiles * COLUMNS, first = (u / tiles * n + (a->reverse ? n - 1 : 0)) * inner + column;
-            const lines   l = {n, a->reverse ? -inner : inner, inner - column < COLUMNS ? inner - column : COLUMNS};
+            const int64_t column = last ? 0 : u % tiles * COLUMNS, line = last ? u * TOGETHER : u / tiles;
+            const int64_t first = (line * n + (a->reverse ? n - 1 : 0)) * inner + column, left = last ? outer - line : inner - column;
+            const int64_t most = last ? TOGETHER : COLUMNS;
+            const lines   l = {n, a->reverse ? -inner : inner, left < most ? left : most, last ? n : 1};
             const void   *x[2];
             for (int i = 0; i < c->n_in; i++) x[i] = (const char *)c->x[i].data + first * item;
             scan(&l, x, (char *)c->y.data + first * to_item, c->op->results > 1 ? (int64_t *)c->result[1].y.data + first : NULL);
@@ -53,25 +57,36 @@ static tg_status each_lines(tg_call *c, lines_fn scan)
     return TG_OK;
 }
 
+/* NAME, which works on lines with numbers that the compiler knows: of side by side ones, and of TOGETHER others. */
+#define OF_LINES static inline __attribute__((always_inline)) void
+#define LINES(NAME)                                                                                                    \
+    static void NAME(const lines *l, const void *const *x, void *y, int64_t *places)                                   \
+    {                                                                                                                  \
+        if (l->apart == 1) NAME##_of(l, x, y, places, l->columns, 1);                                                  \
+        else if (l->columns == TOGETHER) NAME##_of(l, x, y, places, TOGETHER, l->apart);                               \
+        else NAME##_of(l, x, y, places, l->columns, l->apart);                                                         \
+    }
+
 /* NAME: of elements T to results R, with ACC carried along, START at first; STEP changes the one of this line, s, by element x (of two inputs:
  * w and x), OUT is the result. */
 #define SCAN(NAME, T, R, ACC, START, STEP, OUT)                                                                        \
-    static void NAME(const lines *l, const void *const *in, void *out, int64_t *places)                                \
+    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, int64_t *places, int64_t columns, int64_t apart) \
     {                                                                                                                  \
         const T *from = in[0];                                                                                         \
         R       *to = out;                                                                                             \
         ACC      carried[COLUMNS];                                                                                     \
         (void)places;                                                                                                  \
-        for (int64_t j = 0; j < l->columns; j++) carried[j] = START;                                                   \
+        for (int64_t j = 0; j < columns; j++) carried[j] = START;                                                      \
         for (int64_t k = 0; k < l->n; k++)                                                                             \
-            for (int64_t j = 0; j < l->columns; j++) {                                                                 \
-                const ACC x = (ACC)from[k * l->step + j];                                                              \
+            for (int64_t j = 0; j < columns; j++) {                                                                    \
+                const ACC x = (ACC)from[k * l->step + j * apart];                                                      \
                 ACC       s = carried[j];                                                                              \
                 STEP;                                                                                                  \
                 carried[j] = s;                                                                                        \
-                to[k * l->step + j] = (R)(OUT);                                                                        \
+                to[k * l->step + j * apart] = (R)(OUT);                                                                \
             }                                                                                                          \
-    }
+    }                                                                                                                  \
+    LINES(NAME)
 
 /* Integers modulo 2^64. */
 #define SCANS(NAME, START, STEP)                                                                                       \
@@ -116,19 +131,20 @@ const tg_op tg_op_cumsum = {.name = "cumsum", .arity = 1, .infer = scan_infer, .
 
 /* What is carried along is 0 for what is not used: 0 whatever it is multiplied by. */
 #define RECUR(NAME, T)                                                                                                 \
-    static void NAME(const lines *l, const void *const *in, void *out, int64_t *places)                                \
+    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, int64_t *places, int64_t columns, int64_t apart) \
     {                                                                                                                  \
         const T *a = in[0], *b = in[1];                                                                                \
         T       *y = out;                                                                                              \
         double   carried[COLUMNS] = {0};                                                                               \
         (void)places;                                                                                                  \
         for (int64_t k = 0; k < l->n; k++)                                                                             \
-            for (int64_t j = 0; j < l->columns; j++) {                                                                 \
-                const int64_t at = k * l->step + j;                                                                    \
+            for (int64_t j = 0; j < columns; j++) {                                                                    \
+                const int64_t at = k * l->step + j * apart;                                                            \
                 carried[j] = (double)b[at] + (carried[j] == 0 ? 0 : (double)a[at] * carried[j]);                       \
                 y[at] = (T)carried[j];                                                                                 \
             }                                                                                                          \
-    }
+    }                                                                                                                  \
+    LINES(NAME)
 RECUR(recur_f32, float)
 RECUR(recur_f64, double)
 
@@ -204,20 +220,21 @@ static inline log_sum one_more(log_sum a, double x)
 }
 
 #define LOG_SUMS(NAME, T)                                                                                              \
-    static void NAME(const lines *l, const void *const *in, void *out, int64_t *places)                                \
+    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, int64_t *places, int64_t columns, int64_t apart) \
     {                                                                                                                  \
         const T *x = in[0];                                                                                            \
         T       *y = out;                                                                                              \
         log_sum  carried[COLUMNS];                                                                                     \
         (void)places;                                                                                                  \
-        for (int64_t j = 0; j < l->columns; j++) carried[j] = (log_sum){-HUGE_VAL, 0};                                 \
+        for (int64_t j = 0; j < columns; j++) carried[j] = (log_sum){-HUGE_VAL, 0};                                    \
         for (int64_t k = 0; k < l->n; k++)                                                                             \
-            for (int64_t j = 0; j < l->columns; j++) {                                                                 \
-                const int64_t at = k * l->step + j;                                                                    \
+            for (int64_t j = 0; j < columns; j++) {                                                                    \
+                const int64_t at = k * l->step + j * apart;                                                            \
                 carried[j] = one_more(carried[j], (double)x[at]);                                                      \
                 y[at] = (T)(carried[j].most == -HUGE_VAL ? -HUGE_VAL : carried[j].most + log(carried[j].sum));         \
             }                                                                                                          \
-    }
+    }                                                                                                                  \
+    LINES(NAME)
 LOG_SUMS(log_sums_f32, float)
 LOG_SUMS(log_sums_f64, double)
 
@@ -247,22 +264,23 @@ const tg_op tg_op_logcumsumexp = {
 
 /* An element takes the place of one that it equals, and a NaN that of any. */
 #define EXTREME(NAME, T, BEATS)                                                                                        \
-    static void NAME(const lines *l, const void *const *in, void *out, int64_t *places)                                \
+    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, int64_t *places, int64_t columns, int64_t apart) \
     {                                                                                                                  \
         const T      *from = in[0];                                                                                    \
         T            *to = out;                                                                                        \
         T             best[COLUMNS];                                                                                   \
         int64_t       at[COLUMNS] = {0};                                                                               \
         const int64_t begin = l->step < 0 ? l->n - 1 : 0, by = l->step < 0 ? -1 : 1;                                   \
-        memcpy(best, from, (size_t)l->columns * sizeof *best);                                                         \
+        for (int64_t j = 0; j < columns; j++) best[j] = from[j * apart];                                               \
         for (int64_t k = 0; k < l->n; k++)                                                                             \
-            for (int64_t j = 0; j < l->columns; j++) {                                                                 \
-                const T x = from[k * l->step + j], m = best[j];                                                        \
+            for (int64_t j = 0; j < columns; j++) {                                                                    \
+                const T x = from[k * l->step + j * apart], m = best[j];                                                \
                 if (x BEATS m || x != x) best[j] = x, at[j] = begin + by * k;                                          \
-                to[k * l->step + j] = best[j];                                                                         \
-                places[k * l->step + j] = at[j];                                                                       \
+                to[k * l->step + j * apart] = best[j];                                                                 \
+                places[k * l->step + j * apart] = at[j];                                                               \
             }                                                                                                          \
-    }
+    }                                                                                                                  \
+    LINES(NAME)
 #define EXTREMES(NAME, BEATS)                                                                                          \
     EXTREME(NAME##_f32, float, BEATS)                                                                                  \
     EXTREME(NAME##_f64, double, BEATS)                                                                                 \
