@@ -75,6 +75,34 @@ static int by_key(const void *a, const void *b)
     return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->element > y->element) - (x->element < y->element);
 }
 
+static void swap(lot *a, lot *b)
+{
+    const lot other = *a;
+    *a              = *b;
+    *b              = other;
+}
+
+/* The n lots that come first, in their order, come to the front: where more than they are left over, all are parted by one of three in the middle,
+ * again and again. No two lots are equal. */
+static void order_first(lot *lots, int64_t size, int64_t n)
+{
+    int64_t from = 0, to = size;
+    while (to - from > 16 && to > n) {
+        lot *a = &lots[from], *b = &lots[from + (to - from) / 2], *last = &lots[to - 1];
+        if (by_key(b, a) < 0) swap(a, b);
+        if (by_key(last, b) < 0) swap(b, last);
+        if (by_key(b, a) < 0) swap(a, b);
+        swap(b, last); /* what the others are compared with */
+        int64_t less = from;
+        for (int64_t k = from; k < to - 1; k++)
+            if (by_key(&lots[k], last) < 0) swap(&lots[k], &lots[less++]);
+        swap(&lots[less], last);
+        if (less >= n) to = less;
+        else from = less + 1;
+    }
+    qsort(lots, (size_t)(n > to ? n : to), sizeof *lots, by_key);
+}
+
 /* An exponential number over the weight for each element, infinite without one: the smallest n, in their order, are n draws without
  * replacement. Efraimidis, Spirakis 2006 */
 static void put_in_order(tg_call *c, int64_t row, int64_t size, lot *lots)
@@ -84,9 +112,10 @@ static void put_in_order(tg_call *c, int64_t row, int64_t size, lot *lots)
         double       u[2];
         const double w = tg_float_at(&c->x[0], row * size + k);
         tg_rng_trial(c->seed, c->counter, first, (uint32_t)k, u);
-        lots[k] = (lot){w > 0 ? log(-log(u[0])) - log(w) : INFINITY, k};
+        const bool   usual = w > 0x1p-900 && w < 0x1p900; /* a quotient that is a number saves a logarithm */
+        lots[k] = (lot){usual ? log(-log(u[0]) / w) : w > 0 ? log(-log(u[0])) - log(w) : INFINITY, k};
     }
-    qsort(lots, (size_t)size, sizeof *lots, by_key);
+    order_first(lots, size, ((const multinomial_attr *)c->attr)->n);
 }
 
 /* The draws of one row; false where its weights allow none. */

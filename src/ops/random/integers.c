@@ -35,18 +35,28 @@ tg_tensor *tg_randint(tg_tape *tape, const tg_shape *shape, int64_t lo, int64_t 
 }
 
 /* Fisher and Yates, from the last place down; the swap of place k is drawn by the word of element k. */
+/* Element k changes places with one of 0 … k, from the last one down. Random words are drawn for some elements at once, which also
+ * tells early what memory they go to. */
 static tg_status randperm_run(tg_call *c)
 {
+    enum { BLOCK = 64 };
     const size_t n = tg_random_count(c);
     int64_t     *y = c->y.data;
     for (size_t k = 0; k < n; k++) y[k] = (int64_t)k;
-    for (size_t k = n; k-- > 1;) {
-        uint64_t w;
-        tg_rng_words(c->seed, c->counter, k, 1, &w);
-        const size_t  j     = (size_t)scaled(w, k + 1);
-        const int64_t other = y[j];
-        y[j]                = y[k];
-        y[k]                = other;
+    for (size_t past = n, from; past > 1; past = from) {
+        uint64_t w[BLOCK];
+        from = (past - 1) / BLOCK * BLOCK;
+        tg_rng_words(c->seed, c->counter, from, past - from, w);
+        for (size_t k = from; k < past; k++) {
+            w[k - from] = scaled(w[k - from], k + 1);
+            __builtin_prefetch(&y[w[k - from]], 1);
+        }
+        for (size_t k = past; k-- > (from ? from : 1);) {
+            const size_t  j     = (size_t)w[k - from];
+            const int64_t other = y[j];
+            y[j]                = y[k];
+            y[k]                = other;
+        }
     }
     return TG_OK;
 }
