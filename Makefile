@@ -56,7 +56,7 @@ $B/src/kernels/%.o: SPECIAL += -O0 -fno-sanitize=all
 endif
 # A yardstick for this machine, in no library. Compiled so and not linked so: that would flush the whole program's subnormals to zero.
 # (clang 14 leaves exp scalar there: a limit with exp in it is a limit with gcc only.)
-%bench/limits.o: SPECIAL := -O3 $(if $(X86_64),-march=native -mprefer-vector-width=512) -ffast-math $(if $(CLANG),-fveclib=libmvec -Wno-pass-failed)
+%bench/limits.o %bench/limits_rows.o %bench/limits_axes.o: SPECIAL := -O3 $(if $(X86_64),-march=native -mprefer-vector-width=512) -ffast-math $(if $(CLANG),-fveclib=libmvec -Wno-pass-failed)
 
 # ---- what there is ----
 

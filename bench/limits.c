@@ -1,40 +1,14 @@
 /* limits.c - the bare work inside the workloads, without an engine around it. Compiled for this machine alone and with -ffast-math: it is
  * a yardstick and never a part of the library. */
 #define _GNU_SOURCE
-#include "limits.h"
+#include "limits_parts.h"
 
 #include <cblas.h>
-#include <math.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#ifdef __AVX__
-#include <immintrin.h>
-#endif
 
-enum { MAX_PRODUCTS = 24, HUGE = 1 << 21 };
-
-/* C[m,n] = op(A)[m,k] op(B)[k,n] */
-typedef struct product {
-    bool   ta, tb;
-    int    m, n, k;
-    int    times; /* in a step */
-    float *a, *b, *c;
-} product;
-
-struct limit {
-    product list[MAX_PRODUCTS];
-    int     n_products;
-    void (*pass)(limit *l); /* one pass over the vectors, or over the matrices' rows, or NULL */
-    size_t         n;       /* the vectors' length; of a row */
-    size_t         states;  /* of an optimizer */
-    float         *v[8];
-    volatile float sink; /* keeps results from being optimised away */
-    bool           failed;
-};
+enum { HUGE = 1 << 21 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -47,8 +21,8 @@ static void *room(size_t bytes)
     return p;
 }
 
-/* n numbers, roughly normal: the sum of four uniform ones, from a linear congruential generator. */
-static float *numbers(limit *l, size_t n)
+/* From a linear congruential generator. */
+float *limit_numbers(limit *l, size_t n)
 {
     float   *p = room(n * sizeof *p);
     unsigned s = 12345;
@@ -81,7 +55,7 @@ void limit_free(limit *l)
 
 /* ---- matrix products ---------------------------------------------------------------------------------------------- */
 
-static void add(limit *l, bool ta, bool tb, int m, int n, int k, int times)
+void limit_add(limit *l, bool ta, bool tb, int m, int n, int k, int times)
 {
     if (l->n_products == MAX_PRODUCTS) {
         l->failed = true;
@@ -89,15 +63,14 @@ static void add(limit *l, bool ta, bool tb, int m, int n, int k, int times)
     }
     const size_t sm = (size_t)m, sn = (size_t)n, sk = (size_t)k;
     product     *p = &l->list[l->n_products++];
-    *p = (product){ta, tb, m, n, k, times, numbers(l, sm * sk), numbers(l, sk * sn), numbers(l, sm * sn)};
+    *p = (product){ta, tb, m, n, k, times, limit_numbers(l, sm * sk), limit_numbers(l, sk * sn), limit_numbers(l, sm * sn)};
 }
 
-/* A layer X[batch,in] W[in,out]: Y = X W, dW = Xᵀ dY, and unless it is the first one dX = dY Wᵀ. */
-static void dense(limit *l, int batch, int in, int out, bool first, int times)
+void limit_dense(limit *l, int batch, int in, int out, bool first, int times)
 {
-    add(l, false, false, batch, out, in, times);
-    add(l, true, false, in, out, batch, times);
-    if (!first) add(l, false, true, batch, in, out, times);
+    limit_add(l, false, false, batch, out, in, times);
+    limit_add(l, true, false, in, out, batch, times);
+    if (!first) limit_add(l, false, true, batch, in, out, times);
 }
 
 static void run_products(const limit *l)
@@ -112,57 +85,57 @@ static void run_products(const limit *l)
 
 static void mlp_small(limit *l)
 {
-    dense(l, 128, 784, 128, true, 1);
-    dense(l, 128, 128, 64, false, 1);
-    dense(l, 128, 64, 10, false, 1);
+    limit_dense(l, 128, 784, 128, true, 1);
+    limit_dense(l, 128, 128, 64, false, 1);
+    limit_dense(l, 128, 64, 10, false, 1);
 }
 
 /* Convolutions as products with unfolded images, image by image; then the two dense layers. */
 static void cnn(limit *l)
 {
     const int images = 64;
-    add(l, false, false, 8, 576, 25, images);  /* first layer */
-    add(l, false, true, 8, 25, 576, images);   /* its weights' gradient */
-    add(l, false, false, 16, 64, 200, images); /* second layer */
-    add(l, false, true, 16, 200, 64, images);  /* its weights' gradient */
-    add(l, true, false, 200, 64, 16, images);  /* the gradient of its unfolded input */
-    dense(l, images, 256, 128, false, 1);
-    dense(l, images, 128, 10, false, 1);
+    limit_add(l, false, false, 8, 576, 25, images);  /* first layer */
+    limit_add(l, false, true, 8, 25, 576, images);   /* its weights' gradient */
+    limit_add(l, false, false, 16, 64, 200, images); /* second layer */
+    limit_add(l, false, true, 16, 200, 64, images);  /* its weights' gradient */
+    limit_add(l, true, false, 200, 64, 16, images);  /* the gradient of its unfolded input */
+    limit_dense(l, images, 256, 128, false, 1);
+    limit_dense(l, images, 128, 10, false, 1);
 }
 
 static void gpt(limit *l)
 {
     const int tokens = 16 * 64, width = 128, layers = 4, heads = 16 * 4 * layers;
-    dense(l, tokens, width, 3 * width, false, layers);
-    dense(l, tokens, width, width, false, layers);
-    dense(l, tokens, width, 4 * width, false, layers);
-    dense(l, tokens, 4 * width, width, false, layers);
-    dense(l, tokens, width, 65, false, 1);
-    add(l, false, true, 64, 64, 32, heads);  /* q kᵀ */
-    add(l, false, false, 64, 32, 64, heads); /* p v */
-    add(l, true, false, 64, 32, 64, heads);  /* dv */
-    add(l, false, true, 64, 64, 32, heads);  /* dp */
-    add(l, false, false, 64, 32, 64, heads); /* dq */
-    add(l, true, false, 64, 32, 64, heads);  /* dk */
+    limit_dense(l, tokens, width, 3 * width, false, layers);
+    limit_dense(l, tokens, width, width, false, layers);
+    limit_dense(l, tokens, width, 4 * width, false, layers);
+    limit_dense(l, tokens, 4 * width, width, false, layers);
+    limit_dense(l, tokens, width, 65, false, 1);
+    limit_add(l, false, true, 64, 64, 32, heads);  /* q kᵀ */
+    limit_add(l, false, false, 64, 32, 64, heads); /* p v */
+    limit_add(l, true, false, 64, 32, 64, heads);  /* dv */
+    limit_add(l, false, true, 64, 64, 32, heads);  /* dp */
+    limit_add(l, false, false, 64, 32, 64, heads); /* dq */
+    limit_add(l, true, false, 64, 32, 64, heads);  /* dk */
 }
 
 /* The least that a recurrent network needs: what does not depend on the previous step is done for all steps at once. */
 static void lstm(limit *l)
 {
     const int steps = 64, batch = 32, hidden = 128;
-    dense(l, steps * batch, 64, 4 * hidden, false, 1);
-    add(l, false, false, batch, 4 * hidden, hidden, steps);     /* h Wh */
-    add(l, false, true, batch, hidden, 4 * hidden, steps);      /* dh */
-    add(l, true, false, hidden, 4 * hidden, steps * batch, 1);  /* dWh */
-    dense(l, steps * batch, hidden, 65, false, 1);
+    limit_dense(l, steps * batch, 64, 4 * hidden, false, 1);
+    limit_add(l, false, false, batch, 4 * hidden, hidden, steps);     /* h Wh */
+    limit_add(l, false, true, batch, hidden, 4 * hidden, steps);      /* dh */
+    limit_add(l, true, false, hidden, 4 * hidden, steps * batch, 1);  /* dWh */
+    limit_dense(l, steps * batch, hidden, 65, false, 1);
 }
 
 /* The same with every product inside the loop over time, as a cell is written. */
 static void lstm_steps(limit *l)
 {
-    dense(l, 32, 64, 512, false, 64);
-    dense(l, 32, 128, 512, false, 64);
-    dense(l, 64 * 32, 128, 65, false, 1);
+    limit_dense(l, 32, 64, 512, false, 64);
+    limit_dense(l, 32, 128, 512, false, 64);
+    limit_dense(l, 64 * 32, 128, 65, false, 1);
 }
 
 /* ---- passes over memory ------------------------------------------------------------------------------------------- */
@@ -171,7 +144,7 @@ static void vectors(limit *l, size_t n, int count, void (*pass)(limit *))
 {
     l->n = n;
     l->pass = pass;
-    for (int i = 0; i < count; i++) l->v[i] = numbers(l, n);
+    for (int i = 0; i < count; i++) l->v[i] = limit_numbers(l, n);
 }
 
 static void adam_pass(limit *l)
@@ -195,9 +168,9 @@ static void adam(limit *l, size_t n)
 
 static void mlp_wide(limit *l)
 {
-    dense(l, 256, 784, 1024, true, 1);
-    dense(l, 256, 1024, 1024, false, 1);
-    dense(l, 256, 1024, 10, false, 1);
+    limit_dense(l, 256, 784, 1024, true, 1);
+    limit_dense(l, 256, 1024, 1024, false, 1);
+    limit_dense(l, 256, 1024, 10, false, 1);
     adam(l, (784 + 1) * 1024 + (1024 + 1) * 1024 + (1024 + 1) * 10);
 }
 
@@ -260,208 +233,32 @@ static void chain_pass(limit *l)
 static void chain_forward(limit *l) { vectors(l, 4194304, 1, chain_forward_pass); }
 static void chain(limit *l) { vectors(l, 4194304, 2, chain_pass); }
 
-/* ---- one pass over the rows of matrices ---------------------------------------------------------------------------
- * Forward reads X and writes Y; with gradients the pass also reads G and writes DX, and adds up what belongs to the columns. */
-
-enum { ROWS = 4096, MOST_COLUMNS = 4096 };
-enum { X, Y, G, DX, W, C, DW, DC }; /* v[]: four matrices; a scale and a shift for the columns, and their gradients */
-
-/* A finished row goes to memory around the caches, where the compiler's target can: no line is read before it is overwritten. */
-static void put(float *restrict to, const float *restrict row, size_t n)
-{
-    size_t j = 0;
-#ifdef __AVX__
-    for (; j + 8 <= n; j += 8) _mm256_stream_ps(to + j, _mm256_loadu_ps(row + j));
-#endif
-    for (; j < n; j++) to[j] = row[j];
-}
-
-static void softmax_row(float *restrict y, const float *restrict x, size_t n)
-{
-    float most = x[0], sum = 0;
-    for (size_t j = 0; j < n; j++) most = x[j] > most ? x[j] : most;
-    for (size_t j = 0; j < n; j++) sum += y[j] = expf(x[j] - most);
-    const float scale = 1 / sum;
-    for (size_t j = 0; j < n; j++) y[j] *= scale;
-}
-
-static void softmax_forward_pass(limit *l)
-{
-    const size_t n = l->n;
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < ROWS; i++) {
-        float row[MOST_COLUMNS];
-        softmax_row(row, l->v[X] + i * n, n);
-        put(l->v[Y] + i * n, row, n);
-    }
-}
-
-/* dx = y (g - sum(y g)) */
-static void softmax_pass(limit *l)
-{
-    const size_t n = l->n;
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < ROWS; i++) {
-        const float *g = l->v[G] + i * n;
-        float        y[MOST_COLUMNS], dx[MOST_COLUMNS], sum = 0;
-        softmax_row(y, l->v[X] + i * n, n);
-        for (size_t j = 0; j < n; j++) sum += y[j] * g[j];
-        for (size_t j = 0; j < n; j++) dx[j] = y[j] * (g[j] - sum);
-        put(l->v[Y] + i * n, y, n);
-        put(l->v[DX] + i * n, dx, n);
-    }
-}
-
-/* h = (x - mean) / sqrt(variance + 1e-5); returns 1 / sqrt(…) */
-static float normal_row(float *restrict h, const float *restrict x, size_t n)
-{
-    float sum = 0, squares = 0;
-    for (size_t j = 0; j < n; j++) sum += x[j];
-    const float mean = sum / (float)n;
-    for (size_t j = 0; j < n; j++) squares += (x[j] - mean) * (x[j] - mean);
-    const float scale = 1 / sqrtf(squares / (float)n + 1e-5f);
-    for (size_t j = 0; j < n; j++) h[j] = (x[j] - mean) * scale;
-    return scale;
-}
-
-static void layernorm_forward_pass(limit *l)
-{
-    const size_t n = l->n;
-    const float *w = l->v[W], *c = l->v[C];
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < ROWS; i++) {
-        float row[MOST_COLUMNS];
-        normal_row(row, l->v[X] + i * n, n);
-        for (size_t j = 0; j < n; j++) row[j] = row[j] * w[j] + c[j];
-        put(l->v[Y] + i * n, row, n);
-    }
-}
-
-/* With u = g w: dx = scale (u - mean(u) - h mean(u h)), dw = sum of g h over the rows, dc = sum of g. */
-static void layernorm_pass(limit *l)
-{
-    const size_t n = l->n;
-    const float *w = l->v[W], *c = l->v[C];
-    float       *dw = l->v[DW], *dc = l->v[DC];
-    memset(dw, 0, n * sizeof *dw);
-    memset(dc, 0, n * sizeof *dc);
-#pragma omp parallel for schedule(static) reduction(+ : dw[:n], dc[:n])
-    for (size_t i = 0; i < ROWS; i++) {
-        const float *g = l->v[G] + i * n;
-        float        h[MOST_COLUMNS], out[MOST_COLUMNS], u_sum = 0, uh_sum = 0;
-        const float  scale = normal_row(h, l->v[X] + i * n, n);
-        for (size_t j = 0; j < n; j++) {
-            const float u = g[j] * w[j];
-            u_sum += u;
-            uh_sum += u * h[j];
-            dw[j] += g[j] * h[j];
-            dc[j] += g[j];
-            out[j] = h[j] * w[j] + c[j];
-        }
-        put(l->v[Y] + i * n, out, n);
-        const float u_mean = u_sum / (float)n, uh_mean = uh_sum / (float)n;
-        for (size_t j = 0; j < n; j++) out[j] = scale * (g[j] * w[j] - u_mean - h[j] * uh_mean);
-        put(l->v[DX] + i * n, out, n);
-    }
-}
-
-/* The sum over axis 0, whose gradient is g in every row. */
-static void sum_rows(limit *l, bool backward)
-{
-    const size_t n = l->n;
-    float       *y = l->v[Y];
-    memset(y, 0, n * sizeof *y);
-#pragma omp parallel for schedule(static) reduction(+ : y[:n])
-    for (size_t i = 0; i < ROWS; i += 4) {
-        const float *x = l->v[X] + i * n;
-        for (size_t j = 0; j < n; j++) y[j] += (x[j] + x[n + j]) + (x[2 * n + j] + x[3 * n + j]);
-        for (size_t k = 0; backward && k < 4; k++) put(l->v[DX] + (i + k) * n, l->v[G], n);
-    }
-}
-
-static void sum_forward_pass(limit *l) { sum_rows(l, false); }
-static void sum_pass(limit *l) { sum_rows(l, true); }
-
-/* y = x + c with a row c: dx = g, dc = sum of g over the rows. */
-static void broadcast_row(float *restrict y, const float *restrict x, const float *restrict c, size_t n)
-{
-    size_t j = 0;
-#ifdef __AVX__
-    for (; j + 8 <= n; j += 8) _mm256_stream_ps(y + j, _mm256_add_ps(_mm256_loadu_ps(x + j), _mm256_loadu_ps(c + j)));
-#endif
-    for (; j < n; j++) y[j] = x[j] + c[j];
-}
-
-static void broadcast_forward_pass(limit *l)
-{
-    const size_t n = l->n;
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < ROWS; i++) broadcast_row(l->v[Y] + i * n, l->v[X] + i * n, l->v[C], n);
-}
-
-static void broadcast_pass(limit *l)
-{
-    const size_t n = l->n;
-    float       *dc = l->v[DC];
-    memset(dc, 0, n * sizeof *dc);
-#pragma omp parallel for schedule(static) reduction(+ : dc[:n])
-    for (size_t i = 0; i < ROWS; i++) {
-        const float *g = l->v[G] + i * n;
-        broadcast_row(l->v[Y] + i * n, l->v[X] + i * n, l->v[C], n);
-        put(l->v[DX] + i * n, g, n);
-        for (size_t j = 0; j < n; j++) dc[j] += g[j];
-    }
-}
-
-/* Sets of v[]'s places, as bits: those that are matrices, and those that are one row. */
-static void matrices(limit *l, size_t columns, unsigned whole, unsigned single, void (*pass)(limit *))
-{
-    l->n = columns;
-    l->pass = pass;
-    for (unsigned i = 0; i < sizeof l->v / sizeof *l->v; i++) {
-        if (whole >> i & 1) l->v[i] = numbers(l, ROWS * columns);
-        else if (single >> i & 1) l->v[i] = numbers(l, columns);
-    }
-}
-
-enum { IN_OUT = 1 << X | 1 << Y, ALL_FOUR = IN_OUT | 1 << G | 1 << DX };
-
-static void softmax_forward(limit *l) { matrices(l, 1000, IN_OUT, 0, softmax_forward_pass); }
-static void softmax(limit *l) { matrices(l, 1000, ALL_FOUR, 0, softmax_pass); }
-static void layernorm_forward(limit *l) { matrices(l, 1024, IN_OUT, 1 << W | 1 << C, layernorm_forward_pass); }
-static void layernorm(limit *l) { matrices(l, 1024, ALL_FOUR, 1 << W | 1 << C | 1 << DW | 1 << DC, layernorm_pass); }
-static void sum_forward(limit *l) { matrices(l, 4096, 1 << X, 1 << Y, sum_forward_pass); }
-static void sum(limit *l) { matrices(l, 4096, 1 << X | 1 << DX, 1 << Y | 1 << G, sum_pass); }
-static void broadcast_forward(limit *l) { matrices(l, 4096, IN_OUT, 1 << C, broadcast_forward_pass); }
-static void broadcast(limit *l) { matrices(l, 4096, ALL_FOUR, 1 << C | 1 << DC, broadcast_pass); }
-
 /* ---- by workload -------------------------------------------------------------------------------------------------- */
 
-static const struct {
-    const char *workload;
-    void (*build)(limit *l);
-} table[] = {
+static const limit_row others[] = {
     {"W1_mlp_small", mlp_small}, {"W2_mlp_wide", mlp_wide}, {"W4_chain_fwd", chain_forward}, {"W4_chain", chain},
     {"W5_cnn", cnn},             {"W6_gpt", gpt},           {"W7b_cell", lstm},              {"W7b_cell_steps", lstm_steps},
     {"W9_adam", ten_million},    {"moved_0", moved_0},      {"moved_1", moved_1},            {"moved_2", moved_2},
-    {"moved_3", moved_3},
-    {"W11_softmax_fwd", softmax_forward},     {"W11_softmax", softmax},
-    {"W11_layernorm_fwd", layernorm_forward}, {"W11_layernorm", layernorm},
-    {"W11_sum0_fwd", sum_forward},            {"W11_sum0", sum},
-    {"W11_bcast_fwd", broadcast_forward},     {"W11_bcast", broadcast},
+    {"moved_3", moved_3},        {0},
 };
+
+static const limit_row *find(const char *workload)
+{
+    const limit_row *const tables[] = {others, limit_rows, limit_axes};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const limit_row *r = tables[i]; r->workload; r++)
+            if (strcmp(r->workload, workload) == 0) return r;
+    return NULL;
+}
 
 limit *limit_new(const char *workload)
 {
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        if (strcmp(table[i].workload, workload) != 0) continue;
-        limit *l = calloc(1, sizeof *l);
-        if (!l) return NULL;
-        table[i].build(l);
-        if (!l->failed) return l;
-        limit_free(l);
-        return NULL;
-    }
+    const limit_row *r = find(workload);
+    limit           *l = r ? calloc(1, sizeof *l) : NULL;
+    if (!l) return NULL;
+    r->build(l);
+    if (!l->failed) return l;
+    limit_free(l);
     return NULL;
 }
 

@@ -194,23 +194,44 @@ static void *make_axes(tg_tape *t)
     return m;
 }
 
-enum { TABLE = 100000, READ = 512, WIDTH = 64 };
+enum { TABLE = 100000, READ = 512, WIDTH = 64, NARROW = 16, SETS = 64 };
 
 typedef struct table {
     tg_tape   *t;
     tg_optim  *opt;
-    tg_tensor *w, *at, *g;
+    tg_tensor *w, *at, *g, *sets[SETS];
+    int        turn;
 } table;
 
-static void *make_table(tg_tape *t)
+static void *make_table_of(tg_tape *t, tg_optim *opt, int rows, int64_t width)
 {
     table *m = calloc(1, sizeof *m);
     if (!m) return NULL;
-    *m = (table){.t = t, .opt = tg_sgd(t, NULL), .w = tg_param(t, "w", tg_randn(t, TG_SHAPE(TABLE, WIDTH))),
-                 .at = bench_labels(t, TG_SHAPE(READ), TABLE), .g = bench_normal(t, TG_SHAPE(READ, WIDTH))};
+    *m = (table){.t = t, .opt = opt, .w = tg_param(t, "w", tg_randn(t, TG_SHAPE(rows, width))),
+                 .at = bench_labels(t, TG_SHAPE(READ), rows), .g = bench_normal(t, TG_SHAPE(READ, width))};
     tg_set_row_gradient(m->w, true);
     tg_reset(t);
     return m;
+}
+
+static void *make_table(tg_tape *t) { return make_table_of(t, tg_sgd(t, NULL), TABLE, WIDTH); }
+
+/* A step reads and changes the same number of rows, however many there are, and other ones than the steps before: they are in no cache. */
+static void *make_turning(tg_tape *t, int rows)
+{
+    table *m = make_table_of(t, tg_adam(t, NULL), rows, NARROW);
+    for (int k = 0; m && k < SETS; k++) m->sets[k] = bench_labels(t, TG_SHAPE(READ), rows);
+    tg_reset(t);
+    return m;
+}
+
+static void *make_million(tg_tape *t) { return make_turning(t, 1000000); }
+static void *make_ten_million(tg_tape *t) { return make_turning(t, 10000000); }
+
+static bool table_before(void *model)
+{
+    table *m = model;
+    return !tg_assign(m->at, m->sets[m->turn++ % SETS]) && !tg_reset(m->t);
 }
 
 static bool table_step(void *model, double *result)
@@ -239,5 +260,7 @@ const workload workloads_memory[] = {
     {.name = "W13_axes_fwd", .warm_up = 5, .make = make_axes, .step = matrix_forward_step},
     {.name = "W13_axes", .warm_up = 5, .make = make_axes, .step = matrix_step},
     {.name = "W14_rows", .warm_up = 20, .make = make_table, .step = table_step},
+    {.name = "W14_adam_1m", .warm_up = 20, .make = make_million, .before = table_before, .step = table_step},
+    {.name = "W14_adam_10m", .warm_up = 20, .make = make_ten_million, .before = table_before, .step = table_step},
     {0},
 };
