@@ -61,9 +61,9 @@ typedef struct rows {
     bool          as_is; /* nothing changes: the sample can be read where it goes */
 } rows;
 
-static size_t elements(const tg_part *p) { return p->bytes / tg_item_size(p->dtype); }
+static size_t elements(const tg_sample_part *p) { return p->bytes / tg_item_size(p->dtype); }
 
-static rows rows_of(const tg_part *p, tg_dtype dtype, double scale, double shift, double pad, void *to)
+static rows rows_of(const tg_sample_part *p, tg_dtype dtype, double scale, double shift, double pad, void *to)
 {
     rows r = {.convert = tg_conversion(p->dtype, dtype), .scale = scale, .shift = shift, .pad = pad, .dtype = dtype, .to = to};
     r.each = r.padded = elements(p);
@@ -73,13 +73,13 @@ static rows rows_of(const tg_part *p, tg_dtype dtype, double scale, double shift
 }
 
 /* Of so many rows of a sequence. */
-static size_t elements_of(const tg_part *p, int64_t length)
+static size_t elements_of(const tg_sample_part *p, int64_t length)
 {
     return p->shape.dim[0] > 0 ? elements(p) / (size_t)p->shape.dim[0] * (size_t)length : 0;
 }
 
 /* Of sequences: each sample takes `longest` of the part's rows in the batch. */
-static void set_longest(rows *r, const tg_part *p, int64_t longest)
+static void set_longest(rows *r, const tg_sample_part *p, int64_t longest)
 {
     r->padded = elements_of(p, longest);
     r->bytes = r->padded * tg_item_size(r->dtype);

@@ -81,9 +81,9 @@ tg_dataset *tg_dataset_new(tg_tape *t, const char *function, const tg_dataset_ki
 }
 
 /* The shape of an array without its first axis. */
-void tg_dataset_set_part(tg_part *p, tg_dtype dtype, const tg_shape *array)
+void tg_dataset_set_part(tg_sample_part *p, tg_dtype dtype, const tg_shape *array)
 {
-    *p = (tg_part){.dtype = dtype, .shape = {.rank = array->rank - 1}};
+    *p = (tg_sample_part){.dtype = dtype, .shape = {.rank = array->rank - 1}};
     memcpy(p->shape.dim, array->dim + 1, (size_t)p->shape.rank * sizeof *p->shape.dim);
     (void)tg_shape_size(&p->shape, dtype, NULL, &p->bytes); /* a part of a shape that was checked */
 }
@@ -91,7 +91,7 @@ void tg_dataset_set_part(tg_part *p, tg_dtype dtype, const tg_shape *array)
 void tg_dataset_set_parts(tg_dataset *d, tg_dtype x_dtype, const tg_shape *x, tg_dtype y_dtype, const tg_shape *y)
 {
     d->shape = *x;
-    d->y = (tg_part){.dtype = TG_NDTYPES};
+    d->y = (tg_sample_part){.dtype = TG_NDTYPES};
     tg_dataset_set_part(&d->x, x_dtype, x);
     if (y) tg_dataset_set_part(&d->y, y_dtype, y);
 }

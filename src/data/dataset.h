@@ -10,11 +10,11 @@
 #include "data/chance.h"
 
 /* One of a sample's two parts, x and y. */
-typedef struct tg_part {
+typedef struct tg_sample_part {
     tg_dtype dtype; /* TG_NDTYPES: there is none */
     tg_shape shape; /* without an axis for samples; of sequences the first size is the longest one's */
     size_t   bytes;
-} tg_part;
+} tg_sample_part;
 
 /* What reading a sample works with: each thread that reads has its own. It may be another thread than the tape's, so an error is noted here
  * and told later by who may. */
@@ -48,7 +48,7 @@ struct tg_dataset {
     const tg_dataset_kind *kind;
     size_t                 struct_bytes; /* of the kind's struct */
     tg_shape               shape;        /* [n, x's sizes …] */
-    tg_part                x, y;
+    tg_sample_part                x, y;
     bool                   both;    /* the targets are sequences as long as x */
     size_t                 scratch; /* bytes that reading one sample needs */
     tg_dataset           **sources; /* of a view: what it shows */
@@ -70,7 +70,7 @@ tg_dataset *tg_dataset_new(tg_tape *t, const char *function, const tg_dataset_ki
 /* Sets both parts, from whole arrays' shapes: the first size counts the samples. y NULL: no targets. */
 void tg_dataset_set_parts(tg_dataset *d, tg_dtype x_dtype, const tg_shape *x, tg_dtype y_dtype, const tg_shape *y);
 /* The same for one of them. */
-void tg_dataset_set_part(tg_part *part, tg_dtype dtype, const tg_shape *array);
+void tg_dataset_set_part(tg_sample_part *part, tg_dtype dtype, const tg_shape *array);
 void tg_dataset_hold(tg_dataset *d);
 void tg_dataset_let_go(tg_dataset *d);
 

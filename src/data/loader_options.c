@@ -90,7 +90,7 @@ static void set_order(tg_maker *m, const tg_dataset *d, const tg_loader_options 
 }
 
 /* The shape of a full batch of parts. */
-static tg_shape whole(const tg_part *p, int64_t batch)
+static tg_shape whole(const tg_sample_part *p, int64_t batch)
 {
     tg_shape s = {.rank = p->shape.rank + 1, .dim = {batch}};
     memcpy(s.dim + 1, p->shape.dim, (size_t)p->shape.rank * sizeof *s.dim);

@@ -250,9 +250,9 @@ static const tg_dataset_kind chain_kind = {.read = read_chain, .find = find_chai
 static const tg_dataset_kind chain_of_sequences = {.read = read_chain, .find = find_chain, .length = length_chain, .announce = announce_chain,
                                                    .free = free_chain};
 
-static bool same_part(const tg_part *a, const tg_part *b, bool sequences)
+static bool same_part(const tg_sample_part *a, const tg_sample_part *b, bool sequences)
 {
-    tg_part one = *a;
+    tg_sample_part one = *a;
     if (a->dtype != b->dtype) return false;
     if (sequences && one.shape.rank > 0 && b->shape.rank > 0) one.shape.dim[0] = b->shape.dim[0];
     return a->dtype == TG_NDTYPES || tg_shape_equal(&one.shape, &b->shape);

@@ -121,6 +121,8 @@ static char scratch_text[200];
     X(tg_loader_new, tg_loader *l = tg_loader_new(p.d, NULL); assert_null(l))                                                    \
     X(tg_dataset_range, tg_dataset *d = tg_dataset_range(p.d, 0, 1); assert_null(d))                                             \
     X(tg_dataset_augment, tg_dataset *d = tg_dataset_augment(p.d, NULL); assert_null(d))                                         \
+    X(tg_confusion_new, tg_confusion *c = tg_confusion_new(p.t, 2); assert_null(c))                                              \
+    X(tg_roc_new, tg_roc *r = tg_roc_new(p.t); assert_null(r))                                                                   \
     X(tg_dataset_get, tg_tensor *x; tg_tensor *y; (void)tg_dataset_get(p.d, 0, &x, &y))                                          \
     X(tg_tensor_dataset, tg_dataset *d = tg_tensor_dataset(p.x, NULL); assert_null(d))                                           \
     X(tg_next_batch, tg_batch b; assert_false(tg_next_batch(p.l, &b)))                                                           \
