@@ -63,6 +63,7 @@
 #include <tapegrad/augment.h>   /* images changed at random while they are read */
 #include <tapegrad/loader.h>    /* mini-batches of a data set */
 #include <tapegrad/dlpack.h>    /* tensors of other libraries */
+#include <tapegrad/text.h>      /* text as numbers: characters, bytes, windows */
 #include <tapegrad/metrics.h>   /* how good predictions are, of a batch and of an epoch */
 #include <tapegrad/check.h>     /* gradients checked against differences */
 
