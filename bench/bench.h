@@ -65,6 +65,11 @@ bool bench_ops(char *const *names, int n, bool small_alone, double seconds);
 /* Prints the cases as lines of JSON and an empty line, then answers a line of stdin with a line: what peer_ops.py asks for. */
 bool bench_serve_ops(void);
 
+/* ---- data (loader.c) -------------------------------------------------------------------------------------------------- */
+
+/* Prints what an epoch costs on images as they are, augmented, and augmented ahead: MNIST's in this directory, or drawn ones. false after an error. */
+bool bench_loader(const char *directory, int repeats);
+
 /* ---- planning (order.c) -------------------------------------------------------------------------------------------- */
 
 /* Prints what planning costs per node, in graphs that are planned anew each time. false after an error. */

@@ -10,6 +10,7 @@
  *   tg-bench --optimizers [NAME]       a step of each optimizer beside a loop that moves the same bytes (1 thread)
  *   tg-bench --ops [NAME …]            what ops cost, small and large, without and with gradient; --ops-small: the small ones alone
  *   tg-bench --serve-ops               the same for a peer that asks: bench/peer_ops.py
+ *   tg-bench --loader [DIR]            an epoch on images as they are, augmented, and augmented ahead: MNIST's in DIR, else drawn ones
  *   tg-bench --plan                    the cost of planning a node of a graph that changes
  *   tg-bench --blas                    which BLAS is in use
  *
@@ -282,7 +283,7 @@ static bool run_steady(const workload *w, int64_t n)
 
 static int usage(void)
 {
-    fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --plan | --axes [THREADS] |\n"
+    fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --plan | --axes [THREADS] | --loader [DIR] |\n"
           "       --functions [OP] | --optimizers [NAME] | --ops [NAME …] | --ops-small [NAME …] | --serve-ops | --blas\n", stderr);
     return 2;
 }
@@ -323,6 +324,7 @@ int main(int argc, char **argv)
         want_threads(1, argv);
         return bench_planning(setting("BENCH_SECONDS", 1, 1e-3, 1e3)) ? 0 : 1;
     }
+    if (strcmp(first, "--loader") == 0) return bench_loader(argc > 2 ? argv[2] : NULL, 3) ? 0 : 1;
     if (strcmp(first, "--axes") == 0) {
         const int threads = (int)number(argc, argv, 2, 1);
         if (threads < 1 || threads > 1024) return usage();

@@ -2,7 +2,8 @@
 #ifndef TAPEGRAD_DATA_H
 #define TAPEGRAD_DATA_H
 
-#include <tapegrad/base.h>
+#include <tapegrad/file.h>
+#include <tapegrad/table.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -37,6 +38,16 @@ TG_API tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *pa
 /* n digits of 28×28, drawn from strokes with random slant, thickness, shift and noise: handwritten-looking, made here, free of
  * licences. The same seed draws the same digits. */
 TG_API tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed) TG_MUST_USE;
+
+/* Rows of arrays in files (file.h) that are read when they are asked for, and never all of them: for data larger than memory. x and y are names of
+ * arrays, in two archives or one; y NULL: there are no targets. A .npy file is an archive of one, "arr_0". The archives may be closed. TG_ERR_UNSUPPORTED for what
+ * is compressed or column-major; a file that becomes shorter is an error of tg_next. See tg_loader_options' block (loader.h) for an order in which
+ * such files are read fast. */
+TG_API tg_dataset *tg_archive_dataset(tg_archive *x_from, const char *x, tg_archive *y_from, const char *y) TG_MUST_USE;
+
+/* A table's rows (table.h), copied: y is the column `target`, the ids of its categories as labels, or its numbers, NULL: there is none; x has all other
+ * columns of numbers, side by side, in the tape's dtype. For other choices: tg_tensor_dataset(tg_table_tensor(…), tg_table_labels(…)). */
+TG_API tg_dataset *tg_table_dataset(tg_table *table, const char *target) TG_MUST_USE;
 
 /* Sequences of different lengths. x [rows, …] has the rows of all, one sequence behind the other, and lengths, i64 [n], how many each has: they add up to
  * all rows. y: a target for each sequence [n, …], or, by_row, for each row [rows, …]; NULL: none. Copied. A batch of them has x [batch, longest, …],

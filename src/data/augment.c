@@ -150,7 +150,7 @@ static bool check_images(const tg_dataset *d, tg_image_size *size)
         tg_fail_on(d->tape, TG_ERR_DTYPE, function, "images of uint8 or float32 are augmented, not of %s", tg_dtype_name(d->x.dtype));
         return false;
     }
-    enum { MOST = 1 << 20 };
+    enum { MOST = 1 << 15 }; /* so that places in an image have numbers of 32 bits */
     if (tg_has_lengths(d) || s->rank < 2 || s->rank > 3 || s->dim[s->rank - 2] > MOST || s->dim[s->rank - 1] > MOST) {
         tg_fail_on(d->tape, TG_ERR_SHAPE, function, "samples are %s, and images have to be [height,width] or [channels,height,width], up to %d pixels a side",
                    tg_shape_text(s, text, sizeof text), MOST);

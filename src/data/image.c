@@ -34,19 +34,26 @@ static size_t framed_width(const tg_image_size *s) { return (size_t)s->width + T
 
 size_t tg_image_framed_pixels(const tg_image_size *s) { return (size_t)s->channels * ((size_t)s->height + TG_IMAGE_FRAME) * framed_width(s); }
 
+static void fill_row(float *to, size_t n, float fill)
+{
+    for (size_t k = 0; k < n; k++) to[k] = fill;
+}
+
 void tg_image_frame(const tg_image_size *s, const void *from, bool bytes, float fill, float *framed)
 {
-    const size_t         width = framed_width(s), n = (size_t)s->width;
-    const float         *numbers = from;
-    const unsigned char *pixels = from;
+    const size_t width = framed_width(s), n = (size_t)s->width;
     for (int64_t c = 0; c < s->channels; c++)
         for (int64_t y = -1; y < s->height + TG_IMAGE_FRAME - 1; y++, framed += width) {
-            for (size_t x = 0; x < width; x++) framed[x] = fill;
-            if (y < 0 || y >= s->height) continue;
+            if (y < 0 || y >= s->height) {
+                fill_row(framed, width, fill);
+                continue;
+            }
+            const size_t         at = (size_t)(c * s->height + y) * n;
+            const unsigned char *pixels = (const unsigned char *)from + at;
+            framed[0] = fill;
             for (size_t x = 0; bytes && x < n; x++) framed[x + 1] = (float)pixels[x] * (1.0f / 255);
-            if (!bytes && n > 0) memcpy(framed + 1, numbers, n * sizeof *numbers);
-            pixels += n;
-            numbers += n;
+            if (!bytes && n > 0) memcpy(framed + 1, (const float *)from + at, n * sizeof *framed);
+            fill_row(framed + 1 + n, TG_IMAGE_FRAME - 1, fill);
         }
 }
 
@@ -63,23 +70,65 @@ static void move_whole(const tg_image_size *s, const float *framed, const double
     }
 }
 
-static float within(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+/* A line of places, one for each pixel of a row: the first one in the framed image, and the step to the next one. */
+typedef struct line {
+    float u, v, du, dv;
+} line;
 
-/* Places further outside than the frame are as good as in it: nothing but `fill` is near. */
-static void move_between(const tg_image_size *s, const float *framed, const double *m, float *to)
+/* Is the place of pixel x between pixels of the framed image? */
+static bool is_inside(const tg_image_size *s, const line *r, int64_t x)
 {
-    const size_t width = framed_width(s);
-    const float  right = (float)s->width, down = (float)s->height, du = (float)m[0], dv = (float)m[3];
-    for (int64_t y = 0; y < s->height; y++) {
-        const float u0 = (float)(m[1] * (double)y + m[2]), v0 = (float)(m[4] * (double)y + m[5]);
-        for (int64_t x = 0; x < s->width; x++, to++) {
-            const float  u = within(u0 + du * (float)x, -1, right) + 1, v = within(v0 + dv * (float)x, -1, down) + 1;
-            const int    i = (int)u, j = (int)v;
-            const float  p = u - (float)i, q = v - (float)j;
-            const float *at = framed + (size_t)j * width + (size_t)i;
-            const float  above = at[0] + p * (at[1] - at[0]), below = at[width] + p * (at[width + 1] - at[width]);
-            *to = above + q * (below - above);
-        }
+    const float u = r->u + r->du * (float)x, v = r->v + r->dv * (float)x;
+    return u >= 0 && u <= (float)(s->width + 1) && v >= 0 && v <= (float)(s->height + 1);
+}
+
+/* Where the n pixels from x on, all of them inside, come from: the pixel before each place, and how far behind that the place is. Apart from the reading, so that
+ * it is done for several at once. */
+enum { PIECE = 64 };
+typedef struct places {
+    int32_t at[PIECE];
+    float   p[PIECE], q[PIECE];
+} places;
+
+static void find_places(const line *r, int32_t width, int32_t x, int32_t n, places *f)
+{
+    for (int32_t k = 0; k < n; k++) {
+        const float   u = r->u + r->du * (float)(x + k), v = r->v + r->dv * (float)(x + k);
+        const int32_t i = (int32_t)u, j = (int32_t)v;
+        f->p[k] = u - (float)i;
+        f->q[k] = v - (float)j;
+        f->at[k] = j * width + i;
+    }
+}
+
+static void read_places(const float *framed, size_t width, const places *f, int32_t n, float *to)
+{
+    for (int32_t k = 0; k < n; k++) {
+        const float *at = framed + f->at[k];
+        const float  above = at[0] + f->p[k] * (at[1] - at[0]), below = at[width] + f->p[k] * (at[width + 1] - at[width]);
+        to[k] = above + f->q[k] * (below - above);
+    }
+}
+
+/* The pixels that are inside lie side by side, for places move along a line, and what is rounded moves no other way. At all others is `fill`. */
+static void move_row(const tg_image_size *s, const float *framed, const line *r, float fill, float *to)
+{
+    int64_t first = 0, end = s->width;
+    places  f;
+    while (first < end && !is_inside(s, r, first)) to[first++] = fill;
+    while (first < end && !is_inside(s, r, end - 1)) to[--end] = fill;
+    for (int64_t n; first < end; first += n) {
+        n = end - first < PIECE ? end - first : PIECE;
+        find_places(r, (int32_t)framed_width(s), (int32_t)first, (int32_t)n, &f);
+        read_places(framed, framed_width(s), &f, (int32_t)n, to + first);
+    }
+}
+
+static void move_between(const tg_image_size *s, const float *framed, const double *m, float fill, float *to)
+{
+    for (int64_t y = 0; y < s->height; y++, to += s->width) {
+        const line r = {(float)(m[1] * (double)y + m[2] + 1), (float)(m[4] * (double)y + m[5] + 1), (float)m[0], (float)m[3]};
+        move_row(s, framed, &r, fill, to);
     }
 }
 
@@ -88,11 +137,13 @@ void tg_image_move(const tg_image_size *s, const float *framed, const tg_image_m
     const size_t plane = (size_t)s->height * (size_t)s->width, framed_plane = ((size_t)s->height + TG_IMAGE_FRAME) * framed_width(s);
     for (int64_t c = 0; c < s->channels; c++, to += plane, framed += framed_plane) {
         if (map->whole) move_whole(s, framed, map->m, fill, to);
-        else move_between(s, framed, map->m, to);
+        else move_between(s, framed, map->m, fill, to);
     }
 }
 
 /* ---- values -------------------------------------------------------------------------------------------------------- */
+
+static float within(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
 
 void tg_image_light(const tg_image_size *s, float *x, float brightness, float contrast, bool clamp)
 {
