@@ -15,7 +15,7 @@ typedef struct options {
     const char *data, *out;
     int64_t     epochs, batch, seed;
     double      lr, momentum, require;
-    bool        plain, quick;
+    bool        plain, augment, quick;
 } options;
 
 /* ---- the network ------------------------------------------------------------------------------------------------- */
@@ -75,23 +75,22 @@ static bool train_epoch(tg_tape *t, const mlp *m, tg_optim *opt, tg_loader *data
 /* Loss and accuracy without gradients. all, where not NULL, gets every sample's logits. */
 static bool evaluate(tg_tape *t, const mlp *m, tg_loader *data, score *s, float *all)
 {
-    const bool was = tg_set_grad_enabled(t, false);
-    double     loss_sum = 0, right = 0, samples = 0;
-    tg_tensor *x, *y;
+    const bool      was = tg_set_grad_enabled(t, false);
+    tg_running_mean loss = {0}, accuracy = {0};
+    tg_tensor      *x, *y;
     while (tg_next(data, &x, &y)) {
         tg_tensor    *logits = mlp_logits(m, x);
         tg_tensor    *of_batch[] = {logits, tg_cross_entropy(logits, y), tg_accuracy(logits, y)};
         const int64_t n = tg_dim(x, 0);
         if (tg_eval(of_batch, 3)) break; /* all three as one plan */
-        loss_sum += tg_item(of_batch[1]) * (double)n;
-        right += round(tg_item(of_batch[2]) * (double)n);
+        tg_mean_add(&loss, tg_item(of_batch[1]), (double)n);
+        tg_mean_add(&accuracy, tg_item(of_batch[2]), (double)n);
         if (all && tg_copy_to(logits, all, (size_t)n * CLASSES * sizeof *all)) break;
         if (all) all += n * CLASSES;
-        samples += (double)n;
         tg_reset(t);
     }
     tg_set_grad_enabled(t, was);
-    *s = (score){loss_sum / samples, right / samples};
+    *s = (score){tg_mean_value(&loss), tg_mean_value(&accuracy)};
     return tg_error(t) == NULL;
 }
 
@@ -110,8 +109,10 @@ typedef struct history {
 static bool train(tg_tape *t, const mlp *m, tg_dataset *d, const options *o, history *h)
 {
     const int64_t for_validation = tg_dataset_size(d) / 10, for_training = tg_dataset_size(d) - for_validation;
-    tg_loader    *training = tg_loader_new(tg_dataset_range(d, 0, for_training),
-                                           &(tg_loader_options){.batch = o->batch, .shuffle = true, .flatten = true, .seed = (uint64_t)o->seed});
+    tg_dataset   *images = tg_dataset_range(d, 0, for_training);
+    if (o->augment) images = tg_dataset_augment(images, &(tg_augment_options){.rotate = 10, .scale = 0.1, .shear = 5, .shift = 0.07});
+    tg_loader    *training = tg_loader_new(images, &(tg_loader_options){.batch = o->batch, .shuffle = true, .flatten = true, .seed = (uint64_t)o->seed,
+                                                                        .prefetch = o->augment ? 2 : 0});
     tg_loader    *validation = tg_loader_new(tg_dataset_range(d, for_training, for_validation),
                                              &(tg_loader_options){.batch = TEST_BATCH, .flatten = true});
     tg_optim     *opt = tg_sgd(t, &(tg_sgd_options){.lr = o->lr, .momentum = o->plain ? 0 : o->momentum});
@@ -265,6 +266,7 @@ static bool parse(int argc, char **argv, options *o, int *status)
         {"--lr", "X", "learning rate at the start; 0.1, for plain SGD 0.3", .real = &o->lr, .low = 1e-9, .high = 1e3},
         {"--momentum", "X", "momentum", .real = &o->momentum, .low = 0, .high = 0.9999},
         {"--plain", NULL, "plain SGD: no momentum, constant learning rate", .flag = &o->plain},
+        {"--augment", NULL, "training images turned, scaled and shifted, anew in every epoch, by a thread of its own", .flag = &o->augment},
         {"--seed", "N", "of weights and order", .count = &o->seed, .low = 0, .high = 1e15},
         {"--require", "X", "test accuracy below which this counts as failed", .real = &o->require, .low = 0, .high = 1},
         {"--quick", NULL, "three epochs with few images, drawn here: a trial in a second", .flag = &o->quick},
