@@ -45,7 +45,8 @@ static bool compare(epochs *e, tg_dataset *d, int repeats)
 {
     static const char *const names[3] = {"as they are", "augmented", "augmented ahead"};
     const tg_augment_options o = {.rotate = 15, .scale = 0.15, .shear = 8, .shift = 0.1};
-    const tg_loader_options  l = {.batch = BATCH, .shuffle = true, .flatten = true}, ahead = {.batch = BATCH, .shuffle = true, .flatten = true, .prefetch = 4};
+    const tg_loader_options  l = {.batch = BATCH, .shuffle = true, .flatten = true},
+                            ahead = {.batch = BATCH, .shuffle = true, .flatten = true, .prefetch = 4};
     tg_dataset              *augmented = tg_dataset_augment(d, &o);
     tg_loader *const         loaders[3] = {tg_loader_new(d, &l), tg_loader_new(augmented, &l), tg_loader_new(augmented, &ahead)};
     double                   best[3] = {INFINITY, INFINITY, INFINITY};

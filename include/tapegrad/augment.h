@@ -13,9 +13,9 @@ extern "C" {
  * function of the loader's seed, the epoch and the sample's number: the same in whatever thread, order or batch it comes. A number has a draw
  * of its own: setting one option changes no other's. */
 typedef struct tg_augment_options {
-    /* Moves pixels: one map of the plane for all of these together. Flips; then, out of the image with so many pixels of `fill` around it, a piece of the
-     * image's size; then about the image's middle a scale, a shear along x and a rotation (clockwise, y points down), and a shift. Where the map is not
-     * of whole pixels the values are bilinear; what lies outside is `fill`. */
+    /* Moves pixels: one map of the plane for all of these together. Flips; then, out of the image with so many pixels of `fill` around it, a piece
+     * of the image's size; then about the image's middle a scale, a shear along x and a rotation (clockwise, y points down), and a shift. Where
+     * the map is not of whole pixels the values are bilinear; what lies outside is `fill`. */
     double  flip_horizontal, flip_vertical; /* probabilities */
     int64_t crop_padding;                   /* pixels */
     double  scale;                          /* a factor of 1/(1 + scale) … 1 + scale, its logarithm is uniform */
@@ -34,8 +34,9 @@ typedef struct tg_augment_options {
     int           channels; /* how many numbers each of them has: the images' channels, or 1 for all */
 } tg_augment_options;
 
-/* A view of d (data.h) whose x are augmented: images [H,W] or [C,H,W] of uint8, which become x / 255, or float32; the result is float32. Targets stay as
- * they are. TG_ERR_DTYPE and TG_ERR_SHAPE for others, TG_ERR_ARG for numbers outside their range. With prefetch (loader.h) a thread of its own does it. */
+/* A view of d (data.h) whose x are augmented: images [H,W] or [C,H,W] of uint8, which become x / 255, or float32; the result is float32. Targets
+ * stay as they are. TG_ERR_DTYPE and TG_ERR_SHAPE for others, TG_ERR_ARG for numbers outside their range. With prefetch (loader.h) a thread of its
+ * own does it. */
 TG_API tg_dataset *tg_dataset_augment(tg_dataset *d, const tg_augment_options *options) TG_MUST_USE;
 
 #ifdef __cplusplus

@@ -16,8 +16,8 @@ extern "C" {
 
 typedef struct tg_dataset tg_dataset;
 
-/* The values of x [n, …] and y [n, …], copied: of any dtypes; y NULL: there are no targets. TG_ERR_SHAPE where the numbers of samples differ. What a file
- * holds becomes one so: tg_tensor_dataset(tg_npy_read(t, "x.npy"), tg_npy_read(t, "y.npy")). */
+/* The values of x [n, …] and y [n, …], copied: of any dtypes; y NULL: there are no targets. TG_ERR_SHAPE where the numbers of samples differ. What
+ * a file holds becomes one so: tg_tensor_dataset(tg_npy_read(t, "x.npy"), tg_npy_read(t, "y.npy")). */
 TG_API tg_dataset *tg_tensor_dataset(tg_tensor *x, tg_tensor *y) TG_MUST_USE;
 
 /* The caller's arrays, copied: x [n, …] of any dtype, and a label for each sample. */
@@ -40,18 +40,18 @@ TG_API tg_dataset *tg_mnist(tg_tape *tape, const char *directory, const char *pa
 TG_API tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed) TG_MUST_USE;
 
 /* Rows of arrays in files (file.h) that are read when they are asked for, and never all of them: for data larger than memory. x and y are names of
- * arrays, in two archives or one; y NULL: there are no targets. A .npy file is an archive of one, "arr_0". The archives may be closed. TG_ERR_UNSUPPORTED for what
- * is compressed or column-major; a file that becomes shorter is an error of tg_next. See tg_loader_options' block (loader.h) for an order in which
- * such files are read fast. */
+ * arrays, in two archives or one; y NULL: there are no targets. A .npy file is an archive of one, "arr_0". The archives may be closed.
+ * TG_ERR_UNSUPPORTED for what is compressed or column-major; a file that becomes shorter is an error of tg_next. See tg_loader_options' block
+ * (loader.h) for an order in which such files are read fast. */
 TG_API tg_dataset *tg_archive_dataset(tg_archive *x_from, const char *x, tg_archive *y_from, const char *y) TG_MUST_USE;
 
-/* A table's rows (table.h), copied: y is the column `target`, the ids of its categories as labels, or its numbers, NULL: there is none; x has all other
- * columns of numbers, side by side, in the tape's dtype. For other choices: tg_tensor_dataset(tg_table_tensor(…), tg_table_labels(…)). */
+/* A table's rows (table.h), copied: y is the column `target`, the ids of its categories as labels, or its numbers, NULL: there is none; x has all
+ * other columns of numbers, side by side, in the tape's dtype. For other choices: tg_tensor_dataset(tg_table_tensor(…), tg_table_labels(…)). */
 TG_API tg_dataset *tg_table_dataset(tg_table *table, const char *target) TG_MUST_USE;
 
-/* Sequences of different lengths. x [rows, …] has the rows of all, one sequence behind the other, and lengths, i64 [n], how many each has: they add up to
- * all rows. y: a target for each sequence [n, …], or, by_row, for each row [rows, …]; NULL: none. Copied. A batch of them has x [batch, longest, …],
- * the rows behind the shorter ones filled up (tg_loader_options' pad), and y by_row likewise. */
+/* Sequences of different lengths. x [rows, …] has the rows of all, one sequence behind the other, and lengths, i64 [n], how many each has: they
+ * add up to all rows. y: a target for each sequence [n, …], or, by_row, for each row [rows, …]; NULL: none. Copied. A batch of them has x [batch,
+ * longest, …], the rows behind the shorter ones filled up (tg_loader_options' pad), and y by_row likewise. */
 TG_API tg_dataset *tg_sequence_dataset(tg_tensor *x, tg_tensor *lengths, tg_tensor *y, bool by_row) TG_MUST_USE;
 
 TG_API int64_t         tg_dataset_size(const tg_dataset *d);   /* samples; -1 for NULL */
@@ -60,8 +60,8 @@ TG_API const uint8_t  *tg_dataset_u8(const tg_dataset *d);     /* all x as bytes
 TG_API const int64_t  *tg_dataset_labels(const tg_dataset *d); /* all labels; NULL unless they are an array of int64 [n] in memory */
 TG_API void            tg_dataset_free(tg_dataset *d);         /* before the tape's end, where wished; NULL is allowed */
 
-/* Sample i as new tensors, as it is in the data set: nothing is scaled, and there is no axis for the batch. *y gets NULL where there are no targets, and y may
- * be NULL then. TG_ERR_INDEX outside 0 … n-1. Random parts of it are those of an epoch of their own. */
+/* Sample i as new tensors, as it is in the data set: nothing is scaled, and there is no axis for the batch. *y gets NULL where there are no
+ * targets, and y may be NULL then. TG_ERR_INDEX outside 0 … n-1. Random parts of it are those of an epoch of their own. */
 TG_API tg_status tg_dataset_get(tg_dataset *d, int64_t i, tg_tensor **x, tg_tensor **y);
 
 /* ---- data sets made of others ---------------------------------------------------------------------------------------

@@ -36,8 +36,9 @@ typedef struct tg_loader_options {
      * the system gives no thread, batches are made when they are asked for. */
     int prefetch;
 
-    /* Which samples an epoch has: instead of each once, `samples` (usually as many as the data set has) that are drawn, each independently of the others.
-     * weights, one for each sample, 0 or more, are copied: the chance of sample i is weights[i] / their sum. balanced: each label as often. */
+    /* Which samples an epoch has: instead of each once, `samples` (usually as many as the data set has) that are drawn, each independently of the
+     * others. weights, one for each sample, 0 or more, are copied: the chance of sample i is weights[i] / their sum. balanced: each label as
+     * often. */
     const double *weights;
     bool          balanced;
     int64_t       samples;
@@ -46,14 +47,14 @@ typedef struct tg_loader_options {
      * from a file is told the next block early, and reads it at once. 0: all samples are shuffled. */
     int64_t block;
 
-    /* Of sequences: so many batches' samples at a time are sorted by length and cut into batches, which come in random order if there is any; batches then
-     * are of sequences about as long and need little padding. 0: they are not sorted. Padding is `pad` in x, and in targets that are as long as x
-     * pad_target: usually -100 for integers, which losses ignore, and 0 for floats. */
+    /* Of sequences: so many batches' samples at a time are sorted by length and cut into batches, which come in random order if there is any;
+     * batches then are of sequences about as long and need little padding. 0: they are not sorted. Padding is `pad` in x, and in targets that are
+     * as long as x pad_target: usually -100 for integers, which losses ignore, and 0 for floats. */
     int64_t buckets;
     double  pad, pad_target;
 
-    /* Data-parallel training: worker `rank` of `of` gets every of-th sample of the common order, all workers as many: where they don't come out even, some
-     * of the first come twice, or with drop_last the last ones not at all. of 0: one worker. */
+    /* Data-parallel training: worker `rank` of `of` gets every of-th sample of the common order, all workers as many: where they don't come out
+     * even, some of the first come twice, or with drop_last the last ones not at all. of 0: one worker. */
     int64_t rank, of;
 
     /* Mix-up: rows i and n-1-i of a batch are mixed, w of one and 1 - w of the other, x and targets alike, with one w for each batch that is

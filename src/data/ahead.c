@@ -25,7 +25,6 @@ static void *fill_trays(void *ctx)
         a->busy = false;
         if (!atomic_load(&a->stop)) {
             s->ready = true;
-            a->halted = s->reading.status != TG_OK;
             a->fill = (a->fill + 1) % a->n;
             a->empty--;
         }

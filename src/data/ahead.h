@@ -23,7 +23,7 @@ typedef struct tg_ahead {
     int             fill;    /* the tray that the thread fills next */
     int             empty;   /* trays from there on that have memory and no batch */
     bool            busy;    /* the thread is filling one */
-    bool            halted;  /* it fills none: an error waits in the last one, or the place was set and nobody has waited for a batch since */
+    bool            halted;  /* it fills none: the place was set and nobody has waited for a batch since */
     atomic_bool     stop;    /* it gives up what it is filling … */
     bool            end;     /* … and ends */
 } tg_ahead;

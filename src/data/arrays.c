@@ -41,7 +41,8 @@ tg_dataset *tg_arrays_take(tg_tape *t, const char *function, tg_dtype x_dtype, c
     arrays *a = NULL;
     void   *targets = NULL;
     /* Labels can need more bytes than x (samples of a byte, or of none): their size is checked like any other. */
-    const bool fits = tg_shape_size(x_shape, x_dtype, NULL, &x_bytes) == TG_OK && (!y_shape || tg_shape_size(y_shape, y_dtype, NULL, &y_bytes) == TG_OK);
+    const bool fits =
+        tg_shape_size(x_shape, x_dtype, NULL, &x_bytes) == TG_OK && (!y_shape || tg_shape_size(y_shape, y_dtype, NULL, &y_bytes) == TG_OK);
     if (fits && y_shape) targets = tg_heap_alloc(&t->services.heap, at_least_1(y_bytes));
     if (fits && (targets || !y_shape)) a = (arrays *)(void *)tg_dataset_new(t, function, &kind, sizeof *a, NULL, 0);
     else tg_out_of_memory(t, function);

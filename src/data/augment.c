@@ -129,8 +129,8 @@ static bool check_normaliser(tg_tape *t, const tg_augment_options *o, const tg_i
 {
     if (!o->mean && !o->std) return true;
     if (o->channels != 1 && o->channels != size->channels) {
-        tg_fail_on(t, TG_ERR_ARG, function, "channels is %d: mean and std have one number each, or one for each of the %" PRId64 " channels", o->channels,
-                   size->channels);
+        tg_fail_on(t, TG_ERR_ARG, function, "channels is %d: mean and std have one number each, or one for each of the %" PRId64 " channels",
+                   o->channels, size->channels);
         return false;
     }
     for (int c = 0; c < o->channels; c++) {
@@ -152,7 +152,8 @@ static bool check_images(const tg_dataset *d, tg_image_size *size)
     }
     enum { MOST = 1 << 15 }; /* so that places in an image have numbers of 32 bits */
     if (tg_has_lengths(d) || s->rank < 2 || s->rank > 3 || s->dim[s->rank - 2] > MOST || s->dim[s->rank - 1] > MOST) {
-        tg_fail_on(d->tape, TG_ERR_SHAPE, function, "samples are %s, and images have to be [height,width] or [channels,height,width], up to %d pixels a side",
+        tg_fail_on(d->tape, TG_ERR_SHAPE, function,
+                   "samples are %s, and images have to be [height,width] or [channels,height,width], up to %d pixels a side",
                    tg_shape_text(s, text, sizeof text), MOST);
         return false;
     }

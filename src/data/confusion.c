@@ -69,10 +69,12 @@ static tg_status check_batch(const tg_confusion *c, const tg_node *predicted, co
     const bool      scores = tg_dtype_is_float((tg_dtype)predicted->dtype);
     if (predicted->tape != c->tape || label->tape != c->tape) return tg_fail_on(c->tape, TG_ERR_TAPE, function, "the tensors belong to another tape");
     if (!is_class_dtype(label) || (!scores && !is_class_dtype(predicted)))
-        return tg_fail_on(c->tape, TG_ERR_DTYPE, function, "predicted are %s and label %s, where scores or classes and classes of int64 or int32 are needed",
+        return tg_fail_on(c->tape, TG_ERR_DTYPE, function,
+                          "predicted are %s and label %s, where scores or classes and classes of int64 or int32 are needed",
                           tg_dtype_name((tg_dtype)predicted->dtype), tg_dtype_name((tg_dtype)label->dtype));
     if (l->rank == 1 && p->rank == 1 + scores && p->dim[0] == l->dim[0] && (!scores || p->dim[1] == c->classes)) return TG_OK;
-    return tg_fail_on(c->tape, TG_ERR_SHAPE, function, "predicted %s and label %s do not fit: label has to be [n], and predicted [n], or scores [n,%" PRId64 "]",
+    return tg_fail_on(c->tape, TG_ERR_SHAPE, function,
+                      "predicted %s and label %s do not fit: label has to be [n], and predicted [n], or scores [n,%" PRId64 "]",
                       tg_shape_text(p, a, sizeof a), tg_shape_text(l, b, sizeof b), c->classes);
 }
 
@@ -85,8 +87,8 @@ static tg_status check_classes(const tg_confusion *c, const char *what, tg_dtype
 {
     for (int64_t i = 0; i < n; i++)
         if (class_at(dtype, list, i) < 0 || class_at(dtype, list, i) >= c->classes)
-            return tg_fail_on(c->tape, TG_ERR_INDEX, function, "%s %" PRId64 " is %" PRId64 ", outside 0 to %" PRId64, what, i, class_at(dtype, list, i),
-                              c->classes - 1);
+            return tg_fail_on(c->tape, TG_ERR_INDEX, function, "%s %" PRId64 " is %" PRId64 ", outside 0 to %" PRId64, what, i,
+                              class_at(dtype, list, i), c->classes - 1);
     return TG_OK;
 }
 

@@ -66,7 +66,8 @@ static void announce_rows(const tg_dataset *d, int64_t first, int64_t n)
     const file_rows *const both[] = {&f->x, &f->y};
     for (int k = 0; k < 2; k++)
         if (both[k]->fd >= 0)
-            (void)posix_fadvise(both[k]->fd, (off_t)(both[k]->stored.at + first * (int64_t)both[k]->row), (off_t)(n * (int64_t)both[k]->row), POSIX_FADV_WILLNEED);
+            (void)posix_fadvise(both[k]->fd, (off_t)(both[k]->stored.at + first * (int64_t)both[k]->row), (off_t)(n * (int64_t)both[k]->row),
+                                POSIX_FADV_WILLNEED);
 }
 
 static void close_files(tg_dataset *d)
@@ -138,7 +139,8 @@ tg_dataset *tg_archive_dataset(tg_archive *x_from, const char *x, tg_archive *y_
     if (!of_x || (y && !(of_y = find_rows(y_from, y)))) return NULL;
     const int64_t n = of_x->stored.shape.dim[0];
     if (of_y && of_y->stored.shape.dim[0] != n)
-        tg_fail_on(t, TG_ERR_SHAPE, function, "x has %" PRId64 " rows and y %" PRId64 ": both have one for each sample", n, of_y->stored.shape.dim[0]);
+        tg_fail_on(t, TG_ERR_SHAPE, function, "x has %" PRId64 " rows and y %" PRId64 ": both have one for each sample", n,
+                   of_y->stored.shape.dim[0]);
     else if (tg_shape_size(&(tg_shape){1, {n}}, TG_I64, NULL, NULL) != TG_OK)
         tg_fail_on(t, TG_ERR_SHAPE, function, "%" PRId64 " samples are more than any memory could have numbers for", n);
     else

@@ -14,7 +14,8 @@ tg_image_map tg_image_flips(const tg_image_size *s, bool horizontal, bool vertic
     return map;
 }
 
-/* The new map is the old one of the inverse of R(angle) S(shear) scale: what comes to (x, y) came from there, and before from where the old one says. */
+/* The new map is the old one of the inverse of R(angle) S(shear) scale: what comes to (x, y) came from there, and before from where the old one
+ * says. */
 void tg_image_turn(tg_image_map *map, const tg_image_size *s, double scale, double shear, double angle, double right, double down)
 {
     const double  x = 0.5 * (double)(s->width - 1), y = 0.5 * (double)(s->height - 1);
@@ -82,8 +83,8 @@ static bool is_inside(const tg_image_size *s, const line *r, int64_t x)
     return u >= 0 && u <= (float)(s->width + 1) && v >= 0 && v <= (float)(s->height + 1);
 }
 
-/* Where the n pixels from x on, all of them inside, come from: the pixel before each place, and how far behind that the place is. Apart from the reading, so that
- * it is done for several at once. */
+/* Where the n pixels from x on, all of them inside, come from: the pixel before each place, and how far behind that the place is. Apart from the
+ * reading, so that it is done for several at once. */
 enum { PIECE = 64 };
 typedef struct places {
     int32_t at[PIECE];

@@ -1,5 +1,5 @@
-/* loader.c - the public face of loaders: their options, and batches handed over to the tape. order.c says which samples come, batch.c makes batches of
- * them, ahead.c the same in a thread of its own. */
+/* loader.c - the public face of loaders: their options, and batches handed over to the tape. order.c says which samples come, batch.c makes
+ * batches of them, ahead.c the same in a thread of its own. */
 #include <tapegrad/loader.h>
 
 #include <inttypes.h>
@@ -46,8 +46,9 @@ tg_status tg_loader_rewind(tg_loader *l)
 static tg_status seek(tg_loader *l, int64_t epoch, int64_t batch, const char *function)
 {
     if (epoch < 0 || batch < 0 || batch > tg_loader_batches(l))
-        return tg_fail_on(l->tape, TG_ERR_ARG, function, "there is no place behind batch %" PRId64 " of epoch %" PRId64 ": an epoch has %" PRId64 " batches",
-                          batch, epoch, tg_loader_batches(l));
+        return tg_fail_on(l->tape, TG_ERR_ARG, function,
+                          "there is no place behind batch %" PRId64 " of epoch %" PRId64 ": an epoch has %" PRId64 " batches", batch, epoch,
+                          tg_loader_batches(l));
     go_to(l, (uint64_t)epoch, batch == tg_loader_batches(l) ? l->maker.end : batch * l->maker.batch);
     return TG_OK;
 }

@@ -86,7 +86,8 @@ static void set_order(tg_maker *m, const tg_dataset *d, const tg_loader_options 
     r->of = of;
     r->drawn = o->samples ? o->samples : tg_samples(d);
     r->count = r->drawn / of + (!o->drop_last && r->drawn % of != 0);
-    if (o->buckets && __builtin_mul_overflow(o->buckets, m->batch, &r->pool)) r->pool = r->count > m->batch ? r->count / m->batch * m->batch + m->batch : m->batch;
+    if (o->buckets && __builtin_mul_overflow(o->buckets, m->batch, &r->pool))
+        r->pool = r->count > m->batch ? r->count / m->batch * m->batch + m->batch : m->batch;
 }
 
 /* The shape of a full batch of parts. */
@@ -100,7 +101,8 @@ static tg_shape whole(const tg_sample_part *p, int64_t batch)
 static bool check_memory(const tg_maker *m)
 {
     tg_tape *t = m->data->tape;
-    if (tg_shape_size(&m->x_shape, m->x_dtype, NULL, NULL) == TG_OK && (!tg_has_targets(m->data) || tg_shape_size(&m->y_shape, m->y_dtype, NULL, NULL) == TG_OK))
+    if (tg_shape_size(&m->x_shape, m->x_dtype, NULL, NULL) == TG_OK &&
+        (!tg_has_targets(m->data) || tg_shape_size(&m->y_shape, m->y_dtype, NULL, NULL) == TG_OK))
         return true;
     tg_fail_on(t, TG_ERR_SHAPE, function, "a batch of %" PRId64 " samples is larger than any memory", m->x_shape.dim[0]);
     return false;
@@ -115,7 +117,8 @@ static bool set_mixup(tg_maker *m, const tg_dataset *d, const tg_loader_options 
     else if (labels && (d->y.shape.rank > 0 || d->y.dtype == TG_BOOL))
         tg_fail_on(d->tape, TG_ERR_DTYPE, function, "mixup mixes float targets, or labels that are one integer each");
     else if (labels != (o->classes > 0))
-        tg_fail_on(d->tape, TG_ERR_ARG, function, labels ? "mixup needs classes, the number of different labels" : "the targets are floats, and classes is for labels");
+        tg_fail_on(d->tape, TG_ERR_ARG, function,
+                   labels ? "mixup needs classes, the number of different labels" : "the targets are floats, and classes is for labels");
     else {
         m->classes = o->classes;
         if (labels) m->y_dtype = d->tape->dtype;

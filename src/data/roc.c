@@ -68,7 +68,8 @@ static tg_status check_batch(const tg_roc *r, const tg_node *score, const tg_nod
 }
 
 /* Behind the list, which is not longer yet. */
-static tg_status put_batch(tg_roc *r, const char *scores, tg_dtype score_dtype, const char *labels, tg_dtype label_dtype, size_t n, const char *function)
+static tg_status put_batch(tg_roc *r, const char *scores, tg_dtype score_dtype, const char *labels, tg_dtype label_dtype, size_t n,
+                           const char *function)
 {
     for (size_t i = 0; i < n; i++) {
         const double score = tg_dtypes[score_dtype].read(scores + i * tg_item_size(score_dtype));

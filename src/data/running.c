@@ -65,8 +65,8 @@ static tg_status check_pair(const tg_node *x, const tg_node *target, const char 
     char a[TG_SHAPE_TEXT], b[TG_SHAPE_TEXT];
     if (x->tape != target->tape) return tg_fail_on(x->tape, TG_ERR_TAPE, function, "the tensors belong to different tapes");
     if (!tg_dtype_is_float((tg_dtype)x->dtype) || x->dtype != target->dtype)
-        return tg_fail_on(x->tape, TG_ERR_DTYPE, function, "x is %s and target %s, where two of float32 or of float64 are needed", tg_dtype_name((tg_dtype)x->dtype),
-                          tg_dtype_name((tg_dtype)target->dtype));
+        return tg_fail_on(x->tape, TG_ERR_DTYPE, function, "x is %s and target %s, where two of float32 or of float64 are needed",
+                          tg_dtype_name((tg_dtype)x->dtype), tg_dtype_name((tg_dtype)target->dtype));
     if (tg_same_sizes(x->shape, target->shape)) return TG_OK;
     return tg_fail_on(x->tape, TG_ERR_SHAPE, function, "x %s and target %s have different shapes", tg_shape_text(x->shape, a, sizeof a),
                       tg_shape_text(target->shape, b, sizeof b));

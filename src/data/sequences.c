@@ -83,7 +83,8 @@ static bool check_lengths(const given *g, const int64_t *lengths, int64_t *longe
     *longest = 0;
     for (int64_t i = 0; i < g->lengths->shape->dim[0]; i++) {
         if (lengths[i] < 0 || lengths[i] > rows - sum) {
-            tg_fail_on(g->tape, TG_ERR_ARG, function, "length %" PRId64 " is %" PRId64 ", and x has %" PRId64 " rows left for it", i, lengths[i], rows - sum);
+            tg_fail_on(g->tape, TG_ERR_ARG, function, "length %" PRId64 " is %" PRId64 ", and x has %" PRId64 " rows left for it", i, lengths[i],
+                       rows - sum);
             return false;
         }
         sum += lengths[i];
@@ -122,8 +123,10 @@ static tg_dataset *make(const given *g, const int64_t *lengths, int64_t longest)
 {
     const int64_t  n = g->lengths->shape->dim[0];
     const tg_shape x = padded(g->x, n, longest), y = !g->y ? (tg_shape){0} : g->by_row ? padded(g->y, n, longest) : *g->y->shape;
-    if (tg_shape_size(&x, (tg_dtype)g->x->dtype, NULL, NULL) != TG_OK || (g->by_row && tg_shape_size(&y, (tg_dtype)g->y->dtype, NULL, NULL) != TG_OK)) {
-        tg_fail_on(g->tape, TG_ERR_SHAPE, function, "%" PRId64 " sequences as long as the longest, %" PRId64 " rows, are more than any memory holds", n, longest);
+    if (tg_shape_size(&x, (tg_dtype)g->x->dtype, NULL, NULL) != TG_OK ||
+        (g->by_row && tg_shape_size(&y, (tg_dtype)g->y->dtype, NULL, NULL) != TG_OK)) {
+        tg_fail_on(g->tape, TG_ERR_SHAPE, function, "%" PRId64 " sequences as long as the longest, %" PRId64 " rows, are more than any memory holds",
+                   n, longest);
         return NULL;
     }
     sequences *s = (sequences *)(void *)tg_dataset_new(g->tape, function, &kind, sizeof *s, NULL, 0);

@@ -34,9 +34,12 @@ tg_dataset *tg_table_dataset(tg_table *table, const char *target)
     const char **names = tg_tape_alloc(t, bytes);
     const int    n = names ? list_numbers(table, column, names) : 0;
     tg_tensor   *x = NULL, *y = NULL;
-    if (names && n == 0) tg_fail_on(t, TG_ERR_ARG, function, target ? "no column but %s is of numbers" : "no column is of numbers", tg_name_text(target ? target : "", text));
+    if (names && n == 0)
+        tg_fail_on(t, TG_ERR_ARG, function, target ? "no column but %s is of numbers" : "no column is of numbers",
+                   tg_name_text(target ? target : "", text));
     if (n > 0) x = tg_table_tensor(table, t->dtype, names, n);
     if (names) tg_tape_free_bytes(t, names, bytes);
-    if (x && target) y = tg_table_type(table, column) == TG_COLUMN_NUMBERS ? tg_table_tensor(table, t->dtype, &target, 1) : tg_table_labels(table, target);
+    if (x && target)
+        y = tg_table_type(table, column) == TG_COLUMN_NUMBERS ? tg_table_tensor(table, t->dtype, &target, 1) : tg_table_labels(table, target);
     return x && (y || !target) ? tg_tensor_dataset(x, y) : NULL;
 }

@@ -276,9 +276,9 @@ static bool are_alike(tg_dataset *const *list, int n, const char *function)
         if (!tg_dataset_usable(b, function)) return false;
         const bool sequences = tg_has_lengths(a);
         if (sequences == tg_has_lengths(b) && a->both == b->both && same_part(&a->x, &b->x, sequences) && same_part(&a->y, &b->y, a->both)) continue;
-        tg_fail_on(a->tape, TG_ERR_SHAPE, function, "samples of data set %d differ from the first one's: x %s %s instead of %s %s, or their targets do", k,
-                   tg_dtype_name(b->x.dtype), tg_shape_text(&b->x.shape, other, sizeof other), tg_dtype_name(a->x.dtype),
-                   tg_shape_text(&a->x.shape, one, sizeof one));
+        tg_fail_on(a->tape, TG_ERR_SHAPE, function,
+                   "samples of data set %d differ from the first one's: x %s %s instead of %s %s, or their targets do", k, tg_dtype_name(b->x.dtype),
+                   tg_shape_text(&b->x.shape, other, sizeof other), tg_dtype_name(a->x.dtype), tg_shape_text(&a->x.shape, one, sizeof one));
         return false;
     }
     return true;

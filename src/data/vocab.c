@@ -26,7 +26,7 @@ struct tg_vocab {
 static uint32_t next_character(const uint8_t *s, size_t n, size_t *taken)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    const size_t          length = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    const size_t length = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
     uint32_t              c = length == 1 ? s[0] : s[0] & (0x7fu >> length);
     bool                  good = length > 0 && length <= n;
     for (size_t k = 1; good && k < length; k++) {
@@ -76,7 +76,8 @@ static bool bytes_of(tg_tape *t, tg_tensor *text, const char *function, const ui
     if (node->tape != t)
         tg_fail_on(t, TG_ERR_TAPE, function, "the text belongs to another tape");
     else if (node->dtype != TG_U8 || node->shape->rank != 1)
-        tg_fail_on(t, TG_ERR_DTYPE, function, "a text is uint8 [n], not %s %s", tg_dtype_name((tg_dtype)node->dtype), tg_shape_text(node->shape, shape, sizeof shape));
+        tg_fail_on(t, TG_ERR_DTYPE, function, "a text is uint8 [n], not %s %s", tg_dtype_name((tg_dtype)node->dtype),
+                   tg_shape_text(node->shape, shape, sizeof shape));
     else {
         *n = (size_t)node->shape->dim[0];
         *bytes = tg_data(text);
@@ -135,8 +136,10 @@ tg_vocab *tg_vocab_new(tg_tensor *text, const tg_vocab_options *options)
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, function)) return NULL;
     if (o->least < 0 || (o->least > 1 && !o->unknown) || (o->bytes && (o->unknown || o->least > 1))) {
-        tg_fail_on(t, TG_ERR_ARG, function, o->least < 0 ? "least is %" PRId64 : o->bytes ? "every byte has an id: bytes goes without unknown and least"
-                                                                                        : "characters are left out, as fewer than %" PRId64 ", with unknown alone",
+        tg_fail_on(t, TG_ERR_ARG, function,
+                   o->least < 0 ? "least is %" PRId64
+                   : o->bytes   ? "every byte has an id: bytes goes without unknown and least"
+                                : "characters are left out, as fewer than %" PRId64 ", with unknown alone",
                    o->least);
         return NULL;
     }
@@ -198,7 +201,8 @@ tg_tensor *tg_vocab_encode(tg_vocab *v, tg_tensor *text)
         const uint32_t c = v->bytes ? bytes[at] : next_character(bytes + at, n - at, &taken);
         if ((*id = v->bytes ? c : id_of(v, c)) >= 0) continue;
         write_character(character, c);
-        tg_fail_on(v->tape, TG_ERR_INDEX, function, "the character %s at byte %zu has no id, and there is none for unknown ones", tg_name_text(character, name), at);
+        tg_fail_on(v->tape, TG_ERR_INDEX, function, "the character %s at byte %zu has no id, and there is none for unknown ones",
+                   tg_name_text(character, name), at);
         return NULL;
     }
     return tg_handle(leaf);

@@ -128,8 +128,8 @@ static void test_flips_and_crops(void **state)
     (void)state;
     tg_tape   *t = quiet(TG_F32);
     int        flipped[2] = {0}, offset[2][7] = {{0}};
-    tg_loader *l = loader(tg_dataset_augment(coordinates(t, IMAGES), &(tg_augment_options){.flip_horizontal = 0.5, .flip_vertical = 0.2, .crop_padding = 3,
-                                                                                           .fill = OUTSIDE}),
+    tg_loader *l = loader(tg_dataset_augment(coordinates(t, IMAGES),
+                                             &(tg_augment_options){.flip_horizontal = 0.5, .flip_vertical = 0.2, .crop_padding = 3, .fill = OUTSIDE}),
                           (tg_loader_options){.batch = IMAGES});
     tg_tensor *x, *y;
     assert_true(tg_next(l, &x, &y));
@@ -167,8 +167,19 @@ static void test_of_seed_epoch_and_sample(void **state)
 {
     (void)state;
     enum { N = 50, EACH = 2 * PIXELS };
-    const tg_augment_options o = {.rotate = 20, .scale = 0.2, .shear = 10, .shift = 0.1, .flip_horizontal = 0.5, .crop_padding = 2, .brightness = 0.3, .contrast = 0.3,
-                                  .noise = 0.1, .cutout = 4, .mean = (double[]){1, 2}, .std = (double[]){2, 3}, .channels = 2};
+    const tg_augment_options o = {.rotate = 20,
+                                  .scale = 0.2,
+                                  .shear = 10,
+                                  .shift = 0.1,
+                                  .flip_horizontal = 0.5,
+                                  .crop_padding = 2,
+                                  .brightness = 0.3,
+                                  .contrast = 0.3,
+                                  .noise = 0.1,
+                                  .cutout = 4,
+                                  .mean = (double[]){1, 2},
+                                  .std = (double[]){2, 3},
+                                  .channels = 2};
     static float             images[5][N * EACH];
     tg_tape                 *t = quiet(TG_F32);
     tg_dataset              *d = tg_dataset_augment(coordinates(t, N), &o);
@@ -200,13 +211,15 @@ static void test_options_are_independent(void **state)
     double       sum = 0, squares = 0, n = 0;
     spread       f = {0};
     read_epoch(t, loader(tg_dataset_augment(d, &(tg_augment_options){.rotate = 90}), (tg_loader_options){.batch = 64}), images[0], EACH);
-    read_epoch(t, loader(tg_dataset_augment(d, &(tg_augment_options){.rotate = 90, .noise = 0.5}), (tg_loader_options){.batch = 64}), images[1], EACH);
+    read_epoch(t, loader(tg_dataset_augment(d, &(tg_augment_options){.rotate = 90, .noise = 0.5}), (tg_loader_options){.batch = 64}), images[1],
+               EACH);
     for (int64_t k = 0; k < (int64_t)N * EACH; k++) {
         const double e = (double)images[1][k] - (double)images[0][k];
         sum += e, squares += e * e, n++;
     }
     assert_true(fabs(sum / n) < 0.006 && fabs(sqrt(squares / n) - 0.5) < 0.005);
-    read_epoch(t, loader(tg_dataset_augment(d, &(tg_augment_options){.rotate = 90, .brightness = 0.4}), (tg_loader_options){.batch = 64}), images[1], EACH);
+    read_epoch(t, loader(tg_dataset_augment(d, &(tg_augment_options){.rotate = 90, .brightness = 0.4}), (tg_loader_options){.batch = 64}), images[1],
+               EACH);
     for (int i = 0; i < N; i++) {
         const double factor = (double)images[1][i * EACH + 136] / (double)images[0][i * EACH + 136];
         note(&f, factor);
@@ -244,12 +257,23 @@ static void test_refused(void **state)
     const struct {
         tg_augment_options o;
         const char        *word;
-    } rows[] = {{{.flip_horizontal = 1.5}, "flip_horizontal is 1.5"}, {{.flip_vertical = -0.1}, "flip_vertical is -0.1"}, {{.crop_padding = -1}, "crop_padding is -1"},
-                {{.crop_padding = 17}, "outside 0 to 16"},            {{.scale = -1}, "scale is -1"},                      {{.shear = 90}, "shear is 90"},
-                {{.rotate = NAN}, "rotate is nan"},                   {{.shift = 2}, "shift is 2"},                        {{.fill = INFINITY}, "fill is inf"},
-                {{.brightness = -1}, "brightness is -1"},             {{.contrast = INFINITY}, "contrast is inf"},         {{.noise = -1}, "noise is -1"},
-                {{.cutout = -1}, "cutout is -1"},                     {{.mean = (double[]){1}}, "channels is 0"},          {{.std = (double[]){1, 1, 1}, .channels = 3}, "each of the 2 channels"},
-                {{.std = (double[]){1, 0}, .channels = 2}, "of channel 1 cannot be used"}, {{.mean = (double[]){NAN}, .channels = 1}, "mean nan"}};
+    } rows[] = {{{.flip_horizontal = 1.5}, "flip_horizontal is 1.5"},
+                {{.flip_vertical = -0.1}, "flip_vertical is -0.1"},
+                {{.crop_padding = -1}, "crop_padding is -1"},
+                {{.crop_padding = 17}, "outside 0 to 16"},
+                {{.scale = -1}, "scale is -1"},
+                {{.shear = 90}, "shear is 90"},
+                {{.rotate = NAN}, "rotate is nan"},
+                {{.shift = 2}, "shift is 2"},
+                {{.fill = INFINITY}, "fill is inf"},
+                {{.brightness = -1}, "brightness is -1"},
+                {{.contrast = INFINITY}, "contrast is inf"},
+                {{.noise = -1}, "noise is -1"},
+                {{.cutout = -1}, "cutout is -1"},
+                {{.mean = (double[]){1}}, "channels is 0"},
+                {{.std = (double[]){1, 1, 1}, .channels = 3}, "each of the 2 channels"},
+                {{.std = (double[]){1, 0}, .channels = 2}, "of channel 1 cannot be used"},
+                {{.mean = (double[]){NAN}, .channels = 1}, "mean nan"}};
     tg_tape    *t = quiet(TG_F32);
     tg_dataset *d = coordinates(t, 2);
     for (size_t k = 0; k < COUNT(rows); k++) {
@@ -263,9 +287,10 @@ static void test_refused(void **state)
     assert_null(tg_dataset_augment(tg_tensor_dataset(tg_full(t, TG_I64, TG_SHAPE(2, 3, 3), 1), NULL), NULL));
     expect_error(t, TG_ERR_DTYPE, "not of int64");
     tg_tensor *x, *y;
-    assert_true(tg_next(loader(tg_dataset_augment(tg_tensor_dataset(tg_ones(t, TG_SHAPE(2, 0, 4)), NULL), &(tg_augment_options){.cutout = 3, .rotate = 9}),
-                               (tg_loader_options){0}),
-                        &x, &y)); /* images without pixels */
+    assert_true(
+        tg_next(loader(tg_dataset_augment(tg_tensor_dataset(tg_ones(t, TG_SHAPE(2, 0, 4)), NULL), &(tg_augment_options){.cutout = 3, .rotate = 9}),
+                       (tg_loader_options){0}),
+                &x, &y)); /* images without pixels */
     assert_int_equal(tg_numel(x), 0);
     tg_tape_free(t);
 }

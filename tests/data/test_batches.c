@@ -1,5 +1,5 @@
-/* test_batches.c - what loaders can do besides shuffling: samples drawn by weights, blocks, workers, sequences in buckets, mix-up, and going on in the
- * middle of an epoch. */
+/* test_batches.c - what loaders can do besides shuffling: samples drawn by weights, blocks, workers, sequences in buckets, mix-up, and going on in
+ * the middle of an epoch. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,6 +87,9 @@ static void test_blocks(void **state)
             }
         }
         assert_in_range(moved, N / 2, N);
+        int alike = 0; /* and no block like another */
+        for (int k = BLOCK; k + BLOCK <= N; k++) alike += order[e][k] % BLOCK == order[e][k - BLOCK] % BLOCK;
+        assert_in_range(alike, 0, N / 3);
     }
     assert_memory_not_equal(order[0], order[1], sizeof order[0]);
     tg_tape_free(t);
@@ -107,7 +110,8 @@ static void test_workers(void **state)
                 tg_dataset   *d = counted(t, n);
                 epoch(t, loader(d, (tg_loader_options){.shuffle = shuffle, .seed = 4}), 32, whole);
                 for (int64_t rank = 0; rank < of; rank++) {
-                    tg_loader *l = loader(d, (tg_loader_options){.shuffle = shuffle, .seed = 4, .rank = rank, .of = of, .batch = 1, .drop_last = drop});
+                    tg_loader *l =
+                        loader(d, (tg_loader_options){.shuffle = shuffle, .seed = 4, .rank = rank, .of = of, .batch = 1, .drop_last = drop});
                     assert_int_equal(epoch(t, l, 1, part), each);
                     for (int64_t i = 0; i < each; i++) assert_int_equal(part[i], whole[(rank + i * of) % n]);
                 }
@@ -283,7 +287,8 @@ static void test_state(void **state)
     assert_true(tg_loader_epoch(b) == 1 && tg_loader_position(b) == 2);
     assert_true(tg_next(b, &x, &y));
     assert_int_equal(tg_data_i64(y)[0], 3 * 14);
-    expect_failure(t, second->state->set(second, 0, tg_from_i64(t, TG_SHAPE(2), (int64_t[]){0, 9}), "f"), TG_ERR_ARG, "f: there is no place behind batch 9");
+    expect_failure(t, second->state->set(second, 0, tg_from_i64(t, TG_SHAPE(2), (int64_t[]){0, 9}), "f"), TG_ERR_ARG,
+                   "f: there is no place behind batch 9");
     expect_failure(t, second->state->set(second, 0, tg_scalar(t, 1), "f"), TG_ERR_DTYPE, "the place of a loader");
     expect_failure(t, second->state->set(second, 1, place, "f"), TG_ERR_ARG, "no entry 1");
     assert_true(tg_loader_epoch(b) == 1 && tg_loader_position(b) == 3);
@@ -295,7 +300,8 @@ static void test_state(void **state)
 static void test_options_refused(void **state)
 {
     (void)state;
-    static const double zeros[4] = {0}, negative[4] = {1, -1, 1, 1}, infinite[4] = {1, 1, 1, INFINITY}, large[4] = {1e308, 1e308, 1, 1}, ones[4] = {1, 1, 1, 1};
+    static const double zeros[4] = {0}, negative[4] = {1, -1, 1, 1}, infinite[4] = {1, 1, 1, INFINITY}, large[4] = {1e308, 1e308, 1, 1},
+                        ones[4] = {1, 1, 1, 1};
     static const struct {
         tg_loader_options o;
         const char       *word;

@@ -106,7 +106,8 @@ static void test_move(void **state)
             for (int64_t c = 0; c < s->channels; c++)
                 for (int64_t v = 0; v < s->height; v++)
                     for (int64_t u = 0; u < s->width; u++) {
-                        const long double from[2] = {map.m[0] * (long double)u + map.m[1] * (long double)v + map.m[2], map.m[3] * (long double)u + map.m[4] * (long double)v + map.m[5]};
+                        const long double from[2] = {map.m[0] * (long double)u + map.m[1] * (long double)v + map.m[2],
+                                                     map.m[3] * (long double)u + map.m[4] * (long double)v + map.m[5]};
                         const long double want = between(s, x, c, from[0], from[1], fill), got = (long double)to[(c * s->height + v) * s->width + u];
                         if (fabsl(got - want) > 4e-5L) fail_msg("size %zu, turn %zu at %d, %d: %Lg instead of %Lg", i, k, (int)u, (int)v, got, want);
                     }

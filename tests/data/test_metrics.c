@@ -74,7 +74,8 @@ static void test_topk(void **state)
         assert_true(isnan(tg_item(wrong)));
         expect_error(t, TG_ERR_INDEX, "tg_item");
         const double nan_row[3][CLASSES] = {{1, NAN, 3, 0, 0}, {NAN, NAN, 0, 0, 0}, {1, 2, 3, 4, NAN}};
-        tg_tensor   *rows = tg_to(tg_from_f64(t, TG_SHAPE(3, CLASSES), nan_row[0]), (tg_dtype)dtype), *at = tg_from_i64(t, TG_SHAPE(3), (int64_t[]){2, 2, 3});
+        tg_tensor   *rows = tg_to(tg_from_f64(t, TG_SHAPE(3, CLASSES), nan_row[0]), (tg_dtype)dtype),
+                  *at = tg_from_i64(t, TG_SHAPE(3), (int64_t[]){2, 2, 3});
         assert_true(fabs(tg_item(tg_topk_accuracy(rows, at, 2)) - 2.0 / 3) < 1e-6); /* a NaN before 3; two before 0; one before 4 */
         tg_tape_free(t);
     }
@@ -156,7 +157,8 @@ static void test_regression(void **state)
         if (dtype == TG_F32)
             for (int i = 0; i < 100; i++) x[i] = (double)(float)x[i], y[i] = (double)(float)y[i];
         for (size_t k = 0; k < COUNT(sizes); at += sizes[k++]) {
-            tg_tensor *a = tg_to(tg_from_f64(t, TG_SHAPE(sizes[k]), x + at), (tg_dtype)dtype), *b = tg_to(tg_from_f64(t, TG_SHAPE(sizes[k]), y + at), (tg_dtype)dtype);
+            tg_tensor *a = tg_to(tg_from_f64(t, TG_SHAPE(sizes[k]), x + at), (tg_dtype)dtype),
+                      *b = tg_to(tg_from_f64(t, TG_SHAPE(sizes[k]), y + at), (tg_dtype)dtype);
             assert_int_equal(tg_regression_add(&r, a, b), TG_OK);
             tg_reset(t);
         }
@@ -171,7 +173,8 @@ static void test_regression(void **state)
         assert_true(fabsl((long double)tg_regression_mse(&r) / squared - 1) < 1e-12L);
         assert_true(fabsl((long double)tg_regression_r2(&r) / (1 - squared / spread) - 1) < 1e-11L);
         const tg_regression before = r;
-        expect_failure(t, tg_regression_add(&r, tg_ones(t, TG_SHAPE(2)), tg_ones(t, TG_SHAPE(2, 1))), TG_ERR_SHAPE, "x [2] and target [2,1] have different shapes");
+        expect_failure(t, tg_regression_add(&r, tg_ones(t, TG_SHAPE(2)), tg_ones(t, TG_SHAPE(2, 1))), TG_ERR_SHAPE,
+                       "x [2] and target [2,1] have different shapes");
         expect_failure(t, tg_regression_add(&r, tg_full(t, TG_I64, TG_SHAPE(2), 1), tg_ones(t, TG_SHAPE(2))), TG_ERR_DTYPE, "x is int64");
         assert_int_equal(tg_regression_add(&r, NULL, NULL), TG_ERR_NULL);
         assert_int_equal(tg_regression_add(NULL, NULL, NULL), TG_ERR_NULL);
@@ -287,7 +290,8 @@ static void test_auc(void **state)
         make_labels(y, N, 2, seed + 100);
         assert_true(isnan(tg_roc_auc(r)));
         for (int64_t at = 0, n = 1; at < N; at += n, n = n * 3 < N - at ? n * 3 : N - at) {
-            assert_int_equal(tg_roc_add(r, tg_from_f64(t, TG_SHAPE(n), x + at), tg_to(tg_from_i64(t, TG_SHAPE(n), y + at), n % 2 ? TG_BOOL : TG_I32)), TG_OK);
+            assert_int_equal(tg_roc_add(r, tg_from_f64(t, TG_SHAPE(n), x + at), tg_to(tg_from_i64(t, TG_SHAPE(n), y + at), n % 2 ? TG_BOOL : TG_I32)),
+                             TG_OK);
             (void)tg_roc_auc(r); /* in between, too */
         }
         for (int i = 0; i < N; i++)
@@ -298,11 +302,13 @@ static void test_auc(void **state)
             }
         assert_true(fabs(tg_roc_auc(r) - larger / pairs) < 1e-14);
         tg_roc_clear(r);
-        assert_int_equal(tg_roc_add(r, tg_from_f64(t, TG_SHAPE(3), (double[]){INFINITY, 1, -INFINITY}), tg_from_i64(t, TG_SHAPE(3), (int64_t[]){1, 1, 0})), TG_OK);
+        assert_int_equal(
+            tg_roc_add(r, tg_from_f64(t, TG_SHAPE(3), (double[]){INFINITY, 1, -INFINITY}), tg_from_i64(t, TG_SHAPE(3), (int64_t[]){1, 1, 0})), TG_OK);
         assert_true(tg_roc_auc(r) == 1);
         expect_failure(t, tg_roc_add(r, tg_from_f64(t, TG_SHAPE(2), (double[]){0, NAN}), tg_from_i64(t, TG_SHAPE(2), (int64_t[]){1, 1})), TG_ERR_ARG,
                        "tg_roc_add: score 1 is NaN");
-        expect_failure(t, tg_roc_add(r, tg_ones(t, TG_SHAPE(2)), tg_from_i64(t, TG_SHAPE(2), (int64_t[]){0, 2})), TG_ERR_ARG, "label 1 is 2: labels are 0 and 1");
+        expect_failure(t, tg_roc_add(r, tg_ones(t, TG_SHAPE(2)), tg_from_i64(t, TG_SHAPE(2), (int64_t[]){0, 2})), TG_ERR_ARG,
+                       "label 1 is 2: labels are 0 and 1");
         expect_failure(t, tg_roc_add(r, tg_ones(t, TG_SHAPE(2)), tg_ones(t, TG_SHAPE(2))), TG_ERR_DTYPE, "label float32");
         expect_failure(t, tg_roc_add(r, tg_ones(t, TG_SHAPE(2, 1)), tg_full(t, TG_I64, TG_SHAPE(2, 1), 1)), TG_ERR_SHAPE, "both have to be [n]");
         assert_int_equal(tg_roc_add(r, NULL, NULL), TG_ERR_NULL);

@@ -1,5 +1,5 @@
-/* test_text.c - characters and bytes as ids, and windows of them. With ../shared/data beside the project, or where TAPEGRAD_DATA says, tiny Shakespeare
- * as well. */
+/* test_text.c - characters and bytes as ids, and windows of them. With ../shared/data beside the project, or where TAPEGRAD_DATA says, tiny
+ * Shakespeare as well. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +75,8 @@ static void test_unknown(void **state)
 static void test_stray_bytes(void **state)
 {
     (void)state;
-    static const char *const rows[] = {"\xff", "\xc0\x80", "\xc3", "a\x80z", "\xe0\x80\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xf0\x9f\x99"};
+    static const char *const rows[] = {
+        "\xff", "\xc0\x80", "\xc3", "a\x80z", "\xe0\x80\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xf0\x9f\x99"};
     static const int         characters[] = {1, 2, 1, 3, 3, 3, 4, 4, 2, 3};
     tg_tape                 *t = quiet(TG_F32);
     for (size_t k = 0; k < COUNT(rows); k++) {
@@ -152,7 +153,8 @@ static void test_windows(void **state)
     for (size_t k = 0; k < COUNT(rows); k++)
         for (int dtype = 0; dtype < 2; dtype++) {
             tg_tape      *t = quiet(TG_F32);
-            tg_dataset   *d = tg_window_dataset(tg_arange(t, dtype ? TG_I32 : TG_I64, rows[k].n), &(tg_window_options){rows[k].context, rows[k].stride});
+            tg_dataset   *d =
+                tg_window_dataset(tg_arange(t, dtype ? TG_I32 : TG_I64, rows[k].n), &(tg_window_options){rows[k].context, rows[k].stride});
             const int64_t context = rows[k].context ? rows[k].context : 64, stride = rows[k].stride ? rows[k].stride : context;
             tg_tensor    *x, *y;
             tg_reset(t);
@@ -229,8 +231,10 @@ static void test_shakespeare(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_characters), cmocka_unit_test(test_unknown), cmocka_unit_test(test_stray_bytes),      cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_windows), cmocka_unit_test(test_allocations_fail), cmocka_unit_test(test_shakespeare),
+        cmocka_unit_test(test_characters),       cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_stray_bytes),      cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_refused),          cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_allocations_fail), cmocka_unit_test(test_shakespeare),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

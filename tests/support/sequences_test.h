@@ -29,7 +29,8 @@ static inline tg_dataset *stairs(tg_tape *t, int64_t n, bool by_row)
             if (by_row) y[rows] = 100 * i + r;
         }
     }
-    tg_dataset *d = tg_sequence_dataset(tg_from_f32(t, TG_SHAPE(rows, 2), x), tg_from_i64(t, TG_SHAPE(n), lengths), tg_from_i64(t, TG_SHAPE(by_row ? rows : n), y), by_row);
+    tg_dataset *d = tg_sequence_dataset(tg_from_f32(t, TG_SHAPE(rows, 2), x), tg_from_i64(t, TG_SHAPE(n), lengths),
+                                        tg_from_i64(t, TG_SHAPE(by_row ? rows : n), y), by_row);
     assert_non_null(d);
     return d;
 }

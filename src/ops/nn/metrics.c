@@ -50,7 +50,8 @@ tg_tensor *tg_confusion_matrix(tg_tensor *scores, tg_tensor *label)
     tg_tape *t = tg_tape_of(scores);
     TG_CALL(t);
     const int64_t classes = tg_dim(scores, -1), rows = tg_numel(label);
-    tg_tensor    *predicted = tg_reshape(tg_argmax(scores, -1, false), TG_SHAPE(rows)), *true_ones = tg_reshape(tg_check_index(label, classes), TG_SHAPE(rows));
+    tg_tensor    *predicted = tg_reshape(tg_argmax(scores, -1, false), TG_SHAPE(rows)),
+              *true_ones = tg_reshape(tg_check_index(label, classes), TG_SHAPE(rows));
     return tg_matmul(tg_mT(tg_one_hot(true_ones, classes)), tg_one_hot(predicted, classes));
 }
 
