@@ -7,6 +7,7 @@
 
 #include "data/dataset.h"
 #include "data/image.h"
+#include "tensor/fpenv.h"
 
 typedef struct augmented {
     tg_dataset         d; /* first */
@@ -168,11 +169,13 @@ static bool make_normaliser(augmented *a)
     if (!o->mean && !o->std) return true;
     if (!(a->scale = tg_tape_alloc(a->d.tape, normaliser_bytes(a)))) return false;
     a->shift = a->scale + o->channels;
+    const tg_fpenv host = tg_fpenv_enter();
     for (int c = 0; c < o->channels; c++) {
         const double std = o->std ? o->std[c] : 1;
         a->scale[c] = (float)(1 / std);
         a->shift[c] = (float)(o->mean ? -o->mean[c] / std : 0);
     }
+    tg_fpenv_leave(host);
     return true;
 }
 

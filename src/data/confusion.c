@@ -8,6 +8,7 @@
 #include <tapegrad/tensor.h>
 
 #include "graph/graph.h"
+#include "tensor/fpenv.h"
 
 struct tg_confusion {
     tg_owned owned; /* first */
@@ -158,7 +159,7 @@ static hits all_hits(const tg_confusion *c)
 }
 
 /* A score of one class, or a mean of all classes'. */
-static double score_of(const tg_confusion *c, int64_t of, double (*score)(hits h))
+static double find_score(const tg_confusion *c, int64_t of, double (*score)(hits h))
 {
     double sum = 0, weights = 0;
     if (!c || of < TG_WEIGHTED || of >= c->classes || all_hits(c).labels == 0) return NAN;
@@ -171,6 +172,15 @@ static double score_of(const tg_confusion *c, int64_t of, double (*score)(hits h
         weights += weight;
     }
     return sum / weights;
+}
+
+/* volatile: it is there before the host's environment is. */
+static double score_of(const tg_confusion *c, int64_t of, double (*score)(hits h))
+{
+    const tg_fpenv host = tg_fpenv_enter();
+    volatile double found = find_score(c, of, score);
+    tg_fpenv_leave(host);
+    return found;
 }
 
 double tg_confusion_accuracy(const tg_confusion *c) { return score_of(c, TG_MICRO, recall); }

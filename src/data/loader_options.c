@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tensor/dtype.h"
+#include "tensor/fpenv.h"
 #include "tensor/options.h"
 
 static const char function[] = "tg_loader_new";
@@ -169,10 +170,12 @@ double *tg_balanced_weights(tg_dataset *d, const char *who)
     if (weights) {
         for (int64_t i = 0; i < n; i++) list[i] = (tg_keyed){labels[i], i, i};
         tg_sort_by_key(list, n);
+        const tg_fpenv host = tg_fpenv_enter();
         for (int64_t first = 0, end; first < n; first = end) {
             for (end = first + 1; end < n && list[end].key == list[first].key; end++) {}
             for (int64_t k = first; k < end; k++) weights[list[k].sample] = 1 / (double)(end - first);
         }
+        tg_fpenv_leave(host);
     }
     if (list) tg_tape_free_bytes(d->tape, list, size);
     tg_tape_free_bytes(d->tape, labels, (size_t)n * sizeof *labels);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/fpenv.h"
 #include "tensor/rng.h"
 
 /* ---- room ---------------------------------------------------------------------------------------------------------- */
@@ -21,12 +22,14 @@ static bool add_weights(tg_order *o, const double *weights, const char *function
     tg_tape *t = o->data->tape;
     double   sum = 0;
     if (!(o->sums = tg_tape_alloc(t, sums_bytes(o)))) return false;
+    const tg_fpenv host = tg_fpenv_enter();
+    for (int64_t i = 0; i < tg_samples(o->data); i++) o->sums[i] = sum += weights[i];
+    tg_fpenv_leave(host);
     for (int64_t i = 0; i < tg_samples(o->data); i++) {
         if (!(weights[i] >= 0) || isinf(weights[i])) {
             tg_fail_on(t, TG_ERR_ARG, function, "weight %" PRId64 " is %g: weights are 0 or more, and finite", i, weights[i]);
             return false;
         }
-        o->sums[i] = sum += weights[i];
     }
     if (sum > 0 && isfinite(sum)) return true;
     tg_fail_on(t, TG_ERR_ARG, function, "the weights add up to %g: no sample can be drawn by them", sum);

@@ -19,11 +19,14 @@ void tg_mean_add(tg_running_mean *m, double value, double weight)
     tg_fpenv_leave(host);
 }
 
-/* What was lost means nothing where the sum is infinite. */
+/* What was lost means nothing where the sum is infinite. (volatile, here and below: the quotient is there before the host's environment is.) */
 double tg_mean_value(const tg_running_mean *m)
 {
     if (!m || m->weight == 0) return NAN;
-    return (isfinite(m->sum) ? m->sum + m->lost : m->sum) / m->weight;
+    const tg_fpenv host = tg_fpenv_enter();
+    volatile double mean = (isfinite(m->sum) ? m->sum + m->lost : m->sum) / m->weight;
+    tg_fpenv_leave(host);
+    return mean;
 }
 
 /* ---- regression ---------------------------------------------------------------------------------------------------- */
@@ -96,4 +99,11 @@ tg_status tg_regression_add(tg_regression *r, tg_tensor *x, tg_tensor *target)
 
 double tg_regression_mse(const tg_regression *r) { return r && r->n > 0 ? r->squared : NAN; }
 double tg_regression_mae(const tg_regression *r) { return r && r->n > 0 ? r->absolute : NAN; }
-double tg_regression_r2(const tg_regression *r) { return r && r->n > 0 ? 1 - r->squared / r->target_spread : NAN; }
+double tg_regression_r2(const tg_regression *r)
+{
+    if (!r || r->n == 0) return NAN;
+    const tg_fpenv host = tg_fpenv_enter();
+    volatile double r2 = 1 - r->squared / r->target_spread;
+    tg_fpenv_leave(host);
+    return r2;
+}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "data/arrange.h"
+#include "tensor/fpenv.h"
 #include "tensor/rng.h"
 
 /* ---- a range ------------------------------------------------------------------------------------------------------ */
@@ -170,7 +171,9 @@ tg_status tg_random_split(tg_dataset *d, const double *parts, int n, uint64_t se
     if (!tg_dataset_usable(d, function)) return d->disclaimed ? TG_ERR_STALE : TG_ERR_ARG;
     if (!parts || !out) return tg_fail_on(d->tape, TG_ERR_NULL, function, "%s is NULL", parts ? "out" : "parts");
     if (n < 1 || n > MOST) return tg_fail_on(d->tape, TG_ERR_ARG, function, "there can be 1 to %d parts, not %d", MOST, n);
-    tg_status    s = count_parts(d, function, parts, n, count);
+    const tg_fpenv host = tg_fpenv_enter();
+    tg_status      s = count_parts(d, function, parts, n, count);
+    tg_fpenv_leave(host);
     const size_t bytes = (size_t)tg_samples(d) * sizeof *order;
     if (s != TG_OK) return s;
     if (!(order = tg_tape_alloc(d->tape, bytes))) return TG_ERR_MEMORY;

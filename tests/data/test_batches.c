@@ -1,5 +1,6 @@
 /* test_batches.c - what loaders can do besides shuffling: samples drawn by weights, blocks, workers, sequences in buckets, mix-up, and going on in
  * the middle of an epoch. */
+#include <fenv.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -295,6 +296,57 @@ static void test_state(void **state)
     tg_tape_free(t);
 }
 
+/* ---- the host's rounding ---------------------------------------------------------------------------------------------- */
+
+/* A number of all that is computed on the way: parts, weights, augmented and mixed batches, made ahead or not, and metrics. */
+static uint64_t digest(int mode, int prefetch)
+{
+    uint64_t h = 0;
+    assert_int_equal(fesetround(mode), 0);
+    tg_tape    *t = quiet(TG_F32);
+    tg_dataset *parts[2], *digits = tg_synthetic_digits(t, 101, 1);
+    assert_int_equal(tg_random_split(digits, (double[]){0.29, 0.71}, 2, 1, parts), TG_OK);
+    const tg_augment_options o = {.rotate = 20,
+                                  .scale = 0.3,
+                                  .brightness = 0.2,
+                                  .contrast = 0.2,
+                                  .noise = 0.1,
+                                  .mean = (double[]){0.13},
+                                  .std = (double[]){0.31},
+                                  .channels = 1};
+    tg_loader *l = loader(tg_dataset_augment(parts[1], &o), (tg_loader_options){.balanced = true, .mixup = 0.4, .classes = 10, .prefetch = prefetch});
+    tg_confusion   *c = tg_confusion_new(t, 10);
+    tg_running_mean m = {0};
+    tg_tensor      *x, *y;
+    while (tg_next(l, &x, &y)) {
+        const uint32_t *bits = (const uint32_t *)(const void *)tg_data_f32(x);
+        for (int64_t k = 0; k < tg_numel(x); k++) h = (h ^ bits[k]) * 0x100000001b3u;
+        assert_int_equal(tg_confusion_add(c, y, tg_argmax(y, 1, false)), TG_OK);
+        tg_mean_add(&m, 0.1, 0.3);
+        tg_reset(t);
+    }
+    const double scores[] = {tg_mean_value(&m), tg_confusion_f1(c, TG_WEIGHTED), tg_confusion_precision(c, TG_MACRO),
+                             (double)tg_dataset_size(parts[0])};
+    fesetround(FE_TONEAREST);
+    assert_null(tg_error(t));
+    for (size_t k = 0; k < COUNT(scores); k++) {
+        uint64_t bits;
+        memcpy(&bits, &scores[k], sizeof bits);
+        h = (h ^ bits) * 0x100000001b3u;
+    }
+    tg_tape_free(t);
+    return h;
+}
+
+static void test_rounding(void **state)
+{
+    (void)state;
+    static const int modes[] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+    const uint64_t   want = digest(FE_TONEAREST, 0);
+    for (size_t k = 0; k < COUNT(modes); k++)
+        for (int prefetch = 0; prefetch < 3; prefetch += 2) assert_true(digest(modes[k], prefetch) == want);
+}
+
 /* ---- wrong options ------------------------------------------------------------------------------------------------- */
 
 static void test_options_refused(void **state)
@@ -370,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_mixup),
         cmocka_unit_test(test_seek),
         cmocka_unit_test(test_state),
+        cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_options_refused),
     };
     return cmocka_run_group_tests_name("batches", tests, NULL, NULL);
