@@ -109,7 +109,7 @@ static void announce(tg_maker *m)
 {
     const tg_order *o = &m->order;
     if (!m->data->kind->announce || !o->block || m->at >= m->end) return;
-    const int64_t ahead = m->at + o->block / o->of < m->end ? m->at + o->block / o->of : m->end - 1;
+    const int64_t block = o->block / o->of, ahead = block < m->end - m->at ? m->at + block : m->end - 1;
     const int64_t first = tg_sample_at(o, ahead) / o->block * o->block, all = tg_samples(m->data);
     if (m->announced == first + 1) return;
     m->announced = first + 1;

@@ -46,6 +46,7 @@ static void test_rows(void **state)
             assert_each_once(order, 1000, 0);
         }
     }
+    assert_true(tg_next(loader(alone, (tg_loader_options){.shuffle = true, .block = INT64_MAX, .batch = INT64_MAX}), &x, NULL));
     assert_true(tg_next(loader(alone, (tg_loader_options){.batch = 5}), &x, NULL));
     assert_true(tg_data_f32(x)[9] == -4);
     assert_true(tg_next(loader(d, (tg_loader_options){.batch = 5, .balanced = true}), &x, &(tg_tensor *){NULL})); /* reads y alone first */
