@@ -123,6 +123,38 @@ static void test_ranges(void **state)
     tg_tape_free(t);
 }
 
+/* Each number has a draw of its own: no two of them go together. */
+static void test_draws_are_apart(void **state)
+{
+    (void)state;
+    enum { QUANTITIES = 5 };
+    tg_tape   *t = quiet(TG_F32);
+    tg_loader *l = loader(
+        tg_dataset_augment(coordinates(t, IMAGES), &(tg_augment_options){.rotate = 20, .shear = 15, .scale = 0.2, .shift = 0.1, .fill = OUTSIDE}),
+        (tg_loader_options){.batch = IMAGES});
+    double     sum[QUANTITIES] = {0}, products[QUANTITIES][QUANTITIES] = {{0}}, n = 0;
+    tg_tensor *x, *y;
+    assert_true(tg_next(l, &x, &y));
+    for (int i = 0; i < IMAGES; i++, n++) {
+        double m[6];
+        assert_true(find_map(tg_data_f32(x) + (ptrdiff_t)i * 2 * PIXELS, m));
+        const double det = m[0] * m[4] - m[1] * m[3], scale = 1 / sqrt(det), s = -m[3] * scale, c = m[4] * scale;
+        const double q[QUANTITIES] = {log(scale), atan2(s, c), scale * (m[1] * c - m[0] * s), (m[1] * m[5] - m[4] * m[2]) / det,
+                                      (m[3] * m[2] - m[0] * m[5]) / det};
+        for (int a = 0; a < QUANTITIES; a++) {
+            sum[a] += q[a];
+            for (int b = 0; b < QUANTITIES; b++) products[a][b] += q[a] * q[b];
+        }
+    }
+    for (int a = 0; a < QUANTITIES; a++)
+        for (int b = 0; b < a; b++) {
+            const double both = products[a][b] - sum[a] * sum[b] / n;
+            const double one = products[a][a] - sum[a] * sum[a] / n, other = products[b][b] - sum[b] * sum[b] / n;
+            assert_true(fabs(both / sqrt(one * other)) < 5 / sqrt((double)IMAGES));
+        }
+    tg_tape_free(t);
+}
+
 static void test_flips_and_crops(void **state)
 {
     (void)state;
@@ -317,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_draws_are_apart),
         cmocka_unit_test(test_flips_and_crops),
         cmocka_unit_test(test_of_seed_epoch_and_sample),
         cmocka_unit_test(test_options_are_independent),
