@@ -61,6 +61,8 @@ addresses='graph/backward.c graph/graph.h graph/kept.c graph/read.c graph/record
         for (i = 1; i <= n; i++) if (!(f[i] in used)) { print "src/" f[i] " uses no address: this list need not name it"; bad = 1 }
         exit bad
     }' $(find graph ops plan run optim data io show diff -name '*.[ch]')) || status=1
+# Modules are examples of what can be built with the public functions alone.
+! grep -n '#include [<"]' src/nn/*.c | grep -v '<tapegrad_nn.h>\|<math.h>\|<stdio.h>' || { echo "modules include tapegrad_nn.h alone"; status=1; }
 # Threads of a team take the library's floating-point environment: TG_TEAM sees to it. (process.c only starts the team.)
 ! grep -rn 'omp parallel' src | grep -v '^src/tensor/team.h:\|^src/tensor/process.c:' || { echo "TG_TEAM makes teams (tensor/team.h)"; status=1; }
 [ -s "$dir/uses" ] || { echo "nothing was compiled"; status=1; }
