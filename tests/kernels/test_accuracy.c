@@ -61,7 +61,7 @@ static const function functions[] = {
     {&tg_op_sigmoid, exact_sigmoid, NULL, 3, 3, NULL, NULL},
     {&tg_op_softplus, exact_softplus, NULL, 3, 3, NULL, NULL},
     {&tg_op_silu, exact_silu, NULL, 4, 4, NULL, NULL},
-    {&tg_op_mish, exact_mish, NULL, 5, 5, NULL, NULL},
+    {&tg_op_mish, exact_mish, NULL, 4, 4, NULL, NULL},
     {&tg_op_gelu, exact_gelu, NULL, 4, 4, NULL, NULL},
     {&tg_op_gelu_tanh, exact_gelu_tanh, NULL, 4, 3.5, NULL, NULL},
     {&tg_op_gelu_grad, exact_gelu_d, NULL, 4, 4, exact_gelu, &tg_op_gelu},
