@@ -175,6 +175,34 @@ static void test_transposed_is_the_gradient(void **state)
     tg_tape_free(t);
 }
 
+/* ---- images read at places ---------------------------------------------------------------------------------------------- */
+
+/* The identity's grid reads the image itself; beyond it nothing, the outermost pixel, or the mirror's; NaN reads nothing; an axis of one pixel. */
+static void test_grid_sample(void **state)
+{
+    (void)state;
+    tg_tape      *t = quiet(TG_F64);
+    const double  same[6] = {1, 0, 0, 0, 1, 0}, odd[12] = {-3, 0, NAN, 0, INFINITY, 0, 1, 0, -1, 0, 0, 0};
+    tg_tensor    *x = tg_reshape(tg_arange(t, TG_F64, 12), TG_SHAPE(1, 2, 2, 3)), *theta = tensor(t, TG_F64, TG_SHAPE(1, 2, 3), same);
+    tg_tensor    *line = tg_set_requires_grad(tg_reshape(VECTOR(t, 1, 2, 4), TG_SHAPE(1, 1, 1, 3)), true);
+    tg_tensor    *grid = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(1, 1, 6, 2), odd), true);
+    const tg_grid_sample_options zeros = {.align_corners = true}, border = {.padding = TG_PAD_REPLICATE, .align_corners = true},
+                                 mirror = {.padding = TG_PAD_REFLECT, .align_corners = true};
+    for (int align = 0; align < 2; align++)
+        for (int nearest = 0; nearest < 2; nearest++) {
+            const tg_grid_sample_options o = {.nearest = nearest, .align_corners = align};
+            assert_values(tg_grid_sample(x, tg_affine_grid(theta, 2, 3, align), &o), TG_F64, TG_SHAPE(1, 2, 2, 3), tg_data_f64(x), 1e-14);
+        }
+    assert_f64(tg_grid_sample(line, grid, &zeros), TG_SHAPE(1, 1, 1, 6), 0, 0, 0, 4, 1, 2);
+    assert_f64(tg_grid_sample(line, grid, &border), TG_SHAPE(1, 1, 1, 6), 1, 0, 4, 4, 1, 2);
+    tg_tensor *y = tg_grid_sample(line, tg_slice(grid, 2, 0, 1, 1), &mirror); /* -3 is place -2, mirrored 2 */
+    assert_f64(y, TG_SHAPE(1, 1, 1, 1), 4);
+    y = tg_sum_all(tg_grid_sample(line, grid, &border));
+    assert_f64(tg_slice(tg_flatten(gradient(y, tg_scalar(t, 1), grid), 0, -1), 0, 0, 12, 2), TG_SHAPE(6), 0, 0, 0, 0, 0, 2);
+    assert_f64(gradient(y, tg_scalar(t, 1), line), TG_SHAPE(1, 1, 1, 3), 2, 1, 2);
+    tg_tape_free(t);
+}
+
 /* ---- what is refused ----------------------------------------------------------------------------------------------------- */
 
 #define REFUSED(STATUS, SENTENCE, CALL)                        \
@@ -276,7 +304,7 @@ int main(void)
         cmocka_unit_test(test_errors_of_images), cmocka_unit_test(test_interpolation_beside_infinity),
         cmocka_unit_test(test_fewer_axes), cmocka_unit_test(test_layers),
         cmocka_unit_test(test_threads_change_nothing), cmocka_unit_test(test_long_rows), cmocka_unit_test(test_rounded_up), cmocka_unit_test(test_lp_of_zeros),
-        cmocka_unit_test(test_transposed_is_the_gradient), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_transposed_is_the_gradient), cmocka_unit_test(test_grid_sample), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
