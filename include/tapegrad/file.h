@@ -23,13 +23,31 @@ typedef struct tg_metadata {
 /* The same for any tensors under any different names of UTF-8, shorter than 4 MiB, but "__metadata__", which is the format's own. */
 TG_API tg_status tg_save_tensors(const char *path, const char *const *names, tg_tensor *const *tensors, int n);
 
+/* How float32 and float64 are stored. The others are rounded to the nearest, the even one of two that are as near; what is beyond the largest (65504 of
+ * F16) becomes infinite. They are read as float32. */
+typedef enum tg_float_storage { TG_FLOATS_SAME, TG_FLOATS_F16, TG_FLOATS_BF16 } tg_float_storage;
+
+typedef struct tg_save_options {
+    const tg_metadata *metadata; /* texts for the file, under different keys, ended by a NULL key; tg_archive_metadata reads them. May be NULL */
+    tg_float_storage   floats;
+    int64_t            max_shard_bytes; /* 0: one file. Else several, with no more bytes of elements each (one tensor may be larger) */
+} tg_save_options;
+
+/* tg_save and tg_save_tensors with options, which may be NULL. With max_shard_bytes what does not fit one file goes to several, named by `path`, a hash
+ * of all that is in them and their numbers, "model-0123456789abcdef-00001-of-00003.safetensors" for "model.safetensors", and an index beside
+ * them, "model.safetensors.index.json", which is what to load. The index is written last, and is complete or the old one: until then it stands for the
+ * files that it did. Then files of earlier saves with this path are removed; what a killed process left is, by the next such save. One
+ * process at a time saves so with one path. What fits one file is written to `path` itself, without an index; one from an earlier save stays. */
+TG_API tg_status tg_save_with(tg_tape *tape, const char *path, const tg_save_options *options);
+TG_API tg_status tg_save_tensors_with(const char *path, const char *const *names, tg_tensor *const *tensors, int n, const tg_save_options *options);
+
 /* ---- files: reading named tensors ------------------------------------------------------------------------------------ */
 
 /* An opened file of named tensors, which belongs to its tape: a safetensors file; the index of several of them
  * ("model.safetensors.index.json"), which lie beside it and are read as one; an .npz file, stored or deflated, whose arrays have the names of its
- * members without ".npy"; or an .npy file, whose array has the name "arr_0". Content tells which it is. Opening checks the whole header, or all of them, and that the data has the sizes it tells; names come in the order of the data, just
- * as they are in the file: they may hold control characters. Reading gives a new tensor of the file's dtype, or of the one that has all of its
- * numbers: F16 and BF16 become float32, I8 int16, U16 int32, U32 int64. Other dtypes of the formats, and more than 8 axes, are
+ * members without ".npy"; or an .npy file, whose array has the name "arr_0". Content tells which it is. Opening checks the whole header, or
+ * all of them, and that the data has the sizes it tells; names come in the order of the data, just as they are in the file: they may hold
+ * control characters. Reading gives a new tensor of the file's dtype, or of the one that has all of its numbers: F16 and BF16 become float32, I8 int16, U16 int32, U32 int64. Other dtypes of the formats, and more than 8 axes, are
  * TG_ERR_UNSUPPORTED, for that tensor alone. */
 typedef struct tg_archive tg_archive;
 TG_API tg_archive *tg_archive_open(tg_tape *tape, const char *path) TG_MUST_USE;

@@ -90,7 +90,7 @@ static tg_status read_number(reader *r, tg_column *c, int64_t row, const char *f
     double *x = &c->cells[row].number;
     *x        = (double)NAN;
     if (is_missing(r, field) || tg_decimal_read(field, x)) return TG_OK;
-    if (model_of(r, c)) return bad_field(r, c, row, "is no number, which it is in the table that options.like names");
+    if (model_of(r, c)) return bad_field(r, c, row, "is not a number, but that column is one of numbers in options.like");
     c->type = TG_COLUMN_CATEGORIES;
     return TG_OK;
 }
@@ -113,7 +113,7 @@ static tg_status check_number(const reader *r, const tg_column *c, int64_t row, 
 {
     const double x = c->cells[row].number;
     if (isnan(x) && r->options->refuse_missing) return bad_field(r, c, row, "is missing");
-    return isinf(x) && !tg_decimal_is_infinity(field) ? bad_field(r, c, row, "is a number that is more than a double holds") : TG_OK;
+    return isinf(x) && !tg_decimal_is_infinity(field) ? bad_field(r, c, row, "is a number too large for a double") : TG_OK;
 }
 
 /* ---- categories ---------------------------------------------------------------------------------------------------- */
@@ -139,7 +139,7 @@ static tg_status number_categories(reader *r, tg_column *c)
         const char   *text = c->cells[row].text;
         const int64_t id   = text ? tg_table_category_id(c, text) : -1;
         if (!text && r->options->refuse_missing) return bad_field(r, c, row, "is missing");
-        if (text && id < 0) return bad_field(r, c, row, "is none of the categories in the table that options.like names");
+        if (text && id < 0) return bad_field(r, c, row, "is not among the categories of that column in options.like");
         c->cells[row].id = id;
     }
     return TG_OK;
@@ -181,7 +181,8 @@ static tg_status check_options(const reader *r)
 {
     const char d = r->text.delimiter;
     if (strchr("\"\r\n.+-eE ", d) || (d >= '0' && d <= '9'))
-        return tg_fail_on(r->tape, TG_ERR_ARG, r->function, "a delimiter must be no quote, line end, blank, or part of a number; ',', ';' and '\\t' are usual");
+        return tg_fail_on(r->tape, TG_ERR_ARG, r->function, "a quote, a line end, a blank or part of a number can't be the delimiter; "
+                          "',', ';' and '\\t' are usual");
     if (r->options->like && r->options->like->tape != r->tape)
         return tg_fail_on(r->tape, TG_ERR_TAPE, r->function, "options.like is a table of another tape");
     return TG_OK;

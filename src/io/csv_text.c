@@ -38,10 +38,10 @@ static tg_status split_quoted(splitter *s)
             continue;
         }
         s->at++;
-        return at_end(s) || *s->at == s->text->delimiter ? TG_OK : malformed(s, "text behind its closing quote");
+        return at_end(s) || *s->at == s->text->delimiter ? TG_OK : malformed(s, "text after its closing quote");
     }
     s->line = line;
-    return malformed(s, "a quote that is not closed");
+    return malformed(s, "an unclosed quote");
 }
 
 static tg_status split_plain(splitter *s)

@@ -104,13 +104,13 @@ static tg_status describe(tg_tape *t, const char *function, const DLTensor *d, t
     if (d->ndim < 0 || d->ndim > TG_MAX_RANK)
         return tg_fail_on(t, TG_ERR_UNSUPPORTED, function, "the tensor has %" PRId32 " axes; 0 to %d are supported", d->ndim, TG_MAX_RANK);
     if (!find_dtype(&d->dtype, &a->dtype))
-        return tg_fail_on(t, TG_ERR_UNSUPPORTED, function, "the elements have type code %u, %u bits and %u lanes, which no dtype has", d->dtype.code,
+        return tg_fail_on(t, TG_ERR_UNSUPPORTED, function, "the elements have type code %u, %u bits and %u lanes, for which there is no dtype", d->dtype.code,
                           d->dtype.bits, d->dtype.lanes);
-    if (d->ndim > 0 && !d->shape) return tg_fail_on(t, TG_ERR_ARG, function, "the tensor has axes and no sizes");
+    if (d->ndim > 0 && !d->shape) return tg_fail_on(t, TG_ERR_ARG, function, "the tensor has axes, but its shape is NULL");
     shape->rank = d->ndim;
     for (int k = 0; k < d->ndim; k++) shape->dim[k] = d->shape[k];
     if (tg_shape_size(shape, a->dtype, &n, NULL) != TG_OK)
-        return tg_fail_on(t, TG_ERR_ARG, function, "the sizes %s are those of no tensor", tg_shape_text(shape, text, sizeof text));
+        return tg_fail_on(t, TG_ERR_ARG, function, "the sizes %s are not those of a tensor", tg_shape_text(shape, text, sizeof text));
     if (!d->data && n > 0) return tg_fail_on(t, TG_ERR_ARG, function, "the address of the elements is NULL");
     const tg_layout rows = tg_layout_contiguous(shape);
     memcpy(a->stride, d->strides && d->ndim ? d->strides : rows.stride, (size_t)d->ndim * sizeof *a->stride);

@@ -83,12 +83,16 @@ char *tg_json_string(tg_json *j)
     return start;
 }
 
+static bool is_of_word(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '+' || c == '-' || c == '.';
+}
+
 /* A number, true, false or null, of which nobody asks what it is. */
 static bool skip_word(tg_json *j)
 {
     const char *first = j->at;
-    while (j->at < j->end && (strchr("+-.", *j->at) ? *j->at != 0 : (*j->at >= '0' && *j->at <= '9') || (*j->at >= 'A' && *j->at <= 'Z') || (*j->at >= 'a' && *j->at <= 'z')))
-        j->at++;
+    while (j->at < j->end && is_of_word(*j->at)) j->at++;
     return j->at > first ? true : tg_json_malformed(j, "its header is not the JSON that belongs there");
 }
 

@@ -1,5 +1,5 @@
 /* json.h - JSON that comes from a file, walked front to back and in place: one token is held at a time, so nesting costs no stack, and hostile
- * text no more memory than its own bytes. jansson reads the tokens, strings and integers. */
+ * text no more memory than its own bytes; and JSON for files. jansson reads and writes the tokens, strings and integers. */
 #ifndef TG_IO_JSON_H
 #define TG_IO_JSON_H
 
@@ -28,5 +28,20 @@ char *tg_json_string(tg_json *j);
 /* Whether another item follows in an array or object; without one, its end is taken. *n counts items. After an error too it is
  * false. */
 bool tg_json_another(tg_json *j, char close, int64_t *n);
+
+/* ---- writing ------------------------------------------------------------------------------------------------------- */
+
+/* A text that grows; after an error, too, tg_json_drop. */
+typedef struct tg_json_text {
+    tg_tape    *tape;
+    const char *function; /* for sentences */
+    char       *text;
+    size_t      used, capacity;
+} tg_json_text;
+
+tg_status tg_json_add(tg_json_text *x, const char *text, size_t n);
+/* A string, between quotes and with escapes. what: what it is, in the sentence that it is not UTF-8 or too long. */
+tg_status tg_json_add_string(tg_json_text *x, const char *what, const char *string);
+void      tg_json_drop(tg_json_text *x);
 
 #endif

@@ -143,7 +143,8 @@ static tg_status parse_entry(header *h, bool seen[N_KEYS])
     if (s != TG_OK) return s;
     while (k < N_KEYS && strcmp(name, keys[k].name) != 0) k++;
     if (k == N_KEYS || seen[k])
-        return fail(h->from, TG_ERR_FORMAT, "%s has the %s key %s in its header", h->from->what, k == N_KEYS ? "unknown" : "repeated", tg_name_text(name, text));
+        return fail(h->from, TG_ERR_FORMAT, "%s has the %s key %s in its header", h->from->what,
+                    k == N_KEYS ? "unknown" : "repeated", tg_name_text(name, text));
     seen[k] = true;
     return take(h, ':') ? keys[k].parse(h) : expected(h, "colon");
 }

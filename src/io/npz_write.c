@@ -21,7 +21,7 @@ typedef struct writer {
     zip_int32_t      method;
 } writer;
 
-static tg_status failed(const writer *w, zip_error_t *error) { return tg_zip_failed(&w->source, error, "write", w->source.output->path); }
+static tg_status failed(writer *w, zip_error_t *error) { return tg_zip_failed(&w->source, error, "write", w->source.output->path); }
 
 static tg_status describe(writer *w, int i)
 {
@@ -64,7 +64,8 @@ static tg_status add_member(writer *w, int i)
         zip_source_free(source);
     }
     if (s != TG_OK) return s;
-    const bool set = zip_set_file_compression(w->zip, (zip_uint64_t)index, w->method, 0) == 0 && zip_file_set_dostime(w->zip, (zip_uint64_t)index, 0, FIRST_DAY, 0) == 0;
+    const bool set = zip_set_file_compression(w->zip, (zip_uint64_t)index, w->method, 0) == 0 &&
+                     zip_file_set_dostime(w->zip, (zip_uint64_t)index, 0, FIRST_DAY, 0) == 0;
     return set ? TG_OK : failed(w, zip_get_error(w->zip));
 }
 

@@ -29,7 +29,8 @@ static bool check_file(reader *r, const char *name)
     char text[TG_NAME_TEXT];
     if (*name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) return true;
     const tg_input_file *f = r->json.file;
-    r->json.status = tg_fail_on(f->tape, TG_ERR_FORMAT, f->function, "%s names the file %s, which is not one beside it", f->path, tg_name_text(name, text));
+    r->json.status = tg_fail_on(f->tape, TG_ERR_FORMAT, f->function, "%s names the file %s, which is not in the same directory", f->path,
+                                tg_name_text(name, text));
     return false;
 }
 

@@ -32,7 +32,7 @@ tg_status tg_stored_check_rows(const tg_stored *s, const tg_input_file *file, co
 {
     const int64_t there = tg_stored_count(s);
     if (s->shape.rank == 0) return tg_fail_on(file->tape, TG_ERR_SHAPE, file->function, "%s is a scalar, which has no rows", what);
-    if (first >= 0 && count >= 0 && first <= there && count <= there - first) return TG_OK;
+    if (first >= 0 && count >= 0 && count <= there - first) return TG_OK;
     return tg_fail_on(file->tape, TG_ERR_INDEX, file->function, "%s has %" PRId64 " rows, but %" PRId64 " from row %" PRId64 " on are asked for", what,
                       there, count, first);
 }
@@ -94,7 +94,8 @@ tg_status tg_stored_read(const tg_stored *s, const tg_input_file *file, const ch
 {
     const size_t n    = elements(s, count), row = count ? n / (size_t)count * s->element.size : 0;
     char *const  last = (char *)to + (tg_stored_bytes(s, count) - n * s->element.size); /* where the file's bytes end with the room */
-    tg_status    st   = s->fortran ? read_columns(s, file, first, count, last) : tg_stored_take(s, file, s->at + first * (int64_t)row, last, n * s->element.size);
+    tg_status    st   = s->fortran ? read_columns(s, file, first, count, last)
+                                   : tg_stored_take(s, file, s->at + first * (int64_t)row, last, n * s->element.size);
     if (st != TG_OK) return st;
     tg_element_widen(to, n, &s->element);
     return s->element.dtype == TG_BOOL ? check_bools(file, what, to, n) : TG_OK;

@@ -164,8 +164,8 @@ static tg_status check_columns(tg_table *t, const char *function, const char *co
         for (int k = 0; k < t->columns; k++) *n += t->column[k].type == TG_COLUMN_NUMBERS;
         return TG_OK;
     }
-    if (!columns) return tg_fail_on(t->tape, TG_ERR_NULL, function, "columns is NULL and n is %d: all columns of numbers are meant by 0", *n);
-    if (*n < 0) return tg_fail_on(t->tape, TG_ERR_ARG, function, "n is %d, and no number of columns", *n);
+    if (!columns) return tg_fail_on(t->tape, TG_ERR_NULL, function, "columns is NULL, but n is %d; 0 means all columns of numbers", *n);
+    if (*n < 0) return tg_fail_on(t->tape, TG_ERR_ARG, function, "n must be 0 or more, got %d", *n);
     for (int i = 0; i < *n; i++) {
         const tg_column *c = named_column(t, function, columns[i]);
         if (!c) return columns[i] ? TG_ERR_ARG : TG_ERR_NULL;

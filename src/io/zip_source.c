@@ -104,10 +104,12 @@ static bool is_of_content(int code)
     return false;
 }
 
-tg_status tg_zip_failed(const tg_zip_source *s, zip_error_t *error, const char *what, const char *which)
+tg_status tg_zip_failed(tg_zip_source *s, zip_error_t *error, const char *what, const char *which)
 {
-    const int code = zip_error_code_zip(error);
-    if (s->status != TG_OK) return s->status;
+    const int       code = zip_error_code_zip(error);
+    const tg_status told = s->status;
+    s->status            = TG_OK;
+    if (told != TG_OK) return told;
     if (code == ZIP_ER_MEMORY) return tg_out_of_memory(tape_of(s), function_of(s));
     const tg_status status = !s->input ? TG_ERR_IO : is_of_content(code) ? TG_ERR_FORMAT : TG_ERR_UNSUPPORTED;
     return tg_fail_on(tape_of(s), status, function_of(s), "cannot %s %s: %s", what, which, zip_error_strerror(error));

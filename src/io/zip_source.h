@@ -21,6 +21,6 @@ typedef struct tg_zip_source {
 zip_t *tg_zip_open(tg_zip_source *s);
 
 /* Tells an error of libzip's, but not one that was told when it happened. what: that could not be done, and to which file or member. */
-tg_status tg_zip_failed(const tg_zip_source *s, zip_error_t *error, const char *what, const char *which);
+tg_status tg_zip_failed(tg_zip_source *s, zip_error_t *error, const char *what, const char *which);
 
 #endif

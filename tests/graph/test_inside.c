@@ -112,6 +112,8 @@ static char scratch_text[200];
     X(tg_archive_read_rows, assert_null(tg_archive_read_rows(p.a, "w", 0, 1)))                                                   \
     X(tg_npy_read_rows, assert_null(tg_npy_read_rows(p.t, "a", 0, 1)))                                                           \
     X(tg_load_with, (void)tg_load_with(p.t, archive_path, NULL))                                                                 \
+    X(tg_save_with, (void)tg_save_with(p.t, archive_path, NULL))                                                                 \
+    X(tg_save_tensors_with, (void)tg_save_tensors_with(archive_path, (const char *[]){"x"}, &p.x, 1, NULL))                      \
     X(tg_archive_close, tg_archive_close(p.a))                                                                                   \
     X(tg_idx_dataset, tg_dataset *d = tg_idx_dataset(p.t, "a", "b", 0); assert_null(d))                                          \
     X(tg_mnist, tg_dataset *d = tg_mnist(p.t, "a", "train"); assert_null(d))                                                     \

@@ -18,14 +18,14 @@ static void malformed(void **state)
         {"a,b\n1,2\n1,2,3\n", "has 3 fields in line 3, but 2 in its first row"},
         {"a,b\n1,\"x\ny\"\n\n1,2,\n", "has 3 fields in line 5, but 2"},
         {"a\n1,2\n", "has 2 fields in line 2, but 1"},
-        {"a,b\n1,\"2", "has a quote that is not closed in field 2 of line 2"},
-        {"a,b\n1,\"2\n3\n4", "has a quote that is not closed in field 2 of line 2"},
-        {"a,b\n1,\"2\"\"\n", "has a quote that is not closed in field 2 of line 2"},
-        {"\"", "has a quote that is not closed in field 1 of line 1"},
-        {"a,b\n\"1\"x,2\n", "has text behind its closing quote in field 1 of line 2"},
-        {"a,b\n\"1\" ,2\n", "has text behind its closing quote in field 1 of line 2"},
-        {"a,b\n\"1\n2\"x,2\n", "has text behind its closing quote in field 1 of line 3"},
-        {"a,b\n\"1\"\r2,2\n", "has text behind its closing quote in field 1 of line 2"},
+        {"a,b\n1,\"2", "has an unclosed quote in field 2 of line 2"},
+        {"a,b\n1,\"2\n3\n4", "has an unclosed quote in field 2 of line 2"},
+        {"a,b\n1,\"2\"\"\n", "has an unclosed quote in field 2 of line 2"},
+        {"\"", "has an unclosed quote in field 1 of line 1"},
+        {"a,b\n\"1\"x,2\n", "has text after its closing quote in field 1 of line 2"},
+        {"a,b\n\"1\" ,2\n", "has text after its closing quote in field 1 of line 2"},
+        {"a,b\n\"1\n2\"x,2\n", "has text after its closing quote in field 1 of line 3"},
+        {"a,b\n\"1\"\r2,2\n", "has text after its closing quote in field 1 of line 2"},
         {"a,b\n1\r,2\n", "has a carriage return without a line feed in field 1 of line 2"},
         {"a,b\r1,2\r", "has a carriage return without a line feed in field 2 of line 1"},
         {"a,b,a\n", "has two columns with the name 'a'"},
@@ -33,8 +33,8 @@ static void malformed(void **state)
         {"\n", "has no rows"},
         {"\r\n\n\n", "has no rows"},
         {"\xef\xbb\xbf", "has no rows"},
-        {"a,b\n1,1e400\n2,1\n", "row 0 of column 'b' is a number that is more than a double holds"},
-        {"a,b\n1,1\n2,-1e400\n", "row 1 of column 'b' is a number that is more than a double holds"},
+        {"a,b\n1,1e400\n2,1\n", "row 0 of column 'b' is a number too large for a double"},
+        {"a,b\n1,1\n2,-1e400\n", "row 1 of column 'b' is a number too large for a double"},
         {"a\x1b[2J,a\x1b[2J\n", "with the name 'a?[2J'"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) refuses(f, bad[i].text, NULL, TG_ERR_FORMAT, bad[i].part);
@@ -43,7 +43,7 @@ static void malformed(void **state)
     refuses_bytes(f, "a,b\n1,\"\0002\"\n", 11, NULL, TG_ERR_FORMAT, "has a zero byte in field 2 of line 2");
     refuses_bytes(f, "", 0, NULL, TG_ERR_FORMAT, "is empty");
     for (const char *d = "\"\r\n.+-eE 0129"; *d; d++)
-        refuses(f, "a\n", &(tg_csv_options){.delimiter = *d}, TG_ERR_ARG, "a delimiter must be no quote");
+        refuses(f, "a\n", &(tg_csv_options){.delimiter = *d}, TG_ERR_ARG, "can't be the delimiter");
 }
 
 /* Each text cut off after each byte, and with each byte replaced by what has a meaning: read or refused, with the same result twice. */
@@ -112,7 +112,7 @@ static void refusing_is_cheap(void **state)
         const char *begin, *end, *part;
         char        c;
     } rows[] = {{"a\n", "\n", "fields in line 2, but 1", ','},     {"a,b\n", ",", "has 4194301 fields in line 2", ','}, {"", "\n\n1", "has 1 fields in line 3, but 4194302", ','},
-                {"a\n\"", "x", "not closed", 'x'},                  {"a\n", "\"x\"y", "has text behind its closing quote", ','},
+                {"a\n\"", "x", "an unclosed quote", 'x'},                  {"a\n", "\"x\"y", "has text after its closing quote", ','},
                 {"a,b\n1,2\n", "\n1,2,3", "has 3 fields in line", '\n'}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         put_long(f, rows[i].begin, rows[i].c, rows[i].end, n);

@@ -132,7 +132,7 @@ static void refusals(void **state)
 #define REFUSED(X, STRIDED, STATUS, PART) (assert_null(tg_from_dlpack(f->tape, give(&(X), STRIDED))), expect_error(f->tape, STATUS, PART), assert_int_equal((X).deleted, 0))
     for (size_t i = 0; i < COUNT(others); i++) {
         foreign x = make(others[i], data, 1, (int64_t[]){2}, NULL);
-        REFUSED(x, false, TG_ERR_UNSUPPORTED, "which no dtype has");
+        REFUSED(x, false, TG_ERR_UNSUPPORTED, "for which there is no dtype");
     }
     for (int32_t device = 0; device < 15; device++) {
         foreign x = make(f32, data, 1, (int64_t[]){2}, NULL);
@@ -145,13 +145,13 @@ static void refusals(void **state)
     REFUSED(nine, false, TG_ERR_UNSUPPORTED, "has 9 axes; 0 to 8");
     REFUSED(less, false, TG_ERR_UNSUPPORTED, "has -1 axes");
     foreign wrong[] = {make(f32, data, 2, (int64_t[]){-1, 2}, NULL), make(f32, data, 2, (int64_t[]){INT64_MAX, 4}, NULL), make(f32, data, 3, (int64_t[]){INT64_MAX, 4, 0}, NULL)};
-    for (size_t i = 0; i < COUNT(wrong); i++) REFUSED(wrong[i], false, TG_ERR_ARG, "are those of no tensor");
+    for (size_t i = 0; i < COUNT(wrong); i++) REFUSED(wrong[i], false, TG_ERR_ARG, "are not those of a tensor");
     foreign null = make(f32, NULL, 1, (int64_t[]){2}, NULL);
     REFUSED(null, false, TG_ERR_ARG, "the address of the elements is NULL");
     null.m.dl_tensor.data  = data;
     null.m.dl_tensor.shape = NULL;
     assert_null(tg_from_dlpack(f->tape, &null.m));
-    expect_error(f->tape, TG_ERR_ARG, "has axes and no sizes");
+    expect_error(f->tape, TG_ERR_ARG, "has axes, but its shape is NULL");
     foreign dense = make(truth, bytes, 1, (int64_t[]){3}, NULL), apart = make(truth, bytes, 1, (int64_t[]){2}, (int64_t[]){2});
     REFUSED(dense, false, TG_ERR_ARG, "has the byte 2, which is not 0 or 1");
     REFUSED(apart, true, TG_ERR_ARG, "has the byte 2, which is not 0 or 1");

@@ -235,6 +235,26 @@ static void hostile_headers(void **state)
     free(text);
 }
 
+/* Of a file of nothing but tensors the table of them is several times its size, and that is all. */
+static void many_tensors(void **state)
+{
+    fixture     *f    = *state;
+    enum { N = 20000, ENTRY_TEXT = 60 };
+    char        *text = malloc(N * ENTRY_TEXT + 20), *at = text;
+    assert_non_null(text);
+    *at++ = '{';
+    for (int i = 0; i < N; i++) at += sprintf(at, "\"%d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", i);
+    strcpy(at, "]");
+    write_safetensors(in_dir(f, "bad"), text, 0);
+    f->peak             = f->held;
+    const size_t before = f->held, size = strlen(text);
+    free(text);
+    assert_null(tg_archive_open(f->tape, in_dir(f, "bad")));
+    expect_error(f->tape, TG_ERR_FORMAT, "a string is missing in its header");
+    assert_int_equal(f->held, before);
+    assert_true(f->peak - before < 8 * size + 65536);
+}
+
 static void bool_bytes(void **state)
 {
     fixture       *f      = *state;
@@ -256,6 +276,7 @@ int main(void)
         TEST(unusual_headers_that_are_right),
         TEST(lengths_that_lie),
         TEST(hostile_headers),
+        TEST(many_tensors),
         TEST(bool_bytes),
     };
     return cmocka_run_group_tests_name("safetensors, bad files", tests, NULL, NULL);

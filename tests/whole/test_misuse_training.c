@@ -174,6 +174,12 @@ static void test_files(void **state)
     STAT(TAPE, tg_npz_write(ABSENT, names, mixed, 2, NULL));
     NONE(tg_npz_write(ABSENT, &a, NULL, 1, NULL) == TG_ERR_NULL && !tg_to_dlpack(NULL) && !tg_from_dlpack(NULL, NULL));
     BAD(NULL, tg_from_dlpack(e->t, NULL));
+    NONE(tg_save_with(NULL, "x", NULL) == TG_ERR_NULL && tg_save_tensors_with(ABSENT, &a, NULL, 1, NULL) == TG_ERR_NULL);
+    STAT(NULL, tg_save_with(e->t, NULL, NULL));
+    STAT(IO, tg_save_with(e->t, ABSENT, &(tg_save_options){.max_shard_bytes = 1}));
+    STAT(ARG, tg_save_with(e->t, ABSENT, &(tg_save_options){.max_shard_bytes = -1}));
+    STAT(NULL, tg_save_tensors_with(NULL, &a, &e->m23, 1, NULL));
+    STAT(STALE, tg_save_tensors_with(ABSENT, &a, &e->stale, 1, NULL));
     NONE(tg_load_with(NULL, "x", NULL) == TG_ERR_NULL && !tg_archive_shape(NULL, 0) && tg_archive_dtype(NULL, 0) == TG_NDTYPES);
     NONE(tg_archive_metadata_count(NULL) == 0 && !tg_archive_metadata_key(NULL, 0) && !tg_archive_metadata(NULL, "a"));
     STAT(NULL, tg_load_with(e->t, NULL, NULL));
