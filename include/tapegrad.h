@@ -53,6 +53,7 @@
 #include <tapegrad/sequence.h>  /* attention, positions, recurrent cells and sequences, CTC */
 #include <tapegrad/optim.h>     /* optimizers, and clipping of gradients */
 #include <tapegrad/schedule.h>  /* learning rates that change */
+#include <tapegrad/weights.h>   /* averages of weights, and the best ones */
 #include <tapegrad/lbfgs.h>     /* L-BFGS, an optimizer that calls the loss itself */
 #include <tapegrad/file.h>      /* files of named tensors */
 #include <tapegrad/checkpoint.h> /* all of a run in one file */

@@ -87,6 +87,8 @@ static char scratch_text[200];
     X(tg_optim_state_set, (void)tg_optim_state_set(p.o, 0, p.x))                                                                 \
     X(tg_lbfgs_new, tg_lbfgs *l = tg_lbfgs_new(p.t, NULL); assert_null(l))                                                       \
     X(tg_constant_lr, tg_schedule *s = tg_constant_lr(p.t, 1, 1); assert_null(s))                                                \
+    X(tg_ema_new, tg_ema *e = tg_ema_new(p.t, NULL); assert_null(e))                                                             \
+    X(tg_early_stop_new, tg_early_stop *e = tg_early_stop_new(p.t, NULL); assert_null(e))                                        \
     X(tg_optim_add_group, assert_int_equal(tg_optim_add_group(p.o, &(tg_group_options){.pattern = "w"}), -1))                    \
     X(tg_clip_group_grad_norm, (void)tg_clip_group_grad_norm(p.o, 0, 1, NULL))                                                   \
     X(tg_clip_grad_value, (void)tg_clip_grad_value(p.o, 1))                                                                      \
