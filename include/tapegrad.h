@@ -41,6 +41,7 @@
 #include <tapegrad/tape.h>      /* tapes, their options, errors and figures; parameters and what is kept */
 #include <tapegrad/tensor.h>    /* making tensors, and reading their values */
 #include <tapegrad/random.h>    /* random numbers of more distributions, and choices by probability */
+#include <tapegrad/init.h>      /* initial weights */
 #include <tapegrad/gradient.h>  /* gradients: backward passes, and what they leave behind */
 #include <tapegrad/pointwise.h> /* ops that go element by element */
 #include <tapegrad/reduce.h>    /* reductions over axes, and softmax */

@@ -44,11 +44,6 @@ TG_API tg_tensor *tg_bernoulli(tg_tape *tape, const tg_shape *shape, double p); 
 /* The same with a probability for each element, f32 or f64: true where a uniform number is less, so never for p <= 0 or NaN, always for p >= 1. */
 TG_API tg_tensor *tg_bernoulli_of(tg_tensor *p);
 
-/* Initial weights for a shape [in, out]; for more axes [out, in, k…] as convolutions have, fans count the window.
- * glorot: uniform in ±sqrt(6 / (in + out)). Glorot, Bengio 2010. kaiming: normal, std sqrt(2 / in). He et al. 2015. */
-TG_API tg_tensor *tg_glorot(tg_tape *tape, const tg_shape *shape);
-TG_API tg_tensor *tg_kaiming(tg_tape *tape, const tg_shape *shape);
-
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
 
 TG_API tg_tape        *tg_tape_of(const tg_tensor *t);  /* NULL for NULL and for a stale handle */

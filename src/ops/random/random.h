@@ -43,4 +43,7 @@ static inline void tg_put_float(const tg_array *y, int64_t k, double v)
 /* x below which a normal number is with probability p, 0 < p <= 1/2 (distributions.c). */
 double tg_normal_quantile(double p);
 
+/* Is this a gain for initial weights? For a public function (init.c). */
+bool tg_is_gain(tg_tape *tape, const char *function, double gain);
+
 #endif
