@@ -86,6 +86,9 @@ static void test_learning_rates(void **state)
     assert_step(o, a, 0.25);
     assert_step(o, b, 7);
     assert_step(o, c, 5);
+    assert_int_equal(tg_set_lr(o, 0.125), TG_OK); /* tensors that have made as many steps as others before get the new one */
+    assert_step(o, param(t, "late", 1), 0.125);
+    assert_int_equal(tg_set_lr(o, 0.25), TG_OK);
     /* A learning rate that a follower can't have is none for group 0 either. */
     assert_int_equal(tg_optim_add_group(o, &(tg_group_options){.pattern = "g", .lr_scale = 1e30}), 6);
     expect_failure(t, tg_set_lr(o, 1e30), TG_ERR_ARG, "tg_set_lr: lr must be finite in float32");

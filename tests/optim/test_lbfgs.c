@@ -2,8 +2,6 @@
 #include "optim_test.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
 #include "failing.h"
 #include "golden.h"
 #include "graph/stateful.h"
@@ -57,7 +55,6 @@ static problem new_problem(tg_loss_fn loss, tg_tape *t, tg_dtype dtype)
     assert_non_null(t);
     for (int k = 0; k < m.n; k++)
         m.p[k] = tg_param(t, names[k], loss == network ? filled(&m, shapes[k], 1000 * (uint64_t)k) : golden_tensor(t, dtype, TG_SHAPE(4), start, 4));
-    for (int k = 0; k < m.n; k++) assert_non_null(m.p[k]);
     return m;
 }
 
@@ -110,11 +107,11 @@ static void test_trajectories(void **state)
     char line[LINE];
     (void)state;
     for (size_t k = 0; k < sizeof runs / sizeof *runs; k++) {
-        problem    m = new_problem(runs[k].loss, tg_tape_new(NULL), TG_F64);
-        tg_lbfgs  *o = tg_lbfgs_new(m.t, &runs[k].options);
-        FILE      *f = golden_open("lbfgs.csv");
+        problem      m = new_problem(runs[k].loss, tg_tape_new(NULL), TG_F64);
+        tg_lbfgs    *o = tg_lbfgs_new(m.t, &runs[k].options);
+        FILE        *f = golden_open("lbfgs.csv");
         const size_t length = strlen(runs[k].name);
-        int        step = 0;
+        int          step = 0;
         assert_true(o && f);
         while (fgets(line, sizeof line, f))
             if (!strncmp(line, runs[k].name, length) && line[length] == ',') check_row(&runs[k], &m, o, line + length + 1, ++step);
@@ -141,6 +138,20 @@ static void test_minima(void **state)
         if (d == TG_F64) assert_int_equal(tg_lbfgs_evaluations(o), done + 1);
         tg_tape_free(m.t);
     }
+}
+
+/* A step ends when a direction changes the loss by less than tolerance_change, though parameters move further than that. */
+static tg_tensor *slope(void *ctx) { return tg_mul_s(((problem *)ctx)->p[0], 0.5); }
+
+static void test_ends_by_the_loss(void **state)
+{
+    tg_tape  *t = open_tape(state);
+    problem   m = {.t = t, .dtype = TG_F64, .n = 1};
+    m.p[0] = tg_param(t, "p", tg_full(t, TG_F64, TG_SHAPE(1), 7));
+    tg_lbfgs *o = tg_lbfgs_new(t, &(tg_lbfgs_options){.lr = 0.3, .tolerance_change = 0.1});
+    assert_int_equal(tg_lbfgs_step(o, slope, &m, NULL), TG_OK);
+    assert_int_equal(tg_lbfgs_iterations(o), 1);
+    assert_true(fabs(tg_data_f64(m.p[0])[0] - (7 - 0.3 * 0.5)) < 1e-15);
 }
 
 /* x - ln x is NaN for x < 0, where the first try of the line search goes, and infinite at 0. */
@@ -473,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trajectories),
         cmocka_unit_test(test_minima),
+        cmocka_unit_test_teardown(test_ends_by_the_loss, close_tape),
         cmocka_unit_test(test_not_finite_on_the_way),
         cmocka_unit_test_teardown(test_which, close_tape),
         cmocka_unit_test(test_wrong_losses),

@@ -213,6 +213,11 @@ static void test_driving(void **state)
     tg_optim *in_its_place = tg_sgd(t, &(tg_sgd_options){.lr = 7}); /* perhaps at the same address */
     assert_int_equal(tg_schedule_step(s), TG_OK);
     assert_true(tg_lr(in_its_place) == 7 && tg_lr(other) == 2 && tg_group_lr(o, 1) == 0.75);
+    tg_optim *followed = tg_sgd(t, &(tg_sgd_options){.lr = 1});
+    assert_int_equal(tg_optim_add_group(followed, &(tg_group_options){.pattern = "q", .lr_scale = 3}), 1);
+    assert_int_equal(tg_schedule_drive(tg_exponential_lr(t, 0.5), followed, -1), TG_OK);
+    assert_int_equal(tg_set_lr(followed, 2), TG_OK);
+    assert_true(tg_group_lr(followed, 1) == 6); /* it follows still */
     /* Steps of the optimizer feel it. */
     assert_int_equal(tg_minimize(o, tg_add(tg_sum_all(p), tg_sum_all(q))), TG_OK);
     assert_all(p, 1 - 0.25);
@@ -378,6 +383,7 @@ static void test_going_on(void **state)
         tg_schedule *s[2];
         for (int i = 0; i < 2; i++) {
             s[i] = tg_chained_lr((tg_schedule *[]){runs[k].make(t), tg_plateau_lr(t, &(tg_plateau_options){.patience = 3, .cooldown = 2})}, 2);
+            if (i == 1) assert_true(tg_set_lr(o[1], 55) == TG_OK && tg_set_group_lr(o[1], 1, 44) == TG_OK); /* the first's count */
             assert_int_equal(tg_schedule_drive(s[i], o[i], -1), TG_OK);
         }
         for (int step_number = 0; step_number < 37; step_number++) {

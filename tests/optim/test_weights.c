@@ -114,7 +114,8 @@ static void test_who(void **state)
         expect_error(t, TG_ERR_ARG, "tg_ema_of");
     }
     assert_int_equal(tg_release(b), TG_OK);
-    b = param(t, "b", 7); /* another tensor of that name */
+    tg_reset(t);
+    b = param(t, "b", 7); /* another tensor of that name, in the slot of the first */
     assert_null(tg_ema_of(all, b));
     expect_error(t, TG_ERR_ARG, "none before the next update");
     assert_int_equal(tg_ema_swap(all), TG_OK);
