@@ -183,10 +183,12 @@ static tg_tensor *f_ctc_loss(void *ctx, tg_tensor *const *in)
 /* Of rows that see one key, whose weight is 1 whatever it is, the gradient is 0 to the bit where values have one element. */
 #define FORWARD(...)  ATTENTION_OP("attention", f_attention_op, false, __VA_ARGS__)
 #define BACKWARD(...) ATTENTION_OP("attention_grad", f_attention_grad, true, __VA_ARGS__)
-#define HEADS(N, CAUSAL, MASK_, KEYS, EACH, ...)                                                                                 \
+/* Keys and values are one input, and with two inputs the queries are, too: products of a tensor with itself. */
+#define HEADS(N, CAUSAL, MASK_, KEYS, EACH, ...)                                                                           \
     {.name    = "multi_head_attention",                                                                                          \
      .f       = f_multi_head,                                                                                                    \
      .in      = {__VA_ARGS__},                                                                                                   \
+     .composed = true,                                                                                                           \
      .number  = N,                                                                                                               \
      .axis    = CAUSAL,                                                                                                          \
      .start   = MASK_,                                                                                                           \
@@ -229,6 +231,7 @@ static const sample rows[] = {
     HEADS(3, 1, 2, false, 0, FLOATS(2, 3, 3), FLOATS(2, 3, 3), FLOATS(12, 4)),
     HEADS(2, 0, 2, true, 0, FLOATS(2, 2, 2), FLOATS(2, 3, 2), FLOATS(8, 3)),
     HEADS(1, 1, 0, true, 1, FLOATS(2, 2, 2), FLOATS(2, 2, 1), FLOATS(8, 3)),
+    {.name = "multi_head_attention", .f = f_multi_head, .in = {FLOATS(3, 2), {S_FIXED, SHAPE(2, 2), -2, 2}, {S_FIXED, SHAPE(8, 3), -2, 2}}, .number = 1},
 
     ROPE(0, 0, false, 0, FLOATS(3, 4)),
     ROPE(2, 0, false, 10, FLOATS(2, 3, 2)),
