@@ -37,13 +37,29 @@ def over(s, x):
 
 
 def grid_sampled(s, x, u):
-    """The sample's places lie in cells."""
-    cell = (torch.arange(u.numel()) * 2 % 5 - 1).reshape(u.shape)
-    p, n = u + cell, torch.tensor([x.shape[3], x.shape[2]], dtype=u.dtype)
-    grid = p * 2 / (n - 1) - 1 if s["keepdim"] else (p * 2 + 1) / n - 1
-    if not x.numel():
-        return x.new_zeros([*x.shape[:2], *u.shape[1:3]]) + x.sum() + u.sum() * 0
-    return F.grid_sample(x, grid, "nearest" if s["start"] else "bilinear", ["zeros", "reflection", "border"][s["axis"]], bool(s["keepdim"]))
+    """The sample's places lie in cells. PyTorch's function has no second derivative: it says whether this one is right."""
+    (n, c, *sizes), nearest, align = x.shape, s["start"], s["keepdim"]
+    cells = u + (torch.arange(u.numel()) * 2 % 5 - 1).reshape(u.shape)
+    places = []
+    for k, size in enumerate(reversed(sizes)):
+        p, low, high = cells[..., k], 0 if align else -0.5, size - 1 if align else size - 0.5
+        for _ in range(8 if s["axis"] == 1 else 0):
+            p = torch.where(p < low, 2 * low - p, torch.where(p > high, 2 * high - p, p))
+        places.append(p.clamp(0, size - 1) if s["axis"] else p)
+    y = x.new_zeros(n, c, *u.shape[1:3])
+    for dx, dy in [(0, 0)] if nearest else itertools.product((0, 1), (0, 1)):
+        first = [p.detach().round() if nearest else p.detach().floor() for p in places]
+        share = [1 if nearest else p - f if d else 1 + f - p for p, f, d in zip(places, first, (dx, dy))]
+        column, row = first[0] + dx, first[1] + dy
+        inside = (column >= 0) & (column < sizes[1]) & (row >= 0) & (row < sizes[0])
+        at = (row.clamp(0, sizes[0] - 1) * sizes[1] + column.clamp(0, sizes[1] - 1)).long().flatten(1)
+        y = y + x.flatten(2).gather(2, at[:, None].expand(-1, c, -1)).reshape(y.shape) * (share[0] * share[1] * inside)[:, None]
+    if x.numel():
+        last = torch.tensor(sizes[::-1], dtype=u.dtype)
+        grid = cells * 2 / (last - 1) - 1 if align else (cells * 2 + 1) / last - 1
+        mode, padding = "nearest" if nearest else "bilinear", ["zeros", "reflection", "border"][s["axis"]]
+        assert torch.allclose(y, F.grid_sample(x, grid, mode, padding, bool(align)), 1e-12, 1e-12)
+    return y
 
 
 def affine_grid(s, x):
