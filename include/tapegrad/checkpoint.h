@@ -12,7 +12,8 @@ extern "C" {
 /* ---- checkpoints -----------------------------------------------------------------------------------------------------
  * A checkpoint is everything of a tape that decides how a run goes on: parameters and buffers, the state of its optimizers (with their groups
  * and learning rates), schedules, averages, loaders and all else that has one, and the place in its stream of random numbers. A program that
- * makes the same things in the same order and then loads it goes on to the same bits as one that was never interrupted.
+ * makes the same things in the same order, parameters before averages of them, and then loads it goes on to the same bits as one that was never
+ * interrupted.
  *
  * It is made between two steps: gradients are no part of it, nor is what was recorded and tensors of tg_keep, which have no name. What the program
  * itself has to remember goes with it as texts and tensors.

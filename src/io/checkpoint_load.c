@@ -54,6 +54,14 @@ static tg_status differs(const loading *l, tg_status status, const char *name, c
     return tg_fail_on(l->list.tape, status, l->list.function, "%s is a checkpoint of another program: %s %s", path_of(l), tg_name_text(name, text), what);
 }
 
+/* A state may have more or fewer rows by now (L-BFGS its history): whether it takes them it says itself. */
+static bool fits(const tg_part_of_run *p, const tg_shape *stored)
+{
+    tg_shape now = *tg_shape_of(p->tensor);
+    if (p->object && now.rank > 0 && stored->rank == now.rank) now.dim[0] = stored->dim[0];
+    return tg_shape_equal(stored, &now);
+}
+
 static tg_status compare_part(const loading *l, size_t i)
 {
     char            here[TG_SHAPE_TEXT], there[TG_SHAPE_TEXT], what[2 * TG_SHAPE_TEXT + 20];
@@ -65,7 +73,7 @@ static tg_status compare_part(const loading *l, size_t i)
     if (s != TG_OK) return s;
     const tg_dtype dtype = e->stored.element.dtype;
     const bool     other = dtype != tg_dtype_of(x);
-    if (!other && tg_shape_equal(&e->stored.shape, tg_shape_of(x))) return TG_OK;
+    if (!other && fits(&l->list.part[i], &e->stored.shape)) return TG_OK;
     snprintf(what, sizeof what, "is %s, but %s here", other ? tg_dtype_name(dtype) : tg_shape_text(&e->stored.shape, there, sizeof there),
              other ? tg_dtype_name(tg_dtype_of(x)) : tg_shape_text(tg_shape_of(x), here, sizeof here));
     return differs(l, other ? TG_ERR_DTYPE : TG_ERR_SHAPE, name, what);

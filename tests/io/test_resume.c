@@ -70,6 +70,51 @@ static void test_same_bits(void **state)
     }
 }
 
+/* ---- L-BFGS, whose history grows --------------------------------------------------------------------------------------- */
+
+typedef struct fit {
+    tg_tape   *t;
+    tg_tensor *w;
+    tg_lbfgs  *o;
+} fit;
+
+/* Rosenbrock's function of each two neighbours. */
+static tg_tensor *rosenbrock(void *ctx)
+{
+    const fit *f = ctx;
+    tg_tensor *a = tg_slice(f->w, 0, 0, 5, 1), *b = tg_slice(f->w, 0, 1, 6, 1);
+    return tg_sum_all(tg_add(tg_mul_s(tg_square(tg_sub(b, tg_square(a))), 100), tg_square(tg_add_s(tg_neg(a), 1))));
+}
+
+static fit open_fit(void)
+{
+    fit f = {.t = quiet(TG_F64)};
+    f.w = tg_param(f.t, "w", tg_from_f64(f.t, TG_SHAPE(6), (double[]){-1.2, 1, -1, 0.5, 2, -0.3}));
+    f.o = tg_lbfgs_new(f.t, &(tg_lbfgs_options){.max_iter = 3, .strong_wolfe = true});
+    assert_non_null(f.o);
+    return f;
+}
+
+static void test_lbfgs(void **state)
+{
+    const fixture *f = *state;
+    fit            whole = open_fit(), again = open_fit();
+    for (int i = 0; i < 6; i++) {
+        if (i == 3) {
+            assert_int_equal(tg_checkpoint_save(whole.t, in_dir(f, "c"), NULL), TG_OK);
+            assert_int_equal(tg_checkpoint_load(again.t, in_dir(f, "c")), TG_OK);
+        }
+        assert_int_equal(tg_lbfgs_step(whole.o, rosenbrock, &whole, NULL), TG_OK);
+        if (i >= 3) assert_int_equal(tg_lbfgs_step(again.o, rosenbrock, &again, NULL), TG_OK);
+        tg_reset(whole.t);
+        tg_reset(again.t);
+    }
+    assert_memory_equal(tg_data(whole.w), tg_data(again.w), 6 * sizeof(double));
+    assert_int_equal(tg_lbfgs_iterations(again.o), tg_lbfgs_iterations(whole.o));
+    tg_tape_free(whole.t);
+    tg_tape_free(again.t);
+}
+
 /* ---- killed at any moment ------------------------------------------------------------------------------------------- */
 
 /* Trains and saves for ever, telling the parent through a pipe which step is saved. */
@@ -147,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same_bits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lbfgs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_while_saving, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
