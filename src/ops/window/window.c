@@ -76,8 +76,8 @@ tg_status tg_window_count(const tg_call *c, const tg_window *w, const int64_t pl
             __builtin_mul_overflow(w->dilation[k], w->size[k] - 1, &reach))
             return tg_fail(c, TG_ERR_ARG, "the padding or the dilation is too large");
         if (reach >= padded)
-            return tg_fail(c, TG_ERR_SHAPE, "the window of %lld does not fit into the %s of %lld with its padding",
-                           (long long)reach + 1, w->axes == 1 ? "length" : names[k], (long long)padded);
+            return tg_fail(c, TG_ERR_SHAPE, "the window of %llu does not fit into the %s of %lld with its padding",
+                           (unsigned long long)reach + 1, w->axes == 1 ? "length" : names[k], (long long)padded);
         count[k] = (padded - reach - 1) / w->stride[k] + 1;
     }
     return TG_OK;
