@@ -34,6 +34,16 @@ static void drawn(void)
                  OPTION(ARG, NULL, tg_truncated_normal_options, .lo = NAN, .hi = 1), OPTION(ARG, NULL, tg_truncated_normal_options, .lo = 100, .hi = 101)));
 }
 
+static void begun(void)
+{
+    CALL(tg_xavier_uniform, TAPE, SHAPE_, NOT_NEGATIVE(1)), CALL(tg_xavier_normal, TAPE, SHAPE_, NOT_NEGATIVE(1)), CALL(tg_orthogonal, TAPE, SHAPE_, NOT_NEGATIVE(1));
+    CALL(tg_kaiming_uniform, TAPE, SHAPE_,
+         OPTIONS(OPTION(ARG, "activation", tg_kaiming_options, .activation = "x"), OPTION(ARG, "slope", tg_kaiming_options, .activation = "leaky_relu", .slope = NAN)));
+    CALL(tg_kaiming_normal, TAPE, SHAPE_, OPTIONS(OPTION(ARG, "activation", tg_kaiming_options, .activation = "")));
+    CALL(tg_sparse_normal, TAPE, SHAPE_, PROBABILITY, NOT_NEGATIVE(1)), CALL(tg_identity, TAPE, SHAPE_);
+    CALL(tg_dirac, TAPE, SHAPED(TG_SHAPE(4, 2, 3)), N(1, BAD(ARG, 0, -1, 3)));
+}
+
 static void by_parameters(void)
 {
     CALL(tg_standard_gamma, FLOATS(2, 3), OUT), CALL(tg_bernoulli_of, FLOATS(2, 3)), CALL(tg_dirichlet, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8))), CALL(tg_chisquare, FLOATS(2, 3)),
@@ -58,6 +68,7 @@ void rows_create(void)
 {
     made();
     drawn();
+    begun();
     by_parameters();
     chosen();
 }

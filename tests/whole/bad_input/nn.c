@@ -46,4 +46,8 @@ void rows_nn(void)
         CALL(tg_alpha_dropout, FLOATS(2, 3), PROBABILITY);
     CALL(tg_accuracy, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8)),
          TENSOR(INDEX, TG_SHAPE(2), RANKS(1, 1), .range = 3, .from_start = true, MISFITS(TG_SHAPE(3))));
+    CALL(tg_topk_accuracy, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8)), TENSOR(INDEX, TG_SHAPE(2), RANKS(1, 1), .range = 3, .from_start = true, MISFITS(TG_SHAPE(3))),
+         N(1, BAD(ARG, 0, -1, 4, INT64_MIN, INT64_MAX)));
+    CALL(tg_confusion_matrix, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8)),
+         TENSOR(INDEX, TG_SHAPE(2), RANKS(1, 1), .range = 3, .from_start = true, MISFITS(TG_SHAPE(3))));
 }
