@@ -8,7 +8,7 @@
 
 /* ---- trials --------------------------------------------------------------------------------------------------------- */
 
-typedef enum mask_kind { NO_MASK, SEEN, NUMBERS, INFINITIES, MASKS } mask_kind;
+typedef enum mask_kind { NO_MASK, SEEN, NUMBERS, INFINITIES, FAR, MASKS } mask_kind; /* FAR: hidden by a number beside which scores are nothing */
 
 typedef struct trial {
     int64_t   heads, queries, keys, width, depth;
@@ -39,7 +39,7 @@ static tg_tensor *mask_of(tg_tape *t, const trial *r)
     tg_tensor      *seen = tg_bernoulli(t, s, 0.7), *x = tg_to(tg_randn(t, s), r->dtype);
     if (r->mask_axes > 1 && r->queries > 1) seen = tg_logical_and(seen, tg_ne(rows, tg_full(t, TG_I64, TG_SCALAR_SHAPE, 1)));
     if (r->mask == SEEN) return seen;
-    return r->mask == NUMBERS ? x : tg_where(seen, x, tg_full(t, r->dtype, TG_SCALAR_SHAPE, (double)-INFINITY));
+    return r->mask == NUMBERS ? x : tg_where(seen, x, tg_full(t, r->dtype, TG_SCALAR_SHAPE, r->mask == FAR ? -1e30 : (double)-INFINITY));
 }
 
 static problem problem_of(tg_tape *t, const trial *r)

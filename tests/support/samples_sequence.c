@@ -37,14 +37,15 @@ static tg_tensor *f_attention_op(void *ctx, tg_tensor *const *in)
     const tg_attention_attr a = attr_of(s);
     return tg_attention(in, s->start ? mask_of(s, in[0], in[1]) : NULL, key_of(s, in[0]), &a);
 }
-/* The first input has q, the logarithm, g · y and g side by side: [L, E + 2 + V]. */
+/* The first input has q, the logarithm, g · y and g side by side: [L, E + 2 + V]. What the logarithm lacks is a quarter everywhere. */
 static tg_tensor *f_attention_grad(void *ctx, tg_tensor *const *in)
 {
     const sample           *s = ctx;
     const tg_attention_attr a = attr_of(s);
     const int64_t           width = tg_dim(in[1], -1), depth = tg_dim(in[2], -1);
     tg_tensor *q = tg_slice(in[0], -1, 0, width, 1), *g = tg_slice(in[0], -1, width + 2, width + 2 + depth, 1);
-    tg_tensor *x[8] = {q, in[1], in[2], tg_select(in[0], -1, (int)width), tg_select(in[0], -1, (int)width + 1), g};
+    tg_tensor *lse = tg_select(in[0], -1, (int)width);
+    tg_tensor *x[9] = {q, in[1], in[2], lse, tg_select(in[0], -1, (int)width + 1), g, tg_full(tg_tape_of(q), tg_dtype_of(q), tg_shape_of(lse), 0.25)};
     int        n = TG_ATTENTION_GRAD_INPUTS;
     if (s->start) x[n++] = mask_of(s, q, in[1]);
     if (s->step) x[n++] = key_of(s, q);

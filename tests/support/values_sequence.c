@@ -95,7 +95,8 @@ static void add_to(values_array *y, const int64_t *at, int64_t i, int64_t j, rea
     y->size[e] += fabsl(x) * size;
 }
 
-/* dv = (P M)^T g, dS = P (g v^T M - delta), dq = scale dS k, dk = scale dS^T q; the first input has q, the logarithm, delta and g side by side. */
+/* dv = (P M)^T g, dS = P (g v^T M - delta), dq = scale dS k, dk = scale dS^T q; the first input has q, the logarithm, delta and g side by side. The
+ * logarithm lacks a quarter. */
 void values_of_attention_grad(values_call *c)
 {
     const values_array *k = &c->in[1], *v = &c->in[2];
@@ -115,7 +116,7 @@ void values_of_attention_grad(values_call *c)
         int64_t at[TG_MAX_RANK];
         values_at(&s, e, at);
         const int64_t i = at[lead], j = at[lead + 1];
-        const real    z = score(c, &s, at, j), l = entry(&c->in[0], &s, at, i, width), p = expl(z - l), loss = p > 0 ? 1 + fabsl(z) + fabsl(l) : 1;
+        const real    z = score(c, &s, at, j), l = entry(&c->in[0], &s, at, i, width) + 0.25L, p = expl(z - l), loss = p > 0 ? 1 + fabsl(z) + fabsl(l) : 1;
         const real    m = growth(c, &s, at, i, j, rows, cols);
         const real    delta = entry(&c->in[0], &s, at, i, width + 1), scale = (real)c->s->number;
         real          slope = -delta, size = fabsl(delta);

@@ -5,7 +5,7 @@
 
 #include "ops/ops.h"
 
-/* Of both ops; without padding. The mask, if there is one, and then the key of dropout are the inputs behind those that have a gradient. */
+/* Of both ops; without padding. The mask, if there is one, and then the key of dropout are the last inputs. */
 typedef struct tg_attention_attr {
     double   scale, dropout;
     uint64_t causal, masked;
@@ -16,7 +16,8 @@ static inline double tg_attention_growth(const tg_attention_attr *a) { return a-
 
 enum {
     TG_ATTENTION_INPUTS = 3,      /* q, k, v */
-    TG_ATTENTION_GRAD_INPUTS = 6, /* q, k, v, the logarithms of the rows' sums, g · y of each row, g */
+    TG_ATTENTION_GRAD_INPUTS = 7, /* q, k, v, the logarithms of the rows' sums, g · y of each row, g, what the logarithms lack */
+    TG_ATTENTION_REST = 6,        /* the last of these, which has no gradient */
 };
 
 /* The shape that leading axes of the inputs broadcast to, of n inputs: all but the last two of each. TG_ERR_SHAPE when they don't go together. */

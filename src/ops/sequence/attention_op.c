@@ -57,7 +57,9 @@ static tg_status attended(tg_call *c, int inputs, tg_shape *lead, int64_t size[4
     return TG_OK;
 }
 
-/* ---- attention: results […,L,V], and […,L]: the logarithms of the rows' sums, 0 of a row that sees nothing -------------- */
+/* ---- attention: results […,L,V], and twice […,L]: the logarithms of the rows' sums, 0 of a row that sees nothing; and what these lack --------
+ * The logarithm of a row whose scores are far from 0, hidden by -1e9 instead of -inf, is as large as they are, and the count of its elements gets
+ * lost in rounding it. So that part is a number of its own. It has no gradient: the one that is rounded has all of it. */
 
 static tg_status attention_infer(tg_call *c)
 {
@@ -68,7 +70,8 @@ static tg_status attention_infer(tg_call *c)
     c->shape = with_axes(&lead, size[0], size[3]);
     c->result[1].shape = with_axes(&lead, size[0], 1);
     c->result[1].shape.rank--;
-    c->result[1].dtype = c->dtype;
+    c->result[2].shape = c->result[1].shape;
+    c->result[1].dtype = c->result[2].dtype = c->dtype;
     return TG_OK;
 }
 
@@ -79,7 +82,7 @@ static tg_tensor *attention_vjp(const tg_call *c, int i, tg_tensor *g)
     if (!*c->shared) {
         if (!g) g = tg_zeros_like(c->out);
         tg_tensor *delta = tg_sum(tg_mul_zero(g, c->out), TG_AXES(-1), false);
-        tg_tensor *in[TG_ATTENTION_GRAD_INPUTS + 2] = {c->in[0], c->in[1], c->in[2], lse, to_lse ? tg_sub(delta, to_lse) : delta, g};
+        tg_tensor *in[TG_ATTENTION_GRAD_INPUTS + 2] = {c->in[0], c->in[1], c->in[2], lse, to_lse ? tg_sub(delta, to_lse) : delta, g, c->result[2].out};
         const int  others = c->n_in - TG_ATTENTION_INPUTS;
         for (int k = 0; k < others; k++) in[TG_ATTENTION_GRAD_INPUTS + k] = c->in[TG_ATTENTION_INPUTS + k];
         *c->shared = tg_record(&tg_op_attention_grad, in, TG_ATTENTION_GRAD_INPUTS + others, c->attr, c->attr_size);
@@ -89,7 +92,7 @@ static tg_tensor *attention_vjp(const tg_call *c, int i, tg_tensor *g)
 
 const tg_op tg_op_attention = {.name    = "attention",
                                .arity   = TG_ANY_ARITY,
-                               .results = 2,
+                               .results = 3,
                                .nondiff = 8 | 16,
                                .flags   = TG_OP_STRIDED,
                                .infer   = attention_infer,
@@ -116,8 +119,9 @@ static tg_status attention_grad_infer(tg_call *c)
     const tg_shape y = with_axes(&lead, size[0], size[3]);
     tg_shape       row = y;
     row.rank--;
-    if (!tg_shape_equal(tg_in_shape(c, 3), &row) || !tg_shape_equal(tg_in_shape(c, 4), &row) || !tg_shape_equal(tg_in_shape(c, 5), &y))
-        return tg_fail(c, TG_ERR_SHAPE, "takes a logarithm and a sum for each row of the result, and its gradient");
+    if (!tg_shape_equal(tg_in_shape(c, 3), &row) || !tg_shape_equal(tg_in_shape(c, 4), &row) || !tg_shape_equal(tg_in_shape(c, TG_ATTENTION_REST), &row) ||
+        !tg_shape_equal(tg_in_shape(c, 5), &y))
+        return tg_fail(c, TG_ERR_SHAPE, "takes a logarithm, what it lacks and a sum for each row of the result, and its gradient");
     c->shape = with_axes(&lead, size[0], size[2]);
     c->result[1].shape = with_axes(&lead, size[1], size[2]);
     c->result[2].shape = with_axes(&lead, size[1], size[3]);
@@ -133,7 +137,7 @@ static tg_tensor *product_with(tg_tensor *a, tg_tensor *b) { return tg_matmul(a,
 /* The sum of those that are there; no other one may be NULL but after an error. */
 static tg_tensor *added(bool one, tg_tensor *x, bool other, tg_tensor *y) { return one && other ? tg_add(x, y) : one ? x : y; }
 
-/* The results were dq = s S k, dk = s S^T q, dv = (P M)^T g, where S = P D, D = g v^T M - delta and P = e^(scores - lse). Of the gradients a, b, e
+/* The results were dq = s S k, dk = s S^T q, dv = (P M)^T g, where S = P D, D = g v^T M - delta and P = e^(scores - lse - rest). Of the gradients a, b, e
  * that arrived at these, NULL where none did, S gets W = s (a k^T + q b^T); then
  *     D gets W P      P gets W D + g e^T M      the scores get what P gets, times P      g v^T gets W P M
  * D is 0 where nothing is used: W D and W P are 0 there, whatever W and P are. */
@@ -142,7 +146,7 @@ static void share(const tg_call *c, tg_tensor *a, tg_tensor *b, tg_tensor *e, tg
     const tg_attention_attr *attr = c->attr;
     tg_tensor *q = c->in[0], *k = c->in[1], *v = c->in[2], *g = c->in[5], *key = key_of(c, TG_ATTENTION_GRAD_INPUTS), *w = NULL;
     tg_tensor *scores = tg_attention_scores(q, k, mask_of(c, TG_ATTENTION_GRAD_INPUTS), attr);
-    tg_tensor *weights = tg_exp(tg_sub(scores, tg_unsqueeze(c->in[3], -1)));
+    tg_tensor *weights = tg_exp(tg_sub(tg_sub(scores, tg_unsqueeze(c->in[3], -1)), tg_unsqueeze(c->in[TG_ATTENTION_REST], -1)));
     tg_tensor *d = tg_sub(tg_attention_dropped(product_with(g, v), key, attr), tg_unsqueeze(c->in[4], -1));
     to[KEPT_WEIGHTS] = tg_attention_dropped(weights, key, attr);
     to[SLOPES] = tg_mul_zero(d, weights);
@@ -177,7 +181,7 @@ static tg_tensor *attention_grad_vjp(const tg_call *c, int i, tg_tensor *a)
 const tg_op tg_op_attention_grad = {.name    = "attention_grad",
                                     .arity   = TG_ANY_ARITY,
                                     .results = 3,
-                                    .nondiff = 64 | 128,
+                                    .nondiff = 64 | 128 | 256,
                                     .flags   = TG_OP_STRIDED,
                                     .infer   = attention_grad_infer,
                                     .run     = tg_attention_grad_run,

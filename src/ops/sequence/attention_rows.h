@@ -54,15 +54,19 @@ static void F(fade)(int64_t rows, int64_t cols, void *result, const void *factor
     }
 }
 
-/* A row that has seen nothing has the sum 0: its result is 0, and 0 is as good as any logarithm, for all its scores are -inf. */
-static void F(finish)(int64_t rows, int64_t cols, void *result, const double *sum, const void *shifts, void *logarithms)
+/* A row that has seen nothing has the sum 0: its result is 0, and 0 is as good as any logarithm, for all its scores are -inf. The shift may be
+ * so large that nothing is left of the sum's own logarithm behind it. */
+static void F(finish)(int64_t rows, int64_t cols, void *result, const double *sum, const void *shifts, void *logarithms, void *rests)
 {
-    T       *y = result, *lse = logarithms;
+    T       *y = result, *lse = logarithms, *rest = rests;
     const T *shift = shifts;
     for (int64_t r = 0; r < rows; r++, y += cols) {
-        const T by = (T)(1 / (sum[r] == 0 ? 1 : sum[r]));
+        const bool   none = sum[r] == 0;
+        const T      by = (T)(1 / (none ? 1 : sum[r]));
+        const double own = none ? 0 : log(sum[r]);
         for (int64_t k = 0; k < cols; k++) y[k] *= by;
-        lse[r] = sum[r] == 0 ? 0 : (T)((double)shift[r] + log(sum[r]));
+        lse[r]  = none ? 0 : (T)((double)shift[r] + own);
+        rest[r] = none ? 0 : (T)((double)shift[r] - (double)lse[r] + own);
     }
 }
 

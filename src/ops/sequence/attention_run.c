@@ -2,8 +2,9 @@
  *
  * Scores are computed in tiles, some rows of queries by some columns of keys, that stay in the cache. Forward, a tile's weights are
  * e^(score - shift), the shift being the largest score of the row so far; when a later tile has a larger one, what was added up is taken to
- * the new shift (Milakov, Gimelshein 2018). What is kept of a row is the logarithm of its sum, lse = ln sum e^score. Backward, the tile's
- * weights P = e^(score - lse) are computed again from it (Dao, Fu, Ermon, Rudra, Ré 2022), with M for what dropout keeps, scaled:
+ * the new shift (Milakov, Gimelshein 2018). What is kept of a row is the logarithm of its sum, ln sum e^score: lse, which is rounded, and the rest.
+ * Backward, the tile's weights P = e^(score - lse - rest) are computed again from it (Dao, Fu, Ermon, Rudra, Ré 2022), with M for what dropout
+ * keeps, scaled:
  *     dv = (P M)^T g      dS = P (g v^T M - delta)      dq = scale dS k      dk = scale dS^T q
  * delta, an input, is the row's sum of g y less the gradient of lse.
  *
@@ -34,7 +35,7 @@ typedef struct row_loops {
     void (*start)(int64_t rows, void *shifts, double *sum);
     void (*raise)(int64_t rows, void *shifts, const void *largest, void *by);
     void (*fade)(int64_t rows, int64_t cols, void *result, const void *factors, double *sum, const void *sums);
-    void (*finish)(int64_t rows, int64_t cols, void *result, const double *sum, const void *shifts, void *logarithms);
+    void (*finish)(int64_t rows, int64_t cols, void *result, const double *sum, const void *shifts, void *logarithms, void *rests);
     void (*fill)(int64_t n, void *to, double number);
     void (*subtract)(int64_t rows, int64_t cols, void *tile, const void *column);
     void (*copy)(int64_t rows, int64_t cols, void *to, const void *from, int64_t row, int64_t col);
@@ -280,14 +281,14 @@ static void forward_tile(const problem *p, const room *m, const tile *t, const m
     tile_by(p, t, p->growth, m->scores, &values, p->depth, y);
 }
 
-static void forward_rows(const problem *p, const room *m, int64_t batch, int64_t row, char *y, char *lse)
+static void forward_rows(const problem *p, const room *m, int64_t batch, int64_t row, char *y, char *lse, char *rest)
 {
     const int64_t rows = least(ROWS, p->queries - row), end = p->attr->causal ? least(p->keys, row + rows) : p->keys;
     const matrix  x[] = {of_batch(p, &p->x[0], batch, 2), of_batch(p, &p->x[1], batch, 2), of_batch(p, &p->x[2], batch, 2)};
     p->rows->start(rows, m->shift, m->sum);
     memset(y, 0, (size_t)(rows * p->depth) * p->item);
     for (int64_t col = 0; col < end; col += COLS) forward_tile(p, m, &(tile){batch, row, col, rows, least(COLS, end - col)}, x, y);
-    p->rows->finish(rows, p->depth, y, m->sum, m->shift, lse);
+    p->rows->finish(rows, p->depth, y, m->sum, m->shift, lse, rest);
 }
 
 tg_status tg_attention_run(tg_call *c)
@@ -305,7 +306,8 @@ tg_status tg_attention_run(tg_call *c)
 #pragma omp for schedule(dynamic) nowait
         for (int64_t u = 0; u < units; u++) {
             const int64_t batch = u / blocks, row = u % blocks * ROWS, first = batch * p.queries + row;
-            forward_rows(&p, &m, batch, row, at_row(&p, c->y.data, first, p.depth), at_row(&p, c->result[1].y.data, first, 1));
+            forward_rows(&p, &m, batch, row, at_row(&p, c->y.data, first, p.depth), at_row(&p, c->result[1].y.data, first, 1),
+                         at_row(&p, c->result[2].y.data, first, 1));
         }
     }
     return TG_OK;
@@ -328,6 +330,8 @@ static void backward_tile(const problem *p, const room *m, const tile *t, const 
     rows_by_rows(p, t, scale, &b->x[0], keys, p->width, m->scores);
     hide(p, m, t);
     p->rows->copy(t->rows, 1, m->shift, at(p, &b->x[3], t->row, 0), b->x[3].row, 0);
+    p->rows->subtract(t->rows, t->cols, m->scores, m->shift);
+    p->rows->copy(t->rows, 1, m->shift, at(p, &b->x[TG_ATTENTION_REST], t->row, 0), b->x[TG_ATTENTION_REST].row, 0);
     p->tiles->exp_less(rows, cols, m->scores, m->shift);
     if (p->drops) {
         draw(p, t, m->kept);
@@ -383,7 +387,7 @@ tg_status tg_attention_grad_run(tg_call *c)
             backward      b = {.dq = at_row(&p, share ? others : c->y.data, u, each),
                                .dk = at_row(&p, c->result[1].y.data, batch * p.keys, p.width),
                                .dv = at_row(&p, c->result[2].y.data, batch * p.keys, p.depth)};
-            for (int i = 0; i < TG_ATTENTION_GRAD_INPUTS; i++) b.x[i] = of_batch(&p, &p.x[i], batch, i == 3 || i == 4 ? 1 : 2);
+            for (int i = 0; i < TG_ATTENTION_GRAD_INPUTS; i++) b.x[i] = of_batch(&p, &p.x[i], batch, i < 3 || i == 5 ? 2 : 1);
             backward_keys(&p, &m, batch, blocks * share / shares * COLS, least(p.keys, blocks * (share + 1) / shares * COLS), &b);
         }
     }
