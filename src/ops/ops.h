@@ -79,6 +79,9 @@ tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n);
 /* Zeros of this shape with g added at the places that index names along the axis: the gradient of tg_gather. */
 tg_tensor *tg_scattered(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape);
 
+/* The first `count` elements along an axis, 0 … its size, of what tg_sort gives, and their places: no more of a line is sorted than that takes. */
+tg_tensor *tg_sort_first(tg_tensor *x, int64_t count, int axis, bool descending, tg_tensor **places);
+
 /* "[1,3]": where element k of a shape is. */
 const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t size);
 

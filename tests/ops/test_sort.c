@@ -45,6 +45,26 @@ static void model_values(const tg_shape *s, const double *x, int axis, const dou
     }
 }
 
+/* The first elements of each line are those of the sorted line, however few of them are asked for: some are found without sorting the others. */
+static void assert_first(tg_tensor *x, tg_dtype d, const tg_shape *s, const double *values, const double *places, int axis, bool descending)
+{
+    static double first[MOST], first_places[MOST];
+    const int64_t n = s->dim[axis], counts[] = {0, 1, 2, 17, n / 5, n / 4, n / 4 + 1, n};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        tg_tensor *place = NULL;
+        tg_shape   part = *s;
+        if ((part.dim[axis] = counts[c]) > n) continue;
+        for (int64_t i = 0; i < count_of(&part); i++) {
+            int64_t at[TG_MAX_RANK] = {0};
+            coordinates(&part, i, at);
+            first[i]        = values[position(s, at)];
+            first_places[i] = places[position(s, at)];
+        }
+        assert_values(tg_topk(x, counts[c], axis, descending, &place), d, &part, first, 0);
+        assert_values(place, TG_I64, &part, first_places, 0);
+    }
+}
+
 static void assert_sorts(tg_tensor *x, tg_dtype d, const tg_shape *s, const double *v, int axis, bool descending)
 {
     static double places[MOST], values[MOST];
@@ -54,6 +74,7 @@ static void assert_sorts(tg_tensor *x, tg_dtype d, const tg_shape *s, const doub
     assert_values(y, d, s, values, 0);
     assert_values(place, TG_I64, s, places, 0);
     assert_values(tg_sort(x, axis - s->rank, descending, NULL), d, s, values, 0);
+    assert_first(x, d, s, values, places, axis, descending);
 }
 
 /* ---- values -------------------------------------------------------------------------------------------------------- */
@@ -242,12 +263,12 @@ static void test_errors(void **state)
     assert_null(place);
     assert_error(t, tg_sort(x, -3, true, NULL), TG_ERR_SHAPE, "tg_sort: axis -3 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_sort(tg_scalar(t, 1), 0, false, NULL), TG_ERR_SHAPE, "tg_sort: axis 0 is outside the 0 axes of the input []");
-    static const int64_t wrong[][2] = {{2, 0}, {-1, 0}, {0, 2}, {0, -1}};
-    for (int k = 0; k < 4; k++)
+    static const int64_t wrong[][3] = {{2, 0, 2}, {-1, 0, 2}, {0, 2, 2}, {0, -1, 2}, {0, 0, 3}, {0, 0, -1}};
+    for (int k = 0; k < 6; k++)
         assert_error(t, tg_record(&tg_op_sort, &x, 1, wrong[k], sizeof wrong[k]), TG_ERR_ARG,
-                     "tg_sort: the attributes are not an axis of the input and a direction (input [2,3] float32)");
+                     "tg_sort: the attributes are not an axis of the input, a direction and a number of elements (input [2,3] float32)");
     assert_error(t, tg_record(&tg_op_sort, &x, 1, wrong[0], 8), TG_ERR_ARG,
-                 "tg_sort: the attributes are not an axis of the input and a direction (input [2,3] float32)");
+                 "tg_sort: the attributes are not an axis of the input, a direction and a number of elements (input [2,3] float32)");
     place = x;
     assert_null(tg_sort(NULL, 0, false, &place));
     assert_null(place);

@@ -27,9 +27,7 @@ tg_tensor *tg_topk(tg_tensor *x, int64_t k, int axis, bool largest, tg_tensor **
         tg_fail_on(tg_tape_of(x), TG_ERR_ARG, "tg_topk", "%lld elements are not possible; axis %d has %lld", (long long)k, a, (long long)tg_dim(x, a));
         return NULL;
     }
-    tg_tensor *place, *y = tg_slice(tg_sort(x, a, largest, &place), a, 0, k, 1);
-    if (places && y && !(*places = tg_slice(place, a, 0, k, 1))) return NULL;
-    return y;
+    return tg_sort_first(x, k, a, largest, places);
 }
 
 /* Element k of what is sorted along an axis, and of its places. */
@@ -47,7 +45,7 @@ tg_tensor *tg_kthvalue(tg_tensor *x, int64_t k, int axis, bool keepdim, tg_tenso
         tg_fail_on(tg_tape_of(x), TG_ERR_ARG, "tg_kthvalue", "there is no element number %lld; axis %d has %lld", (long long)k, a, (long long)tg_dim(x, a));
         return NULL;
     }
-    tg_tensor *place, *y = element(tg_sort(x, a, false, &place), a, k - 1, keepdim);
+    tg_tensor *place, *y = element(tg_sort_first(x, k, a, false, &place), a, k - 1, keepdim);
     if (places && y && !(*places = element(place, a, k - 1, keepdim))) return NULL;
     return y;
 }

@@ -11,20 +11,22 @@
 
 #include "tensor/team.h"
 
-/* Without padding. */
+/* Without padding. count: how many of the sorted elements are wanted, from the first one on. */
 typedef struct sort_attr {
-    int64_t axis, descending;
+    int64_t axis, descending, count;
 } sort_attr;
 
 static tg_status sort_infer(tg_call *c)
 {
     const sort_attr *a = c->attr;
     c->shape           = *tg_in_shape(c, 0);
-    if (c->attr_size != sizeof *a || a->axis < 0 || a->axis >= c->shape.rank || a->descending >> 1)
-        return tg_fail(c, TG_ERR_ARG, "the attributes are not an axis of the input and a direction");
-    c->result[1].shape = c->shape;
-    c->dtype           = tg_dtype_of(c->in[0]);
-    c->result[1].dtype = TG_I64;
+    if (c->attr_size != sizeof *a || a->axis < 0 || a->axis >= c->shape.rank || a->descending >> 1 || a->count < 0 ||
+        a->count > c->shape.dim[a->axis])
+        return tg_fail(c, TG_ERR_ARG, "the attributes are not an axis of the input, a direction and a number of elements");
+    c->shape.dim[a->axis] = a->count;
+    c->result[1].shape    = c->shape;
+    c->dtype              = tg_dtype_of(c->in[0]);
+    c->result[1].dtype    = TG_I64;
     return TG_OK;
 }
 
@@ -107,6 +109,36 @@ static item *sort_long(item *a, item *b, int64_t n, int digits)
     return a;
 }
 
+static item *sort(item *a, item *b, int64_t n, int digits)
+{
+    if (n >= SHORT) return sort_long(a, b, n, digits);
+    sort_short(a, n);
+    return a;
+}
+
+/* The first `count` items of the sorted ones. Those that may be among them gather at the beginning of a; whenever there are about twice as many
+ * as are wanted they are sorted, and the last one that is kept bounds what may still come. A later item with the same key comes behind. */
+static item *sort_first(item *a, item *b, int64_t n, int64_t count, int digits)
+{
+    enum { LEAST = 16, PART = 4 };
+    const int64_t full = count + (count > LEAST ? count : LEAST);
+    if (count > n / PART || full > n) return sort(a, b, n, digits);
+    int64_t  held = 0;
+    uint64_t bound = UINT64_MAX; /* may be a key itself, and bounds nothing before the first sort */
+    bool     bounded = false;
+    for (int64_t k = 0; k < n; k++) {
+        if (bounded && a[k].key >= bound) continue;
+        a[held++] = a[k];
+        if (held < full) continue;
+        const item *first = sort(a, b, held, digits);
+        if (first != a) memcpy(a, first, (size_t)count * sizeof *a);
+        held    = count;
+        bound   = a[count - 1].key;
+        bounded = true;
+    }
+    return sort(a, b, held, digits);
+}
+
 /* ---- lines --------------------------------------------------------------------------------------------------------- */
 
 #define PUT(NAME, T)                                                                                                   \
@@ -140,7 +172,7 @@ static tg_status sort_run(tg_call *c)
     const int        axis  = (int)a->axis;
     const int64_t    n     = s->dim[axis], step = tg_count_of(s, axis + 1, s->rank), lines = tg_count_of(s, 0, axis) * step;
     const int64_t    width = (int64_t)tg_dtype_size(x->dtype);
-    if (n == 0 || lines == 0) return TG_OK;
+    if (a->count == 0 || lines == 0) return TG_OK;
     const int        digits  = 8 * (int)width / DIGIT;
     const int        threads = tg_threads_for(c, lines, (double)lines * (double)n * (2 + digits));
     const line_loops loop    = loops[x->dtype];
@@ -150,13 +182,12 @@ static tg_status sort_run(tg_call *c)
     {
 #pragma omp for schedule(static) nowait
         for (int64_t k = 0; k < lines; k++) {
-            item         *own = room + 2 * n * omp_get_thread_num(), *sorted = own;
-            const int64_t first = k / step * n * step + k % step;
+            item *const   own = room + 2 * n * omp_get_thread_num();
+            const int64_t line = k / step * step, column = k % step, first = line * n + column, to = line * a->count + column;
             const char   *from  = (const char *)x->data + first * width;
             loop.take(own, from, n, step, a->descending);
-            if (n < SHORT) sort_short(own, n);
-            else sorted = sort_long(own, own + n, n, digits);
-            loop.put((char *)c->y.data + first * width, (int64_t *)c->result[1].y.data + first, from, sorted, n, step);
+            const item *const sorted = sort_first(own, own + n, n, a->count, digits);
+            loop.put((char *)c->y.data + to * width, (int64_t *)c->result[1].y.data + to, from, sorted, a->count, step);
         }
     }
     return TG_OK;
@@ -172,14 +203,21 @@ static tg_tensor *sort_vjp(const tg_call *c, int i, tg_tensor *g)
 const tg_op tg_op_sort = {
     .name = "sort", .arity = 1, .results = 2, .infer = sort_infer, .run = sort_run, .vjp = sort_vjp};
 
-static tg_tensor *sorted(tg_tensor *x, int axis, bool descending, tg_tensor **places, const char *function)
+tg_tensor *tg_sort_first(tg_tensor *x, int64_t count, int axis, bool descending, tg_tensor **places)
 {
-    const tg_node  *n = tg_check(x, function);
-    const int       k = n ? tg_checked_axis(n, function, axis) : -1;
-    const sort_attr a = {k, descending};
-    tg_tensor      *y = k < 0 ? NULL : tg_record(&tg_op_sort, &x, 1, &a, sizeof a);
+    const sort_attr a = {axis, descending, count};
+    tg_tensor      *y = tg_record(&tg_op_sort, &x, 1, &a, sizeof a);
     if (places) *places = tg_result(y, 1);
     return y;
+}
+
+static tg_tensor *sorted(tg_tensor *x, int axis, bool descending, tg_tensor **places, const char *function)
+{
+    const tg_node *n = tg_check(x, function);
+    const int      k = n ? tg_checked_axis(n, function, axis) : -1;
+    if (k >= 0) return tg_sort_first(x, n->shape->dim[k], k, descending, places);
+    if (places) *places = NULL;
+    return NULL;
 }
 
 tg_tensor *tg_sort(tg_tensor *x, int axis, bool descending, tg_tensor **places) { return sorted(x, axis, descending, places, "tg_sort"); }
