@@ -86,9 +86,10 @@ enum { ORDER_MOST = 1024 }; /* instances: what is longer takes too long to order
 static void emit_instances(emitter *e)
 {
     for (int32_t part = 0; part < e->n_parts; part++) {
+        const bool all = !e->first_of_part; /* in one part */
         tg_enter_part(e, part);
-        for (int32_t i = 0; i < e->n && e->status == TG_OK; i++)
-            if (e->members[i].part == part) tg_emit_instance(e, &e->members[i]);
+        for (int32_t i = all ? 0 : e->first_of_part[part]; i >= 0 && i < e->n && e->status == TG_OK; i = all ? i + 1 : e->next_in_part[i])
+            tg_emit_instance(e, &e->members[i]);
     }
 }
 
@@ -108,6 +109,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, held *holds)
     if (!tg_list_instances(&e)) return e.status;
     tg_choose_tiles(&e);
     tg_choose_sweeps(&e);
+    if (e.status != TG_OK) return e.status;
     if (p->compiled && e.g->n > 1 && e.n <= ORDER_MOST) tg_emit_segments(&e);
     else emit_instances(&e);
     tg_enter_part(&e, e.n_parts);

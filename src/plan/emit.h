@@ -54,6 +54,7 @@ typedef struct emitter {
     channel        channels[CHANNELS];
     int            n_channels;
     int32_t        part, n_parts; /* under way, and how many */
+    int32_t       *first_of_part, *next_in_part; /* the members of each part, in their order, -1 behind the last; NULL: there is one part */
     tg_status      status;
 } emitter;
 

@@ -62,10 +62,26 @@ static void note_later(const emitter *e, const member *pl)
     }
 }
 
+/* A long group has many parts: whoever goes through them part by part can't look at all members for each. */
+static bool list_parts(emitter *e)
+{
+    int32_t *list = tg_arena_alloc(&e->t->services.values, ((size_t)e->n_parts + (size_t)e->n) * sizeof *list, 8);
+    if (!list) return false;
+    e->first_of_part = list;
+    e->next_in_part = list + e->n_parts;
+    for (int32_t part = 0; part < e->n_parts; part++) list[part] = -1;
+    for (int32_t i = e->n; i-- > 0;) {
+        e->next_in_part[i] = list[e->members[i].part];
+        list[e->members[i].part] = i;
+    }
+    return true;
+}
+
 void tg_choose_sweeps(emitter *e)
 {
     e->part = 0;
     e->n_parts = 1;
+    e->first_of_part = NULL;
     if (!e->g->block) return;
     int32_t *first_reader = tg_arena_alloc(&e->t->services.values, (size_t)e->n * sizeof *first_reader, 8);
     if (!first_reader) {
@@ -82,6 +98,7 @@ void tg_choose_sweeps(emitter *e)
         note_later(e, &e->members[i]);
         if (e->n_parts < 2 * sweep_of(&e->members[i]) + 2) e->n_parts = 2 * sweep_of(&e->members[i]) + 2;
     }
+    if (!list_parts(e)) e->status = tg_out_of_memory(e->t, "tapegrad");
 }
 
 static void finish_rows(emitter *e, member *pl)
@@ -97,10 +114,8 @@ static void finish_rows(emitter *e, member *pl)
 /* What was read in the body of a sweep is known for the columns or the rows of a tile at its end. */
 static void end_body(emitter *e)
 {
-    for (int32_t i = 0; i < e->n; i++) {
-        member *pl = &e->members[i];
-        if (pl->part == e->part - 1 && pl->cls == C_ROW) finish_rows(e, pl);
-    }
+    for (int32_t i = e->first_of_part[e->part - 1]; i >= 0; i = e->next_in_part[i])
+        if (e->members[i].cls == C_ROW) finish_rows(e, &e->members[i]);
 }
 
 static void begin_sweep(emitter *e)

@@ -67,16 +67,24 @@ static bool place_all(emitter *e, pieces *s)
     return true;
 }
 
+/* Where part i of the group ends, counted from the group's first instruction. */
+static int32_t end_of_part(const emitter *e, int32_t i)
+{
+    const sweep *s = &e->p->sweeps[e->g->sweeps + i / 2];
+    return (i % 2 ? s->end : s->body) - e->g->instructions;
+}
+
 /* Where in the group's instructions the part begins, or ends, that has this one. */
 static void find_part(const emitter *e, int32_t at, int32_t *begin, int32_t *end)
 {
-    const program *p = e->p;
-    *begin = *end = 0;
-    for (int32_t i = 0; i < 2 * e->g->n_sweeps; i++, *begin = *end) {
-        const sweep *s = &p->sweeps[e->g->sweeps + i / 2];
-        *end = (i % 2 ? s->end : s->body) - e->g->instructions;
-        if (at < *end) return;
+    int32_t low = 0, high = 2 * e->g->n_sweeps - 1; /* the part is among these */
+    while (low < high) {
+        const int32_t middle = low + (high - low) / 2;
+        if (at < end_of_part(e, middle)) high = middle;
+        else low = middle + 1;
     }
+    *begin = low ? end_of_part(e, low - 1) : 0;
+    *end = end_of_part(e, low);
 }
 
 /* The instructions of a part run many times before the next part's: what one leaves to another lives as long as both. */
