@@ -267,7 +267,7 @@ ops-table: $B/tools/list-ops
 	$< >docs/ops.md
 
 define PC
-prefix=$(PREFIX)
+prefix=$(abspath $(PREFIX))
 Name: tapegrad
 Description: Reverse-mode automatic differentiation on tensors
 Version: $(VERSION)

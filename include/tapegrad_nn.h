@@ -136,7 +136,7 @@ typedef struct tg_nn_recurrent_input {
 } tg_nn_recurrent_input;
 TG_API tg_nn_recurrent_module tg_nn_recurrent(tg_tape *tape, const char *name, int64_t in, int64_t hidden, const tg_nn_recurrent_options *options);
 /* x [T,N,in], as tg_lstm has it: all states of the last layer, [T,N, directions times hidden]. last and last_c (may be NULL) get the final states of all layers, as h and c
- * above have them. */
+ * above have them: row (directions times layer + direction), so those of the last layer are the last. A loader's batch of sequences is [N,T,in]: tg_transpose(x, 0, 1). */
 TG_API tg_tensor *tg_nn_recurrent_of(const tg_nn_recurrent_module *m, tg_tensor *x, const tg_nn_recurrent_input *input, bool training, tg_tensor **last,
                                      tg_tensor **last_c);
 

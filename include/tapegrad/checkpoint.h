@@ -20,8 +20,7 @@ extern "C" {
  *
  * The file is a safetensors file: "model/NAME" are the parameters and buffers, "state/K/NAME" the state of the K-th object that has one, in the
  * order they were made, "user/NAME" the tensors of options, and "crc32" at its end is the checksum of all bytes before it. The texts are its
- * metadata, beside "format", "version", "random_seed" and "random_counter". So tg_load_with reads the model out of it, too:
- * {.prefixes = (tg_prefix[]){{"model/", NULL}, {NULL}}, .only = …, .partial = true}. */
+ * metadata, beside "format", "version", "random_seed" and "random_counter". tg_checkpoint_load_model reads the parameters and buffers alone. */
 
 typedef enum tg_best { TG_BEST_NONE = 0, TG_BEST_LOWEST, TG_BEST_HIGHEST } tg_best;
 
@@ -33,20 +32,25 @@ typedef struct tg_checkpoint_options {
     int                n_tensors;
     int                keep;    /* tg_checkpoint_save_step: so many of the latest stay; usually 3 */
     tg_best            best;    /* likewise: whether the lowest or the highest score is kept as "best.safetensors" */
-    double             score;   /* of the state that is saved. NaN is never the best */
+    double             score;   /* of the state that is saved. NaN is never the best. What was measured with averages swapped in (tg_ema_swap) is the
+                                 * score of a checkpoint that is saved while they are: it is loaded so, too */
 } tg_checkpoint_options;
 
 /* Writes a checkpoint. options may be NULL. The file is complete or the old one stays, as with tg_save, whenever the process ends: temporary
  * file, fsync, rename, fsync of the directory. While it is written states are in memory twice. */
 TG_API tg_status tg_checkpoint_save(tg_tape *tape, const char *path, const tg_checkpoint_options *options);
 
-/* Reads one: all of it, or nothing is changed. TG_ERR_FORMAT for a file that is damaged (its checksum is not that of its content) or no
+/* Reads one, learning rates and all: all of it, or nothing is changed. TG_ERR_FORMAT for a file that is damaged (its checksum is not that of its content) or no
  * checkpoint; TG_ERR_UNSUPPORTED for one of a later version; TG_ERR_ARG, TG_ERR_SHAPE or TG_ERR_DTYPE for one of another program: the sentence has the first
  * tensor that differs. What was recorded becomes invalid, as after tg_copy_from. The caller's own texts and tensors are read by
  * tg_archive_open, tg_archive_metadata(a, key) and tg_archive_read(a, "user/NAME"). */
 TG_API tg_status tg_checkpoint_load(tg_tape *tape, const char *path);
 
-/* Checkpoints of a run in a directory, which is made where it is not there: DIRECTORY/step-000000001000.safetensors for step 1000. When it is
+/* Reads the parameters and buffers alone, into a program that has those and need not have what trained them: for evaluation, tg_freeze, or another
+ * training. Names, shapes and dtypes agree exactly, or nothing is changed, and the errors are the same. */
+TG_API tg_status tg_checkpoint_load_model(tg_tape *tape, const char *path);
+
+/* Checkpoints of a run in a directory, which is made where it is not there (its parent has to be): DIRECTORY/step-000000001000.safetensors for step 1000. When it is
  * whole, those before it but the latest `keep` are removed; with `best` and a score better than that of the best one there, it is written as
  * "best.safetensors" too, which is whole at any time as well and never removed. */
 TG_API tg_status tg_checkpoint_save_step(tg_tape *tape, const char *directory, int64_t step, const tg_checkpoint_options *options);

@@ -55,6 +55,7 @@ TG_API tg_early_stop *tg_early_stop_new(tg_tape *tape, const tg_early_stop_optio
  * ever the weights are copied. true: it is time to stop, more than `patience` reports in a row were not better. A NaN is not better. false,
  * too, for NULL and after an error, when nothing has changed. */
 TG_API bool tg_early_stop_report(tg_early_stop *stop, double measured);
+TG_API bool tg_early_stop_is_over(const tg_early_stop *stop); /* what the latest report said, for a run that goes on from a checkpoint; false before the first */
 
 TG_API tg_status tg_early_stop_restore(tg_early_stop *stop); /* the weights become the best ones; TG_ERR_ARG: there are none yet */
 TG_API double    tg_early_stop_best(const tg_early_stop *stop);    /* what was measured with them; NaN for NULL and when there are none */

@@ -28,7 +28,7 @@ typedef struct tg_run_list {
 
 static inline const char *tg_run_name(const tg_run_list *l, size_t i) { return l->text + l->part[i].name; }
 
-tg_status tg_run_list_make(tg_run_list *l); /* parameters, buffers and all states */
+tg_status tg_run_list_make(tg_run_list *l, bool states); /* parameters and buffers, and all states if asked for */
 tg_status tg_run_list_add(tg_run_list *l, const char *folder, const char *name, tg_part_of_run part); /* named "folder/name" */
 void      tg_run_list_free(tg_run_list *l);
 

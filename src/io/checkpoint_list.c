@@ -36,7 +36,7 @@ static tg_status add_state(tg_run_list *l, tg_owned *object, int number)
     return s;
 }
 
-tg_status tg_run_list_make(tg_run_list *l)
+tg_status tg_run_list_make(tg_run_list *l, bool states)
 {
     int       number = 0;
     tg_status s = TG_OK;
@@ -44,7 +44,7 @@ tg_status tg_run_list_make(tg_run_list *l)
         tg_tensor *x = tg_saved_at(l->tape, i);
         s = tg_run_list_add(l, "model", tg_name(x), (tg_part_of_run){.tensor = x});
     }
-    for (tg_owned *o = tg_first_stateful(l->tape); o && s == TG_OK; o = tg_next_stateful(o)) s = add_state(l, o, number++);
+    for (tg_owned *o = states ? tg_first_stateful(l->tape) : NULL; o && s == TG_OK; o = tg_next_stateful(o)) s = add_state(l, o, number++);
     return s;
 }
 

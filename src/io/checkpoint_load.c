@@ -9,6 +9,7 @@
 #include "io/safetensors_write.h"
 
 typedef struct loading {
+    bool         model; /* alone: parameters and buffers */
     tg_run_list  list; /* what the tape has */
     tg_archive  *archive;
     tg_tensor  **values; /* what the file has, for each part of the list */
@@ -97,7 +98,7 @@ static tg_status find_others(const loading *l)
     for (size_t k = 0; k < 2 * a->n && s == TG_OK; k++) {
         const char *name = a->entry[k % a->n].name;
         const bool  is_users = begins(name, "user/") || !strcmp(name, TG_SEAL_NAME);
-        if ((k < a->n && !begins(name, "model/")) || is_users) continue;
+        if (((k < a->n || l->model) && !begins(name, "model/")) || is_users) continue;
         if (!(list->n && bsearch(&name, names, list->n, sizeof *names, compare_names))) s = differs(l, TG_ERR_ARG, name, "is in it, but not here");
     }
     tg_tape_free_bytes(list->tape, names, list->n * sizeof *names);
@@ -163,10 +164,10 @@ static tg_status read_checkpoint(loading *l)
     const tg_stream_place was = tg_stream_at(t);
     tg_status             s = tg_check_seal(&l->archive->part[0].file);
     if (s == TG_OK) s = read_texts(l);
-    if (s == TG_OK) s = tg_run_list_make(&l->list);
+    if (s == TG_OK) s = tg_run_list_make(&l->list, !l->model);
     if (s == TG_OK) s = compare(l);
     if (s == TG_OK) s = read_values(l);
-    if (s == TG_OK) s = tg_set_stream(t, l->random);
+    if (s == TG_OK && !l->model) s = tg_set_stream(t, l->random);
     if (s != TG_OK) return s;
     s = set_states(l);
     if (s == TG_OK) write_model(l);
@@ -174,15 +175,24 @@ static tg_status read_checkpoint(loading *l)
     return s;
 }
 
-tg_status tg_checkpoint_read(tg_tape *t, const char *function, const char *path)
+static tg_status load(tg_tape *t, const char *function, const char *path, bool model)
 {
-    loading l = {.list = {.tape = t, .function = function}, .archive = tg_archive_make(t, function, path)};
+    loading l = {.model = model, .list = {.tape = t, .function = function}, .archive = tg_archive_make(t, function, path)};
     if (!l.archive) return t->services.latest;
     const tg_status s = read_checkpoint(&l);
     if (l.values) tg_tape_free_bytes(t, l.values, l.list.n * sizeof(tg_tensor *));
     tg_run_list_free(&l.list);
     tg_archive_drop(l.archive);
     return s;
+}
+
+tg_status tg_checkpoint_read(tg_tape *t, const char *function, const char *path) { return load(t, function, path, false); }
+
+tg_status tg_checkpoint_load_model(tg_tape *t, const char *path)
+{
+    if (!t) return TG_ERR_NULL;
+    TG_CALL(t);
+    return tg_may(t, TG_IN_FUNCTION, "tg_checkpoint_load_model") ? load(t, "tg_checkpoint_load_model", path, true) : TG_ERR_ARG;
 }
 
 tg_status tg_checkpoint_load(tg_tape *t, const char *path)

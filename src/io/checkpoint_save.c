@@ -99,7 +99,7 @@ tg_status tg_checkpoint_write(tg_tape *t, const char *function, const char *path
     content                            c = {.n = 0};
     tg_status                          s = check_options(t, function, o);
     if (s != TG_OK) return s;
-    s = tg_run_list_make(&list);
+    s = tg_run_list_make(&list, true);
     if (s == TG_OK) s = add_tensors(&list, o);
     if (s == TG_OK) s = make_texts(t, function, o, &c);
     if (s == TG_OK) s = make_arrays(&list, &c);

@@ -7,6 +7,7 @@
 enum { ENDING = 32 };
 
 static int directions_of(const tg_nn_recurrent_options *o) { return o->bidirectional ? 2 : 1; }
+static int     layers_of(const tg_nn_recurrent_options *o) { return o->layers < 1 ? 1 : o->layers < TG_NN_MOST_LAYERS ? o->layers : TG_NN_MOST_LAYERS; }
 static int64_t gates_of(tg_nn_cell cell) { return cell == TG_NN_LSTM ? 4 : cell == TG_NN_GRU ? 3 : 1; }
 
 /* "weight_ih_l0_reverse" and the like. */
@@ -31,8 +32,7 @@ tg_nn_recurrent_module tg_nn_recurrent(tg_tape *t, const char *name, int64_t in,
 {
     tg_nn_recurrent_module m = {.hidden = hidden, .options = options ? *options : (tg_nn_recurrent_options){.cell = TG_NN_LSTM}};
     const int              directions = directions_of(&m.options);
-    if (m.options.layers < 1) m.options.layers = 1;
-    if (m.options.layers > TG_NN_MOST_LAYERS) m.options.layers = TG_NN_MOST_LAYERS;
+    m.options.layers = layers_of(&m.options);
     tg_scope_push(t, name);
     for (int k = 0; k < m.options.layers * directions; k++)
         m.weights[k] = weights(t, k / directions, k % directions, k < directions ? in : hidden * directions, hidden, gates_of(m.options.cell));
@@ -57,10 +57,10 @@ tg_tensor *tg_nn_recurrent_of(const tg_nn_recurrent_module *m, tg_tensor *x, con
 {
     const tg_nn_recurrent_input none = {.h = NULL};
     const tg_nn_recurrent_input *in = input ? input : &none;
-    const int   directions = directions_of(&m->options), n = m->options.layers * directions;
+    const int   layers = layers_of(&m->options), directions = directions_of(&m->options), n = layers * directions;
     const bool  lstm = m->options.cell == TG_NN_LSTM;
     tg_tensor  *h[2 * TG_NN_MOST_LAYERS], *c[2 * TG_NN_MOST_LAYERS], *y[2];
-    for (int layer = 0; layer < m->options.layers; layer++) {
+    for (int layer = 0; layer < layers; layer++) {
         if (layer && training && m->options.dropout > 0) x = tg_dropout(x, m->options.dropout);
         for (int d = 0; d < directions; d++) y[d] = run(m, layer * directions + d, x, in, &h[layer * directions + d], &c[layer * directions + d]);
         x = directions == 2 ? tg_cat(y, 2, -1) : y[0];

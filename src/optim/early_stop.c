@@ -163,8 +163,10 @@ bool tg_early_stop_report(tg_early_stop *e, double measured)
         e->best_at = e->reports;
     }
     e->reports++;
-    return e->reports - 1 - e->best_at > e->patience;
+    return tg_early_stop_is_over(e);
 }
+
+bool tg_early_stop_is_over(const tg_early_stop *e) { return e && e->reports && e->reports - 1 - e->best_at > e->patience; }
 
 tg_status tg_early_stop_restore(tg_early_stop *e)
 {

@@ -105,6 +105,7 @@ static char scratch_text[200];
     X(tg_frozen_tensor, assert_null(tg_frozen_tensor(NULL, p.t, "a")))                                                           \
     X(tg_checkpoint_save, (void)tg_checkpoint_save(p.t, archive_path, NULL))                                                     \
     X(tg_checkpoint_load, (void)tg_checkpoint_load(p.t, archive_path))                                                           \
+    X(tg_checkpoint_load_model, (void)tg_checkpoint_load_model(p.t, archive_path))                                               \
     X(tg_checkpoint_save_step, (void)tg_checkpoint_save_step(p.t, archive_path, 1, NULL))                                        \
     X(tg_checkpoint_load_latest, int64_t step; (void)tg_checkpoint_load_latest(p.t, archive_path, &step, NULL))                  \
     X(tg_load, (void)tg_load(p.t, archive_path))                                                                                 \

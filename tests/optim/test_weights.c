@@ -139,13 +139,14 @@ static void test_early_stop(void **state)
     } reports[] = {{NAN, false, -1}, {5, false, 1}, {5, false, 1}, {4.75, false, 1}, {4, false, 4}, {NAN, false, 4}, {6, false, 4}, {7, true, 4}, {3, false, 8}, {-INFINITY, false, 9}};
     for (int up = 0; up < 2; up++) {
         tg_early_stop *e = tg_early_stop_new(t, &(tg_early_stop_options){.patience = 2, .min_delta = 0.5, .maximize = up});
-        assert_true(isnan(tg_early_stop_best(e)) && tg_early_stop_best_at(e) == -1);
+        assert_true(isnan(tg_early_stop_best(e)) && tg_early_stop_best_at(e) == -1 && !tg_early_stop_is_over(e));
         expect_failure(t, tg_early_stop_restore(e), TG_ERR_ARG, "tg_early_stop_restore: there are no best weights");
         for (int64_t k = 0; k < 10; k++) {
             const double measured = up ? -reports[k].measured : reports[k].measured;
             set_all(p, (double)k + 100);
             assert_int_equal(tg_assign(b, tg_from_i64(t, TG_SHAPE(1), &k)), TG_OK);
             assert_true(tg_early_stop_report(e, measured) == reports[k].stop);
+            assert_true(tg_early_stop_is_over(e) == reports[k].stop);
             assert_int_equal(tg_early_stop_best_at(e), reports[k].best);
             if (reports[k].best < 0) continue;
             assert_true(tg_early_stop_best(e) == (up ? -1 : 1) * reports[reports[k].best].measured);
@@ -265,7 +266,7 @@ static void test_refused(void **state)
     assert_true(!tg_ema_new(NULL, NULL) && tg_ema_update(NULL) == TG_ERR_NULL && tg_ema_swap(NULL) == TG_ERR_NULL && !tg_ema_is_swapped(NULL));
     assert_true(tg_ema_updates(NULL) == -1 && !tg_ema_of(NULL, p) && !tg_ema_of(e, NULL));
     assert_true(!tg_early_stop_new(NULL, NULL) && !tg_early_stop_report(NULL, 1) && tg_early_stop_restore(NULL) == TG_ERR_NULL);
-    assert_true(isnan(tg_early_stop_best(NULL)) && tg_early_stop_best_at(NULL) == -1);
+    assert_true(!tg_early_stop_is_over(NULL) && isnan(tg_early_stop_best(NULL)) && tg_early_stop_best_at(NULL) == -1);
     tg_ema_free(NULL);
     tg_early_stop_free(NULL);
     tg_ema_free(e);
