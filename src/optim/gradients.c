@@ -8,7 +8,10 @@ tg_status tg_optim_own_gradients(tg_optim *o, tg_tensor *loss, const char *funct
     if (!tg_may(o->tape, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
     if (!tg_optim_follow(o)) return TG_ERR_MEMORY;
     const tg_node *y = tg_check(loss, function);
-    if (!y) return loss ? TG_ERR_STALE : TG_ERR_NULL;
+    if (!y && loss) return TG_ERR_STALE;
+    /* What gave NULL mostly said why. Where nobody did, as when targets or a parameter were looked up that are not there, a loop would train nothing in
+     * silence. */
+    if (!y) return o->tape->services.error != TG_OK ? TG_ERR_NULL : tg_fail_on(o->tape, TG_ERR_NULL, function, "the loss is NULL");
     if (y->tape != o->tape) return tg_fail_on(o->tape, TG_ERR_TAPE, function, "the loss belongs to another tape than the optimizer");
     bool all = !o->listed && tg_only_params_require(o->tape);
     for (size_t g = 0; g < o->n_groups; g++) all &= !o->groups[g].frozen;
