@@ -16,7 +16,7 @@ static void test_from_the_end(void **state)
     assert_f64(gradient(tg_index_select(x, 0, i), VECTOR(t, 1, 10, 100), x), TG_SHAPE(4), 10, 0, 0, 101);
     tg_tensor *far = tensor(t, TG_I64, TG_SHAPE(1), (double[]){-5});
     assert_error_when_read(t, tg_gather(x, 0, far), TG_ERR_INDEX, "tg_gather: index -5 at [0] is outside -4 to 3");
-    assert_error_when_read(t, tg_scatter(x, 0, far, VECTOR(t, 1)), TG_ERR_INDEX, "tg_last_place: index -5 at [0] is outside -4 to 3");
+    assert_error_when_read(t, tg_scatter(x, 0, far, VECTOR(t, 1)), TG_ERR_INDEX, "tg_scatter: index -5 at [0] is outside -4 to 3");
     tg_tensor *least = tg_from_i64(t, TG_SHAPE(1), (int64_t[]){INT64_MIN});
     assert_error_when_read(t, tg_index_select(x, 0, least), TG_ERR_INDEX, "tg_index_select: index -9223372036854775808 at [0] is outside -4 to 3");
     assert_error_when_read(t, tg_segment_sum(x, tensor(t, TG_I64, TG_SHAPE(4), (double[]){0, 1, -1, 0}), 2), TG_ERR_INDEX,
@@ -38,6 +38,27 @@ static void test_last_one_stays(void **state)
         assert_f64(gradient(put[k], seed, v), TG_SHAPE(3), 0, 30, 10);
     }
     assert_f64(tg_index_put(tg_zeros(t, TG_SHAPE(3)), &i, 1, VECTOR(t, 1, 2, 4), true), TG_SHAPE(3), 5, 0, 2);
+    tg_tape_free(t);
+}
+
+/* Many lines and columns, put by several threads in pieces: against a loop, along each axis, with an index that is smaller beside it. */
+static void test_many_places(void **state)
+{
+    enum { ROWS = 300, COLS = 400, LESS = 7 };
+    static double x[ROWS * COLS], v[ROWS * COLS], at[ROWS * COLS], want[ROWS * COLS];
+    tg_tape      *t = quiet(TG_F32);
+    (void)state;
+    for (int axis = 0; axis < 2; axis++) {
+        const int rows = axis == 0 ? ROWS : ROWS - LESS, cols = axis == 1 ? COLS : COLS - LESS, size = axis == 0 ? ROWS : COLS;
+        for (int k = 0; k < ROWS * COLS; k++) want[k] = x[k] = -k;
+        for (int k = 0; k < rows * cols; k++) {
+            v[k]  = k + 1;
+            at[k] = (double)((k * 7919LL + k / 13) % (size / 2)); /* each place that is named is named by two or so */
+            want[axis == 0 ? (int)at[k] * COLS + k % cols : k / cols * COLS + (int)at[k]] = v[k];
+        }
+        tg_tensor *index = tensor(t, TG_I32, TG_SHAPE(rows, cols), at), *values = tensor(t, TG_F32, TG_SHAPE(rows, cols), v);
+        assert_values(tg_scatter(tensor(t, TG_F32, TG_SHAPE(ROWS, COLS), x), axis, index, values), TG_F32, TG_SHAPE(ROWS, COLS), want, 0);
+    }
     tg_tape_free(t);
 }
 
@@ -234,7 +255,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_from_the_end), cmocka_unit_test(test_repeated_as_often), cmocka_unit_test(test_last_one_stays), cmocka_unit_test(test_many_repeats),
+        cmocka_unit_test(test_from_the_end), cmocka_unit_test(test_repeated_as_often), cmocka_unit_test(test_last_one_stays), cmocka_unit_test(test_many_places), cmocka_unit_test(test_many_repeats),
         cmocka_unit_test(test_padding),      cmocka_unit_test(test_reduced),      cmocka_unit_test(test_masks_change),   cmocka_unit_test(test_mask_of_parameter),
         cmocka_unit_test(test_choices),      cmocka_unit_test(test_errors),
     };

@@ -1,12 +1,13 @@
-/* gather.c - picking by an index tensor that names a place along an axis for each element: gather, and scatter_add, which is its
- * gradient. index.c says what holds for indices and additions. */
+/* gather.c - picking by an index tensor that names a place along an axis for each element: gather, scatter_add, which is its
+ * gradient, and scatter, which puts values over others. index.c says what holds for indices and additions. */
 #include "ops/index/index.h"
+#include "ops/shape/move.h"
 #include "tensor/team.h"
 
 #include <omp.h>
 #include <string.h>
 #include <tapegrad/index.h>
-
+#include <tapegrad/pointwise.h>
 
 /* ---- pieces of work -------------------------------------------------------------------------------------------------
  *
@@ -310,3 +311,74 @@ tg_tensor *tg_scattered(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_s
     return tg_record(&tg_op_scatter_add, (tg_tensor *[]){g, index}, 2, &a, (1 + (size_t)shape->rank) * sizeof axis);
 }
 
+/* ---- scatter: y = x, y[…, index, …] = values, the last one of several. attr is the axis ------------------------------ */
+
+static tg_status scatter_infer(tg_call *c)
+{
+    const int64_t axis = *(const int64_t *)c->attr;
+    c->shape           = *tg_in_shape(c, 0);
+    c->dtype           = tg_dtype_of(c->in[0]);
+    if (tg_dtype_of(c->in[2]) != c->dtype) return tg_fail(c, TG_ERR_DTYPE, "the values' dtype is not the input's; convert one with tg_to");
+    if (!tg_shape_equal(tg_in_shape(c, 2), tg_in_shape(c, 1)) || !fits_beside(tg_in_shape(c, 1), &c->shape, axis))
+        return tg_fail(c, TG_ERR_SHAPE, "values and index must have the same shape, no larger than the input on every other axis");
+    return tg_need_index(c, 1);
+}
+
+/* One after the other, so that the last one stays. */
+#define PUT(NAME, T)                                                                                                   \
+    static void put_##NAME(const units *u, unit w, const int64_t *index, const void *from, void *to)                   \
+    {                                                                                                                  \
+        const T      *x = from;                                                                                        \
+        T            *y = to;                                                                                          \
+        const int64_t cols = w.cols, step = u->last ? cols : u->middle * u->length;                                    \
+        const int64_t along = u->last ? 1 : u->along, beside = u->last ? 0 : 1;                                        \
+        for (int64_t k = 0, at = w.at; k < w.picks; k++, at += step) {                                                 \
+            const int64_t ahead = ahead_of(k, w.picks, step);                                                          \
+            fetch(index + at + ahead, (size_t)cols * sizeof *index);                                                   \
+            fetch(x + at + ahead, (size_t)cols * sizeof *x);                                                           \
+            for (int64_t j = 0; j < cols; j++) y[w.from + index[at + j] * along + j * beside] = x[at + j];             \
+            if (u->last) next_line(u, &w);                                                                             \
+        }                                                                                                              \
+    }
+PUT(1, uint8_t)
+PUT(2, uint16_t)
+PUT(4, uint32_t)
+PUT(8, uint64_t)
+
+static tg_status scatter_run(tg_call *c)
+{
+    const int64_t   axis = *(const int64_t *)c->attr;
+    const tg_shape *y = c->y.shape, *shape = c->x[1].shape;
+    const int64_t  *index, n = tg_count_of(shape, 0, shape->rank);
+    const size_t    size = tg_dtype_size(c->y.dtype);
+    const tg_status s    = tg_read_place(c, 1, y->dim[axis], &index);
+    if (s != TG_OK) return s;
+    tg_move(c, c->y.data, size, 0, tg_layout_contiguous(y).stride, &c->x[0], tg_put_rows[c->y.dtype]);
+    if (n == 0) return TG_OK;
+    const units u       = units_of(shape, y, axis, size);
+    const int   threads = tg_threads_for(c, u.n, (double)n);
+    TG_TEAM(num_threads(threads))
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t i = 0; i < u.n; i++)
+            (size == 4 ? put_4 : size == 8 ? put_8 : size == 2 ? put_2 : put_1)(&u, unit_at(&u, i), index, c->x[2].data, c->y.data);
+    }
+    return TG_OK;
+}
+
+/* What was there has no gradient where a value came: zeros are put there. Of the values the last one of each place has what arrives there. */
+static tg_tensor *scatter_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    const int64_t   axis  = *(const int64_t *)c->attr;
+    const tg_shape *shape = tg_in_shape(c, 1);
+    tg_tensor      *zero  = tg_number_like(g, 0, "tg_scatter");
+    if (i == 0) return tg_record(&tg_op_scatter, (tg_tensor *[]){g, c->in[1], tg_expand_if(zero, shape)}, 3, &axis, sizeof axis);
+    if (tg_count_of(shape, 0, shape->rank) == 0) return tg_expand_if(zero, shape);
+    tg_tensor *place = tg_last_place(c->in[1], (int)axis, tg_shape_of(g)), *least = tg_number_like(place, 0, "tg_scatter");
+    tg_shape   whole = *tg_shape_of(g);
+    whole.dim[axis]  = shape->dim[axis];
+    return tg_spoken_of(tg_scattered(tg_where(tg_ge(place, least), g, zero), tg_maximum(place, least), axis, &whole), c->in[1]);
+}
+
+const tg_op tg_op_scatter = {
+    .name = "scatter", .arity = 3, .nondiff = 2, .infer = scatter_infer, .run = scatter_run, .vjp = scatter_vjp};

@@ -1,7 +1,7 @@
 /* put.c - values put at places that an index names: scatter, scatter_add, index_add, and index_put and index, whose places have several
- * coordinates. Adding is an addition of what gathering's gradient makes. Overwriting needs to know which value is the last at each place,
- * last_place; the rest is a choice between values that were gathered and those that were there, so that each gradient goes where its value
- * came from. */
+ * coordinates. Adding is an addition of what gathering's gradient makes. Overwriting is an op of its own where each element has a place
+ * (gather.c). Of slices it needs to know which one is the last at each place, last_place; the rest is a choice between slices that were
+ * picked and those that were there, so that each gradient goes where its value came from. */
 #include "ops/index/index.h"
 #include "tensor/team.h"
 
@@ -113,17 +113,12 @@ tg_tensor *tg_scatter_add(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *v
     return tg_add(x, tg_scattered(tg_spoken_of(values, index), index, k, tg_shape_of(x)));
 }
 
-/* Gathered by places the values have to be as large as x beside the axis: what is added there has no place. */
 tg_tensor *tg_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
 {
-    const int k = tg_check_scatter(x, axis, index, values, "tg_scatter");
+    const int64_t k = tg_check_scatter(x, axis, index, values, "tg_scatter");
     if (k < 0) return NULL;
     TG_CALL(tg_tape_of(x));
-    if (tg_numel(index) == 0) return tg_view_of(x);
-    tg_tensor *place = tg_last_place(index, k, tg_shape_of(x)), *v = tg_spoken_of(values, index);
-    tg_shape   none = {.rank = tg_rank(x)}, behind = none;
-    for (int a = 0; a < none.rank; a++) behind.dim[a] = a == k ? 0 : tg_dim(x, a) - tg_dim(index, a);
-    return choose(place, tg_gather(tg_pad(v, &none, &behind, NULL), k, from_zero(place, "tg_scatter")), x, "tg_scatter");
+    return tg_record(&tg_op_scatter, (tg_tensor *[]){x, index, tg_spoken_of(values, index)}, 3, &k, sizeof k);
 }
 
 /* ---- slices: index_add ------------------------------------------------------------------------------------------------- */
