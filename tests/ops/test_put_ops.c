@@ -3,6 +3,8 @@
  * those of samples_put.c. */
 #include "op_test.h"
 
+#include "ops/index/index.h"
+
 /* ---- places ------------------------------------------------------------------------------------------------------------- */
 
 static void test_from_the_end(void **state)
@@ -38,6 +40,16 @@ static void test_last_one_stays(void **state)
         assert_f64(gradient(put[k], seed, v), TG_SHAPE(3), 0, 30, 10);
     }
     assert_f64(tg_index_put(tg_zeros(t, TG_SHAPE(3)), &i, 1, VECTOR(t, 1, 2, 4), true), TG_SHAPE(3), 5, 0, 2);
+    tg_tape_free(t);
+}
+
+/* The first of equals, which both zeros are, and NaN before numbers. */
+static void test_largest_place(void **state)
+{
+    tg_tape   *t = quiet(TG_F64);
+    tg_tensor *v = VECTOR(t, 1, 1, NAN, NAN, -0.0, 0, INFINITY, -INFINITY), *i = tensor(t, TG_I64, TG_SHAPE(8), (double[]){0, 0, 1, 1, 2, 2, 1, 4});
+    (void)state;
+    assert_values(tg_largest_place(i, v, 0, TG_SHAPE(5)), TG_I64, TG_SHAPE(5), (double[]){0, 2, 4, -1, 7}, 0);
     tg_tape_free(t);
 }
 
@@ -255,7 +267,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_from_the_end), cmocka_unit_test(test_repeated_as_often), cmocka_unit_test(test_last_one_stays), cmocka_unit_test(test_many_places), cmocka_unit_test(test_many_repeats),
+        cmocka_unit_test(test_from_the_end), cmocka_unit_test(test_repeated_as_often), cmocka_unit_test(test_last_one_stays), cmocka_unit_test(test_largest_place), cmocka_unit_test(test_many_places), cmocka_unit_test(test_many_repeats),
         cmocka_unit_test(test_padding),      cmocka_unit_test(test_reduced),      cmocka_unit_test(test_masks_change),   cmocka_unit_test(test_mask_of_parameter),
         cmocka_unit_test(test_choices),      cmocka_unit_test(test_errors),
     };

@@ -33,6 +33,10 @@ static tg_tensor *f_embedding_bag(void *ctx, tg_tensor *const *in) /* start: wit
 }
 static tg_tensor *f_wrap_index(void *ctx, tg_tensor *const *in) { return tg_wrap_index(moved(ctx, in[0]), of(ctx)->start); }
 static tg_tensor *f_last_place(void *ctx, tg_tensor *const *in) { return tg_last_place(moved(ctx, in[0]), of(ctx)->axis, &of(ctx)->shape); }
+static tg_tensor *f_largest_place(void *ctx, tg_tensor *const *in)
+{
+    return tg_largest_place(moved(ctx, in[0]), in[1], of(ctx)->axis, &of(ctx)->shape);
+}
 
 static tg_tensor *f_scatter_reduce(void *ctx, tg_tensor *const *in) /* start: how; keepdim: without what is there */
 {
@@ -59,6 +63,8 @@ static tg_tensor *f_masked_scatter(void *ctx, tg_tensor *const *in)
 #define SEGMENTS(NAME, N, ...)           {.name = #NAME, .f = f_##NAME, .in = {__VA_ARGS__}, .start = N}
 #define BAG(MEAN, ...)                   {.name = "embedding_bag", .f = f_embedding_bag, .in = {__VA_ARGS__}, .keepdim = MEAN}
 #define PLACES(AXIS, MOVE, INDEX_, ...)  {.name = "last_place", .f = f_last_place, .in = {INDEX_}, .axis = AXIS, .number = MOVE, .shape = __VA_ARGS__}
+#define LARGEST(AXIS, MOVE, INDEX_, VALUES_, ...) \
+    {.name = "largest_place", .f = f_largest_place, .in = {INDEX_, VALUES_}, .axis = AXIS, .number = MOVE, .shape = __VA_ARGS__}
 #define S_(...) SHAPE(__VA_ARGS__)
 
 static const sample rows[] = {
@@ -134,6 +140,10 @@ static const sample rows[] = {
     PLACES(1, 0, INDEX(3, 2, 4), S_(3, 3)),
     PLACES(0, 0, INDEX32(3, 2, 2), S_(3, 2)),
     PLACES(0, 0, INDEX(3, 0), S_(3)),
+    LARGEST(0, -1, INDEX(3, 7), FLOATS(7), S_(3)),
+    LARGEST(1, 0, INDEX(3, 2, 4), FLOATS(2, 4), S_(3, 3)),
+    LARGEST(0, 0, INDEX32(3, 5, 2), FLOATS(5, 2), S_(3, 2)),
+    LARGEST(0, 0, INDEX(3, 0), FLOATS(0), S_(3)),
 };
 
 void samples_put(sample_list *l)

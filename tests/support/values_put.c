@@ -1,6 +1,8 @@
 /* values_put.c - references of functions that pick by an index that broadcasts or has several coordinates, and that put values at places. */
 #include "values.h"
 
+#include <string.h>
+
 static int64_t wrapped(real index, int64_t size) { return (int64_t)index + (index < 0 ? size : 0); }
 
 /* Element e of the index, moved as the sample says, as a place on an axis of this size. */
@@ -22,6 +24,24 @@ void values_of_last_place(values_call *c)
         const int64_t k = at[c->s->axis];
         at[c->s->axis]  = place(c, &c->in[0], e, y->shape.dim[c->s->axis]);
         y->x[values_element(&y->shape, at)] = (real)k;
+    }
+}
+
+void values_of_largest_place(values_call *c)
+{
+    const values_array *v = &c->in[1];
+    values_array       *y = values_result(c, TG_I64, &c->s->shape, false);
+    for (int64_t e = 0; e < y->n; e++) y->x[e] = -1;
+    for (int64_t e = 0; e < v->n; e++) {
+        int64_t at[TG_MAX_RANK], was[TG_MAX_RANK];
+        values_at(&v->shape, e, at);
+        const int64_t k = at[c->s->axis];
+        memcpy(was, at, sizeof was);
+        at[c->s->axis]  = place(c, &c->in[0], e, y->shape.dim[c->s->axis]);
+        real *best      = &y->x[values_element(&y->shape, at)];
+        was[c->s->axis] = (int64_t)*best;
+        const real other = *best < 0 ? 0 : v->x[values_element(&v->shape, was)];
+        if (*best < 0 || v->x[e] > other || (isnan(v->x[e]) && !isnan(other))) *best = (real)k;
     }
 }
 

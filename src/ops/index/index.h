@@ -19,6 +19,12 @@ tg_status tg_read_place(tg_call *c, int i, int64_t size, const int64_t **out);
 /* For each element of a tensor of this shape: the last place along the axis, in an index as tg_gather has it, that names it; -1 where none does. */
 tg_tensor *tg_last_place(tg_tensor *index, int axis, const tg_shape *shape);
 
+/* The same of the largest of the values that name it, which have the index's shape; the first of equals. NaN is the largest. */
+tg_tensor *tg_largest_place(tg_tensor *index, tg_tensor *values, int axis, const tg_shape *shape);
+
+/* x with the values whose places along the axis tg_last_place or tg_largest_place gave. */
+tg_tensor *tg_take_places(tg_tensor *x, int axis, tg_tensor *place, tg_tensor *values, const char *function);
+
 /* Three tensors that fit: x and values of one dtype, and an index of x's rank, nowhere larger than the values, and than x beside the axis.
  * The axis; -1 after a sentence. */
 int tg_check_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values, const char *function);

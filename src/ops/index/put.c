@@ -5,18 +5,19 @@
 #include "ops/index/index.h"
 #include "tensor/team.h"
 
+#include <math.h>
 #include <string.h>
 #include <tapegrad/index.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/shape.h>
 
-/* ---- last_place: attr is the axis and the sizes of the result -------------------------------------------------------- */
+/* ---- last_place, and largest_place, which has the values, too: attr is the axis and the sizes of the result ------------- */
 
 typedef struct place_attr {
     int64_t axis, dim[TG_MAX_RANK];
 } place_attr;
 
-static tg_status last_place_infer(tg_call *c)
+static tg_status place_infer(tg_call *c)
 {
     const place_attr *a = c->attr;
     c->shape.rank       = tg_in_shape(c, 0)->rank;
@@ -25,6 +26,9 @@ static tg_status last_place_infer(tg_call *c)
     for (int k = 0; k < c->shape.rank; k++)
         if (k != a->axis && tg_in_shape(c, 0)->dim[k] > c->shape.dim[k])
             return tg_fail(c, TG_ERR_SHAPE, "the index is larger than the tensor on axis %d", k);
+    if (c->n_in > 1 && !tg_dtype_is_float(tg_dtype_of(c->in[1]))) return tg_fail(c, TG_ERR_DTYPE, "compares float32 and float64");
+    if (c->n_in > 1 && !tg_shape_equal(tg_in_shape(c, 0), tg_in_shape(c, 1)))
+        return tg_fail(c, TG_ERR_SHAPE, "values and index must have the same shape");
     return tg_need_index(c, 0);
 }
 
@@ -40,7 +44,30 @@ static int64_t line_begins(const tg_shape *index, const tg_layout *y, int axis, 
     return at;
 }
 
-static tg_status last_place_run(tg_call *c)
+/* The places of one line, `along` apart, by its n indices, `step` apart as the values are. */
+typedef void (*places_fn)(int64_t *place, int64_t along, const int64_t *index, const void *values, int64_t n, int64_t step);
+
+static void last_places(int64_t *place, int64_t along, const int64_t *index, const void *values, int64_t n, int64_t step)
+{
+    (void)values;
+    for (int64_t k = 0; k < n; k++) place[index[k * step] * along] = k;
+}
+
+/* Of equals, and of NaNs, which are the largest, the first one. */
+#define LARGEST(NAME, T)                                                                                               \
+    static void NAME(int64_t *place, int64_t along, const int64_t *index, const void *values, int64_t n, int64_t step) \
+    {                                                                                                                  \
+        const T *v = values;                                                                                           \
+        for (int64_t k = 0; k < n; k++) {                                                                              \
+            int64_t *at = place + index[k * step] * along;                                                             \
+            const T  x = v[k * step], was = *at < 0 ? x : v[*at * step];                                               \
+            if (*at < 0 || x > was || (isnan(x) && !isnan(was))) *at = k;                                              \
+        }                                                                                                              \
+    }
+LARGEST(largest_places_f32, float)
+LARGEST(largest_places_f64, double)
+
+static tg_status find_places(tg_call *c, places_fn find)
 {
     const int       axis = (int)((const place_attr *)c->attr)->axis;
     const tg_shape *s = c->x[0].shape, *to = c->y.shape;
@@ -56,22 +83,34 @@ static tg_status last_place_run(tg_call *c)
     {
 #pragma omp for schedule(static) nowait
         for (int64_t line = 0; line < lines; line++) {
-            int64_t       *at = place + line_begins(s, &y, axis, line);
-            const int64_t *from = index + line / inner * n * inner + line % inner;
-            for (int64_t k = 0; k < n; k++) at[from[k * inner] * along] = k;
+            const int64_t from = line / inner * n * inner + line % inner;
+            const char   *values = c->n_in > 1 ? (const char *)c->x[1].data + from * (int64_t)tg_dtype_size(c->x[1].dtype) : NULL;
+            find(place + line_begins(s, &y, axis, line), along, index + from, values, n, inner);
         }
     }
     return TG_OK;
 }
 
-const tg_op tg_op_last_place = {
-    .name = "last_place", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = last_place_infer, .run = last_place_run};
+static tg_status last_place_run(tg_call *c) { return find_places(c, last_places); }
+static tg_status largest_place_run(tg_call *c) { return find_places(c, c->x[1].dtype == TG_F32 ? largest_places_f32 : largest_places_f64); }
 
-tg_tensor *tg_last_place(tg_tensor *index, int axis, const tg_shape *shape)
+const tg_op tg_op_last_place = {
+    .name = "last_place", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = place_infer, .run = last_place_run};
+const tg_op tg_op_largest_place = {
+    .name = "largest_place", .arity = 2, .nondiff = 3, .flags = TG_OP_ZERO_GRAD, .infer = place_infer, .run = largest_place_run};
+
+static tg_tensor *places(const tg_op *op, tg_tensor *const *in, int axis, const tg_shape *shape)
 {
     place_attr a = {.axis = axis};
     memcpy(a.dim, shape->dim, (size_t)shape->rank * sizeof *a.dim);
-    return tg_record(&tg_op_last_place, &index, 1, &a, (1 + (size_t)shape->rank) * sizeof *a.dim);
+    return tg_record(op, in, op->arity, &a, (1 + (size_t)shape->rank) * sizeof *a.dim);
+}
+
+tg_tensor *tg_last_place(tg_tensor *index, int axis, const tg_shape *shape) { return places(&tg_op_last_place, &index, axis, shape); }
+
+tg_tensor *tg_largest_place(tg_tensor *index, tg_tensor *values, int axis, const tg_shape *shape)
+{
+    return places(&tg_op_largest_place, (tg_tensor *[]){index, values}, axis, shape);
 }
 
 /* Where a value has a place: the value that `taken` has there; elsewhere what is there. */
@@ -81,6 +120,15 @@ static tg_tensor *choose(tg_tensor *place, tg_tensor *taken, tg_tensor *x, const
 }
 
 static tg_tensor *from_zero(tg_tensor *place, const char *function) { return tg_maximum(place, tg_number_like(place, 0, function)); }
+
+/* Gathered by places the values have to be as large as x beside the axis: what is added there has no place. */
+tg_tensor *tg_take_places(tg_tensor *x, int axis, tg_tensor *place, tg_tensor *values, const char *function)
+{
+    tg_shape none = {.rank = tg_rank(x)}, behind = none;
+    if (!values) return NULL;
+    for (int k = 0; k < none.rank; k++) behind.dim[k] = k == axis ? 0 : tg_dim(x, k) - tg_dim(values, k);
+    return choose(place, tg_gather(tg_pad(values, &none, &behind, NULL), axis, from_zero(place, function)), x, function);
+}
 
 /* ---- scatter ---------------------------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* scatter_reduce.c - values that name the same place, reduced to one: made of other ops.
  *
- * Of sorted values the last one is the largest: overwriting takes it. Of values sorted by their places those of one place lie side by side,
+ * The largest is a choice by its place, as overwriting is one by the last place. Of values sorted by their places those of one place lie side by side,
  * and their product so far is a linear recurrence that begins anew at each place. */
 #include "ops/index/index.h"
 
@@ -31,9 +31,7 @@ static tg_tensor *added(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *val
 /* The largest value of each place, the first of equals; where there is none, x. */
 static tg_tensor *largest(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
 {
-    const tg_axes along = {1, {axis}};
-    tg_tensor    *order, *sorted = tg_sort(tg_flip(values, &along), axis, false, &order);
-    return tg_scatter(x, axis, tg_gather(tg_flip(index, &along), axis, order), sorted);
+    return tg_take_places(x, axis, tg_largest_place(index, values, axis, tg_shape_of(x)), values, function);
 }
 
 /* The product of each place's values; where there are none, x. */
