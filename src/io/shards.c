@@ -138,9 +138,10 @@ tg_status tg_open_shards(tg_archive *a, const char *path)
     if (f->size > TG_ST_HEADER_MAX) return tg_json_malformed(&r.json, "it is longer than 100 MB"), r.json.status;
     const size_t n = (size_t)f->size;
     tg_status    s = tg_archive_read_text(a, 0, 0, n);
-    r.json.at      = a->part[0].text;
-    r.json.end     = r.json.at + n;
-    if (s == TG_OK && !read_index(&r)) s = r.json.status;
+    if (s != TG_OK) return s;
+    r.json.at  = a->part[0].text;
+    r.json.end = r.json.at + n;
+    if (!read_index(&r)) s = r.json.status;
     if (s == TG_OK) s = open_files(&r, path);
     if (r.line) tg_tape_free_bytes(a->tape, r.line, r.capacity * sizeof *r.line);
     return s;
