@@ -33,10 +33,10 @@ static tg_status check_directory(tg_tape *t, const char *function, const char *d
 
 static tg_status io_error(tg_tape *t, const char *function, const char *verb, const char *path)
 {
-    char      error[128], text[TG_PATH_TEXT];
-    const int number = errno;
-    if (strerror_r(number, error, sizeof error) != 0) snprintf(error, sizeof error, "error %d", number);
-    return tg_fail_on(t, TG_ERR_IO, function, "cannot %s %s: %s", verb, tg_path_text(path, text), error);
+    const int     number = errno;
+    tg_input_file f      = {.tape = t, .function = function, .fd = -1};
+    tg_path_text(path, f.path);
+    return tg_input_error(&f, verb, number);
 }
 
 /* For questions that a damaged file may answer with an error, which is nobody's business. */
