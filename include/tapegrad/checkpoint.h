@@ -42,7 +42,7 @@ TG_API tg_status tg_checkpoint_save(tg_tape *tape, const char *path, const tg_ch
 
 /* Reads one, learning rates and all: all of it, or nothing is changed. TG_ERR_FORMAT for a file that is damaged (its checksum is not that of its content) or no
  * checkpoint; TG_ERR_UNSUPPORTED for one of a later version; TG_ERR_ARG, TG_ERR_SHAPE or TG_ERR_DTYPE for one of another program: the sentence has the first
- * tensor that differs. What was recorded becomes invalid, as after tg_copy_from. The caller's own texts and tensors are read by
+ * tensor that differs and, where they do, how many objects have a state there and here; or the first option of a loader that does. What was recorded becomes invalid, as after tg_copy_from. The caller's own texts and tensors are read by
  * tg_archive_open, tg_archive_metadata(a, key) and tg_archive_read(a, "user/NAME"). */
 TG_API tg_status tg_checkpoint_load(tg_tape *tape, const char *path);
 

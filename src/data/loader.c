@@ -1,110 +1,11 @@
 /* loader.c - the public face of loaders: their options, and batches handed over to the tape. order.c says which samples come, batch.c makes
- * batches of them, ahead.c the same in a thread of its own. */
-#include <tapegrad/loader.h>
+ * batches of them, ahead.c the same in a thread of its own; loader_place.c says where a loader is. */
+#include "data/loader.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <tapegrad/tensor.h>
-
-#include "data/ahead.h"
 #include "data/loader_options.h"
-#include "graph/stateful.h"
-
-struct tg_loader {
-    tg_owned    owned; /* first: the tape frees by it */
-    tg_tape    *tape;
-    tg_dataset *data;
-    tg_maker    maker;
-    tg_ahead    ahead;
-    tg_tray    *trays;
-    uint64_t    epoch;
-    int64_t     at; /* the place of the next batch that tg_next gives */
-};
-
-/* ---- epochs ------------------------------------------------------------------------------------------------------ */
-
-int64_t tg_loader_size(const tg_loader *l) { return l ? l->maker.end : -1; }
-int64_t tg_loader_batches(const tg_loader *l) { return l ? l->maker.end / l->maker.batch + (l->maker.end % l->maker.batch != 0) : -1; }
-int64_t tg_loader_epoch(const tg_loader *l) { return l ? (int64_t)l->epoch : -1; }
-int64_t tg_loader_position(const tg_loader *l) { return l ? l->at / l->maker.batch + (l->at % l->maker.batch != 0) : -1; }
-
-static void go_to(tg_loader *l, uint64_t epoch, int64_t at)
-{
-    l->epoch = epoch;
-    l->at = at;
-    tg_ahead_seek(&l->ahead, epoch, at);
-}
-
-tg_status tg_loader_rewind(tg_loader *l)
-{
-    if (!l) return TG_ERR_NULL;
-    if (!tg_may(l->tape, TG_IN_FUNCTION, "tg_loader_rewind")) return TG_ERR_ARG;
-    if (l->at > 0) go_to(l, l->epoch + 1, 0);
-    return TG_OK;
-}
-
-static tg_status seek(tg_loader *l, int64_t epoch, int64_t batch, const char *function)
-{
-    if (epoch < 0 || batch < 0 || batch > tg_loader_batches(l))
-        return tg_fail_on(l->tape, TG_ERR_ARG, function,
-                          "there is no place behind batch %" PRId64 " of epoch %" PRId64 ": an epoch has %" PRId64 " batches", batch, epoch,
-                          tg_loader_batches(l));
-    go_to(l, (uint64_t)epoch, batch == tg_loader_batches(l) ? l->maker.end : batch * l->maker.batch);
-    return TG_OK;
-}
-
-tg_status tg_loader_seek(tg_loader *l, int64_t epoch, int64_t batch)
-{
-    if (!l) return TG_ERR_NULL;
-    TG_CALL(l->tape);
-    return tg_may(l->tape, TG_IN_FUNCTION, "tg_loader_seek") ? seek(l, epoch, batch, "tg_loader_seek") : TG_ERR_ARG;
-}
-
-/* ---- the state ----------------------------------------------------------------------------------------------------- */
-
-/* One entry, "place": epoch and position, as tg_loader_seek takes them. */
-static const char *kind_of(const tg_owned *self)
-{
-    (void)self;
-    return "loader";
-}
-
-static int count_entries(tg_owned *self, const char *function)
-{
-    const tg_loader *l = (const tg_loader *)(const void *)self;
-    return tg_may(l->tape, TG_IN_FUNCTION, function) ? 1 : -1;
-}
-
-static tg_status check_entry(const tg_loader *l, int i, const char *function)
-{
-    if (!tg_may(l->tape, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
-    return i == 0 ? TG_OK : tg_fail_on(l->tape, TG_ERR_ARG, function, "there is no entry %d, a loader has one", i);
-}
-
-static int name_entry(tg_owned *self, int i, char *buf, size_t size, const char *function)
-{
-    return check_entry((const tg_loader *)(const void *)self, i, function) == TG_OK ? snprintf(buf, size, "loader.place") : -1;
-}
-
-static tg_tensor *get_entry(tg_owned *self, int i, const char *function)
-{
-    const tg_loader *l = (const tg_loader *)(const void *)self;
-    if (check_entry(l, i, function) != TG_OK) return NULL;
-    return tg_from_i64(l->tape, &(tg_shape){1, {2}}, (int64_t[]){tg_loader_epoch(l), tg_loader_position(l)});
-}
-
-static tg_status set_entry(tg_owned *self, int i, tg_tensor *value, const char *function)
-{
-    tg_loader  *l = (tg_loader *)(void *)self;
-    const void *place = NULL;
-    tg_status   s = check_entry(l, i, function);
-    if (s == TG_OK) s = tg_state_elements(l->tape, value, TG_I64, 2, "the place of a loader", function, &place);
-    return s == TG_OK ? seek(l, ((const int64_t *)place)[0], ((const int64_t *)place)[1], function) : s;
-}
-
-static const tg_state_functions state = {kind_of, count_entries, name_entry, get_entry, set_entry};
 
 /* ---- making and freeing ------------------------------------------------------------------------------------------ */
+
 static void free_owned(tg_owned *o)
 {
     tg_loader *l = (tg_loader *)(void *)o;
@@ -152,7 +53,7 @@ tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options)
     tg_loader *l = tg_tape_alloc(data->tape, sizeof *l);
     if (!l) return NULL;
     l->owned.free = free_owned;
-    l->owned.state = &state;
+    l->owned.state = &tg_loader_state;
     l->tape = data->tape;
     l->data = data;
     tg_dataset_hold(data);
@@ -197,7 +98,7 @@ static tg_tray *next_tray(tg_loader *l)
     l->tape->services.inside = was;
     if (s->reading.status == TG_OK) return s;
     tg_fail_on(l->tape, s->reading.status, "tg_next", "%s", s->reading.sentence);
-    go_to(l, l->epoch, l->at);
+    tg_loader_move(l, l->epoch, l->at);
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 /* checkpoint_load.c - reading a checkpoint: it is compared with the tape first, then read, and only then is anything changed. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <tapegrad/tensor.h>
@@ -49,10 +50,42 @@ static tg_status read_texts(loading *l)
 
 /* ---- comparing ----------------------------------------------------------------------------------------------------- */
 
+/* Of a name "state/K/NAME" the bytes of "state/K/"; 0: it is none. */
+static size_t folder_length(const char *name)
+{
+    static const char begin[] = "state/";
+    const char       *end = strncmp(name, begin, strlen(begin)) ? NULL : strchr(name + strlen(begin), '/');
+    return end ? (size_t)(end + 1 - name) : 0;
+}
+
+/* How many objects have a state in the file. In the order of names those of one folder are neighbours. */
+static size_t objects_there(const tg_archive *a)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < a->n; i++) {
+        const char  *name = a->by_name[i]->name;
+        const size_t folder = folder_length(name);
+        n += folder > 0 && (i == 0 || strncmp(a->by_name[i - 1]->name, name, folder) != 0);
+    }
+    return n;
+}
+
+static size_t objects_here(const tg_run_list *list)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++)
+        n += list->part[i].object && (i == 0 || list->part[i - 1].object != list->part[i].object);
+    return n;
+}
+
 static tg_status differs(const loading *l, tg_status status, const char *name, const char *what)
 {
-    char text[TG_NAME_TEXT];
-    return tg_fail_on(l->list.tape, status, l->list.function, "%s is a checkpoint of another program: %s %s", path_of(l), tg_name_text(name, text), what);
+    char         text[TG_NAME_TEXT], counts[120] = "";
+    const size_t there = objects_there(l->archive), here = objects_here(&l->list);
+    if (!l->model && there != here)
+        snprintf(counts, sizeof counts, ", with the states of %zu optimizers, loaders and the like where there are %zu here", there, here);
+    return tg_fail_on(l->list.tape, status, l->list.function, "%s is a checkpoint of another program%s: %s %s", path_of(l), counts,
+                      tg_name_text(name, text), what);
 }
 
 /* A state may have more or fewer rows by now (L-BFGS its history): whether it takes them it says itself. */

@@ -288,11 +288,67 @@ static void test_state(void **state)
     assert_true(tg_loader_epoch(b) == 1 && tg_loader_position(b) == 2);
     assert_true(tg_next(b, &x, &y));
     assert_int_equal(tg_data_i64(y)[0], 3 * 14);
-    expect_failure(t, second->state->set(second, 0, tg_from_i64(t, TG_SHAPE(2), (int64_t[]){0, 9}), "f"), TG_ERR_ARG,
+    int64_t wrong[64];
+    assert_int_equal(tg_copy_to(place, wrong, (size_t)tg_numel(place) * sizeof *wrong), TG_OK);
+    wrong[1] = 9;
+    expect_failure(t, second->state->set(second, 0, tg_from_i64(t, tg_shape_of(place), wrong), "f"), TG_ERR_ARG,
                    "f: there is no place behind batch 9");
-    expect_failure(t, second->state->set(second, 0, tg_scalar(t, 1), "f"), TG_ERR_DTYPE, "the place of a loader");
+    expect_failure(t, second->state->set(second, 0, tg_scalar(t, 1), "f"), TG_ERR_DTYPE, "place and options of a loader");
     expect_failure(t, second->state->set(second, 1, place, "f"), TG_ERR_ARG, "no entry 1");
     assert_true(tg_loader_epoch(b) == 1 && tg_loader_position(b) == 3);
+    tg_tape_free(t);
+}
+
+/* The place of a loader is refused by one that would give other batches from there on. */
+static void test_other_loader(void **state)
+{
+    (void)state;
+    static const double weights[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 8}, others[] = {1, 2, 3, 4, 5, 6, 7, 8, 8, 9};
+    static const struct {
+        int64_t           samples;
+        tg_loader_options as, is;
+        const char       *sentence;
+    } rows[] = {
+        {11, {.batch = 3}, {.batch = 3}, "had 11 samples in its data set, and this one has 10; make it as it was made then"},
+        {10, {.batch = 3}, {.batch = 4}, "had 3 as batch, and this one has 4"},
+        {10, {.batch = 3}, {0}, "had 3 as batch, and this one has 32"},
+        {10, {.seed = 5}, {.seed = UINT64_MAX}, "had 5 as seed, and this one has 18446744073709551615"},
+        {10, {.shuffle = true}, {0}, "had 1 as shuffle, and this one has 0"},
+        {10, {.batch = 3, .drop_last = true}, {.batch = 3}, "had 9 samples in an epoch, and this one has 10"},
+        {10, {.balanced = true, .samples = 20}, {.balanced = true}, "had 20 as samples, and this one has 10"},
+        {10, {.of = 2, .rank = 1}, {.of = 2}, "had 1 as rank, and this one has 0"},
+        {10, {.of = 2}, {0}, "had 2 as of, and this one has 1"},
+        {10, {.shuffle = true, .block = 2}, {.shuffle = true}, "had 2 as block, and this one has 0"},
+        {10, {.scale = 0.5}, {0}, "had 0.5 as scale, and this one has 1"},
+        {10, {.shift = -1}, {.shift = TG_ZERO}, "had -1 as shift, and this one has 0"},
+        {10, {.mixup = 0.25, .classes = 31}, {0}, "had 31 as classes, and this one has 0"},
+        {10, {.mixup = 0.25, .classes = 31}, {.mixup = 0.5, .classes = 31}, "had 0.25 as mixup, and this one has 0.5"},
+        {10, {.weights = weights}, {.weights = others}, "had other weights of samples than this one"},
+        {10, {.weights = weights}, {.balanced = true}, "had other weights of samples than this one"},
+    };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        tg_tape   *t = quiet(TG_F32);
+        tg_loader *was = loader(counted(t, rows[k].samples), rows[k].as), *is = loader(counted(t, 10), rows[k].is);
+        tg_owned  *a = tg_first_stateful(t), *b = tg_next_stateful(a);
+        tg_tensor *place = a->state->get(a, 0, "f");
+        expect_failure(t, b->state->set(b, 0, place, "f"), TG_ERR_ARG, rows[k].sentence);
+        assert_int_equal(a->state->set(a, 0, place, "f"), TG_OK);
+        assert_true(tg_loader_epoch(is) == 0 && tg_loader_position(is) == 0 && tg_loader_epoch(was) == 0);
+        tg_tape_free(t);
+    }
+}
+
+/* What is made ahead, and by whom, is nobody's business. */
+static void test_same_loader(void **state)
+{
+    (void)state;
+    tg_tape   *t = quiet(TG_F32);
+    tg_loader *was = loader(counted(t, 10), (tg_loader_options){.batch = 3, .scale = 1}), *is = loader(counted(t, 10), (tg_loader_options){.batch = 3, .prefetch = 2});
+    tg_owned  *a = tg_first_stateful(t), *b = tg_next_stateful(a);
+    tg_tensor *x, *y;
+    assert_true(tg_next(was, &x, &y) && tg_next(was, &x, &y));
+    assert_int_equal(b->state->set(b, 0, a->state->get(a, 0, "f"), "f"), TG_OK);
+    assert_int_equal(tg_loader_position(is), 2);
     tg_tape_free(t);
 }
 
@@ -422,6 +478,8 @@ int main(void)
         cmocka_unit_test(test_mixup),
         cmocka_unit_test(test_seek),
         cmocka_unit_test(test_state),
+        cmocka_unit_test(test_other_loader),
+        cmocka_unit_test(test_same_loader),
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_options_refused),
     };

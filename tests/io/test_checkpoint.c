@@ -128,6 +128,37 @@ static void test_other_programs(void **state)
     assert_refused(f->dir, TG_ERR_IO, "is a directory");
 }
 
+/* More or fewer objects with a state, and a loader that goes over its data otherwise. */
+static void test_other_objects(void **state)
+{
+    const fixture *f = *state;
+    const char    *path = in_dir(f, "c");
+    run            r = run_open(make_adam, NULL);
+    tg_dataset    *d = tg_synthetic_digits(r.tape, 4, 1);
+    for (int i = 0; i < 6; i++) assert_non_null(tg_loader_new(d, NULL)); /* "state/10/" beside "state/1/" */
+    assert_int_equal(tg_checkpoint_save(r.tape, path, NULL), TG_OK);
+    assert_refused(path, TG_ERR_ARG, "with the states of 11 optimizers, loaders and the like where there are 5 here: 'state/5/loader.place' is in it, but not here");
+    run_close(&r);
+    r = run_open(make_adam, NULL);
+    tg_early_stop_free(r.stop);
+    assert_int_equal(tg_checkpoint_save(r.tape, path, NULL), TG_OK);
+    assert_refused(path, TG_ERR_ARG, "with the states of 4 optimizers, loaders and the like where there are 5 here: 'state/4/early_stop");
+    run_close(&r);
+    r = run_open(make_adam, NULL);
+    tg_loader_free(r.loader);
+    tg_early_stop_free(r.stop); /* they come in the order they were made */
+    tg_ema_free(r.ema);
+    tg_schedule_free(r.schedule);
+    r.loader = tg_loader_new(run_data(r.tape), &(tg_loader_options){.batch = 8, .shuffle = true, .flatten = true, .seed = 3});
+    r.schedule = tg_warmup_lr(tg_cosine_lr(r.tape, 300, 0.1), 5, 0.2);
+    assert_int_equal(tg_schedule_drive(r.schedule, r.optim, 0), TG_OK);
+    r.ema = tg_ema_new(r.tape, &(tg_ema_options){.decay = 0.9});
+    r.stop = tg_early_stop_new(r.tape, &(tg_early_stop_options){.patience = 1000});
+    assert_int_equal(tg_checkpoint_save(r.tape, path, NULL), TG_OK);
+    assert_refused(path, TG_ERR_ARG, "the loader that was saved had 8 as batch, and this one has 16");
+    run_close(&r);
+}
+
 /* Each byte changed, and each length that is too short: noticed by the checksum, wherever it is. */
 static void test_damage(void **state)
 {
@@ -322,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_content, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_programs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_other_objects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
