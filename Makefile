@@ -134,7 +134,7 @@ check: lib benches $(TEST_X)
 	@BUILD='$B' CC='$(CC)' FLAGS='$(FLAGS) $(CFLAGS)' LIBS='$(LIBS) $(LDFLAGS)' EVALUATORS='$(EVALUATORS)' \
 	    tests/run.sh $(TESTS)
 
-demo: $B/demos/04_mnist_mlp
+demo: $B/demos/22_mnist_mlp
 	$< $(if $(TAPEGRAD_DATA),--data '$(TAPEGRAD_DATA)')
 
 # Every op's values, gradients and second gradients against PyTorch's in f64, at its samples and at CASES random variants of them for each op;
@@ -152,7 +152,7 @@ resume: $B/tests/io/test_resume $B/tests/io/test_save_faults
 	TAPEGRAD_KILLS=1000 $B/tests/io/test_save_faults
 
 # BENCH="--threads 1 W1_mlp_small" and the like are options of bench/compare.
-bench: benches $B/demos/04_mnist_mlp $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
+bench: benches $B/demos/22_mnist_mlp $(if $(wildcard $(TORCH)),$B/bench/peer_torch)
 	@BUILD='$B' CC='$(CC)' bench/compare $(COMPARE) $(BENCH)
 
 # Every op of bench/ops.def in turn with PyTorch (python3-torch), small and large, with and without gradient: five minutes. OF="exp sum": of these.

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""An epoch of demos/04_mnist_mlp.c in PyTorch (eager): the same network, data, batches and optimizer.
+"""An epoch of demos/22_mnist_mlp.c in PyTorch (eager): the same network, data, batches and optimizer.
 
   mnist_torch.py DIRECTORY [THREADS [EPOCHS]]    one line of JSON (1 thread, 5 epochs)
 

@@ -59,32 +59,32 @@ done
 [ "$count" -ge 6 ] || die "only $count demos"
 
 # What does not learn says so.
-run 1 03_xor --quick --epochs 2
-result 03_xor false
-grep -q 'did not learn' "$dir/log" || die "03_xor: does not say that it did not learn"
-run 1 04_mnist_mlp --quick --lr 1e-9
-result 04_mnist_mlp false
-grep -q 'did not learn' "$dir/log" || die "04_mnist_mlp: does not say that it did not learn"
+run 1 20_xor --quick --epochs 2
+result 20_xor false
+grep -q 'did not learn' "$dir/log" || die "20_xor: does not say that it did not learn"
+run 1 22_mnist_mlp --quick --lr 1e-9
+result 22_mnist_mlp false
+grep -q 'did not learn' "$dir/log" || die "22_mnist_mlp: does not say that it did not learn"
 
-run 1 06_gan_ring --quick --steps 2
-result 06_gan_ring false
-grep -q 'did not learn' "$dir/log" || die "06_gan_ring: does not say that it did not learn"
+run 1 41_gan_ring --quick --steps 2
+result 41_gan_ring false
+grep -q 'did not learn' "$dir/log" || die "41_gan_ring: does not say that it did not learn"
 
 # Where nothing can be written, nothing is begun.
-for name in 02_linear_regression 03_xor 04_mnist_mlp 06_gan_ring; do
+for name in 07_linear_regression 20_xor 22_mnist_mlp 41_gan_ring; do
     for out in file file/below; do
         run 1 "$name" --quick --out "$out"
         [ ! -s "$dir/log" ] || die "$name --out $out: began all the same"
     done
 done
 for data in file no/such/directory; do
-    run 1 04_mnist_mlp --data "$data" 2>"$dir/errors"
-    grep -q "$data" "$dir/errors" || die "04_mnist_mlp: says nothing about the directory $data"
+    run 1 22_mnist_mlp --data "$data" 2>"$dir/errors"
+    grep -q "$data" "$dir/errors" || die "22_mnist_mlp: says nothing about the directory $data"
 done
 [ -s "$dir/out/mnist_mlp.safetensors" ] || die "no network was saved"
 
 if [ -n "${TAPEGRAD_DATA:-}" ]; then
     case $TAPEGRAD_DATA in /*) data=$TAPEGRAD_DATA ;; *) data=$PWD/$TAPEGRAD_DATA ;; esac
-    run 0 04_mnist_mlp --data "$data" --epochs 1 --require 0.95
+    run 0 22_mnist_mlp --data "$data" --epochs 1 --require 0.95
     tail -n 1 "$dir/log"
 fi

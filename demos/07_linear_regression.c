@@ -1,4 +1,4 @@
-/* 02_linear_regression.c - one model, y = X w + b, fitted by gradient descent with all rows, with single rows and with
+/* 07_linear_regression.c - one model, y = X w + b, fitted by gradient descent with all rows, with single rows and with
  * mini-batches, and compared with the solution of the normal equations.
  *
  * The data are made here, so the weights behind them are known; what every method has to find is the least-squares
@@ -258,5 +258,5 @@ int main(int argc, char **argv)
     const demo_field fields[] = {{"seconds", demo_clock() - started}, {"loss", m[0].loss},
                                  {"gd_error", m[0].difference},       {"sgd_error", m[1].difference},
                                  {"minibatch_error", m[2].difference}};
-    return demo_result("02_linear_regression", "made", ok && learned, fields, DEMO_COUNT(fields));
+    return demo_result("07_linear_regression", "made", ok && learned, fields, DEMO_COUNT(fields));
 }

@@ -1,4 +1,4 @@
-/* 06_gan_ring.c - a generative adversarial network (Goodfellow et al. 2014) learns a ring of eight Gaussians: two networks with two optimizers
+/* 41_gan_ring.c - a generative adversarial network (Goodfellow et al. 2014) learns a ring of eight Gaussians: two networks with two optimizers
  * on one tape, trained against each other.
  *
  * The generator makes points of the plane out of random numbers, the discriminator tells them from points of the ring, and each learns from
@@ -195,5 +195,5 @@ int main(int argc, char **argv)
     free(images);
     const demo_field fields[] = {
         {"seconds", demo_clock() - started}, {"runs", (double)seeds}, {"least_modes", least}, {"near", sum / (double)seeds}};
-    return demo_result("06_gan_ring", "made", ok && least >= ENOUGH, fields, DEMO_COUNT(fields));
+    return demo_result("41_gan_ring", "made", ok && least >= ENOUGH, fields, DEMO_COUNT(fields));
 }

@@ -1,4 +1,4 @@
-/* 05_custom_op.c - ops of your own, in your own file: declared, gradient-checked, and used in a training.
+/* 60_custom_op.c - ops of your own, in your own file: declared, gradient-checked, and used in a training.
  *
  * snake is pointwise: one expression and its rule. leaky_sum is a kernel op: shape, arithmetic and rule as three
  * functions. Then two deliberately wrong rules, to see how the check catches them; and a model of both ops that finds
@@ -185,5 +185,5 @@ int main(int argc, char **argv)
     if (!checked) puts("The checks did not go as they should.");
     else if (!learned) puts("The training did not find the numbers behind the data.");
     const demo_field fields[] = {{"seconds", demo_clock() - started}, {"loss", loss}, {"largest_error", error}};
-    return demo_result("05_custom_op", "made", learned, fields, DEMO_COUNT(fields));
+    return demo_result("60_custom_op", "made", learned, fields, DEMO_COUNT(fields));
 }

@@ -1,4 +1,4 @@
-/* 01_chain_rule.c - gradients of a few scalars, beside those derived by hand.
+/* 02_chain_rule.c - gradients of a few scalars, beside those derived by hand.
  *
  * First one expression in slow motion: every intermediate result with its value and its share in the result. Then some
  * functions with their gradients, and higher derivatives: gradients are tensors, to be differentiated again. */
@@ -155,5 +155,5 @@ int main(int argc, char **argv)
 
     puts(wrong ? "\nSome gradients are wrong." : "\nAll gradients agree with those derived by hand.");
     const demo_field fields[] = {{"seconds", demo_clock() - started}, {"wrong", wrong}};
-    return demo_result("01_chain_rule", "none", wrong == 0, fields, DEMO_COUNT(fields));
+    return demo_result("02_chain_rule", "none", wrong == 0, fields, DEMO_COUNT(fields));
 }

@@ -1,4 +1,4 @@
-/* 04_mnist_mlp.c - handwritten digits, read by a network of 784-128-64-10 neurons with ReLU, from softmax
+/* 22_mnist_mlp.c - handwritten digits, read by a network of 784-128-64-10 neurons with ReLU, from softmax
  * cross-entropy.
  *
  * Ten epochs of mini-batch gradient descent with momentum. A tenth of the training images is set aside for validation;
@@ -322,5 +322,5 @@ int main(int argc, char **argv)
                                  {"test_accuracy", s.accuracy}};
     tg_tape_free(t);
     free(h);
-    return demo_result("04_mnist_mlp", o.data ? "mnist" : "drawn", learned, fields, DEMO_COUNT(fields));
+    return demo_result("22_mnist_mlp", o.data ? "mnist" : "drawn", learned, fields, DEMO_COUNT(fields));
 }

@@ -1,4 +1,4 @@
-/* 03_xor.c - exclusive or, learned by a network of 2-3-1 sigmoid neurons from the mean squared error, as in every
+/* 20_xor.c - exclusive or, learned by a network of 2-3-1 sigmoid neurons from the mean squared error, as in every
  * textbook.
  *
  * No line separates the two classes, so one neuron can't do it; three hidden ones can. From some starting points
@@ -118,5 +118,5 @@ int main(int argc, char **argv)
            learned, seeds, worst);
     if (rate < ENOUGH) printf("It did not learn: at least %g %% of the seeds should.\n", 100 * ENOUGH);
     const demo_field fields[] = {{"seconds", demo_clock() - started}, {"loss", shown.final}, {"success_rate", rate}};
-    return demo_result("03_xor", "none", rate >= ENOUGH, fields, DEMO_COUNT(fields));
+    return demo_result("20_xor", "none", rate >= ENOUGH, fields, DEMO_COUNT(fields));
 }
