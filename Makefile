@@ -81,7 +81,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check cross demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential resume asan tsan valgrind \
+.PHONY: all lib check cross demo no-demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential resume asan tsan valgrind \
     fuzz ops-table install format clean
 .SECONDARY:
 
@@ -134,8 +134,14 @@ check: lib benches $(TEST_X)
 	@BUILD='$B' CC='$(CC)' FLAGS='$(FLAGS) $(CFLAGS)' LIBS='$(LIBS) $(LDFLAGS)' EVALUATORS='$(EVALUATORS)' \
 	    tests/run.sh $(TESTS)
 
-demo: $B/demos/22_mnist_mlp
-	$< $(if $(TAPEGRAD_DATA),--data '$(TAPEGRAD_DATA)')
+# make demo lists the demos and trains on handwritten digits; make demo DEMO=xor runs one, with OPTIONS='--epochs 500'.
+DEMO   := mnist_mlp
+DEMO_C  = $(wildcard demos/[0-9]*_$(DEMO).c demos/$(DEMO).c)
+demo: demos/list.sh $(if $(DEMO_C),$(DEMO_C:%.c=$B/%),no-demo)
+	@$(if $(filter file,$(origin DEMO)),sh demos/list.sh)
+	$(DEMO_C:%.c=$B/%) $(OPTIONS)
+no-demo:
+	@echo "there is no demo $(DEMO); these are there:"; sh demos/list.sh; exit 2
 
 # Every op's values, gradients and second gradients against PyTorch's in f64, at its samples and at CASES random variants of them for each op;
 # says so and passes where PyTorch is not installed (python3-torch). TABLE=1 prints the largest difference of each; SEED repeats a run.

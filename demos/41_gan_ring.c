@@ -1,5 +1,5 @@
-/* 41_gan_ring.c - a generative adversarial network (Goodfellow et al. 2014) learns a ring of eight Gaussians: two networks with two optimizers
- * on one tape, trained against each other.
+/* 41_gan_ring.c - a generative adversarial network learns a ring of eight Gaussians: two networks with two optimizers on one
+ * tape, trained against each other. Goodfellow and others 2014.
  *
  * The generator makes points of the plane out of random numbers, the discriminator tells them from points of the ring, and each learns from
  * the other's answers. tg_minimize(optimizer, loss) gives gradients to the optimizer's own parameters and updates these: nothing has to be
