@@ -6,6 +6,8 @@
 
 #include <tapegrad/tensor.h>
 
+#include "ops/attributes.h"
+
 /* ---- pointwise: declared from their rows -------------------------------------------------------------------------- */
 
 #define TG_DECLARE1_(NAME) \

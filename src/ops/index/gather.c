@@ -194,14 +194,10 @@ tg_tensor *tg_gather(tg_tensor *x, int axis, tg_tensor *index)
 
 /* ---- scatter_add: y = zeros, y[…, index, …] += x. attr is the axis and the sizes of y -------------------------------- */
 
-typedef struct scatter_attr {
-    int64_t axis, dim[TG_MAX_RANK];
-} scatter_attr;
-
 static tg_status scatter_add_infer(tg_call *c)
 {
-    const scatter_attr *a = c->attr;
-    c->shape.rank         = tg_in_shape(c, 1)->rank;
+    const tg_scatter_attr *a = c->attr;
+    c->shape.rank            = tg_in_shape(c, 1)->rank;
     memcpy(c->shape.dim, a->dim, (size_t)c->shape.rank * sizeof *a->dim);
     c->dtype = tg_dtype_of(c->in[0]);
     if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
@@ -265,10 +261,10 @@ ADD_UNIT(f64, double, f64)
 static tg_status scatter_add_run(tg_call *c)
 {
     enum { MEET = 2 };
-    const int64_t   axis = ((const scatter_attr *)c->attr)->axis;
+    const int64_t   axis = ((const tg_scatter_attr *)c->attr)->axis;
     const tg_shape *y = c->y.shape, *shape = c->x[1].shape;
     const int64_t  *index, n = tg_count_of(shape, 0, shape->rank), size = y->dim[axis];
-    tg_status       s = tg_read_place(c, 1, size, &index);
+    tg_status       s      = tg_read_place(c, 1, size, &index);
     bool            covers = true; /* all of y beside the axis */
     if (s != TG_OK) return s;
     for (int k = 0; k < y->rank; k++) covers = covers && (k == axis || shape->dim[k] == y->dim[k]);
@@ -294,7 +290,7 @@ static tg_status scatter_add_run(tg_call *c)
 static tg_tensor *scatter_add_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_gather(g, (int)((const scatter_attr *)c->attr)->axis, c->in[1]);
+    return tg_gather(g, (int)((const tg_scatter_attr *)c->attr)->axis, c->in[1]);
 }
 
 const tg_op tg_op_scatter_add = {.name    = "scatter_add",
@@ -306,7 +302,7 @@ const tg_op tg_op_scatter_add = {.name    = "scatter_add",
 
 tg_tensor *tg_scattered(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape)
 {
-    scatter_attr a = {.axis = axis};
+    tg_scatter_attr a = {.axis = axis};
     memcpy(a.dim, shape->dim, (size_t)shape->rank * sizeof *a.dim);
     return tg_record(&tg_op_scatter_add, (tg_tensor *[]){g, index}, 2, &a, (1 + (size_t)shape->rank) * sizeof axis);
 }

@@ -136,14 +136,10 @@ tg_tensor *tg_wrap_index(tg_tensor *index, int64_t size) { return tg_record(&tg_
 
 /* ---- one_hot ----------------------------------------------------------------------------------------------------- */
 
-typedef struct one_hot_attr {
-    int64_t classes, dtype;
-} one_hot_attr;
-
 static tg_status one_hot_infer(tg_call *c)
 {
-    const one_hot_attr *a = c->attr;
-    c->shape              = *tg_in_shape(c, 0);
+    const tg_one_hot_attr *a = c->attr;
+    c->shape                 = *tg_in_shape(c, 0);
     if (a->classes < 0) return tg_fail(c, TG_ERR_ARG, "the number of classes is %lld", (long long)a->classes);
     if (c->shape.rank == TG_MAX_RANK)
         return tg_fail(c, TG_ERR_SHAPE, "the result would have more than %d axes", TG_MAX_RANK);
@@ -154,7 +150,7 @@ static tg_status one_hot_infer(tg_call *c)
 
 static tg_status one_hot_run(tg_call *c)
 {
-    const int64_t  classes = ((const one_hot_attr *)c->attr)->classes;
+    const int64_t  classes = ((const tg_one_hot_attr *)c->attr)->classes;
     const int64_t  n       = tg_count_of(c->y.shape, 0, c->y.shape->rank - 1);
     const int64_t *index;
     tg_status      s = tg_read_index(c, 0, classes, &index);
@@ -174,20 +170,16 @@ tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes)
 {
     const tg_node *n = tg_check(index, "tg_one_hot");
     if (!n) return NULL;
-    const one_hot_attr a = {classes, n->tape->dtype};
+    const tg_one_hot_attr a = {classes, n->tape->dtype};
     return tg_record(&tg_op_one_hot, &index, 1, &a, sizeof a);
 }
 
 /* ---- index_select and index_add: attr is the axis and x's size along it --------------------------------------------
  * x [outer, size, inner], y [outer, n, inner]: y[o, k, :] = x[o, index[k], :], and for index_add the reverse. */
 
-typedef struct select_attr {
-    int64_t axis, size;
-} select_attr;
-
 static tg_status index_select_infer(tg_call *c)
 {
-    const select_attr *a = c->attr;
+    const tg_select_attr *a = c->attr;
     if (tg_in_shape(c, 1)->rank != 1) return tg_fail(c, TG_ERR_SHAPE, "the index must have rank 1");
     c->shape              = *tg_in_shape(c, 0);
     c->shape.dim[a->axis] = tg_in_shape(c, 1)->dim[0];
@@ -222,11 +214,12 @@ enum { NARROW = 16 };
 static tg_status index_select_run(tg_call *c)
 {
     enum { AHEAD = 8, LARGEST = 4096 /* bytes: rows of large tables are asked for some rows ahead; longer ones come in one stream */ };
-    const select_attr *a = c->attr;
-    const tg_shape    *s = c->y.shape;
-    const int64_t     *index, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis], row = tg_count_of(s, (int)a->axis + 1, s->rank);
-    const int64_t      item   = (int64_t)tg_dtype_size(c->y.dtype);
-    tg_status          status = tg_read_place(c, 1, a->size, &index);
+    const tg_select_attr *a = c->attr;
+    const tg_shape       *s = c->y.shape;
+    const int64_t        *index, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis],
+                          row = tg_count_of(s, (int)a->axis + 1, s->rank);
+    const int64_t item        = (int64_t)tg_dtype_size(c->y.dtype);
+    tg_status     status      = tg_read_place(c, 1, a->size, &index);
     if (status != TG_OK || row == 0) return status;
     const int threads = tg_threads_for(c, outer, (double)outer * (double)n * (double)row);
     TG_TEAM(num_threads(threads))
@@ -265,15 +258,15 @@ tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index)
     const tg_node *n = tg_check(x, "tg_index_select");
     const int      k = n ? tg_checked_axis(n, "tg_index_select", axis) : -1;
     if (k < 0) return NULL;
-    const select_attr a = {k, n->shape->dim[k]};
+    const tg_select_attr a = {k, n->shape->dim[k]};
     return tg_record(&tg_op_index_select, (tg_tensor *[]){x, index}, 2, &a, sizeof a);
 }
 
 static tg_status index_add_infer(tg_call *c)
 {
-    const select_attr *a = c->attr;
-    c->shape             = *tg_in_shape(c, 0);
-    c->dtype             = tg_dtype_of(c->in[0]);
+    const tg_select_attr *a = c->attr;
+    c->shape                = *tg_in_shape(c, 0);
+    c->dtype                = tg_dtype_of(c->in[0]);
     if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
     if (tg_in_shape(c, 1)->rank != 1 || tg_in_shape(c, 1)->dim[0] != c->shape.dim[a->axis])
         return tg_fail(c, TG_ERR_SHAPE, "the index must have rank 1 and as many elements as the values have along axis %lld",
@@ -361,11 +354,11 @@ static tg_status add_narrow_rows(tg_call *c, const int64_t *index, int64_t outer
 /* Row v of y is complete before the next begins, so that any thread may compute any row. */
 static tg_status index_add_run(tg_call *c)
 {
-    const select_attr *a = c->attr;
-    const tg_shape    *s = c->x[0].shape;
-    const int64_t     *index, *order, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
-    const int64_t      row    = tg_count_of(s, (int)a->axis + 1, s->rank);
-    const size_t       item   = tg_dtype_size(c->y.dtype);
+    const tg_select_attr *a = c->attr;
+    const tg_shape       *s = c->x[0].shape;
+    const int64_t        *index, *order, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
+    const int64_t         row    = tg_count_of(s, (int)a->axis + 1, s->rank);
+    const size_t          item   = tg_dtype_size(c->y.dtype);
     tg_status          status = tg_read_place(c, 1, a->size, &index);
     if (status != TG_OK || row == 0 || outer == 0) return status;
     if (row < NARROW) return add_narrow_rows(c, index, outer, n, a->size, row);

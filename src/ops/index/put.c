@@ -13,14 +13,10 @@
 
 /* ---- last_place, and largest_place, which has the values, too: attr is the axis and the sizes of the result ------------- */
 
-typedef struct place_attr {
-    int64_t axis, dim[TG_MAX_RANK];
-} place_attr;
-
 static tg_status place_infer(tg_call *c)
 {
-    const place_attr *a = c->attr;
-    c->shape.rank       = tg_in_shape(c, 0)->rank;
+    const tg_scatter_attr *a = c->attr;
+    c->shape.rank            = tg_in_shape(c, 0)->rank;
     memcpy(c->shape.dim, a->dim, (size_t)c->shape.rank * sizeof *a->dim);
     c->dtype = TG_I64;
     for (int k = 0; k < c->shape.rank; k++)
@@ -69,11 +65,11 @@ LARGEST(largest_places_f64, double)
 
 static tg_status find_places(tg_call *c, places_fn find)
 {
-    const int       axis = (int)((const place_attr *)c->attr)->axis;
+    const int       axis = (int)((const tg_scatter_attr *)c->attr)->axis;
     const tg_shape *s = c->x[0].shape, *to = c->y.shape;
     const tg_layout y = tg_layout_contiguous(to);
-    const int64_t   n = s->dim[axis], inner = tg_count_of(s, axis + 1, s->rank), lines = tg_count_of(s, 0, axis) * inner;
-    const int64_t   all = tg_count_of(to, 0, to->rank), along = y.stride[axis], *index;
+    const int64_t n = s->dim[axis], inner = tg_count_of(s, axis + 1, s->rank), lines = tg_count_of(s, 0, axis) * inner;
+    const int64_t all = tg_count_of(to, 0, to->rank), along = y.stride[axis], *index;
     int64_t        *place = c->y.data;
     const tg_status status = tg_read_place(c, 0, to->dim[axis], &index);
     if (status != TG_OK) return status;
@@ -101,7 +97,7 @@ const tg_op tg_op_largest_place = {
 
 static tg_tensor *places(const tg_op *op, tg_tensor *const *in, int axis, const tg_shape *shape)
 {
-    place_attr a = {.axis = axis};
+    tg_scatter_attr a = {.axis = axis};
     memcpy(a.dim, shape->dim, (size_t)shape->rank * sizeof *a.dim);
     return tg_record(op, in, op->arity, &a, (1 + (size_t)shape->rank) * sizeof *a.dim);
 }

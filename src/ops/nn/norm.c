@@ -17,17 +17,13 @@
 
 #include "kernels/kernels.h"
 
-typedef struct normalize_attr {
-    uint32_t axes, centred;
-} normalize_attr;
-
 /* The mean over axes, which stay with size 1. */
 static tg_tensor *mean_of(tg_tensor *x, uint32_t axes) { return tg_mean_bits(x, axes, true); }
 
 static tg_status normalize_infer(tg_call *c)
 {
-    const normalize_attr *a = c->attr;
-    const tg_shape       *x = tg_in_shape(c, 0), *z = tg_in_shape(c, 2);
+    const tg_normalize_attr *a = c->attr;
+    const tg_shape          *x = tg_in_shape(c, 0), *z = tg_in_shape(c, 2);
     if (c->attr_size != sizeof *a || a->axes >> x->rank)
         return tg_fail(c, TG_ERR_ARG, "the attributes are not those of a normalisation");
     if (!tg_shape_equal(x, z)) return tg_fail(c, TG_ERR_SHAPE, "the normalised value does not have the input's shape");
@@ -38,9 +34,9 @@ static tg_status normalize_infer(tg_call *c)
 static tg_tensor *normalize_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    const normalize_attr *a     = c->attr;
-    tg_tensor            *along = tg_mul_zero(mean_of(tg_mul_zero(g, c->out), a->axes), c->out);
-    tg_tensor            *rest  = a->centred ? tg_sub(g, mean_of(g, a->axes)) : g;
+    const tg_normalize_attr *a     = c->attr;
+    tg_tensor               *along = tg_mul_zero(mean_of(tg_mul_zero(g, c->out), a->axes), c->out);
+    tg_tensor               *rest  = a->centred ? tg_sub(g, mean_of(g, a->axes)) : g;
     return tg_mul_zero(tg_sub(rest, along), c->in[1]);
 }
 
@@ -331,10 +327,10 @@ static bool are_rows(const tg_shape *s, uint32_t axes)
 tg_tensor *tg_normalize_with(tg_tensor *x, uint32_t axes, bool centred, double eps, tg_moments *moments)
 {
     if (!x) return NULL;
-    const normalize_attr a = {.axes = axes, .centred = centred};
-    const bool           last = are_rows(tg_shape_of(x), axes);
-    tg_tensor           *r = last ? NULL : rstd(x, axes, centred, eps); /* before the mean, so that both are found in one pass */
-    tg_tensor           *mean = centred ? mean_of(x, axes) : NULL, *distance = centred ? tg_sub(x, mean) : x;
+    const tg_normalize_attr a    = {.axes = axes, .centred = centred};
+    const bool              last = are_rows(tg_shape_of(x), axes);
+    tg_tensor *r = last ? NULL : rstd(x, axes, centred, eps); /* before the mean, so that both are found in one pass */
+    tg_tensor *mean = centred ? mean_of(x, axes) : NULL, *distance = centred ? tg_sub(x, mean) : x;
     if (last) r = rstd(distance, axes, centred, eps);
     if (!r) return NULL;
     *moments = (tg_moments){mean, r};

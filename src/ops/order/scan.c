@@ -15,11 +15,6 @@
 #include <tapegrad/pointwise.h>
 #include <tapegrad/shape.h>
 
-/* Without padding. */
-typedef struct scan_attr {
-    int64_t axis, reverse;
-} scan_attr;
-
 /* Some lines: n elements each, `step` apart, from the end where the scan begins; the lines are `apart`. Neighbouring ones lie side by side, or,
  * along the last axis, one behind the other, a few of which at once keep the processor busy while each waits for its last sum. */
 enum { COLUMNS = 64, TOGETHER = 4 };
@@ -32,11 +27,11 @@ typedef void (*lines_fn)(const lines *l, const void *const *x, void *y, int64_t 
 /* Calls `scan` for all lines of c's inputs and results. */
 static tg_status each_lines(tg_call *c, lines_fn scan)
 {
-    const scan_attr *a = c->attr;
-    const tg_shape  *s = c->y.shape;
-    const int        axis = (int)a->axis;
-    const int64_t    n = s->dim[axis], inner = tg_count_of(s, axis + 1, s->rank), outer = tg_count_of(s, 0, axis);
-    const bool       last = inner == 1;
+    const tg_scan_attr *a    = c->attr;
+    const tg_shape     *s    = c->y.shape;
+    const int           axis = (int)a->axis;
+    const int64_t       n = s->dim[axis], inner = tg_count_of(s, axis + 1, s->rank), outer = tg_count_of(s, 0, axis);
+    const bool          last  = inner == 1;
     const int64_t    tiles = (inner + COLUMNS - 1) / COLUMNS, units = last ? (outer + TOGETHER - 1) / TOGETHER : outer * tiles;
     const int64_t    item = (int64_t)tg_dtype_size(c->x[0].dtype), to_item = (int64_t)tg_dtype_size(c->y.dtype);
     if (n == 0) return TG_OK;
@@ -110,17 +105,18 @@ static tg_status scan_infer(tg_call *c)
 
 static tg_tensor *scan(const tg_op *op, tg_tensor *x, int axis, bool reverse)
 {
-    const scan_attr a = {axis, reverse};
+    const tg_scan_attr a = {axis, reverse};
     return tg_record(op, &x, 1, &a, sizeof a);
 }
 
-/* ---- sums ------------------------------------------------------------------------------------------------------------- */
+/* ---- sums
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static tg_status cumsum_run(tg_call *c) { return each_lines(c, sums[c->x[0].dtype]); }
 
 static tg_tensor *cumsum_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const scan_attr *a = c->attr;
+    const tg_scan_attr *a = c->attr;
     (void)i;
     return scan(&tg_op_cumsum, g, (int)a->axis, !a->reverse);
 }
@@ -159,7 +155,7 @@ static tg_status linear_scan_run(tg_call *c) { return each_lines(c, c->y.dtype =
 
 static tg_tensor *linear_scan(tg_tensor *a, tg_tensor *b, int axis, bool reverse)
 {
-    const scan_attr attr = {axis, reverse};
+    const tg_scan_attr attr = {axis, reverse};
     return tg_record(&tg_op_linear_scan, (tg_tensor *[]){a, b}, 2, &attr, sizeof attr);
 }
 
@@ -175,15 +171,15 @@ static tg_tensor *neighbour(tg_tensor *x, int axis, bool back, double end)
 }
 
 /* The gradients of b: what arrives at y[i], and, by a[i+1], what arrives behind it. */
-static tg_tensor *arriving(tg_tensor *a, tg_tensor *g, const scan_attr *attr)
+static tg_tensor *arriving(tg_tensor *a, tg_tensor *g, const tg_scan_attr *attr)
 {
     return linear_scan(neighbour(a, (int)attr->axis, !attr->reverse, 0), g, (int)attr->axis, !attr->reverse);
 }
 
 static tg_tensor *linear_scan_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const scan_attr *attr = c->attr;
-    tg_tensor       *all  = arriving(c->in[0], g, attr);
+    const tg_scan_attr *attr = c->attr;
+    tg_tensor          *all  = arriving(c->in[0], g, attr);
     if (i == 1) return all;
     tg_tensor *before = neighbour(c->out, (int)attr->axis, attr->reverse, 0), *product = tg_mul_zero(all, before);
     return tg_guard_zero(product, product, before);
@@ -198,7 +194,7 @@ static tg_status cumprod_run(tg_call *c) { return each_lines(c, products[c->x[0]
 /* y[i] = x[i] y[i-1]: what arrives at y[i] times the product before it. */
 static tg_tensor *cumprod_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const scan_attr *attr = c->attr;
+    const tg_scan_attr *attr = c->attr;
     (void)i;
     return tg_mul_zero(arriving(c->in[0], g, attr), neighbour(c->out, (int)attr->axis, attr->reverse, 1));
 }
@@ -250,9 +246,9 @@ static tg_tensor *share(tg_tensor *a, tg_tensor *b)
 /* dy[i]/dx[k] = e^(x[k] - y[i]) = e^(x[k] - y[k]) e^(y[k] - y[k+1]) … e^(y[i-1] - y[i]), all factors at most 1. */
 static tg_tensor *logcumsumexp_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const scan_attr *attr = c->attr;
-    const int        axis = (int)attr->axis;
-    tg_tensor       *behind = neighbour(c->out, axis, !attr->reverse, HUGE_VAL);
+    const tg_scan_attr *attr   = c->attr;
+    const int           axis   = (int)attr->axis;
+    tg_tensor          *behind = neighbour(c->out, axis, !attr->reverse, HUGE_VAL);
     (void)i;
     return tg_mul_zero(linear_scan(share(c->out, behind), g, axis, !attr->reverse), share(c->in[0], c->out));
 }
@@ -309,11 +305,14 @@ static tg_tensor *cumulative_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     tg_tensor *nan = tg_number_like(g, NAN, c->op->name);
     (void)i;
-    return tg_scattered(tg_where(tg_eq(c->out, c->out), g, tg_mul_zero(g, nan)), c->result[1].out, ((const scan_attr *)c->attr)->axis, tg_in_shape(c, 0));
+    return tg_scattered(tg_where(tg_eq(c->out, c->out), g, tg_mul_zero(g, nan)), c->result[1].out,
+                        ((const tg_scan_attr *)c->attr)->axis, tg_in_shape(c, 0));
 }
 
-const tg_op tg_op_cummax = {.name = "cummax", .arity = 1, .results = 2, .infer = cumulative_infer, .run = cummax_run, .vjp = cumulative_vjp};
-const tg_op tg_op_cummin = {.name = "cummin", .arity = 1, .results = 2, .infer = cumulative_infer, .run = cummin_run, .vjp = cumulative_vjp};
+const tg_op tg_op_cummax = {
+    .name = "cummax", .arity = 1, .results = 2, .infer = cumulative_infer, .run = cummax_run, .vjp = cumulative_vjp};
+const tg_op tg_op_cummin = {
+    .name = "cummin", .arity = 1, .results = 2, .infer = cumulative_infer, .run = cummin_run, .vjp = cumulative_vjp};
 
 /* ---- the public functions ---------------------------------------------------------------------------------------------------------- */
 

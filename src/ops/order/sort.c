@@ -11,18 +11,14 @@
 
 #include "tensor/team.h"
 
-/* Without padding. count: how many of the sorted elements are wanted, from the first one on. */
-typedef struct sort_attr {
-    int64_t axis, descending, count;
-} sort_attr;
-
 static tg_status sort_infer(tg_call *c)
 {
-    const sort_attr *a = c->attr;
-    c->shape           = *tg_in_shape(c, 0);
+    const tg_sort_attr *a = c->attr;
+    c->shape              = *tg_in_shape(c, 0);
     if (c->attr_size != sizeof *a || a->axis < 0 || a->axis >= c->shape.rank || a->descending >> 1 || a->count < 0 ||
         a->count > c->shape.dim[a->axis])
-        return tg_fail(c, TG_ERR_ARG, "the attributes are not an axis of the input, a direction and a number of elements");
+        return tg_fail(c, TG_ERR_ARG,
+                       "the attributes are not an axis of the input, a direction and a number of elements");
     c->shape.dim[a->axis] = a->count;
     c->result[1].shape    = c->shape;
     c->dtype              = tg_dtype_of(c->in[0]);
@@ -166,11 +162,11 @@ static const line_loops loops[TG_NDTYPES] = {[TG_F32] = {take_f32, put_4}, [TG_F
 
 static tg_status sort_run(tg_call *c)
 {
-    const sort_attr *a     = c->attr;
-    const tg_array  *x     = &c->x[0];
-    const tg_shape  *s     = x->shape;
-    const int        axis  = (int)a->axis;
-    const int64_t    n     = s->dim[axis], step = tg_count_of(s, axis + 1, s->rank), lines = tg_count_of(s, 0, axis) * step;
+    const tg_sort_attr *a    = c->attr;
+    const tg_array     *x    = &c->x[0];
+    const tg_shape     *s    = x->shape;
+    const int           axis = (int)a->axis;
+    const int64_t    n = s->dim[axis], step = tg_count_of(s, axis + 1, s->rank), lines = tg_count_of(s, 0, axis) * step;
     const int64_t    width = (int64_t)tg_dtype_size(x->dtype);
     if (a->count == 0 || lines == 0) return TG_OK;
     const int        digits  = 8 * (int)width / DIGIT;
@@ -197,7 +193,7 @@ static tg_status sort_run(tg_call *c)
 static tg_tensor *sort_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     (void)i;
-    return tg_scattered(g, c->result[1].out, ((const sort_attr *)c->attr)->axis, tg_in_shape(c, 0));
+    return tg_scattered(g, c->result[1].out, ((const tg_sort_attr *)c->attr)->axis, tg_in_shape(c, 0));
 }
 
 const tg_op tg_op_sort = {
@@ -205,8 +201,8 @@ const tg_op tg_op_sort = {
 
 tg_tensor *tg_sort_first(tg_tensor *x, int64_t count, int axis, bool descending, tg_tensor **places)
 {
-    const sort_attr a = {axis, descending, count};
-    tg_tensor      *y = tg_record(&tg_op_sort, &x, 1, &a, sizeof a);
+    const tg_sort_attr a = {axis, descending, count};
+    tg_tensor         *y = tg_record(&tg_op_sort, &x, 1, &a, sizeof a);
     if (places) *places = tg_result(y, 1);
     return y;
 }

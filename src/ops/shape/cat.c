@@ -105,15 +105,8 @@ tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
 }
 
 /* ---- unslice: zeros, with each input added at its place; one alone is put there, whatever its dtype ----------------
- * attr is a list of int64_t: the rank, the sizes of the result, then axis, start and step of each input. Any number of
- * pieces, so that the slices that a loop takes out of one tensor, step by step, give one gradient together and not a
- * tensor of zeros each. */
-
-enum { PIECE = 3 };
-
-static size_t unslice_attr_count(int rank, int64_t pieces) { return 1 + (size_t)rank + PIECE * (size_t)pieces; }
-
-static const int64_t *piece_of(const int64_t *attr, int i) { return attr + unslice_attr_count((int)attr[0], i); }
+ * Any number of pieces, so that the slices that a loop takes out of one tensor, step by step, give one gradient
+ * together and not a tensor of zeros each. */
 
 static tg_status unslice_infer(tg_call *c)
 {
@@ -124,7 +117,7 @@ static tg_status unslice_infer(tg_call *c)
     if (c->n_in > 1 && !tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
     for (int i = 0; i < c->n_in; i++) {
         const tg_shape *s    = tg_in_shape(c, i);
-        const int64_t  *p    = piece_of(attr, i); /* within the shape: it comes from a slice of it */
+        const int64_t  *p    = tg_unslice_piece(attr, i); /* within the shape: it comes from a slice of it */
         bool            fits = s->rank == c->shape.rank && tg_dtype_of(c->in[i]) == c->dtype;
         for (int k = 0; fits && k < s->rank; k++) fits = k == p[0] || s->dim[k] == c->shape.dim[k];
         if (!fits) return tg_fail(c, TG_ERR_SHAPE, "input %d does not fit into the result", i);
@@ -135,11 +128,12 @@ static tg_status unslice_infer(tg_call *c)
 /* Do the pieces lie side by side, forwards or backwards, from one end of an axis to the other? */
 static bool covers(const tg_call *c)
 {
-    const int64_t axis = piece_of(c->attr, 0)[0], whole = c->y.shape->dim[axis];
-    const bool    forwards = piece_of(c->attr, 0)[1] == 0 && (c->n_in == 1 || piece_of(c->attr, c->n_in - 1)[1] != 0);
-    int64_t       at = forwards ? 0 : whole;
+    const int64_t axis = tg_unslice_piece(c->attr, 0)[0], whole = c->y.shape->dim[axis];
+    const bool    forwards =
+        tg_unslice_piece(c->attr, 0)[1] == 0 && (c->n_in == 1 || tg_unslice_piece(c->attr, c->n_in - 1)[1] != 0);
+    int64_t at = forwards ? 0 : whole;
     for (int i = 0; i < c->n_in; i++) {
-        const int64_t *p = piece_of(c->attr, i), count = c->x[i].shape->dim[axis];
+        const int64_t *p = tg_unslice_piece(c->attr, i), count = c->x[i].shape->dim[axis];
         if (p[0] != axis || p[2] != 1 || p[1] != (forwards ? at : at - count)) return false;
         at += forwards ? count : -count;
     }
@@ -150,17 +144,17 @@ static bool covers(const tg_call *c)
 static tg_status many_meet(tg_call *c, bool *many)
 {
     enum { MEET = 2 };
-    const int64_t axis = piece_of(c->attr, 0)[0], whole = c->y.shape->dim[axis];
+    const int64_t axis = tg_unslice_piece(c->attr, 0)[0], whole = c->y.shape->dim[axis];
     *many = c->n_in > MEET;
     for (int i = 1; *many && i < c->n_in; i++)
-        if (piece_of(c->attr, i)[0] != axis) return TG_OK;
+        if (tg_unslice_piece(c->attr, i)[0] != axis) return TG_OK;
     if (!*many) return TG_OK;
     uint8_t *times = tg_scratch(c, (size_t)whole);
     if (!times) return TG_ERR_MEMORY;
     if (whole) memset(times, 0, (size_t)whole);
     *many = false;
     for (int i = 0; i < c->n_in && !*many; i++) {
-        const int64_t *p = piece_of(c->attr, i);
+        const int64_t *p = tg_unslice_piece(c->attr, i);
         for (int64_t k = 0; k < c->x[i].shape->dim[axis]; k++) *many |= ++times[p[1] + k * p[2]] > MEET;
     }
     return TG_OK;
@@ -170,7 +164,7 @@ static void put_pieces(const tg_call *c, char *y, size_t size, tg_row_fn row)
 {
     const tg_layout whole = tg_layout_contiguous(c->y.shape);
     for (int i = 0; i < c->n_in; i++) {
-        const int64_t *p = piece_of(c->attr, i);
+        const int64_t *p = tg_unslice_piece(c->attr, i);
         tg_layout      l = whole;
         l.stride[p[0]] *= p[2];
         tg_move(c, y, size, p[1] * whole.stride[p[0]], l.stride, &c->x[i], row);
@@ -214,7 +208,7 @@ static tg_status unslice_run(tg_call *c)
 
 static tg_tensor *unslice_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const int64_t *p     = piece_of(c->attr, i);
+    const int64_t *p     = tg_unslice_piece(c->attr, i);
     const int64_t  count = tg_shape_of(c->in[i])->dim[p[0]];
     int64_t        stop  = p[1] + (count - 1) * p[2] + (p[2] > 0 ? 1 : -1);
     if (count == 0) return tg_slice_if(g, (int)p[0], 0, 0, 1);
@@ -232,13 +226,13 @@ const tg_op tg_op_unslice = {.name  = "unslice",
 
 tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t start, int64_t step)
 {
-    int64_t attr[1 + TG_MAX_RANK + PIECE] = {shape->rank};
+    int64_t attr[1 + TG_MAX_RANK + TG_UNSLICE_PIECE] = {shape->rank};
     memcpy(attr + 1, shape->dim, (size_t)shape->rank * sizeof *attr);
     int64_t *p = attr + 1 + shape->rank;
     p[0]       = axis;
     p[1]       = start;
     p[2]       = step;
-    return tg_record(&tg_op_unslice, &g, 1, attr, unslice_attr_count(shape->rank, 1) * sizeof *attr);
+    return tg_record(&tg_op_unslice, &g, 1, attr, tg_unslice_attr_count(shape->rank, 1) * sizeof *attr);
 }
 
 tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n)
@@ -251,14 +245,15 @@ tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n)
         const tg_node *p = tg_check(pieces[i], "tg_unslice");
         if (!p || __builtin_add_overflow(total, (int)p->n_in, &total)) return NULL;
     }
-    const size_t count = unslice_attr_count(rank, total);
+    const size_t count = tg_unslice_attr_count(rank, total);
     int64_t     *attr  = tg_value_room(first->tape, count * sizeof *attr);
     tg_tensor  **in    = tg_value_room(first->tape, (size_t)total * sizeof *in);
     if (!attr || !in) return NULL;
-    memcpy(attr, tg_attr(first), unslice_attr_count(rank, 0) * sizeof *attr);
+    memcpy(attr, tg_attr(first), tg_unslice_attr_count(rank, 0) * sizeof *attr);
     for (int i = 0, at = 0; i < n; i++) {
         const tg_node *p = tg_node_of(pieces[i]);
-        memcpy(attr + unslice_attr_count(rank, at), piece_of(tg_attr(p), 0), PIECE * p->n_in * sizeof *attr);
+        memcpy(attr + tg_unslice_attr_count(rank, at), tg_unslice_piece(tg_attr(p), 0),
+               TG_UNSLICE_PIECE * p->n_in * sizeof *attr);
         for (uint32_t k = 0; k < p->n_in; k++) in[at++] = tg_handle(tg_inputs(p)[k]);
     }
     return tg_record(&tg_op_unslice, in, total, attr, count * sizeof *attr);

@@ -7,10 +7,6 @@
 
 /* ---- diagonal: elements [i, i + offset] of two axes, along a new last one ------------------------------------------- */
 
-typedef struct diagonal_attr {
-    int64_t offset, axis[2];
-} diagonal_attr;
-
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* How many elements a diagonal of rows × cols has. */
@@ -22,9 +18,9 @@ static int64_t length(int64_t rows, int64_t cols, int64_t offset)
 
 static tg_status diagonal_infer(tg_call *c)
 {
-    const diagonal_attr *a = c->attr;
-    const tg_shape      *s = tg_in_shape(c, 0);
-    c->shape.rank          = 0;
+    const tg_diagonal_attr *a = c->attr;
+    const tg_shape         *s = tg_in_shape(c, 0);
+    c->shape.rank             = 0;
     for (int k = 0; k < s->rank; k++)
         if (k != a->axis[0] && k != a->axis[1]) c->shape.dim[c->shape.rank++] = s->dim[k];
     c->shape.dim[c->shape.rank++] = length(s->dim[a->axis[0]], s->dim[a->axis[1]], a->offset);
@@ -34,10 +30,10 @@ static tg_status diagonal_infer(tg_call *c)
 
 static tg_status diagonal_view(const tg_call *c, const tg_layout *in, tg_layout *out)
 {
-    const diagonal_attr *a    = c->attr;
-    const int            last = c->shape.rank - 1;
-    const int64_t        down = in->stride[a->axis[0]], right = in->stride[a->axis[1]];
-    *out                      = (tg_layout){.offset = in->offset};
+    const tg_diagonal_attr *a    = c->attr;
+    const int               last = c->shape.rank - 1;
+    const int64_t           down = in->stride[a->axis[0]], right = in->stride[a->axis[1]];
+    *out = (tg_layout){.offset = in->offset};
     for (int k = 0, to = 0; k < last + 2; k++)
         if (k != a->axis[0] && k != a->axis[1]) out->stride[to++] = in->stride[k];
     out->stride[last] = down + right;
@@ -63,9 +59,9 @@ static tg_tensor *embed(tg_tensor *x, int64_t rows, int64_t cols, int64_t offset
 
 static tg_tensor *diagonal_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const diagonal_attr *a    = c->attr;
-    const tg_shape      *s    = tg_shape_of(c->in[0]);
-    tg_axes              back = {.n = s->rank};
+    const tg_diagonal_attr *a    = c->attr;
+    const tg_shape         *s    = tg_shape_of(c->in[0]);
+    tg_axes                 back = {.n = s->rank};
     (void)i;
     for (int k = 0, from = 0; k < s->rank; k++)
         back.axis[k] = k == a->axis[0] ? s->rank - 2 : k == a->axis[1] ? s->rank - 1 : from++;
@@ -85,11 +81,14 @@ static tg_tensor *diagonal(tg_tensor *x, int64_t offset, int axis0, int axis1, c
         return NULL;
     }
     const int64_t       rows = n->shape->dim[a], cols = n->shape->dim[b];
-    const diagonal_attr attr = {offset < -rows ? -rows : offset > cols ? cols : offset, {a, b}};
+    const tg_diagonal_attr attr = {offset < -rows ? -rows : offset > cols ? cols : offset, {a, b}};
     return tg_record(&tg_op_diagonal, &x, 1, &attr, sizeof attr);
 }
 
-tg_tensor *tg_diagonal(tg_tensor *x, int64_t offset, int axis0, int axis1) { return diagonal(x, offset, axis0, axis1, "tg_diagonal"); }
+tg_tensor *tg_diagonal(tg_tensor *x, int64_t offset, int axis0, int axis1)
+{
+    return diagonal(x, offset, axis0, axis1, "tg_diagonal");
+}
 
 /* ---- made of it ---------------------------------------------------------------------------------------------------- */
 

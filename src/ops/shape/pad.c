@@ -8,20 +8,13 @@
 
 /* ---- pad: x within elements that are one number ---------------------------------------------------------------------- */
 
-typedef struct pad_attr {
-    double value;
-    struct {
-        int64_t before, after;
-    } axis[TG_MAX_RANK]; /* as many as x has */
-} pad_attr;
-
-static size_t attr_size(int rank) { return sizeof(double) + (size_t)rank * sizeof((pad_attr *)NULL)->axis[0]; }
+static size_t attr_size(int rank) { return sizeof(double) + (size_t)rank * sizeof((tg_pad_attr *)NULL)->axis[0]; }
 
 static tg_status pad_infer(tg_call *c)
 {
-    const pad_attr *a = c->attr;
-    c->shape          = *tg_in_shape(c, 0);
-    c->dtype          = tg_dtype_of(c->in[0]);
+    const tg_pad_attr *a = c->attr;
+    c->shape             = *tg_in_shape(c, 0);
+    c->dtype             = tg_dtype_of(c->in[0]);
     for (int k = 0; k < c->shape.rank; k++)
         if (__builtin_add_overflow(c->shape.dim[k], a->axis[k].before, &c->shape.dim[k]) ||
             __builtin_add_overflow(c->shape.dim[k], a->axis[k].after, &c->shape.dim[k]))
@@ -32,11 +25,11 @@ static tg_status pad_infer(tg_call *c)
 /* The elements before x, and those behind it, along one axis: over all of y on later axes, and where x is on earlier ones. */
 static void fill_beside(const tg_call *c, const tg_array *number, int axis)
 {
-    const pad_attr *a = c->attr;
-    const tg_layout y = tg_layout_contiguous(c->y.shape);
-    const size_t    size = tg_dtype_size(c->y.dtype);
-    tg_shape        s = *c->y.shape;
-    tg_array        x = {.data = number->data, .shape = &s, .dtype = number->dtype};
+    const tg_pad_attr *a     = c->attr;
+    const tg_layout    y     = tg_layout_contiguous(c->y.shape);
+    const size_t       size  = tg_dtype_size(c->y.dtype);
+    tg_shape           s     = *c->y.shape;
+    tg_array           x     = {.data = number->data, .shape = &s, .dtype = number->dtype};
     int64_t         first = 0;
     for (int k = 0; k < axis; k++) {
         s.dim[k] = c->x[0].shape->dim[k];
@@ -50,11 +43,11 @@ static void fill_beside(const tg_call *c, const tg_array *number, int axis)
 
 static tg_status pad_run(tg_call *c)
 {
-    const pad_attr *a = c->attr;
-    const tg_layout y = tg_layout_contiguous(c->y.shape);
-    int64_t         first = 0;
-    double          room; /* of any dtype */
-    tg_array        number = {.data = &room, .dtype = c->y.dtype};
+    const tg_pad_attr *a     = c->attr;
+    const tg_layout    y     = tg_layout_contiguous(c->y.shape);
+    int64_t            first = 0;
+    double             room; /* of any dtype */
+    tg_array           number = {.data = &room, .dtype = c->y.dtype};
     tg_dtypes[c->y.dtype].write(&room, a->value);
     for (int k = 0; k < c->y.shape->rank; k++) {
         fill_beside(c, &number, k);
@@ -66,8 +59,8 @@ static tg_status pad_run(tg_call *c)
 
 static tg_tensor *pad_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const pad_attr *a = c->attr;
-    const tg_shape *s = tg_shape_of(c->in[0]);
+    const tg_pad_attr *a = c->attr;
+    const tg_shape    *s = tg_shape_of(c->in[0]);
     (void)i;
     for (int k = 0; k < s->rank; k++) g = tg_slice_if(g, k, a->axis[k].before, a->axis[k].before + s->dim[k], 1);
     return g;
@@ -117,7 +110,7 @@ static tg_tensor *pad_axis(tg_tensor *x, int axis, int64_t before, int64_t after
 /* ---- the public function ------------------------------------------------------------------------------------------------ */
 
 /* before and after as numbers for each axis of x: lists that are shorter speak of the last ones. */
-static bool read_widths(const tg_node *n, const tg_shape *before, const tg_shape *after, pad_attr *a)
+static bool read_widths(const tg_node *n, const tg_shape *before, const tg_shape *after, tg_pad_attr *a)
 {
     const int rank = n->shape->rank;
     if (!before || !after || before->rank != after->rank || before->rank < 0 || before->rank > rank) {
@@ -134,11 +127,12 @@ static bool read_widths(const tg_node *n, const tg_shape *before, const tg_shape
 }
 
 /* Negative numbers cut elements off: x after that. NULL after a sentence. */
-static tg_tensor *cropped(tg_tensor *x, const pad_attr *a)
+static tg_tensor *cropped(tg_tensor *x, const tg_pad_attr *a)
 {
     const tg_shape *s = tg_shape_of(x);
     for (int k = 0; s && k < s->rank; k++) {
-        const int64_t n = s->dim[k], from = a->axis[k].before < 0 ? a->axis[k].before : 0, to = a->axis[k].after < 0 ? a->axis[k].after : 0;
+        const int64_t n = s->dim[k], from = a->axis[k].before < 0 ? a->axis[k].before : 0,
+                      to = a->axis[k].after < 0 ? a->axis[k].after : 0;
         if (from < -n || to < -n || from + to < -n) {
             tg_fail_on(tg_tape_of(x), TG_ERR_SHAPE, "tg_pad", "axis %d has only %lld elements to cut off", k, (long long)n);
             return NULL;
@@ -150,7 +144,7 @@ static tg_tensor *cropped(tg_tensor *x, const pad_attr *a)
 }
 
 /* x within the option's number, on the sides that are not cut off. */
-static tg_tensor *within(tg_tensor *x, pad_attr *a)
+static tg_tensor *within(tg_tensor *x, tg_pad_attr *a)
 {
     const int rank  = tg_rank(x);
     bool      grows = false;
@@ -175,7 +169,7 @@ tg_tensor *tg_pad(tg_tensor *x, const tg_shape *before, const tg_shape *after, c
 {
     const tg_pad_options o = options ? *options : (tg_pad_options){TG_PAD_CONSTANT, 0};
     const tg_node       *n = tg_check(x, "tg_pad");
-    pad_attr             a = {.value = o.value};
+    tg_pad_attr          a = {.value = o.value};
     if (!n) return NULL;
     TG_CALL(n->tape);
     if (!check_options(n, &o) || !read_widths(n, before, after, &a)) return NULL;

@@ -364,22 +364,18 @@ tg_tensor *tg_sum_to(tg_tensor *a, const tg_shape *shape)
 
 /* ---- slice ------------------------------------------------------------------------------------------------------- */
 
-typedef struct slice_attr {
-    int64_t axis, start, step, count;
-} slice_attr;
-
 static tg_status slice_infer(tg_call *c)
 {
-    const slice_attr *a   = c->attr;
-    c->shape              = *tg_in_shape(c, 0);
-    c->shape.dim[a->axis] = a->count;
+    const tg_slice_attr *a = c->attr;
+    c->shape               = *tg_in_shape(c, 0);
+    c->shape.dim[a->axis]  = a->count;
     return same_dtype(c);
 }
 
 static tg_status slice_view(const tg_call *c, const tg_layout *in, tg_layout *out)
 {
-    const slice_attr *a = c->attr;
-    *out                = *in;
+    const tg_slice_attr *a = c->attr;
+    *out                   = *in;
     out->offset += a->start * in->stride[a->axis];
     out->stride[a->axis] *= a->step;
     return TG_OK;
@@ -387,7 +383,7 @@ static tg_status slice_view(const tg_call *c, const tg_layout *in, tg_layout *ou
 
 static tg_tensor *slice_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    const slice_attr *a = c->attr;
+    const tg_slice_attr *a = c->attr;
     (void)i;
     return tg_unslice(g, tg_shape_of(c->in[0]), (int)a->axis, a->start, a->step);
 }
@@ -398,7 +394,7 @@ const tg_op tg_op_slice = {
 /* A slice of known-good range; x itself if that is all of it. Where no second element follows, every step is the same: 1. */
 static tg_tensor *take(tg_tensor *x, const tg_node *n, int axis, int64_t start, int64_t step, int64_t count)
 {
-    const slice_attr a = {axis, count ? start : 0, count > 1 ? step : 1, count};
+    const tg_slice_attr a = {axis, count ? start : 0, count > 1 ? step : 1, count};
     if (a.start == 0 && a.step == 1 && a.count == n->shape->dim[axis]) return x;
     return tg_record(&tg_op_slice, &x, 1, &a, sizeof a);
 }
