@@ -67,6 +67,7 @@
 #include <tapegrad/dlpack.h>    /* tensors of other libraries */
 #include <tapegrad/text.h>      /* text as numbers: characters, bytes, windows */
 #include <tapegrad/metrics.h>   /* how good predictions are, of a batch and of an epoch */
+#include <tapegrad/export.h>    /* a forward pass as a file that needs no library */
 #include <tapegrad/check.h>     /* gradients checked against differences */
 
 #endif
