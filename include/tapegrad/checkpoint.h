@@ -50,7 +50,7 @@ TG_API tg_status tg_checkpoint_load(tg_tape *tape, const char *path);
  * training. Names, shapes and dtypes agree exactly, or nothing is changed, and the errors are the same. */
 TG_API tg_status tg_checkpoint_load_model(tg_tape *tape, const char *path);
 
-/* Checkpoints of a run in a directory, which is made where it is not there (its parent has to be): DIRECTORY/step-000000001000.safetensors for step 1000. When it is
+/* Checkpoints of a run in a directory, which is made, with those above it, where it is not there: DIRECTORY/step-000000001000.safetensors for step 1000. When it is
  * whole, those before it but the latest `keep` are removed; with `best` and a score better than that of the best one there, it is written as
  * "best.safetensors" too, which is whole at any time as well and never removed. */
 TG_API tg_status tg_checkpoint_save_step(tg_tape *tape, const char *directory, int64_t step, const tg_checkpoint_options *options);

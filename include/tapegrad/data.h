@@ -46,7 +46,7 @@ TG_API tg_dataset *tg_synthetic_digits(tg_tape *tape, int64_t n, uint64_t seed) 
 TG_API tg_dataset *tg_archive_dataset(tg_archive *x_from, const char *x, tg_archive *y_from, const char *y) TG_MUST_USE;
 
 /* A table's rows (table.h), copied: y is the column `target`, the ids of its categories as labels, or its numbers, NULL: there is none; x has all
- * other columns of numbers, side by side, in the tape's dtype. For other choices: tg_tensor_dataset(tg_table_tensor(…), tg_table_labels(…)). */
+ * other columns of numbers, side by side, in the tape's dtype. TG_ERR_ARG for a missing value in one of them. For other choices: tg_tensor_dataset(tg_table_tensor(…), tg_table_labels(…)). */
 TG_API tg_dataset *tg_table_dataset(tg_table *table, const char *target) TG_MUST_USE;
 
 /* Sequences of different lengths. x [rows, …] has the rows of all, one sequence behind the other, and lengths, i64 [n], how many each has: they

@@ -18,7 +18,7 @@ extern "C" {
 
 typedef struct tg_run_log tg_run_log; /* belongs to its tape */
 
-/* Opens the log of a run, to go on at the end of what is there; makes directory (its parent has to be there) and file where they are not. first_step: what a
+/* Opens the log of a run, to go on at the end of what is there; makes file and directory, with those above it, where they are not there. first_step: what a
  * killed run wrote for this step and later ones is not shown any more, nor listed in tg_run_log_csv: the run goes on there. Behind
  * tg_checkpoint_load_latest(t, directory, &step, NULL) it is step + 1, also where there was none yet. -1: everything stays. NULL after an error:
  * TG_ERR_IO, also where another process has it open; TG_ERR_FORMAT where the file is no log, or damaged before its end. */

@@ -20,7 +20,8 @@ typedef enum tg_column_type { TG_COLUMN_NUMBERS, TG_COLUMN_CATEGORIES } tg_colum
 typedef struct tg_csv_options {
     char delimiter;                /* between fields; 0: ',' */
     bool no_header;                /* the first row has no names: the columns are called "0", "1", … */
-    bool refuse_missing;           /* a missing value is an error. Else it is NaN among numbers and -1 among the ids of categories */
+    bool refuse_missing;           /* a missing value is an error … */
+    bool drop_missing;             /* … or its row is left out. Else it is NaN among numbers and -1 among the ids of categories */
     const char *const *missing;    /* what stands for a missing value besides the empty field, ended by NULL. NULL: NA, N/A, NaN, nan, null, NULL */
     const char *const *categories; /* names of columns that are categories also where all of their fields are numbers, ended by NULL; may be NULL */
     const tg_table    *like;       /* columns of the names that this table has are of the types there, and their categories have the ids there:
@@ -45,14 +46,17 @@ TG_API int            tg_table_columns(const tg_table *t);
 TG_API const char    *tg_table_name(const tg_table *t, int column);          /* NULL outside 0 … columns-1 */
 TG_API int            tg_table_find(const tg_table *t, const char *name);    /* the column of this name; -1: there is none */
 TG_API tg_column_type tg_table_type(const tg_table *t, int column);
+TG_API int64_t        tg_table_missing(const tg_table *t, int column);       /* how many of its values are missing; 0 outside 0 … columns-1 */
 TG_API int64_t        tg_table_category_count(const tg_table *t, int column);         /* 0 for a column of numbers */
 TG_API const char    *tg_table_category(const tg_table *t, int column, int64_t id);   /* NULL outside 0 … count-1 */
 
 /* Columns of numbers, by name, side by side: a new tensor [rows, n]. columns NULL: all columns of numbers, in their order; then n is 0. Floats
- * are rounded to the dtype; TG_ERR_DTYPE for a number that an integer dtype or bool does not hold, NaN for a missing one among them. */
+ * are rounded to the dtype; TG_ERR_DTYPE for a number that an integer dtype or bool does not hold, NaN for a missing one among them. A missing
+ * float is NaN, and so is whatever is trained on it: tg_table_missing tells, tg_nan_to_num fills. */
 TG_API tg_tensor *tg_table_tensor(tg_table *t, tg_dtype dtype, const char *const *columns, int n);
 
-/* One column as labels: a new tensor of i64 [rows]. The ids of a column of categories, -1 where the value is missing; of a column of
+/* One column as labels: a new tensor of i64 [rows]. The ids of a column of categories, -1 where the value is missing, which losses refuse
+ * (tg_loss_options' ignore_index of -1 has them left out); of a column of
  * numbers the numbers, all of which have to be whole and there (TG_ERR_DTYPE). */
 TG_API tg_tensor *tg_table_labels(tg_table *t, const char *column);
 

@@ -18,6 +18,21 @@ static int list_numbers(const tg_table *table, int target, const char **names)
     return n;
 }
 
+/* A missing value would make a loss NaN, or be a label that no class has. */
+static bool is_complete(const tg_table *table, int target)
+{
+    char text[TG_NAME_TEXT];
+    for (int k = 0; k < table->columns; k++) {
+        const int64_t missing = k == target || tg_table_type(table, k) == TG_COLUMN_NUMBERS ? tg_table_missing(table, k) : 0;
+        if (!missing) continue;
+        tg_fail_on(table->tape, TG_ERR_ARG, function,
+                   "column %s lacks %lld of its %lld values; read the file with drop_missing, or fill them (tg_table_tensor, tg_nan_to_num) for tg_tensor_dataset",
+                   tg_name_text(tg_table_name(table, k), text), (long long)missing, (long long)table->rows);
+        return false;
+    }
+    return true;
+}
+
 tg_dataset *tg_table_dataset(tg_table *table, const char *target)
 {
     char text[TG_NAME_TEXT];
@@ -30,6 +45,7 @@ tg_dataset *tg_table_dataset(tg_table *table, const char *target)
         tg_fail_on(t, TG_ERR_ARG, function, "the table has no column %s", tg_name_text(target, text));
         return NULL;
     }
+    if (!is_complete(table, column)) return NULL;
     const size_t bytes = (size_t)columns * sizeof(char *);
     const char **names = tg_tape_alloc(t, bytes);
     const int    n = names ? list_numbers(table, column, names) : 0;

@@ -6,12 +6,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/archive.h"
 #include "io/checkpoint.h"
 #include "io/decimal.h"
+#include "io/directory.h"
 #include "io/safetensors_write.h"
 
 enum { USUALLY_KEPT = 3, LONGEST_PATH = 4096, STEP_DIGITS = 12 };
@@ -29,14 +29,6 @@ static tg_status check_directory(tg_tape *t, const char *function, const char *d
     if (!directory) return tg_fail_on(t, TG_ERR_NULL, function, "the directory is NULL");
     if (strlen(directory) > LONGEST_PATH - 64) return tg_fail_on(t, TG_ERR_ARG, function, "the directory's path is too long");
     return TG_OK;
-}
-
-static tg_status io_error(tg_tape *t, const char *function, const char *verb, const char *path)
-{
-    const int     number = errno;
-    tg_input_file f      = {.tape = t, .function = function, .fd = -1};
-    tg_path_text(path, f.path);
-    return tg_input_error(&f, verb, number);
 }
 
 /* For questions that a damaged file may answer with an error, which is nobody's business. */
@@ -83,7 +75,7 @@ static tg_status read_names(tg_tape *t, const char *function, const char *direct
     for (;;) {
         errno = 0;
         const struct dirent *e = readdir(d);
-        if (!e) return errno ? io_error(t, function, "read", directory) : TG_OK;
+        if (!e) return errno ? tg_path_error(t, function, "read", directory) : TG_OK;
         const int64_t step = step_of(e->d_name);
         if (step < 0) continue;
         if (!TG_GROW(t, found->at, found->capacity, found->n + 1)) return TG_ERR_MEMORY;
@@ -96,7 +88,7 @@ static tg_status find_steps(tg_tape *t, const char *function, const char *direct
 {
     DIR *d = opendir(directory);
     if (!d && errno == ENOENT) return TG_OK;
-    if (!d) return io_error(t, function, "open", directory);
+    if (!d) return tg_path_error(t, function, "open", directory);
     const tg_status s = read_names(t, function, directory, d, found);
     closedir(d);
     if (found->n > 1) qsort(found->at, found->n, sizeof *found->at, downwards);
@@ -104,16 +96,6 @@ static tg_status find_steps(tg_tape *t, const char *function, const char *direct
 }
 
 /* ---- saving --------------------------------------------------------------------------------------------------------- */
-
-static tg_status make_directory(tg_tape *t, const char *function, const char *directory)
-{
-    struct stat st;
-    if (mkdir(directory, 0777) == 0) return TG_OK;
-    if (errno != EEXIST) return io_error(t, function, "make the directory", directory);
-    if (stat(directory, &st) == 0 && !S_ISDIR(st.st_mode)) errno = ENOTDIR;
-    else return TG_OK;
-    return io_error(t, function, "write to", directory);
-}
 
 /* The score of the best one there; NaN: there is none, or it can't be read, and is replaced. */
 static double best_score(const char *path)
@@ -151,7 +133,7 @@ static tg_status remove_old(tg_tape *t, const char *function, const char *direct
     for (size_t i = 0; i < found.n && s == TG_OK; i++) {
         if (found.at[i] > step || kept++ < keep) continue;
         tg_checkpoint_path(directory, found.at[i], path, sizeof path);
-        if (unlink(path) != 0 && errno != ENOENT) s = io_error(t, function, "remove", path);
+        if (unlink(path) != 0 && errno != ENOENT) s = tg_path_error(t, function, "remove", path);
     }
     free_steps(t, &found);
     return s;
@@ -176,7 +158,7 @@ static tg_status with_score(tg_tape *t, const char *function, const tg_checkpoin
 static tg_status save_step(tg_tape *t, const char *function, const char *directory, int64_t step, const tg_checkpoint_options *o)
 {
     char      path[LONGEST_PATH];
-    tg_status s = make_directory(t, function, directory);
+    tg_status s = tg_directory_make(t, function, directory);
     tg_checkpoint_path(directory, step, path, sizeof path);
     if (s == TG_OK) s = tg_checkpoint_write(t, function, path, o);
     if (s == TG_OK) s = save_best(t, function, directory, o);

@@ -177,12 +177,28 @@ static tg_status fill(reader *r)
     return s;
 }
 
+/* Rows that lack a value go: those behind them move up. */
+static void drop_incomplete(tg_table *t)
+{
+    int64_t kept = 0;
+    for (int64_t row = 0; row < t->rows; row++) {
+        int k = 0;
+        while (k < t->columns && !tg_table_lacks(&t->column[k], row)) k++;
+        if (k < t->columns) continue;
+        for (k = 0; k < t->columns; k++) t->column[k].cells[kept] = t->column[k].cells[row];
+        kept++;
+    }
+    t->rows = kept;
+}
+
 static tg_status check_options(const reader *r)
 {
     const char d = r->text.delimiter;
     if (strchr("\"\r\n.+-eE ", d) || (d >= '0' && d <= '9'))
         return tg_fail_on(r->tape, TG_ERR_ARG, r->function, "a quote, a line end, a blank or part of a number can't be the delimiter; "
                           "',', ';' and '\\t' are usual");
+    if (r->options->refuse_missing && r->options->drop_missing)
+        return tg_fail_on(r->tape, TG_ERR_ARG, r->function, "refuse_missing and drop_missing both say what a missing value means: only one of them can");
     if (r->options->like && r->options->like->tape != r->tape)
         return tg_fail_on(r->tape, TG_ERR_TAPE, r->function, "options.like is a table of another tape");
     return TG_OK;
@@ -208,6 +224,7 @@ tg_table *tg_csv_read(tg_tape *t, const char *path, const tg_csv_options *option
     if (s == TG_OK) s = tg_csv_open(&r.text, path);
     if (s == TG_OK) r.table = tg_table_make(t, function, r.text.rows - !r.options->no_header, (int)r.text.columns);
     if (r.table) s = fill(&r);
+    if (r.table && s == TG_OK && r.options->drop_missing) drop_incomplete(r.table);
     if (r.table && s == TG_OK) tg_own(t, &r.table->owned);
     if (r.table && s != TG_OK) tg_table_drop(r.table);
     tg_csv_close(&r.text);

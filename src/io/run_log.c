@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io/directory.h"
 #include "io/png.h"
 
 enum { LONGEST_TAG = 200, PARTS = 64, LARGEST_SIDE = 4096 };
@@ -121,7 +122,8 @@ static void free_log(tg_owned *self) { drop((tg_run_log *)(void *)self); }
 static tg_status open_file(tg_input_file *f, const char *directory, const char *path)
 {
     struct stat st;
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) return tg_input_error(f, "make the directory of", errno);
+    const tg_status made = tg_directory_make(f->tape, f->function, directory);
+    if (made != TG_OK) return made;
     do f->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
     while (f->fd < 0 && errno == EINTR);
     if (f->fd < 0) return tg_input_error(f, "open", errno);

@@ -25,7 +25,7 @@ void tg_table_drop(tg_table *table)
     for (int k = 0; k < table->columns && table->column; k++) free_strings(table, &table->column[k]);
     if (table->by_name) tg_tape_free_bytes(t, table->by_name, (size_t)table->columns * sizeof *table->by_name);
     if (table->column) tg_tape_free_bytes(t, table->column, (size_t)table->columns * sizeof *table->column);
-    if (table->cells) tg_tape_free_bytes(t, table->cells, (size_t)table->rows * (size_t)table->columns * sizeof *table->cells);
+    if (table->cells) tg_tape_free_bytes(t, table->cells, (size_t)table->room * (size_t)table->columns * sizeof *table->cells);
     tg_tape_free_bytes(t, table, sizeof *table);
 }
 
@@ -47,7 +47,7 @@ tg_table *tg_table_make(tg_tape *t, const char *function, int64_t rows, int colu
     }
     tg_table *table = tg_tape_alloc(t, sizeof *table);
     if (!table) return NULL;
-    *table         = (tg_table){.owned = {.free = tg_table_free_owned}, .tape = t, .rows = rows, .columns = columns};
+    *table         = (tg_table){.owned = {.free = tg_table_free_owned}, .tape = t, .rows = rows, .room = rows, .columns = columns};
     table->column  = tg_tape_alloc(t, (size_t)columns * sizeof *table->column);
     table->by_name = table->column ? tg_tape_alloc(t, (size_t)columns * sizeof *table->by_name) : NULL;
     table->cells   = table->by_name ? tg_tape_alloc(t, bytes) : NULL;
@@ -91,6 +91,11 @@ int64_t tg_table_category_id(const tg_column *c, const char *text)
     return found ? found - c->category : -1;
 }
 
+bool tg_table_lacks(const tg_column *c, int64_t row)
+{
+    return c->type == TG_COLUMN_NUMBERS ? isnan(c->cells[row].number) : c->cells[row].id < 0;
+}
+
 static int compare_columns(const void *a, const void *b)
 {
     return strcmp((*(const tg_column *const *)a)->name, (*(const tg_column *const *)b)->name);
@@ -131,6 +136,14 @@ tg_column_type tg_table_type(const tg_table *t, int k)
 {
     const tg_column *c = column_at(t, k);
     return c ? c->type : TG_COLUMN_NUMBERS;
+}
+
+int64_t tg_table_missing(const tg_table *t, int k)
+{
+    const tg_column *c = column_at(t, k);
+    int64_t          n = 0;
+    for (int64_t i = 0; c && i < t->rows; i++) n += tg_table_lacks(c, i);
+    return n;
 }
 
 int64_t tg_table_category_count(const tg_table *t, int k)

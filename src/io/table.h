@@ -26,7 +26,7 @@ typedef struct tg_column {
 struct tg_table {
     tg_owned   owned; /* first: the tape frees by it */
     tg_tape   *tape;
-    int64_t    rows;
+    int64_t    rows, room; /* room: of the cells' block, for so many rows */
     int        columns;
     tg_column *column;
     tg_cell   *cells; /* column after column */
@@ -38,6 +38,9 @@ struct tg_table {
 tg_table *tg_table_make(tg_tape *t, const char *function, int64_t rows, int columns);
 void      tg_table_drop(tg_table *table); /* one that the tape does not own */
 void      tg_table_free_owned(tg_owned *self);
+
+/* Does the row lack this column's value? */
+bool tg_table_lacks(const tg_column *c, int64_t row);
 
 /* Makes columns known by their names, once all have one. Gives back a name that two have, or NULL. */
 const char *tg_table_index(tg_table *table);

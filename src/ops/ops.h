@@ -87,8 +87,9 @@ tg_tensor *tg_sort_first(tg_tensor *x, int64_t count, int axis, bool descending,
 /* "[1,3]": where element k of a shape is. */
 const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t size);
 
-/* index as i64, after a check that 0 <= index < classes when it is computed. */
-tg_tensor *tg_check_index(tg_tensor *index, int64_t classes);
+/* index as i64, after a check that 0 <= index < size when it is computed. The sentence has the public function that asks, and what the index
+ * is to it: "label". Both are texts that stay. */
+tg_tensor *tg_check_index(tg_tensor *index, int64_t size, const char *what, const char *function);
 
 #define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous) X(diagonal) X(pad)
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through) \

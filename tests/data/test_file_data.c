@@ -154,6 +154,17 @@ static void test_table(void **state)
     table = tg_csv_read(f->tape, in_dir(f, "t.csv"), NULL);
     assert_null(tg_table_dataset(table, "a"));
     expect_error(f->tape, TG_ERR_ARG, "no column but 'a' is of numbers");
+    const char lacking[] = "a,b,c\n1,,x\n,2,\n3,,y\n";
+    write_file(in_dir(f, "t.csv"), lacking, sizeof lacking - 1);
+    table = tg_csv_read(f->tape, in_dir(f, "t.csv"), NULL);
+    assert_null(tg_table_dataset(table, "a"));
+    expect_error(f->tape, TG_ERR_ARG, "tg_table_dataset: column 'a' lacks 1 of its 3 values; read the file with drop_missing");
+    const char categories[] = "a,n,b,c\n1,4,x,x\n2,5,,\n3,6,,y\n"; /* b is no part of it */
+    write_file(in_dir(f, "t.csv"), categories, sizeof categories - 1);
+    table = tg_csv_read(f->tape, in_dir(f, "t.csv"), NULL);
+    assert_int_equal(tg_dataset_size(tg_table_dataset(table, "a")), 3);
+    assert_null(tg_table_dataset(table, "c"));
+    expect_error(f->tape, TG_ERR_ARG, "tg_table_dataset: column 'c' lacks 1 of its 3 values");
 }
 
 int main(void)

@@ -267,11 +267,35 @@ static void tensors(void **state)
     tg_table_free(NULL);
 }
 
+/* Rows that lack a value are left out, whichever column it is in; categories keep their ids. */
+static void dropped(void **state)
+{
+    fixture             *f = *state;
+    const tg_csv_options drop = {.drop_missing = true}, both = {.drop_missing = true, .refuse_missing = true};
+    tg_table            *t = table(f, "a,b,c\n1,x,7\nNA,y,8\n3,,9\n4,z,\n5,z,6\n", &drop);
+    assert_int_equal(tg_table_rows(t), 2);
+    assert_numbers(t, "a", (double[]){1, 5}, 2);
+    assert_ids(t, "b", (int64_t[]){0, 2}, 2);
+    assert_numbers(t, "c", (double[]){7, 6}, 2);
+    assert_categories(t, 1, (const char *[]){"x", "y", "z"}, 3);
+    for (int k = -1; k < 4; k++) assert_int_equal(tg_table_missing(t, k), 0);
+    tg_table_free(t); /* with the memory of all five rows */
+    t = table(f, "a,b\n,\n,x\n", &drop);
+    assert_int_equal(tg_table_rows(t), 0);
+    assert_int_equal(tg_dim(tg_table_tensor(t, TG_F32, NULL, 0), 0), 0);
+    t = table(f, "a,b\n1,\nNA,x\n,\n", NULL);
+    assert_int_equal(tg_table_missing(t, 0), 2);
+    assert_int_equal(tg_table_missing(t, 1), 2);
+    assert_int_equal(tg_table_missing(NULL, 0), 0);
+    refuses(f, "a\n1\n", &both, TG_ERR_ARG, "only one of them can");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(rows_and_fields), TEST(quotes),     TEST(headers),         TEST(numbers),      TEST(any_environment),
         TEST(missing),         TEST(categories), TEST(many_categories), TEST(like_another), TEST(tensors),
+        TEST(dropped),
     };
     return cmocka_run_group_tests_name("csv", tests, NULL, NULL);
 }

@@ -138,9 +138,10 @@ static void test_ignored(void **state)
     assert_f64(gradient(tg_nll_loss(x, labels(t, 0, -100), NULL), NULL, x), TG_SHAPE(2, 2), -1, 0, 0, 0);
     assert_number(tg_cross_entropy_loss(x, labels(t, -100, -100), NULL), NAN); /* none counts */
     assert_number(tg_cross_entropy_loss(x, labels(t, -100, -100), SUM), 0);
-    assert_error_when_read(t, tg_cross_entropy_loss(x, labels(t, 0, 2), NULL), TG_ERR_INDEX, "tg_check_index: ");
-    assert_error_when_read(t, tg_nll_loss(x, labels(t, -1, 0), NULL), TG_ERR_INDEX, "tg_check_index: ");
-    assert_error_when_read(t, tg_multi_margin_loss(x, labels(t, 0, -100), NULL), TG_ERR_INDEX, "tg_check_index: ");
+    assert_error_when_read(t, tg_cross_entropy_loss(x, labels(t, 0, 2), NULL), TG_ERR_INDEX, "tg_cross_entropy_loss: label 2 at [1] is outside 0 to 1");
+    assert_error_when_read(t, tg_nll_loss(x, labels(t, -1, 0), NULL), TG_ERR_INDEX,
+                           "tg_nll_loss: label -1 at [0] is outside 0 to 1 (-1 is what tg_table_labels has for a missing category)");
+    assert_error_when_read(t, tg_multi_margin_loss(x, labels(t, 0, -100), NULL), TG_ERR_INDEX, "tg_multi_margin_loss: label -100 at [1] is outside 0 to 1");
     tg_tape_free(t);
 }
 

@@ -22,7 +22,7 @@ static void test_from_the_end(void **state)
     tg_tensor *least = tg_from_i64(t, TG_SHAPE(1), (int64_t[]){INT64_MIN});
     assert_error_when_read(t, tg_index_select(x, 0, least), TG_ERR_INDEX, "tg_index_select: index -9223372036854775808 at [0] is outside -4 to 3");
     assert_error_when_read(t, tg_segment_sum(x, tensor(t, TG_I64, TG_SHAPE(4), (double[]){0, 1, -1, 0}), 2), TG_ERR_INDEX,
-                           "tg_check_index: index -1 at [2] is outside 0 to 1");
+                           "tg_segment_sum: segment -1 at [2] is outside 0 to 1");
     tg_tape_free(t);
 }
 
@@ -258,7 +258,7 @@ static void test_errors(void **state)
           "tg_embedding_bag: the index has one axis at least, along which rows are added up");
     WRONG(SHAPE, tg_embedding_bag(x, square, i, true), "tg_embedding_bag: with offsets, a vector, the index is one too");
     assert_error_when_read(t, tg_embedding_bag(x, i, tg_full(t, TG_I64, TG_SHAPE(1), 1), false), TG_ERR_INDEX,
-                           "tg_check_index: index -1 at [0] is outside 0 to 0"); /* offsets that do not begin with 0 */
+                           "tg_segment_sum: segment -1 at [0] is outside 0 to 0"); /* offsets that do not begin with 0 */
     WRONG(DTYPE, tg_masked_select(x, x), "tg_masked_select: the mask must be of bool, not float32");
     WRONG(SHAPE, tg_masked_select(x, tg_full(t, TG_BOOL, TG_SHAPE(2), 1)), "tg_masked_select: the mask does not broadcast with the input");
     tg_tape_free(t);

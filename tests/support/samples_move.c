@@ -81,7 +81,7 @@ static tg_tensor *f_index_select(void *ctx, tg_tensor *const *in)
     return tg_index_select(in[0], of(ctx)->axis, in[1]);
 }
 static tg_tensor *f_one_hot(void *ctx, tg_tensor *const *in) { return tg_one_hot(in[0], of(ctx)->start); }
-static tg_tensor *f_check_index(void *ctx, tg_tensor *const *in) { return tg_check_index(in[0], of(ctx)->start); }
+static tg_tensor *f_check_index(void *ctx, tg_tensor *const *in) { return tg_check_index(in[0], of(ctx)->start, "index", "tg_check_index"); }
 
 /* The two additions are recorded by gradients only: taken from the gradient of the op that picks, of shape `shape`. */
 static tg_tensor *gradient_op(const tg_op *op, const sample *s, tg_tensor *const *in)

@@ -26,10 +26,26 @@ const char *tg_element_text(const tg_shape *s, int64_t k, char *text, size_t siz
     return tg_shape_text(&at, text, size);
 }
 
+/* The attribute of check_index. */
+typedef struct check_attr {
+    int64_t     size;
+    const char *what, *function;
+} check_attr;
+
+/* In the words of whoever asked for the check. */
+static tg_status bad_checked(const tg_call *c, const char *at, int64_t v, int64_t size)
+{
+    const check_attr *by = c->attr;
+    const char       *hint = v == -1 && !strcmp(by->what, "label") ? " (-1 is what tg_table_labels has for a missing category)" : "";
+    if (size == 0) return tg_fail_on(c->tape, TG_ERR_INDEX, by->function, "%s %lld at %s: there is none, their number is 0", by->what, (long long)v, at);
+    return tg_fail_on(c->tape, TG_ERR_INDEX, by->function, "%s %lld at %s is outside 0 to %lld%s", by->what, (long long)v, at, (long long)(size - 1), hint);
+}
+
 static tg_status bad_index(const tg_call *c, const tg_array *index, int64_t k, int64_t v, int64_t least, int64_t size)
 {
     char text[TG_SHAPE_TEXT];
     tg_element_text(index->shape, k, text, sizeof text);
+    if (c->op == &tg_op_check_index) return bad_checked(c, text, v, size);
     if (size == 0)
         return tg_fail(c, TG_ERR_INDEX, "index %lld at %s: there is nothing to index, the size is 0", (long long)v,
                        text);
@@ -97,7 +113,7 @@ int64_t tg_count_of(const tg_shape *s, int from, int to)
     return n;
 }
 
-/* ---- check_index, wrap_index: attr is the size ------------------------------------------------------------------ */
+/* ---- check_index, wrap_index: attr begins with the size ------------------------------------------------------------------ */
 
 static tg_status check_index_infer(tg_call *c)
 {
@@ -127,9 +143,10 @@ const tg_op tg_op_check_index = {.name    = "check_index",
 const tg_op tg_op_wrap_index = {
     .name = "wrap_index", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = check_index_infer, .run = wrap_index_run};
 
-tg_tensor *tg_check_index(tg_tensor *index, int64_t classes)
+tg_tensor *tg_check_index(tg_tensor *index, int64_t size, const char *what, const char *function)
 {
-    return tg_record(&tg_op_check_index, &index, 1, &classes, sizeof classes);
+    const check_attr a = {size, what, function};
+    return tg_record(&tg_op_check_index, &index, 1, &a, sizeof a);
 }
 
 tg_tensor *tg_wrap_index(tg_tensor *index, int64_t size) { return tg_record(&tg_op_wrap_index, &index, 1, &size, sizeof size); }

@@ -22,7 +22,7 @@ static tg_tensor *segments(tg_tensor *x, tg_tensor *segment, int64_t n, bool mea
         else tg_fail_on(node->tape, TG_ERR_SHAPE, function, "takes a vector that has the number of a segment for each slice along axis 0");
         return NULL;
     }
-    tg_tensor *checked = tg_check_index(segment, n), *sum = added(x, checked, n);
+    tg_tensor *checked = tg_check_index(segment, n, "segment", function), *sum = added(x, checked, n);
     if (!mean || !sum) return sum;
     tg_shape   column = {.rank = node->shape->rank, .dim = {n, 1, 1, 1, 1, 1, 1, 1}};
     tg_tensor *one = tg_number_like(x, 1, function), *times = added(tg_expand(one, TG_SHAPE(s->shape->dim[0])), checked, n);

@@ -152,7 +152,7 @@ static labels labels_of(const tg_loss_call *c, tg_tensor *x, tg_tensor *label, b
         l.ignored = tg_eq(wide, tg_full(c->tape, TG_I64, TG_SCALAR_SHAPE, (double)ignore));
         l.index = tg_where(l.ignored, zero, wide);
     }
-    l.index = tg_check_index(l.index, tg_dim(x, -1));
+    l.index = tg_check_index(l.index, tg_dim(x, -1), "label", c->function);
     return l;
 }
 
@@ -257,6 +257,6 @@ tg_tensor *tg_accuracy(tg_tensor *logits, tg_tensor *label)
     if (!tg_is_labelled(logits, label, "tg_accuracy")) return NULL;
     tg_tape   *tape = tg_tape_of(logits);
     TG_CALL(tape);
-    tg_tensor *right = tg_eq(tg_argmax(logits, -1, false), tg_check_index(label, tg_dim(logits, -1)));
+    tg_tensor *right = tg_eq(tg_argmax(logits, -1, false), tg_check_index(label, tg_dim(logits, -1), "label", "tg_accuracy"));
     return tg_mean_all(tg_where(right, tg_scalar(tape, 1), tg_scalar(tape, 0)));
 }

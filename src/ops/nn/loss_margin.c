@@ -51,7 +51,7 @@ tg_tensor *tg_multi_margin_loss(tg_tensor *x, tg_tensor *label, const tg_loss_op
     const double p = tg_or_usual(c.o.p, 1);
     if (!tg_loss_class_weight_fits(&c, x)) return NULL;
     if (p != 1 && p != 2) return tg_fail_on(c.tape, TG_ERR_ARG, c.function, "p is %g; it must be 1 or 2", p), NULL;
-    tg_tensor *mask = tg_loss_label_mask(x, tg_check_index(label, tg_dim(x, -1))), *zero = tg_loss_number(&c, x, 0);
+    tg_tensor *mask = tg_loss_label_mask(x, tg_check_index(label, tg_dim(x, -1), "label", c.function)), *zero = tg_loss_number(&c, x, 0);
     tg_tensor *right = tg_sum(tg_where(mask, x, zero), TG_AXES(-1), true);
     tg_tensor *beyond = tg_relu(tg_add_s(tg_sub(x, right), tg_or_usual(c.o.margin, 1)));
     if (p == 2) beyond = tg_square(beyond);

@@ -37,7 +37,7 @@ tg_tensor *tg_topk_accuracy(tg_tensor *scores, tg_tensor *label, int64_t k)
         return NULL;
     }
     const bool was = tg_set_grad_enabled(t, false);
-    tg_tensor *before = is_before(scores, tg_check_index(label, tg_dim(scores, -1)));
+    tg_tensor *before = is_before(scores, tg_check_index(label, tg_dim(scores, -1), "label", function));
     tg_tensor *rank = tg_sum(as_numbers(before), TG_AXES(-1), false);
     tg_tensor *result = tg_mean_all(as_numbers(tg_lt(rank, tg_scalar(t, (double)k))));
     tg_set_grad_enabled(t, was);
@@ -51,7 +51,7 @@ tg_tensor *tg_confusion_matrix(tg_tensor *scores, tg_tensor *label)
     TG_CALL(t);
     const int64_t classes = tg_dim(scores, -1), rows = tg_numel(label);
     tg_tensor    *predicted = tg_reshape(tg_argmax(scores, -1, false), TG_SHAPE(rows)),
-              *true_ones = tg_reshape(tg_check_index(label, classes), TG_SHAPE(rows));
+              *true_ones = tg_reshape(tg_check_index(label, classes, "label", "tg_confusion_matrix"), TG_SHAPE(rows));
     return tg_matmul(tg_mT(tg_one_hot(true_ones, classes)), tg_one_hot(predicted, classes));
 }
 

@@ -74,7 +74,7 @@ static void find_symbols(ctc *c, tg_tensor *targets, int64_t blank)
 {
     tg_tensor *none = tg_expand(whole(c, (double)blank), TG_SHAPE(c->batch, c->labels)), *end = tg_expand(whole(c, (double)blank), TG_SHAPE(c->batch, 1));
     tg_tensor *number = tg_arange(c->tape, TG_I64, c->labels);
-    tg_tensor *known  = tg_check_index(tg_where(tg_lt(number, c->target_lengths), tg_to(targets, TG_I64), none), c->classes);
+    tg_tensor *known  = tg_check_index(tg_where(tg_lt(number, c->target_lengths), tg_to(targets, TG_I64), none), c->classes, "target", function);
     tg_tensor *pairs  = tg_reshape(tg_stack((tg_tensor *[]){none, known}, 2, 2), TG_SHAPE(c->batch, 2 * c->labels));
     c->symbols        = tg_cat((tg_tensor *[]){pairs, end}, 2, 1);
     tg_tensor *before = tg_slice(c->symbols, 1, 0, c->places > 2 ? c->places - 2 : 0, 1), *here = tg_slice(c->symbols, 1, 2, c->places, 1);
