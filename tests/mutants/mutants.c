@@ -3,7 +3,7 @@
  *
  *     mutants [-v] [op …]     these ops, or all; -v: says what noticed each mutant
  *
- * Prints a line for each op, and each mutant that was not noticed and is not listed in equivalent.def; exit status 1 where an op has one more than open.def says. */
+ * Prints a line for each op, and each mutant that was not noticed and is not listed in equivalent.def; exit status 1 where there is one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static const equivalent *proof_of(const tg_op *op, const mutant *m)
 
 typedef struct score {
     int mutants, noticed, special; /* special: not by differences, but where values are 0, infinite or NaN */
-    int equivalent, open, survivors, wrong; /* open: not noticed, as open.def says; wrong: rows of equivalent.def, and rules that checks complain of as they are */
+    int equivalent, survivors, wrong;       /* wrong: rows of equivalent.def, and rules that checks complain of as they are */
 } score;
 
 typedef struct hunt {
@@ -143,22 +143,6 @@ static int unknown_rows(const hunt *h)
     return n;
 }
 
-/* So many mutants that are not noticed are known of. */
-static int known_holes(const tg_op *op)
-{
-    static const struct {
-        const char *op;
-        int         mutants;
-    } holes[] = {
-#define OPEN(OP, MUTANTS, WANTED) {OP, MUTANTS},
-#include "open.def"
-#undef OPEN
-    };
-    for (size_t k = 0; k < sizeof holes / sizeof *holes; k++)
-        if (!strcmp(holes[k].op, op->name)) return holes[k].mutants;
-    return 0;
-}
-
 static void try_op(hunt *h, const tg_op *op)
 {
     complaint c;
@@ -172,9 +156,8 @@ static void try_op(hunt *h, const tg_op *op)
     for (int k = 0; right && k < h->p.n_found; k++) try_mutant(h, &h->p.found[k], &s);
     s.wrong += !right;
     s.wrong += unknown_rows(h);
-    if (s.survivors <= known_holes(op)) s.open = s.survivors, s.survivors = 0;
     printf("%-24s %5d mutants, %5d noticed (%2d at special points), %2d equivalent%s\n", op->name, s.mutants, s.noticed, s.special, s.equivalent,
-           s.survivors ? ", SURVIVORS" : s.open ? ", as many open as open.def says" : "");
+           s.survivors ? ", SURVIVORS" : "");
     fflush(stdout);
     for (size_t k = 0; k < sizeof s / sizeof(int); k++) ((int *)&h->total)[k] += ((const int *)&s)[k];
     planter_free(&h->p);
@@ -204,7 +187,7 @@ int main(int argc, char **argv)
     }
     free(list.row);
     const int real = s->mutants - s->equivalent;
-    printf("%d mutants, %d of them equivalent; %d of %d noticed (%d at special points), which is %.2f %%; %d wait for a sample\n", s->mutants, s->equivalent,
-           s->noticed, real, s->special, real ? 100.0 * s->noticed / real : 0, s->open);
+    printf("%d mutants, %d of them equivalent; %d of %d noticed (%d at special points), which is %.2f %%\n", s->mutants, s->equivalent, s->noticed,
+           real, s->special, real ? 100.0 * s->noticed / real : 0);
     return s->survivors || s->wrong || s->mutants == 0;
 }

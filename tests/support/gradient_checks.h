@@ -6,13 +6,14 @@
 
 #include "layouts.h"
 
-typedef enum use { ONCE, TWICE, LATER } use; /* the result twice; the inputs once more, later */
+typedef enum use { ONCE, TWICE, LATER } use; /* the result twice, or one of several; the inputs once more, later, beside all results */
 
 /* One check: a sample and how its inputs and its result are used. */
 typedef struct variant {
     const sample *s;
     use           use;
     arrangement   how;
+    uint64_t      seed; /* which one of several results is used twice */
 } variant;
 
 /* f of the sample, as the variant says; ctx is the variant. */

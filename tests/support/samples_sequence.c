@@ -1,5 +1,5 @@
 /* samples_sequence.c - samples of attention, positions, recurrent cells and sequences, and of CTC. */
-#include "samples.h"
+#include "attention_checks.h"
 
 #include "ops/sequence/attention.h"
 
@@ -37,19 +37,33 @@ static tg_tensor *f_attention_op(void *ctx, tg_tensor *const *in)
     const tg_attention_attr a = attr_of(s);
     return tg_attention(in, s->start ? mask_of(s, in[0], in[1]) : NULL, key_of(s, in[0]), &a);
 }
-/* The first input has q, the logarithm, g · y and g side by side: [L, E + 2 + V]. What the logarithm lacks is a quarter everywhere. */
-static tg_tensor *f_attention_grad(void *ctx, tg_tensor *const *in)
+/* What the logarithm lacks is a quarter everywhere. */
+tg_tensor *attention_grad_of(const sample *s, tg_tensor *const part[ATTENTION_GRAD_PARTS])
 {
-    const sample           *s = ctx;
     const tg_attention_attr a = attr_of(s);
-    const int64_t           width = tg_dim(in[1], -1), depth = tg_dim(in[2], -1);
-    tg_tensor *q = tg_slice(in[0], -1, 0, width, 1), *g = tg_slice(in[0], -1, width + 2, width + 2 + depth, 1);
-    tg_tensor *lse = tg_select(in[0], -1, (int)width);
-    tg_tensor *x[9] = {q, in[1], in[2], lse, tg_select(in[0], -1, (int)width + 1), g, tg_full(tg_tape_of(q), tg_dtype_of(q), tg_shape_of(lse), 0.25)};
-    int        n = TG_ATTENTION_GRAD_INPUTS;
-    if (s->start) x[n++] = mask_of(s, q, in[1]);
+    tg_tensor *q = part[0], *x[TG_ATTENTION_GRAD_INPUTS + 2], *rest = tg_full(tg_tape_of(q), tg_dtype_of(q), tg_shape_of(part[3]), 0.25);
+    int        n = 0;
+    for (; n < ATTENTION_GRAD_PARTS; n++) x[n] = part[n];
+    x[n++] = rest;
+    if (s->start) x[n++] = mask_of(s, q, part[1]);
     if (s->step) x[n++] = key_of(s, q);
     return tg_record(&tg_op_attention_grad, x, n, &a, sizeof a);
+}
+void attention_grad_parts(tg_tensor *const *in, tg_tensor *part[ATTENTION_GRAD_PARTS])
+{
+    const int64_t width = tg_dim(in[1], -1), depth = tg_dim(in[2], -1);
+    part[0] = tg_slice(in[0], -1, 0, width, 1);
+    part[1] = in[1];
+    part[2] = in[2];
+    part[3] = tg_select(in[0], -1, (int)width);
+    part[4] = tg_select(in[0], -1, (int)width + 1);
+    part[5] = tg_slice(in[0], -1, width + 2, width + 2 + depth, 1);
+}
+static tg_tensor *f_attention_grad(void *ctx, tg_tensor *const *in)
+{
+    tg_tensor *part[ATTENTION_GRAD_PARTS];
+    attention_grad_parts(in, part);
+    return attention_grad_of(ctx, part);
 }
 
 /* ---- several heads: number of them; axis: causal; start: the kind of mask; keepdim: a mask of keys; step: a weight for each projection. The last input
@@ -214,6 +228,7 @@ static const sample rows[] = {
     FORWARD(0, 2, 1, FLOATS(3, 2), FLOATS(4, 2), FLOATS(4, 2)),
     FORWARD(1, 2, 0, FLOATS(2, 1, 2, 2), FLOATS(1, 2, 3, 2), FLOATS(1, 3, 1)),
     FORWARD(1, 0, 1, FLOATS(2, 3, 2), FLOATS(2, 3, 2), FLOATS(3, 1)),
+    FORWARD(0, 0, 0, FLOATS(1, 2), FLOATS(2, 2), FLOATS(2, 3)),
     FORWARD(0, 0, 0, FLOATS(2, 2), FLOATS(0, 2), FLOATS(0, 3)),
     FORWARD(0, 0, 0, FLOATS(0, 2), FLOATS(2, 2), FLOATS(2, 3)),
     BACKWARD(0, 0, 0, FLOATS(2, 7), FLOATS(4, 3), FLOATS(4, 2)),
@@ -222,6 +237,7 @@ static const sample rows[] = {
     BACKWARD(0, 2, 1, FLOATS(3, 6), FLOATS(4, 2), FLOATS(4, 2)),
     BACKWARD(1, 2, 0, FLOATS(2, 1, 2, 6), FLOATS(1, 1, 3, 2), FLOATS(1, 3, 2)),
     BACKWARD(1, 0, 1, FLOATS(2, 3, 6), FLOATS(2, 3, 2), FLOATS(3, 2)),
+    BACKWARD(0, 0, 0, FLOATS(2, 6), FLOATS(3, 2), FLOATS(3, 2)),
     BACKWARD(0, 0, 0, FLOATS(2, 7), FLOATS(0, 2), FLOATS(0, 3)),
     ATTENTION_OP("attention_grad", f_attention_grad, false, 0, 0, 0, FLOATS(3, 4), {S_FIXED, SHAPE(3, 1), -2, 2}, {S_FIXED, SHAPE(3, 1), -2, 2}),
 

@@ -4,9 +4,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "attention_checks.h"
 #include "complain.h"
 
-enum { MOST = 32 };
+enum { MOST = 32, MOST_RESULTS = 2 };
 
 /* The gradient of one input of an op, called as its first sample calls it but for what is said here. */
 typedef struct special {
@@ -19,6 +20,7 @@ typedef struct special {
     tg_axes     axes; /* these three where it is a reduction over all */
     bool        keepdim;
     double      number;
+    unsigned    results; /* a bit for each of several results at which the seed arrives; 0: the first */
 } special;
 
 #define OF_ALL(NAME, P, X, SEED, WANT)                                                                                         \
@@ -78,6 +80,10 @@ static const special rows[] = {
     OF_TWO("bce", 1, 0, 0, 1, 1e12),
     OF_TWO("bce", 0, 1, 1, 1, 100),
     OF_TWO("bce", 1, 0, 1, 1, -100),
+    /* no slope, and nothing asked of it: through the draw, its logarithm, or both */
+    {.name = "standard_gamma", .shape = {SHAPE(1)}, .x = {{NAN}}},
+    {.name = "standard_gamma", .shape = {SHAPE(1)}, .x = {{NAN}}, .results = 2},
+    {.name = "standard_gamma", .shape = {SHAPE(1)}, .x = {{NAN}}, .results = 3},
     /* windows with a gradient of 0, for which more than a number came */
     {.name = "max_pool1d_dx", .shape = {SHAPE(2, 2, 6), SHAPE(2, 2, 3)}, .input = 1, .seed = INFINITY},
     {.name = "max_pool2d_dx", .shape = {SHAPE(1, 1, 4, 4), SHAPE(1, 1, 2, 2)}, .input = 1, .seed = INFINITY},
@@ -89,7 +95,8 @@ static bool is_same(double a, double b) { return a == b || (a != a && b != b) ||
 static void check(tg_tape *t, const special *p, const sample *like)
 {
     sample     s     = *like;
-    tg_tensor *in[3] = {NULL}, *grad;
+    tg_tensor *in[3] = {NULL}, *grad, *y[MOST_RESULTS], *seed[MOST_RESULTS];
+    int        n_y = 0;
     double     got[MOST];
     tg_reset(t);
     if (p->axes.n) {
@@ -103,8 +110,14 @@ static void check(tg_tape *t, const special *p, const sample *like)
         in[i]         = tg_from_f64(t, &p->shape[i], p->x[i]);
     }
     tg_set_requires_grad(in[p->input], true);
-    tg_tensor *y = like->f(&s, in), *seed = tg_mul_s(tg_ones_like(y), p->seed);
-    if (tg_grad(&y, &seed, 1, &in[p->input], 1, false, &grad) != TG_OK) complain("%s: %s", p->name, tg_error(t));
+    tg_tensor *first = like->f(&s, in);
+    for (int k = 0; k < MOST_RESULTS; k++) {
+        if (!((p->results ? p->results : 1) >> k & 1)) continue;
+        y[n_y]    = k > 0 ? like->result(first, k) : first;
+        seed[n_y] = tg_mul_s(tg_ones_like(y[n_y]), p->seed);
+        n_y++;
+    }
+    if (tg_grad(y, seed, n_y, &in[p->input], 1, false, &grad) != TG_OK) complain("%s: %s", p->name, tg_error(t));
     const int64_t n = tg_numel(grad);
     if (tg_copy_to(grad, got, (size_t)n * sizeof *got) != TG_OK) complain("%s: %s", p->name, tg_error(t));
     for (int64_t k = 0; k < n; k++)
@@ -123,5 +136,5 @@ int check_special_gradients(tg_tape *t, const sample_list *list, const char *nam
         check(t, &rows[r], s);
         n++;
     }
-    return n;
+    return n + (strcmp(name, "attention_grad") ? 0 : check_attention_grad(t, list));
 }

@@ -362,7 +362,8 @@ static tg_status scatter_run(tg_call *c)
     return TG_OK;
 }
 
-/* What was there has no gradient where a value came: zeros are put there. Of the values the last one of each place has what arrives there. */
+/* What was there has no gradient where a value came: zeros are put there. Of the values the last one of each place has what arrives there; where
+ * none came the place is -1, which counts from the end: 0 is added to what the last value has. */
 static tg_tensor *scatter_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     const int64_t   axis  = *(const int64_t *)c->attr;
@@ -370,10 +371,10 @@ static tg_tensor *scatter_vjp(const tg_call *c, int i, tg_tensor *g)
     tg_tensor      *zero  = tg_number_like(g, 0, "tg_scatter");
     if (i == 0) return tg_record(&tg_op_scatter, (tg_tensor *[]){g, c->in[1], tg_expand_if(zero, shape)}, 3, &axis, sizeof axis);
     if (tg_count_of(shape, 0, shape->rank) == 0) return tg_expand_if(zero, shape);
-    tg_tensor *place = tg_last_place(c->in[1], (int)axis, tg_shape_of(g)), *least = tg_number_like(place, 0, "tg_scatter");
+    tg_tensor *place = tg_last_place(c->in[1], (int)axis, tg_shape_of(g)), *came = tg_ge(place, tg_number_like(place, 0, "tg_scatter"));
     tg_shape   whole = *tg_shape_of(g);
     whole.dim[axis]  = shape->dim[axis];
-    return tg_spoken_of(tg_scattered(tg_where(tg_ge(place, least), g, zero), tg_maximum(place, least), axis, &whole), c->in[1]);
+    return tg_spoken_of(tg_scattered(tg_where(came, g, zero), place, axis, &whole), c->in[1]);
 }
 
 const tg_op tg_op_scatter = {

@@ -75,14 +75,20 @@ static tg_status attention_infer(tg_call *c)
     return TG_OK;
 }
 
+/* g · y of each row, less what arrived at the row's logarithm. */
+static tg_tensor *delta_of(const tg_call *c, tg_tensor *g)
+{
+    tg_tensor *to_lse = c->result[1].g, *delta = g ? tg_sum(tg_mul_zero(g, c->out), TG_AXES(-1), false) : NULL;
+    return g && to_lse ? tg_sub(delta, to_lse) : g ? delta : tg_neg(to_lse);
+}
+
 /* All three are results of one call. */
 static tg_tensor *attention_vjp(const tg_call *c, int i, tg_tensor *g)
 {
-    tg_tensor *lse = c->result[1].out, *to_lse = c->result[1].g;
+    if (!g && !c->result[1].g) return tg_zeros_like(c->in[i]);
     if (!*c->shared) {
-        if (!g) g = tg_zeros_like(c->out);
-        tg_tensor *delta = tg_sum(tg_mul_zero(g, c->out), TG_AXES(-1), false);
-        tg_tensor *in[TG_ATTENTION_GRAD_INPUTS + 2] = {c->in[0], c->in[1], c->in[2], lse, to_lse ? tg_sub(delta, to_lse) : delta, g, c->result[2].out};
+        tg_tensor *delta = delta_of(c, g);
+        tg_tensor *in[TG_ATTENTION_GRAD_INPUTS + 2] = {c->in[0], c->in[1], c->in[2], c->result[1].out, delta, g ? g : tg_zeros_like(c->out), c->result[2].out};
         const int  others = c->n_in - TG_ATTENTION_INPUTS;
         for (int k = 0; k < others; k++) in[TG_ATTENTION_GRAD_INPUTS + k] = c->in[TG_ATTENTION_INPUTS + k];
         *c->shared = tg_record(&tg_op_attention_grad, in, TG_ATTENTION_GRAD_INPUTS + others, c->attr, c->attr_size);
@@ -148,9 +154,9 @@ static void share(const tg_call *c, tg_tensor *a, tg_tensor *b, tg_tensor *e, tg
     tg_tensor *scores = tg_attention_scores(q, k, mask_of(c, TG_ATTENTION_GRAD_INPUTS), attr);
     tg_tensor *weights = tg_exp(tg_sub(tg_sub(scores, tg_unsqueeze(c->in[3], -1)), tg_unsqueeze(c->in[TG_ATTENTION_REST], -1)));
     tg_tensor *d = tg_sub(tg_attention_dropped(product_with(g, v), key, attr), tg_unsqueeze(c->in[4], -1));
-    to[KEPT_WEIGHTS] = tg_attention_dropped(weights, key, attr);
-    to[SLOPES] = tg_mul_zero(d, weights);
+    if (e) to[KEPT_WEIGHTS] = tg_attention_dropped(weights, key, attr);
     if (a || b) {
+        to[SLOPES] = tg_mul_zero(d, weights);
         w = tg_mul_s(added(a, a ? product_with(a, k) : NULL, b, b ? product_with(q, b) : NULL), attr->scale);
         to[TO_DELTA] = tg_guard_zero(tg_mul_zero(w, weights), weights, d);
         to[TO_PRODUCT] = tg_attention_dropped(to[TO_DELTA], key, attr);
@@ -166,7 +172,7 @@ static tg_tensor *attention_grad_vjp(const tg_call *c, int i, tg_tensor *a)
     const double scale = ((const tg_attention_attr *)c->attr)->scale;
     tg_tensor   *b = c->result[1].g, *e = c->result[2].g, **x = c->shared;
     const bool   reaches_slopes = a || b;
-    if (!x[KEPT_WEIGHTS]) share(c, a, b, e, x);
+    if (!x[TO_SCORES]) share(c, a, b, e, x);
     switch (i) {
     case 0: return tg_mul_s(added(true, tg_matmul(x[TO_SCORES], c->in[1]), b, b ? tg_matmul(x[SLOPES], b) : NULL), scale);
     case 1: return tg_mul_s(added(true, tg_matmul(tg_mT(x[TO_SCORES]), c->in[0]), a, a ? tg_matmul(tg_mT(x[SLOPES]), a) : NULL), scale);
