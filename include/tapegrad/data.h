@@ -64,6 +64,10 @@ TG_API void            tg_dataset_free(tg_dataset *d);         /* before the tap
  * targets, and y may be NULL then. TG_ERR_INDEX outside 0 … n-1. Random parts of it are those of an epoch of their own. */
 TG_API tg_status tg_dataset_get(tg_dataset *d, int64_t i, tg_tensor **x, tg_tensor **y);
 
+/* All samples as new tensors, x [n, …] and y [n, …], as tg_dataset_get gives one: what is small enough is evaluated in one call so. Sequences of different
+ * lengths are TG_ERR_UNSUPPORTED: a loader pads them. */
+TG_API tg_status tg_dataset_tensors(tg_dataset *d, tg_tensor **x, tg_tensor **y);
+
 /* ---- data sets made of others ---------------------------------------------------------------------------------------
  * They show samples of others, which they keep, and copy none. Views may show views, up to 64 deep. A data set NULL gives NULL without a word. */
 
@@ -80,6 +84,10 @@ TG_API tg_dataset *tg_dataset_concat(tg_dataset *const *list, int n) TG_MUST_USE
  * which one is not whole, are fractions, each rounded down; where they add up to 1 the samples that this leaves go to the first parts, one each. The
  * same seed makes the same parts. out gets n data sets, or n times NULL after an error. As PyTorch's random_split. */
 TG_API tg_status tg_random_split(tg_dataset *d, const double *parts, int n, uint64_t seed, tg_dataset **out);
+
+/* The same where each part also has its share of each label, but for a sample or two, in the order that d has: labels are integers then. As
+ * scikit-learn's train_test_split(stratify=y). */
+TG_API tg_status tg_stratified_split(tg_dataset *d, const double *parts, int n, uint64_t seed, tg_dataset **out);
 
 typedef struct tg_fold_options {
     int      k;          /* folds; usually 5 */

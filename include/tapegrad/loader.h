@@ -12,7 +12,11 @@ extern "C" {
  * A loader runs over a data set in mini-batches, epoch after epoch:
  *
  *     tg_loader *l = tg_loader_new(data, &(tg_loader_options){.batch = 64, .shuffle = true});
- *     while (tg_next(l, &x, &y)) { …; tg_minimize(opt, loss); tg_reset(t); }
+ *     for (int epoch = 0; epoch < 10 && !tg_error(t); epoch++)
+ *         while (tg_next(l, &x, &y)) { …; tg_minimize(opt, loss); tg_reset(t); }
+ *     if (tg_error(t)) …
+ *
+ * An error in the loop ends it, wherever it is met: tg_next gives no batch as long as tg_error has a sentence.
  *
  * What it gives depends on its options, the epoch and the place in it alone: not on threads, nor on whether batches are made ahead. It belongs to its
  * tape, survives tg_reset, and keeps the data set.
@@ -67,7 +71,8 @@ typedef struct tg_loader_options {
 TG_API tg_loader *tg_loader_new(tg_dataset *data, const tg_loader_options *options) TG_MUST_USE; /* options may be NULL */
 
 /* The next mini-batch, new tensors. *y gets NULL where there are no targets, and y may be NULL then. false at the end of the epoch (the next call
- * starts the next one) and after an error: tg_error() tells them apart. After an error the next call tries the same batch again. */
+ * starts the next one), and while the tape has an error, its own or an earlier one of whatever function: tg_error tells them apart. After
+ * tg_clear_error the next call gives the batch that this one would have. */
 TG_API bool tg_next(tg_loader *l, tg_tensor **x, tg_tensor **y);
 
 typedef struct tg_batch {

@@ -71,6 +71,8 @@ tg_dataset *tg_dataset_new(tg_tape *t, const char *function, const tg_dataset_ki
 void tg_dataset_set_parts(tg_dataset *d, tg_dtype x_dtype, const tg_shape *x, tg_dtype y_dtype, const tg_shape *y);
 /* The same for one of them. */
 void tg_dataset_set_part(tg_sample_part *part, tg_dtype dtype, const tg_shape *array);
+/* The shape of n of them together. */
+tg_shape tg_part_shape(const tg_sample_part *p, int64_t n);
 void tg_dataset_hold(tg_dataset *d);
 void tg_dataset_let_go(tg_dataset *d);
 

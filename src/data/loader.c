@@ -144,6 +144,7 @@ static bool next_batch(tg_loader *l, bool all, tg_batch *batch)
 {
     tg_node   *leaf[TG_BATCH_BLOCKS];
     const bool wanted[TG_BATCH_BLOCKS] = {true, tg_has_targets(l->data), all && tg_has_lengths(l->data), all};
+    if (tg_error(l->tape)) return false;
     if (l->at >= l->maker.end) {
         l->epoch++;
         l->at = 0;

@@ -91,14 +91,6 @@ static void set_order(tg_maker *m, const tg_dataset *d, const tg_loader_options 
         r->pool = r->count > m->batch ? r->count / m->batch * m->batch + m->batch : m->batch;
 }
 
-/* The shape of a full batch of parts. */
-static tg_shape whole(const tg_sample_part *p, int64_t batch)
-{
-    tg_shape s = {.rank = p->shape.rank + 1, .dim = {batch}};
-    memcpy(s.dim + 1, p->shape.dim, (size_t)p->shape.rank * sizeof *s.dim);
-    return s;
-}
-
 static bool check_memory(const tg_maker *m)
 {
     tg_tape *t = m->data->tape;
@@ -146,11 +138,11 @@ bool tg_set_maker(tg_maker *m, const tg_dataset *d, const tg_loader_options *o)
     m->shift = tg_or_usual(o->shift, 0);
     m->pad = o->pad;
     const int64_t most = m->batch < m->end ? m->batch : m->end;
-    m->x_shape = whole(&d->x, most);
+    m->x_shape = tg_part_shape(&d->x, most);
     if (o->flatten) m->x_shape = (tg_shape){2, {most, (int64_t)(d->x.bytes / tg_item_size(d->x.dtype))}};
     if (tg_has_targets(d)) {
         m->y_dtype = tg_batch_dtype(d->y.dtype, floats, true);
-        m->y_shape = whole(&d->y, most);
+        m->y_shape = tg_part_shape(&d->y, most);
         m->pad_target = tg_or_usual(o->pad_target, tg_dtype_is_float(m->y_dtype) ? 0 : -100);
     }
     return set_mixup(m, d, o) && check_memory(m);

@@ -3,12 +3,8 @@
 #include "data/views.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
-#include "data/arrange.h"
-#include "tensor/fpenv.h"
-#include "tensor/rng.h"
 
 /* ---- a range ------------------------------------------------------------------------------------------------------ */
 
@@ -124,70 +120,6 @@ tg_dataset *tg_dataset_subset(tg_dataset *d, const int64_t *index, int64_t n)
         }
     tg_dataset *s = tg_subset_take(d, function, n, &to);
     if (s && n > 0) memcpy(to, index, (size_t)n * sizeof *to);
-    return s;
-}
-
-/* ---- random parts ------------------------------------------------------------------------------------------------- */
-
-/* How many samples each part has. Fractions that make a whole share out everything: what rounding down leaves goes to the first parts, one each. */
-static tg_status count_parts(tg_dataset *d, const char *function, const double *parts, int n, int64_t *count)
-{
-    const int64_t all = tg_samples(d);
-    int64_t       used = 0;
-    double        sum = 0;
-    bool          whole = true;
-    for (int k = 0; k < n; k++) {
-        if (!(parts[k] >= 0) || parts[k] > 0x1p53)
-            return tg_fail_on(d->tape, TG_ERR_ARG, function, "part %d is %g: it has to be a number of samples or a fraction of all", k, parts[k]);
-        sum += parts[k];
-        whole = whole && parts[k] == floor(parts[k]);
-    }
-    const bool fractions = !whole || sum == 1;
-    if (fractions && sum > 1 + 1e-9)
-        return tg_fail_on(d->tape, TG_ERR_ARG, function, "the fractions add up to %g, more than 1", sum);
-    if (!fractions && sum > (double)all)
-        return tg_fail_on(d->tape, TG_ERR_ARG, function, "the parts have %.0f samples together, and the data set has %" PRId64, sum, all);
-    for (int k = 0; k < n; k++) {
-        count[k] = fractions ? (int64_t)floor(parts[k] * (double)all + 1e-9) : (int64_t)parts[k];
-        used += count[k];
-    }
-    for (int k = 0; fractions && sum > 1 - 1e-9 && used < all; k = (k + 1) % n) {
-        if (parts[k] == 0) continue;
-        count[k]++;
-        used++;
-    }
-    return TG_OK;
-}
-
-tg_status tg_random_split(tg_dataset *d, const double *parts, int n, uint64_t seed, tg_dataset **out)
-{
-    static const char function[] = "tg_random_split";
-    enum { MOST = 64 };
-    int64_t count[MOST], *order, *index, at = 0;
-    if (out)
-        for (int k = 0; k < n; k++) out[k] = NULL;
-    if (!d) return TG_ERR_NULL;
-    TG_CALL(d->tape);
-    if (!tg_dataset_usable(d, function)) return d->disclaimed ? TG_ERR_STALE : TG_ERR_ARG;
-    if (!parts || !out) return tg_fail_on(d->tape, TG_ERR_NULL, function, "%s is NULL", parts ? "out" : "parts");
-    if (n < 1 || n > MOST) return tg_fail_on(d->tape, TG_ERR_ARG, function, "there can be 1 to %d parts, not %d", MOST, n);
-    const tg_fpenv host = tg_fpenv_enter();
-    tg_status      s = count_parts(d, function, parts, n, count);
-    tg_fpenv_leave(host);
-    const size_t bytes = (size_t)tg_samples(d) * sizeof *order;
-    if (s != TG_OK) return s;
-    if (!(order = tg_tape_alloc(d->tape, bytes))) return TG_ERR_MEMORY;
-    for (int64_t i = 0; i < tg_samples(d); i++) order[i] = i;
-    tg_shuffle(order, tg_samples(d), seed, TG_RNG_SPLIT, 0);
-    for (int k = 0; k < n && s == TG_OK; at += count[k++]) {
-        if (!(out[k] = tg_subset_take(d, function, count[k], &index))) s = TG_ERR_MEMORY;
-        else if (count[k] > 0) memcpy(index, order + at, (size_t)count[k] * sizeof *order);
-    }
-    tg_tape_free_bytes(d->tape, order, bytes);
-    for (int k = 0; k < n && s != TG_OK; k++) {
-        tg_dataset_free(out[k]);
-        out[k] = NULL;
-    }
     return s;
 }
 

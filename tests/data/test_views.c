@@ -382,13 +382,13 @@ static bool use(tg_tape *t)
     int64_t     bad = -1;
     tg_dataset *d = counted_or_none(t, 20), *out[2] = {NULL, NULL}, *a = NULL, *b = NULL;
     tg_dataset *m = tg_dataset_map(d, &(tg_map_options){.fn = mapped, .ctx = &bad, .x_dtype = TG_F64, .x_shape = TG_SHAPE(3)});
-    tg_dataset *both = m && tg_random_split(m, (double[]){0.5, 0.5}, 2, 1, out) == TG_OK ? tg_dataset_concat(out, 2) : NULL;
+    tg_dataset *both = m && tg_stratified_split(m, (double[]){0.5, 0.5}, 2, 1, out) == TG_OK ? tg_dataset_concat(out, 2) : NULL;
     tg_dataset *last = both && tg_k_fold(both, &(tg_fold_options){.stratified = true}, &a, &b) == TG_OK ? tg_dataset_range(a, 1, 14) : NULL;
     tg_loader  *l = tg_loader_new(last, &(tg_loader_options){.balanced = true, .batch = 4});
     tg_tensor  *x, *y;
     int64_t     n = 0;
     while (l && tg_next(l, &x, &y)) n += tg_numel(y);
-    const bool good = n == 14;
+    const bool good = n == 14 && tg_dataset_tensors(last, &x, &y) == TG_OK;
     assert_true(good == !tg_error(t));
     if (!good) expect_error(t, TG_ERR_MEMORY, "out of memory");
     tg_loader_free(l);
