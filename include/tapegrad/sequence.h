@@ -12,7 +12,7 @@ extern "C" {
 /* ---- attention ------------------------------------------------------------------------------------------------------- */
 
 typedef struct tg_attention_options {
-    tg_tensor *mask;    /* of a shape that broadcasts to […,L,S], or NULL. bool: true where a query may see a key; of q's dtype: added to the scores */
+    tg_tensor *mask;    /* of a shape that broadcasts to the scores […,L,S], or NULL. bool: true where a query may see a key; of q's dtype: added to the scores */
     bool       causal;  /* query i sees keys 0 … i only, beside what the mask says */
     double     dropout; /* the probability with which weights are dropped, as tg_dropout does */
     double     scale;   /* 0: 1/sqrt(E) */
@@ -21,8 +21,8 @@ typedef struct tg_attention_options {
 /* softmax(scale q k^T + mask) v: q […,L,E], k […,S,E], v […,S,V] give […,L,V]; leading axes broadcast. f32, f64. A query that may see no key
  * gets 0, and its gradients are 0. What may not be seen counts nothing, but for values that are not finite, of which 0 times one may be NaN.
  * Vaswani et al. 2017. Long sequences, causal ones from 256 x 256 on and others from 4 Mi scores in all, never have all scores in memory: neither for
- * the result nor for its gradients, which compute the weights again, dropout's choice among them. Second derivatives, a mask that requires grad, and
- * one with leading axes of its own do take memory for all scores. Milakov, Gimelshein 2018; Dao, Fu, Ermon, Rudra, Ré 2022 */
+ * the result nor for its gradients, which compute the weights again, dropout's choice among them. Second derivatives and a mask that requires
+ * grad do take memory for all scores. Milakov, Gimelshein 2018; Dao, Fu, Ermon, Rudra, Ré 2022 */
 TG_API tg_tensor *tg_scaled_dot_product_attention(tg_tensor *q, tg_tensor *k, tg_tensor *v, const tg_attention_options *options);
 
 /* The names in comments are those in the state_dict of PyTorch's MultiheadAttention of width E; what is stored there can be used as it is. A weight W

@@ -81,9 +81,15 @@ static void test_attention_options(void **state)
     REFUSED(ARG, "tg_scaled_dot_product_attention: the dropout is 2, not in 0 to 1", tg_scaled_dot_product_attention(q, q, q, &(tg_attention_options){.dropout = 2}));
     REFUSED(ARG, "tg_scaled_dot_product_attention: the scale is inf; it must be finite",
             tg_scaled_dot_product_attention(q, q, q, &(tg_attention_options){.scale = (double)INFINITY}));
-    assert_null(tg_scaled_dot_product_attention(q, q, q, &(tg_attention_options){.mask = m}));
-    assert_int_equal(tg_error_status(t), TG_ERR_SHAPE);
-    tg_clear_error(t);
+    REFUSED(SHAPE, "tg_scaled_dot_product_attention: the mask is [2,2]; it must broadcast to the scores [2,5,5]",
+            tg_scaled_dot_product_attention(q, q, q, &(tg_attention_options){.mask = m}));
+    for (int kind = 0; kind < 2; kind++) /* of axes that the scores have not, or of more rows: the result would have them, too */
+        for (int wide = 0; wide < 2; wide++) {
+            tg_tensor *mask = tg_full(t, kind ? TG_BOOL : TG_F64, wide ? TG_SHAPE(1, 2, 5, 5) : TG_SHAPE(3, 5), 1);
+            REFUSED(SHAPE, wide ? "tg_scaled_dot_product_attention: the mask is [1,2,5,5]; it must broadcast to the scores [2,1,5]"
+                                : "tg_scaled_dot_product_attention: the mask is [3,5]; it must broadcast to the scores [2,1,5]",
+                    tg_scaled_dot_product_attention(tg_slice(q, -2, 0, 1, 1), q, q, &(tg_attention_options){.mask = mask}));
+        }
     tg_tape_free(t);
 }
 
@@ -109,6 +115,8 @@ static void test_heads(void **state)
     REFUSED(NULL, "tg_multi_head_attention: the output weight is NULL", tg_multi_head_attention(x, x, x, &(tg_multi_head_weights){.in = w.in}, NULL));
     REFUSED(SHAPE, "tg_multi_head_attention: the input weight is [4,4]; it must be [12,4]",
             tg_multi_head_attention(x, x, x, &(tg_multi_head_weights){.in = eye, .out = eye}, NULL));
+    REFUSED(SHAPE, "tg_multi_head_attention: tg_scaled_dot_product_attention: the mask is [5,2,2,3,3]; it must broadcast to the scores [2,1,3,3]",
+            tg_multi_head_attention(x, x, x, &w, &(tg_multi_head_options){.heads = 1, .mask = tg_ones(t, TG_SHAPE(5, 2, 2, 3, 3))}));
     REFUSED(SHAPE, "tg_multi_head_attention: the mask of keys is bool [2,3], not bool [3,3]",
             tg_multi_head_attention(x, x, x, &w, &(tg_multi_head_options){.key_mask = seen}));
     tg_tape_free(t);

@@ -31,6 +31,26 @@ static bool are_attended(tg_tensor *q, tg_tensor *k, tg_tensor *v, const char *f
     return false;
 }
 
+/* Does a mask, which may be NULL, fit to the scores of all leading axes? Whether these broadcast, the products say. */
+static bool does_mask_fit(tg_tensor *mask, tg_tensor *const qkv[TG_ATTENTION_INPUTS], const char *function)
+{
+    tg_shape scores;
+    char     text[TG_SHAPE_TEXT], want[TG_SHAPE_TEXT];
+    if (!mask) return true;
+    if (!tg_check(mask, function) || !tg_needs_one_tape(tg_node_of(qkv[0]), tg_node_of(mask), function)) return false;
+    tg_tape       *tape = tg_tape_of(mask);
+    const tg_dtype dtype = tg_dtype_of(mask);
+    if (dtype != TG_BOOL && dtype != tg_dtype_of(qkv[0]))
+        return tg_fail_on(tape, TG_ERR_DTYPE, function, "the mask is bool or of the queries' %s, not %s", tg_dtype_name(tg_dtype_of(qkv[0])),
+                          tg_dtype_name(dtype)), false;
+    if (tg_attention_lead(qkv, TG_ATTENTION_INPUTS, &scores) != TG_OK) return true;
+    scores.dim[scores.rank++] = tg_dim(qkv[0], -2);
+    scores.dim[scores.rank++] = tg_dim(qkv[1], -2);
+    if (tg_broadcasts_to(tg_shape_of(mask), &scores)) return true;
+    return tg_fail_on(tape, TG_ERR_SHAPE, function, "the mask is %s; it must broadcast to the scores %s", tg_shape_text(tg_shape_of(mask), text, sizeof text),
+                      tg_shape_text(&scores, want, sizeof want)), false;
+}
+
 /* ---- made of other ops ------------------------------------------------------------------------------------------------- */
 
 /* What a query may not see has the score -inf. */
@@ -74,21 +94,17 @@ tg_tensor *tg_attention_of_ops(tg_tensor *const qkv[TG_ATTENTION_INPUTS], tg_ten
 
 /* ---- the choice ------------------------------------------------------------------------------------------------------ */
 
-/* Is the op to be used? It has no gradient for a mask, and a mask that stretches the scores, by leading axes of its own or by more rows than there
- * are queries, is not for it. It computes the weights again for the gradients, a sixth more in products, which pays where they would not stay in
+/* Is the op to be used? It has no gradient for a mask. It computes the weights again for the gradients, a sixth more in products, which pays where they would not stay in
  * the caches, or where half of them are never computed: from 256 x 256 on when causal, else from 4 Mi weights on. In a step on one core with
  * AVX-512, 4 heads of 1024 x 1024, E = 64: 12.2 ms and 25 MB causal, 19.5 ms without, by other ops 17.8 ms and 50 MB, 16.9 ms without. */
 static bool serves(tg_tensor *const qkv[TG_ATTENTION_INPUTS], tg_tensor *mask, bool causal)
 {
     const double fewest = causal ? 256 * 256 : 4 << 20;
-    tg_shape     scores;
-    if (tg_attention_lead(qkv, TG_ATTENTION_INPUTS, &scores) != TG_OK) return false;
+    tg_shape     lead;
+    if (tg_attention_lead(qkv, TG_ATTENTION_INPUTS, &lead) != TG_OK) return false;
     double count = (double)tg_dim(qkv[0], -2) * (double)tg_dim(qkv[1], -2);
-    for (int k = 0; k < scores.rank && !causal; k++) count *= (double)scores.dim[k];
-    scores.dim[scores.rank++] = tg_dim(qkv[0], -2);
-    scores.dim[scores.rank++] = tg_dim(qkv[1], -2);
-    if (mask && (tg_requires_grad(mask) || !tg_broadcasts_to(tg_shape_of(mask), &scores))) return false;
-    return count >= fewest;
+    for (int k = 0; k < lead.rank && !causal; k++) count *= (double)lead.dim[k];
+    return count >= fewest && !(mask && tg_requires_grad(mask));
 }
 
 static tg_tensor *attend(tg_tensor *const qkv[TG_ATTENTION_INPUTS], const tg_attention_options *o)
@@ -108,10 +124,7 @@ tg_tensor *tg_scaled_dot_product_attention(tg_tensor *q, tg_tensor *k, tg_tensor
     const tg_attention_options o        = options ? *options : (tg_attention_options){.scale = 0};
     if (!are_attended(q, k, v, function)) return NULL;
     tg_tape *tape = tg_tape_of(q);
-    if (o.mask && !tg_check(o.mask, function)) return NULL;
-    if (o.mask && tg_dtype_of(o.mask) != TG_BOOL && tg_dtype_of(o.mask) != tg_dtype_of(q))
-        return tg_fail_on(tape, TG_ERR_DTYPE, function, "the mask is bool or of the queries' %s, not %s", tg_dtype_name(tg_dtype_of(q)),
-                          tg_dtype_name(tg_dtype_of(o.mask))), NULL;
+    if (!does_mask_fit(o.mask, (tg_tensor *[]){q, k, v}, function)) return NULL;
     if (!isfinite(o.scale)) return tg_fail_on(tape, TG_ERR_ARG, function, "the scale is %g; it must be finite", o.scale), NULL;
     if (!(o.dropout >= 0 && o.dropout <= 1)) return tg_fail_on(tape, TG_ERR_ARG, function, "the dropout is %g, not in 0 to 1", o.dropout), NULL;
     TG_CALL(tape);
