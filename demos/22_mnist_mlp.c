@@ -146,12 +146,12 @@ static bool plot_curves(tg_tape *t, const options *o, const history *h)
 {
     const tg_series series[] = {{.name = "training loss", .y = h->train_loss},
                                 {.name = "validation loss", .y = h->loss},
-                                {.name = "training accuracy", .y = h->train_accuracy, .right = true},
-                                {.name = "validation accuracy", .y = h->accuracy, .right = true}};
+                                {.name = "training accuracy", .y = h->train_accuracy, .lower = true},
+                                {.name = "validation accuracy", .y = h->accuracy, .lower = true}};
     char       path[DEMO_PATH];
     tg_picture made;
     const tg_curves curves = {.title = "784-128-64-10, ReLU", .x_label = "epoch", .y_label = "cross-entropy",
-                              .right_label = "accuracy in %", .n = o->epochs, .series = series, .n_series = 4};
+                              .lower_label = "accuracy in %", .n = o->epochs, .series = series, .n_series = 4};
     if (tg_plot_curves(t, demo_path(path, o->out, "mnist_curves"), &curves, &made)) return false;
     printf("curves: %s\n", made.path);
     return true;

@@ -7,16 +7,30 @@
 #include <tapegrad.h>
 #include <tapegrad_show.h>
 
-/* Curves as DIRECTORY/NAME.png, and .csv with the numbers. false after a sentence. */
+/* What the functions below share: the tape where errors are told, the path, and the line. */
+#define DEMO_DRAWN(function, directory, name, what)                                                                    \
+    char       path[DEMO_PATH];                                                                                        \
+    tg_picture made;                                                                                                   \
+    tg_tape   *t  = tg_tape_new(NULL);                                                                                 \
+    const bool ok = t && !function(t, demo_path(path, directory, name), what, &made);                                  \
+    tg_tape_free(t);                                                                                                   \
+    if (ok) printf("picture: %s\n", made.path);                                                                        \
+    return ok
+
+/* DIRECTORY/NAME.png, and .csv with the numbers. false after a sentence. */
 static inline bool demo_curves(const char *directory, const char *name, const tg_curves *curves)
 {
-    char       path[DEMO_PATH];
-    tg_picture made;
-    tg_tape   *t  = tg_tape_new(NULL); /* where errors are told */
-    const bool ok = t && !tg_plot_curves(t, demo_path(path, directory, name), curves, &made);
-    tg_tape_free(t);
-    if (ok) printf("picture: %s\n", made.path);
-    return ok;
+    DEMO_DRAWN(tg_plot_curves, directory, name, curves);
+}
+
+static inline bool demo_plane(const char *directory, const char *name, const tg_plane *plane)
+{
+    DEMO_DRAWN(tg_plot_plane, directory, name, plane);
+}
+
+static inline bool demo_bars(const char *directory, const char *name, const tg_bars *bars)
+{
+    DEMO_DRAWN(tg_plot_bars, directory, name, bars);
 }
 
 #endif

@@ -77,20 +77,60 @@ typedef struct tg_picture {
 typedef struct tg_series {
     const char   *name;  /* for the legend and the CSV's head */
     const double *y;     /* n values; NaN: no point there */
-    bool          right; /* measured by the axis on the right */
+    bool          lower; /* in a second panel below, over the same x */
 } tg_series;
 
 typedef struct tg_curves {
-    const char      *title, *x_label, *y_label, *right_label; /* NULL: none */
+    const char      *title, *x_label, *y_label, *lower_label; /* NULL: none */
     const double    *x; /* n positions; NULL: 1, 2, … n */
     int64_t          n;
     const tg_series *series;
     int              n_series; /* 1 … 64 */
-    bool             log_y;    /* the left axis is logarithmic */
+    bool             log_y;    /* the upper panel's y axis is logarithmic */
 } tg_curves;
 
 /* Curves over a shared x: <path>.png, and always <path>.csv with the same numbers. made may be NULL. */
 TG_API tg_status tg_plot_curves(tg_tape *tape, const char *path, const tg_curves *curves, tg_picture *made);
+
+/* Points of the plane: marks, or a line through them in their order. */
+typedef struct tg_points {
+    const char        *name; /* for the legend; NULL: not in it */
+    const double      *x, *y;
+    int64_t            n;
+    bool               line;   /* a path; its last point is marked */
+    const char *const *labels; /* n texts beside the points; NULL: none */
+} tg_points;
+
+/* A piece of the plane: a heat map of a function's values, contour lines, and points and paths over it; each may be missing. */
+typedef struct tg_plane {
+    const char      *title, *x_label, *y_label;
+    double           x_low, x_high, y_low, y_high; /* what is shown; both 0: what the points need. With values they must be given */
+    const double    *values;        /* [rows, columns], at evenly spaced places, both ends included: row 0 at y_low, column 0 at x_low */
+    int64_t          rows, columns; /* 2 … 1,000 */
+    double           low, high;     /* the values at the ends of the colours; both 0: smallest and largest */
+    bool             diverging;     /* blue over white to red instead of white to blue: white is the middle of low and high */
+    const double    *levels;        /* contour lines of the values at these */
+    int              n_levels;      /* 0 … 32 */
+    const tg_points *points;
+    int              n_points; /* 0 … 32 sets */
+    bool             equal;    /* the same scale on both axes */
+} tg_plane;
+
+/* <path>.png, and always <path>.csv with the columns set, x, y, value, label: the values under the name "value", then each set of points. */
+TG_API tg_status tg_plot_plane(tg_tape *tape, const char *path, const tg_plane *plane, tg_picture *made);
+
+/* Bars side by side: a histogram, or figures with names. */
+typedef struct tg_bars {
+    const char        *title, *x_label, *y_label;
+    int64_t            n;     /* 1 … 1,000 bars of each series */
+    const double      *edges; /* n + 1 of a histogram's, rising; NULL: bars with names */
+    const char *const *names; /* n, for bars without edges; NULL: 0, 1, … */
+    const tg_series   *series; /* .lower is not looked at */
+    int                n_series; /* 1 … 8 */
+} tg_bars;
+
+/* <path>.png, and always <path>.csv with the same numbers. */
+TG_API tg_status tg_plot_bars(tg_tape *tape, const char *path, const tg_bars *bars, tg_picture *made);
 
 typedef struct tg_images {
     const char        *title;

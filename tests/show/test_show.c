@@ -125,7 +125,7 @@ static void test_curves_png(void **state)
     if (!have_gnuplot()) skip();
     assert_int_equal(made.kind, TG_PICTURE_PNG);
     assert_string_equal(made.path, in_dir(f, "p.png"));
-    assert_png(&made, 1000, 600);
+    assert_png(&made, 1000, 900); /* two panels */
 }
 
 static void test_curves_without_gnuplot(void **state)
@@ -150,8 +150,9 @@ static void test_curves_commands(void **state)
     assert_int_equal(made.kind, TG_PICTURE_PNG);
     char *text = slurp(made.path, NULL);
     assert_non_null(strstr(text, "set title 'T''1 exit'\n"));
-    assert_non_null(strstr(text, "title 'loss, \"train\"', $d1 using 1:2 axes x1y2"));
-    assert_non_null(strstr(text, "title 'it''s'\n"));
+    assert_non_null(strstr(text, "plot $d0 using 1:2 with linespoints ls 1 title 'loss, \"train\"'\n")); /* each series in its panel */
+    assert_non_null(strstr(text, "plot $d1 using 1:2 with linespoints ls 2 title 'it''s'\n"));
+    assert_non_null(strstr(text, "set xtics 1\n")); /* whole numbers of epochs */
     assert_null(strstr(text, "\nexit"));
     assert_non_null(strstr(text, "$d1 << EOD\n2 0.5\n3 0.33333333333333331\nEOD\n")); /* the missing point is left out */
     free(text);
@@ -258,6 +259,63 @@ static void test_matrix(void **state)
     assert_png(&made, 298, 206);
 }
 
+/* ---- the plane, bars ---------------------------------------------------------------------------------------------- */
+
+static const double      grid[6] = {0, 1, 2, 3, NAN, 5}, px[] = {0.5, NAN}, py[] = {1.5, 2}, half = 0.5;
+static const char *const point_names[] = {"a, b", NULL};
+static const tg_points   sets[] = {{.name = "it's", .x = px, .y = py, .n = 2, .labels = point_names}, {.x = py, .y = px, .n = 2, .line = true}};
+static const tg_plane    plane = {.title = "P", .x_low = -1, .x_high = 1, .y_low = 0, .y_high = 2, .values = grid, .rows = 2, .columns = 3,
+                                  .levels = &half, .n_levels = 1, .points = sets, .n_points = 2};
+
+static void test_plane(void **state)
+{
+    fixture   *f = *state;
+    tg_picture made;
+    assert_int_equal(tg_plot_plane(f->tape, in_dir(f, "p"), &plane, &made), TG_OK);
+    assert_file(in_dir(f, "p.csv"), "set,x,y,value,label\nvalue,-1,0,0,\nvalue,0,0,1,\nvalue,1,0,2,\nvalue,-1,2,3,\nvalue,0,2,,\nvalue,1,2,5,\n"
+                                    "it's,0.5,1.5,,\"a, b\"\nit's,nan,2,,\n1,1.5,0.5,,\n1,2,nan,,\n");
+    if (!have_gnuplot()) skip();
+    assert_int_equal(made.kind, TG_PICTURE_PNG);
+    assert_png(&made, 900, 760);
+    const tg_plane bare = {.points = sets, .n_points = 1, .equal = true}; /* points alone choose what is shown */
+    assert_int_equal(tg_plot_plane(f->tape, in_dir(f, "p"), &bare, &made), TG_OK);
+    assert_int_equal(made.kind, TG_PICTURE_PNG);
+}
+
+static void test_plane_commands(void **state)
+{
+    fixture   *f = *state;
+    tg_picture made;
+    fake_gnuplot(f, "exec cat");
+    assert_int_equal(tg_plot_plane(f->tape, in_dir(f, "p"), &plane, &made), TG_OK);
+    char *text = slurp(made.path, NULL);
+    assert_non_null(strstr(text, "set cbrange [0:5]\n")); /* NaN is no value */
+    assert_non_null(strstr(text, "set cntrparam levels discrete 0.5\n"));
+    assert_non_null(strstr(text, "set label 'a, b' at 0.5,1.5 "));
+    assert_non_null(strstr(text, "plot $v using 1:2:3 with image notitle, $c using 1:2 with lines"));
+    assert_non_null(strstr(text, "$p0 << EOD\n0.5 1.5\nEOD\n"));
+    free(text);
+}
+
+static void test_bars(void **state)
+{
+    fixture          *f = *state;
+    tg_picture        made;
+    const double      edges[] = {0, 0.5, 2}, y[] = {3, 4};
+    const char *const names[] = {"one", NULL};
+    const tg_series   series[] = {{.name = "n", .y = y}, {.y = y}};
+    assert_int_equal(tg_plot_bars(f->tape, in_dir(f, "p"), &(tg_bars){.n = 2, .edges = edges, .series = series, .n_series = 2}, &made), TG_OK);
+    assert_file(in_dir(f, "p.csv"), "from,to,n,y\n0,0.5,3,3\n0.5,2,4,4\n");
+    assert_int_equal(tg_plot_bars(f->tape, in_dir(f, "p"), &(tg_bars){.n = 2, .names = names, .series = series, .n_series = 2}, &made), TG_OK);
+    assert_file(in_dir(f, "p.csv"), "name,n,y\none,3,3\n1,4,4\n");
+    if (!have_gnuplot()) skip();
+    assert_int_equal(made.kind, TG_PICTURE_PNG);
+    assert_png(&made, 1000, 600);
+    const double falling[] = {0, 0, 1};
+    assert_int_equal(tg_plot_bars(f->tape, in_dir(f, "p"), &(tg_bars){.n = 2, .edges = falling, .series = series, .n_series = 1}, &made), TG_ERR_ARG);
+    assert_non_null(strstr(tg_error(f->tape), "edge 1 does not"));
+}
+
 /* ---- errors ------------------------------------------------------------------------------------------------------- */
 
 static void test_no_directory(void **state)
@@ -318,6 +376,15 @@ static void test_misuse(void **state)
     assert_int_equal(tg_plot_matrix(f->tape, p, &(tg_matrix){.values = &v, .rows = 65, .columns = 1}, NULL), TG_ERR_ARG);
     assert_int_equal(tg_plot_matrix(f->tape, p, &(tg_matrix){.values = &v, .rows = 1}, NULL), TG_ERR_ARG);
     assert_int_equal(tg_plot_matrix(f->tape, p, NULL, NULL), TG_ERR_NULL);
+
+    assert_int_equal(tg_plot_plane(f->tape, p, NULL, NULL), TG_ERR_NULL);
+    assert_int_equal(tg_plot_plane(f->tape, p, &(tg_plane){0}, NULL), TG_ERR_ARG);
+    tg_plane bad[5] = {plane, plane, plane, plane, plane};
+    bad[0].x_high = -2, bad[1].rows = 1, bad[2].y_low = NAN, bad[3].n_points = 33, bad[4].values = NULL;
+    for (int i = 0; i < 5; i++) assert_int_equal(tg_plot_plane(f->tape, p, &bad[i], NULL), TG_ERR_ARG);
+    assert_int_equal(tg_plot_plane(f->tape, p, &(tg_plane){.points = &(tg_points){.n = 1}, .n_points = 1}, NULL), TG_ERR_NULL);
+    assert_int_equal(tg_plot_bars(f->tape, p, &(tg_bars){.n = 0, .series = two, .n_series = 1}, NULL), TG_ERR_ARG);
+    assert_int_equal(tg_plot_bars(f->tape, p, &(tg_bars){.n = 1, .series = &hollow, .n_series = 1}, NULL), TG_ERR_NULL);
     assert_int_equal(access(in_dir(f, "p.csv"), F_OK), -1); /* nothing was written */
 }
 
@@ -402,7 +469,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_curves_csv), T(test_curves_png), T(test_curves_without_gnuplot), T(test_curves_commands),
         T(test_gnuplot_that_dies), T(test_gnuplot_that_fails), T(test_closed_standard_streams), T(test_images),
-        T(test_images_pgm), T(test_matrix), T(test_no_directory), T(test_full_disk), T(test_misuse),
+        T(test_images_pgm), T(test_matrix), T(test_plane), T(test_plane_commands), T(test_bars), T(test_no_directory), T(test_full_disk), T(test_misuse),
         T(test_progress_in_a_file), T(test_progress_on_a_terminal), T(test_progress_odd_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,7 @@ done
 [ "$count" -ge 13 ] || die "only $count demos"
 
 # What does not learn says so.
-run 1 20_xor --quick --epochs 2
+run 1 20_xor --quick --steps 2
 result 20_xor false
 grep -q 'did not learn' "$dir/log" || die "20_xor: does not say that it did not learn"
 run 1 22_mnist_mlp --quick --lr 1e-9

@@ -1,0 +1,34 @@
+/* picture.h - what all pictures have in common: a PNG through gnuplot, a second file with the numbers or pixels, and pieces of text. */
+#ifndef TG_PICTURE_H
+#define TG_PICTURE_H
+
+#include "show/gnuplot.h"
+
+#include <tapegrad_show.h>
+
+#define TG_PICTURE_FONT "DejaVu Sans"
+enum { TG_PICTURE_COLOURS = 8 };
+extern const char *const tg_picture_colours[TG_PICTURE_COLOURS];
+
+/* The two files of a picture, and what to say about them. */
+typedef struct tg_picture_files {
+    tg_tape    *tape;
+    const char *function;
+    char        png[sizeof ((tg_picture *)0)->path], other[sizeof ((tg_picture *)0)->path];
+} tg_picture_files;
+
+/* Writes one of the files from `what`: a script for gnuplot, a CSV, an image. */
+typedef void (*tg_picture_writer)(tg_out *o, const void *what);
+
+tg_status tg_name_picture(tg_picture_files *f, tg_tape *tape, const char *function, const char *path, const char *extension);
+tg_status tg_write_picture_data(const tg_picture_files *f, tg_picture_writer write, const void *what);
+/* Draws the PNG; *drawn false and TG_OK when gnuplot is not there or refuses. */
+tg_status tg_draw_png(const tg_picture_files *f, tg_picture_writer script, const void *what, bool *drawn);
+/* The CSV, then the picture. */
+tg_status tg_make_picture(const tg_picture_files *f, tg_picture_writer csv, tg_picture_writer script, const void *what, tg_picture *made);
+void      tg_picture_is(tg_picture *made, tg_picture_kind kind, const char *path);
+
+void tg_gnuplot_set(tg_out *o, const char *what, const char *text); /* "set WHAT 'text'"; nothing for NULL */
+void tg_csv_field(tg_out *o, const char *s);                        /* quoted where it has to be (RFC 4180) */
+
+#endif
