@@ -274,8 +274,7 @@ static bool parse(int argc, char **argv, options *o, int *status)
     const char *about = "Handwritten digits, read by a network of 784-128-64-10 neurons.";
     if (!demo_parse(argc, argv, about, list, DEMO_COUNT(list), status))
         return false;
-    if (!o->data) o->data = getenv("TAPEGRAD_DATA");
-    if (o->data && !*o->data) o->data = NULL;
+    o->data = demo_data(o->data);
     if (o->lr == 0) o->lr = o->plain ? 0.3 : 0.1;
     if (o->quick) o->data = NULL, o->epochs = 3, o->require = fmin(o->require, 0.8);
     return true;

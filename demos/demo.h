@@ -146,6 +146,13 @@ static inline const char *demo_path(char path[DEMO_PATH], const char *directory,
     return path;
 }
 
+/* Where real data are: what --data said, else $TAPEGRAD_DATA, else NULL: the demo makes its own. */
+static inline const char *demo_data(const char *option)
+{
+    const char *data = option ? option : getenv("TAPEGRAD_DATA");
+    return data && *data ? data : NULL;
+}
+
 /* ---- small things ------------------------------------------------------------------------------------------------ */
 
 static inline double demo_clock(void) /* seconds */
