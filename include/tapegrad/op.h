@@ -99,6 +99,16 @@ struct tg_call {
     uint64_t            seed;      /* run: the tape's seed */
 };
 
+/* A call that was recorded for one sample and is to be recorded for a batch of `size` of them (tg_vmap). What comes in has the batch's axis first
+ * and the axes of the sample's input behind it where batched[i] says so; elsewhere it is the same tensor for all samples. */
+typedef struct tg_batch_call {
+    const tg_call    *one; /* as it was recorded for one sample: op, in, attr, and out, the result of one sample */
+    tg_tensor *const *in;  /* the inputs for the batch */
+    const bool       *batched;
+    int64_t           size;
+    tg_tensor       **result; /* room for results 1 …, NULL at first: one that a rule leaves NULL is tg_result of what the rule returns */
+} tg_batch_call;
+
 typedef enum tg_op_kind {
     TG_KERNEL = 0, /* run computes the whole result */
     TG_POINTWISE,  /* out[i] = f(in0[i], in1[i], …) with broadcasting; loop gives f */
@@ -169,6 +179,11 @@ struct tg_op {
     /* Optional, for ops that occur as gradients: sum(parts) as one node, all parts being results of this op of one shape. The backward
      * walk uses it instead of a chain of additions. NULL after an error. */
     tg_tensor *(*merge)(tg_tensor *const *parts, int n);
+
+    /* Optional: records the call for a batch, and returns the result, the batch's axis first. An input at least is batched, or the op draws random
+     * numbers, which are others for each sample then. Rules that serve many ops stand below (tg_batch_…). NULL in the table: tg_vmap through this op is
+     * an error that names it; pointwise and reduce ops need none. Returns NULL after an error. */
+    tg_tensor *(*batch)(const tg_batch_call *b);
 
     /* View ops: the layout of the result, of the same dtype, in the memory of input view_input, whose layout is `in`: among its elements
      * and not beyond. TG_ERR_UNSUPPORTED: strides can't express it and the input is made contiguous first (in is contiguous then, and it
@@ -265,6 +280,16 @@ TG_API const char *tg_shape_text(const tg_shape *s, char *buf, size_t size);
 enum { TG_SHAPE_TEXT = 180 };
 /* Normalises an axis from -rank … rank-1 to 0 … rank-1; -1 when it is outside. */
 TG_API int       tg_axis(const tg_shape *s, int axis);
+
+/* ---- rules for batches: what tg_op.batch can be, or call -------------------------------------------------------------- */
+
+/* Input i with the batch's axis first, in any case: what is the same for all samples is expanded. */
+TG_API tg_tensor *tg_batch_input(const tg_batch_call *b, int i);
+
+/* The op with the same attributes, its inputs as tg_batch_input gives them: of an op that goes by elements, or by the last axes. */
+TG_API tg_tensor *tg_batch_same(const tg_batch_call *b);
+/* The op for one sample after the other, and what it gave put together: right for any op, but slow. */
+TG_API tg_tensor *tg_batch_each(const tg_batch_call *b);
 
 /* Scratch memory for run, released by itself when run returns. Not from inside a parallel region. NULL when memory ran out (return
  * TG_ERR_MEMORY). */

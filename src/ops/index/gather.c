@@ -1,5 +1,6 @@
 /* gather.c - picking by an index tensor that names a place along an axis for each element: gather, scatter_add, which is its
  * gradient, and scatter, which puts values over others. index.c says what holds for indices and additions. */
+#include "ops/batch.h"
 #include "ops/index/index.h"
 #include "ops/shape/move.h"
 #include "tensor/team.h"
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <tapegrad/index.h>
 #include <tapegrad/pointwise.h>
+#include <tapegrad/shape.h>
 
 /* ---- pieces of work -------------------------------------------------------------------------------------------------
  *
@@ -182,8 +184,16 @@ static tg_tensor *gather_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_scattered(g, c->in[1], *(const int64_t *)c->attr, tg_shape_of(c->in[0]));
 }
 
+/* From one vector all samples' indices pick as one. */
+static tg_tensor *gather_batch(const tg_batch_call *b)
+{
+    if (b->batched[0] || tg_rank(b->in[0]) != 1) return tg_batch_along(b);
+    tg_tensor *all = tg_reshape(b->in[1], TG_SHAPE(b->size * tg_dim(b->in[1], 1)));
+    return tg_batch_split(tg_gather(b->in[0], 0, all), 0, b->size, tg_dim(b->in[1], 1));
+}
+
 const tg_op tg_op_gather = {
-    .name = "gather", .arity = 2, .nondiff = 2, .infer = gather_infer, .run = gather_run, .vjp = gather_vjp};
+    .name = "gather", .arity = 2, .nondiff = 2, .infer = gather_infer, .run = gather_run, .vjp = gather_vjp, .batch = gather_batch};
 
 tg_tensor *tg_gather(tg_tensor *x, int axis, tg_tensor *index)
 {
@@ -298,7 +308,8 @@ const tg_op tg_op_scatter_add = {.name    = "scatter_add",
                                  .nondiff = 2,
                                  .infer   = scatter_add_infer,
                                  .run     = scatter_add_run,
-                                 .vjp     = scatter_add_vjp};
+                                 .vjp     = scatter_add_vjp,
+                                 .batch   = tg_batch_along_sized};
 
 tg_tensor *tg_scattered(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape)
 {
@@ -378,4 +389,4 @@ static tg_tensor *scatter_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_scatter = {
-    .name = "scatter", .arity = 3, .nondiff = 2, .infer = scatter_infer, .run = scatter_run, .vjp = scatter_vjp};
+    .name = "scatter", .arity = 3, .nondiff = 2, .infer = scatter_infer, .run = scatter_run, .vjp = scatter_vjp, .batch = tg_batch_along};

@@ -5,12 +5,15 @@
  * where they are negative, those that are labels may not be.
  * Additions at the same place happen in the order of the indices, those of many floats in double: the result is the same in every run,
  * for any number of threads, and right however often a place is named. */
+#include "ops/batch.h"
 #include "ops/index/index.h"
 #include "tensor/team.h"
 
 #include <omp.h>
 #include <string.h>
 #include <tapegrad/index.h>
+#include <tapegrad/pointwise.h>
+#include <tapegrad/shape.h>
 
 
 tg_status tg_need_index(const tg_call *c, int i)
@@ -139,9 +142,11 @@ const tg_op tg_op_check_index = {.name    = "check_index",
                                  .nondiff = 1,
                                  .flags   = TG_OP_ZERO_GRAD,
                                  .infer   = check_index_infer,
-                                 .run     = check_index_run};
+                                 .run     = check_index_run,
+                                 .batch   = tg_batch_same};
 const tg_op tg_op_wrap_index = {
-    .name = "wrap_index", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = check_index_infer, .run = wrap_index_run};
+    .name = "wrap_index", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = check_index_infer, .run = wrap_index_run,
+    .batch = tg_batch_same};
 
 tg_tensor *tg_check_index(tg_tensor *index, int64_t size, const char *what, const char *function)
 {
@@ -181,7 +186,8 @@ static tg_status one_hot_run(tg_call *c)
 }
 
 const tg_op tg_op_one_hot = {
-    .name = "one_hot", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = one_hot_infer, .run = one_hot_run};
+    .name = "one_hot", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = one_hot_infer, .run = one_hot_run,
+    .batch = tg_batch_same};
 
 tg_tensor *tg_one_hot(tg_tensor *index, int64_t classes)
 {
@@ -263,12 +269,36 @@ static tg_tensor *index_select_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_record(&tg_op_index_add, (tg_tensor *[]){g, c->in[1]}, 2, c->attr, c->attr_size);
 }
 
+/* An index that is the same for all samples works beside the batch's axis. Otherwise all samples' indices are one, of x or, where each sample has its
+ * own, of all these behind one another. size: of what input 0 becomes along the axis, or of the result. */
+static tg_tensor *batch_along(const tg_batch_call *b, int64_t joined, int64_t parted)
+{
+    tg_select_attr a = *(const tg_select_attr *)b->one->attr;
+    const int   axis = (int)a.axis;
+    if (!b->batched[1]) {
+        a.axis++;
+        return tg_batch_record(b, b->in, &a, sizeof a);
+    }
+    tg_tensor *index = b->in[1], *x = b->in[0];
+    if (joined) {
+        tg_tensor *number = tg_reshape(tg_arange(b->one->tape, TG_I64, b->size), TG_SHAPE(b->size, 1));
+        index = tg_add(tg_wrap_index(index, a.size), tg_mul_s(number, (double)a.size));
+        x = tg_batch_join(tg_batch_input(b, 0), axis);
+        if (__builtin_mul_overflow(a.size, b->size, &a.size)) a.size = INT64_MAX; /* which is refused */
+    }
+    tg_tensor *all = tg_reshape(index, TG_SHAPE(b->size * tg_dim(b->one->in[1], 0)));
+    return tg_batch_split(tg_batch_record(b, (tg_tensor *[]){x, all}, &a, sizeof a), axis, b->size, parted);
+}
+
+static tg_tensor *index_select_batch(const tg_batch_call *b) { return batch_along(b, b->batched[0], tg_dim(b->one->in[1], 0)); }
+
 const tg_op tg_op_index_select = {.name    = "index_select",
                                   .arity   = 2,
                                   .nondiff = 2,
                                   .infer   = index_select_infer,
                                   .run     = index_select_run,
-                                  .vjp     = index_select_vjp};
+                                  .vjp     = index_select_vjp,
+                                  .batch   = index_select_batch};
 
 tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index)
 {
@@ -404,10 +434,13 @@ static tg_tensor *index_add_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_record(&tg_op_index_select, (tg_tensor *[]){g, c->in[1]}, 2, c->attr, c->attr_size);
 }
 
+static tg_tensor *index_add_batch(const tg_batch_call *b) { return batch_along(b, true, ((const tg_select_attr *)b->one->attr)->size); }
+
 const tg_op tg_op_index_add = {.name    = "index_add",
                                .arity   = 2,
                                .flags   = TG_OP_ROWS,
                                .nondiff = 2,
                                .infer   = index_add_infer,
                                .run     = index_add_run,
-                               .vjp     = index_add_vjp};
+                               .vjp     = index_add_vjp,
+                               .batch   = index_add_batch};

@@ -2,6 +2,7 @@
  * coordinates. Adding is an addition of what gathering's gradient makes. Overwriting is an op of its own where each element has a place
  * (gather.c). Of slices it needs to know which one is the last at each place, last_place; the rest is a choice between slices that were
  * picked and those that were there, so that each gradient goes where its value came from. */
+#include "ops/batch.h"
 #include "ops/index/index.h"
 #include "tensor/team.h"
 
@@ -91,9 +92,11 @@ static tg_status last_place_run(tg_call *c) { return find_places(c, last_places)
 static tg_status largest_place_run(tg_call *c) { return find_places(c, c->x[1].dtype == TG_F32 ? largest_places_f32 : largest_places_f64); }
 
 const tg_op tg_op_last_place = {
-    .name = "last_place", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = place_infer, .run = last_place_run};
+    .name = "last_place", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = place_infer, .run = last_place_run,
+    .batch = tg_batch_along_sized};
 const tg_op tg_op_largest_place = {
-    .name = "largest_place", .arity = 2, .nondiff = 3, .flags = TG_OP_ZERO_GRAD, .infer = place_infer, .run = largest_place_run};
+    .name = "largest_place", .arity = 2, .nondiff = 3, .flags = TG_OP_ZERO_GRAD, .infer = place_infer, .run = largest_place_run,
+    .batch = tg_batch_along_sized};
 
 static tg_tensor *places(const tg_op *op, tg_tensor *const *in, int axis, const tg_shape *shape)
 {

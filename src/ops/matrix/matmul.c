@@ -1,4 +1,5 @@
 /* matmul.c - C[…,m,n] = A[…,m,k] B[…,k,n], the leading axes broadcast; products with vectors and linear, made of it. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <limits.h>
@@ -174,13 +175,31 @@ static tg_tensor *matmul_vjp(const tg_call *c, int i, tg_tensor *g)
     return product(tg_mT(a), g);
 }
 
+/* One matrix for all samples' columns, which lie one below the other as rows: a product with the matrix turned. */
+static tg_tensor *columns_of_one(const tg_batch_call *b)
+{
+    tg_tensor *a = b->in[0], *x = tg_reshape(b->in[1], TG_SHAPE(b->size, tg_dim(a, 1)));
+    return tg_reshape(tg_matmul(x, tg_mT(a)), TG_SHAPE(b->size, tg_dim(a, 0), 1));
+}
+
+/* Leading axes broadcast, and so does what is the same for all samples: a product with one matrix on the right is a single one with all rows. */
+static tg_tensor *matmul_batch(const tg_batch_call *b)
+{
+    const int  rank = tg_rank(b->one->out);
+    const bool both = b->batched[0] && b->batched[1];
+    if (!b->batched[0] && tg_rank(b->in[0]) == 2 && tg_rank(b->in[1]) == 3 && tg_dim(b->in[1], 2) == 1) return columns_of_one(b);
+    tg_tensor *x = tg_batch_aligned(b, 0, rank), *y = tg_batch_aligned(b, 1, rank);
+    return both ? product(x, y) : tg_matmul(x, y);
+}
+
 const tg_op tg_op_matmul = {.name  = "matmul",
                             .kind  = TG_MATMUL,
                             .arity = 2,
                             .flags = TG_OP_STRIDED,
                             .infer = matmul_infer,
                             .run   = matmul_run,
-                            .vjp   = matmul_vjp};
+                            .vjp   = matmul_vjp,
+                            .batch = matmul_batch};
 
 static tg_tensor *record_matmul(tg_tensor *a, tg_tensor *b) { return tg_record(&tg_op_matmul, (tg_tensor *[]){a, b}, 2, NULL, 0); }
 

@@ -1,4 +1,5 @@
 /* loss_class.c - losses of probabilities and classes, and the accuracy. */
+#include "ops/batch.h"
 #include "ops/nn/loss.h"
 
 #include <math.h>
@@ -28,7 +29,8 @@ const tg_op tg_op_bce_with_logits = {.name       = "bce_with_logits",
                                      .infer      = tg_alias_infer,
                                      .vjp        = bce_with_logits_vjp,
                                      .view       = tg_alias_view,
-                                     .view_input = 2};
+                                     .view_input = 2,
+                                     .batch      = tg_batch_pointwise};
 
 /* max(x,0) - x t is x (1 - t) or x (-t): written so, a certain and right answer (x infinite, t at its end) costs 0 and not NaN. */
 static tg_tensor *bce_with_logits(const tg_loss_call *c, tg_tensor *x, tg_tensor *t)
@@ -87,7 +89,8 @@ const tg_op tg_op_bce = {.name       = "bce",
                          .infer      = tg_alias_infer,
                          .vjp        = bce_vjp,
                          .view       = tg_alias_view,
-                         .view_input = 2};
+                         .view_input = 2,
+                         .batch      = tg_batch_pointwise};
 
 tg_tensor *tg_bce_loss(tg_tensor *p, tg_tensor *t, const tg_loss_options *options)
 {
@@ -132,7 +135,8 @@ const tg_op tg_op_cross_entropy = {.name       = "cross_entropy",
                                    .infer      = tg_alias_infer,
                                    .vjp        = cross_entropy_vjp,
                                    .view       = tg_alias_view,
-                                   .view_input = 3};
+                                   .view_input = 3,
+                                   .batch      = tg_batch_same};
 
 enum { USUALLY_IGNORED = -100 };
 

@@ -1,4 +1,5 @@
 /* loss_regression.c - losses of numbers: of the difference to a target, and likelihoods. */
+#include "ops/batch.h"
 #include "ops/nn/loss.h"
 
 #include <math.h>
@@ -98,7 +99,8 @@ const tg_op tg_op_log_cosh = {.name       = "log_cosh",
                               .infer      = tg_alias_infer,
                               .vjp        = log_cosh_vjp,
                               .view       = tg_alias_view,
-                              .view_input = 1};
+                              .view_input = 1,
+                              .batch      = tg_batch_pointwise};
 
 /* -ln(1 - tanh^2 d)/2 near 0, where it has all its digits, and |d| + ln(1 + e^(-2 |d|)) - ln 2 further out. */
 static tg_tensor *log_cosh(const tg_loss_call *c, tg_tensor *d)

@@ -8,6 +8,7 @@
  * The mean of large numbers that differ little is rounded to a grid not much finer than they are. So the mean of d = x - mean is taken off
  * once more: it is small, and has all the digits that are wanted. Where squares of floats overflow or vanish rstd takes those of doubles, and
  * where these would it divides by a power of 2 first. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -47,7 +48,8 @@ const tg_op tg_op_normalize = {.name       = "normalize",
                                .infer      = normalize_infer,
                                .vjp        = normalize_vjp,
                                .view       = tg_alias_view,
-                               .view_input = 2};
+                               .view_input = 2,
+                               .batch      = tg_batch_reduced};
 
 /* ---- rstd: 1 / sqrt(mean of squares + eps) over axes -------------------------------------------------------- */
 

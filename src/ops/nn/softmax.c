@@ -8,6 +8,7 @@
  *   a NaN      the row is NaN
  *   a +inf     softmax and log_softmax of the row are NaN; logsumexp is +inf, its gradient NaN at the +inf and 0 elsewhere
  *   no element logsumexp is -inf, softmax and log_softmax are empty */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <tapegrad/pointwise.h>
@@ -93,7 +94,8 @@ const tg_op tg_op_softmax = {.name       = "softmax",
                              .infer      = alias_infer,
                              .vjp        = softmax_vjp,
                              .view       = tg_alias_view,
-                             .view_input = 1};
+                             .view_input = 1,
+                             .batch      = tg_batch_reduced};
 
 static bool axis_bit(tg_tensor *x, int axis, const char *function, uint32_t *bits)
 {
@@ -142,7 +144,8 @@ const tg_op tg_op_logsumexp = {.name       = "logsumexp",
                                .infer      = alias_infer,
                                .vjp        = logsumexp_vjp,
                                .view       = tg_alias_view,
-                               .view_input = 3};
+                               .view_input = 3,
+                               .batch      = tg_batch_reduced};
 
 tg_tensor *tg_logsumexp(tg_tensor *x, const tg_axes *axes, bool keepdim)
 {
@@ -174,7 +177,8 @@ const tg_op tg_op_log_softmax = {.name       = "log_softmax",
                                  .infer      = alias_infer,
                                  .vjp        = log_softmax_vjp,
                                  .view       = tg_alias_view,
-                                 .view_input = 1};
+                                 .view_input = 1,
+                                 .batch      = tg_batch_reduced};
 
 /* (x - m) - ln sum e^(x - m): x - logsumexp(x) would lose the digits that m and logsumexp have in common. */
 tg_tensor *tg_log_softmax(tg_tensor *x, int axis)

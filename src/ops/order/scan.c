@@ -6,6 +6,7 @@
  *
  * linear_scan is the recurrence y[i] = b[i] + a[i] y[i-1]. Its gradient is the same recurrence from the other end, and a product's gradient
  * is one: no rule divides, so that zeros need no care. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 #include "tensor/team.h"
 
@@ -121,7 +122,7 @@ static tg_tensor *cumsum_vjp(const tg_call *c, int i, tg_tensor *g)
     return scan(&tg_op_cumsum, g, (int)a->axis, !a->reverse);
 }
 
-const tg_op tg_op_cumsum = {.name = "cumsum", .arity = 1, .infer = scan_infer, .run = cumsum_run, .vjp = cumsum_vjp};
+const tg_op tg_op_cumsum = {.name = "cumsum", .arity = 1, .infer = scan_infer, .run = cumsum_run, .vjp = cumsum_vjp, .batch = tg_batch_along};
 
 /* ---- the recurrence ----------------------------------------------------------------------------------------------------- */
 
@@ -185,7 +186,7 @@ static tg_tensor *linear_scan_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_guard_zero(product, product, before);
 }
 
-const tg_op tg_op_linear_scan = {.name = "linear_scan", .arity = 2, .infer = linear_scan_infer, .run = linear_scan_run, .vjp = linear_scan_vjp};
+const tg_op tg_op_linear_scan = {.name = "linear_scan", .arity = 2, .infer = linear_scan_infer, .run = linear_scan_run, .vjp = linear_scan_vjp, .batch = tg_batch_along};
 
 /* ---- products -------------------------------------------------------------------------------------------------------------- */
 
@@ -199,7 +200,7 @@ static tg_tensor *cumprod_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_mul_zero(arriving(c->in[0], g, attr), neighbour(c->out, (int)attr->axis, attr->reverse, 1));
 }
 
-const tg_op tg_op_cumprod = {.name = "cumprod", .arity = 1, .infer = scan_infer, .run = cumprod_run, .vjp = cumprod_vjp};
+const tg_op tg_op_cumprod = {.name = "cumprod", .arity = 1, .infer = scan_infer, .run = cumprod_run, .vjp = cumprod_vjp, .batch = tg_batch_along};
 
 /* ---- logarithms of sums of exponentials --------------------------------------------------------------------------------------- */
 
@@ -254,7 +255,7 @@ static tg_tensor *logcumsumexp_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_logcumsumexp = {
-    .name = "logcumsumexp", .arity = 1, .infer = scan_infer, .run = logcumsumexp_run, .vjp = logcumsumexp_vjp};
+    .name = "logcumsumexp", .arity = 1, .infer = scan_infer, .run = logcumsumexp_run, .vjp = logcumsumexp_vjp, .batch = tg_batch_along};
 
 /* ---- the largest and the smallest so far --------------------------------------------------------------------------------------- */
 
@@ -310,9 +311,9 @@ static tg_tensor *cumulative_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_cummax = {
-    .name = "cummax", .arity = 1, .results = 2, .infer = cumulative_infer, .run = cummax_run, .vjp = cumulative_vjp};
+    .name = "cummax", .arity = 1, .results = 2, .infer = cumulative_infer, .run = cummax_run, .vjp = cumulative_vjp, .batch = tg_batch_along};
 const tg_op tg_op_cummin = {
-    .name = "cummin", .arity = 1, .results = 2, .infer = cumulative_infer, .run = cummin_run, .vjp = cumulative_vjp};
+    .name = "cummin", .arity = 1, .results = 2, .infer = cumulative_infer, .run = cummin_run, .vjp = cumulative_vjp, .batch = tg_batch_along};
 
 /* ---- the public functions ---------------------------------------------------------------------------------------------------------- */
 

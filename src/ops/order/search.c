@@ -1,4 +1,5 @@
 /* search.c - places in sorted lines: searchsorted; and the different elements of a tensor: unique. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 #include "tensor/team.h"
 
@@ -62,8 +63,24 @@ static tg_status searchsorted_run(tg_call *c)
     return TG_OK;
 }
 
-const tg_op tg_op_searchsorted = {
-    .name = "searchsorted", .arity = 2, .nondiff = 3, .flags = TG_OP_ZERO_GRAD, .infer = searchsorted_infer, .run = searchsorted_run};
+/* A vector for each sample is a line for each of them, with all of the sample's values in one line as well. */
+static tg_tensor *searchsorted_batch(const tg_batch_call *b)
+{
+    const tg_shape *v = tg_shape_of(b->one->in[1]);
+    if (!b->batched[0] && tg_rank(b->in[0]) == 1) return tg_batch_record(b, b->in, b->one->attr, b->one->attr_size);
+    if (tg_rank(b->one->in[0]) > 1) return tg_batch_same(b);
+    const tg_shape all = tg_batch_shape(b, v);
+    tg_tensor     *lines = tg_reshape(tg_batch_input(b, 1), TG_SHAPE(b->size, tg_count_of(v, 0, v->rank)));
+    return tg_reshape(tg_batch_record(b, (tg_tensor *[]){tg_batch_input(b, 0), lines}, b->one->attr, b->one->attr_size), &all);
+}
+
+const tg_op tg_op_searchsorted = {.name    = "searchsorted",
+                                  .arity   = 2,
+                                  .nondiff = 3,
+                                  .flags   = TG_OP_ZERO_GRAD,
+                                  .infer   = searchsorted_infer,
+                                  .run     = searchsorted_run,
+                                  .batch   = searchsorted_batch};
 
 tg_tensor *tg_searchsorted(tg_tensor *sorted, tg_tensor *values, bool right)
 {

@@ -3,6 +3,7 @@
  * Each element becomes a key, an unsigned number whose order is that of the elements, and goes with its place through a stable sort of
  * integers. Equals keep their order, because they have the same key: both zeros, all NaNs. Descending is ascending by the keys' complement,
  * so that equals keep their order there too. The values are copied by the places in the end, to the bit. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <omp.h>
@@ -197,7 +198,7 @@ static tg_tensor *sort_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_sort = {
-    .name = "sort", .arity = 1, .results = 2, .infer = sort_infer, .run = sort_run, .vjp = sort_vjp};
+    .name = "sort", .arity = 1, .results = 2, .infer = sort_infer, .run = sort_run, .vjp = sort_vjp, .batch = tg_batch_along};
 
 tg_tensor *tg_sort_first(tg_tensor *x, int64_t count, int axis, bool descending, tg_tensor **places)
 {

@@ -1,5 +1,6 @@
 /* rounding.c - functions about whole numbers and bounds that are more than their row: frac, remainders and quotients, whose integer
  * divisors are checked, clamp and nan_to_num. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 #include "tensor/options.h"
 
@@ -56,7 +57,8 @@ const tg_op tg_op_check_divisor = {.name    = "check_divisor",
                                    .nondiff = 1,
                                    .flags   = TG_OP_ZERO_GRAD,
                                    .infer   = check_divisor_infer,
-                                   .run     = check_divisor_run};
+                                   .run     = check_divisor_run,
+                                   .batch   = tg_batch_same};
 
 static tg_tensor *quotient(const tg_op *op, tg_tensor *x, tg_tensor *y, const char *function)
 {

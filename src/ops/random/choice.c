@@ -1,4 +1,5 @@
 /* choice.c - draws of one element among several by their weights, and what lets a gradient through a choice. */
+#include "ops/batch.h"
 #include "ops/random/random.h"
 #include "tensor/rng.h"
 #include "tensor/team.h"
@@ -161,7 +162,8 @@ const tg_op tg_op_multinomial = {.name    = "multinomial",
                                  .nondiff = 1,
                                  .flags   = TG_OP_RANDOM | TG_OP_ZERO_GRAD,
                                  .infer   = multinomial_infer,
-                                 .run     = multinomial_run};
+                                 .run     = multinomial_run,
+                                 .batch   = tg_batch_same};
 
 tg_tensor *tg_multinomial(tg_tensor *weights, int64_t n, bool replacement)
 {
@@ -229,7 +231,8 @@ const tg_op tg_op_straight_through = {.name       = "straight_through",
                                       .infer      = straight_through_infer,
                                       .vjp        = straight_through_vjp,
                                       .view       = tg_alias_view,
-                                      .view_input = 1};
+                                      .view_input = 1,
+                                      .batch      = tg_batch_same};
 
 tg_tensor *tg_straight_through(tg_tensor *x, tg_tensor *value)
 {

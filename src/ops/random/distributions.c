@@ -120,7 +120,8 @@ const tg_op tg_op_truncated_normal = {.name  = "truncated_normal",
                                       .arity = 0,
                                       .flags = TG_OP_RANDOM,
                                       .infer = tg_random_infer,
-                                      .run   = truncated_normal_run};
+                                      .run   = truncated_normal_run,
+                                      .batch = tg_random_batch};
 
 /* What is drawn between the bounds in units of std may be rounded over them: the result is held between them. */
 static tg_tensor *draw_truncated(tg_tape *tape, const tg_shape *shape, double mean, double std, const double bounds[2])

@@ -66,7 +66,8 @@ static tg_tensor *slope_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_standard_gamma_slope = {
-    .name = "standard_gamma_slope", .arity = 3, .nondiff = 2 | 4, .infer = slope_infer, .run = slope_run, .vjp = slope_vjp};
+    .name = "standard_gamma_slope", .arity = 3, .nondiff = 2 | 4, .infer = slope_infer, .run = slope_run, .vjp = slope_vjp,
+    .batch = tg_batch_same};
 
 /* ---- numbers: results x and ln x ----------------------------------------------------------------------------------- */
 
@@ -113,7 +114,8 @@ const tg_op tg_op_standard_gamma = {.name    = "standard_gamma",
                                     .flags   = TG_OP_RANDOM,
                                     .infer   = standard_gamma_infer,
                                     .run     = standard_gamma_run,
-                                    .vjp     = standard_gamma_vjp};
+                                    .vjp     = standard_gamma_vjp,
+                                    .batch   = tg_batch_same};
 
 static tg_tensor *standard_gamma(tg_tensor *alpha, tg_tensor **logarithm)
 {

@@ -21,7 +21,7 @@ static tg_status randint_run(tg_call *c)
     return TG_OK;
 }
 
-const tg_op tg_op_randint = {.name = "randint", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = randint_run};
+const tg_op tg_op_randint = {.name = "randint", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = randint_run, .batch = tg_random_batch};
 
 tg_tensor *tg_randint(tg_tape *tape, const tg_shape *shape, int64_t lo, int64_t hi)
 {
@@ -62,7 +62,7 @@ static tg_status randperm_run(tg_call *c)
 }
 
 const tg_op tg_op_randperm = {
-    .name = "randperm", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = randperm_run};
+    .name = "randperm", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = randperm_run, .batch = tg_batch_each};
 
 tg_tensor *tg_randperm(tg_tape *tape, int64_t n)
 {

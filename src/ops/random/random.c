@@ -26,6 +26,19 @@ tg_tensor *tg_record_random(tg_tape *tape, const char *function, const tg_op *op
     return tg_record_on(tape, op, NULL, 0, &attr, offsetof(tg_random_attr, dim) + (size_t)shape->rank * sizeof *attr.dim);
 }
 
+tg_tensor *tg_random_with(const tg_batch_call *b, tg_tensor *const *in)
+{
+    const size_t   before = offsetof(tg_random_attr, dim), size = b->one->attr_size;
+    tg_random_attr attr;
+    if (size > sizeof attr - sizeof *attr.dim) return NULL; /* more axes than there are was refused before */
+    memcpy(&attr, b->one->attr, before);
+    attr.dim[0] = b->size;
+    memcpy(attr.dim + 1, (const char *)b->one->attr + before, size - before);
+    return tg_batch_record(b, in, &attr, size + sizeof *attr.dim);
+}
+
+tg_tensor *tg_random_batch(const tg_batch_call *b) { return tg_random_with(b, NULL); }
+
 size_t tg_random_count(const tg_call *c)
 {
     int64_t n = 0;
@@ -61,7 +74,7 @@ static tg_status uniform_run(tg_call *c)
 }
 
 const tg_op tg_op_uniform = {
-    .name = "uniform", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = uniform_run};
+    .name = "uniform", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = uniform_run, .batch = tg_random_batch};
 
 tg_tensor *tg_uniform(tg_tape *tape, const tg_shape *shape, double lo, double hi)
 {
@@ -91,7 +104,7 @@ static tg_status randn_run(tg_call *c)
     return TG_OK;
 }
 
-const tg_op tg_op_randn = {.name = "randn", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = randn_run};
+const tg_op tg_op_randn = {.name = "randn", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = randn_run, .batch = tg_random_batch};
 
 tg_tensor *tg_randn(tg_tape *tape, const tg_shape *shape)
 {
@@ -107,7 +120,7 @@ static tg_status bernoulli_run(tg_call *c)
 }
 
 const tg_op tg_op_bernoulli = {
-    .name = "bernoulli", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = bernoulli_run};
+    .name = "bernoulli", .arity = 0, .flags = TG_OP_RANDOM, .infer = tg_random_infer, .run = bernoulli_run, .batch = tg_random_batch};
 
 static bool is_probability(tg_tape *tape, const char *function, double p)
 {
@@ -136,12 +149,15 @@ static tg_status keyed_bernoulli_run(tg_call *c)
     return TG_OK;
 }
 
+static tg_tensor *keyed_bernoulli_batch(const tg_batch_call *b) { return tg_random_with(b, (tg_tensor *[]){tg_batch_key(b, 0)}); }
+
 const tg_op tg_op_keyed_bernoulli = {.name    = "keyed_bernoulli",
                                      .arity   = 1,
                                      .nondiff = 1,
                                      .flags   = TG_OP_ZERO_GRAD,
                                      .infer   = keyed_bernoulli_infer,
-                                     .run     = keyed_bernoulli_run};
+                                     .run     = keyed_bernoulli_run,
+                                     .batch   = keyed_bernoulli_batch};
 
 tg_tensor *tg_keyed_bernoulli(tg_tensor *key, const tg_shape *shape, double p)
 {

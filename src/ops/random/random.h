@@ -2,7 +2,7 @@
 #ifndef TG_RANDOM_H
 #define TG_RANDOM_H
 
-#include "ops/ops.h"
+#include "ops/batch.h"
 
 /* The attributes of all of them; only the sizes that the rank has are recorded. */
 typedef struct tg_random_attr {
@@ -24,6 +24,10 @@ tg_status tg_random_infer(tg_call *c);
 
 /* Checks the shape, for the public function `function`, and records the op with these attributes and that shape. */
 tg_tensor *tg_record_random(tg_tape *tape, const char *function, const tg_op *op, const tg_shape *shape, tg_random_attr attr);
+
+/* For a batch: the same with the number of samples before the sizes. The inputs, if the op has any, are these. */
+tg_tensor *tg_random_with(const tg_batch_call *b, tg_tensor *const *in);
+tg_tensor *tg_random_batch(const tg_batch_call *b);
 
 /* How many elements the result of a call has. */
 size_t tg_random_count(const tg_call *c);

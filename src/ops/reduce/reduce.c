@@ -1,6 +1,7 @@
 /* reduce.c - reductions over axes: those of table/reductions.def with their rules; the mean and a few others as composites; argmax, argmin, max and min as
  * kernel ops. The
  * loops are in reduce_run.c, and those over tiles in src/kernels. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -268,13 +269,15 @@ const tg_op tg_op_argmax = {.name    = "argmax",
                             .nondiff = 1,
                             .flags   = TG_OP_ZERO_GRAD | TG_OP_STRIDED,
                             .infer   = place_infer,
-                            .run     = tg_argmax_run};
+                            .run     = tg_argmax_run,
+                            .batch   = tg_batch_reduced};
 const tg_op tg_op_argmin = {.name    = "argmin",
                             .arity   = 1,
                             .nondiff = 1,
                             .flags   = TG_OP_ZERO_GRAD | TG_OP_STRIDED,
                             .infer   = place_infer,
-                            .run     = tg_argmin_run};
+                            .run     = tg_argmin_run,
+                            .batch   = tg_batch_reduced};
 
 static tg_tensor *reduce_axis(const tg_op *op, const char *function, tg_tensor *x, int axis, bool keepdim)
 {
@@ -311,14 +314,16 @@ const tg_op tg_op_max = {.name = "max",
                          .flags = TG_OP_STRIDED,
                          .infer = extreme_and_place_infer,
                          .run = tg_max_run,
-                         .vjp = extreme_and_place_vjp};
+                         .vjp = extreme_and_place_vjp,
+                         .batch = tg_batch_reduced};
 const tg_op tg_op_min = {.name = "min",
                          .arity = 1,
                          .results = 2,
                          .flags = TG_OP_STRIDED,
                          .infer = extreme_and_place_infer,
                          .run = tg_min_run,
-                         .vjp = extreme_and_place_vjp};
+                         .vjp = extreme_and_place_vjp,
+                         .batch = tg_batch_reduced};
 
 static tg_tensor *extreme_and_place(const tg_op *op, const char *function, tg_tensor *x, int axis, bool keepdim, tg_tensor **places)
 {

@@ -4,6 +4,7 @@
  * not much finer than they are. The standard deviation is the 2-norm of d over sqrt(n - correction), which does not overflow where a
  * variance would. Values are recorded with gradients off, and alias ops on top, views of the value, have the
  * rules: d recorded with gradients on is in them, so that second derivatives follow by themselves. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -82,7 +83,8 @@ const tg_op tg_op_var = {.name       = "var",
                          .infer      = spread_infer,
                          .vjp        = var_vjp,
                          .view       = tg_alias_view,
-                         .view_input = 2};
+                         .view_input = 2,
+                         .batch      = tg_batch_reduced};
 const tg_op tg_op_std = {.name       = "std",
                          .kind       = TG_VIEW,
                          .arity      = 3,
@@ -90,7 +92,8 @@ const tg_op tg_op_std = {.name       = "std",
                          .infer      = spread_infer,
                          .vjp        = std_vjp,
                          .view       = tg_alias_view,
-                         .view_input = 2};
+                         .view_input = 2,
+                         .batch      = tg_batch_reduced};
 
 /* x - mean, given that mean, with the mean of what is left taken off. */
 static tg_tensor *deviation(tg_tensor *x, tg_tensor *mean, uint32_t axes)

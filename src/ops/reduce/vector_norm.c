@@ -6,6 +6,7 @@
  *     d norm / dx = sign(x) (|x| / norm)^(p-1)        0 where x or the norm is 0
  *
  * in terms of its own result, so that second derivatives follow by themselves. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -58,7 +59,8 @@ const tg_op tg_op_norm = {.name       = "norm",
                           .infer      = norm_infer,
                           .vjp        = norm_vjp,
                           .view       = tg_alias_view,
-                          .view_input = 1};
+                          .view_input = 1,
+                          .batch      = tg_batch_reduced};
 
 /* ---- values ------------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* attention_op.c - attention as one op, which keeps of its [L,S] weights the logarithm of each row's sum alone; and its gradients as one op,
  * which computes the weights again. The rule of that one, for second derivatives, is made of other ops, with all weights in memory. */
+#include "ops/batch.h"
 #include "ops/sequence/attention.h"
 
 #include <string.h>
@@ -96,6 +97,30 @@ static tg_tensor *attention_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_result(*c->shared, i);
 }
 
+/* The queries for a batch, with axes of size 1 behind the batch's, so that the sample's part has this rank. */
+static tg_tensor *batch_queries(const tg_batch_call *b, int rank)
+{
+    const tg_shape *q = tg_shape_of(b->one->in[0]);
+    tg_shape        s = {.rank = 1 + rank, .dim = {b->size}};
+    for (int k = 0; k < rank; k++) s.dim[1 + k] = k < rank - q->rank ? 1 : q->dim[k - (rank - q->rank)];
+    return b->batched[0] ? tg_batch_aligned(b, 0, rank) : tg_expand(b->in[0], &s);
+}
+
+/* Of both ops: leading axes broadcast, and the queries see to it that there are all; what has a number for each row of the result has all of them
+ * by itself. A key that is the same for all samples means the same numbers for each. */
+static tg_tensor *attention_batch(const tg_batch_call *b)
+{
+    tg_tensor *in[TG_ATTENTION_GRAD_INPUTS + 2];
+    const bool drops = ((const tg_attention_attr *)b->one->attr)->dropout != 0;
+    const int  rank = tg_rank(b->one->out), n = b->one->n_in, key = drops ? n - 1 : n;
+    const int  inputs = b->one->op == &tg_op_attention ? TG_ATTENTION_INPUTS : TG_ATTENTION_GRAD_INPUTS;
+    if (drops && !b->batched[key]) return tg_batch_each(b);
+    in[0] = batch_queries(b, rank);
+    for (int i = 1; i < key; i++) in[i] = i < TG_ATTENTION_INPUTS || i >= inputs ? tg_batch_aligned(b, i, rank) : tg_batch_input(b, i);
+    if (drops) in[key] = tg_batch_key(b, key);
+    return tg_batch_record(b, in, b->one->attr, b->one->attr_size);
+}
+
 const tg_op tg_op_attention = {.name    = "attention",
                                .arity   = TG_ANY_ARITY,
                                .results = 3,
@@ -103,7 +128,8 @@ const tg_op tg_op_attention = {.name    = "attention",
                                .flags   = TG_OP_STRIDED,
                                .infer   = attention_infer,
                                .run     = tg_attention_run,
-                               .vjp     = attention_vjp};
+                               .vjp     = attention_vjp,
+                               .batch   = attention_batch};
 
 tg_tensor *tg_attention(tg_tensor *const qkv[TG_ATTENTION_INPUTS], tg_tensor *mask, tg_tensor *key, const tg_attention_attr *a)
 {
@@ -191,4 +217,5 @@ const tg_op tg_op_attention_grad = {.name    = "attention_grad",
                                     .flags   = TG_OP_STRIDED,
                                     .infer   = attention_grad_infer,
                                     .run     = tg_attention_grad_run,
-                                    .vjp     = attention_grad_vjp};
+                                    .vjp     = attention_grad_vjp,
+                                    .batch   = attention_batch};

@@ -1,4 +1,5 @@
 /* cat.c - ops that move values between places: copy, cat, and unslice, which puts pieces into zeros. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 #include "ops/shape/move.h"
 
@@ -27,7 +28,8 @@ static tg_tensor *contiguous_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_contiguous = {
-    .name = "contiguous", .arity = 1, .flags = TG_OP_STRIDED, .infer = contiguous_infer, .run = contiguous_run, .vjp = contiguous_vjp};
+    .name = "contiguous", .arity = 1, .flags = TG_OP_STRIDED, .infer = contiguous_infer, .run = contiguous_run, .vjp = contiguous_vjp,
+    .batch = tg_batch_same};
 
 static tg_tensor *contiguous(tg_tensor *x) { return tg_record(&tg_op_contiguous, &x, 1, NULL, 0); }
 
@@ -79,7 +81,8 @@ static tg_tensor *cat_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_cat = {
-    .name = "cat", .arity = TG_ANY_ARITY, .flags = TG_OP_STRIDED, .infer = cat_infer, .run = cat_run, .vjp = cat_vjp};
+    .name = "cat", .arity = TG_ANY_ARITY, .flags = TG_OP_STRIDED, .infer = cat_infer, .run = cat_run, .vjp = cat_vjp,
+    .batch = tg_batch_along};
 
 tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
 {
@@ -216,13 +219,29 @@ static tg_tensor *unslice_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_slice_if(g, (int)p[0], p[1], stop, p[2]);
 }
 
+/* One axis and one size more. */
+static tg_tensor *unslice_batch(const tg_batch_call *b)
+{
+    const int64_t *attr   = b->one->attr;
+    const int      rank   = (int)attr[0] + 1;
+    const size_t   count  = tg_unslice_attr_count(rank, b->one->n_in);
+    int64_t       *larger = tg_value_room(b->one->tape, count * sizeof *larger);
+    if (!larger) return NULL;
+    larger[0] = rank;
+    larger[1] = b->size;
+    memcpy(larger + 2, attr + 1, (count - 2) * sizeof *larger);
+    for (int i = 0; i < b->one->n_in; i++) larger[tg_unslice_attr_count(rank, i)]++;
+    return tg_batch_record_with(b, larger, count * sizeof *larger);
+}
+
 const tg_op tg_op_unslice = {.name  = "unslice",
                              .arity = TG_ANY_ARITY,
                              .flags = TG_OP_STRIDED,
                              .infer = unslice_infer,
                              .run   = unslice_run,
                              .vjp   = unslice_vjp,
-                             .merge = tg_unslice_merge};
+                             .merge = tg_unslice_merge,
+                             .batch = unslice_batch};
 
 tg_tensor *tg_unslice(tg_tensor *g, const tg_shape *shape, int axis, int64_t start, int64_t step)
 {

@@ -1,4 +1,5 @@
 /* diagonal.c - diagonals as views, and what is made of them: diag, diag_embed, trace, block_diag. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -68,8 +69,15 @@ static tg_tensor *diagonal_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_permute(embed(g, s->dim[a->axis[0]], s->dim[a->axis[1]], a->offset), &back);
 }
 
+static tg_tensor *diagonal_batch(const tg_batch_call *b)
+{
+    const tg_diagonal_attr *a    = b->one->attr;
+    const tg_diagonal_attr  more = {a->offset, {a->axis[0] + 1, a->axis[1] + 1}};
+    return tg_batch_record_with(b, &more, sizeof more);
+}
+
 const tg_op tg_op_diagonal = {
-    .name = "diagonal", .kind = TG_VIEW, .arity = 1, .infer = diagonal_infer, .view = diagonal_view, .vjp = diagonal_vjp};
+    .name = "diagonal", .kind = TG_VIEW, .arity = 1, .infer = diagonal_infer, .view = diagonal_view, .vjp = diagonal_vjp, .batch = diagonal_batch};
 
 static tg_tensor *diagonal(tg_tensor *x, int64_t offset, int axis0, int axis1, const char *function)
 {

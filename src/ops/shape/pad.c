@@ -1,5 +1,6 @@
 /* pad.c - elements before and behind those of each axis: a number (an op with a kernel), or elements of the tensor itself, which other ops
  * bring there. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 #include "ops/shape/move.h"
 
@@ -66,7 +67,17 @@ static tg_tensor *pad_vjp(const tg_call *c, int i, tg_tensor *g)
     return g;
 }
 
-const tg_op tg_op_pad = {.name = "pad", .arity = 1, .flags = TG_OP_STRIDED, .infer = pad_infer, .run = pad_run, .vjp = pad_vjp};
+static tg_tensor *pad_batch(const tg_batch_call *b)
+{
+    const tg_pad_attr *a    = b->one->attr;
+    const int       rank = tg_rank(b->one->out);
+    tg_pad_attr     more = {.value = a->value};
+    memcpy(more.axis + 1, a->axis, (size_t)rank * sizeof *a->axis);
+    return tg_batch_record_with(b, &more, attr_size(rank + 1));
+}
+
+const tg_op tg_op_pad = {
+    .name = "pad", .arity = 1, .flags = TG_OP_STRIDED, .infer = pad_infer, .run = pad_run, .vjp = pad_vjp, .batch = pad_batch};
 
 /* ---- by elements of the tensor ----------------------------------------------------------------------------------------- */
 

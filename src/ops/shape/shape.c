@@ -2,6 +2,7 @@
  *
  * Attributes hold what the op needs and no more, so that recordings compare quickly: sizes as int64_t for the rank
  * alone, a permutation as one byte for each axis. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -110,7 +111,8 @@ static tg_tensor *reshape_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_reshape = {
-    .name = "reshape", .kind = TG_VIEW, .arity = 1, .infer = reshape_infer, .view = reshape_view, .vjp = reshape_vjp};
+    .name = "reshape", .kind = TG_VIEW, .arity = 1, .infer = reshape_infer, .view = reshape_view, .vjp = reshape_vjp,
+    .batch = tg_batch_sized};
 
 /* Replaces the one -1 in *s by what makes it fit x's elements. */
 static bool fill_in(const tg_node *x, tg_shape *s)
@@ -236,8 +238,17 @@ static tg_tensor *permute_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_record(&tg_op_permute, &g, 1, back, c->attr_size);
 }
 
+static tg_tensor *permute_batch(const tg_batch_call *b)
+{
+    const uint8_t *from = b->one->attr;
+    const size_t   n = b->one->attr_size;
+    uint8_t        moved[TG_MAX_RANK + 1] = {0};
+    for (size_t k = 0; k < n; k++) moved[1 + k] = (uint8_t)(from[k] + 1);
+    return tg_batch_record_with(b, moved, 1 + n);
+}
+
 const tg_op tg_op_permute = {
-    .name = "permute", .kind = TG_VIEW, .arity = 1, .infer = permute_infer, .view = permute_view, .vjp = permute_vjp};
+    .name = "permute", .kind = TG_VIEW, .arity = 1, .infer = permute_infer, .view = permute_view, .vjp = permute_vjp, .batch = permute_batch};
 
 tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes)
 {
@@ -325,8 +336,14 @@ static tg_tensor *expand_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_sum_to(g, tg_shape_of(c->in[0]));
 }
 
+static tg_tensor *expand_batch(const tg_batch_call *b)
+{
+    const tg_shape s = tg_batch_shape(b, tg_shape_of(b->one->out));
+    return tg_expand(tg_batch_aligned(b, 0, s.rank - 1), &s);
+}
+
 const tg_op tg_op_expand = {
-    .name = "expand", .kind = TG_VIEW, .arity = 1, .infer = expand_infer, .view = expand_view, .vjp = expand_vjp};
+    .name = "expand", .kind = TG_VIEW, .arity = 1, .infer = expand_infer, .view = expand_view, .vjp = expand_vjp, .batch = expand_batch};
 
 tg_tensor *tg_expand(tg_tensor *x, const tg_shape *shape)
 {
@@ -389,7 +406,7 @@ static tg_tensor *slice_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_slice = {
-    .name = "slice", .kind = TG_VIEW, .arity = 1, .infer = slice_infer, .view = slice_view, .vjp = slice_vjp};
+    .name = "slice", .kind = TG_VIEW, .arity = 1, .infer = slice_infer, .view = slice_view, .vjp = slice_vjp, .batch = tg_batch_along};
 
 /* A slice of known-good range; x itself if that is all of it. Where no second element follows, every step is the same: 1. */
 static tg_tensor *take(tg_tensor *x, const tg_node *n, int axis, int64_t start, int64_t step, int64_t count)
@@ -461,6 +478,7 @@ const tg_op tg_op_detach = {.name  = "detach",
                             .arity = 1,
                             .flags = TG_OP_ZERO_GRAD,
                             .infer = detach_infer,
-                            .view  = detach_view};
+                            .view  = detach_view,
+                            .batch = tg_batch_same};
 
 tg_tensor *tg_detach(tg_tensor *t) { return tg_record(&tg_op_detach, &t, 1, NULL, 0); }

@@ -152,11 +152,11 @@ static tg_tensor *conv_dw_vjp(const tg_call *c, int i, tg_tensor *u)
 
 #define OPS(NAME)                                                                                                            \
     const tg_op tg_op_##NAME = {                                                                                             \
-        .name = #NAME, .arity = TG_ANY_ARITY, .infer = conv_infer, .run = tg_conv_run, .vjp = conv_vjp};                     \
+        .name = #NAME, .arity = TG_ANY_ARITY, .infer = conv_infer, .run = tg_conv_run, .vjp = conv_vjp, .batch = tg_conv_batch};                     \
     const tg_op tg_op_##NAME##_dx = {                                                                                        \
-        .name = #NAME "_dx", .arity = 2, .infer = conv_dx_infer, .run = tg_conv_dx_run, .vjp = conv_dx_vjp};                 \
+        .name = #NAME "_dx", .arity = 2, .infer = conv_dx_infer, .run = tg_conv_dx_run, .vjp = conv_dx_vjp, .batch = tg_conv_dx_batch};                 \
     const tg_op tg_op_##NAME##_dw = {                                                                                        \
-        .name = #NAME "_dw", .arity = 2, .infer = conv_dw_infer, .run = tg_conv_dw_run, .vjp = conv_dw_vjp};
+        .name = #NAME "_dw", .arity = 2, .infer = conv_dw_infer, .run = tg_conv_dw_run, .vjp = conv_dw_vjp, .batch = tg_conv_dw_batch};
 OPS(conv1d)
 OPS(conv2d)
 OPS(conv3d)

@@ -63,6 +63,11 @@ tg_status tg_conv_run(tg_call *c);
 tg_status tg_conv_dx_run(tg_call *c);
 tg_status tg_conv_dw_run(tg_call *c);
 
+/* conv_batch.c */
+tg_tensor *tg_conv_batch(const tg_batch_call *b);
+tg_tensor *tg_conv_dx_batch(const tg_batch_call *b);
+tg_tensor *tg_conv_dw_batch(const tg_batch_call *b);
+
 /* pool_run.c */
 tg_status tg_max_pool_run(tg_call *c);
 tg_status tg_max_pool_dx_run(tg_call *c);
