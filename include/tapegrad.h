@@ -69,5 +69,6 @@
 #include <tapegrad/metrics.h>   /* how good predictions are, of a batch and of an epoch */
 #include <tapegrad/export.h>    /* a forward pass as a file that needs no library */
 #include <tapegrad/check.h>     /* gradients checked against differences */
+#include <tapegrad/vmap.h>      /* functions of one sample for a batch, and gradients of each sample */
 
 #endif

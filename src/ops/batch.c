@@ -17,6 +17,7 @@ tg_shape tg_batch_shape(const tg_batch_call *b, const tg_shape *sample)
 
 tg_tensor *tg_batch_input(const tg_batch_call *b, int i)
 {
+    if (!b || i < 0 || i >= b->one->n_in) return NULL;
     if (b->batched[i]) return b->in[i];
     const tg_shape s = tg_batch_shape(b, tg_shape_of(b->in[i]));
     return tg_expand(b->in[i], &s);
@@ -54,7 +55,7 @@ tg_tensor *tg_batch_record_with(const tg_batch_call *b, const void *attr, size_t
 
 /* ---- rules that serve many ops ------------------------------------------------------------------------------------------- */
 
-tg_tensor *tg_batch_same(const tg_batch_call *b) { return tg_batch_record_with(b, b->one->attr, b->one->attr_size); }
+tg_tensor *tg_batch_same(const tg_batch_call *b) { return !b ? NULL : tg_batch_record_with(b, b->one->attr, b->one->attr_size); }
 
 /* Is input i what the result of an alias is a view of? */
 static bool is_value(const tg_batch_call *b, int i) { return b->one->op->kind == TG_VIEW && i == b->one->op->view_input; }
@@ -167,6 +168,7 @@ static tg_tensor *together(const tg_batch_call *b, tg_tensor *const *calls, tg_t
 
 tg_tensor *tg_batch_each(const tg_batch_call *b)
 {
+    if (!b) return NULL;
     if (b->size > INT_MAX) {
         tg_fail(b->one, TG_ERR_ARG, "%lld samples are too many to be taken one by one", (long long)b->size);
         return NULL;
