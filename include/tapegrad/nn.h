@@ -165,8 +165,13 @@ TG_API tg_tensor *tg_multi_margin_loss(tg_tensor *x, tg_tensor *label, const tg_
 
 /* ---- distances ---------------------------------------------------------------------------------------------------- */
 
-/* The p-norm of a - b + eps over the last axis, as tg_norm has it; eps is usually 1e-6, finite. a and b broadcast. */
-TG_API tg_tensor *tg_pairwise_distance(tg_tensor *a, tg_tensor *b, double p, double eps, bool keepdim);
+typedef struct tg_pairwise_distance_options {
+    double p;   /* usually 2; TG_ZERO for 0 */
+    double eps; /* usually 1e-6, finite; TG_ZERO for none */
+    bool   keepdim;
+} tg_pairwise_distance_options;
+/* The p-norm of a - b + eps over the last axis, as tg_norm has it. a and b broadcast. options may be NULL. */
+TG_API tg_tensor *tg_pairwise_distance(tg_tensor *a, tg_tensor *b, const tg_pairwise_distance_options *options);
 
 /* a b / (max(|a|, eps) max(|b|, eps)) along the axis, which goes away; a and b broadcast. eps >= 0, usually 1e-8. */
 TG_API tg_tensor *tg_cosine_similarity(tg_tensor *a, tg_tensor *b, int axis, double eps);

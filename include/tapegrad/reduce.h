@@ -35,11 +35,16 @@ TG_API tg_tensor *tg_count_nonzero(tg_tensor *x, const tg_axes *axes, bool keepd
  * there is no such element. */
 TG_API tg_tensor *tg_nansum(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_nanmean(tg_tensor *x, const tg_axes *axes, bool keepdim);
+/* For variances and standard deviations, which are below. */
+typedef struct tg_var_options {
+    double correction; /* usually 1; TG_ZERO gives the mean of the squares. Finite (TG_ERR_ARG) */
+    bool   keepdim;
+} tg_var_options;
 /* tg_amax, tg_amin, tg_var and tg_std of the elements that are not NaN, with n as many as these are. NaN where all are NaN, there with gradient 0. */
 TG_API tg_tensor *tg_nanmax(tg_tensor *x, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_nanmin(tg_tensor *x, const tg_axes *axes, bool keepdim);
-TG_API tg_tensor *tg_nanvar(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
-TG_API tg_tensor *tg_nanstd(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
+TG_API tg_tensor *tg_nanvar(tg_tensor *x, const tg_axes *axes, const tg_var_options *options);
+TG_API tg_tensor *tg_nanstd(tg_tensor *x, const tg_axes *axes, const tg_var_options *options);
 /* sum(x weights) / sum(weights), both over the axes; weights broadcast to x, NULL: tg_mean. f32, f64; NaN or infinite where the weights add up to 0. */
 TG_API tg_tensor *tg_average(tg_tensor *x, tg_tensor *weights, const tg_axes *axes, bool keepdim);
 TG_API tg_tensor *tg_ptp(tg_tensor *x, const tg_axes *axes, bool keepdim); /* tg_amax - tg_amin, "peak to peak"; of integers modulo 2^bits, not of bool */
@@ -50,15 +55,14 @@ TG_API tg_tensor *tg_ptp(tg_tensor *x, const tg_axes *axes, bool keepdim); /* tg
  * and where the norm is 0. p NaN: TG_ERR_ARG. */
 TG_API tg_tensor *tg_norm(tg_tensor *x, double p, const tg_axes *axes, bool keepdim);
 
-/* The variance, sum (x - mean)^2 / (n - correction), and its root, the standard deviation; f32, f64. The usual correction is 1; 0 gives the mean
- * of the squares. It is finite (TG_ERR_ARG). NaN where n <= correction. The standard deviation of a constant has gradient 0, and
- * is right where squares overflow or vanish. */
-TG_API tg_tensor *tg_var(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
-TG_API tg_tensor *tg_std(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction);
+/* The variance, sum (x - mean)^2 / (n - correction), and its root, the standard deviation; f32, f64. NaN where n <= correction. The standard deviation
+ * of a constant has gradient 0, and is right where squares overflow or vanish. options may be NULL. */
+TG_API tg_tensor *tg_var(tg_tensor *x, const tg_axes *axes, const tg_var_options *options);
+TG_API tg_tensor *tg_std(tg_tensor *x, const tg_axes *axes, const tg_var_options *options);
 /* The variance and, in *mean, unless that is NULL, the mean, which costs nothing then; NULL in *mean after an error. */
-TG_API tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean);
+TG_API tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, const tg_var_options *options, tg_tensor **mean);
 
-TG_API tg_tensor *tg_std_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean); /* likewise */
+TG_API tg_tensor *tg_std_mean(tg_tensor *x, const tg_axes *axes, const tg_var_options *options, tg_tensor **mean); /* likewise */
 
 /* Of x [variables, observations] the covariances of the variables, [variables, variables], as tg_var has them, and their correlations, between
  * -1 and 1. Of [observations] one number. A constant has correlation NaN, with itself too. f32, f64. */

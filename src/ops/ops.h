@@ -4,6 +4,7 @@
 
 #include "graph/graph.h"
 
+#include <tapegrad/reduce.h>
 #include <tapegrad/tensor.h>
 
 #include "ops/attributes.h"
@@ -113,6 +114,9 @@ int64_t  tg_reduced_count(const tg_shape *s, uint32_t axes);
 /* Records a reduction over axes given as bits. */
 tg_tensor *tg_reduce_bits(const tg_op *op, tg_tensor *x, uint32_t axes, bool keepdim);
 tg_tensor *tg_mean_bits(tg_tensor *x, uint32_t axes, bool keepdim);
+
+/* What the options say, which may be NULL, with the usual numbers in. false after a sentence. */
+bool tg_read_var_options(const tg_var_options *options, tg_tensor *x, const char *function, tg_var_options *to);
 
 /* t, a result of the reduction c's shape, with the reduced axes back as size 1, so that it broadcasts to the input: for rules. c's attributes
  * begin with a tg_reduce_attr. */

@@ -171,9 +171,9 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(norm_3, tg_norm(x, 3, TG_AXES(0), true), FLOWS | SAME)                                                                     \
     X(norm_inf, tg_norm(x, INFINITY, NONE, false), FLOWS | SAME)                                                                 \
     X(aminmax, tg_aminmax(x, NONE, false, NULL), FLOWS | SAME)                                                                   \
-    X(var, tg_var(x, TG_AXES(1), false, 1), FLOWS)                                                                               \
-    X(std, tg_std(x, TG_AXES(1), false, 1), FLOWS)                                                                               \
-    X(var_mean, tg_var_mean(x, NONE, false, 1, NULL), FLOWS)                                                                     \
+    X(var, tg_var(x, TG_AXES(1), NULL), FLOWS)                                                                               \
+    X(std, tg_std(x, TG_AXES(1), NULL), FLOWS)                                                                               \
+    X(var_mean, tg_var_mean(x, NONE, NULL, NULL), FLOWS)                                                                     \
     X(cov, tg_cov(x, 1), FLOWS)                                                                                                  \
     X(corrcoef, tg_corrcoef(x), FLOWS)                                                                                           \
     X(count_nonzero, tg_count_nonzero(x, NONE, false), 0)                                                                        \
@@ -292,7 +292,7 @@ static tg_tensor *labels(tg_tape *t) { return tg_from_i64(t, TG_SHAPE(1), (int64
     X(hinge_embedding, tg_hinge_embedding_loss(x, tg_ones_like(x), &(tg_loss_options){.reduction = TG_LOSS_NONE}), FLOWS | SAME)  \
     X(nll_loss, tg_nll_loss(x, labels(t), NULL), FLOWS)                                                                          \
     X(cross_entropy_loss, tg_cross_entropy_loss(x, labels(t), NULL), FLOWS)                                                      \
-    X(pairwise_distance, tg_pairwise_distance(x, tg_zeros_like(x), 2, 0, true), FLOWS)                                           \
+    X(pairwise_distance, tg_pairwise_distance(x, tg_zeros_like(x), &(tg_pairwise_distance_options){.keepdim = true}), FLOWS)      \
     X(accuracy, tg_accuracy(x, labels(t)), 0)                                                                                    \
     X(gumbel_softmax, tg_gumbel_softmax(x, 1, NULL), FLOWS)                                                                      \
     X(straight_through, tg_straight_through(x, tg_detach(x)), FLOWS | SAME)                                                      \

@@ -209,8 +209,8 @@ static void test_degenerate(void **state)
     assert_number(tg_triplet_margin_loss(a, a, b, OPTIONS(.eps = TG_ZERO, .margin = 2)), 2 - sqrt(2));
     assert_f64(gradient(tg_triplet_margin_loss(a, tg_zeros(t, TG_SHAPE(1, 2)), b, OPTIONS(.eps = TG_ZERO, .margin = 2)), NULL, a), TG_SHAPE(1, 2),
                sqrt(0.5), sqrt(0.5));
-    assert_number(tg_pairwise_distance(VECTOR(t, 3, 4), VECTOR(t, 0, 0), 2, 0, false), 5);
-    assert_f64(tg_pairwise_distance(VECTOR(t, 3, 4), tg_zeros(t, TG_SHAPE(2, 2)), 1, 0, true), TG_SHAPE(2, 1), 7, 7);
+    assert_number(tg_pairwise_distance(VECTOR(t, 3, 4), VECTOR(t, 0, 0), &(tg_pairwise_distance_options){.eps = TG_ZERO}), 5);
+    assert_f64(tg_pairwise_distance(VECTOR(t, 3, 4), tg_zeros(t, TG_SHAPE(2, 2)), &(tg_pairwise_distance_options){.p = 1, .eps = TG_ZERO, .keepdim = true}), TG_SHAPE(2, 1), 7, 7);
     tg_tape_free(t);
 }
 
@@ -248,15 +248,15 @@ static void test_errors(void **state)
     assert_error(t, tg_cosine_embedding_loss(x, x, f64, NULL), TG_ERR_DTYPE,
                  "tg_cosine_embedding_loss: the inputs are float32 [2,3] and the target float64 [3]; targets have the inputs' dtype, and their "
                  "shape without its last axis");
-    assert_error(t, tg_pairwise_distance(x, tg_scalar(t, 1), 2, 0, false), TG_ERR_SHAPE,
+    assert_error(t, tg_pairwise_distance(x, tg_scalar(t, 1), NULL), TG_ERR_SHAPE,
                  "tg_pairwise_distance: takes vectors or more, […, n], not single numbers");
-    assert_error(t, tg_pairwise_distance(x, x, 2, NAN, false), TG_ERR_ARG, "tg_pairwise_distance: eps is nan; it must be finite");
+    assert_error(t, tg_pairwise_distance(x, x, &(tg_pairwise_distance_options){.eps = NAN}), TG_ERR_ARG, "tg_pairwise_distance: eps is nan; it must be finite");
     assert_null(tg_mse_loss(NULL, x, NULL));
     assert_null(tg_cross_entropy_loss(x, NULL, NULL));
     assert_null(tg_gaussian_nll_loss(x, x, NULL, NULL));
     assert_null(tg_triplet_margin_loss(x, x, NULL, NULL));
     assert_null(tg_cosine_embedding_loss(x, x, NULL, NULL));
-    assert_null(tg_pairwise_distance(NULL, x, NAN, NAN, false));
+    assert_null(tg_pairwise_distance(NULL, x, &(tg_pairwise_distance_options){.p = NAN, .eps = NAN}));
     assert_null(tg_error(t));
     tg_tape_free(t);
 }

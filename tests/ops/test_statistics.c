@@ -134,16 +134,16 @@ static void test_few_elements(void **state)
     (void)state;
     assert_number(tg_var_all(one), TG_F64, NAN, 0);
     assert_number(tg_std_all(one), TG_F64, NAN, 0);
-    assert_number(tg_var(one, TG_ALL_AXES, false, 0), TG_F64, 0, 0);
-    assert_number(tg_var(two, TG_ALL_AXES, false, 2), TG_F64, NAN, 0);
-    assert_number(tg_var(two, TG_ALL_AXES, false, 3), TG_F64, NAN, 0);
-    assert_number(tg_var(two, TG_ALL_AXES, false, -1), TG_F64, 0.5 / 3, 1e-16);
+    assert_number(tg_var(one, TG_ALL_AXES, &(tg_var_options){.correction = TG_ZERO}), TG_F64, 0, 0);
+    assert_number(tg_var(two, TG_ALL_AXES, &(tg_var_options){.correction = 2}), TG_F64, NAN, 0);
+    assert_number(tg_var(two, TG_ALL_AXES, &(tg_var_options){.correction = 3}), TG_F64, NAN, 0);
+    assert_number(tg_var(two, TG_ALL_AXES, &(tg_var_options){.correction = -1}), TG_F64, 0.5 / 3, 1e-16);
     assert_gradient(tg_var_all(one), one, TG_F64, 1, 0, NAN);
-    assert_number(tg_var_mean(two, TG_AXES(0), false, 1, &mean), TG_F64, 0.5, 0);
+    assert_number(tg_var_mean(two, TG_AXES(0), NULL, &mean), TG_F64, 0.5, 0);
     assert_number(mean, TG_F64, 1.5, 0);
     assert_gradient(mean, two, TG_F64, 2, 0, 0.5, 0.5);
-    assert_f64(tg_var(tg_zeros(t, TG_SHAPE(0, 2)), TG_AXES(0), false, 1), TG_SHAPE(2), NAN, NAN);
-    assert_f64(tg_std(tg_zeros(t, TG_SHAPE(2, 0)), TG_AXES(0), true, 1), TG_SHAPE(1, 0), 0);
+    assert_f64(tg_var(tg_zeros(t, TG_SHAPE(0, 2)), TG_AXES(0), NULL), TG_SHAPE(2), NAN, NAN);
+    assert_f64(tg_std(tg_zeros(t, TG_SHAPE(2, 0)), TG_AXES(0), &(tg_var_options){.keepdim = true}), TG_SHAPE(1, 0), 0);
     tg_tape_free(t);
 }
 
@@ -197,14 +197,14 @@ static void test_spreads_without_nan(void **state)
     assert_f64(tg_nanmax(x, TG_AXES(1), false), TG_SHAPE(3), 3, NAN, 7);
     assert_f64(tg_nanmin(x, TG_AXES(1), true), TG_SHAPE(3, 1), 1, NAN, -INFINITY);
     assert_f64(gradient(tg_nanmax(x, TG_AXES(1), false), seed, x), TG_SHAPE(3, 4), 0, 0, 2, 2, 0, 0, 0, 0, 0, 0, 6, 0);
-    assert_f64(tg_nanvar(x, TG_AXES(1), false, 1), TG_SHAPE(3), 4.0 / 3, NAN, NAN);
-    assert_f64(tg_nanstd(x, TG_AXES(1), false, 0), TG_SHAPE(3), sqrt(8.0 / 9), NAN, NAN);
+    assert_f64(tg_nanvar(x, TG_AXES(1), NULL), TG_SHAPE(3), 4.0 / 3, NAN, NAN);
+    assert_f64(tg_nanstd(x, TG_AXES(1), &(tg_var_options){.correction = TG_ZERO}), TG_SHAPE(3), sqrt(8.0 / 9), NAN, NAN);
     tg_tensor *first = tg_slice(x, 0, 0, 2, 1);
-    assert_f64(gradient(tg_nanvar(first, TG_AXES(1), false, 1), VECTOR(t, 3, 0), x), TG_SHAPE(3, 4), -4, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0);
+    assert_f64(gradient(tg_nanvar(first, TG_AXES(1), NULL), VECTOR(t, 3, 0), x), TG_SHAPE(3, 4), -4, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0);
     tg_tensor *constant = tg_set_requires_grad(VECTOR(t, 0.1, NAN, 0.1, 0.1), true);
-    assert_number(tg_nanstd(constant, TG_ALL_AXES, false, 1), TG_F64, 0, 0);
-    assert_f64(gradient(tg_nanstd(constant, TG_ALL_AXES, false, 1), tg_scalar(t, 1), constant), TG_SHAPE(4), 0, 0, 0, 0);
-    assert_number(tg_nanvar(VECTOR(t, NAN, 2), TG_ALL_AXES, false, 1), TG_F64, NAN, 0);
+    assert_number(tg_nanstd(constant, TG_ALL_AXES, NULL), TG_F64, 0, 0);
+    assert_f64(gradient(tg_nanstd(constant, TG_ALL_AXES, NULL), tg_scalar(t, 1), constant), TG_SHAPE(4), 0, 0, 0, 0);
+    assert_number(tg_nanvar(VECTOR(t, NAN, 2), TG_ALL_AXES, NULL), TG_F64, NAN, 0);
     assert_number(tg_nanmax(tensor(t, TG_U8, TG_SHAPE(3), (double[]){7, 255, 3}), TG_ALL_AXES, false), TG_U8, 255, 0);
     assert_number(tg_ptp(tensor(t, TG_I32, TG_SHAPE(3), (double[]){7, -255, 3}), TG_ALL_AXES, false), TG_I32, 262, 0);
     assert_number(tg_average(VECTOR(t, 1, 2, 4), VECTOR(t, 3, 0, 1), TG_ALL_AXES, false), TG_F64, 1.75, 0);
@@ -241,9 +241,9 @@ static void test_errors(void **state)
     assert_error(t, tg_norm(i, 2, TG_ALL_AXES, false), TG_ERR_DTYPE, "tg_norm: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     assert_error(t, tg_norm(x, 2, TG_AXES(2), false), TG_ERR_SHAPE, "tg_norm: axis 2 is outside the 2 axes of the input [2,3]");
     assert_error(t, tg_norm_all(i), TG_ERR_DTYPE, "tg_norm_all: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
-    assert_error(t, tg_var(x, TG_ALL_AXES, false, NAN), TG_ERR_ARG, "tg_var: the correction is nan; it must be finite, and usually is 1");
-    assert_error(t, tg_std(x, TG_ALL_AXES, false, INFINITY), TG_ERR_ARG, "tg_std: the correction is inf; it must be finite, and usually is 1");
-    assert_error(t, tg_var_mean(x, TG_AXES(-3), false, 1, &other), TG_ERR_SHAPE, "tg_var_mean: axis -3 is outside the 2 axes of the input [2,3]");
+    assert_error(t, tg_var(x, TG_ALL_AXES, &(tg_var_options){.correction = NAN}), TG_ERR_ARG, "tg_var: the correction is nan; it must be finite, and usually is 1");
+    assert_error(t, tg_std(x, TG_ALL_AXES, &(tg_var_options){.correction = INFINITY}), TG_ERR_ARG, "tg_std: the correction is inf; it must be finite, and usually is 1");
+    assert_error(t, tg_var_mean(x, TG_AXES(-3), NULL, &other), TG_ERR_SHAPE, "tg_var_mean: axis -3 is outside the 2 axes of the input [2,3]");
     assert_null(other);
     assert_error(t, tg_std_all(i), TG_ERR_DTYPE, "tg_std_all: takes float32 or float64, got int64; tg_to(x, TG_F32) converts");
     assert_error(t, tg_cov(tg_zeros(t, TG_SHAPE(1, 2, 3)), 1), TG_ERR_SHAPE,
@@ -264,8 +264,8 @@ static void test_errors(void **state)
     assert_null(tg_cov_weighted(NULL, NULL, NULL, 1));
     assert_null(tg_norm(NULL, NAN, NULL, false));
     assert_null(tg_norm_all(NULL));
-    assert_null(tg_var(NULL, NULL, false, 1));
-    assert_null(tg_var_mean(NULL, TG_ALL_AXES, false, 1, NULL));
+    assert_null(tg_var(NULL, NULL, NULL));
+    assert_null(tg_var_mean(NULL, TG_ALL_AXES, NULL, NULL));
     assert_null(tg_cov(NULL, 1));
     assert_null(tg_corrcoef(NULL));
     assert_null(tg_nansum(NULL, NULL, false));

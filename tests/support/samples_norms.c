@@ -48,7 +48,7 @@ static tg_tensor *f_spectral_norm(void *ctx, tg_tensor *const *in)
 static tg_tensor *f_cosine_similarity(void *ctx, tg_tensor *const *in) { return tg_cosine_similarity(in[0], in[1], of(ctx)->axis, 1e-8); }
 static tg_tensor *f_pairwise_distance(void *ctx, tg_tensor *const *in)
 {
-    return tg_pairwise_distance(in[0], in[1], of(ctx)->number, 1e-6, of(ctx)->keepdim);
+    return tg_pairwise_distance(in[0], in[1], &(tg_pairwise_distance_options){.p = of(ctx)->number, .keepdim = of(ctx)->keepdim});
 }
 static tg_tensor *f_cdist(void *ctx, tg_tensor *const *in) { return tg_cdist(in[0], in[1], of(ctx)->number); }
 

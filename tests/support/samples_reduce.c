@@ -43,36 +43,37 @@ static tg_tensor *f_norm(void *ctx, tg_tensor *const *in)
     const sample *s = ctx;
     return tg_norm(in[0], s->number, &s->axes, s->keepdim);
 }
+#define VAR_OPTIONS(S) &(tg_var_options){.correction = (S)->number == 0 ? TG_ZERO : (S)->number, .keepdim = (S)->keepdim}
 static tg_tensor *f_var(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_var(in[0], &s->axes, s->keepdim, s->number);
+    return tg_var(in[0], &s->axes, VAR_OPTIONS(s));
 }
 static tg_tensor *f_std(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_std(in[0], &s->axes, s->keepdim, s->number);
+    return tg_std(in[0], &s->axes, VAR_OPTIONS(s));
 }
 static tg_tensor *f_var_mean(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    tg_tensor    *mean, *var = tg_var_mean(in[0], &s->axes, s->keepdim, s->number, &mean);
+    tg_tensor    *mean, *var = tg_var_mean(in[0], &s->axes, VAR_OPTIONS(s), &mean);
     return tg_add(var, mean);
 }
 static tg_tensor *f_nanvar(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_nanvar(in[0], &s->axes, s->keepdim, s->number);
+    return tg_nanvar(in[0], &s->axes, VAR_OPTIONS(s));
 }
 static tg_tensor *f_nanstd(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    return tg_nanstd(in[0], &s->axes, s->keepdim, s->number);
+    return tg_nanstd(in[0], &s->axes, VAR_OPTIONS(s));
 }
 static tg_tensor *f_std_mean(void *ctx, tg_tensor *const *in)
 {
     const sample *s = ctx;
-    tg_tensor    *mean, *std = tg_std_mean(in[0], &s->axes, s->keepdim, s->number, &mean);
+    tg_tensor    *mean, *std = tg_std_mean(in[0], &s->axes, VAR_OPTIONS(s), &mean);
     return tg_add(std, mean);
 }
 static tg_tensor *f_average(void *ctx, tg_tensor *const *in)

@@ -7,6 +7,8 @@
 #include <tapegrad/reduce.h>
 #include <tapegrad/shape.h>
 
+#include "tensor/options.h"
+
 /* Are both there, of one dtype, f32 or f64, and not single numbers? */
 static bool are_vectors(tg_tensor *a, tg_tensor *b, const char *function)
 {
@@ -33,11 +35,13 @@ tg_tensor *tg_cdist(tg_tensor *a, tg_tensor *b, double p)
     return tg_norm(tg_sub(tg_unsqueeze(a, -2), tg_unsqueeze(b, -3)), p, TG_AXES(-1), false);
 }
 
-tg_tensor *tg_pairwise_distance(tg_tensor *a, tg_tensor *b, double p, double eps, bool keepdim)
+tg_tensor *tg_pairwise_distance(tg_tensor *a, tg_tensor *b, const tg_pairwise_distance_options *options)
 {
-    tg_tape *tape = tg_tape_of(a);
+    const tg_pairwise_distance_options o = options ? *options : (tg_pairwise_distance_options){.keepdim = false};
+    const double                       p = tg_or_usual(o.p, 2), eps = tg_or_usual(o.eps, 1e-6);
+    tg_tape                           *tape = tg_tape_of(a);
     TG_CALL(tape);
     if (!are_vectors(a, b, "tg_pairwise_distance")) return NULL;
     if (!isfinite(eps)) return tg_fail_on(tape, TG_ERR_ARG, "tg_pairwise_distance", "eps is %g; it must be finite", eps), NULL;
-    return tg_norm(tg_add_s(tg_sub(a, b), eps), p, TG_AXES(-1), keepdim);
+    return tg_norm(tg_add_s(tg_sub(a, b), eps), p, TG_AXES(-1), o.keepdim);
 }

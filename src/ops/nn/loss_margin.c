@@ -112,10 +112,10 @@ tg_tensor *tg_triplet_margin_loss(tg_tensor *anchor, tg_tensor *positive, tg_ten
     TG_CALL(tg_tape_of(anchor));
     if (!tg_is_pair(anchor, positive, "tg_triplet_margin_loss") || !tg_is_pair(anchor, negative, "tg_triplet_margin_loss")) return NULL;
     if (!tg_loss_begin(&c, "tg_triplet_margin_loss", anchor, options, TG_LOSS_MARGIN | TG_LOSS_P | TG_LOSS_EPS | TG_LOSS_SWAP)) return NULL;
-    const double p = tg_or_usual(c.o.p, 2), eps = tg_or_usual(c.o.eps, 1e-6);
-    tg_tensor   *near = tg_pairwise_distance(anchor, positive, p, eps, false);
+    const tg_pairwise_distance_options o = {.p = c.o.p, .eps = c.o.eps};
+    tg_tensor                         *near = tg_pairwise_distance(anchor, positive, &o);
     if (!near) return NULL;
-    tg_tensor *far = tg_pairwise_distance(anchor, negative, p, eps, false);
-    if (c.o.swap) far = tg_minimum(far, tg_pairwise_distance(positive, negative, p, eps, false));
+    tg_tensor *far = tg_pairwise_distance(anchor, negative, &o);
+    if (c.o.swap) far = tg_minimum(far, tg_pairwise_distance(positive, negative, &o));
     return tg_loss_reduce(&c, at_least_0(tg_add_s(tg_sub(near, far), tg_or_usual(c.o.margin, 1))));
 }

@@ -14,6 +14,7 @@
 #include <tapegrad/shape.h>
 
 #include "tensor/fpenv.h"
+#include "tensor/options.h"
 
 /* ---- averages and ranges ------------------------------------------------------------------------------------------ */
 
@@ -129,41 +130,49 @@ static bool is_correction(tg_tensor *x, double correction, const char *function)
     return false;
 }
 
-static tg_tensor *checked_spread(const tg_op *op, const char *function, tg_tensor *x, const tg_axes *axes, bool keepdim, double correction,
-                                 tg_tensor **mean)
+bool tg_read_var_options(const tg_var_options *options, tg_tensor *x, const char *function, tg_var_options *to)
 {
-    uint32_t bits;
+    *to = options ? *options : (tg_var_options){.keepdim = false};
+    to->correction = tg_or_usual(to->correction, 1);
+    return is_correction(x, to->correction, function);
+}
+
+static tg_tensor *checked_spread(const tg_op *op, const char *function, tg_tensor *x, const tg_axes *axes,
+                                 const tg_var_options *options, tg_tensor **mean)
+{
+    uint32_t       bits;
+    tg_var_options o;
     if (mean) *mean = NULL;
     TG_CALL_AS(tg_tape_of(x), function);
-    if (!tg_needs_float(x, function) || !tg_axis_bits(x, axes, function, &bits) || !is_correction(x, correction, function)) return NULL;
-    tg_tensor     *m = tg_mean_bits(x, bits, true), *y = spread(op, x, m, bits, keepdim, correction);
-    const tg_shape s = tg_reduced_shape(tg_shape_of(x), bits, keepdim);
+    if (!tg_needs_float(x, function) || !tg_axis_bits(x, axes, function, &bits) || !tg_read_var_options(options, x, function, &o)) return NULL;
+    tg_tensor     *m = tg_mean_bits(x, bits, true), *y = spread(op, x, m, bits, o.keepdim, o.correction);
+    const tg_shape s = tg_reduced_shape(tg_shape_of(x), bits, o.keepdim);
     if (y && mean) *mean = tg_reshape_if(m, &s);
     return y;
 }
 
-tg_tensor *tg_var(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction)
+tg_tensor *tg_var(tg_tensor *x, const tg_axes *axes, const tg_var_options *options)
 {
-    return checked_spread(&tg_op_var, "tg_var", x, axes, keepdim, correction, NULL);
+    return checked_spread(&tg_op_var, "tg_var", x, axes, options, NULL);
 }
 
-tg_tensor *tg_std(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction)
+tg_tensor *tg_std(tg_tensor *x, const tg_axes *axes, const tg_var_options *options)
 {
-    return checked_spread(&tg_op_std, "tg_std", x, axes, keepdim, correction, NULL);
+    return checked_spread(&tg_op_std, "tg_std", x, axes, options, NULL);
 }
 
-tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean)
+tg_tensor *tg_var_mean(tg_tensor *x, const tg_axes *axes, const tg_var_options *options, tg_tensor **mean)
 {
-    return checked_spread(&tg_op_var, "tg_var_mean", x, axes, keepdim, correction, mean);
+    return checked_spread(&tg_op_var, "tg_var_mean", x, axes, options, mean);
 }
 
-tg_tensor *tg_std_mean(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, tg_tensor **mean)
+tg_tensor *tg_std_mean(tg_tensor *x, const tg_axes *axes, const tg_var_options *options, tg_tensor **mean)
 {
-    return checked_spread(&tg_op_std, "tg_std_mean", x, axes, keepdim, correction, mean);
+    return checked_spread(&tg_op_std, "tg_std_mean", x, axes, options, mean);
 }
 
-tg_tensor *tg_var_all(tg_tensor *x) { return checked_spread(&tg_op_var, "tg_var_all", x, TG_ALL_AXES, false, 1, NULL); }
-tg_tensor *tg_std_all(tg_tensor *x) { return checked_spread(&tg_op_std, "tg_std_all", x, TG_ALL_AXES, false, 1, NULL); }
+tg_tensor *tg_var_all(tg_tensor *x) { return checked_spread(&tg_op_var, "tg_var_all", x, TG_ALL_AXES, NULL, NULL); }
+tg_tensor *tg_std_all(tg_tensor *x) { return checked_spread(&tg_op_std, "tg_std_all", x, TG_ALL_AXES, NULL, NULL); }
 
 /* ---- covariance and correlation ----------------------------------------------------------------------------------- */
 

@@ -58,26 +58,25 @@ static tg_tensor *deviation(tg_tensor *x, tg_tensor *is_number, tg_tensor *count
 }
 
 /* Of the deviations by their squares, or by the root of these, the 2-norm, whose gradient at 0 is 0. */
-static tg_tensor *spread(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction, bool root, const char *function)
+static tg_tensor *spread(tg_tensor *x, const tg_axes *axes, const tg_var_options *options, bool root, const char *function)
 {
-    uint32_t bits;
+    uint32_t       bits;
+    tg_var_options o;
     TG_CALL_AS(tg_tape_of(x), function);
-    if (!tg_needs_float(x, function) || !tg_axis_bits(x, axes, function, &bits)) return NULL;
-    if (!isfinite(correction))
-        return tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "the correction is %g; it must be finite, and usually is 1", correction), NULL;
+    if (!tg_needs_float(x, function) || !tg_axis_bits(x, axes, function, &bits) || !tg_read_var_options(options, x, function, &o)) return NULL;
     tg_tensor *is_number = tg_eq(x, x), *ones = is_number ? tg_to(is_number, tg_dtype_of(x)) : NULL;
     tg_tensor *d = deviation(x, is_number, tg_reduce_bits(&tg_op_sum, ones, bits, true), bits, function);
-    tg_tensor *divisor = d ? divisor_of(tg_reduce_bits(&tg_op_sum, ones, bits, keepdim), correction, function) : NULL;
+    tg_tensor *divisor = d ? divisor_of(tg_reduce_bits(&tg_op_sum, ones, bits, o.keepdim), o.correction, function) : NULL;
     if (!divisor) return NULL;
-    return root ? tg_div(tg_norm(d, 2, axes, keepdim), tg_sqrt(divisor)) : tg_div(tg_reduce_bits(&tg_op_sum, tg_square(d), bits, keepdim), divisor);
+    return root ? tg_div(tg_norm(d, 2, axes, o.keepdim), tg_sqrt(divisor)) : tg_div(tg_reduce_bits(&tg_op_sum, tg_square(d), bits, o.keepdim), divisor);
 }
 
-tg_tensor *tg_nanvar(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction)
+tg_tensor *tg_nanvar(tg_tensor *x, const tg_axes *axes, const tg_var_options *options)
 {
-    return spread(x, axes, keepdim, correction, false, "tg_nanvar");
+    return spread(x, axes, options, false, "tg_nanvar");
 }
 
-tg_tensor *tg_nanstd(tg_tensor *x, const tg_axes *axes, bool keepdim, double correction)
+tg_tensor *tg_nanstd(tg_tensor *x, const tg_axes *axes, const tg_var_options *options)
 {
-    return spread(x, axes, keepdim, correction, true, "tg_nanstd");
+    return spread(x, axes, options, true, "tg_nanstd");
 }

@@ -31,7 +31,8 @@ static void norms(void)
 static void distances(void)
 {
     CALL(tg_pairwise_distance, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(1, 8), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))),
-         X(2, BAD(ARG, NAN)), FINITE(1e-6), TRUTH);
+         OPTIONS(OPTION(ARG, "p is NaN", tg_pairwise_distance_options, .p = NAN), OPTION(ARG, "eps", tg_pairwise_distance_options, .eps = NAN),
+                 OPTION(ARG, "eps", tg_pairwise_distance_options, .eps = INFINITY)));
     CALL(tg_cosine_similarity, TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))), AXIS,
          NOT_NEGATIVE(1e-8));
     CALL(tg_cdist, TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(2, 8), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(4, 3), RANKS(2, 8), MISFITS(TG_SHAPE(3, 4))),

@@ -6,23 +6,26 @@
 #define ALONG(NAME, D)    CALL(NAME, TENSOR(D, TG_SHAPE(2, 3), RANKS(1, 8)), AXIS)
 #define PLACED(NAME, D)   CALL(NAME, TENSOR(D, TG_SHAPE(2, 3), RANKS(1, 8), .nothing = TG_ERR_SHAPE), AXIS, TRUTH, OUT)
 
+#define CORRECTION(BAD_) OPTION(ARG, "correction", tg_var_options, .correction = (BAD_))
+#define VAR_OPTIONS      OPTIONS(CORRECTION(NAN), CORRECTION(INFINITY), CORRECTION(-INFINITY))
+
 static void over_axes(void)
 {
     OVER(tg_sum, ANY), OVER(tg_mean, FLOAT), OVER(tg_sum_abs, FLOAT), OVER(tg_prod, ANY), OVER(tg_any, ANY), OVER(tg_all, ANY), OVER(tg_count_nonzero, ANY);
     CALL(tg_nanmax, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH),
         CALL(tg_nanmin, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH),
         CALL(tg_ptp, TENSOR(NUMBER, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH);
-    CALL(tg_nanvar, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1)), CALL(tg_nanstd, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1));
+    CALL(tg_nanvar, FLOATS(2, 3), SOME_AXES, VAR_OPTIONS), CALL(tg_nanstd, FLOATS(2, 3), SOME_AXES, VAR_OPTIONS);
     CALL(tg_average, FLOATS(2, 3), TENSOR(FLOAT, TG_SHAPE(3), .optional = true, MISFITS(TG_SHAPE(2), TG_SHAPE(2, 2, 3))), SOME_AXES, TRUTH);
-    CALL(tg_std_mean, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1), OUT);
+    CALL(tg_std_mean, FLOATS(2, 3), SOME_AXES, VAR_OPTIONS, OUT);
     OVER(tg_nansum, ANY), OVER(tg_nanmean, FLOAT), OVER(tg_logsumexp, FLOAT);
     CALL(tg_amax, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH),
         CALL(tg_amin, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH);
     CALL(tg_aminmax, TENSOR(ANY, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), SOME_AXES, TRUTH, OUT);
     CALL(tg_norm, FLOATS(2, 3), X(2, BAD(ARG, NAN)), SOME_AXES, TRUTH);
     CALL(tg_norm, TENSOR(FLOAT, TG_SHAPE(2, 3), .nothing = TG_ERR_SHAPE), X(INFINITY, BAD(ARG, NAN)), SOME_AXES, TRUTH);
-    CALL(tg_var, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1)), CALL(tg_std, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1));
-    CALL(tg_var_mean, FLOATS(2, 3), SOME_AXES, TRUTH, FINITE(1), OUT);
+    CALL(tg_var, FLOATS(2, 3), SOME_AXES, VAR_OPTIONS), CALL(tg_std, FLOATS(2, 3), SOME_AXES, VAR_OPTIONS);
+    CALL(tg_var_mean, FLOATS(2, 3), SOME_AXES, VAR_OPTIONS, OUT);
     OVER_ALL(tg_sum_all, ANY), OVER_ALL(tg_mean_all, FLOAT), OVER_ALL(tg_prod_all, ANY), OVER_ALL(tg_any_all, ANY), OVER_ALL(tg_all_all, ANY),
         OVER_ALL(tg_norm_all, FLOAT);
     OVER_ALL(tg_var_all, FLOAT), OVER_ALL(tg_std_all, FLOAT);
