@@ -56,6 +56,8 @@ static const special rows[] = {
     OF_ROW("cummin", THREE(1, NAN, 2), 1, THREE(1, NAN, 0)),
     OF_ROW("cummin", THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
     OF_ROW("logcumsumexp", THREE(-INFINITY, -INFINITY, 1), 1, THREE(0, 0, 1)),
+    /* as near to each other as anywhere */
+    OF_ROW("logcumsumexp", THREE(1e9, 1e9, 1e9), 1, THREE(11 / 6.0, 5 / 6.0, 1 / 3.0)),
     OF_ALL("logsumexp", 0, THREE(-INFINITY, -INFINITY, -INFINITY), 1, THREE(0, 0, 0)),
     /* y x^(y-1) and x^y ln x where a factor is 0 and the other has no limit, or is no number */
     OF_TWO("pow_grad", 0, 0, 0, 1, 0),

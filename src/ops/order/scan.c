@@ -23,7 +23,7 @@ typedef struct lines {
     int64_t n, step, columns, apart;
 } lines;
 
-typedef void (*lines_fn)(const lines *l, const void *const *x, void *y, int64_t *places);
+typedef void (*lines_fn)(const lines *l, const void *const *x, void *y, void *second);
 
 /* Calls `scan` for all lines of c's inputs and results. */
 static tg_status each_lines(tg_call *c, lines_fn scan)
@@ -35,6 +35,7 @@ static tg_status each_lines(tg_call *c, lines_fn scan)
     const bool          last  = inner == 1;
     const int64_t    tiles = (inner + COLUMNS - 1) / COLUMNS, units = last ? (outer + TOGETHER - 1) / TOGETHER : outer * tiles;
     const int64_t    item = (int64_t)tg_dtype_size(c->x[0].dtype), to_item = (int64_t)tg_dtype_size(c->y.dtype);
+    const int64_t    second_item = c->op->results > 1 ? (int64_t)tg_dtype_size(c->result[1].y.dtype) : 0;
     if (n == 0) return TG_OK;
     const int threads = tg_threads_for(c, units, (double)outer * (double)inner * (double)n);
     TG_TEAM(num_threads(threads))
@@ -47,7 +48,7 @@ static tg_status each_lines(tg_call *c, lines_fn scan)
             const lines   l = {n, a->reverse ? -inner : inner, left < most ? left : most, last ? n : 1};
             const void   *x[2];
             for (int i = 0; i < c->n_in; i++) x[i] = (const char *)c->x[i].data + first * item;
-            scan(&l, x, (char *)c->y.data + first * to_item, c->op->results > 1 ? (int64_t *)c->result[1].y.data + first : NULL);
+            scan(&l, x, (char *)c->y.data + first * to_item, c->op->results > 1 ? (char *)c->result[1].y.data + first * second_item : NULL);
         }
     }
     return TG_OK;
@@ -56,22 +57,22 @@ static tg_status each_lines(tg_call *c, lines_fn scan)
 /* NAME, which works on lines with numbers that the compiler knows: of side by side ones, and of TOGETHER others. */
 #define OF_LINES static inline __attribute__((always_inline)) void
 #define LINES(NAME)                                                                                                    \
-    static void NAME(const lines *l, const void *const *x, void *y, int64_t *places)                                   \
+    static void NAME(const lines *l, const void *const *x, void *y, void *second)                                   \
     {                                                                                                                  \
-        if (l->apart == 1) NAME##_of(l, x, y, places, l->columns, 1);                                                  \
-        else if (l->columns == TOGETHER) NAME##_of(l, x, y, places, TOGETHER, l->apart);                               \
-        else NAME##_of(l, x, y, places, l->columns, l->apart);                                                         \
+        if (l->apart == 1) NAME##_of(l, x, y, second, l->columns, 1);                                                  \
+        else if (l->columns == TOGETHER) NAME##_of(l, x, y, second, TOGETHER, l->apart);                               \
+        else NAME##_of(l, x, y, second, l->columns, l->apart);                                                         \
     }
 
 /* NAME: of elements T to results R, with ACC carried along, START at first; STEP changes the one of this line, s, by element x (of two inputs:
  * w and x), OUT is the result. */
 #define SCAN(NAME, T, R, ACC, START, STEP, OUT)                                                                        \
-    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, int64_t *places, int64_t columns, int64_t apart) \
+    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, void *second, int64_t columns, int64_t apart) \
     {                                                                                                                  \
         const T *from = in[0];                                                                                         \
         R       *to = out;                                                                                             \
         ACC      carried[COLUMNS];                                                                                     \
-        (void)places;                                                                                                  \
+        (void)second;                                                                                                  \
         for (int64_t j = 0; j < columns; j++) carried[j] = START;                                                      \
         for (int64_t k = 0; k < l->n; k++)                                                                             \
             for (int64_t j = 0; j < columns; j++) {                                                                    \
@@ -128,12 +129,12 @@ const tg_op tg_op_cumsum = {.name = "cumsum", .arity = 1, .infer = scan_infer, .
 
 /* What is carried along is 0 for what is not used: 0 whatever it is multiplied by. */
 #define RECUR(NAME, T)                                                                                                 \
-    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, int64_t *places, int64_t columns, int64_t apart) \
+    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, void *second, int64_t columns, int64_t apart) \
     {                                                                                                                  \
         const T *a = in[0], *b = in[1];                                                                                \
         T       *y = out;                                                                                              \
         double   carried[COLUMNS] = {0};                                                                               \
-        (void)places;                                                                                                  \
+        (void)second;                                                                                                  \
         for (int64_t k = 0; k < l->n; k++)                                                                             \
             for (int64_t j = 0; j < columns; j++) {                                                                    \
                 const int64_t at = k * l->step + j * apart;                                                            \
@@ -216,32 +217,46 @@ static inline log_sum one_more(log_sum a, double x)
     return (log_sum){x, (a.most == -HUGE_VAL ? 0 : a.sum * exp(a.most - x)) + 1};
 }
 
+/* a + b - y, where y is a + b but for rounding. */
+static inline double lost(double a, double b, double y) { return fabs(a) >= fabs(b) ? b - (y - a) : a - (y - b); }
+
+/* most + ln(sum), and what rounding it to T loses of it. */
 #define LOG_SUMS(NAME, T)                                                                                              \
-    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, int64_t *places, int64_t columns, int64_t apart) \
+    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, void *second, int64_t columns, int64_t apart) \
     {                                                                                                                  \
         const T *x = in[0];                                                                                            \
-        T       *y = out;                                                                                              \
+        T       *y = out, *rest = second;                                                                              \
         log_sum  carried[COLUMNS];                                                                                     \
-        (void)places;                                                                                                  \
         for (int64_t j = 0; j < columns; j++) carried[j] = (log_sum){-HUGE_VAL, 0};                                    \
         for (int64_t k = 0; k < l->n; k++)                                                                             \
             for (int64_t j = 0; j < columns; j++) {                                                                    \
                 const int64_t at = k * l->step + j * apart;                                                            \
                 carried[j] = one_more(carried[j], (double)x[at]);                                                      \
-                y[at] = (T)(carried[j].most == -HUGE_VAL ? -HUGE_VAL : carried[j].most + log(carried[j].sum));         \
+                const double most = carried[j].most, more = most == -HUGE_VAL ? 0 : log(carried[j].sum);               \
+                y[at]    = (T)(most + more);                                                                           \
+                rest[at] = (T)(isfinite(y[at]) ? lost(most, more, (double)y[at]) : 0);                                 \
             }                                                                                                          \
     }                                                                                                                  \
     LINES(NAME)
 LOG_SUMS(log_sums_f32, float)
 LOG_SUMS(log_sums_f64, double)
 
+/* Results: the logarithms, and what they lack: far from 0 a logarithm is rounded to more than the count of elements makes of it. That part has no
+ * gradient: the one that is rounded has all of it. */
+static tg_status logcumsumexp_infer(tg_call *c)
+{
+    c->shape = c->result[1].shape = *tg_in_shape(c, 0);
+    c->dtype = c->result[1].dtype = tg_dtype_of(c->in[0]);
+    return TG_OK;
+}
+
 static tg_status logcumsumexp_run(tg_call *c) { return each_lines(c, c->y.dtype == TG_F32 ? log_sums_f32 : log_sums_f64); }
 
-/* e^(a - b) for a <= b, and 0 where a is -inf, whatever b is. */
-static tg_tensor *share(tg_tensor *a, tg_tensor *b)
+/* e^(a - b + rest) for logarithms a <= b, of which `rest` is what their difference lacks; 0 where a is -inf, whatever b is. */
+static tg_tensor *share(tg_tensor *a, tg_tensor *b, tg_tensor *rest)
 {
     tg_tensor *least = tg_number_like(a, -HUGE_VAL, "tg_logcumsumexp");
-    return tg_exp(tg_where(tg_eq(a, least), least, tg_sub(a, b)));
+    return tg_exp(tg_where(tg_eq(a, least), least, tg_add(tg_sub(a, b), rest)));
 }
 
 /* dy[i]/dx[k] = e^(x[k] - y[i]) = e^(x[k] - y[k]) e^(y[k] - y[k+1]) … e^(y[i-1] - y[i]), all factors at most 1. */
@@ -249,24 +264,26 @@ static tg_tensor *logcumsumexp_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     const tg_scan_attr *attr   = c->attr;
     const int           axis   = (int)attr->axis;
-    tg_tensor          *behind = neighbour(c->out, axis, !attr->reverse, HUGE_VAL);
-    (void)i;
-    return tg_mul_zero(linear_scan(share(c->out, behind), g, axis, !attr->reverse), share(c->in[0], c->out));
+    tg_tensor          *rest = c->result[1].out, *behind = neighbour(c->out, axis, !attr->reverse, HUGE_VAL);
+    if (!g) return tg_zeros_like(c->in[i]);
+    tg_tensor *onwards = share(c->out, behind, tg_sub(rest, neighbour(rest, axis, !attr->reverse, 0)));
+    return tg_mul_zero(linear_scan(onwards, g, axis, !attr->reverse), share(c->in[0], c->out, tg_neg(rest)));
 }
 
 const tg_op tg_op_logcumsumexp = {
-    .name = "logcumsumexp", .arity = 1, .infer = scan_infer, .run = logcumsumexp_run, .vjp = logcumsumexp_vjp, .batch = tg_batch_along};
+    .name = "logcumsumexp", .arity = 1, .results = 2, .infer = logcumsumexp_infer, .run = logcumsumexp_run, .vjp = logcumsumexp_vjp,
+    .batch = tg_batch_along};
 
 /* ---- the largest and the smallest so far --------------------------------------------------------------------------------------- */
 
 /* An element takes the place of one that it equals, and a NaN that of any. */
 #define EXTREME(NAME, T, BEATS)                                                                                        \
-    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, int64_t *places, int64_t columns, int64_t apart) \
+    OF_LINES NAME##_of(const lines *l, const void *const *in, void *out, void *second, int64_t columns, int64_t apart) \
     {                                                                                                                  \
         const T      *from = in[0];                                                                                    \
         T            *to = out;                                                                                        \
         T             best[COLUMNS];                                                                                   \
-        int64_t       at[COLUMNS] = {0};                                                                               \
+        int64_t       at[COLUMNS] = {0}, *places = second;                                                             \
         const int64_t begin = l->step < 0 ? l->n - 1 : 0, by = l->step < 0 ? -1 : 1;                                   \
         for (int64_t j = 0; j < columns; j++) best[j] = from[j * apart];                                               \
         for (int64_t k = 0; k < l->n; k++)                                                                             \

@@ -1,6 +1,7 @@
 /* combined.c - pointwise functions made of other ops: rsqrt, logaddexp2, lerp, addcmul, addcdiv; and, for rules, mul_both. */
 #include "ops/ops.h"
 
+#include <tapegrad/gradient.h>
 #include <tapegrad/pointwise.h>
 
 tg_tensor *tg_mul_both(tg_tensor *g, tg_tensor *z)
@@ -15,13 +16,23 @@ tg_tensor *tg_rsqrt(tg_tensor *x)
     return tg_check(x, __func__) ? tg_reciprocal(tg_sqrt(x)) : NULL;
 }
 
+/* The larger one where it is finite, else 0: the gradient does not depend on it. */
+static tg_tensor *shift_of(tg_tensor *a, tg_tensor *b)
+{
+    tg_tensor *m = tg_maximum(tg_detach(a), tg_detach(b));
+    return m ? tg_where(tg_isfinite(m), m, tg_number_like(m, 0, "tg_logaddexp2")) : NULL;
+}
+
+/* m + log2(2^(a - m) + 2^(b - m)): far from 0 rounding a product with ln 2 would change the difference of a and b. */
 tg_tensor *tg_logaddexp2(tg_tensor *a, tg_tensor *b)
 {
     const double ln2 = 0.6931471805599453;
     TG_CALL(tg_tape_of(a));
     if (!tg_needs_float(a, __func__) || !tg_needs_float(b, __func__)) return NULL;
-    tg_tensor *sum = tg_logaddexp(tg_mul_s(a, ln2), tg_mul_s(b, ln2));
-    return sum ? tg_mul_s(sum, 1 / ln2) : NULL;
+    tg_tensor *m = shift_of(a, b);
+    if (!m) return NULL;
+    tg_tensor *sum = tg_logaddexp(tg_mul_s(tg_sub(a, m), ln2), tg_mul_s(tg_sub(b, m), ln2));
+    return tg_add(m, tg_mul_s(sum, 1 / ln2));
 }
 
 /* From the nearer end, so that weights of 0 and 1 give a and b to the bit. */
