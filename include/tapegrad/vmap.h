@@ -52,6 +52,31 @@ TG_API tg_status tg_vmap(tg_tensor *const *outputs, int n_outputs, tg_tensor *co
 TG_API tg_status tg_vmap_fn(tg_fn_several f, void *ctx, tg_tensor *const *inputs, int n_inputs, const tg_vmap_options *options, tg_tensor **results,
                             int n_results);
 
+/* ---- gradients of each sample ------------------------------------------------------------------------------------------- */
+
+typedef struct tg_per_sample_options {
+    tg_vmap_options vmap; /* where the samples lie, what is random; out_axes has no meaning here */
+    tg_tensor **losses;   /* gets the loss of each sample, [B] */
+    tg_tensor **norms;    /* gets the 2-norm of each sample's gradients of all parameters together, [B]; before clipping */
+} tg_per_sample_options;
+
+/* loss(ctx, one) records the loss, one element, of one sample, from placeholders as tg_vmap_fn makes them. inputs are the samples' parts, such as x [B,…]
+ * and labels [B]. params are n_params tensors that require grad.
+ *
+ * grads[k] [B, the shape of params[k]] = d loss_i / d params[k] for each sample i: as many gradients as there are samples, that is B times the memory of the
+ * parameters for who reads them. NULL: they are not wanted; the norms alone cost no more than a backward, since of linear layers, embeddings and
+ * products of sequences they come from their factors. They are ops like others, but record no gradients of their own.
+ * Errors are those of tg_vmap_fn and tg_grad; all results are NULL then. */
+TG_API tg_status tg_per_sample_grad(tg_fn loss, void *ctx, tg_tensor *const *inputs, int n_inputs, tg_tensor *const *params, int n_params,
+                                    const tg_per_sample_options *options, tg_tensor **grads);
+
+/* grads[k] = sum_i min(1, max_norm / |g_i|) d loss_i / d params[k], |g_i| the 2-norm of sample i's gradients of all params together: each sample's
+ * gradient is clipped to max_norm, and they are added up. What DP-SGD adds noise to (Abadi et al. 2016, arXiv:1607.00133); tg_set_grad makes it a
+ * parameter's gradient. One backward is recorded: gradients of single samples are not written out where they are products.
+ * Where a sample's gradient is 0 nothing is clipped; where it is not finite, the sum is not. max_norm is finite and more than 0. */
+TG_API tg_status tg_clipped_sum_grad(tg_fn loss, void *ctx, tg_tensor *const *inputs, int n_inputs, tg_tensor *const *params, int n_params,
+                                     double max_norm, const tg_per_sample_options *options, tg_tensor **grads);
+
 #ifdef __cplusplus
 }
 #endif
