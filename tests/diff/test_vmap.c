@@ -135,6 +135,7 @@ static void jacobian(void **state)
     tg_tensor *seed = tg_zeros(t, TG_SHAPE(M)), *g, *all;
     assert_int_equal(tg_grad(&y, &seed, 1, &x, 1, false, &g), TG_OK);
     assert_int_equal(vmap1(g, seed, tg_eye(t, M), &all), TG_OK);
+    assert_false(tg_requires_grad(all)); /* as g, which was recorded without */
     assert_int_equal(tg_eval((tg_tensor *[]){all, y, w}, 3), TG_OK);
     for (int i = 0; i < M; i++)
         for (int k = 0; k < N; k++) {
