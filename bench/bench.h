@@ -52,6 +52,11 @@ bool bench_functions(const char *name, double seconds);
 /* Prints what a step of each optimizer, or of the one of this name, costs over 10 million parameters. false after an error. */
 bool bench_optimizers(const char *name);
 
+/* ---- gradients of each sample (per_sample.c) ----------------------------------------------------------------------------- */
+
+/* Prints what gradients of each sample, their clipped sum and their norms cost beside a backward, and a Jacobian. false after an error. */
+bool bench_per_sample(void);
+
 /* ---- axes (axes.c) ---------------------------------------------------------------------------------------------------- */
 
 /* Prints what reductions and index ops cost along each axis, each timed for so many seconds at least. false after an error. */

@@ -8,6 +8,7 @@
  *   tg-bench --axes [THREADS] [OP]     what reductions and index ops (those with OP in their name) cost along each axis
  *   tg-bench --functions [OP]          what an element of each vector loop costs, beside libmvec's
  *   tg-bench --optimizers [NAME]       a step of each optimizer beside a loop that moves the same bytes (1 thread)
+ *   tg-bench --per-sample              gradients of each sample, their clipped sum, and a Jacobian beside a backward (1 thread)
  *   tg-bench --ops [NAME …]            what ops cost, small and large, without and with gradient; --ops-small: the small ones alone
  *   tg-bench --serve-ops               the same for a peer that asks: bench/peer_ops.py
  *   tg-bench --loader [DIR]            an epoch on images as they are, augmented, and augmented ahead: MNIST's in DIR, else drawn ones
@@ -284,7 +285,7 @@ static bool run_steady(const workload *w, int64_t n)
 static int usage(void)
 {
     fputs("usage: tg-bench NAME [THREADS] | --list | --check NAME | --steady NAME [STEPS] | --chain | --plan | --axes [THREADS] | --loader [DIR] |\n"
-          "       --functions [OP] | --optimizers [NAME] | --ops [NAME …] | --ops-small [NAME …] | --serve-ops | --blas\n", stderr);
+          "       --functions [OP] | --optimizers [NAME] | --per-sample | --ops [NAME …] | --ops-small [NAME …] | --serve-ops | --blas\n", stderr);
     return 2;
 }
 
@@ -314,6 +315,10 @@ int main(int argc, char **argv)
     if (strcmp(first, "--optimizers") == 0) {
         want_threads(1, argv);
         return bench_optimizers(argc > 2 ? argv[2] : NULL) ? 0 : 1;
+    }
+    if (strcmp(first, "--per-sample") == 0) {
+        want_threads(1, argv);
+        return bench_per_sample() ? 0 : 1;
     }
     if (strcmp(first, "--ops") == 0 || strcmp(first, "--ops-small") == 0 || strcmp(first, "--serve-ops") == 0) {
         want_threads(1, argv);
