@@ -101,6 +101,7 @@ static int check(uint64_t seed)
         make_inputs(&p, 1 + (uint64_t)b, in[b]);
         leave = record(&p, in[b], out) != n;
         for (int k = 0; k < n && !leave; k++) loop[k][b] = out[k];
+        leave = leave || tg_eval(out, n) != TG_OK; /* such as a label that is none */
     }
     for (int k = 0; k < INPUTS && !leave; k++) batch[k] = tg_stack((tg_tensor *[]){in[0][k], in[1][k], in[2][k]}, B, 0);
     if (!leave && tg_vmap(y, n, one, batch, INPUTS, &(tg_vmap_options){.one_by_one = true}, all) != TG_OK) fail_msg("graph %d: %s", (int)seed, tg_error(p.t));
