@@ -32,6 +32,7 @@ typedef struct tg_c_file {
     int64_t         scratch[TG_NDTYPES]; /* elements */
     int             depth;              /* of indentation */
     bool            checks;             /* the function can fail: an index may be outside its range */
+    bool            uses_scratch;
 
     tg_replace file;
     tg_status  status; /* the first error; nothing is written behind it */

@@ -74,14 +74,13 @@ static void put_head(tg_c_file *c)
 
 static void put_scratch(tg_c_file *c)
 {
-    bool any = false;
     tg_c_put(c, "struct %s_scratch {\n", c->function);
     for (int d = 0; d < TG_NDTYPES; d++) {
         if (!c->scratch[d]) continue;
         tg_c_put(c, "    %s %s[%lld];\n", tg_c_types[d], tg_c_suffixes[d], (long long)c->scratch[d]);
-        any = true;
+        c->uses_scratch = true;
     }
-    if (!any) tg_c_put(c, "    char none;\n");
+    if (!c->uses_scratch) tg_c_put(c, "    char none;\n");
     tg_c_put(c, "};\n\n");
 }
 
@@ -167,10 +166,16 @@ static void put_memory(tg_c_file *c, uint32_t k)
     tg_c_line(c, "%s *const %s = scratch->%s + %lld;", tg_c_types[d], v->name, tg_c_suffixes[d], (long long)v->at);
 }
 
+/* Is there something to do for it? Not for a view, and not where it has no elements. */
+static bool is_work(const tg_c_file *c, uint32_t k)
+{
+    return tg_c_is_own(c, k) && c->graph.step[k].kind != TG_STEP_RESULT && tg_node_numel(tg_c_node(c, k)) > 0;
+}
+
 static void put_step(tg_c_file *c, uint32_t k)
 {
     const tg_export_step *s = &c->graph.step[k];
-    if (!tg_c_is_own(c, k) || s->kind == TG_STEP_RESULT) return;
+    if (!is_work(c, k)) return;
     const bool is_view = s->node->op->kind == TG_VIEW;
     const int  results = tg_results(s->node->op);
     put_comment(c, k);
@@ -185,6 +190,17 @@ static void put_step(tg_c_file *c, uint32_t k)
     } else {
         tg_c_writer_of(s->node->op)->body(c, k);
     }
+}
+
+/* Compilers warn of parameters that nobody reads: where something has no elements, what reads or writes it is not there. */
+static void put_unused(tg_c_file *c)
+{
+    const tg_export_options *o = c->graph.options;
+    bool                     empty = false;
+    for (uint32_t k = 0; k < c->graph.n; k++) empty = empty || tg_node_numel(tg_c_node(c, k)) == 0;
+    for (int i = 0; empty && i < o->n_inputs; i++) tg_c_line(c, "(void)%s;", c->value[i].name);
+    for (int i = 0; empty && i < o->n_outputs; i++) tg_c_line(c, "(void)%s;", c->output[i].name);
+    if (!c->uses_scratch) tg_c_line(c, "(void)scratch;");
 }
 
 static void put_function(tg_c_file *c)
@@ -202,8 +218,7 @@ static void put_function(tg_c_file *c)
         put_copy(c, plain(c->output[i].name, (tg_dtype)n->dtype, n->shape), tg_c_result(c, k));
     }
     tg_c_put(c, "\n");
-    for (int i = 0; i < o->n_inputs; i++) tg_c_line(c, "(void)%s;", c->value[i].name); /* of no elements, or read by what computes none */
-    tg_c_line(c, "(void)scratch;");
+    put_unused(c);
     tg_c_line(c, "return 0;");
     tg_c_put(c, "}\n");
 }
@@ -211,7 +226,7 @@ static void put_function(tg_c_file *c)
 static void put_functions(tg_c_file *c)
 {
     for (uint32_t k = 0; k < c->graph.n && c->status == TG_OK; k++) {
-        if (!tg_c_is_own(c, k) || c->graph.step[k].kind == TG_STEP_RESULT || tg_c_node(c, k)->op->kind == TG_VIEW) continue;
+        if (!is_work(c, k) || tg_c_node(c, k)->op->kind == TG_VIEW) continue;
         const tg_c_writer *w = tg_c_writer_of(tg_c_node(c, k)->op);
         if (w->functions) w->functions(c, k);
     }
