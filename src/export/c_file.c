@@ -49,6 +49,15 @@ void tg_c_line(tg_c_file *c, const char *format, ...)
     va_end(args);
 }
 
+void tg_c_template(tg_c_file *c, const char *text, const char *const *words)
+{
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, "$");
+        if (n) tg_c_put(c, "%.*s", (int)n, text);
+        else tg_c_put(c, "%s", words[text[1] - '1']), n = 2;
+    }
+}
+
 bool tg_c_first(tg_c_file *c, const char *name)
 {
     bool is_new = false;

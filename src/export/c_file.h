@@ -44,6 +44,7 @@ typedef struct tg_c_file {
 
 void tg_c_put(tg_c_file *c, const char *format, ...) TG_PRINTF(2, 3);
 void tg_c_line(tg_c_file *c, const char *format, ...) TG_PRINTF(2, 3); /* a whole line, indented */
+void tg_c_template(tg_c_file *c, const char *text, const char *const *words); /* with words[0] for $1, words[1] for $2 … */
 void tg_c_flush(tg_c_file *c);
 
 /* The type and the suffix of names of a dtype. */
@@ -83,6 +84,9 @@ const char *tg_c_element(char text[TG_C_ELEMENT], const tg_c_array *a, const cha
 bool tg_c_open_loops(tg_c_file *c, const tg_shape *shape);
 void tg_c_close_loops(tg_c_file *c, const tg_shape *shape);
 
+/* Loops that copy elements from one array to another of the same shape. */
+void tg_c_copy(tg_c_file *c, tg_c_array to, tg_c_array from);
+
 /* ---- ops ---------------------------------------------------------------------------------------------------------------- */
 
 /* How an op is written. `functions` writes, at file scope, those that it needs (tg_c_first); may be NULL. `body` writes the statements that compute the
@@ -97,7 +101,13 @@ typedef struct tg_c_writer {
 /* NULL: there is none. */
 const tg_c_writer *tg_c_writer_of(const tg_op *op);
 
-extern const tg_c_writer tg_c_pointwise, tg_c_cast, tg_c_reduction; /* c_pointwise.c, c_reduce.c */
+/* c_pointwise.c, c_reduce.c, c_matrix.c, c_window.c, c_move.c, c_index.c, c_order.c */
+extern const tg_c_writer tg_c_pointwise, tg_c_cast, tg_c_reduction, tg_c_matmul, tg_c_conv, tg_c_max_pool, tg_c_avg_pool, tg_c_contiguous, tg_c_cat, tg_c_pad,
+    tg_c_unslice, tg_c_check_index, tg_c_wrap_index, tg_c_check_divisor, tg_c_one_hot, tg_c_gather, tg_c_index_select, tg_c_cumsum, tg_c_cumprod,
+    tg_c_argmax, tg_c_argmin, tg_c_max, tg_c_min, tg_c_sort;
+
+/* Writes mul_add_f32 or …_f64, a b + c (c_matrix.c). */
+void tg_c_write_mul_add(tg_c_file *c, tg_dtype dtype);
 
 static inline const tg_node *tg_c_node(const tg_c_file *c, uint32_t step) { return c->graph.step[step].node; }
 

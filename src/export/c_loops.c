@@ -100,3 +100,13 @@ void tg_c_close_loops(tg_c_file *c, const tg_shape *shape)
         tg_c_line(c, "}");
     }
 }
+
+void tg_c_copy(tg_c_file *c, tg_c_array to, tg_c_array from)
+{
+    char       text[TG_C_ELEMENT], value[TG_C_ELEMENT];
+    tg_c_array a[2] = {to, from};
+    tg_c_collapse(a, 2);
+    if (!tg_c_open_loops(c, &a->shape)) return;
+    tg_c_line(c, "%s = %s;", tg_c_element(text, &a[0], NULL), tg_c_element(value, &a[1], NULL));
+    tg_c_close_loops(c, &a->shape);
+}

@@ -10,7 +10,19 @@ static const struct {
     const tg_op       *op;
     const tg_c_writer *writer;
 } others[] = {
-    {NULL, NULL},
+    {&tg_op_matmul, &tg_c_matmul},
+    {&tg_op_contiguous, &tg_c_contiguous},
+    {&tg_op_cat, &tg_c_cat},
+    {&tg_op_pad, &tg_c_pad},
+    {&tg_op_unslice, &tg_c_unslice},
+    {&tg_op_check_index, &tg_c_check_index},
+    {&tg_op_wrap_index, &tg_c_wrap_index},
+    {&tg_op_check_divisor, &tg_c_check_divisor},
+    {&tg_op_one_hot, &tg_c_one_hot},
+    {&tg_op_gather, &tg_c_gather},
+    {&tg_op_index_select, &tg_c_index_select},
+#define ROW(NAME, ...) {&tg_op_##NAME, &tg_c_reduction},
+#include "table/reductions_each.h"
 };
 
 const tg_c_writer *tg_c_writer_of(const tg_op *op)

@@ -120,17 +120,6 @@ static void put_constants(tg_c_file *c)
 
 /* ---- the function ------------------------------------------------------------------------------------------------------------- */
 
-/* to = from, both as of the same shape. */
-static void put_copy(tg_c_file *c, tg_c_array to, tg_c_array from)
-{
-    char       text[TG_C_ELEMENT], value[TG_C_ELEMENT];
-    tg_c_array a[2] = {to, from};
-    tg_c_collapse(a, 2);
-    if (!tg_c_open_loops(c, &a->shape)) return;
-    tg_c_line(c, "%s = %s;", tg_c_element(text, &a[0], NULL), tg_c_element(value, &a[1], NULL));
-    tg_c_close_loops(c, &a->shape);
-}
-
 /* An array of the shape, contiguous, at this address. */
 static tg_c_array plain(const char *name, tg_dtype dtype, const tg_shape *shape)
 {
@@ -186,7 +175,7 @@ static void put_step(tg_c_file *c, uint32_t k)
     }
     if (is_view) {
         const tg_node *from = tg_inputs(s->node)[s->node->op->view_input];
-        put_copy(c, plain(c->value[k].name, (tg_dtype)from->dtype, from->shape), tg_c_operand(c, k, s->node->op->view_input));
+        tg_c_copy(c, plain(c->value[k].name, (tg_dtype)from->dtype, from->shape), tg_c_operand(c, k, s->node->op->view_input));
     } else {
         tg_c_writer_of(s->node->op)->body(c, k);
     }
@@ -215,7 +204,7 @@ static void put_function(tg_c_file *c)
         const tg_node *n = tg_c_node(c, k);
         if (!c->output[i].copied) continue;
         tg_c_put(c, "\n    /* the output %s */\n", c->output[i].name);
-        put_copy(c, plain(c->output[i].name, (tg_dtype)n->dtype, n->shape), tg_c_result(c, k));
+        tg_c_copy(c, plain(c->output[i].name, (tg_dtype)n->dtype, n->shape), tg_c_result(c, k));
     }
     tg_c_put(c, "\n");
     put_unused(c);
