@@ -21,6 +21,15 @@ static const struct {
     {&tg_op_one_hot, &tg_c_one_hot},
     {&tg_op_gather, &tg_c_gather},
     {&tg_op_index_select, &tg_c_index_select},
+    {&tg_op_conv1d, &tg_c_conv},
+    {&tg_op_conv2d, &tg_c_conv},
+    {&tg_op_conv3d, &tg_c_conv},
+    {&tg_op_max_pool1d, &tg_c_max_pool},
+    {&tg_op_max_pool2d, &tg_c_max_pool},
+    {&tg_op_max_pool3d, &tg_c_max_pool},
+    {&tg_op_avg_pool1d, &tg_c_avg_pool},
+    {&tg_op_avg_pool2d, &tg_c_avg_pool},
+    {&tg_op_avg_pool3d, &tg_c_avg_pool},
 #define ROW(NAME, ...) {&tg_op_##NAME, &tg_c_reduction},
 #include "table/reductions_each.h"
 };

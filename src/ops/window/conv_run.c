@@ -318,6 +318,11 @@ tg_status tg_conv_run(tg_call *c)
     return TG_OK;
 }
 
+int64_t tg_conv_channels_together(tg_dtype dtype, const tg_conv_attr *a, const tg_shape *x, const tg_shape *w, const tg_shape *y)
+{
+    return geometry_of(dtype, a, x, w, y).block;
+}
+
 tg_status tg_conv_dx_run(tg_call *c)
 {
     if (is_empty(c->y.shape)) return TG_OK;

@@ -62,6 +62,8 @@ tg_status tg_window_input(tg_call *c, int i, const tg_window *w);
 tg_status tg_conv_run(tg_call *c);
 tg_status tg_conv_dx_run(tg_call *c);
 tg_status tg_conv_dw_run(tg_call *c);
+/* How many of a group's channels tg_conv_run adds up before their sum goes to the total. */
+int64_t tg_conv_channels_together(tg_dtype dtype, const tg_conv_attr *a, const tg_shape *x, const tg_shape *w, const tg_shape *y);
 
 /* conv_batch.c */
 tg_tensor *tg_conv_batch(const tg_batch_call *b);
