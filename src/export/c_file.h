@@ -96,6 +96,7 @@ typedef struct tg_c_writer {
     void (*functions)(tg_c_file *c, uint32_t step);
     void (*body)(tg_c_file *c, uint32_t step);
     bool checks; /* the body can return 1 */
+    int  results; /* how many of a call's results it writes, where they are several; the others have no form */
 } tg_c_writer;
 
 /* NULL: there is none. */

@@ -132,7 +132,7 @@ static void write_cummax(tg_c_file *c, uint32_t step) { write_extremes(c, step, 
 static void write_cummin(tg_c_file *c, uint32_t step) { write_extremes(c, step, "<="); }
 
 const tg_c_writer tg_c_cumsum = {.body = write_cumsum}, tg_c_cumprod = {.body = write_cumprod}, tg_c_linear_scan = {.body = write_linear_scan},
-                  tg_c_logcumsumexp = {.body = write_logcumsumexp}, tg_c_cummax = {.body = write_cummax}, tg_c_cummin = {.body = write_cummin};
+                  tg_c_logcumsumexp = {.body = write_logcumsumexp}, tg_c_cummax = {.body = write_cummax, .results = 2}, tg_c_cummin = {.body = write_cummin, .results = 2};
 
 /* ---- extremes and their places -------------------------------------------------------------------------------------------- */
 
@@ -191,7 +191,7 @@ static void write_max(tg_c_file *c, uint32_t step) { write_extreme(c, step, ">",
 static void write_min(tg_c_file *c, uint32_t step) { write_extreme(c, step, "<", true); }
 
 const tg_c_writer tg_c_argmax = {.can = is_one_axis, .body = write_argmax}, tg_c_argmin = {.can = is_one_axis, .body = write_argmin},
-                  tg_c_max = {.can = is_one_axis, .body = write_max}, tg_c_min = {.can = is_one_axis, .body = write_min};
+                  tg_c_max = {.can = is_one_axis, .body = write_max, .results = 2}, tg_c_min = {.can = is_one_axis, .body = write_min, .results = 2};
 
 /* ---- sorting ---------------------------------------------------------------------------------------------------------------- */
 
@@ -232,4 +232,4 @@ static void write_sort(tg_c_file *c, uint32_t step)
     close_lines(c, &l);
 }
 
-const tg_c_writer tg_c_sort = {.body = write_sort};
+const tg_c_writer tg_c_sort = {.body = write_sort, .results = 2};

@@ -242,6 +242,8 @@ static tg_status check_steps(tg_c_file *c)
 {
     for (uint32_t k = 0; k < c->graph.n; k++) {
         const tg_export_step *s = &c->graph.step[k];
+        if (s->kind == TG_STEP_RESULT && s->number >= tg_c_writer_of(tg_c_node(c, s->in[0])->op)->results)
+            return tg_export_refuse(&c->graph, &c->graph.step[s->in[0]], "C"); /* the call has a writer: it stands before its results */
         if (s->kind != TG_STEP_OP || tg_c_is_known(c, k) || s->node->op->kind == TG_VIEW || s->node->op->kind == TG_CONST) continue;
         const tg_c_writer *w = tg_c_writer_of(s->node->op);
         if (!w || (w->can && !w->can(c, k))) return tg_export_refuse(&c->graph, s, "C");
