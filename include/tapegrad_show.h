@@ -23,7 +23,20 @@ extern "C" {
  *   tg_progress_finish(&bar);
  *
  * On a terminal: label, bar, batches, mean loss and accuracy so far, samples per second and the time left, on stderr, redrawn at most
- * ten times a second. Where stderr is something else: one line at the end. */
+ * ten times a second. Where stderr is something else, such as a file: whole lines, one at the end and one for each minute before it.
+ *
+ * Bars nest, epochs around batches:
+ *
+ *   tg_progress all, bar;
+ *   tg_progress_start(&all, "epoch", epochs);
+ *   for (int i = 0; i < epochs; i++) {
+ *       tg_progress_start_within(&bar, &all, NULL, tg_loader_batches(data));
+ *       …
+ *       tg_progress_finish(&bar);
+ *   }
+ *   tg_progress_finish(&all);
+ *
+ * The inner one's line begins with the outer one's label and place, "epoch 3/10", and tells the time left of both; the outer one has a line at the end. */
 
 typedef struct tg_progress {
     const char *label;         /* the caller's; has to stay until tg_progress_finish */
@@ -36,11 +49,16 @@ typedef struct tg_progress {
     double      loss_sum, accuracy_sum;
     int64_t     accuracy_samples;
     bool        terminal;
+    struct tg_progress *outer; /* NULL: there is none */
 } tg_progress;
 
 /* label: one line of text or NULL, of which 60 bytes are shown, control characters as '?'. batches: how many updates are expected, 0 when
  * that is not known. */
 TG_API void tg_progress_start(tg_progress *p, const char *label, int64_t batches);
+
+/* The same of a bar within another, which has to stay until tg_progress_finish, and which that takes one step further: with as many samples, and the loss
+ * and accuracy of this one. outer NULL: there is none. */
+TG_API void tg_progress_start_within(tg_progress *p, tg_progress *outer, const char *label, int64_t batches);
 
 /* One batch more, of this many samples, with its mean loss and its accuracy between 0 and 1. accuracy NaN: not measured. */
 TG_API void tg_progress_update(tg_progress *p, int64_t samples, double loss, double accuracy);

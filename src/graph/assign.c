@@ -17,6 +17,7 @@ static tg_node *check_kept(tg_tensor *x, const char *function, tg_status *s)
     if (n && !tg_may(n->tape, TG_IN_FUNCTION, function)) *s = TG_ERR_ARG;
     else if (n && !(n->flags & TG_N_KEPT))
         *s = tg_fail_on(n->tape, TG_ERR_ARG, function, "only parameters, kept tensors and their gradients can be overwritten");
+    else if (n && n->w.kept->frozen) *s = tg_fail_on(n->tape, TG_ERR_ARG, function, "the tensor is a frozen model's, which nobody overwrites");
     return n;
 }
 

@@ -140,10 +140,18 @@ static const frozen_tensor *find(const tg_frozen *m, const char *name)
     return found ? *found : NULL;
 }
 
+/* Its reference is the tape's from here on. NULL after a sentence. */
+static const frozen_tensor *use(tg_frozen *m, tg_tape *t, const char *name, const char *function)
+{
+    char                 text[TG_NAME_TEXT];
+    const frozen_tensor *x = find(m, name);
+    if (!x) tg_fail_on(t, TG_ERR_ARG, function, "the frozen model has no tensor %s", tg_name_text(name, text));
+    return x && refer(t, m) ? x : NULL;
+}
+
 tg_tensor *tg_frozen_tensor(tg_frozen *m, tg_tape *t, const char *name)
 {
     static const char function[] = "tg_frozen_tensor";
-    char              text[TG_NAME_TEXT];
     if (!t) return NULL;
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, function)) return NULL;
@@ -151,10 +159,35 @@ tg_tensor *tg_frozen_tensor(tg_frozen *m, tg_tape *t, const char *name)
         tg_fail_on(t, TG_ERR_NULL, function, "the %s is NULL", m ? "name" : "model");
         return NULL;
     }
-    const frozen_tensor *x = find(m, name);
-    if (!x) tg_fail_on(t, TG_ERR_ARG, function, "the model has no tensor %s", tg_name_text(name, text));
-    if (!x || !refer(t, m)) return NULL;
-    return tg_handle(tg_new_leaf(t, x->dtype, &x->shape, x->data, NULL));
+    const frozen_tensor *x = use(m, t, name, function);
+    return x ? tg_handle(tg_new_leaf(t, x->dtype, &x->shape, x->data, NULL)) : NULL;
+}
+
+tg_tensor *tg_frozen_kept(tg_frozen *m, const tg_node *init, const char *name, const char *function)
+{
+    char                 have[TG_SHAPE_TEXT], want[TG_SHAPE_TEXT], text[TG_NAME_TEXT];
+    tg_tape             *t = init->tape;
+    const frozen_tensor *x = use(m, t, name, function);
+    if (!x) return NULL;
+    if (x->dtype != (tg_dtype)init->dtype || !tg_shape_equal(&x->shape, init->shape)) {
+        tg_fail_on(t, x->dtype == (tg_dtype)init->dtype ? TG_ERR_SHAPE : TG_ERR_DTYPE, function, "%s is %s %s in the frozen model, not %s %s",
+                   tg_name_text(name, text), tg_dtype_name(x->dtype), tg_shape_text(&x->shape, have, sizeof have), tg_dtype_name((tg_dtype)init->dtype),
+                   tg_shape_text(init->shape, want, sizeof want));
+        return NULL;
+    }
+    tg_node *k = tg_new_kept_on(t, x->dtype, &x->shape, x->data);
+    if (k) k->flags |= TG_N_VALUE;
+    return tg_handle(k);
+}
+
+tg_status tg_frozen_use(tg_frozen *m, tg_tape *t)
+{
+    if (!t) return TG_ERR_NULL;
+    TG_CALL(t);
+    if (!tg_may(t, TG_IN_FUNCTION, "tg_frozen_use")) return TG_ERR_ARG;
+    if (m && !refer(t, m)) return TG_ERR_MEMORY;
+    t->frozen = m;
+    return TG_OK;
 }
 
 int         tg_frozen_count(const tg_frozen *m) { return m ? m->n : 0; }

@@ -108,6 +108,7 @@ static tg_tensor *keep_named(tg_tape *t, const char *function, const char *local
                    tg_dtype_name((tg_dtype)n->dtype));
         return NULL;
     }
+    if (t->frozen) return tg_frozen_kept(t->frozen, n, name, function);
     tg_named *list = flags & TG_N_PARAM ? &t->params : &t->buffers;
     size_t    size = strlen(name) + 1;
     char     *copy = tg_tape_alloc(t, size);

@@ -108,15 +108,17 @@ static void forget_name(tg_tape *t, tg_kept *k)
     k->name = NULL;
 }
 
-tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
+tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape) { return tg_new_kept_on(t, dtype, shape, NULL); }
+
+tg_node *tg_new_kept_on(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *frozen)
 {
     size_t bytes = 0;
     if (tg_shape_size(shape, dtype, NULL, &bytes) != TG_OK) return NULL;
     tg_node *n = kept_slot(t);
     if (!n) return NULL;
     tg_kept  *k = n->w.kept;
-    tg_block *block = tg_pool_get(&t->services.pool, bytes);
-    if (!block) {
+    tg_block *block = frozen ? NULL : tg_pool_get(&t->services.pool, bytes);
+    if (!block && !frozen) {
         tg_out_of_memory(t, "tapegrad");
         k->next_free = t->kept_free;
         t->kept_free = n;
@@ -129,13 +131,13 @@ tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape)
     }
     forget_name(t, k);
     *k = (tg_kept){.shape = {.rank = shape->rank}, .block = block, .write_gen = t->gen, .write_id = t->count,
-                  .born_gen = t->gen, .born_id = t->count};
+                  .born_gen = t->gen, .born_id = t->count, .frozen = frozen != NULL};
     for (int i = 0; i < shape->rank; i++) k->shape.dim[i] = shape->dim[i];
     n->shape = &k->shape;
     n->dtype = (uint8_t)dtype;
     n->flags = TG_N_KEPT | (n->flags & TG_N_READ);
     n->traits = TG_HOST << TG_PLACE_SHIFT;
-    n->memory = block->data;
+    n->memory = frozen ? (void *)(uintptr_t)frozen : block->data;
     n->grad = NULL;
     return n;
 }

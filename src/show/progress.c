@@ -13,7 +13,7 @@
 #include "tensor/text.h"
 
 enum { LINE = 512, MAX_LABEL = 60, MIN_BAR = 10, MAX_BAR = 40, FIGURES = 56, USUAL_WIDTH = 80 };
-static const double redraw_every = 0.1; /* seconds */
+static const double redraw_every = 0.1, line_every = 60; /* seconds; the latter where lines stay */
 
 static double now(void)
 {
@@ -49,7 +49,30 @@ static void add_time(char *line, const char *before, double seconds)
 static void add_label(char *line, const tg_progress *p)
 {
     char label[MAX_LABEL + 1];
+    if (p->outer) {
+        add_label(line, p->outer);
+        add(line, " %lld", (long long)p->outer->done + 1);
+        if (p->outer->total > 0) add(line, "/%lld", (long long)p->outer->total);
+        if (*p->label) add(line, "  ");
+    }
     add(line, "%s", tg_printable(label, sizeof label, p->label));
+}
+
+/* Which part of it is done, that of the bar within it counted in; NaN: nobody knows. */
+static double share_of(const tg_progress *p, double of_step)
+{
+    return p->total > 0 ? ((double)p->done + of_step) / (double)p->total : (double)NAN;
+}
+
+/* The time that is left of p and of those around it. */
+static void add_time_left(char *line, const tg_progress *p)
+{
+    double share = 0;
+    for (const tg_progress *q = p; q; q = q->outer) {
+        const double seconds = p->started + p->seconds - q->started;
+        share = share_of(q, share);
+        if (share > 0 && share < 1) add_time(line, q == p ? "  left " : ", in all ", seconds * (1 - share) / share);
+    }
 }
 
 /* What comes behind the bar. */
@@ -64,8 +87,7 @@ static void add_figures(char *line, const tg_progress *p, bool at_end)
     else if (rate >= 1e4) add(line, "  %.1fk/s", rate / 1e3);
     else if (rate > 0) add(line, "  %.0f/s", rate);
     if (at_end) add_time(line, "  ", p->seconds);
-    else if (p->done > 0 && p->total > p->done)
-        add_time(line, "  left ", p->seconds * (double)(p->total - p->done) / (double)p->done);
+    else add_time_left(line, p);
 }
 
 static void add_bar(char *line, const tg_progress *p, int width)
@@ -100,12 +122,24 @@ static void draw(tg_progress *p, bool at_end)
     p->drawn = p->started + p->seconds;
 }
 
-void tg_progress_start(tg_progress *p, const char *label, int64_t batches)
+/* A whole line, for where lines stay. */
+static void tell(tg_progress *p, bool at_end)
+{
+    char line[LINE] = "";
+    add_label(line, p);
+    add_figures(line, p, at_end);
+    fprintf(stderr, "%s\n", line);
+    p->drawn = p->started + p->seconds;
+}
+
+void tg_progress_start(tg_progress *p, const char *label, int64_t batches) { tg_progress_start_within(p, NULL, label, batches); }
+
+void tg_progress_start_within(tg_progress *p, tg_progress *outer, const char *label, int64_t batches)
 {
     if (!p) return;
-    *p = (tg_progress){.label = label ? label : "", .total = batches > 0 ? batches : 0, .loss = NAN, .accuracy = NAN};
+    *p = (tg_progress){.label = label ? label : "", .total = batches > 0 ? batches : 0, .loss = NAN, .accuracy = NAN, .outer = outer};
     p->terminal = isatty(STDERR_FILENO) == 1;
-    p->started = now();
+    p->started = p->drawn = now();
     if (p->terminal) draw(p, false);
 }
 
@@ -122,19 +156,26 @@ void tg_progress_update(tg_progress *p, int64_t samples, double loss, double acc
         p->accuracy_sum += accuracy * (double)samples;
         p->accuracy = p->accuracy_sum / (double)p->accuracy_samples;
     }
-    if (p->terminal && p->started + p->seconds - p->drawn >= redraw_every) draw(p, false);
+    if (p->started + p->seconds - p->drawn < (p->terminal ? redraw_every : line_every)) return;
+    if (p->terminal) draw(p, false);
+    else tell(p, false);
+}
+
+/* What the bar within it was is a step of it. */
+static void step_further(tg_progress *p, const tg_progress *by)
+{
+    p->done++;
+    p->samples += by->samples;
+    p->loss = by->loss;
+    p->accuracy = by->accuracy;
+    p->seconds = by->started + by->seconds - p->started;
 }
 
 void tg_progress_finish(tg_progress *p)
 {
     if (!p) return;
     p->seconds = now() - p->started;
-    if (p->terminal) {
-        draw(p, true);
-        return;
-    }
-    char line[LINE] = "";
-    add_label(line, p);
-    add_figures(line, p, true);
-    fprintf(stderr, "%s\n", line);
+    if (p->terminal) draw(p, true);
+    else tell(p, true);
+    if (p->outer) step_further(p->outer, p);
 }

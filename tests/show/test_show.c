@@ -1,4 +1,4 @@
-/* test_show.c - the progress bar, and pictures: what is in the files, with gnuplot, without it, and with one that misbehaves. */
+/* test_show.c - pictures: what is in the files, with gnuplot, without it, and with one that misbehaves. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -388,81 +388,6 @@ static void test_misuse(void **state)
     assert_int_equal(access(in_dir(f, "p.csv"), F_OK), -1); /* nothing was written */
 }
 
-/* ---- progress ----------------------------------------------------------------------------------------------------- */
-
-/* Runs an epoch of three batches with stderr going to fd; the bar's figures are in *p. */
-static void epoch(int fd, tg_progress *p, int64_t total)
-{
-    int saved = dup(STDERR_FILENO);
-    dup2(fd, STDERR_FILENO);
-    tg_progress_start(p, "epoch 1", total);
-    tg_progress_update(p, 10, 4, NAN);
-    tg_progress_update(p, 10, 2, 0.5);
-    tg_progress_update(p, 20, 1, 0.8);
-    tg_progress_finish(p);
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-}
-
-static void test_progress_in_a_file(void **state)
-{
-    fixture    *f = *state;
-    tg_progress p;
-    int         fd = open(in_dir(f, "err"), O_WRONLY | O_CREAT, 0600);
-    assert_true(fd >= 0);
-    epoch(fd, &p, 3);
-    close(fd);
-    assert_true(fabs(p.loss - 2) < 1e-12);      /* (10*4 + 10*2 + 20*1) / 40 */
-    assert_true(fabs(p.accuracy - 0.7) < 1e-12); /* (10*0.5 + 20*0.8) / 30 */
-    char *text = slurp(in_dir(f, "err"), NULL);
-    assert_memory_equal(text, "epoch 1 3/3  loss 2.0000  acc 70.00%", 36);
-    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1); /* one line */
-    assert_null(strchr(text, '\r'));
-    free(text);
-}
-
-static void test_progress_on_a_terminal(void **state)
-{
-    (void)state;
-    tg_progress p;
-    int         terminal = posix_openpt(O_RDWR | O_NOCTTY);
-    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) skip();
-    int side = open(ptsname(terminal), O_RDWR | O_NOCTTY);
-    assert_true(side >= 0);
-    epoch(side, &p, 3);
-    char text[4096] = "";
-    for (size_t n = 0; !strchr(text, '\n');) { /* a terminal hands out what is there, in pieces */
-        ssize_t k = read(terminal, text + n, sizeof text - 1 - n);
-        assert_true(k > 0);
-        n += (size_t)k;
-    }
-    close(side);
-    close(terminal);
-    int drawn = 0;
-    for (char *at = text; (at = strstr(at, "epoch 1")) != NULL; at++) drawn++;
-    assert_true(drawn >= 2 && drawn <= 5); /* at the start and the end, and in between not more than ten times a second */
-    assert_non_null(strstr(text, "[=========="));
-    assert_non_null(strstr(text, "3/3  loss 2.0000  acc 70.00%"));
-}
-
-static void test_progress_odd_calls(void **state)
-{
-    fixture    *f = *state;
-    tg_progress p;
-    int         fd = open(in_dir(f, "err"), O_WRONLY | O_CREAT, 0600);
-    tg_progress_start(NULL, "x", 1);
-    tg_progress_update(NULL, 1, 1, 1);
-    tg_progress_finish(NULL);
-    epoch(fd, &p, -5); /* an unknown number of batches */
-    close(fd);
-    assert_int_equal(p.total, 0);
-    assert_int_equal(p.done, 3);
-    tg_progress_update(&p, -1, 1, 1); /* refused */
-    assert_int_equal(p.done, 3);
-    tg_progress_update(&p, 0, 5, 1); /* an empty batch changes no mean */
-    assert_true(fabs(p.loss - 2) < 1e-12 && fabs(p.accuracy - 0.7) < 1e-12);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -470,7 +395,6 @@ int main(void)
         T(test_curves_csv), T(test_curves_png), T(test_curves_without_gnuplot), T(test_curves_commands),
         T(test_gnuplot_that_dies), T(test_gnuplot_that_fails), T(test_closed_standard_streams), T(test_images),
         T(test_images_pgm), T(test_matrix), T(test_plane), T(test_plane_commands), T(test_bars), T(test_no_directory), T(test_full_disk), T(test_misuse),
-        T(test_progress_in_a_file), T(test_progress_on_a_terminal), T(test_progress_odd_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
