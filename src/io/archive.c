@@ -29,6 +29,31 @@ tg_status tg_archive_add_part(tg_archive *a, const char *name, const char *path)
     return tg_input_open(&p->file, path);
 }
 
+/* An array with room for just so many items; NULL, and as it was, after an error. */
+static void *with_room(tg_tape *t, void *array, size_t *capacity, size_t need, size_t item)
+{
+    size_t bytes;
+    void  *grown = __builtin_mul_overflow(need, item, &bytes) ? NULL : tg_heap_resize(&t->services.heap, array, *capacity * item, bytes);
+    if (grown) *capacity = need;
+    else tg_out_of_memory(t, "tapegrad");
+    return grown;
+}
+
+tg_status tg_archive_reserve(tg_archive *a, size_t entries, size_t notes)
+{
+    if (entries > a->capacity - a->n) {
+        tg_entry *e = with_room(a->tape, a->entry, &a->capacity, a->n + entries, sizeof *e);
+        if (!e) return TG_ERR_MEMORY;
+        a->entry = e;
+    }
+    if (notes > a->cap_notes - a->n_notes) {
+        tg_metadata *m = with_room(a->tape, a->note, &a->cap_notes, a->n_notes + notes, sizeof *m);
+        if (!m) return TG_ERR_MEMORY;
+        a->note = m;
+    }
+    return TG_OK;
+}
+
 tg_entry *tg_archive_add_entry(tg_archive *a)
 {
     if (!TG_GROW(a->tape, a->entry, a->capacity, a->n + 1)) return NULL;

@@ -63,6 +63,7 @@ tg_status tg_archive_read_entry(tg_archive *a, const char *function, const tg_en
 
 /* Opens another file of the archive, as part n_parts - 1. name: how sentences call it; path: where it is. */
 tg_status tg_archive_add_part(tg_archive *a, const char *name, const char *path);
+tg_status tg_archive_reserve(tg_archive *a, size_t entries, size_t notes); /* room for so many more */
 tg_entry  *tg_archive_add_entry(tg_archive *a);  /* all zeros; NULL after an error */
 tg_status tg_archive_add_note(tg_archive *a, const char *key, const char *value);
 

@@ -11,6 +11,9 @@ typedef struct reader {
     tg_archive *archive;
     size_t      part;
     int64_t     data_at, data_size;
+    bool        counting; /* the first time, for which each tensor is `one`: what is refused then has taken no memory but its text */
+    size_t      tensors, notes;
+    tg_entry    one;
     /* Of the tensor under way: */
     int     bits; /* of an element; 0: nobody here knows */
     int64_t elements, begin, end; /* the latter as the header has them */
@@ -146,15 +149,18 @@ static bool read_metadata(reader *r)
     for (int64_t n = 0; tg_json_another(j, '}', &n);) {
         const char *key = tg_json_string(j), *value = key && tg_json_take(j, ':') ? tg_json_string(j) : NULL;
         if (!value) return false;
-        if (r->part <= 1 && (j->status = tg_archive_add_note(r->archive, key, value)) != TG_OK) return false;
+        if (r->counting) r->notes += r->part <= 1;
+        else if (r->part <= 1 && (j->status = tg_archive_add_note(r->archive, key, value)) != TG_OK) return false;
     }
     return j->status == TG_OK;
 }
 
 static bool read_entry(reader *r, const char *name)
 {
-    tg_entry *e = tg_archive_add_entry(r->archive);
+    tg_entry *e = r->counting ? &r->one : tg_archive_add_entry(r->archive);
     if (!e) return r->json.status = TG_ERR_MEMORY, false;
+    r->tensors += r->counting;
+    r->one = (tg_entry){.name = NULL};
     e->name = name;
     e->part = r->part;
     return read_tensor(r, e);
@@ -203,6 +209,8 @@ static bool check_together(reader *r, tg_entry *e, size_t n)
     return at == r->json.file->size || tg_json_malformed(&r->json, "there are bytes at its end that belong to no tensor");
 }
 
+/* Reads the header once to check and to count, and, with room for just what there is, once more: reading spends the text, so it comes from the
+ * file again, where somebody may have changed it meanwhile. */
 static tg_status read_tensors(tg_archive *a, size_t part, size_t length)
 {
     tg_part     *p      = &a->part[part];
@@ -210,6 +218,13 @@ static tg_status read_tensors(tg_archive *a, size_t part, size_t length)
     reader       r      = {.json = {.file = &p->file, .what = "a safetensors file", .at = p->text, .end = p->text + length}, .archive = a, .part = part};
     r.data_at           = (int64_t)length + 8;
     r.data_size         = p->file.size - r.data_at;
+    r.counting          = true;
+    if (!read_header(&r)) return r.json.status;
+    tg_status s = tg_archive_reserve(a, r.tensors, r.notes);
+    if (s == TG_OK) s = tg_input_read_at(&p->file, 8, p->text, length);
+    if (s != TG_OK) return s;
+    r.json.at  = p->text;
+    r.counting = false;
     if (read_header(&r)) (void)check_together(&r, a->n > before ? a->entry + before : NULL, a->n - before);
     return r.json.status;
 }

@@ -17,8 +17,8 @@ typedef struct line {
 typedef struct reader {
     tg_json     json;
     tg_archive *archive;
-    line      *line;
-    size_t      n, capacity;
+    line       *line;
+    size_t      n, capacity; /* n alone counts the first time, before there is room: what is refused then has taken no memory but its text */
 } reader;
 
 /* ---- the index ----------------------------------------------------------------------------------------------------- */
@@ -41,8 +41,8 @@ static bool read_map(reader *r)
     for (int64_t n = 0; tg_json_another(j, '}', &n);) {
         const char *name = tg_json_string(j), *file = name && tg_json_take(j, ':') ? tg_json_string(j) : NULL;
         if (!file || !check_file(r, file)) return false;
-        if (!TG_GROW(r->archive->tape, r->line, r->capacity, r->n + 1)) return j->status = TG_ERR_MEMORY, false;
-        r->line[r->n++] = (line){name, file};
+        if (r->n < r->capacity) r->line[r->n] = (line){name, file};
+        r->n++;
     }
     return j->status == TG_OK;
 }
@@ -62,6 +62,23 @@ static bool read_index(reader *r)
     }
     if (j->status != TG_OK || !tg_json_end(j)) return false;
     return seen || tg_json_malformed(j, "it has no weight_map");
+}
+
+/* Once to check and to count and once, from the file again, to list. It may have become another one meanwhile. */
+static tg_status list_lines(reader *r, size_t size)
+{
+    tg_archive *a = r->archive;
+    for (int time = 0; time < 2; time++) {
+        const tg_status s = time == 0 ? tg_archive_read_text(a, 0, 0, size) : tg_input_read_at(&a->part[0].file, 0, a->part[0].text, size);
+        if (s != TG_OK) return s;
+        r->n       = 0;
+        r->json.at  = a->part[0].text;
+        r->json.end = r->json.at + size;
+        if (!read_index(r)) return r->json.status;
+        if (time == 0 && !(r->line = tg_tape_alloc(a->tape, r->n * sizeof *r->line))) return TG_ERR_MEMORY;
+        if (time == 0) r->capacity = r->n;
+    }
+    return r->n == r->capacity ? TG_OK : tg_fail_on(a->tape, TG_ERR_IO, r->json.file->function, "%s changed while it was read", r->json.file->path);
 }
 
 /* ---- the files ----------------------------------------------------------------------------------------------------- */
@@ -136,12 +153,7 @@ tg_status tg_open_shards(tg_archive *a, const char *path)
     const tg_input_file *f = &a->part[0].file;
     reader               r = {.json = {.file = f, .what = "an index of safetensors files"}, .archive = a};
     if (f->size > TG_ST_HEADER_MAX) return tg_json_malformed(&r.json, "it is longer than 100 MB"), r.json.status;
-    const size_t n = (size_t)f->size;
-    tg_status    s = tg_archive_read_text(a, 0, 0, n);
-    if (s != TG_OK) return s;
-    r.json.at  = a->part[0].text;
-    r.json.end = r.json.at + n;
-    if (!read_index(&r)) s = r.json.status;
+    tg_status s = list_lines(&r, (size_t)f->size);
     if (s == TG_OK) s = open_files(&r, path);
     if (r.line) tg_tape_free_bytes(a->tape, r.line, r.capacity * sizeof *r.line);
     return s;
