@@ -3,8 +3,8 @@
 # README.md and docs/ lead to files that are there.
 # make check sets BUILD, CC, FLAGS, LIBS.
 set -eu
-dir=$BUILD/tests/docs
-mkdir -p "$dir"
+mkdir -p "$BUILD/tests/docs"
+dir=$(cd "$BUILD/tests/docs" && pwd)
 status=0
 
 # shellcheck disable=SC2086
@@ -27,7 +27,8 @@ for c in "$dir"/*.c; do
     x=${c%.c}
     # shellcheck disable=SC2086
     $CC $FLAGS -Werror -o "$x" "$c" "$BUILD/libtapegrad.a" $LIBS
-    "$x" | diff "$x.txt" - || { echo "docs say that $(basename "$c") prints something else"; status=1; }
+    rm -rf "$x.run" && mkdir "$x.run" # an empty directory for what it writes
+    (cd "$x.run" && "$x") | diff "$x.txt" - || { echo "docs say that $(basename "$c") prints something else"; status=1; }
     programs=$((programs + 1))
 done
 [ "$programs" -gt 0 ] || { echo "docs have no program"; status=1; }
