@@ -1,6 +1,7 @@
-/* convert.c - the loops that convert elements, and the table of them. */
+/* convert.c - the loops that scale elements on their way to a batch, and the table of all conversions. */
 #include "data/convert.h"
 
+#include "ops/ops.h"
 #include "tensor/dtype.h"
 
 #define CONVERT(NAME, FROM, TO, ARITHMETIC)                                                                            \
@@ -20,20 +21,18 @@ CONVERT(f32_to_f64, float, double, double)
 CONVERT(f64_to_f32, double, float, double)
 CONVERT(f64_to_f64, double, double, double)
 
-/* Integers and bools are taken as they are. */
+/* Integers and bools are taken as they are, by the loops of tg_to. */
 #define WIDEN(NAME, FROM, TO)                                                                                          \
     static void NAME(const void *from, void *to, size_t n, double scale, double shift)                                 \
     {                                                                                                                  \
-        const FROM *x = from;                                                                                          \
-        TO         *y = to;                                                                                            \
         (void)scale, (void)shift;                                                                                      \
-        for (size_t k = 0; k < n; k++) y[k] = (TO)x[k];                                                                \
+        tg_op_to[TO].loop[FROM](n, to, &from, NULL);                                                                   \
     }
-WIDEN(u8_to_i64, uint8_t, int64_t)
-WIDEN(i16_to_i64, int16_t, int64_t)
-WIDEN(i32_to_i64, int32_t, int64_t)
-WIDEN(i64_to_i64, int64_t, int64_t)
-WIDEN(u8_to_u8, uint8_t, uint8_t)
+WIDEN(u8_to_i64, TG_U8, TG_I64)
+WIDEN(i16_to_i64, TG_I16, TG_I64)
+WIDEN(i32_to_i64, TG_I32, TG_I64)
+WIDEN(i64_to_i64, TG_I64, TG_I64)
+WIDEN(bool_to_bool, TG_BOOL, TG_BOOL)
 
 static const tg_convert_fn conversions[TG_NDTYPES][TG_NDTYPES] = {
     [TG_F32] = {[TG_F32] = f32_to_f32, [TG_F64] = f32_to_f64},
@@ -42,7 +41,7 @@ static const tg_convert_fn conversions[TG_NDTYPES][TG_NDTYPES] = {
     [TG_I16] = {[TG_F32] = i16_to_f32, [TG_F64] = i16_to_f64, [TG_I64] = i16_to_i64},
     [TG_I32] = {[TG_I64] = i32_to_i64},
     [TG_I64] = {[TG_I64] = i64_to_i64},
-    [TG_BOOL] = {[TG_BOOL] = u8_to_u8},
+    [TG_BOOL] = {[TG_BOOL] = bool_to_bool},
 };
 
 tg_convert_fn tg_conversion(tg_dtype from, tg_dtype to) { return conversions[from][to]; }

@@ -5,62 +5,21 @@
 #include <tapegrad/table.h>
 #include <tapegrad/tensor.h>
 
-#include "io/atomic_file.h"
+#include "io/csv_out.h"
 #include "io/decimal.h"
 #include "tensor/fpenv.h"
 
-enum { PIECE = 16384 };
-
-/* Text on its way to the file, a piece at a time. */
-typedef struct writer {
-    tg_replace file;
-    size_t     used;
-    char       piece[PIECE];
-} writer;
-
-static tg_status flush(writer *w)
-{
-    const tg_status s = w->used ? tg_replace_write(&w->file, w->piece, w->used) : TG_OK;
-    w->used           = 0;
-    return s;
-}
-
-static tg_status put(writer *w, const char *text, size_t n)
-{
-    tg_status s = TG_OK;
-    for (size_t room; s == TG_OK && n > 0; text += room, n -= room) {
-        if (w->used == PIECE) s = flush(w);
-        room = n < PIECE - w->used ? n : PIECE - w->used;
-        if (s != TG_OK) break;
-        memcpy(w->piece + w->used, text, room);
-        w->used += room;
-    }
-    return s;
-}
-
-/* A name between quotes, where it would be read otherwise without them. */
-static tg_status put_name(writer *w, const char *name)
-{
-    if (*name && !name[strcspn(name, "\",\r\n")] && strncmp(name, "\xef\xbb\xbf", 3) != 0) return put(w, name, strlen(name));
-    tg_status s = put(w, "\"", 1);
-    for (; s == TG_OK && *name; name++) {
-        s = put(w, name, 1);
-        if (s == TG_OK && *name == '"') s = put(w, "\"", 1);
-    }
-    return s == TG_OK ? put(w, "\"", 1) : s;
-}
-
-static tg_status put_header(writer *w, const char *const *names, int64_t columns)
+static tg_status put_header(tg_csv_out *w, const char *const *names, int64_t columns)
 {
     tg_status s = TG_OK;
     for (int64_t k = 0; s == TG_OK && k < columns; k++) {
-        s = put_name(w, names[k]);
-        if (s == TG_OK) s = put(w, k < columns - 1 ? "," : "\n", 1);
+        s = tg_csv_put_text(w, names[k], strlen(names[k]));
+        if (s == TG_OK) s = tg_csv_put(w, k < columns - 1 ? "," : "\n", 1);
     }
     return s;
 }
 
-static tg_status put_number(writer *w, tg_dtype dtype, const void *element)
+static tg_status put_number(tg_csv_out *w, tg_dtype dtype, const void *element)
 {
     char          text[TG_DECIMAL_TEXT];
     const double  x = tg_dtypes[dtype].read(element);
@@ -68,35 +27,34 @@ static tg_status put_number(writer *w, tg_dtype dtype, const void *element)
     int64_t whole = 0;
     if (dtype == TG_I64) memcpy(&whole, element, sizeof whole); /* a double does not hold all of them */
     const int n = dtype == TG_I64 ? snprintf(text, sizeof text, "%" PRId64, whole) : tg_decimal_write(text, x, dtype == TG_F32);
-    return put(w, text, (size_t)n);
+    return tg_csv_put(w, text, (size_t)n);
 }
 
-static tg_status put_rows(writer *w, tg_dtype dtype, const char *data, int64_t rows, int64_t columns)
+static tg_status put_rows(tg_csv_out *w, tg_dtype dtype, const char *data, int64_t rows, int64_t columns)
 {
     const size_t item = tg_dtype_size(dtype);
     tg_status    s    = TG_OK;
     for (int64_t i = 0; i < rows; i++)
         for (int64_t k = 0; k < columns; k++, data += item) {
             s = put_number(w, dtype, data);
-            if (s == TG_OK) s = put(w, k < columns - 1 ? "," : "\n", 1);
+            if (s == TG_OK) s = tg_csv_put(w, k < columns - 1 ? "," : "\n", 1);
             if (s != TG_OK) return s;
         }
     return s;
 }
 
-static tg_status write_table(writer *w, tg_tape *t, const char *function, const char *path, const char *const *names, tg_tensor *x)
+static tg_status write_table(tg_csv_out *w, tg_tape *t, const char *function, const char *path, const char *const *names, tg_tensor *x)
 {
     const tg_shape *shape = tg_shape_of(x);
     const int64_t   rows = shape->dim[0], columns = shape->rank == 2 ? shape->dim[1] : 1;
     const void     *data = NULL;
     tg_status       s    = tg_eval(&x, 1);
     if (s == TG_OK && tg_numel(x) > 0 && !(data = tg_data(x))) s = TG_ERR_MEMORY;
-    if (s == TG_OK) s = tg_replace_open(&w->file, t, function, path);
+    if (s == TG_OK) s = tg_csv_begin(w, t, function, path);
     if (s != TG_OK) return s;
     if (names) s = put_header(w, names, columns);
     if (s == TG_OK) s = put_rows(w, tg_dtype_of(x), data, rows, columns);
-    if (s == TG_OK) s = flush(w);
-    return s == TG_OK ? tg_replace_finish(&w->file) : s; /* after an error of writing there is nothing to give up */
+    return s == TG_OK ? tg_csv_end(w) : s;
 }
 
 static tg_status check(tg_tape *t, const char *function, const char *path, const char *const *names, const tg_tensor *x)
@@ -122,7 +80,7 @@ tg_status tg_csv_write(const char *path, const char *const *names, tg_tensor *x)
     if (!tg_may(t, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
     tg_status s = check(t, function, path, names, x);
     if (s != TG_OK) return s;
-    writer *w = tg_tape_alloc(t, sizeof *w);
+    tg_csv_out *w = tg_tape_alloc(t, sizeof *w);
     if (!w) return TG_ERR_MEMORY;
     const tg_fpenv host = tg_fpenv_enter();
     s                   = write_table(w, t, function, path, names, x);

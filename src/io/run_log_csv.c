@@ -1,7 +1,7 @@
 /* run_log_csv.c - the scalars of a run's log as CSV. */
 #include <stdio.h>
 
-#include "io/atomic_file.h"
+#include "io/csv_out.h"
 #include "io/decimal.h"
 #include "io/run_log.h"
 
@@ -84,40 +84,30 @@ static tg_status read_event(void *ctx, const char *bytes, size_t n)
 
 /* ---- writing rows ------------------------------------------------------------------------------------------------------ */
 
-static void add_tag(tg_wire *to, const char *tag, size_t n)
+static tg_status put_row(tg_csv_out *w, const listing *l, const scalar *r)
 {
-    tg_wire_raw(to, "\"", 1);
-    for (size_t i = 0; i < n; i++) {
-        tg_wire_raw(to, tag + i, 1);
-        if (tag[i] == '"') tg_wire_raw(to, "\"", 1);
-    }
-    tg_wire_raw(to, "\"", 1);
-}
-
-static void add_row(tg_wire *to, const listing *l, const scalar *r)
-{
-    char      text[TG_DECIMAL_TEXT];
+    char      value[TG_DECIMAL_TEXT + 2], text[TG_DECIMAL_TEXT + 2];
     const int digits = snprintf(text, sizeof text, "%lld,", (long long)r->step);
-    tg_wire_raw(to, text, (size_t)digits);
-    add_tag(to, l->text + r->tag, r->length);
-    tg_wire_raw(to, ",", 1);
-    if (r->value == r->value) tg_wire_raw(to, text, (size_t)tg_decimal_write(text, (double)r->value, true)); /* NaN: an empty field */
-    tg_wire_raw(to, ",", 1);
-    tg_wire_raw(to, text, (size_t)tg_decimal_write(text, r->seconds, false));
-    tg_wire_raw(to, "\n", 1);
+    tg_status s = tg_csv_put(w, text, (size_t)digits);
+    if (s == TG_OK) s = tg_csv_put_text(w, l->text + r->tag, r->length);
+    value[0] = ',';
+    const int n = r->value == r->value ? tg_decimal_write(value + 1, (double)r->value, true) : 0; /* NaN: an empty field */
+    if (s == TG_OK) s = tg_csv_put(w, value, (size_t)n + 1);
+    text[0] = ',';
+    const int seconds = tg_decimal_write(text + 1, r->seconds, false);
+    text[seconds + 1] = '\n';
+    return s == TG_OK ? tg_csv_put(w, text, (size_t)seconds + 2) : s;
 }
 
 static tg_status write_rows(const listing *l, const char *function, const char *path)
 {
-    tg_replace file;
-    tg_wire    text = {.tape = l->tape};
-    tg_wire_raw(&text, "step,tag,value,seconds\n", 23);
-    for (size_t i = 0; i < l->n; i++)
-        if (!l->row[i].gone) add_row(&text, l, &l->row[i]);
-    tg_status s = text.failed ? TG_ERR_MEMORY : tg_replace_open(&file, l->tape, function, path);
-    if (s == TG_OK) s = tg_replace_write(&file, text.bytes, text.n);
-    if (s == TG_OK) s = tg_replace_finish(&file);
-    tg_wire_free(&text);
+    tg_csv_out *w = tg_tape_alloc(l->tape, sizeof *w);
+    tg_status   s = w ? tg_csv_begin(w, l->tape, function, path) : TG_ERR_MEMORY;
+    if (s == TG_OK) s = tg_csv_put(w, "step,tag,value,seconds\n", 23);
+    for (size_t i = 0; i < l->n && s == TG_OK; i++)
+        if (!l->row[i].gone) s = put_row(w, l, &l->row[i]);
+    if (s == TG_OK) s = tg_csv_end(w);
+    if (w) tg_tape_free_bytes(l->tape, w, sizeof *w);
     return s;
 }
 

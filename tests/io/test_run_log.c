@@ -123,7 +123,7 @@ static void test_csv(void **state)
     assert_int_equal(tg_run_log_scalar(l, 2, "a \"b\"", NAN), TG_OK);
     assert_int_equal(tg_run_log_scalar(l, INT64_MAX, "x", -INFINITY), TG_OK);
     csv_of(f, text, sizeof text);
-    assert_string_equal(text, "step,tag,value\n1,\"loss/train\",0.1\n2,\"a \"\"b\"\"\",\n9223372036854775807,\"x\",-inf\n");
+    assert_string_equal(text, "step,tag,value\n1,loss/train,0.1\n2,\"a \"\"b\"\"\",\n9223372036854775807,x,-inf\n");
     tg_run_log_close(l);
 
     /* A run that goes on at step 2 replaces what a killed one wrote from there on. */
@@ -166,8 +166,8 @@ static void test_torn(void **state)
             tg_run_log_close(l);
             csv_of(f, text, sizeof text);
             for (whole = 0; whole < 4 && at[whole] + size[whole] + 4 <= cut; whole++) {}
-            assert_int_equal(strlen(text), 15 + (whole > 1 ? whole - 1 : 0) * 8 + 8);
-            assert_non_null(strstr(text, "9,\"y\",1\n"));
+            assert_int_equal(strlen(text), 15 + (whole > 1 ? whole - 1 : 0) * 6 + 6);
+            assert_non_null(strstr(text, "9,y,1\n"));
         }
     }
     free(bytes);
