@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "graph/graph.h"
+#include "graph/frozen.h"
 #include "tensor/text.h"
 
 enum { ALIGNMENT = 64 };

@@ -329,10 +329,6 @@ extern const tg_op tg_op_const[TG_NDTYPES], tg_op_matmul; /* in src/ops: the kin
 /* A leaf with room for its value, to be filled by the caller: *data gets the address. external: use that memory instead. */
 tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *external, void **data);
 tg_node *tg_new_kept(tg_tape *t, tg_dtype dtype, const tg_shape *shape); /* with room for its value, N_VALUE not set */
-/* The same on a frozen model's memory, NULL: its own. */
-tg_node *tg_new_kept_on(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *frozen);
-/* What stands for a parameter or buffer of this name, which begins as init, on a tape that uses a frozen model (frozen.c). */
-tg_tensor *tg_frozen_kept(struct tg_frozen *model, const tg_node *init, const char *name, const char *function);
 void     tg_drop_kept(tg_node *n); /* its slot is free again from the next tg_reset on */
 void     tg_free_dropped(tg_tape *t); /* at tg_reset */
 void     tg_free_kept(tg_tape *t);    /* with all slots, at the tape's end */

@@ -2,7 +2,7 @@
 #include "tensor/fpenv.h"
 
 #include <tapegrad/tensor.h>
-#include "graph/graph.h"
+#include "graph/frozen.h"
 
 #include <stdarg.h>
 #include <stdio.h>

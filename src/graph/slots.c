@@ -1,4 +1,5 @@
 /* slots.c - the memory that nodes lie in: chunks of slots, those of a recording and those of kept tensors, which come and go one by one. */
+#include "graph/frozen.h"
 #include "graph/rows.h"
 
 #include <stdio.h>
