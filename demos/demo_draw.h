@@ -28,6 +28,11 @@ static inline bool demo_plane(const char *directory, const char *name, const tg_
     DEMO_DRAWN(tg_plot_plane, directory, name, plane);
 }
 
+static inline bool demo_images(const char *directory, const char *name, const tg_images *images)
+{
+    DEMO_DRAWN(tg_plot_images, directory, name, images);
+}
+
 static inline bool demo_bars(const char *directory, const char *name, const tg_bars *bars)
 {
     DEMO_DRAWN(tg_plot_bars, directory, name, bars);
