@@ -8,7 +8,7 @@
 #include "demo.h"
 #include "demo_draw.h"
 
-enum { WAYS = 6, MOST_EPOCHS = 200, HIDDEN = 256, VALIDATION = 2000 };
+enum { WAYS = 6, MOST_EPOCHS = 200, HIDDEN = 256, VALIDATION = 1000 };
 
 typedef struct way {
     const char *name;
@@ -68,7 +68,7 @@ static double measure(tg_tape *t, network *n, tg_loader *data, double *accuracy)
 
 typedef struct outcome {
     double train, test;                      /* accuracies at the end */
-    double train_loss[MOST_EPOCHS], validation_loss[MOST_EPOCHS];
+    double validation_loss[MOST_EPOCHS];
     int64_t epochs;                          /* that were run */
 } outcome;
 
@@ -92,7 +92,6 @@ static bool learn(const way *how, const char *data, int64_t images, int64_t epoc
     for (int64_t e = 0; e < epochs && ok; e++) {
         for (; tg_next(train, &x, &y); tg_reset(t))
             if (tg_minimize(opt, tg_cross_entropy(logits(&n, x, true), y)) || (how->norm && tg_update_running(&n.running))) break;
-        r->train_loss[e] = measure(t, &n, again, &accuracy);
         r->validation_loss[e] = measure(t, &n, validation, &accuracy);
         ok = !tg_error(t);
         r->epochs = e + 1;
