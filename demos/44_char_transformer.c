@@ -70,10 +70,10 @@ typedef struct history {
     int64_t n;
 } history;
 
-static bool train(tg_tape *t, transformer *m, const demo_text *text, int64_t steps, history *h)
+static bool train(tg_tape *t, transformer *m, const demo_text *text, int64_t steps, double lr, history *h)
 {
     tg_loader   *data = tg_loader_new(text->windows, &(tg_loader_options){.batch = BATCH, .shuffle = true});
-    tg_optim    *opt = tg_adamw(t, &(tg_adam_options){.lr = 1e-3, .beta2 = 0.99, .weight_decay = 0.1});
+    tg_optim    *opt = tg_adamw(t, &(tg_adam_options){.lr = lr, .beta2 = 0.99, .weight_decay = 0.1});
     tg_schedule *rate = tg_warmup_lr(tg_cosine_lr(t, steps, 0.1), steps / 20, 0);
     tg_progress  bar;
     tg_tensor   *x, *y;
@@ -101,12 +101,14 @@ int main(int argc, char **argv)
     const double started = demo_clock();
     const char  *out = "out", *path = NULL;
     int64_t      steps = 2000, seed = 1, length = 400;
+    double       lr = 2e-3;
     bool         quick = false;
     int          status;
     char         file[DEMO_PATH];
     const demo_option options[] = {
         {"--text", "FILE", "what to learn from; else $TAPEGRAD_TEXT; else sentences made here", .text = &path},
         {"--steps", "N", "of 12 windows of 64 characters", .count = &steps, .low = 1, .high = 1e7},
+        {"--lr", "X", "highest learning rate", .real = &lr, .low = 1e-9, .high = 1},
         {"--sample", "N", "characters written at the end", .count = &length, .low = 0, .high = 1e6},
         {"--seed", "N", "of weights and batches", .count = &seed, .low = 0, .high = 1e15},
         {"--out", "DIR", "where the picture and the network go", .text = &out},
@@ -126,7 +128,7 @@ int main(int argc, char **argv)
         int64_t weights = 0;
         for (int i = 0; i < tg_param_count(t); i++) weights += tg_numel(tg_param_at(t, i));
         printf("%" PRId64 " characters, %" PRId64 " different ones; %" PRId64 " weights\n", text.characters, tg_vocab_size(text.vocab), weights);
-        ok = train(t, &m, &text, steps, &h);
+        ok = train(t, &m, &text, steps, lr, &h);
     }
     for (int64_t i = 0; i < h.n && ok; i++) printf("step %6.0f: training %.4f, validation %.4f\n", h.step[i], h.train[i], h.held[i]);
     ok = ok && demo_sample(t, &text, logits, &m, CONTEXT, length, 0.8, (uint64_t)seed) && !tg_save(t, demo_path(file, out, "char_transformer.safetensors"));

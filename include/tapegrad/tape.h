@@ -23,8 +23,9 @@ typedef void (*tg_error_fn)(void *ctx, tg_status s, const char *sentence);
 typedef struct tg_tape_options {
     uint64_t     seed;      /* of the tape's random numbers */
     tg_dtype     dtype;     /* of what tg_zeros, tg_randn … create: TG_F32 (usual) or TG_F64 */
-    int          threads;   /* most threads to use, BLAS's included; 0: as OpenMP says when the tape is made. Fewer where the address
-                               space is limited (ulimit -v) and has no room for their stacks */
+    int          threads;   /* threads to use, BLAS's included; 0: as OpenMP says when the tape is made, and fewer while the machine has other
+                               work (Linux), since threads that wait for one without a processor cost more than they bring. Fewer, too, where
+                               the address space is limited (ulimit -v) and has no room for their stacks. Results are the same to the last bit */
     bool         silent;    /* no error handler at all */
     tg_error_fn  on_error;  /* NULL: one line on stderr */
     void        *error_ctx; /* handed to on_error */

@@ -106,14 +106,17 @@ static int64_t cut(int64_t size, int part, int parts)
     return part == parts ? size : at / 16 * 16;
 }
 
-static void run_split(const product *d, tg_dtype dtype, const char *a, const char *b, char *c, bool add, int team)
+/* BLAS may add up otherwise in pieces of another shape, so their number does not depend on how many threads there are just now. */
+static void run_split(const product *d, tg_dtype dtype, const char *a, const char *b, char *c, bool add, int pieces, int team)
 {
     const bool rows = d->m >= d->n;
-    TG_TEAM(num_threads(team))
+    TG_TEAM(num_threads(team < pieces ? team : pieces))
     {
-        int            id = omp_get_thread_num(), n = omp_get_num_threads();
-        if (rows) run_piece(d, dtype, a, b, c, add, cut(d->m, id, n), cut(d->m, id + 1, n), 0, d->n);
-        else run_piece(d, dtype, a, b, c, add, 0, d->m, cut(d->n, id, n), cut(d->n, id + 1, n));
+#pragma omp for schedule(static) nowait
+        for (int k = 0; k < pieces; k++) {
+            if (rows) run_piece(d, dtype, a, b, c, add, cut(d->m, k, pieces), cut(d->m, k + 1, pieces), 0, d->n);
+            else run_piece(d, dtype, a, b, c, add, 0, d->m, cut(d->n, k, pieces), cut(d->n, k + 1, pieces));
+        }
     }
 }
 
@@ -133,21 +136,21 @@ static void run_batch(const product *d, tg_dtype dtype, const char *a, const cha
     }
 }
 
-void tg_run_product(const program *p, const product *d, int threads)
+void tg_run_product(const program *p, const product *d, int most, int threads)
 {
     const value   *v = &p->values[d->c];
     const char    *a = first_a(p, d), *b = first_b(p, d);
     char          *c = tg_memory_of(p, d->c);
     const tg_dtype dtype = (tg_dtype)v->dtype;
     const double   work = (double)d->m * (double)d->n * (double)d->k;
-    int            team = threads;
     if (d->batch == 1) {
         const int64_t longest = d->m >= d->n ? d->m : d->n;
-        if (longest / 32 < team) team = (int)(longest / 32);
-        if (team < 2 || work < (d->m == 1 || d->n == 1 ? SPLIT_VECTOR : SPLIT_FLOPS)) run_piece(d, dtype, a, b, c, v->adds, 0, d->m, 0, d->n);
-        else run_split(d, dtype, a, b, c, v->adds, team);
+        const int     pieces = longest / 32 < most ? (int)(longest / 32) : most;
+        if (pieces < 2 || work < (d->m == 1 || d->n == 1 ? SPLIT_VECTOR : SPLIT_FLOPS)) run_piece(d, dtype, a, b, c, v->adds, 0, d->m, 0, d->n);
+        else run_split(d, dtype, a, b, c, v->adds, pieces, threads);
         return;
     }
+    int team = threads;
     if (d->batch < team) team = (int)d->batch;
     if (team < 2 || work * (double)d->batch < BATCH_FLOPS) {
         run_batch(d, dtype, a, b, c, v->adds, 0, d->batch);

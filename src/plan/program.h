@@ -414,7 +414,7 @@ bool tg_still_fits(const program *p, tg_node *const *roots, size_t n);
 /* product.c */
 tg_status tg_plan_product(tg_tape *t, program *p, step *st); /* leaves st->product at -1 when BLAS can't read the operands in place */
 void      tg_place_products(program *p); /* after the values' addresses were resolved */
-void      tg_run_product(const program *p, const product *d, int threads);
+void      tg_run_product(const program *p, const product *d, int most, int threads); /* by `threads` threads, in pieces as for `most` of them */
 
 /* memory.c */
 tg_status tg_lay_out(tg_tape *t, program *p); /* where each value lies in the program's memory */

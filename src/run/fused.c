@@ -14,7 +14,7 @@ typedef struct engine {
     uint64_t state, states;
     char    *raw, *tiles;
     size_t   raw_bytes;
-    int      threads;
+    int      threads, most; /* of a team, now and at most: tile registers are for the latter */
 } engine;
 
 /* ---- nodes of their own ------------------------------------------------------------------------------------------- */
@@ -49,10 +49,12 @@ static tg_status run_alone(tg_tape *t, const program *p, const value *v)
 
 /* ---- a program ------------------------------------------------------------------------------------------------------ */
 
+enum { WORTH_A_LOOK = 256 << 10 }; /* bytes of a program that may want several threads */
+
 /* Tile registers for every thread, shared by all programs. */
 static tg_status need_tiles(tg_tape *t, engine *e, size_t bytes)
 {
-    size_t need = bytes * (size_t)e->threads + TG_ALIGN;
+    size_t need = bytes * (size_t)e->most + TG_ALIGN;
     if (need <= e->raw_bytes) return TG_OK;
     char *raw = tg_heap_alloc(&t->services.heap, need);
     if (!raw) return tg_out_of_memory(t, "tapegrad");
@@ -139,10 +141,10 @@ static void hand_over(const program *p, tg_layout *room)
     }
 }
 
-static inline void run_product(const program *p, const product *d, int threads)
+static inline void run_product(const program *p, const product *d, const engine *e)
 {
     if (d->own.run) d->own.run(&d->own.call);
-    else tg_run_product(p, d, threads);
+    else tg_run_product(p, d, e->most, e->threads);
 }
 
 static tg_status run_step(tg_tape *t, const program *p, const step *st)
@@ -151,7 +153,7 @@ static tg_status run_step(tg_tape *t, const program *p, const step *st)
     const double  begin = t->profile ? tg_profile_now() : 0;
     tg_status     s = TG_OK;
     if (st->group >= 0) tg_run_group(p, &p->groups[st->group], e->threads);
-    else if (st->product >= 0) run_product(p, &p->products[st->product], e->threads);
+    else if (st->product >= 0) run_product(p, &p->products[st->product], e);
     else s = run_alone(t, p, &p->values[st->value]);
     if (t->profile) tg_profile_step(t->profile, p, st, begin);
     return s;
@@ -194,7 +196,13 @@ static tg_status run_program(tg_tape *t, program *p)
     engine   *e = t->engine;
     tg_status s = compile_soon(t, e, p);
     if (s != TG_OK) return s;
-    if (tg_is_forked()) e->threads = 1;
+    if (p->bytes >= WORTH_A_LOOK) {
+        tg_look_at_processors(t);
+        const int threads = tg_threads(t);
+        e->threads = threads < e->most ? threads : e->most;
+    } else if (tg_is_forked()) {
+        e->threads = 1;
+    }
     tg_layout *layouts = room_for_layouts(t, p);
     s = layouts ? bind(t, e, p) : TG_ERR_MEMORY;
     const tg_inside was = tg_go_inside(t, TG_IN_OP, "a loop", NULL);
@@ -241,7 +249,7 @@ static tg_status open_engine(tg_tape *t)
 {
     engine *e = tg_tape_alloc(t, sizeof *e);
     if (!e) return TG_ERR_MEMORY;
-    e->threads = tg_threads(t);
+    e->threads = e->most = tg_threads(t);
     t->engine = e;
     return TG_OK;
 }

@@ -210,6 +210,7 @@ static tg_status run_plan(tg_tape *t, const tg_plan *plan)
     char    **destination = tg_arena_alloc(&t->services.values, plan->n * sizeof *destination, 8);
     if (!destination) return tg_out_of_memory(t, "tapegrad");
     t->plans++;
+    tg_look_at_processors(t);
     for (; n < plan->n && s == TG_OK; n++) {
         destination[n] = take_destination(plan->order[n]);
         s = tg_run_node(t, plan->order[n]);

@@ -98,8 +98,16 @@ void tg_own_until_reset(tg_tape *t, tg_owned *o)
 int tg_threads(const tg_tape *t)
 {
     if (tg_is_forked()) return 1;
-    const int most = tg_services_read(t)->threads;
-    return most ? most : omp_get_max_threads();
+    const tg_services *s = tg_services_read(t);
+    if (s->threads) return s->threads;
+    const int most = omp_get_max_threads();
+    return s->processors.usable > 0 && s->processors.usable < most ? s->processors.usable : most;
+}
+
+void tg_look_at_processors(tg_tape *t)
+{
+    tg_services *s = tg_services_of(t);
+    if (!s->threads) tg_processors_look(&s->processors, omp_get_max_threads());
 }
 
 /* ---- room for values ---------------------------------------------------------------------------------------------- */

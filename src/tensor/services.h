@@ -9,6 +9,7 @@
 #include <tapegrad/op.h>
 #include <tapegrad/tape.h>
 
+#include "tensor/processors.h"
 #include "tensor/mem.h"
 
 /* What is freed with the tape: optimizers, data sets, loaders, archives. */
@@ -54,7 +55,8 @@ typedef struct tg_services {
     tg_owned *owned;
     uint64_t  ever_owned;
     tg_owned *lent; /* what is freed with this recording: memory of others */
-    int       threads; /* most of them; 0: as OpenMP says. Read by tg_threads */
+    int       threads; /* most of them; 0: as OpenMP says, and as many as the machine has room for. Read by tg_threads */
+    tg_processors processors;
 
     uint32_t    under_way; /* public functions that have been entered and not left */
     const char *called;    /* the first of them, which the user called: errors name it; NULL: it is one that records an op and no more */
@@ -140,5 +142,6 @@ void *tg_value_room(tg_tape *t, size_t bytes); /* for a value of this recording;
 void  tg_free_values(tg_tape *t);              /* those of this recording */
 void  tg_free_scratch(tg_tape *t);             /* what tg_scratch gave out */
 int   tg_threads(const tg_tape *t);            /* how many a team may have now: 1 in a forked process */
+void  tg_look_at_processors(tg_tape *t);             /* adapts that to a machine that has other work, where the number was left to the library */
 
 #endif
