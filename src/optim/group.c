@@ -18,7 +18,8 @@ static size_t group_for(const tg_optim *o, const tg_node *n)
 
 static tg_optim_tensor entry_of(const tg_optim *o, tg_node *n)
 {
-    return (tg_optim_tensor){.node = n, .gen = n->gen, .n = (size_t)tg_node_numel(n), .group = group_for(o, n), .running = 1};
+    const tg_update u = {.stride = (tg_value_bytes(n) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN, .ascend = o->maximize};
+    return (tg_optim_tensor){.node = n, .gen = n->gen, .n = (size_t)tg_node_numel(n), .group = group_for(o, n), .running = 1, .u = u};
 }
 
 /* The tape keeps its parameters in the order they were made, so what is left of the tensors is the beginning of that list. */

@@ -26,9 +26,10 @@ typedef struct tg_optim_tensor {
     double    running; /* the rule's number that goes from step to step; 1 before the first */
     bool      by_rows;  /* this step's gradient is a set of rows: */
     tg_row_gradient rows;
-    char     *states; /* its states, state_bytes one behind the other; zeros before the first update; NULL: not needed yet */
+    size_t    elements; /* of this step's gradient; 0 where there is none */
+    char     *states; /* its states, u.stride bytes one behind the other; zeros before the first update; NULL: not needed yet */
     tg_block *room;   /* they are in */
-    tg_update u;      /* of a step; g NULL: not updated in this one */
+    tg_update u;      /* of a step, but for stride and ascend, which stay; g NULL: not updated in this one */
 } tg_optim_tensor;
 
 /* A number among the options. */
@@ -149,7 +150,6 @@ extern const tg_state_functions tg_optim_state;
 
 /* ---- room.c ------------------------------------------------------------------------------------------------------- */
 
-size_t tg_optim_state_bytes(const tg_optim_tensor *w); /* from one state of the tensor to the next */
 bool   tg_optim_make_states(tg_optim *o, bool (*needs)(const tg_optim_tensor *w)); /* for those that need some; false after an error */
 void   tg_optim_drop_states(const tg_optim *o, tg_optim_tensor *w);
 

@@ -5,8 +5,6 @@
  * pages are read faster than many small. */
 enum { LARGE_ROOM = 4 << 20 };
 
-size_t tg_optim_state_bytes(const tg_optim_tensor *w) { return (tg_value_bytes(w->node) + TG_ALIGN - 1) / TG_ALIGN * TG_ALIGN; }
-
 /* Full of zeros. */
 static tg_block *new_room(const tg_optim *o, size_t bytes, size_t users)
 {
@@ -26,7 +24,7 @@ bool tg_optim_make_states(tg_optim *o, bool (*needs)(const tg_optim_tensor *w))
     for (size_t i = 0; o->row->n_states && i < o->n_tensors; i++) {
         tg_optim_tensor *w = &o->tensors[i];
         if (w->states || !needs(w)) continue;
-        const size_t bytes = o->row->n_states * tg_optim_state_bytes(w);
+        const size_t bytes = o->row->n_states * w->u.stride;
         if (bytes < LARGE_ROOM) {
             shared += bytes;
             users++;
@@ -43,7 +41,7 @@ bool tg_optim_make_states(tg_optim *o, bool (*needs)(const tg_optim_tensor *w))
         if (w->states || !needs(w)) continue;
         w->room = room;
         w->states = at;
-        at += o->row->n_states * tg_optim_state_bytes(w);
+        at += o->row->n_states * w->u.stride;
     }
     return room != NULL;
 }

@@ -85,7 +85,7 @@ static tg_tensor *get_entry(tg_owned *self, int i, const char *function)
     if (e.kind == RUNNING) return tg_from_f64(o->tape, TG_SCALAR_SHAPE, &e.of->running);
     if (e.kind == COUNT) return tg_from_i64(o->tape, TG_SCALAR_SHAPE, &(int64_t){(int64_t)e.of->steps});
     const tg_dtype dtype = (tg_dtype)e.of->node->dtype;
-    if (e.of->states) return tg_from_data(o->tape, dtype, e.of->node->shape, e.of->states + e.state * tg_optim_state_bytes(e.of));
+    if (e.of->states) return tg_from_data(o->tape, dtype, e.of->node->shape, e.of->states + e.state * e.of->u.stride);
     return tg_full(o->tape, dtype, e.of->node->shape, 0);
 }
 
@@ -132,7 +132,7 @@ static tg_status set_state(tg_optim *o, const entry *e, tg_tensor *value, const 
     if (s != TG_OK) return s;
     if (!tg_optim_make_states(o, always)) return TG_ERR_MEMORY;
     const tg_array a = tg_array_of(v);
-    tg_array_copy(&a, e->of->states + e->state * tg_optim_state_bytes(e->of));
+    tg_array_copy(&a, e->of->states + e->state * e->of->u.stride);
     return TG_OK;
 }
 

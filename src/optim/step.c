@@ -23,20 +23,14 @@ static tg_status find_gradients(const tg_optim *o, size_t *found, bool *need_sta
         w->u.g = w->by_rows ? (void *)&w->rows : g ? tg_host_memory(g) : NULL;
         if (w->by_rows && w->rows.values) w->u.g = w->rows.values;
         if (tg_optim_is_frozen(o, w)) w->u.g = NULL;
+        w->elements = !w->u.g ? 0 : w->by_rows ? (size_t)(w->rows.n * w->rows.width) : w->n;
         *found += w->u.g != NULL;
         *need_states |= w->u.g && !w->states && o->row->n_states;
     }
     return TG_OK;
 }
 
-/* Elements of this step's gradient. */
-static size_t elements_of(const tg_optim_tensor *w)
-{
-    if (!w->u.g) return 0;
-    return w->by_rows ? (size_t)(w->rows.n * w->rows.width) : w->n;
-}
-
-static size_t chunks(const tg_optim_tensor *w) { return (elements_of(w) + CHUNK - 1) / CHUNK; }
+static size_t chunks(const tg_optim_tensor *w) { return (w->elements + CHUNK - 1) / CHUNK; }
 
 /* The numbers of a tensor's formula. Most tensors of a group have made as many steps: theirs are the same. */
 static const tg_numbers *numbers_of(const tg_optim *o, tg_optim_tensor *w)
@@ -63,8 +57,6 @@ static void count_step(tg_optim *o)
         w->u.number = *numbers_of(o, w);
         w->u.w = tg_host_memory(w->node);
         w->u.states = w->states;
-        w->u.stride = tg_optim_state_bytes(w);
-        w->u.ascend = o->maximize;
     }
 }
 
@@ -146,7 +138,7 @@ static bool visit_chunks(const tg_optim *o, visit_fn visit, size_t first, size_t
     for (size_t i = 0; i < o->n_tensors && before < last; i++) {
         const tg_optim_tensor *w = &o->tensors[i];
         const size_t n = chunks(w), k = first > before ? first - before : 0, end = last - before < n ? last - before : n;
-        if (k < end) good &= visit(o, w, k * CHUNK, end * CHUNK < elements_of(w) ? end * CHUNK : elements_of(w), before + k);
+        if (k < end) good &= visit(o, w, k * CHUNK, end * CHUNK < w->elements ? end * CHUNK : w->elements, before + k);
         before += n;
     }
     return good;
@@ -157,11 +149,11 @@ static bool visit_all(const tg_optim *o, visit_fn visit)
 {
     size_t elements = 0, total = 0;
     bool   good = true;
-    for (size_t i = 0; i < o->n_tensors; i++) elements += elements_of(&o->tensors[i]);
+    for (size_t i = 0; i < o->n_tensors; i++) elements += o->tensors[i].elements;
     const int threads = elements < SMALL ? 1 : tg_threads(o->tape);
     for (size_t i = 0; i < o->n_tensors; i++) {
         const tg_optim_tensor *w = &o->tensors[i];
-        if (threads == 1 && w->u.g) good &= visit(o, w, 0, elements_of(w), total);
+        if (threads == 1 && w->u.g) good &= visit(o, w, 0, w->elements, total);
         total += chunks(w);
     }
     if (threads == 1) return good;
@@ -217,7 +209,7 @@ static void tell_profile(const tg_optim *o, double begin)
     tg_figure     tensors = {"tensors", 0};
     for (size_t i = 0; i < o->n_tensors; i++) {
         if (!o->tensors[i].u.g) continue;
-        const int64_t elements = (int64_t)elements_of(&o->tensors[i]), bytes = elements * (int64_t)tg_item_size((tg_dtype)o->tensors[i].node->dtype);
+        const int64_t elements = (int64_t)o->tensors[i].elements, bytes = elements * (int64_t)tg_item_size((tg_dtype)o->tensors[i].node->dtype);
         work.elements += elements;
         work.read += (2 + states + first * (1 + states)) * bytes;
         work.written += (1 + states) * bytes;

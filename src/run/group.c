@@ -113,17 +113,18 @@ static void run_chunk(const program *p, const group *g, int32_t chunk, int threa
 /* The whole group is one tile of plain loops: nothing to compute but the calls. */
 static void run_single(const program *p, const group *g)
 {
-    const int64_t n = g->n, cols = g->cols ? g->cols : g->n;
-    const instruction   *c = &p->instructions[g->instructions], *end = c + g->n_instructions;
-    const tile    w = {.rows = n / cols, .cols = cols};
+    const int64_t      n = g->n;
+    const instruction *c = &p->instructions[g->instructions], *end = c + g->n_instructions;
+    /* Two at a time: long runs of tiny ops mostly alternate, and then each of these calls goes where it went before. */
+    for (; !g->n_sweeps && end - c >= 2 && c[0].kind == K_LOOP && c[1].kind == K_LOOP; c += 2) {
+        c[0].loop((size_t)n, c[0].out, c[0].in, c[0].attr);
+        c[1].loop((size_t)n, c[1].out, c[1].in, c[1].attr);
+    }
+    if (c == end) return;
+    const tile w = {.rows = g->cols ? n / g->cols : 1, .cols = g->cols ? g->cols : n};
     if (g->n_sweeps) {
         tg_run_tile(p, g, &w);
         return;
-    }
-    /* Two at a time: long runs of tiny ops mostly alternate, and then each of these calls goes where it went before. */
-    for (; end - c >= 2 && c[0].kind == K_LOOP && c[1].kind == K_LOOP; c += 2) {
-        c[0].loop((size_t)n, c[0].out, c[0].in, c[0].attr);
-        c[1].loop((size_t)n, c[1].out, c[1].in, c[1].attr);
     }
     for (; c < end; c++) {
         if (c->kind == K_LOOP) {

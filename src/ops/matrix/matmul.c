@@ -152,6 +152,8 @@ static tg_status matmul_run(tg_call *c) { return tg_matmul_into(c, c->accumulate
 
 /* ---- gradient ----------------------------------------------------------------------------------------------------- */
 
+static tg_tensor *record_matmul(tg_tensor *a, tg_tensor *b) { return tg_record(&tg_op_matmul, (tg_tensor *[]){a, b}, 2, NULL, 0); }
+
 /* All matrices of t one below the other. */
 static tg_tensor *stacked(tg_tensor *t)
 {
@@ -162,8 +164,13 @@ static tg_tensor *stacked(tg_tensor *t)
     return tg_reshape(t, TG_SHAPE(rows, s->dim[s->rank - 1]));
 }
 
-/* Of a column and a row, or what else has one number for each sum of the product, no sum is left. */
-static tg_tensor *product(tg_tensor *a, tg_tensor *b) { return tg_dim(a, -1) == 1 ? tg_mul(a, b) : tg_matmul(a, b); }
+/* Of matrices: a rule has no vectors. Of a column and a row, or what else has one number for each sum of the product, no sum is left. */
+static tg_tensor *product(tg_tensor *a, tg_tensor *b)
+{
+    if (!a) return NULL;
+    const tg_shape *s = tg_node_of(a)->shape;
+    return s->dim[s->rank - 1] == 1 ? tg_mul(a, b) : record_matmul(a, b);
+}
 
 /* C = A B: dA = g B^T, dB = A^T g. They have the broadcast leading axes, over which the backward walk sums. One B for all
  * matrices of A makes that sum part of the product: A and g as tall matrices. */
@@ -200,8 +207,6 @@ const tg_op tg_op_matmul = {.name  = "matmul",
                             .run   = matmul_run,
                             .vjp   = matmul_vjp,
                             .batch = matmul_batch};
-
-static tg_tensor *record_matmul(tg_tensor *a, tg_tensor *b) { return tg_record(&tg_op_matmul, (tg_tensor *[]){a, b}, 2, NULL, 0); }
 
 /* One of them is a vector: a row on the left, a column on the right. */
 static tg_tensor *vector_product(tg_tensor *a, tg_tensor *b)
