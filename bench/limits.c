@@ -21,15 +21,19 @@ static void *room(size_t bytes)
     return p;
 }
 
+float *limit_zeros(limit *l, size_t n)
+{
+    float *p = room(n * sizeof *p);
+    l->failed |= !p;
+    return p ? memset(p, 0, n * sizeof *p) : NULL;
+}
+
 /* From a linear congruential generator. */
 float *limit_numbers(limit *l, size_t n)
 {
-    float   *p = room(n * sizeof *p);
+    float   *p = limit_zeros(l, n);
     unsigned s = 12345;
-    if (!p) {
-        l->failed = true;
-        return NULL;
-    }
+    if (!p) return NULL;
     for (size_t i = 0; i < n; i++) {
         float sum = 0;
         for (int k = 0; k < 4; k++) {

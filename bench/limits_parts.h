@@ -28,6 +28,7 @@ struct limit {
     void (*pass)(limit *l); /* one pass over the vectors, or over the matrices' rows, or NULL */
     size_t         n;       /* the vectors' length; of a row */
     size_t         states;  /* of an optimizer */
+    size_t         turn;    /* of a pass that does not read the same each time */
     float         *v[8];
     volatile float sink; /* keeps results from being optimised away */
     bool           failed;
@@ -35,6 +36,7 @@ struct limit {
 
 /* n numbers, roughly normal: the sum of four uniform ones. NULL, and l has failed, without memory. */
 float *limit_numbers(limit *l, size_t n);
+float *limit_zeros(limit *l, size_t n);
 
 /* C = op(A) op(B), so many times in a step. */
 void limit_add(limit *l, bool ta, bool tb, int m, int n, int k, int times);

@@ -1,6 +1,9 @@
-/* limits_rows.c - the bare work of single ops over the rows of large matrices, as one pass. Compiled as limits.c is. */
+/* limits_rows.c - the bare work of single ops over the rows of large matrices, as one pass, and of Adam on a few rows of a table. Compiled as
+ * limits.c is. */
 #define _GNU_SOURCE
 #include "limits_parts.h"
+
+#include <stdint.h>
 
 /* ---- one pass over the rows of matrices ---------------------------------------------------------------------------
  * Forward reads X and writes Y; with gradients the pass also reads G and writes DX, and adds up what belongs to the columns. */
@@ -145,6 +148,55 @@ static void broadcast_pass(limit *l)
     }
 }
 
+/* ---- some rows of a large table -------------------------------------------------------------------------------------
+ * A step reads the rows of one of many sets, and Adam changes them: three times as many cache lines from anywhere, asked for as far ahead as
+ * memory is still faster for it. */
+
+enum { TABLE, MEAN, SQUARE, OUT, GRADIENT, READ = 512, WIDTH = 16, SETS = 512, AHEAD = 32 };
+
+/* The rows of set k, and some more to ask for. */
+static void draw_rows(size_t row[READ + AHEAD], size_t k, size_t rows)
+{
+    uint64_t s = 0x9e3779b97f4a7c15u * (k + 1);
+    for (size_t i = 0; i < READ + AHEAD; i++) {
+        s = s * 6364136223846793005u + 1442695040888963407u;
+        row[i] = i < READ ? (size_t)(s >> 33) % rows * WIDTH : row[READ - 1];
+    }
+}
+
+static void table_pass(limit *l)
+{
+    size_t row[READ + AHEAD];
+    draw_rows(row, l->turn++ % SETS, l->n);
+    for (size_t i = 0; i < READ; i++) {
+        __builtin_prefetch(l->v[TABLE] + row[i + AHEAD]);
+        memcpy(l->v[OUT] + i * WIDTH, l->v[TABLE] + row[i], WIDTH * sizeof(float));
+    }
+    for (size_t i = 0; i < READ; i++) {
+        for (size_t k = TABLE; k <= SQUARE; k++) __builtin_prefetch(l->v[k] + row[i + AHEAD], 1);
+        const float *restrict g = l->v[GRADIENT] + i * WIDTH;
+        float *restrict w = l->v[TABLE] + row[i], *restrict m = l->v[MEAN] + row[i], *restrict v = l->v[SQUARE] + row[i];
+        for (size_t j = 0; j < WIDTH; j++) {
+            m[j] = 0.9f * m[j] + 0.1f * g[j];
+            v[j] = 0.999f * v[j] + 0.001f * g[j] * g[j];
+            w[j] -= 1e-3f * m[j] / (sqrtf(v[j]) + 1e-8f);
+        }
+    }
+}
+
+static void table(limit *l, size_t rows)
+{
+    l->n = rows;
+    l->pass = table_pass;
+    for (size_t k = TABLE; k <= SQUARE; k++) l->v[k] = limit_zeros(l, rows * WIDTH);
+    for (size_t k = OUT; k <= GRADIENT; k++) l->v[k] = limit_zeros(l, READ * WIDTH);
+}
+
+static void million(limit *l) { table(l, 1000000); }
+static void ten_million(limit *l) { table(l, 10000000); }
+
+/* ---- by workload ---------------------------------------------------------------------------------------------------- */
+
 /* Sets of v[]'s places, as bits: those that are matrices, and those that are one row. */
 static void matrices(limit *l, size_t columns, unsigned whole, unsigned single, void (*pass)(limit *))
 {
@@ -172,5 +224,6 @@ const limit_row limit_rows[] = {
     {"W11_layernorm_fwd", layernorm_forward}, {"W11_layernorm", layernorm},
     {"W11_sum0_fwd", sum_forward},            {"W11_sum0", sum},
     {"W11_bcast_fwd", broadcast_forward},     {"W11_bcast", broadcast},
+    {"W14_adam_1m", million},                 {"W14_adam_10m", ten_million},
     {0},
 };

@@ -194,7 +194,7 @@ static void *make_axes(tg_tape *t)
     return m;
 }
 
-enum { TABLE = 100000, READ = 512, WIDTH = 64, NARROW = 16, SETS = 64 };
+enum { TABLE = 100000, READ = 512, WIDTH = 64, NARROW = 16, SETS = 512 /* of rows, 50 MB of tensor and states */ };
 
 typedef struct table {
     tg_tape   *t;

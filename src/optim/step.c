@@ -2,6 +2,7 @@
 #include "optim/optim.h"
 
 #include "profile/profile.h"
+#include "tensor/fetch.h"
 #include "tensor/team.h"
 
 /* A step's work is cut into pieces of CHUNK elements, whatever the number of threads; below SMALL elements it stays on one. */
@@ -65,31 +66,27 @@ static void count_step(tg_optim *o)
 /* What is done with elements from … to-1, whole chunks of which the first is number `chunk` of all; false: something is wrong with them. */
 typedef bool (*visit_fn)(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to, size_t chunk);
 
-/* The rows of a large table lie far apart, and memory is slow to answer: it is asked for some rows ahead. */
-static void fetch_row(const tg_optim *o, const tg_optim_tensor *w, size_t row)
+/* Asks for a row of the gradient, in the tensor and in its states. */
+static void fetch_row(const tg_optim *o, const tg_optim_tensor *w, size_t row, size_t bytes)
 {
-    const size_t bytes = (size_t)w->rows.width * tg_item_size((tg_dtype)w->node->dtype), at = (size_t)w->rows.ids[row] * bytes;
-    for (size_t b = 0; b < bytes; b += TG_ALIGN) {
-        __builtin_prefetch((char *)w->u.w + at + b, 1);
-        for (size_t k = 0; k < o->row->n_states; k++) __builtin_prefetch(w->u.states + k * w->u.stride + at + b, 1);
-    }
+    const size_t at = (size_t)w->rows.ids[row] * bytes;
+    tg_fetch((char *)w->u.w + at, bytes);
+    for (size_t k = 0; k < o->row->n_states; k++) tg_fetch(w->u.states + k * w->u.stride + at, bytes);
 }
 
 /* Elements from … to-1 of a gradient that is a set of rows: each row of it meets its own of the tensor and of the states. */
 static void update_rows(const tg_optim *o, const tg_optim_tensor *w, size_t from, size_t to)
 {
-    enum { AHEAD = 8, LARGEST = 4096 /* bytes: longer rows come in one stream */ };
-    const bool fetch = w->rows.width * (int64_t)tg_item_size((tg_dtype)w->node->dtype) <= LARGEST;
-    const size_t width = (size_t)w->rows.width, item = tg_item_size((tg_dtype)w->node->dtype);
-    for (size_t e = from, n; e < to; e += n) {
-        const size_t row = e / width, at = e % width, there = (size_t)w->rows.ids[row] * width * item;
-        tg_update    u = w->u;
-        if (fetch && row + AHEAD < (size_t)w->rows.n) fetch_row(o, w, row + AHEAD);
-        n = to - e < width - at ? to - e : width - at;
-        u.w = (char *)u.w + there;
-        u.states = u.states ? (char *)u.states + there : NULL;
-        u.g = (char *)u.g + row * width * item;
-        o->loops->update[w->node->dtype](&u, at, at + n);
+    const size_t width = (size_t)w->rows.width, bytes = width * tg_item_size((tg_dtype)w->node->dtype), batch = tg_rows_in_batch(bytes);
+    tg_update    u = w->u;
+    for (size_t e = from, n, fetched = from ? from / width : 0; e < to; e += n) {
+        const size_t row = e / width, first = e % width, at = (size_t)w->rows.ids[row] * bytes;
+        for (const size_t until = tg_fetch_until(row, fetched, (to - 1) / width + 1, batch); fetched < until; fetched++) fetch_row(o, w, fetched, bytes);
+        n = to - e < width - first ? to - e : width - first;
+        u.w = (char *)w->u.w + at;
+        u.states = w->u.states ? w->u.states + at : NULL;
+        u.g = (const char *)w->u.g + row * bytes;
+        o->loops->update[w->node->dtype](&u, first, first + n);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "ops/batch.h"
 #include "ops/index/index.h"
 #include "ops/shape/move.h"
+#include "tensor/fetch.h"
 #include "tensor/team.h"
 
 #include <omp.h>
@@ -92,10 +93,6 @@ static void next_line(const units *u, unit *w)
 
 /* Rows of a unit lie apart, where the processor does not look ahead by itself. */
 static inline int64_t ahead_of(int64_t k, int64_t picks, int64_t step) { return k + AHEAD < picks ? AHEAD * step : 0; }
-static inline void fetch(const void *p, size_t bytes)
-{
-    for (size_t k = 0; k < bytes; k += TG_ALIGN) __builtin_prefetch((const char *)p + k);
-}
 
 /* Do the index's sizes stay within x's beside the axis? */
 static bool fits_beside(const tg_shape *index, const tg_shape *x, int64_t axis)
@@ -144,8 +141,8 @@ static tg_status gather_infer(tg_call *c)
             const int64_t *place = index + w.at + k * step;                                                            \
             T             *o = y + w.at + k * step;                                                                    \
             const int64_t  ahead = ahead_of(k, w.picks, step);                                                         \
-            fetch(place + ahead, (size_t)cols * sizeof *place);                                                        \
-            fetch(o + ahead, (size_t)cols * sizeof *o);                                                                \
+            tg_fetch(place + ahead, (size_t)cols * sizeof *place);                                                     \
+            tg_fetch(o + ahead, (size_t)cols * sizeof *o);                                                             \
             for (int64_t j = 0; j < cols; j++) o[j] = x[place[j] * along + j];                                         \
         }                                                                                                              \
     }
@@ -222,8 +219,8 @@ static tg_status scatter_add_infer(tg_call *c)
     {                                                                                                                  \
         for (int64_t k = 0; k < picks; k++, place += step, x += step) {                                                \
             const int64_t ahead = ahead_of(k, picks, step);                                                            \
-            fetch(place + ahead, (size_t)cols * sizeof *place);                                                        \
-            fetch(x + ahead, (size_t)cols * sizeof *x);                                                                \
+            tg_fetch(place + ahead, (size_t)cols * sizeof *place);                                                     \
+            tg_fetch(x + ahead, (size_t)cols * sizeof *x);                                                             \
             for (int64_t j = 0; j < cols; j++) sum[place[j] * along + j] += (TO)x[j];                                  \
         }                                                                                                              \
     }                                                                                                                  \
@@ -341,8 +338,8 @@ static tg_status scatter_infer(tg_call *c)
         const int64_t along = u->last ? 1 : u->along, beside = u->last ? 0 : 1;                                        \
         for (int64_t k = 0, at = w.at; k < w.picks; k++, at += step) {                                                 \
             const int64_t ahead = ahead_of(k, w.picks, step);                                                          \
-            fetch(index + at + ahead, (size_t)cols * sizeof *index);                                                   \
-            fetch(x + at + ahead, (size_t)cols * sizeof *x);                                                           \
+            tg_fetch(index + at + ahead, (size_t)cols * sizeof *index);                                                \
+            tg_fetch(x + at + ahead, (size_t)cols * sizeof *x);                                                        \
             for (int64_t j = 0; j < cols; j++) y[w.from + index[at + j] * along + j * beside] = x[at + j];             \
             if (u->last) next_line(u, &w);                                                                             \
         }                                                                                                              \

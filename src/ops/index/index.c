@@ -7,6 +7,7 @@
  * for any number of threads, and right however often a place is named. */
 #include "ops/batch.h"
 #include "ops/index/index.h"
+#include "tensor/fetch.h"
 #include "tensor/team.h"
 
 #include <omp.h>
@@ -236,7 +237,6 @@ enum { NARROW = 16 };
 
 static tg_status index_select_run(tg_call *c)
 {
-    enum { AHEAD = 8, LARGEST = 4096 /* bytes: rows of large tables are asked for some rows ahead; longer ones come in one stream */ };
     const tg_select_attr *a = c->attr;
     const tg_shape       *s = c->y.shape;
     const int64_t        *index, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis],
@@ -244,20 +244,23 @@ static tg_status index_select_run(tg_call *c)
     const int64_t item        = (int64_t)tg_dtype_size(c->y.dtype);
     tg_status     status      = tg_read_place(c, 1, a->size, &index);
     if (status != TG_OK || row == 0) return status;
-    const int threads = tg_threads_for(c, outer, (double)outer * (double)n * (double)row);
+    const size_t  batch = tg_rows_in_batch((size_t)(row * item));
+    const int     threads = tg_threads_for(c, outer, (double)outer * (double)n * (double)row);
     TG_TEAM(num_threads(threads))
     {
 #pragma omp for schedule(static) nowait
         for (int64_t o = 0; o < outer; o++) {
             const char *x = (const char *)c->x[0].data + o * a->size * row * item;
             char       *y = (char *)c->y.data + o * n * row * item;
-            if (row < NARROW) (item == 4 ? select_4 : item == 8 ? select_8 : item == 2 ? select_2 : select_1)(index, n, row, x, y);
-            else
-                for (int64_t k = 0; k < n; k++) {
-                    if (k + AHEAD < n && row * item <= LARGEST)
-                        for (int64_t b = 0; b < row * item; b += TG_ALIGN) __builtin_prefetch(x + index[k + AHEAD] * row * item + b);
-                    memcpy(y + k * row * item, x + index[k] * row * item, (size_t)(row * item));
-                }
+            if (row < NARROW) {
+                (item == 4 ? select_4 : item == 8 ? select_8 : item == 2 ? select_2 : select_1)(index, n, row, x, y);
+                continue;
+            }
+            for (size_t k = 0, fetched = 0; k < (size_t)n; k++) {
+                for (const size_t until = tg_fetch_until(k, fetched, (size_t)n, batch); fetched < until; fetched++)
+                    tg_fetch(x + index[fetched] * row * item, (size_t)(row * item));
+                memcpy(y + (int64_t)k * row * item, x + index[k] * row * item, (size_t)(row * item));
+            }
         }
     }
     return TG_OK;
