@@ -22,7 +22,8 @@ extern "C" {
 
 #define TG_NOT_BATCHED (-1000) /* an axis that no tensor has: says that an input is the same for all samples */
 
-/* What random numbers are that were recorded behind the first placeholder, and so are the function's. */
+/* What random numbers are that were recorded behind the first placeholder, and so are the function's. (A parameter or kept tensor that is a placeholder
+ * is where it is read first.) */
 typedef enum tg_randomness {
     TG_RANDOM_DIFFERENT = 0, /* each sample draws its own */
     TG_RANDOM_SAME,          /* all samples have those that were drawn for one. Where they depend on the sample (tg_multinomial, tg_standard_gamma) they

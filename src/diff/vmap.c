@@ -15,9 +15,10 @@
 
 /* ---- arguments --------------------------------------------------------------------------------------------------------- */
 
-/* Are these n tensors of one tape? *tape: that of the first, NULL at first. */
+/* Are these n tensors of one tape? w->tape: that of the first, NULL at first. */
 static tg_status check_tensors(tg_vmap_walk *w, tg_tensor *const *x, int n, const char *what)
 {
+    if (n < 0) return w->tape ? tg_fail_on(w->tape, TG_ERR_ARG, w->function, "%d %ss are not possible", n, what) : TG_ERR_ARG;
     for (int i = 0; i < n; i++) {
         const tg_node *one = x ? tg_check(x[i], w->function) : NULL;
         if (!one && x && x[i]) return TG_ERR_STALE;
@@ -112,19 +113,29 @@ typedef struct starts {
     size_t    n, placeholders;
 } starts;
 
+/* Where the placeholder stands in the recording, of nodes below `to`. A kept one has no place: where it is read first. */
+static uint32_t place_of(const tg_tape *t, const tg_node *placeholder, uint32_t to)
+{
+    if (placeholder->id != TG_KEPT_ID) return placeholder->id;
+    for (uint32_t id = 0; id < to; id++)
+        for (uint32_t i = 0; i < tg_slot(t, id)->n_in; i++)
+            if (tg_inputs(tg_slot(t, id))[i] == placeholder) return id;
+    return to;
+}
+
 static bool find_starts(const tg_vmap_walk *w, tg_tensor *const *outputs, int n_outputs, tg_tensor *const *placeholders, int n, starts *s)
 {
     uint32_t from = UINT32_MAX, to = 0;
     size_t   random = 0;
-    for (int i = 0; i < n; i++) {
-        const uint32_t id = tg_node_of(placeholders[i])->id;
-        from = id == TG_KEPT_ID ? 0 : id < from ? id : from;
-    }
     for (int k = 0; k < n_outputs; k++) {
         const tg_node *y = tg_node_of(outputs[k]);
         if (y->id != TG_KEPT_ID && y->id >= to) to = y->id + 1;
     }
     if (w->o.randomness == TG_RANDOM_SAME) to = 0;
+    for (int i = 0; i < n; i++) {
+        const uint32_t place = place_of(w->tape, tg_node_of(placeholders[i]), to);
+        if (place < from) from = place;
+    }
     for (uint32_t id = from; id < to; id++) random += (tg_slot(w->tape, id)->traits & TG_IS_RANDOM) != 0;
     *s = (starts){.node = tg_value_room(w->tape, ((size_t)n + random + 1) * sizeof *s->node), .placeholders = (size_t)n};
     if (!s->node) return false;
@@ -155,15 +166,16 @@ static bool was_read(const tg_vmap_walk *w, const tg_node *n)
     return true;
 }
 
-static tg_status check_node(const tg_vmap_walk *w, const tg_node *n)
+static tg_status check_node(const tg_vmap_walk *w, size_t k)
 {
     char            text[TG_KEPT_TEXT];
+    const tg_node  *n = w->graph.node[k];
     tg_node *const *in = tg_inputs(n);
     if (was_read(w, n))
         return tg_fail_on(w->tape, TG_ERR_ARG, w->function,
                           "the value of '%s' was read before: it is the placeholder's own, and says nothing of the samples; read results alone", n->op->name);
     for (uint32_t i = 0; i < n->n_in; i++) {
-        if (in[i]->id != TG_KEPT_ID) continue;
+        if (in[i]->id != TG_KEPT_ID || w->graph.from[w->graph.first[k] + i] != TG_NOWHERE) continue;
         if (!(in[i]->flags & TG_N_KEPT) || !tg_value_valid(in[i], n->id))
             return tg_fail_on(w->tape, TG_ERR_STALE, w->function, "'%s' reads %s, which was overwritten or released after it was recorded; vectorise before that",
                               n->op->name, tg_kept_text(in[i], text));
@@ -249,7 +261,7 @@ static tg_status record_node(tg_vmap_walk *w, size_t k)
     tg_node *const *slots = tg_inputs(n);
     tg_tensor      *few[2 * FEW], **of_one = few;
     bool            few_batched[FEW], *batched = few_batched, any = (n->traits & TG_IS_RANDOM) && w->o.randomness == TG_RANDOM_DIFFERENT;
-    tg_status       s = check_node(w, n);
+    tg_status       s = check_node(w, k);
     if (s == TG_OK && n->traits & TG_IS_RESULT) w->now[k] = tg_handle_on(w->tape, n), w->batched[k] = false; /* of a call that is a placeholder */
     if (s != TG_OK || w->now[k]) return s;
     if (n->n_in > FEW && (!(of_one = tg_value_room(w->tape, 2 * n->n_in * sizeof *of_one)) || !(batched = tg_value_room(w->tape, n->n_in * sizeof *batched))))

@@ -199,6 +199,21 @@ static void random_numbers(void **state)
     expect_failure(t, tg_vmap(y, 1, &x, &in, 1, &(tg_vmap_options){.randomness = (tg_randomness)7}, all), TG_ERR_ARG, "tg_vmap: there is no randomness 7");
 }
 
+/* Parameters are placeholders of an ensemble; what was drawn before they are read is data. */
+static void an_ensemble(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *w = tg_param(t, "w", tg_ones(t, TG_SHAPE(N, M))), *x = tg_randn(t, TG_SHAPE(B, N)), *y[] = {tg_matmul(x, w), tg_dropout(tg_square(w), 0.5)};
+    tg_tensor *ws = tg_expand(counting(t, TG_SHAPE(N, M)), TG_SHAPE(20, N, M)), *all[2];
+    assert_int_equal(tg_assign(w, tg_zeros(t, TG_SHAPE(N, M))), TG_OK); /* its own value is not read */
+    assert_int_equal(tg_vmap(y, 2, &w, &ws, 1, NULL, all), TG_OK);
+    assert_int_equal(tg_eval(all, 2), TG_OK);
+    assert_true(same_rows(all[0]));
+    assert_false(same_rows(all[1]));
+    tg_tensor *want = tg_matmul(x, tg_select(ws, 0, 0));
+    assert_values(tg_contiguous(tg_select(all[0], 0, 7)), tg_data_f64(want), B * M);
+}
+
 /* Attention is linear in its values, also with what dropout kept, if its gradient knows what that was. */
 static void dropout_in_attention(void **state)
 {
@@ -335,6 +350,8 @@ static void arguments(void **state)
     one[1] = z;
     assert_int_equal(VMAP(0), TG_OK); /* one input for two placeholders is fine */
     assert_int_equal(tg_vmap(&y, 1, one, in, 2, NULL, NULL), TG_ERR_NULL);
+    expect_failure(t, tg_vmap(&y, 1, one, in, -2, NULL, &all), TG_ERR_ARG, "tg_vmap: -2 placeholders are not possible");
+    assert_int_equal(tg_vmap(&y, -1, one, in, 2, NULL, &all), TG_ERR_ARG);
     assert_int_equal(tg_vmap(NULL, 1, one, in, 2, NULL, &all), TG_ERR_NULL);
     tg_clear_error(t);
     assert_null(all);
@@ -408,6 +425,7 @@ int main(void)
         cmocka_unit_test_teardown(jacobian, close_tape),
         cmocka_unit_test_teardown(what_is_not_used, close_tape),
         cmocka_unit_test_teardown(random_numbers, close_tape),
+        cmocka_unit_test_teardown(an_ensemble, close_tape),
         cmocka_unit_test_teardown(dropout_in_attention, close_tape),
         cmocka_unit_test_teardown(ops_of_the_users, close_tape),
         cmocka_unit_test(memory_runs_out),
