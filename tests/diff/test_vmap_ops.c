@@ -5,10 +5,12 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "failing.h"
 #include "quiet.h"
 #include "topics.h"
 
@@ -207,11 +209,59 @@ static bool is_full(const batch_case *c)
     return full;
 }
 
+/* Takes what is left of the memory for small values, at most so many pieces of it. Returns how many there were. */
+static int take_memory(tg_tape *t, failing *f, int pieces)
+{
+    enum { PIECE = 128 };
+    int taken = 0;
+    f->left = 0;
+    while (taken < pieces && tg_value_room(t, PIECE)) taken++;
+    tg_clear_error(t);
+    return taken;
+}
+
+/* Vectorises where there is memory for `spare` small pieces alone, and again where there is enough. Returns whether the first went well. */
+static bool vectorise_within(const batch_case *like, int spare)
+{
+    failing    f = {.left = -1};
+    batch_case c = *like;
+    tg_tensor *y[OUTPUTS], *in[SAMPLE_INPUTS], *now[OUTPUTS];
+    tg_status  s = TG_OK;
+    for (int round = 0, pieces = INT_MAX; round < 2; round++, pieces -= spare) {
+        if (round) tg_tape_free(c.t);
+        f.left = -1;
+        c.t = failing_tape(&f, TG_F64);
+        assert_non_null(c.t);
+        make_leaves(&c);
+        for (int i = 0; i < c.n; i++) in[i] = batch_of(&c, i, 0);
+        call(&c, c.one, y);
+        pieces = take_memory(c.t, &f, pieces);
+    }
+    s = tg_vmap(y, c.outputs, c.one, in, c.n, NULL, now);
+    if (s != TG_OK && (s != TG_ERR_MEMORY || tg_error_status(c.t) != TG_ERR_MEMORY || now[0])) fail_case(&c, "memory ran out");
+    f.left = -1;
+    tg_clear_error(c.t);
+    if (tg_vmap(y, c.outputs, c.one, in, c.n, NULL, now) != TG_OK) fail_case(&c, "there is memory again");
+    tg_tape_free(c.t);
+    assert_int_equal(f.held, 0);
+    return s == TG_OK;
+}
+
+/* Memory runs out everywhere, until there is enough of it; what takes larger pieces never has enough here. */
+static void run_out_of_memory(const batch_case *c)
+{
+    enum { MOST_SPARE = 60 };
+    int spare = 0;
+    while (spare < MOST_SPARE && !vectorise_within(c, spare)) spare++;
+    if (spare == 0) fail_case(c, "no memory was needed");
+}
+
 static void test_topic(void **state)
 {
     static const int sizes[] = {0, 1, 3};
     const topic     *p = *state;
     const sample    *s;
+    bool             first = true;
     for (int k = 0; (s = sample_next(p->list, p->name, &k)) != NULL;) {
         batch_case c = {.t = quiet(TG_F64), .s = s, .n = sample_inputs(s), .results = 1};
         tg_tensor *y[OUTPUTS];
@@ -227,6 +277,10 @@ static void test_topic(void **state)
                 check_case(&c);
             }
         tg_tape_free(c.t);
+        c.which = (1u << c.n) - 1;
+        c.size = 2;
+        if (!leave && c.n && !s->same && !s->large && first) run_out_of_memory(&c);
+        first = first && leave;
     }
 }
 
