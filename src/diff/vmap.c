@@ -110,7 +110,7 @@ static tg_status check_arguments(tg_vmap_walk *w, tg_tensor *const *outputs, int
 /* Nodes of the recording where the walk starts: placeholders, and random numbers that belong to the function. */
 typedef struct starts {
     tg_node **node;
-    size_t    n, placeholders;
+    size_t    n;
 } starts;
 
 /* Where the placeholder stands in the recording, of nodes below `to`. A kept one has no place: where it is read first. */
@@ -137,7 +137,7 @@ static bool find_starts(const tg_vmap_walk *w, tg_tensor *const *outputs, int n_
         if (place < from) from = place;
     }
     for (uint32_t id = from; id < to; id++) random += (tg_slot(w->tape, id)->traits & TG_IS_RANDOM) != 0;
-    *s = (starts){.node = tg_value_room(w->tape, ((size_t)n + random + 1) * sizeof *s->node), .placeholders = (size_t)n};
+    *s = (starts){.node = tg_value_room(w->tape, ((size_t)n + random + 1) * sizeof *s->node)};
     if (!s->node) return false;
     for (int i = 0; i < n; i++) s->node[s->n++] = tg_node_of(placeholders[i]);
     for (uint32_t id = from; id < to; id++)
@@ -156,11 +156,11 @@ static bool find_graph(tg_vmap_walk *w, tg_tensor *const *outputs, int n_outputs
 
 /* ---- one node -------------------------------------------------------------------------------------------------------------- */
 
-/* Is there the value of one sample, which somebody looked at? A view of a placeholder has one by itself. */
+/* Is there the value of one sample, which somebody looked at? A view of a placeholder has one by itself, and random numbers are drawn anew. */
 static bool was_read(const tg_vmap_walk *w, const tg_node *n)
 {
     const tg_node *v = tg_viewed(n);
-    if (!(n->flags & TG_N_VALUE) || v->op->kind == TG_LEAF || v->op->kind == TG_CONST) return false;
+    if (!(n->flags & TG_N_VALUE) || v->op->kind == TG_LEAF || v->op->kind == TG_CONST || (v->traits & TG_IS_RANDOM && !v->n_in)) return false;
     for (int i = 0; i < w->n_placeholders; i++)
         if (tg_node_of(w->placeholders[i]) == v) return false;
     return true;
@@ -298,7 +298,7 @@ static tg_status put_input(tg_vmap_walk *w, tg_tensor *input, int i, uint32_t pl
 tg_status tg_vmap_record(tg_vmap_walk *w, tg_tensor *const *outputs, int n_outputs, tg_tensor *const *placeholders, tg_tensor *const *inputs,
                          int n_inputs, const tg_vmap_options *options)
 {
-    starts    from;
+    starts from;
     w->o = options ? *options : (tg_vmap_options){.in_axes = NULL};
     w->placeholders = placeholders;
     w->n_placeholders = n_inputs;

@@ -180,11 +180,12 @@ static void random_numbers(void **state)
 {
     enum { MANY = 50 };
     tg_tape   *t = open_tape(state);
-    tg_tensor *before = tg_rand(t, TG_SHAPE(MANY)), *x = tg_zeros(t, TG_SHAPE(MANY)), *in = tg_ones(t, TG_SHAPE(B, MANY)), *all[6];
+    tg_tensor *before = tg_rand(t, TG_SHAPE(MANY)), *x = tg_zeros(t, TG_SHAPE(MANY)), *in = tg_ones(t, TG_SHAPE(B, MANY)), *all[7];
     tg_tensor *y[] = {tg_dropout(x, 0.5), tg_mul(x, before), tg_randn(t, TG_SHAPE(MANY)), tg_to(tg_randperm(t, MANY), TG_F64),
-                      tg_to(tg_multinomial(tg_abs(x), 8, true), TG_F64), tg_to(tg_multinomial(tg_ones(t, TG_SHAPE(MANY)), 8, true), TG_F64)};
+                      tg_to(tg_multinomial(tg_abs(x), 8, true), TG_F64), tg_to(tg_multinomial(tg_ones(t, TG_SHAPE(MANY)), 8, true), TG_F64),
+                      tg_standard_gamma(tg_add_s(tg_abs(x), 1), NULL)};
     for (tg_randomness r = TG_RANDOM_DIFFERENT; r <= TG_RANDOM_SAME; r++) {
-        const int n = r == TG_RANDOM_SAME ? 4 : 6;
+        const int n = r == TG_RANDOM_SAME ? 4 : 7;
         assert_int_equal(tg_vmap(y, n, &x, &in, 1, &(tg_vmap_options){.randomness = r}, all), TG_OK);
         assert_int_equal(tg_eval(all, n), TG_OK);
         for (int k = 0; k < n; k++) assert_int_equal(same_rows(all[k]), r == TG_RANDOM_SAME || k == 1);
