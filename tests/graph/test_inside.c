@@ -17,6 +17,7 @@ static tg_tensor *checked_function(void *ctx, tg_tensor *const *in)
     reached(FUNCTION);
     return tg_sum_all(tg_square(in[0]));
 }
+static tg_status sample_function(void *ctx, tg_tensor *const *in, tg_tensor **out) { return out[0] = checked_function(ctx, in), TG_OK; }
 
 static char archive_path[TEMP_PATH];
 static char scratch_text[200];
@@ -65,6 +66,10 @@ static char scratch_text[200];
     X(tg_backward, (void)tg_backward(p.lazy))                                                                                    \
     X(tg_backward_seed, (void)tg_backward_seed(p.lazy, p.done))                                                                  \
     X(tg_grad, tg_tensor *g; (void)tg_grad(&p.lazy, NULL, 1, &p.w, 1, true, &g))                                                 \
+    X(tg_vmap, tg_tensor *y; (void)tg_vmap(&p.lazy, 1, &p.x, &p.x, 1, NULL, &y))                                                 \
+    X(tg_vmap_fn, tg_tensor *y; (void)tg_vmap_fn(sample_function, NULL, &p.x, 1, NULL, &y, 1))                                   \
+    X(tg_per_sample_grad, tg_tensor *g; (void)tg_per_sample_grad(checked_function, NULL, &p.x, 1, &p.w, 1, NULL, &g))            \
+    X(tg_clipped_sum_grad, tg_tensor *g; (void)tg_clipped_sum_grad(checked_function, NULL, &p.x, 1, &p.w, 1, 1, NULL, &g))       \
     X(tg_zero_grad, (void)tg_zero_grad(p.t))                                                                                     \
     X(tg_gradcheck, (void)tg_gradcheck(checked_function, NULL, &p.x, 1, NULL, NULL))                                             \
     X(tg_sgd, assert_null(tg_sgd(p.t, NULL)))                                                                                    \

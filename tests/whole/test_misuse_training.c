@@ -56,6 +56,34 @@ static void test_gradients(void **state)
     BAD(STALE, tg_detach(e->stale));
 }
 
+/* ---- vectorising ---------------------------------------------------------------------------------------------------- */
+
+static tg_tensor *sample_loss(void *ctx, tg_tensor *const *in) { return tg_sum_all(tg_matmul(in[0], ctx)); }
+static tg_status  sample_function(void *ctx, tg_tensor *const *in, tg_tensor **out) { return out[0] = sample_loss(ctx, in), TG_OK; }
+
+static void test_vectorising(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_zeros(e->t, TG_SHAPE(3)), *y = tg_matmul(x, e->w), *all;
+    NONE(tg_vmap(NULL, 1, &x, &e->m23, 1, NULL, &all) == TG_ERR_NULL);
+    NONE(tg_vmap(&y, 1, &x, &e->m23, 1, NULL, NULL) == TG_ERR_NULL);
+    STAT(NULL, tg_vmap(&y, 1, NULL, &e->m23, 1, NULL, &all));
+    STAT(NULL, tg_vmap(&y, 1, &x, NULL, 1, NULL, &all));
+    STAT(STALE, tg_vmap(&e->stale, 1, &x, &e->m23, 1, NULL, &all));
+    STAT(STALE, tg_vmap(&y, 1, &e->stale, &e->m23, 1, NULL, &all));
+    STAT(STALE, tg_vmap(&y, 1, &x, &e->stale, 1, NULL, &all));
+    STAT(TAPE, tg_vmap(&y, 1, &x, &e->other, 1, NULL, &all));
+    NONE(tg_vmap_fn(NULL, NULL, &e->m23, 1, NULL, &all, 1) == TG_ERR_NULL);
+    NONE(tg_vmap_fn(sample_function, e->w, NULL, 1, NULL, &all, 1) == TG_ERR_NULL);
+    NONE(tg_vmap_fn(sample_function, e->w, &e->m23, 1, NULL, NULL, 1) == TG_ERR_NULL);
+    NONE(tg_per_sample_grad(NULL, NULL, &e->m23, 1, &e->w, 1, NULL, &all) == TG_ERR_NULL);
+    STAT(STALE, tg_per_sample_grad(sample_loss, e->w, &e->m23, 1, &e->stale, 1, NULL, &all));
+    STAT(TAPE, tg_per_sample_grad(sample_loss, e->w, &e->m23, 1, &e->other, 1, NULL, &all));
+    STAT(GRAD, tg_clipped_sum_grad(sample_loss, e->w, &e->m23, 1, &e->m23, 1, 1, NULL, &all));
+    STAT(ARG, tg_clipped_sum_grad(sample_loss, e->w, &e->m23, 1, &e->w, 1, -1, NULL, &all));
+    NONE(tg_clipped_sum_grad(sample_loss, e->w, &e->m23, 1, NULL, 1, 1, NULL, &all) == TG_ERR_NULL);
+}
+
 /* ---- optimizers --------------------------------------------------------------------------------------------------- */
 
 static void test_optimizers(void **state)
@@ -318,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_gradients),
+        TEST(test_vectorising),
         TEST(test_optimizers),
         TEST(test_files),
         TEST(test_data),
