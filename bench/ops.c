@@ -22,14 +22,15 @@ typedef struct op_input {
 typedef struct op_case {
     const char *name, *peer;
     tg_tensor *(*call)(tg_tape *t, tg_tensor *const *in);
-    bool     random;
+    bool     random, hands_on;
     op_input in[INPUTS + 1];
 } op_case;
 
 /* The product of two parts that a function with a status has made. */
 static tg_tensor *both(tg_status status, tg_tensor *const *part) { return status == TG_OK ? tg_mul(part[0], part[1]) : NULL; }
 
-#define RANDOM OP
+#define RANDOM   OP
+#define HANDS_ON OP
 #define OP(NAME, CALL, PEER, ...)                                                                                      \
     static tg_tensor *call_##NAME(tg_tape *t, tg_tensor *const *in)                                                    \
     {                                                                                                                  \
@@ -51,8 +52,9 @@ static tg_tensor *both(tg_status status, tg_tensor *const *part) { return status
 #define PLACES(N, M, ...)   INPUT(KIND_PLACES, N, M, SHAPES(__VA_ARGS__))
 
 static const op_case cases[] = {
-#define OP(NAME, CALL, PEER, ...)     {#NAME, PEER, call_##NAME, false, {__VA_ARGS__}},
-#define RANDOM(NAME, CALL, PEER, ...) {#NAME, PEER, call_##NAME, true, {__VA_ARGS__}},
+#define OP(NAME, CALL, PEER, ...)       {#NAME, PEER, call_##NAME, false, false, {__VA_ARGS__}},
+#define RANDOM(NAME, CALL, PEER, ...)   {#NAME, PEER, call_##NAME, true, false, {__VA_ARGS__}},
+#define HANDS_ON(NAME, CALL, PEER, ...) {#NAME, PEER, call_##NAME, false, true, {__VA_ARGS__}},
 #include "ops.def"
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
@@ -142,7 +144,7 @@ static tg_tensor *run(const opened *o, bool backward)
     tg_tensor *y = tg_want(o->c->call(o->t, o->in));
     tg_set_grad_enabled(o->t, was);
     if (!backward) return y && !tg_eval(&y, 1) ? y : NULL;
-    return y && !tg_zero_grad(o->t) && !tg_backward_seed(y, o->g) ? y : NULL;
+    return y && !tg_zero_grad(o->t) && !tg_backward_seed(y, o->c->hands_on ? tg_neg(o->g) : o->g) ? y : NULL;
 }
 
 /* Microseconds of one run, over as many as take that long; negative after an error. */
@@ -223,10 +225,10 @@ static void print_shapes(const tg_shape *s)
 /* A line of JSON for each case. */
 static void print_cases(void)
 {
-    static const char *const kinds[] = {"", "floats", "fixed", "signs", "mask", "ascending", "index", "places"};
+    static const char *const truth[] = {"false", "true"}, *const kinds[] = {"", "floats", "fixed", "signs", "mask", "ascending", "index", "places"};
     for (int i = 0; i < N_CASES; i++) {
         const op_case *c = &cases[i];
-        printf("{\"name\": \"%s\", \"call\": \"%s\", \"random\": %s, \"in\": [", c->name, c->peer, c->random ? "true" : "false");
+        printf("{\"name\": \"%s\", \"call\": \"%s\", \"random\": %s, \"hands_on\": %s, \"in\": [", c->name, c->peer, truth[c->random], truth[c->hands_on]);
         for (int k = 0; c->in[k].kind != NO_INPUT; k++) {
             printf("%s{\"kind\": \"%s\", \"lo\": %.17g, \"hi\": %.17g, \"shapes\": [", k ? ", " : "", kinds[c->in[k].kind], c->in[k].lo, c->in[k].hi);
             print_shapes(&c->in[k].shape[SMALL]);

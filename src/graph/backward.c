@@ -92,6 +92,7 @@ static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
     if (there && (there->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE) g = tg_add(tg_handle(there), g);
     const bool kept = leaf->flags & TG_N_KEPT;
     if (!g || (kept && !(there = tg_gradient_of(leaf)))) return NULL;
+    if (kept) g = tg_handle(tg_unreshaped(tg_node_of(g))); /* the same bytes, whatever their shape */
     if (!(g = apart_from(g, kept ? placeable(tg_node_of(g), first) : is_free(tg_node_of(g), first)))) return NULL;
     tg_node *root = tg_node_of(g);
     root->flags |= kept ? TG_N_PLACED : TG_N_WANTED;

@@ -490,6 +490,7 @@ void     tg_forget_grad(tg_node *leaf);      /* of a kept leaf; handles to it be
 
 /* ---- src/ops/ ----------------------------------------------------------------------------------------------------- */
 tg_tensor *tg_apart(tg_tensor *x); /* a node of its own with the same values; gradient passes */
+tg_node   *tg_unreshaped(tg_node *n); /* what n is a reshape of, itself if it is none, or one of what lies apart in memory */
 tg_tensor *tg_wrap_index(tg_tensor *index, int64_t size); /* i64 in 0 … size-1, negative ones counted from the end, after a check when it is computed */
 
 /* x as a tensor of its own: a view of all of it. It is what an op with nothing to change gives, for results are kept, differentiated and

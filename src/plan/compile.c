@@ -20,12 +20,24 @@ static void fetch_ahead(emitter *e, int32_t first, const operand *o)
     p->pointers[p->n_pointers++] = *o;
 }
 
+/* How many instructions a tile passes by: those that compute an element for each of its rows take next to no time. */
+static int32_t count_passes(const emitter *e)
+{
+    const program *p = e->p;
+    int32_t        passes = 0;
+    for (int32_t i = e->g->instructions; i < e->g->instructions + e->g->n_instructions; i++) {
+        const instruction *c = &p->instructions[i];
+        passes += c->kind != K_COLUMN && !(c->kind == K_SEGMENT && p->segments[c->extra].column);
+    }
+    return passes;
+}
+
 /* Does a tile pass by one instruction alone, which reads several operands, or one that the last cache holds? It reads on and on, as the hardware
  * expects it: asking for the same before costs up to a third of its time. A single stream from memory halts at each page without that. */
 static bool reads_ahead_itself(const emitter *e)
 {
     const program *p = e->p;
-    if (e->g->n_instructions != 1) return false;
+    if (count_passes(e) != 1) return false;
     if (e->g->n_ahead != 1) return true;
     const value *v = &p->values[p->pointers[e->g->ahead].value];
     return v->numel * (int64_t)tg_item_of(v) < STREAM_LEAST;

@@ -184,9 +184,32 @@ static void emit_rows(emitter *e, member *pl, const operand *in, tg_dtype dtype)
     c->reduce = l;
 }
 
-void tg_emit_instance(emitter *e, member *pl)
+/* A copy of what the last instruction gathered: its register is the copy's, or it goes straight to memory. */
+static void keep_gathered(emitter *e, member *pl, const operand *gathered)
+{
+    if (tg_is_put(e, pl) || !pl->stores || !e->p->values[pl->value].stored) pl->out = *gathered;
+    else e->p->locations[e->p->n_instructions - 1].out = tg_result_of(e, pl);
+}
+
+static bool is_gathered_copy(const emitter *e, const member *pl)
+{
+    const value *v = &e->p->values[pl->value];
+    return !v->op && v->n_in == 1 && pl->cls == C_FULL && !pl->later && tg_source_of(e, pl, 0).kind == FROM_STRIDES;
+}
+
+static void emit_loop(emitter *e, member *pl, const operand *in, tg_dtype dtype)
 {
     static const instruction_kind loops[] = {[C_FULL] = K_LOOP, [C_COLUMN] = K_COLUMN, [C_ROW] = K_ROW};
+    const value                  *v = &e->p->values[pl->value];
+    instruction                  *c = tg_add_instruction(e, loops[pl->cls], tg_result_of(e, pl), in, v->n_in);
+    if (!c) return;
+    c->dtype = (uint8_t)dtype;
+    if (v->op) c->loop = tg_fast_loop(v->op, dtype), c->attr = v->attr;
+    else c->kind = K_COPY;
+}
+
+void tg_emit_instance(emitter *e, member *pl)
+{
     if (pl->done) return;
     program      *p = e->p;
     const value  *v = &p->values[pl->value];
@@ -206,11 +229,7 @@ void tg_emit_instance(emitter *e, member *pl)
         (pl->cls == C_ROW ? emit_rows : emit_columns)(e, pl, in, in_dtype);
         return;
     }
-    instruction *c = tg_add_instruction(e, loops[pl->cls], tg_result_of(e, pl), in, v->n_in);
-    if (c) {
-        c->dtype = (uint8_t)in_dtype;
-        if (v->op) c->loop = tg_fast_loop(v->op, in_dtype), c->attr = v->attr;
-        else c->kind = K_COPY;
-    }
+    if (e->status == TG_OK && is_gathered_copy(e, pl)) keep_gathered(e, pl, &in[0]);
+    else emit_loop(e, pl, in, in_dtype);
     if (tg_is_put(e, pl)) tg_put_result(e, pl);
 }

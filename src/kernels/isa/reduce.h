@@ -223,22 +223,40 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         return (v_##S)(((m_##S)b & better) | ((m_##S)m & ~better));                                                    \
     }                                                                                                                  \
     TILE_HALVES(NAME, S, TYPE)                                                                                           \
-    INLINE v_##S row_lanes_##NAME##_##S(size_t n, const TYPE *x)                                                       \
+    /* A multiple of 4 L elements, compared as if none was a NaN; true: perhaps one is, for a sum with a NaN is one, too. */\
+    INLINE bool long_lanes_##NAME##_##S(size_t n, const TYPE *x, TYPE *to)                                             \
     {                                                                                                                  \
         enum { L = LANE_BYTES / sizeof(TYPE) };                                                                        \
-        v_##S m[2 * REGISTERS], b[REGISTERS];                                                                          \
-        for (size_t q = 0; q < 2 * REGISTERS; q++) m[q] = (v_##S){0} + (TYPE)(START);                                        \
-        size_t i = 0;                                                                                                  \
-        for (; i + 2 * L <= n; i += 2 * L)                                                                             \
-            for (size_t q = 0; q < 2 * REGISTERS; q++)                                                                 \
-                memcpy(b, x + i + q * L / REGISTERS, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);                 \
+        TYPE  m[4 * L], sum[L] = {0};                                                                                  \
+        v_##S s[REGISTERS];                                                                                            \
+        for (size_t k = 0; k < 4 * L; k++) m[k] = x[k];                                                                \
+        for (size_t i = 0; i < n; i += 4 * L, x += 4 * L) {                                                            \
+            for (size_t k = 0; k < 4 * L; k++) m[k] = x[k] OP m[k] ? x[k] : m[k];                                      \
+            for (size_t k = 0; k < L; k++) sum[k] += (x[k] + x[L + k]) + (x[2 * L + k] + x[3 * L + k]);                \
+        }                                                                                                              \
+        for (size_t k = 0; k < 2 * L; k++) m[k] = m[2 * L + k] OP m[k] ? m[2 * L + k] : m[k];                          \
+        for (size_t k = 0; k < L; k++) to[k] = m[L + k] OP m[k] ? m[L + k] : m[k];                                     \
+        memcpy(s, sum, sizeof s);                                                                                      \
+        for (size_t q = 1; q < REGISTERS; q++) s[0] += s[q];                                                           \
+        const TYPE all = across_sum_##S(s[0]);                                                                         \
+        return all != all;                                                                                             \
+    }                                                                                                                  \
+    INLINE v_##S row_lanes_##NAME##_##S(size_t n, const TYPE *x)                                                       \
+    {                                                                                                                  \
+        enum { L = LANE_BYTES / sizeof(TYPE), V = VECTOR_SIZE / sizeof(TYPE) };                                        \
+        v_##S  m[REGISTERS], b[REGISTERS];                                                                             \
+        size_t i = n / (4 * L) * (4 * L);                                                                              \
+        if (!i || long_lanes_##NAME##_##S(i, x, (TYPE *)(void *)m)) {                                                  \
+            i = 0;                                                                                                     \
+            for (size_t q = 0; q < REGISTERS; q++) m[q] = (v_##S){0} + (TYPE)(START);                                  \
+        }                                                                                                              \
         for (; i + L <= n; i += L)                                                                                     \
-            for (size_t q = 0; q < REGISTERS; q++) memcpy(b, x + i + q * L / REGISTERS, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);\
+            for (size_t q = 0; q < REGISTERS; q++) memcpy(b, x + i + q * V, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);\
         if (i < n) {                                                                                                   \
-            for (size_t q = 0; q < REGISTERS; q++) memcpy(b + q, x + n - L + q * L / REGISTERS, sizeof *b); /* some again */       \
+            for (size_t q = 0; q < REGISTERS; q++) memcpy(b + q, x + n - L + q * V, sizeof *b); /* some again */       \
             for (size_t q = 0; q < REGISTERS; q++) m[q] = join_##NAME##_##S(m[q], b[q]);                               \
         }                                                                                                              \
-        for (size_t h = REGISTERS; h > 0; h /= 2)                                                                      \
+        for (size_t h = REGISTERS / 2; h > 0; h /= 2)                                                                  \
             for (size_t q = 0; q < h; q++) m[q] = join_##NAME##_##S(m[q], m[q + h]);                                   \
         return m[0];                                                                                                   \
     }                                                                                                                  \

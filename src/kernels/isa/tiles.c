@@ -3,6 +3,9 @@
 
 #include "kernels/isa/reduce.h"
 
+#define SPREAD_EACH(COLS)                                                                                              \
+    for (; r < rows_; r++, o += (COLS))                                                                                \
+        for (size_t k = 0; k < (COLS); k++) o[k] = x[r];
 #define TILE_SPREAD(S, TYPE)                                                                                           \
     static void expand_column_##S(size_t rows_, size_t cols, void *out, const void *column)                           \
     {                                                                                                                 \
@@ -10,6 +13,8 @@
         const TYPE *x = column;                                                                                       \
         TYPE       *o = out;                                                                                          \
         size_t      r = 0;                                                                                            \
+        if (cols == 2) SPREAD_EACH(2)                                                                                 \
+        else if (cols == 4) SPREAD_EACH(4)                                                                            \
         /* Short rows: a whole vector each; what it writes too much the next rows overwrite. */                       \
         if (cols <= L)                                                                                                \
             for (; (rows_ - r) * cols >= L; r++, o += cols)                                                           \

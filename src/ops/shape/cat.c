@@ -33,7 +33,22 @@ const tg_op tg_op_contiguous = {
 
 static tg_tensor *contiguous(tg_tensor *x) { return tg_record(&tg_op_contiguous, &x, 1, NULL, 0); }
 
-tg_tensor *tg_apart(tg_tensor *x) { return tg_node_of(x)->op == &tg_op_permute ? contiguous(x) : tg_copy(x); }
+/* Is it a view, perhaps of a view, in which axes have changed places? */
+static bool is_turned(const tg_node *n)
+{
+    for (; n->op->kind == TG_VIEW; n = tg_inputs(n)[0])
+        if (n->op == &tg_op_permute) return true;
+    return false;
+}
+
+tg_tensor *tg_apart(tg_tensor *x) { return is_turned(tg_node_of(x)) ? contiguous(x) : tg_copy(x); }
+
+tg_node *tg_unreshaped(tg_node *n)
+{
+    tg_node *whole = n;
+    while (whole->op == &tg_op_reshape) whole = tg_inputs(whole)[0];
+    return whole->op->kind == TG_VIEW ? n : whole;
+}
 
 /* What is no view lies row-major already, and so does a reshape of it. */
 tg_tensor *tg_contiguous(tg_tensor *x)
@@ -132,7 +147,8 @@ static tg_status unslice_infer(tg_call *c)
 static bool covers(const tg_call *c)
 {
     const int64_t axis = tg_unslice_piece(c->attr, 0)[0], whole = c->y.shape->dim[axis];
-    const bool    forwards =
+    if (c->n_in == 1 && c->x[0].shape->dim[axis] == whole) return true; /* perhaps from its end */
+    const bool forwards =
         tg_unslice_piece(c->attr, 0)[1] == 0 && (c->n_in == 1 || tg_unslice_piece(c->attr, c->n_in - 1)[1] != 0);
     int64_t at = forwards ? 0 : whole;
     for (int i = 0; i < c->n_in; i++) {

@@ -66,7 +66,9 @@ static tg_tensor *diagonal_vjp(const tg_call *c, int i, tg_tensor *g)
     (void)i;
     for (int k = 0, from = 0; k < s->rank; k++)
         back.axis[k] = k == a->axis[0] ? s->rank - 2 : k == a->axis[1] ? s->rank - 1 : from++;
-    return tg_permute(embed(g, s->dim[a->axis[0]], s->dim[a->axis[1]], a->offset), &back);
+    tg_tensor *whole = embed(g, s->dim[a->axis[0]], s->dim[a->axis[1]], a->offset);
+    const bool in_order = a->axis[0] == s->rank - 2 && a->axis[1] == s->rank - 1;
+    return in_order ? whole : tg_permute(whole, &back);
 }
 
 static tg_tensor *diagonal_batch(const tg_batch_call *b)

@@ -37,6 +37,7 @@ const tg_row_fn tg_add_rows[TG_NDTYPES] = {[TG_F32] = add_f32, [TG_F64] = add_f6
 typedef struct pair {
     tg_row_fn row;
     size_t    size, to_size; /* of an element of x and of y */
+    bool      solid;  /* rows of both lie in one piece, and are copied */
     bool      turned; /* x's neighbours lie along the last axis but one, y's along the last */
     void (*short_rows)(const struct pair *p, char *y, const char *x); /* all rows of a few elements along the last two axes; or NULL */
     int       rank;
@@ -105,14 +106,19 @@ static void find_short_rows(pair *p)
     else if (p->size == p->to_size && p->size >= 4) p->short_rows = p->size == 4 ? put_short_4 : put_short_8;
 }
 
-/* Brings the axis along which x's neighbours lie next to the last one, if that is another. */
-static void find_turn(pair *p)
+/* Brings the axis along which x's neighbours lie next to the last one, if that is another. One that x goes down backwards is taken from its end,
+ * where *to and *from then are. */
+static void find_turn(pair *p, char **to, const char **from)
 {
     const int last = p->rank - 1;
     if (last < 1 || p->ys[last] != 1 || p->xs[last] == 1 || p->size != p->to_size || p->size < 4) return;
     for (int k = 0; k < last; k++) {
-        const int64_t dim = p->dim[k], ys = p->ys[k];
-        if (p->xs[k] != 1) continue;
+        const int64_t dim = p->dim[k], ys = p->ys[k] * p->xs[k];
+        if (p->xs[k] != 1 && p->xs[k] != -1) continue;
+        if (p->xs[k] == -1) {
+            *to += (dim - 1) * p->ys[k] * (int64_t)p->to_size;
+            *from -= (dim - 1) * (int64_t)p->size;
+        }
         for (; k + 1 < last; k++) {
             p->dim[k] = p->dim[k + 1];
             p->ys[k] = p->ys[k + 1];
@@ -126,6 +132,18 @@ static void find_turn(pair *p)
     }
 }
 
+/* Axes that y goes down backwards are taken from their ends, where *to and *from then are. */
+static void turn_forwards(pair *p, char **to, const char **from)
+{
+    for (int k = 0; k < p->rank; k++) {
+        if (p->ys[k] >= 0) continue;
+        *to += (p->dim[k] - 1) * p->ys[k] * (int64_t)p->to_size;
+        *from += (p->dim[k] - 1) * p->xs[k] * (int64_t)p->size;
+        p->ys[k] = -p->ys[k];
+        p->xs[k] = -p->xs[k];
+    }
+}
+
 static void walk(const pair *p, int axis, char *y, const char *x)
 {
     if (p->turned && axis == p->rank - 2) {
@@ -134,6 +152,11 @@ static void walk(const pair *p, int axis, char *y, const char *x)
     }
     if (p->short_rows && axis == p->rank - 2) {
         p->short_rows(p, y, x);
+        return;
+    }
+    if (p->solid && axis == p->rank - 2) {
+        for (int64_t k = 0; k < p->dim[axis]; k++)
+            memcpy(y + k * p->ys[axis] * (int64_t)p->size, x + k * p->xs[axis] * (int64_t)p->size, (size_t)p->dim[axis + 1] * p->size);
         return;
     }
     if (axis >= p->rank) {
@@ -167,20 +190,23 @@ void tg_move(const tg_call *c, char *y, size_t to_size, int64_t first, const int
         p.xs[k]  = x->stride[k];
         elements *= (double)p.dim[k];
     }
+    char       *to = y + first * (int64_t)to_size;
+    const char *from = x->data;
+    turn_forwards(&p, &to, &from);
     simplify(&p);
-    if (row == tg_put_rows[x->dtype]) find_turn(&p);
+    if (row == tg_put_rows[x->dtype]) find_turn(&p, &to, &from);
     find_short_rows(&p);
-    char          *to = y + first * (int64_t)to_size;
+    p.solid = row == tg_put_rows[x->dtype] && p.rank && p.ys[p.rank - 1] == 1 && p.xs[p.rank - 1] == 1;
     const int64_t  n = p.rank ? p.dim[0] : 1;
     const int      threads = tg_threads_for(c, n, elements);
     if (threads == 1) {
-        walk(&p, 0, to, x->data);
+        walk(&p, 0, to, from);
         return;
     }
     const int64_t each = (n + threads - 1) / threads;
     TG_TEAM(num_threads(threads))
     {
 #pragma omp for schedule(static) nowait
-        for (int64_t from = 0; from < n; from += each) walk_part(&p, from, n - from < each ? n : from + each, to, x->data);
+        for (int64_t k = 0; k < n; k += each) walk_part(&p, k, n - k < each ? n : k + each, to, from);
     }
 }
