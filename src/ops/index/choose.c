@@ -139,7 +139,7 @@ tg_tensor *tg_repeat_interleave_by(tg_tensor *x, tg_tensor *counts, int axis)
     return NULL;
 }
 
-/* The number of each true element among them is the place of its value. */
+/* The number of each true element among them is the place of its value. Others have that of the true one before, whose value they do not take. */
 tg_tensor *tg_masked_scatter(tg_tensor *x, tg_tensor *mask, tg_tensor *values)
 {
     const tg_node *n = tg_check(x, "tg_masked_scatter"), *m = n ? tg_check(mask, "tg_masked_scatter") : NULL;
@@ -153,7 +153,7 @@ tg_tensor *tg_masked_scatter(tg_tensor *x, tg_tensor *mask, tg_tensor *values)
     else if (flat.dim[0] == 0) return tg_view_of(x);
     else {
         tg_tensor *is = tg_reshape(tg_expand_if(mask, n->shape), &flat), *number = tg_sub_s(tg_cumsum(is, 0), 1);
-        tg_tensor *place = tg_where(is, number, tg_number_like(number, 0, "tg_masked_scatter"));
+        tg_tensor *place = tg_maximum(number, tg_number_like(number, 0, "tg_masked_scatter"));
         tg_tensor *taken = tg_gather(tg_reshape(values, TG_SHAPE(tg_node_numel(v))), 0, place);
         return tg_where(mask, tg_reshape(taken, n->shape), x);
     }

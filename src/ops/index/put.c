@@ -50,15 +50,17 @@ static void last_places(int64_t *place, int64_t along, const int64_t *index, con
     for (int64_t k = 0; k < n; k++) place[index[k * step] * along] = k;
 }
 
-/* Of equals, and of NaNs, which are the largest, the first one. */
+/* Of equals, and of NaNs, which are the largest, the first one. Nothing is asked by a jump: half of the answers would come as a surprise. */
 #define LARGEST(NAME, T)                                                                                               \
     static void NAME(int64_t *place, int64_t along, const int64_t *index, const void *values, int64_t n, int64_t step) \
     {                                                                                                                  \
         const T *v = values;                                                                                           \
         for (int64_t k = 0; k < n; k++) {                                                                              \
-            int64_t *at = place + index[k * step] * along;                                                             \
-            const T  x = v[k * step], was = *at < 0 ? x : v[*at * step];                                               \
-            if (*at < 0 || x > was || (isnan(x) && !isnan(was))) *at = k;                                              \
+            int64_t      *at = place + index[k * step] * along;                                                        \
+            const int64_t had = *at, none = had >> 63;                                                                 \
+            const T       x = v[k * step], was = v[(had & ~none) * step];                                              \
+            const int64_t better = none | -(int64_t)((x > was) | ((x != x) & (was == was)));                           \
+            *at = (k & better) | (had & ~better);                                                                      \
         }                                                                                                              \
     }
 LARGEST(largest_places_f32, float)
