@@ -76,6 +76,37 @@ static void test_seeds(void **state)
     assert_values(tg_grad_of(x), (double[]){4, -8, 6}, 3); /* errors added nothing */
 }
 
+/* A gradient that arrives under another shape is computed where it belongs, and is nobody else's: not the seed's, not another leaf's. */
+static void test_reshaped_gradients(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *w = tg_param(t, "w", tg_zeros(t, TG_SHAPE(2, 2))), *b = tg_param(t, "b", tg_zeros(t, TG_SHAPE(1, 4)));
+    tg_tensor *seed = tg_keep(tg_from_f64(t, TG_SHAPE(4), (double[]){1, 2, 3, 4}));
+    tg_tensor *sum = tg_add(tg_reshape(w, TG_SHAPE(4)), tg_squeeze(b, 0));
+    assert_int_equal(tg_backward_seed(sum, seed), TG_OK); /* the seed itself arrives at both */
+    ((double *)(uintptr_t)tg_data(tg_grad_of(w)))[0] = 100;
+    assert_values(seed, (double[]){1, 2, 3, 4}, 4);
+    assert_values(tg_grad_of(b), (double[]){1, 2, 3, 4}, 4);
+    assert_int_equal(tg_zero_grad(t), TG_OK);
+    sum = tg_add(tg_reshape(w, TG_SHAPE(4)), tg_squeeze(b, 0));
+    assert_int_equal(tg_backward_seed(sum, tg_neg(seed)), TG_OK); /* what is computed for both, once */
+    assert_values(tg_grad_of(w), (double[]){-1, -2, -3, -4}, 4);
+    assert_values(tg_grad_of(b), (double[]){-1, -2, -3, -4}, 4);
+    tg_tensor *scaled = tg_mul_s(tg_add(tg_reshape(w, TG_SHAPE(4)), tg_squeeze(b, 0)), 2);
+    assert_int_equal(tg_backward_seed(scaled, seed), TG_OK); /* added to what is there */
+    ((double *)(uintptr_t)tg_data(tg_grad_of(b)))[3] = 7;
+    assert_values(tg_grad_of(w), (double[]){1, 2, 3, 4}, 4);
+    assert_values(tg_grad_of(b), (double[]){1, 2, 3, 7}, 4);
+    assert_int_equal(tg_zero_grad(t), TG_OK);
+    for (int round = 0; round < 4; round++) { /* replayed */
+        tg_tensor *y = tg_mul_s(tg_reshape(w, TG_SHAPE(4)), 3);
+        assert_int_equal(tg_backward_seed(y, seed), TG_OK);
+        assert_values(tg_grad_of(w), (double[]){3 * (round + 1), 6 * (round + 1), 9 * (round + 1), 12 * (round + 1)}, 4);
+        assert_int_equal(tg_shape_of(tg_grad_of(w))->rank, 2);
+        assert_int_equal(tg_reset(t), TG_OK);
+    }
+}
+
 /* A leaf can be its own loss, and one of the terms. */
 static void test_leaf_as_output(void **state)
 {
@@ -304,6 +335,7 @@ int main(void)
         TEST(test_backwards_accumulate),
         TEST(test_gradients_survive_reset),
         TEST(test_seeds),
+        TEST(test_reshaped_gradients),
         TEST(test_leaf_as_output),
         TEST(test_shared_gradient_nodes),
         TEST(test_gradient_of_before),

@@ -1,5 +1,6 @@
 /* test_extremes.c - the gradient of amax and amin does not depend on what was read before: their rule compares an operand with its
  * extreme, and the operand may have other bits when it is computed again in other company.
+ * Long rows, which are compared as if none of them had a NaN until a sum tells otherwise, with every kind of element at many places.
  *
  * Each producer of the operand, in f32 and f64, at several shapes, by loops and by machine code, on one thread and two: the gradient with
  * nothing read is compared with those where the extreme, or the operand, or both were read first, and what is then in one plan differs. */
@@ -107,8 +108,48 @@ static void test_ties(void **state)
     }
 }
 
+/* ---- long rows ------------------------------------------------------------------------------------------------------ */
+
+/* Rows of n multiples of 1/8 with these two at places a and b, over the row and over all of a tensor whose other rows are 0. */
+static void check_long_rows(tg_tape *t, tg_dtype dtype, int64_t n, const double *special, int64_t a, int64_t b)
+{
+    enum { ROWS = 3 };
+    static double x[ROWS * 2048];
+    uint64_t      state = (uint64_t)n;
+    double        most = -INFINITY, least = INFINITY;
+    memset(x, 0, sizeof x);
+    draw_multiples(x + n, n, 64, 0.125, &state);
+    x[n + a] = special[0];
+    x[n + b] = special[1];
+    for (int64_t k = n; k < 2 * n; k++) {
+        most = isnan(most) || isnan(x[k]) ? (double)NAN : fmax(most, x[k]);
+        least = isnan(least) || isnan(x[k]) ? (double)NAN : fmin(least, x[k]);
+    }
+    tg_tensor *v = tensor(t, dtype, TG_SHAPE(ROWS, n), x);
+    assert_values(tg_amax(v, TG_AXES(1), false), dtype, TG_SHAPE(ROWS), (double[]){0, most, 0}, 0);
+    assert_values(tg_amin(v, TG_AXES(1), false), dtype, TG_SHAPE(ROWS), (double[]){0, least, 0}, 0);
+    assert_values(tg_amax_all(v), dtype, TG_SCALAR_SHAPE, (double[]){isnan(most) ? (double)NAN : fmax(0, most)}, 0);
+    assert_values(tg_amin_all(v), dtype, TG_SCALAR_SHAPE, (double[]){isnan(least) ? (double)NAN : fmin(0, least)}, 0);
+    assert_int_equal(tg_reset(t), TG_OK);
+}
+
+static void test_long_rows(void **state)
+{
+    static const double  pairs[][2] = {{0x1p100, -0x1p100}, {INFINITY, 3}, {INFINITY, -INFINITY}, {NAN, 5}, {NAN, INFINITY}, {-NAN, -INFINITY}, {NAN, NAN}};
+    static const int64_t lengths[] = {31, 32, 63, 64, 65, 127, 128, 200, 257, 1024, 2047};
+    tg_tape             *t = quiet(TG_F32);
+    (void)state;
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+        for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++)
+            for (int64_t a = 0, n = lengths[l]; a < n; a += n / 9 + 1) {
+                check_long_rows(t, TG_F32, n, pairs[p], a, n - 1 - a);
+                check_long_rows(t, TG_F64, n, pairs[p], a, n - 1 - a);
+            }
+    tg_tape_free(t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads), cmocka_unit_test(test_ties)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reads), cmocka_unit_test(test_ties), cmocka_unit_test(test_long_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
