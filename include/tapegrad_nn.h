@@ -35,8 +35,11 @@ typedef struct tg_nn_embedding_module {
     tg_tensor *weight;  /* [rows, width], normal; the row `padding` 0 */
     int64_t    padding; /* gets no gradient; -1: there is none */
 } tg_nn_embedding_module;
-/* padding: a row, or -1. by_rows: the gradient stays a set of rows (tg_set_row_gradient). */
-TG_API tg_nn_embedding_module tg_nn_embedding(tg_tape *tape, const char *name, int64_t rows, int64_t width, int64_t padding, bool by_rows);
+typedef struct tg_nn_embedding_options {
+    int64_t padding; /* a row; usually none, TG_ZERO_INDEX for row 0 */
+    bool    by_rows; /* the gradient stays a set of rows (tg_set_row_gradient) */
+} tg_nn_embedding_options;
+TG_API tg_nn_embedding_module tg_nn_embedding(tg_tape *tape, const char *name, int64_t rows, int64_t width, const tg_nn_embedding_options *options);
 TG_API tg_tensor             *tg_nn_embedding_of(const tg_nn_embedding_module *m, tg_tensor *index);
 
 /* ---- convolution ------------------------------------------------------------------------------------------------------------ */

@@ -33,14 +33,16 @@ tg_tensor *tg_nn_linear_of(const tg_nn_linear_module *m, tg_tensor *x) { return 
 
 /* ---- embedding --------------------------------------------------------------------------------------------------------- */
 
-tg_nn_embedding_module tg_nn_embedding(tg_tape *t, const char *name, int64_t rows, int64_t width, int64_t padding, bool by_rows)
+tg_nn_embedding_module tg_nn_embedding(tg_tape *t, const char *name, int64_t rows, int64_t width, const tg_nn_embedding_options *options)
 {
-    tg_nn_embedding_module m = {.padding = padding};
-    tg_tensor             *w = tg_randn(t, TG_SHAPE(rows, width));
+    const tg_nn_embedding_options o = options ? *options : (tg_nn_embedding_options){.by_rows = false};
+    const int64_t                 padding = o.padding == TG_ZERO_INDEX ? 0 : o.padding ? o.padding : -1;
+    tg_nn_embedding_module        m = {.padding = padding};
+    tg_tensor                    *w = tg_randn(t, TG_SHAPE(rows, width));
     if (padding >= 0) w = tg_mul(w, tg_unsqueeze(tg_to(tg_ne(tg_arange(t, TG_I64, rows), tg_full(t, TG_I64, TG_SCALAR_SHAPE, (double)padding)), tg_dtype_of(w)), 1));
     tg_scope_push(t, name);
     m.weight = tg_param(t, "weight", w);
-    if (by_rows) m.weight = tg_set_row_gradient(m.weight, true);
+    if (o.by_rows) m.weight = tg_set_row_gradient(m.weight, true);
     tg_scope_pop(t);
     return m;
 }

@@ -102,7 +102,7 @@ typedef struct network {
 static network make_network(tg_tape *t)
 {
     tg_scope_push(t, "net");
-    const network n = {tg_nn_embedding(t, "words", 7, 4, -1, true), tg_nn_batch_norm(t, "norm", 4), tg_nn_linear(t, "out", 4, 3, true),
+    const network n = {tg_nn_embedding(t, "words", 7, 4, &(tg_nn_embedding_options){.by_rows = true}), tg_nn_batch_norm(t, "norm", 4), tg_nn_linear(t, "out", 4, 3, true),
                        tg_param(t, "scale", tg_ones(t, TG_SCALAR_SHAPE))};
     tg_scope_pop(t);
     return n;

@@ -101,7 +101,7 @@ static void assert_case(golden *g, tg_tensor *y)
     }
 
 CASE(linear, tg_nn_linear_module m = tg_nn_linear(t, "linear", 5, 3, true), tg_nn_linear_of(&m, x))
-CASE(embedding, tg_nn_embedding_module m = tg_nn_embedding(t, "embedding", 7, 3, 2, false), tg_nn_embedding_of(&m, x))
+CASE(embedding, tg_nn_embedding_module m = tg_nn_embedding(t, "embedding", 7, 3, &(tg_nn_embedding_options){.padding = 2}), tg_nn_embedding_of(&m, x))
 CASE(conv1, tg_nn_conv_module m = tg_nn_conv(t, "conv1", 4, 6, &(tg_nn_conv_options){.axes = 1, .stride = 2, .padding = 1, .groups = 2}), tg_nn_conv_of(&m, x))
 CASE(conv3, tg_nn_conv_module m = tg_nn_conv(t, "conv3", 2, 3, &(tg_nn_conv_options){.axes = 3, .kernel = 2, .dilation = 2, .no_bias = true}), tg_nn_conv_of(&m, x))
 CASE(group, tg_nn_group_norm_module m = tg_nn_group_norm(t, "group", 2, 6), tg_nn_group_norm_of(&m, x))
@@ -223,7 +223,8 @@ static void test_begins(void **state)
     tg_nn_conv_module      conv = tg_nn_conv(t, "b", 16, 40, NULL);
     tg_nn_recurrent_module gru = tg_nn_recurrent(t, "c", 7, 40, &(tg_nn_recurrent_options){.cell = TG_NN_GRU});
     tg_nn_attention_module attention = tg_nn_attention(t, "d", 48, 4);
-    tg_nn_embedding_module table = tg_nn_embedding(t, "e", 50, 30, 3, true);
+    tg_nn_embedding_module table = tg_nn_embedding(t, "e", 50, 30, &(tg_nn_embedding_options){.padding = 3, .by_rows = true});
+    tg_nn_embedding_module first = tg_nn_embedding(t, "f", 5, 30, &(tg_nn_embedding_options){.padding = TG_ZERO_INDEX});
     tg_scope_pop(t);
     assert_string_equal(tg_name(linear.weight), "net.a.weight");
     assert_string_equal(tg_name(gru.weights[0].hidden_bias), "net.c.bias_hh_l0");
@@ -233,6 +234,7 @@ static void test_begins(void **state)
     assert_uniform(gru.weights[0].input, 1 / sqrt(40));
     assert_uniform(attention.weights.in, sqrt(6. / (4 * 48)));
     for (int i = 0; i < 48; i++) assert_true(tg_data_f32(attention.weights.out_bias)[i] == 0);
+    for (int i = 0; i < 30; i++) assert_true(tg_data_f32(first.weight)[i] == 0 && tg_data_f32(first.weight)[30 + i] != 0);
     for (int i = 0; i < 30; i++) assert_true(tg_data_f32(table.weight)[3 * 30 + i] == 0 && tg_data_f32(table.weight)[i] != 0);
     assert_int_equal(tg_backward(tg_sum_all(tg_nn_embedding_of(&table, tg_from_i64(t, TG_SHAPE(3), (int64_t[]){3, 9, 9})))), TG_OK);
     assert_null(tg_error(t));
