@@ -39,6 +39,14 @@ typedef struct tg_export_options {
  * tg_save. TG_ERR_UNSUPPORTED: an output needs an op that has no form in C, such as one that draws random numbers. */
 TG_API tg_status tg_export_c(const char *path, const tg_export_options *options);
 
+/* Writes the graph from the inputs to the outputs as an ONNX model (https://onnx.ai): IR version 8, opset 17. Shapes are those that were recorded, as
+ * dtypes are. A model computes what the library does but for rounding; what ONNX leaves open, and so may differ between runtimes, is listed in
+ * docs/export.md. Where an attention is one op, the model has it as others. The file is complete or the old one stays, as with tg_save. An error is
+ * told on the tape of the first output: TG_ERR_UNSUPPORTED for an op that ONNX has no words for, random numbers among them, and for models of 2 GiB and
+ * more; TG_ERR_STALE for a parameter that was overwritten since it was recorded; TG_ERR_ARG for names that two have, that are not printable UTF-8,
+ * and for an input that no output needs. TG_ERR_NULL where there is no output, and so no tape to tell it on. */
+TG_API tg_status tg_export_onnx(const char *path, const tg_export_options *options);
+
 #ifdef __cplusplus
 }
 #endif

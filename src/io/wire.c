@@ -50,10 +50,15 @@ void tg_wire_float(tg_wire *w, unsigned field, float value)
     tg_wire_raw(w, &value, sizeof value);
 }
 
-void tg_wire_bytes(tg_wire *w, unsigned field, const void *bytes, size_t n)
+void tg_wire_begin(tg_wire *w, unsigned field, size_t n)
 {
     add_key(w, field, LENGTH);
     add_varint(w, n);
+}
+
+void tg_wire_bytes(tg_wire *w, unsigned field, const void *bytes, size_t n)
+{
+    tg_wire_begin(w, field, n);
     tg_wire_raw(w, bytes, n);
 }
 

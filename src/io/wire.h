@@ -17,6 +17,7 @@ void tg_wire_raw(tg_wire *w, const void *bytes, size_t n); /* bytes that are no 
 void tg_wire_int(tg_wire *w, unsigned field, uint64_t value);
 void tg_wire_double(tg_wire *w, unsigned field, double value);
 void tg_wire_float(tg_wire *w, unsigned field, float value);
+void tg_wire_begin(tg_wire *w, unsigned field, size_t n); /* what stands before n bytes, which come from elsewhere */
 void tg_wire_bytes(tg_wire *w, unsigned field, const void *bytes, size_t n); /* also messages in it */
 void tg_wire_text(tg_wire *w, unsigned field, const char *text);
 void tg_wire_doubles(tg_wire *w, unsigned field, const double *values, size_t n);
