@@ -58,9 +58,9 @@ typedef struct tg_onnx_row {
 } tg_onnx_row;
 extern const tg_onnx_row tg_onnx_rows[]; /* onnx_pointwise.c; the last one's name is NULL */
 const tg_onnx_row *tg_onnx_row_of(const tg_op *op); /* NULL: there is none */
-int tg_onnx_pointwise(tg_onnx_call *c);             /* says a call of an op that has a row */
+int tg_onnx_pointwise(tg_onnx_call *c); /* says a call of an op that has a row */
 
-/* ---- what writers have in common (onnx_shape.c) ------------------------------------------------------------------------------- */
+/* ---- what writers have in common (onnx_parts.c) ------------------------------------------------------------------------------- */
 
 int tg_onnx_reshape(tg_onnx *m, int x, const tg_shape *to);
 int tg_onnx_cast(tg_onnx *m, int x, tg_dtype to); /* x itself where it is of that dtype */

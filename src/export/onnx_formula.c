@@ -169,3 +169,14 @@ int tg_onnx_formula(tg_onnx *m, const char *text, const int *x, int n)
     const term t = read_term(&f);
     return m->failed ? 0 : t.is_number ? tg_onnx_number(m, tg_onnx_dtype(m, x[n - 1]), t.number) : t.value;
 }
+
+/* A condition stays as it is; other operands become int32 where they are smaller, and the result what it is to be. */
+int tg_onnx_pointwise(tg_onnx_call *c)
+{
+    const tg_onnx_row *row = tg_onnx_row_of(c->node->op);
+    const int          n   = (int)c->node->n_in;
+    int                x[TG_INLINE_INPUTS];
+    const bool         keeps = c->node->op == &tg_op_copy || c->node->op == &tg_op_logical_not;
+    for (int k = 0; k < n; k++) x[k] = keeps || (k == 0 && c->node->op == &tg_op_where) ? c->x[k] : tg_onnx_widened(c->m, c->x[k]);
+    return tg_onnx_cast(c->m, c->m->failed ? 0 : write_row(c->m, row, x, n), (tg_dtype)c->node->dtype);
+}

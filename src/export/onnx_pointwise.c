@@ -126,15 +126,3 @@ const tg_onnx_row *tg_onnx_row_of(const tg_op *op)
         if (r->op == op) return r;
     return NULL;
 }
-
-/* A condition stays as it is; other operands become int32 where they are smaller, and the result what it is to be. */
-int tg_onnx_pointwise(tg_onnx_call *c)
-{
-    const tg_onnx_row *row = tg_onnx_row_of(c->node->op);
-    const int          n   = (int)c->node->n_in;
-    int                x[TG_INLINE_INPUTS];
-    const bool         keeps = c->node->op == &tg_op_copy || c->node->op == &tg_op_logical_not;
-    for (int k = 0; k < n; k++) x[k] = keeps || (k == 0 && c->node->op == &tg_op_where) ? c->x[k] : tg_onnx_widened(c->m, c->x[k]);
-    const bool integer = tg_dtypes[tg_onnx_dtype(c->m, x[n - 1])].kind == TG_KIND_INTEGER;
-    return tg_onnx_cast(c->m, tg_onnx_formula(c->m, integer && row->integers ? row->integers : row->floats, x, n), (tg_dtype)c->node->dtype);
-}

@@ -1,8 +1,6 @@
 /* onnx_reduce.c - reductions over axes in ONNX, and places of extremes. */
 #include "export/onnx.h"
 
-#include <tapegrad/tensor.h>
-
 static const tg_reduce_attr *attr_of(const tg_onnx_call *c) { return tg_attr(c->node); }
 
 /* The axes of a reduction: no axes mean all of them in ONNX, so those of a scalar, or none, are one more in front. */

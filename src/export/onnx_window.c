@@ -5,8 +5,6 @@
 #include "export/onnx.h"
 #include "ops/window/window.h"
 
-#include <tapegrad/tensor.h>
-
 static tg_dtype dtype_of(const tg_onnx_call *c) { return (tg_dtype)c->node->dtype; }
 
 /* The numbers of a window's axes among those of all. */

@@ -25,6 +25,10 @@ def reduce_sum(a, x, axes):
     return x.sum(axes_of(axes.tolist(), x), keepdims=bool(a.get("keepdims", 1)), dtype=np.float64 if x.dtype == np.float32 else None).astype(x.dtype)
 
 
+def mean(x, axes, keepdims):
+    return x.sum(axes, keepdims=keepdims, dtype=np.float64) / np.float64(math.prod(x.shape[k] for k in (range(x.ndim) if axes is None else axes)))
+
+
 def log_sum_exp(x, axes, keepdims):
     m = x.max(axes, keepdims=True)
     m = np.where(np.isfinite(m), m, 0)
@@ -183,14 +187,14 @@ OPS = {
     "LeakyRelu": lambda a, x: np.where(x < 0, np.float32(a["alpha"]) * x, x), "LayerNormalization": layer_norm, "Less": plain(np.less), "LessOrEqual": plain(np.less_equal), "Log": plain(np.log), "LogSoftmax": log_softmax,
     "MatMul": plain(np.matmul), "Max": plain(np.maximum), "MaxPool": max_pool, "Min": plain(np.minimum), "Mod": mod, "Mul": plain(np.multiply),
     "Neg": plain(np.negative), "Not": plain(np.logical_not), "OneHot": one_hot, "Or": plain(np.logical_or),
-    "Pad": pad, "Pow": plain(np.power), "Range": plain(lambda a, b, c: np.arange(a, b, c)), "Reciprocal": plain(lambda x: 1 / x),
+    "Pad": pad, "Pow": plain(np.power), "Range": plain(lambda a, b, c: np.arange(a, b, c)), "Reciprocal": plain(np.reciprocal),
     "ReduceLogSumExp": reduction(log_sum_exp), "ReduceMax": reduction(lambda x, a, k: x.max(a, keepdims=k)),
-    "ReduceMean": reduction(lambda x, a, k: x.mean(a, keepdims=k, dtype=np.float64)), "ReduceMin": reduction(lambda x, a, k: x.min(a, keepdims=k)),
+    "ReduceMean": reduction(mean), "ReduceMin": reduction(lambda x, a, k: x.min(a, keepdims=k)),
     "ReduceProd": reduction(lambda x, a, k: x.prod(a, keepdims=k)), "ReduceSum": reduce_sum, "Relu": plain(lambda x: np.maximum(x, 0).astype(x.dtype)),
     "Reshape": plain(lambda x, s: x.reshape(s)), "Round": plain(np.rint), "ScatterElements": scatter_elements,
     "Sigmoid": plain(lambda x: np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))).astype(x.dtype)),
     "Sign": plain(np.sign), "Sin": plain(np.sin), "Sinh": plain(np.sinh), "Slice": slices, "Softmax": softmax,
-    "Softplus": plain(lambda x: np.logaddexp(x, 0).astype(x.dtype)), "Softsign": plain(lambda x: x / (1 + np.abs(x))), "Sqrt": plain(np.sqrt),
+    "Softplus": plain(lambda x: np.logaddexp(x, 0).astype(x.dtype)), "Softsign": plain(lambda x: x / (x.dtype.type(1) + np.abs(x))), "Sqrt": plain(np.sqrt),
     "Sub": plain(np.subtract), "Tan": plain(np.tan), "Tanh": plain(np.tanh), "TopK": top_k, "Transpose": lambda a, x: x.transpose(a["perm"]),
     "Where": plain(np.where), "Xor": plain(np.logical_xor),
 }
