@@ -102,7 +102,8 @@ static tg_status check_names(const tg_export_graph *g)
     for (int i = -1; i < o->n_inputs + o->n_outputs; i++) {
         const char *name = i < 0 ? o->name : i < o->n_inputs ? o->inputs[i].name : o->outputs[i - o->n_inputs].name;
         if (name && !is_printable(name))
-            return tg_fail_on(g->tape, TG_ERR_ARG, function, "the name %s is not printable UTF-8, which names in an ONNX file have to be", tg_name_text(name, text));
+            return tg_fail_on(g->tape, TG_ERR_ARG, function, "the name %s is not printable UTF-8, which names in an ONNX file have to be",
+                              tg_name_text(name, text));
     }
     return TG_OK;
 }

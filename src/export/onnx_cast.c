@@ -13,7 +13,8 @@ static int from_float(const tg_onnx_call *c, tg_dtype to)
 {
     tg_onnx  *m = c->m;
     const int x = to == TG_I32 || to == TG_I64 ? tg_onnx_cast(m, c->x[0], TG_F64) : c->x[0]; /* floats don't have its bounds */
-    const int least = tg_onnx_number(m, tg_onnx_dtype(m, x), tg_dtypes[to].least), most = tg_onnx_number(m, tg_onnx_dtype(m, x), tg_dtypes[to].most);
+    const int least = tg_onnx_number(m, tg_onnx_dtype(m, x), tg_dtypes[to].least);
+    const int most = tg_onnx_number(m, tg_onnx_dtype(m, x), tg_dtypes[to].most);
     const int y = tg_onnx_cast(m, TG_ONNX_FORMULA(m, "Where(IsNaN(x), 0, Max(Min(x, z), y))", x, least, most), to);
     if (to != TG_I64) return y;
     const int end = tg_onnx_number(m, TG_F64, 0x1p63); /* the largest double below it is not the largest integer */
@@ -24,7 +25,8 @@ static int from_integer(const tg_onnx_call *c, tg_dtype from, tg_dtype to)
 {
     if (from == TG_BOOL || (tg_dtypes[to].least <= tg_dtypes[from].least && tg_dtypes[to].most >= tg_dtypes[from].most)) return tg_onnx_cast(c->m, c->x[0], to);
     const int x = tg_onnx_widened(c->m, c->x[0]);
-    const int least = tg_onnx_number(c->m, tg_onnx_dtype(c->m, x), tg_dtypes[to].least), most = tg_onnx_number(c->m, tg_onnx_dtype(c->m, x), tg_dtypes[to].most);
+    const int least = tg_onnx_number(c->m, tg_onnx_dtype(c->m, x), tg_dtypes[to].least);
+    const int most = tg_onnx_number(c->m, tg_onnx_dtype(c->m, x), tg_dtypes[to].most);
     return tg_onnx_cast(c->m, TG_ONNX_FORMULA(c->m, "Max(Min(x, z), y)", x, least, most), to);
 }
 

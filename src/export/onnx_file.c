@@ -100,7 +100,9 @@ static tg_wire model_of(const tg_onnx *m, size_t graph)
 
 /* ---- the file ------------------------------------------------------------------------------------------------------------- */
 
-/* Readers of the format refuse a message of 2 GiB and more. */
+/* Readers of the format refuse a message of 2 GiB and more; what stands around the graph is little. */
+enum { LARGEST = INT32_MAX - 4096 };
+
 static tg_status add_up(const tg_onnx *m, size_t *size, const char *function)
 {
     for (size_t k = 0; k < m->n_tensor; k++) {
@@ -110,7 +112,7 @@ static tg_status add_up(const tg_onnx *m, size_t *size, const char *function)
         tg_wire_free(&head);
         if (failed) return TG_ERR_MEMORY;
         *size += bytes;
-        if (bytes > INT32_MAX || *size > INT32_MAX)
+        if (bytes > LARGEST || *size > LARGEST)
             return tg_fail_on(m->tape, TG_ERR_UNSUPPORTED, function,
                               "the model takes 2 GiB or more, which an ONNX file can't hold: save the weights with tg_save, and export a part");
     }

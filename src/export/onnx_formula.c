@@ -54,7 +54,10 @@ static void read_word(formula *f, char word[LONGEST_WORD])
 }
 
 /* 0.5, inf, nan, most and these with a sign before them. */
-static bool is_number(const char *at) { return (*at >= '0' && *at <= '9') || *at == '-' || !strncmp(at, "inf", 3) || !strncmp(at, "nan", 3) || !strncmp(at, "most", 4); }
+static bool is_number(const char *at)
+{
+    return (*at >= '0' && *at <= '9') || *at == '-' || !strncmp(at, "inf", 3) || !strncmp(at, "nan", 3) || !strncmp(at, "most", 4);
+}
 
 static term read_number(formula *f)
 {

@@ -164,10 +164,14 @@ static tg_tensor *read_npz(tg_tape *t, const char *path)
     tg_archive_close(a);
     return x;
 }
+static tg_status write_onnx(const char *path, tg_tensor *x)
+{
+    return tg_export_onnx(path, &(tg_export_options){.outputs = &(tg_export_tensor){"x", x}, .n_outputs = 1});
+}
 typedef struct format {
     const char *writing, *reading; /* how sentences begin */
     tg_status (*write)(const char *path, tg_tensor *x);
-    tg_tensor *(*read)(tg_tape *t, const char *path);
+    tg_tensor *(*read)(tg_tape *t, const char *path); /* NULL: others read it */
 } format;
 
 /* One array or another is written and read, while each call fails. */
@@ -197,6 +201,7 @@ static void one_array(fixture *f, const format *of)
             refused += s != TG_OK;
             spared += s == TG_OK && more;
 
+            if (!of->read) continue;
             arm(at, errors[e]);
             back     = of->read(f->tape, in_dir(f, "model"));
             fault.on = false;
@@ -207,15 +212,15 @@ static void one_array(fixture *f, const format *of)
             unread += !back;
         }
     }
-    assert_true(refused > 20 && spared > 10 && unread > 10);
+    assert_true(refused > 20 && spared > 10 && (unread > 10 || !of->read));
     for (size_t n = 1; n < 100; n += 1 + n / 4) {
         arm(0, 0);
         fault.piece = n;
         assert_int_equal(of->write(in_dir(f, "model"), tg_from_f32(f->tape, TG_SHAPE(1), values)), TG_OK);
-        tg_tensor *back = of->read(f->tape, in_dir(f, "model"));
+        tg_tensor *back = of->read ? of->read(f->tape, in_dir(f, "model")) : NULL;
         disarm();
         assert_int_equal(which(f), 0);
-        assert_true(back && tg_item(back) == (double)values[0]);
+        assert_true(!of->read || (back && tg_item(back) == (double)values[0]));
     }
     for (int i = 0; i < 2; i++) free(contents[i].bytes), contents[i].bytes = NULL;
 }
@@ -224,7 +229,8 @@ static void arrays(void **state)
 {
     static const format formats[] = {{"tg_npy_write: cannot", "tg_npy_read: cannot", tg_npy_write, tg_npy_read},
                                      {"tg_csv_write: cannot", "tg_csv_read: cannot", write_csv, read_csv},
-                                     {"tg_npz_write: cannot", "tg_archive_", write_npz, read_npz}};
+                                     {"tg_npz_write: cannot", "tg_archive_", write_npz, read_npz},
+                                     {"tg_export_onnx: cannot", NULL, write_onnx, NULL}};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         fixture *f = *state;
         disarm();

@@ -201,6 +201,13 @@ static void test_files(void **state)
     STAT(IO, tg_npz_write(ABSENT, &a, &e->m23, 1, NULL));
     STAT(STALE, tg_npz_write(ABSENT, &a, &e->stale, 1, NULL));
     STAT(TAPE, tg_npz_write(ABSENT, names, mixed, 2, NULL));
+    tg_export_tensor  y = {"y", e->m23};
+    tg_export_options o = {.outputs = &y, .n_outputs = 1};
+    NONE(tg_export_onnx(ABSENT, NULL) == TG_ERR_NULL && tg_export_onnx(ABSENT, &(tg_export_options){.n_outputs = 1}) == TG_ERR_NULL);
+    STAT(IO, tg_export_onnx(ABSENT, &o));
+    STAT(NULL, tg_export_onnx(NULL, &o));
+    y.tensor = e->stale;
+    STAT(STALE, tg_export_onnx(ABSENT, &o));
     NONE(tg_npz_write(ABSENT, &a, NULL, 1, NULL) == TG_ERR_NULL && !tg_to_dlpack(NULL) && !tg_from_dlpack(NULL, NULL));
     BAD(NULL, tg_from_dlpack(e->t, NULL));
     NONE(tg_save_with(NULL, "x", NULL) == TG_ERR_NULL && tg_save_tensors_with(ABSENT, &a, NULL, 1, NULL) == TG_ERR_NULL);
