@@ -112,6 +112,10 @@ $(LOOP_O): $B/src/kernels/isa/%.o: src/kernels/isa/pointwise.c
 	$(COMPILE) -DISA=$(lastword $(subst _, ,$*)) -DCHAPTER='"table/pointwise/$(firstword $(subst _, ,$*)).def"'
 
 LINK = $(CC) $(CFLAGS) -fopenmp -o $@ $^ $(LIBS) $(LDFLAGS)
+# The programs whose models test_onnx.sh looks at.
+ONNX_X := $(patsubst %.c,$B/%,$(wildcard tests/export/onnx/*.c))
+$(ONNX_X): $B/%: $B/%.o $(HELPER_O) $B/libtapegrad.a
+	$(LINK)
 $(TEST_ALL): $B/%: $B/%.o $(HELPER_O) $B/libtapegrad.a
 	$(LINK) -lcmocka
 $B/demos/%: $B/demos/%.o $B/libtapegrad.a
@@ -130,7 +134,7 @@ $B/bench/peer_torch: bench/peer_torch.cpp
 
 # Every test, under each evaluator; the last line is "N passed, N failed". make check TESTS="test_show test_io" runs some of them, JOBS=1
 # one at a time.
-check: lib benches $(TEST_X)
+check: lib benches $(TEST_X) $(if $(filter test_onnx.sh,$(TESTS)),$(ONNX_X))
 	@BUILD='$B' CC='$(CC)' FLAGS='$(FLAGS) $(CFLAGS)' LIBS='$(LIBS) $(LDFLAGS)' EVALUATORS='$(EVALUATORS)' \
 	    tests/run.sh $(TESTS)
 
