@@ -115,7 +115,7 @@ LINK = $(CC) $(CFLAGS) -fopenmp -o $@ $^ $(LIBS) $(LDFLAGS)
 # The programs whose models test_onnx.sh looks at.
 ONNX_X := $(patsubst %.c,$B/%,$(wildcard tests/export/onnx/*.c))
 $(ONNX_X): $B/%: $B/%.o $(HELPER_O) $B/libtapegrad.a
-	$(LINK)
+	$(LINK) -lcmocka
 $(TEST_ALL): $B/%: $B/%.o $(HELPER_O) $B/libtapegrad.a
 	$(LINK) -lcmocka
 $B/demos/%: $B/demos/%.o $B/libtapegrad.a
@@ -151,7 +151,7 @@ no-demo:
 # says so and passes where PyTorch is not installed (python3-torch). TABLE=1 prints the largest difference of each; SEED repeats a run.
 CASES ?= 100
 $B/tests/oracle/driver: $B/tests/oracle/driver.o $(HELPER_O) $B/libtapegrad.a
-	$(LINK)
+	$(LINK) -lcmocka
 oracle: $B/tests/oracle/driver
 	@for e in $(EVALUATORS); do TAPEGRAD_EVAL=$$e TAPEGRAD_ORACLE='$(CASES)' TAPEGRAD_SEED='$(or $(TAPEGRAD_SEED),$(SEED))' $< >$B/oracle.json && \
 	    /usr/bin/python3 tests/oracle/compare.py $(if $(TABLE),--table) <$B/oracle.json || exit 1; done
@@ -190,7 +190,7 @@ linear: $B/tests/graph/test_linear
 # Each rule of each op broken in turn, in a library of its own: the tests of gradients have to notice (tests/mutants/mutants.c). OF="mul exp":
 # of these ops. Graphs that run once are done sooner node by node.
 $B/tests/mutants/mutants: $(patsubst %.c,$B/%.o,$(wildcard tests/mutants/*.c)) $(HELPER_O) $B/libtapegrad.a
-	$(LINK)
+	$(LINK) -lcmocka
 ifeq ($(VARIANT),mutants)
 mutants: $B/tests/mutants/mutants
 	TAPEGRAD_EVAL=$(or $(TAPEGRAD_EVAL),reference) OMP_NUM_THREADS=1 $< $(OF)
