@@ -227,6 +227,6 @@ uint32_t tg_export_result(const tg_export_graph *g, uint32_t call, int k)
 tg_status tg_export_refuse(const tg_export_graph *g, const tg_export_step *step, const char *format)
 {
     char op[TG_OP_TEXT], shape[TG_SHAPE_TEXT];
-    return tg_fail_on(g->tape, TG_ERR_UNSUPPORTED, g->function, "%s of %s %s has no form in %s: docs/export.md lists what has", tg_op_text(op, step->node->op),
+    return tg_fail_on(g->tape, TG_ERR_UNSUPPORTED, g->function, "%s of %s %s has no form in %s; the pages about export in docs list what has", tg_op_text(op, step->node->op),
                       tg_dtype_name((tg_dtype)step->node->dtype), tg_shape_text(step->node->shape, shape, sizeof shape), format);
 }

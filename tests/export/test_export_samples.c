@@ -77,14 +77,6 @@ typedef struct context {
     int           number, refused;
 } context;
 
-static tg_tape *open_reference(tg_dtype dtype)
-{
-    tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = dtype, .seed = 7, .evaluator = "reference"});
-    assert_non_null(t);
-    t->blas = false; /* whose sums of long products come in no order that one can tell */
-    return t;
-}
-
 static bool add_arrangement(void *ctx, const arrangement *how)
 {
     context      *c = ctx;

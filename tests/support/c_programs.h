@@ -29,6 +29,10 @@ typedef struct c_programs {
     int         n, cap;
 } c_programs;
 
+/* A tape whose values are the exported functions': of the reference evaluator, and without BLAS, whose sums of long products come in no order that one
+ * can tell. */
+tg_tape *open_reference(tg_dtype dtype);
+
 void c_programs_open(c_programs *p);
 void c_programs_close(c_programs *p); /* nothing is left of its files */
 
