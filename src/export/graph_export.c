@@ -5,6 +5,7 @@
 #include <tapegrad/tensor.h>
 
 #include "export/names.h"
+#include "graph/leaf.h"
 #include "tensor/text.h"
 
 /* ---- what was given --------------------------------------------------------------------------------------------------- */
@@ -88,6 +89,10 @@ static tg_status need(tg_export_graph *g, tg_node *n, const tg_node *reader)
         s->needed = true;
         return tg_is_leaf(n) && s->kind != TG_STEP_INPUT ? check_leaf(g, n, reader) : TG_OK;
     }
+    if (tg_is_leaf(n) && tg_is_chosen(n))
+        return tg_fail_on(g->tape, TG_ERR_UNSUPPORTED, g->function,
+                          "an output needs places that were computed when it was recorded (by tg_nonzero, tg_masked_select, tg_unique or the like): how many "
+                          "there are depends on numbers, and a file has fixed shapes; tg_where and tg_masked_fill do without, tg_keep makes them constants");
     if (tg_is_leaf(n)) {
         const bool named = n->flags & (TG_N_PARAM | TG_N_BUFFER);
         if (check_leaf(g, n, reader) != TG_OK) return TG_ERR_STALE;

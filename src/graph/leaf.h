@@ -1,4 +1,4 @@
-/* leaf.h - the attributes of a leaf. */
+/* leaf.h - the attributes of a leaf, and leaves that say where they come from. */
 #ifndef TG_LEAF_H
 #define TG_LEAF_H
 
@@ -7,7 +7,11 @@
 typedef struct tg_leaf_attr {
     tg_shape shape;
     tg_dtype dtype;
-    int32_t  zero;
+    int32_t  chosen; /* 1: how many elements there are depends on numbers that were computed when it was recorded; else 0 */
 } tg_leaf_attr;
+
+/* A leaf, as of tg_new_leaf, whose shape depends on numbers that were computed just now, such as the places where a mask is true. */
+tg_node *tg_new_chosen_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, void **data);
+bool     tg_is_chosen(const tg_node *n); /* is it such a leaf? */
 
 #endif

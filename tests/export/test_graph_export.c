@@ -127,6 +127,10 @@ static void test_refused(void **state)
     refused(t, options(NOTHING, LIST({"y", tg_randn(t, TG_SHAPE(2))})), TG_ERR_UNSUPPORTED,
             "tg_export_c: an output needs randn, which draws random numbers, and a file computes the same in every call: record what does "
             "without (dropout is for training), or make the numbers an input");
+    refused(t, options(LIST({"x", x}), LIST({"y", tg_masked_select(x, tg_lt(w, x))})), TG_ERR_UNSUPPORTED,
+            "tg_export_c: an output needs places that were computed when it was recorded (by tg_nonzero, tg_masked_select, tg_unique or the like): how many "
+            "there are depends on numbers, and a file has fixed shapes; tg_where and tg_masked_fill do without, tg_keep makes them constants");
+    assert_steps(options(NOTHING, LIST({"y", tg_keep(tg_nonzero(x))})), NULL, "constant");
     assert_int_equal(tg_assign(w, tg_zeros(t, TG_SHAPE(2))), TG_OK);
     refused(t, options(LIST({"x", x}), LIST({"y", y})), TG_ERR_STALE,
             "tg_export_c: an output needs parameter 'w', which was overwritten since it was recorded: record the outputs again");

@@ -1,6 +1,7 @@
 /* search.c - places in sorted lines: searchsorted; and the different elements of a tensor: unique. */
 #include "ops/batch.h"
 #include "ops/ops.h"
+#include "graph/leaf.h"
 #include "tensor/team.h"
 
 #include <string.h>
@@ -101,7 +102,7 @@ static bool differ(const void *x, tg_dtype d, int64_t a, int64_t b)
 }
 
 /* A leaf of this shape; room for its elements in *data. */
-static tg_tensor *leaf(tg_tape *t, tg_dtype d, const tg_shape *s, void **data) { return tg_handle(tg_new_leaf(t, d, s, NULL, data)); }
+static tg_tensor *leaf(tg_tape *t, tg_dtype d, const tg_shape *s, void **data) { return tg_handle(tg_new_chosen_leaf(t, d, s, data)); }
 
 /* What was sorted becomes three leaves: as of masked_select, whose places are one, recordings compare their shapes. */
 static tg_tensor *make_unique(const tg_node *x, const void *sorted, const int64_t *places, tg_tensor **inverse, tg_tensor **counts)
