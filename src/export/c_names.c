@@ -8,7 +8,7 @@ static const char *const reserved[] = {
     "volatile", "while", "asm", "typeof", "linux", "unix", "i386", "bool", "true", "false", "class", "new", "delete", "this", "template", "operator",
     "main", "errno", "NULL", "NAN", "INFINITY", "HUGE_VAL", "INT64_C", "INT64_MIN", "INT64_MAX", "INT32_MIN", "INT32_MAX", "INT16_MIN", "INT16_MAX",
     "UINT8_MAX", "ptrdiff_t", "size_t", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "float_t", "double_t",
-    "signgam", "scratch", "i", "j", "k", "l", "m", "n", "p", "q", "r", "s", "t", "from", "from0", "from1", "from2", "part", "lane",
+    "signgam", "scratch", "i", "j", "k", "l", "n", "p", "q", "r", "s", "t", "from", "was", "middle", "here", "m", "from0", "from1", "from2", "part", "lane",
     "sum", "total", "best", "best_at", "at", "at0", "at1", "at2", "t0", "t1", "t2", "n0", "n1", "n2", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "none", "v", "u",
     "to", "end", "first", "whole", "count", "number", "carried", "better", "most", "mean", "squares", "score", "turn", "weight", "a", "m_",
 };

@@ -1,4 +1,4 @@
-/* c_order.c - ops in C that go along one axis, line by line: scans, the places of extremes, sorting. */
+/* c_order.c - ops in C that go along one axis, line by line: scans, the places of extremes, sorting and searching. */
 #include "export/c_file.h"
 
 #include "ops/ops.h"
@@ -233,3 +233,38 @@ static void write_sort(tg_c_file *c, uint32_t step)
 }
 
 const tg_c_writer tg_c_sort = {.body = write_sort, .results = 2};
+
+/* ---- places in what is sorted --------------------------------------------------------------------------------------------------- */
+
+/* By halving: how many elements of the line come before the value, or are equal to it. */
+static void write_searchsorted(tg_c_file *c, uint32_t step)
+{
+    char             y_text[TG_C_ELEMENT], v_text[TG_C_ELEMENT], m_text[TG_C_ELEMENT];
+    const bool       right = *(const int64_t *)tg_attr(tg_c_node(c, step)) != 0;
+    const tg_c_array y = tg_c_result(c, step), line = tg_c_operand(c, step, 0), values = tg_c_operand(c, step, 1);
+    const char      *type = tg_c_types[line.dtype], *index[TG_MAX_RANK];
+    const int        last = line.shape.rank - 1;
+    for (int k = 0; k < last; k++) index[k] = tg_c_index[k];
+    index[last] = "middle";
+    tg_c_line(c, "{");
+    c->depth++;
+    tg_c_open_loops(c, &y.shape);
+    tg_c_line(c, "ptrdiff_t from = 0, to = %lld;", (long long)line.shape.dim[last]);
+    if (line.shape.dim[last]) {
+        tg_c_line(c, "const %s v = %s;", type, tg_c_element(v_text, &values, NULL));
+        tg_c_line(c, "while (from < to) {");
+        c->depth++;
+        tg_c_line(c, "const ptrdiff_t middle = from + (to - from) / 2;");
+        tg_c_line(c, "const %s here = %s;", type, tg_c_element(m_text, &line, index));
+        tg_c_line(c, right ? "if (v != v || here <= v) from = middle + 1;" : "if (here < v || (v != v && here == here)) from = middle + 1;");
+        tg_c_line(c, "else to = middle;");
+        c->depth--;
+        tg_c_line(c, "}");
+    }
+    tg_c_line(c, "%s = from < to ? to : from;", tg_c_element(y_text, &y, NULL));
+    tg_c_close_loops(c, &y.shape);
+    c->depth--;
+    tg_c_line(c, "}");
+}
+
+const tg_c_writer tg_c_searchsorted = {.body = write_searchsorted};

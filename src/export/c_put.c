@@ -94,4 +94,23 @@ static void write_last_place(tg_c_file *c, uint32_t step)
     close_puts(c, &p);
 }
 
-const tg_c_writer tg_c_last_place = {.body = write_last_place, .checks = true};
+/* The same of the largest of the values that name it: the first of equals, a NaN being the largest. */
+static void write_largest_place(tg_c_file *c, uint32_t step)
+{
+    char             y_text[TG_C_ELEMENT], v_text[TG_C_ELEMENT], u_text[TG_C_ELEMENT];
+    const int        axis = (int)((const tg_scatter_attr *)tg_attr(tg_c_node(c, step)))->axis;
+    const tg_c_array y = tg_c_result(c, step), index = tg_c_operand(c, step, 0), values = tg_c_operand(c, step, 1);
+    const char      *there[TG_MAX_RANK];
+    write_number(c, y, -1);
+    if (is_empty(&index.shape)) return;
+    const put_loops p = open_puts(c, &index.shape, axis, y.shape.dim[axis], index, false);
+    for (int k = 0; k < index.shape.rank; k++) there[k] = k == axis ? "was" : tg_c_index[k];
+    tg_c_element(y_text, &y, p.to);
+    tg_c_line(c, "const ptrdiff_t was = (ptrdiff_t)%s;", y_text);
+    tg_c_line(c, "const %s v = %s;", tg_c_types[values.dtype], tg_c_element(v_text, &values, NULL));
+    tg_c_line(c, "const %s u = was < 0 ? v : %s;", tg_c_types[values.dtype], tg_c_element(u_text, &values, there));
+    tg_c_line(c, "if (was < 0 || v > u || (v != v && u == u)) %s = %s;", y_text, index.shape.dim[axis] == 1 ? "0" : tg_c_index[axis]);
+    close_puts(c, &p);
+}
+
+const tg_c_writer tg_c_last_place = {.body = write_last_place, .checks = true}, tg_c_largest_place = {.body = write_largest_place, .checks = true};

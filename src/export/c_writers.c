@@ -25,6 +25,8 @@ static const struct {
     {&tg_op_scatter_add, &tg_c_scatter_add},
     {&tg_op_index_add, &tg_c_index_add},
     {&tg_op_last_place, &tg_c_last_place},
+    {&tg_op_largest_place, &tg_c_largest_place},
+    {&tg_op_searchsorted, &tg_c_searchsorted},
     {&tg_op_argmax, &tg_c_argmax},
     {&tg_op_argmin, &tg_c_argmin},
     {&tg_op_max, &tg_c_max},

@@ -19,7 +19,6 @@
 /* ---- ops without a form ----------------------------------------------------------------------------------------------------- */
 
 #define OF_GRADIENTS "gradients alone are made of it"
-#define NOT_YET      "nobody has written it"
 #define RANDOM       "draws random numbers, which the list of steps refuses"
 
 static const struct {
@@ -31,8 +30,6 @@ static const struct {
     {"conv1d_dw", OF_GRADIENTS}, {"conv2d_dw", OF_GRADIENTS}, {"conv3d_dw", OF_GRADIENTS},
     {"max_pool1d_dx", OF_GRADIENTS}, {"max_pool2d_dx", OF_GRADIENTS}, {"max_pool3d_dx", OF_GRADIENTS},
     {"avg_pool1d_dx", OF_GRADIENTS}, {"avg_pool2d_dx", OF_GRADIENTS}, {"avg_pool3d_dx", OF_GRADIENTS},
-    
-    {"largest_place", NOT_YET}, {"searchsorted", NOT_YET},
 };
 
 static bool is_without(const char *op)
