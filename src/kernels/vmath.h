@@ -207,6 +207,15 @@ INLINE T F(silu)(T x)
     const T e = F(raised)(1, C(-0.0), a, 0), left = a * e * C(-DOWN);
     return (x < 0 ? left : x) / FMA(e, C(DOWN), 1);
 }
+/* x tanh(ln(1 + e^x)): x e (2 + e)/(2 + e (2 + e)) on the left, x (1 + 2 e)/(1 + 2 e (1 + e)) on the right, of which nearly all is exact: e less a
+ * part of it, and 1 less it. x e counts as 0 as above. */
+INLINE T F(mish)(T x)
+{
+    const T b = F(magnitude)(x), far = x < 0 ? 0 : C(SILU_END), a = b > C(SILU_END) ? far : b;
+    const T e1 = F(raised)(1, C(-0.0), a, 0), e = e1 * C(DOWN), ee = e * (1 + e);
+    const T part = (x < 0 ? ee : 2 * e * e) / (x < 0 ? 2 + (ee + e) : FMA(C(2), ee, C(1)));
+    return x < 0 ? -a * FMA(-e1, part, e1) * C(DOWN) : x * (1 - part);
+}
 /* (x sigmoid(x))' at -a is w = e (1 + e - a)/(1+e)^2, at a it is 1 - w. */
 INLINE T F(silu_slope)(T x)
 {

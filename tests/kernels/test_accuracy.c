@@ -69,6 +69,7 @@ static const function functions[] = {
     {&tg_op_silu_grad, exact_silu_d, NULL, 4, 4, exact_silu, &tg_op_silu},
     {&tg_op_mish_grad, exact_mish_d, NULL, 6, 6, exact_mish, &tg_op_mish},
     {&tg_op_erf_grad, exact_erf_d, NULL, 4, 4, NULL, NULL},
+    {&tg_op_cbrt_grad, exact_cbrt_d, NULL, 4, 4, NULL, NULL},
     {&tg_op_phi_grad, exact_density, NULL, 4, 4, NULL, NULL},
     {&tg_op_sqrt, sqrtl, sqrt, 0.5001, 0.5001, NULL, NULL},
     {&tg_op_reciprocal, reciprocal_l, NULL, 0.5001, 0.5001, NULL, NULL},

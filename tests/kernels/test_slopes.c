@@ -86,7 +86,7 @@ static const function functions[] = {
     {"expm1", tg_expm1, expm1l, &slopes_expm1, {4, 4}, {4, 4}, 0, 0, SATURATED},
     {"log2", tg_log2, log2l, &slopes_log2, {4, 4}, {4, 4}, 0, 0, 0},
     {"log10", tg_log10, log10l, &slopes_log10, {4, 4}, {4, 4}, 0, 0, 0},
-    {"cbrt", tg_cbrt, cbrtl, &slopes_cbrt, {8, 16}, {8, 16}, 0x1p-149, HUGE_VAL, 0},
+    {"cbrt", tg_cbrt, cbrtl, &slopes_cbrt, {4, 4}, {4, 4}, 0x1p-149, HUGE_VAL, 0},
     {"logit", tg_logit, exact_logit, &slopes_logit, {4, 8}, {4, 8}, 0x1p-60, 1, 0},
     {"tan", tg_tan, tanl, &slopes_tan, {8, 16}, {8, 16}, 0, 0, BY_LIBM},
     {"asin", tg_asin, asinl, &slopes_asin, {4, 8}, {4, 8}, 0, 0, 0},

@@ -101,6 +101,11 @@ static void test_places_in_order(void **state)
     assert_values(tg_histc(VECTOR(t, 0, 0.5, 1, 2, 2.5, -1, NAN, INFINITY), 2, 0, 2), TG_F64, TG_SHAPE(2), (double[]){2, 2}, 0);
     assert_values(tg_histc(VECTOR(t, 3, -1, NAN, 1, INFINITY, 3), 4, 0, 0), TG_F64, TG_SHAPE(4), (double[]){1, 0, 1, 2}, 0);
     assert_values(tg_histc(VECTOR(t, 5, 5), 4, 0, 0), TG_F64, TG_SHAPE(4), (double[]){0, 0, 2, 0}, 0);
+    for (int given = 0; given < 2; given++) { /* of a range that is no number */
+        const double most = given ? 1.5e308 : 0;
+        assert_values(tg_histc(VECTOR(t, -1.5e308, -1e308, 1, 1e308, 1.5e308), 4, -most, most), TG_F64, TG_SHAPE(4), (double[]){2, 0, 1, 2}, 0);
+    }
+    assert_values(tg_histc(VECTOR(t, 0, 4e-320, 1e-320), 4, 0, 0), TG_F64, TG_SHAPE(4), (double[]){1, 1, 0, 1}, 0);
     assert_values(tg_histc(VECTOR(t, NAN, -INFINITY, INFINITY), 2, 0, 0), TG_F64, TG_SHAPE(2), (double[]){0, 0}, 0);
     tg_tensor *x = VECTOR(t, 0, 0.5, 1, 2, 2.5, -1, NAN, INFINITY), *edges = VECTOR(t, 0, 1, 1, 2), *w = tg_set_requires_grad(tg_ones_like(x), true);
     assert_values(tg_histogram(x, edges, NULL), TG_I64, TG_SHAPE(3), (double[]){2, 0, 2}, 0);

@@ -48,6 +48,7 @@ OPS = {
     "leaky_relu_grad": lambda s, x, y, z: torch.where(y > 0, x, z.detach() * x), "hardswish_grad": lambda s, x, y: x * hardswish_slope(y),
     "greater_grad": lambda s, x, y, z: x * (y > z), "at_least_grad": lambda s, x, y, z: x * (y >= z),
     "guard_zero": lambda s, x, y, z: x + torch.zeros_like(y + z),
+    "cbrt_grad": lambda s, x, y: x * y.abs() ** (-2 / 3) / 3,
     "erf_grad": lambda s, x, y: x * (2 / math.sqrt(math.pi)) * (-y.square()).exp(), "phi_grad": lambda s, x, y: x * density(y),
     "silu_grad": lambda s, x, y: x * y.sigmoid() * (1 + y * (-y).sigmoid()),
     "gelu_grad": lambda s, x, y: x * (0.5 * (1 + (y / math.sqrt(2)).erf()) + y * density(y)),

@@ -29,6 +29,7 @@ typedef struct special {
 #define OF_ROW(NAME, X, SEED, WANT) {.name = NAME, .shape = {SHAPE(3)}, .x = {X}, .seed = SEED, .want = WANT}
 #define OF_TWO(NAME, X, Y, INPUT, SEED, WANT)                                                                                  \
     {.name = NAME, .shape = {SCALAR, SCALAR}, .x = {{X}, {Y}}, .input = INPUT, .seed = SEED, .want = {WANT}}
+#define OF_ONE(NAME, X, SEED, WANT) {.name = NAME, .shape = {SCALAR}, .x = {{X}}, .seed = SEED, .want = {WANT}}
 #define THREE(...) {__VA_ARGS__}
 
 static const special rows[] = {
@@ -86,6 +87,11 @@ static const special rows[] = {
     {.name = "standard_gamma", .shape = {SHAPE(1)}, .x = {{NAN}}},
     {.name = "standard_gamma", .shape = {SHAPE(1)}, .x = {{NAN}}, .results = 2},
     {.name = "standard_gamma", .shape = {SHAPE(1)}, .x = {{NAN}}, .results = 3},
+    /* what an incoming gradient is multiplied with is 0, or small, beside which twice the gradient, or 1/ln 2 times, is infinite */
+    OF_ONE("square", 0, 1.5e308, 0),
+    OF_ONE("square", 1e-10, 1.5e308, 3e298),
+    OF_ONE("log2", INFINITY, 1.5e308, 0),
+    OF_ONE("log2", 2, 1.5e308, 1.5e308 / 2 / 0.6931471805599453),
     /* windows with a gradient of 0, for which more than a number came */
     {.name = "max_pool1d_dx", .shape = {SHAPE(2, 2, 6), SHAPE(2, 2, 3)}, .input = 1, .seed = INFINITY},
     {.name = "max_pool2d_dx", .shape = {SHAPE(1, 1, 4, 4), SHAPE(1, 1, 2, 2)}, .input = 1, .seed = INFINITY},

@@ -202,6 +202,7 @@ enum { TRIG_LIMIT = 1000000 }; /* sin and cos: beyond it libm reduces the argume
 #define SIGMOID_SUB(X, Y)  BY_TYPE(sigmoid_sub, X)(X, Y)
 #define SILU(X)            BY_TYPE(silu, X)(X)
 #define SILU_SLOPE(X)      BY_TYPE(silu_slope, X)(X)
+#define MISH(X)            BY_TYPE(mish, X)(X)
 #define ERF_SLOPE(X)       BY_TYPE(erf_slope, X)(X)
 #define DENSITY(X)         BY_TYPE(density, X)(X)
 #define SOFTPLUS(X)        BY_TYPE(softplus, X)(X)

@@ -37,10 +37,12 @@ tg_tensor *tg_bincount(tg_tensor *index, tg_tensor *weights, int64_t n)
 }
 
 /* The part of lo … hi, of `bins` equal ones, that each element of x is in; elements in none get the number behind the last. lo and hi are
- * numbers of f64, as x is. */
+ * numbers of f64, as x is. Where hi - lo is infinite, that of their quarters is not. */
 static tg_tensor *parts_of(tg_tensor *x, int64_t bins, tg_tensor *lo, tg_tensor *hi)
 {
-    tg_tensor *part = tg_to(tg_mul_s(tg_div(tg_sub(x, lo), tg_sub(hi, lo)), (double)bins), TG_I64);
+    tg_tensor *whole = tg_isfinite(tg_sub(hi, lo)), *scale = tg_where(whole, tg_number_like(x, 1, "tg_histc"), tg_number_like(x, 0.25, "tg_histc"));
+    tg_tensor *from = tg_mul(lo, scale), *way = tg_sub(tg_mul(x, scale), from);
+    tg_tensor *part = tg_to(tg_mul_s(tg_div(way, tg_sub(tg_mul(hi, scale), from)), (double)bins), TG_I64);
     part = tg_minimum(part, tg_number_like(part, (double)(bins - 1), "tg_histc"));
     return tg_where(tg_minimum(tg_ge(x, lo), tg_le(x, hi)), part, tg_number_like(part, (double)bins, "tg_histc"));
 }
@@ -63,7 +65,7 @@ tg_tensor *tg_histc(tg_tensor *x, int64_t bins, double lo, double hi)
     TG_CALL(n->tape);
     const tg_dtype dtype = (tg_dtype)n->dtype;
     const bool     from_data = lo == 0 && hi == 0;
-    if (bins < 1 || bins >= INT64_C(1) << 31 || !(from_data || (lo < hi && isfinite(hi - lo)))) {
+    if (bins < 1 || bins >= INT64_C(1) << 31 || !(from_data || (lo < hi && isfinite(lo) && isfinite(hi)))) {
         tg_fail_on(n->tape, TG_ERR_ARG, "tg_histc", "%lld parts of %g to %g are not possible; 1 and more from a smaller to a larger number are",
                    (long long)bins, lo, hi);
         return NULL;

@@ -90,7 +90,7 @@
 #define SIGMOID_SUB(X, Y)   ((X) > 0 ? (1 - (Y)) - SIGMOID(-(X)) : SIGMOID(X) - (Y))
 
 /* far_slope: (scale s)^2/(1 + s^2)^2, s = e^-h. Then x sigmoid(x), and its slope (1 + e - a) e/(1+e)^2 at x = -a, e = e^-a. Powers are
- * squares, for e would be subnormal before the product is. */
+ * squares, for e would be subnormal before the product is. And x tanh(ln(1 + e^x)) by e = e^-|x|, likewise. */
 #define SIGMOID_PARTS(SUFFIX, TYPE)                                                                                   \
     static TYPE far_slope_##SUFFIX(TYPE h, TYPE scale)                                                                \
     {                                                                                                                 \
@@ -107,9 +107,16 @@
         const TYPE a = ABS(x), e = EXP(-a);                                                                           \
         const TYPE w = a > 1000 ? 0 : (1 + e - a) * EXP(-a / 2) * EXP(-a / 2) / ((1 + e) * (1 + e));                  \
         return x < 0 ? w : 1 - w;                                                                                     \
+    }                                                                                                                 \
+    static TYPE mish_of_##SUFFIX(TYPE x)                                                                              \
+    {                                                                                                                 \
+        const TYPE e = EXP(-ABS(x)), left = (2 + e) / (2 + e * (2 + e));                                              \
+        if (x >= 0) return x * ((1 + 2 * e) / (1 + 2 * e * (1 + e)));                                                 \
+        return x < -1000 ? (TYPE)-0.0 : x * EXP(x / 2) * left * EXP(x / 2);                                           \
     }
 #define SILU(X)       PART(x_sigmoid, X)
 #define SILU_SLOPE(X) PART(x_sigmoid_slope, X)
+#define MISH(X)       PART(mish_of, X)
 
 /* The parts of gelu for one type. Exponents here are as large as 10^3: they are carried with their rounding errors, as are the constants,
  * of which LEFT is what the type leaves out: of a double V itself, and LOW, of V written out in full. Beyond 40 all is as at infinity.
