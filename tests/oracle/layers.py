@@ -1,6 +1,7 @@
 """What PyTorch computes for samples of normalisation, statistics, random parts, and calls that stand in something. Each function takes the sample and
 its inputs."""
 import itertools
+import math
 
 import torch
 import torch.nn.functional as F
@@ -198,7 +199,60 @@ def scattered(s, x, i, v):
     return x.index_put(to, v[at])
 
 
+def stirling(z):
+    """ln Gamma(z + 1), less (z + 1/2) ln z - z + ln(2 pi)/2, for z from 20 on. PyTorch's lgamma has a second derivative of 8 digits."""
+    return sum(c / z ** (2 * k + 1) for k, c in enumerate((1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)))
+
+
+def log_power(a, x):
+    """ln(x^a e^-x / Gamma(a + 1)): where all a are large, without terms that cancel; else by Gamma(a + 21)."""
+    if a.numel() and a.min() > 100:
+        return a * ((x / a).log() - x / a + 1) - (2 * math.pi * a).log() / 2 - stirling(a)
+    z = a + 20
+    return a * x.log() - x + sum((a + k).log() for k in range(1, 21)) - ((z + 0.5) * z.log() - z + math.log(2 * math.pi) / 2 + stirling(z))
+
+
+def gamma_part(a, x):
+    """The regularised incomplete gamma function P(a, x), by its series; and its slope by x."""
+    term = total = torch.ones_like(x)
+    for k in range(1, 60 + int(4 * x.max().item() ** 0.5 + x.max().item()) if x.numel() else 1):
+        term = term * x / (a + k)
+        total = total + term
+    power = log_power(a, x).exp()
+    return power * total, power * a / x
+
+
+def gamma_draw(a, x):
+    """The draw x, as the quantile that it is moves with a: two of Newton's steps from it have the first derivatives and the second."""
+    whole, _ = gamma_part(a.detach(), x)
+    y = x
+    for _ in range(2):
+        part, slope = gamma_part(a, y)
+        y = y - (part - whole) / slope
+    return y
+
+
+def ours(s, a):
+    return torch.tensor(s["out"][0]["data"], dtype=a.dtype).reshape(a.shape)
+
+
+def places(s, index, values=None):
+    """The last index that names each place, or that of the largest value; -1 where there is none."""
+    to, axis, found = torch.full(s["to"], -1), s["axis"], {}
+    for at in itertools.product(*map(range, index.shape)):
+        place = list(at)
+        place[axis] = int(index[at] + s["number"]) % s["to"][axis]
+        was = found.get(tuple(place))
+        if values is None or was is None or values[at] > values[was]:
+            found[tuple(place)] = at
+    for place, at in found.items():
+        to[place] = at[axis]
+    return to
+
+
 OPS = {
+    "standard_gamma": lambda s, a: gamma_draw(a, ours(s, a)), "chisquare": lambda s, a: 2 * gamma_draw(a / 2, ours(s, a) / 2),
+    "last_place": places, "largest_place": places,
     "layer_norm": lambda s, x, *wb: F.layer_norm(x, x.shape[x.dim() - s["axis"]:], *wb, eps=s["number"]), "rms_norm": rms_norm,
     "grid_sample": grid_sampled, "affine_grid": affine_grid, "rstd": reciprocal_deviation, "normalize_over": normalized_over, "var": var, "std": std, "nanvar": var, "nanstd": std,
     "norm_1": lambda s, x: x.abs().sum(over(s, x), bool(s["keepdim"])),

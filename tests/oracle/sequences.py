@@ -3,7 +3,8 @@ import torch
 import torch.nn.functional as F
 
 
-def attention(s, q, k, v):
+def scores_of(s, q, k):
+    """-1e300 where a query may not see a key."""
     rows, cols = q.shape[-2], k.shape[-2]
     scores = q @ k.mT * (s["number"] or max(q.shape[-1], 1) ** -0.5)
     place = torch.arange(rows * cols).reshape(rows, cols)
@@ -13,8 +14,35 @@ def attention(s, q, k, v):
         scores = scores + (place % 5) / 4
     if s["axis"]:
         scores = scores.masked_fill(torch.arange(cols) > torch.arange(rows)[:, None], -1e300)
-    p = scores.softmax(-1) if cols else scores
-    return p.masked_fill(scores <= -1e300, 0) @ v
+    return scores
+
+
+def kept(s, weights, row_of):
+    """What dropout multiplies the weights with: 2 or 0 each. The draw is read off our result: of all there are it is the one that gives row_of's rows."""
+    if not s["step"]:
+        return torch.ones_like(weights)
+    ours, cols = torch.tensor(s["out"][0]["data"], dtype=weights.dtype).reshape(s["out"][0]["shape"]), weights.shape[-1]
+    draws = [torch.tensor([2.0 * (n >> j & 1) for j in range(cols)], dtype=weights.dtype) for n in range(1 << cols)]
+    with torch.no_grad():
+        off = torch.stack([(row_of(draw.expand_as(weights)) - ours).abs().sum(-1) for draw in draws])
+        return torch.stack(draws)[off.argmin(0)]
+
+
+def attention(s, q, k, v):
+    scores = scores_of(s, q, k)
+    p = scores.softmax(-1) if k.shape[-2] else scores
+    p = p.masked_fill(scores <= -1e300, 0)
+    p = p.expand(*torch.broadcast_shapes(p.shape[:-2], v.shape[:-2]), *p.shape[-2:])
+    return p * kept(s, p, lambda draw: p * draw @ v) @ v
+
+
+def attention_grad(s, x, k, v):
+    """dq = scale S k, where S = P (g v^T kept - delta) and P = e^(scores - logarithm - 1/4); q, the logarithm, delta and g lie side by side in x."""
+    q, log, delta, g = x.split([k.shape[-1], 1, 1, v.shape[-1]], -1)
+    scores, to_weights = scores_of(s, q, k), g @ v.mT
+    p = (scores - log - 0.25).exp().expand_as(scores + to_weights)
+    dq = lambda draw: p * (to_weights * draw - delta) @ k * s["number"]
+    return dq(kept(s, p, dq))
 
 
 def heads(s, x, *others):
@@ -122,8 +150,9 @@ def rope(s, x):
     return torch.cat(turned, -1) if s["axis"] else torch.stack(turned, -1).flatten(-2)
 
 
+COMPOSED = {"multi_head_attention": heads, "attention_grad": attention_grad}
 OPS = {
-    "scaled_dot_product_attention": attention, "multi_head_attention": heads, "rope": rope, "rnn_cell": rnn_cell, "lstm_cell": lstm_cell,
+    "scaled_dot_product_attention": attention, "attention": attention, "attention_grad": attention_grad, "multi_head_attention": heads, "rope": rope, "rnn_cell": rnn_cell, "lstm_cell": lstm_cell,
     "gru_cell": lambda s, x, h, w: torch.gru_cell(x, h, *weights(x, h, w)),
     "rnn": sequence(lambda s, x, h, c, w: (cell("relu" if s["axis"] else "rnn")(x, h, *w), c)),
     "lstm": sequence(lambda s, x, h, c, w: torch.lstm_cell(x, (h, c), *w)),

@@ -209,6 +209,8 @@ static const struct {
     {"take_along", vary_take_along},
     {"index", vary_index},
     {"index_put", vary_index_put},
+    {"last_place", vary_places},
+    {"largest_place", vary_places},
     {"scatter", vary_scatter},
     {"scatter_to", vary_scatter},
     {"scatter_reduce", vary_scatter},

@@ -114,6 +114,7 @@ void vary_observations(sample *s, sample_random *r);
 
 /* vary_put.c */
 void vary_take_along(sample *s, sample_random *r);
+void vary_places(sample *s, sample_random *r);
 void vary_scatter(sample *s, sample_random *r);
 void vary_index_add_to(sample *s, sample_random *r);
 void vary_index(sample *s, sample_random *r);

@@ -2,19 +2,24 @@
  * these an index is moved by `number`, so that it counts from the end. */
 #include "vary.h"
 
-/* x with an axis that has 1 to 4 elements; how many. The index is one of them. */
-static int64_t target(sample *s, sample_random *r, int least_rank, int most_rank)
+/* Sizes x with an axis that has 1 to 4 elements; how many. The index is one of them. */
+static int64_t sizes(sample *s, sample_random *r, tg_shape *x, sample_input *index, int least_rank, int most_rank)
 {
-    tg_shape *x = &s->in[0].shape;
-    *x          = random_shape(r, least_rank, most_rank);
-    s->axis     = random_axis(r, x->rank);
+    *x      = random_shape(r, least_rank, most_rank);
+    s->axis = random_axis(r, x->rank);
     for (int k = 0; k < x->rank; k++)
         if (x->dim[k] > 4) x->dim[k] = 4;
     int64_t *n = &x->dim[tg_axis(x, s->axis)];
     if (*n == 0) *n = 1;
-    s->in[1].hi = (double)*n;
-    s->number   = random_chance(r, 40) ? -(double)(1 + random_below(r, *n)) : 0;
+    index->hi = (double)*n;
+    s->number = random_chance(r, 40) ? -(double)(1 + random_below(r, *n)) : 0;
     return *n;
+}
+
+/* Those of the first input. */
+static int64_t target(sample *s, sample_random *r, int least_rank, int most_rank)
+{
+    return sizes(s, r, &s->in[0].shape, &s->in[1], least_rank, most_rank);
 }
 
 static int64_t no_more_than(sample_random *r, int64_t n) { return n && random_chance(r, 25) ? 1 + random_below(r, n) : n; }
@@ -32,14 +37,30 @@ void vary_take_along(sample *s, sample_random *r)
     }
 }
 
-/* An index no larger than x beside the axis, and values no smaller than the index. */
+/* An index no larger than x beside the axis. */
+static tg_shape index_into(const sample *s, sample_random *r, const tg_shape *x)
+{
+    const int axis  = tg_axis(x, s->axis);
+    tg_shape  index = *x;
+    for (int k = 0; k < index.rank; k++) index.dim[k] = k == axis ? random_below(r, 6) : no_more_than(r, index.dim[k]);
+    return index;
+}
+
+/* And values as many, of places in a tensor that is not there. */
+void vary_places(sample *s, sample_random *r)
+{
+    sizes(s, r, &s->shape, &s->in[0], 1, 3);
+    s->axis        = tg_axis(&s->shape, s->axis);
+    s->in[0].shape = index_into(s, r, &s->shape);
+    if (s->in[1].kind != S_END) s->in[1].shape = s->in[0].shape;
+}
+
+/* And values no smaller than the index. */
 void vary_scatter(sample *s, sample_random *r)
 {
     target(s, r, 1, 3);
-    const int axis   = tg_axis(&s->in[0].shape, s->axis);
-    tg_shape *index  = &s->in[1].shape, *values = &s->in[2].shape;
-    *index           = s->in[0].shape;
-    for (int k = 0; k < index->rank; k++) index->dim[k] = k == axis ? random_below(r, 6) : no_more_than(r, index->dim[k]);
+    tg_shape *index = &s->in[1].shape, *values = &s->in[2].shape;
+    *index  = index_into(s, r, &s->in[0].shape);
     *values = *index;
     for (int k = 0; k < values->rank; k++) values->dim[k] += random_chance(r, 25);
 }
