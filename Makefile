@@ -81,7 +81,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check cross demo no-demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential resume asan tsan valgrind \
+.PHONY: all lib check cross demo no-demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential jvp-graphs resume asan tsan valgrind \
     fuzz ops-table install format clean
 .SECONDARY:
 
@@ -204,6 +204,10 @@ SCENARIOS ?= 60000
 FIRST     ?= $(shell date +%s)000000
 differential: $B/tests/run/test_mirror
 	TAPEGRAD_MIRROR=$(SCENARIOS) TAPEGRAD_MIRROR_SEED=$(FIRST) OMP_WAIT_POLICY=passive $<
+
+# Forward mode against reverse mode on random graphs.
+jvp-graphs: $B/tests/diff/test_jvp_graphs
+	TAPEGRAD_JVP_GRAPHS=$(or $(TAPEGRAD_JVP_GRAPHS),10000) OMP_WAIT_POLICY=passive $<
 
 # Any bytes as files of each format (tests/fuzz), RUNS of each, from the stored examples on; OF="npy csv": of these. What is found lies below
 # build/fuzz-clang/fuzz: examples that reach more of the code in corpus, and crash-…, leak-…, timeout-…, each of which is a fault.

@@ -34,7 +34,7 @@
  *
  *     all                            ask for shapes, dtypes, parameters and the like, and call tg_fail
  *     run                            call tg_scratch
- *     vjp, merge                     record ops
+ *     vjp, jvp, merge                record ops
  *
  * and nothing else with the tape: recording in infer, view, run or a loop, and in all of them reading values, evaluating, differentiating,
  * keeping, updating, resetting or freeing is refused with a sentence (TG_ERR_ARG) that names both functions. What they answer is checked as
@@ -72,22 +72,23 @@ typedef struct tg_array {
 /* What a call knows of one of its results 1 …, where its op has several: as the fields of the same names of tg_call and g are of result 0. */
 typedef struct tg_call_result {
     tg_shape   shape; /* infer writes it; run finds it */
-    tg_dtype   dtype; /* infer writes it; run and vjp find it */
+    tg_dtype   dtype; /* infer writes it; run, vjp and jvp find it */
     tg_array   y;     /* run: where the result goes, always contiguous. All of it is to be written, whether somebody asked for it or not */
-    tg_tensor *out;   /* vjp: the result */
+    tg_tensor *out;   /* vjp, jvp: the result */
     tg_tensor *g;     /* vjp: its gradient; NULL where none arrived, which means zero */
+    tg_tensor *tangent; /* jvp writes it, as the one that it returns is of result 0; NULL, which it is at first, means zero */
 } tg_call_result;
 
-/* One call of an op, in each of its lives: infer, view, run, vjp. */
+/* One call of an op, in each of its lives: infer, view, run, vjp, jvp. */
 struct tg_call {
     const tg_op        *op;
     tg_tape            *tape;
     int                 n_in;
-    tg_tensor *const   *in;        /* infer, view, vjp: the inputs; NULL in run */
-    tg_tensor          *out;       /* vjp: the result */
+    tg_tensor *const   *in;        /* infer, view, vjp, jvp: the inputs; NULL in run */
+    tg_tensor          *out;       /* vjp, jvp: the result */
     const void         *attr;      /* the op's attributes, as given to tg_record; NULL when none */
     size_t              attr_size;
-    tg_shape            shape;     /* infer writes the result's shape here; view and run find it. vjp: see tg_shape_of(c->out) */
+    tg_shape            shape;     /* infer writes the result's shape here; view and run find it. vjp, jvp: see tg_shape_of(c->out) */
     tg_dtype            dtype;     /* of the result: infer writes it, all others find it */
     const tg_array     *x;         /* run: the inputs' values */
     tg_array            y;         /* run: where the result goes, always contiguous */
@@ -175,6 +176,13 @@ struct tg_op {
      * results g may be NULL, where a gradient arrived at another result alone; results of integers or bools never have one. It is called once
      * for each input, when the gradients of all results are there. */
     tg_tensor *(*vjp)(const tg_call *c, int i, tg_tensor *g);
+
+    /* Optional: the tangent of the result, from those of the inputs: what the op's derivative makes of them, sum_i dy/dx_i t[i]. t[i] has the shape and
+     * dtype of input i, and is NULL, which means zero, where there is none; one at least is there. The answer has the result's dtype, and a shape that
+     * broadcasts to its. NULL in the table: it is made of vjp, whose transpose it is; of a pointwise op, whose derivative is its own transpose, it is
+     * what vjp says of t[i] in place of g. A rule of its own is needed where vjp calls an op without derivative, and otherwise saves
+     * time. tg_linear_jvp and tg_multilinear_jvp are such rules. */
+    tg_tensor *(*jvp)(const tg_call *c, tg_tensor *const *t);
 
     /* Optional, for ops that occur as gradients: sum(parts) as one node, all parts being results of this op of one shape. The backward
      * walk uses it instead of a chain of additions. NULL after an error. */
@@ -301,6 +309,12 @@ TG_API tg_layout tg_layout_contiguous(const tg_shape *s);
 /* g s, and 0 wherever g is 0, whatever s is there (inf, NaN): how a rule multiplies by a slope that can be infinite. The same protects
  * derivatives of any order: what its own rule gives for s is 0 where g is 0, and for g where g is 0 and s not finite. */
 TG_API tg_tensor *tg_mul_zero(tg_tensor *g, tg_tensor *s);
+
+/* Tangents (tg_op.jvp) of ops that are linear in all their differentiable inputs together (sums, views, a gather): the op itself of the tangents, zeros
+ * for those that are not there, beside the other inputs as they are. And of ops that are linear in each of these (products): the sum of the op with one
+ * of them replaced by its tangent, over all that have one. */
+TG_API tg_tensor *tg_linear_jvp(const tg_call *c, tg_tensor *const *t);
+TG_API tg_tensor *tg_multilinear_jvp(const tg_call *c, tg_tensor *const *t);
 
 /* Sums a over the axes that broadcasting to a's shape from `shape` added or stretched: the result has this shape. */
 TG_API tg_tensor *tg_sum_to(tg_tensor *a, const tg_shape *shape);

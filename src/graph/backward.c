@@ -186,8 +186,10 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, uint32_t follow, b
     if (!tg_may(t, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
     const uint32_t first = t->count;
     bool           was = tg_set_grad_enabled(t, false);
-    if (follow == TG_N_ASKED && y->id != TG_KEPT_ID) tg_find_ways(t, y->id);
+    const bool chosen_ways = follow == TG_N_ASKED && y->id != TG_KEPT_ID;
+    if (chosen_ways) tg_find_ways(t, y->id);
     tg_status s = tg_differentiate(t, &output, &seed, 1, follow, false, function);
+    if (chosen_ways) tg_forget_ways(t, y->id);
     if (s == TG_OK) s = check_leaves(t, follow, chosen, function);
     if (s == TG_OK && !seed && !tg_want(output) && !(y->flags & TG_N_VALUE)) s = TG_ERR_MEMORY;
     size_t had = t->n_wanted, end = had;

@@ -42,7 +42,7 @@ enum {
 enum { /* tg_node.flags */
     TG_N_GRAD    = 1,   /* requires grad */
     TG_N_LEAF    = 2,   /* by tg_set_requires_grad: the gradient's way ends here */
-    TG_N_ASKED   = 4,   /* a leaf that is asked for by a backward for chosen leaves, or what leads to one; means nothing outside of it */
+    TG_N_ASKED   = 4,   /* a leaf that is asked for by a walk back to chosen ones, or what leads to one; no node has it outside of such a walk */
     TG_N_OFF     = 8192, /* recorded while gradients were not */
     TG_N_FROZEN  = 16384, /* was a leaf by tg_set_requires_grad in this recording, and may have the gradient of it */
     TG_N_KEPT    = 16,  /* survives tg_reset */
@@ -455,6 +455,7 @@ void      tg_forget_adjoints(tg_tape *t);
 tg_status tg_failure(const tg_tape *t, tg_status s); /* the status of the error that a rule or an op just reported, or s when it reported none */
 tg_status tg_no_path(tg_tape *t, uint32_t follow, const char *function); /* the error that no input is reached */
 void      tg_find_ways(tg_tape *t, uint32_t last); /* marks with TG_N_ASKED what leads to what has it, up to this node */
+void      tg_forget_ways(tg_tape *t, uint32_t last); /* takes the marks away */
 void      tg_walk_free(tg_tape *t);
 
 /* ---- backward.c --------------------------------------------------------------------------------------------------- */

@@ -1,19 +1,13 @@
 /* walk.c - the reversed walk: each node's rule turns the gradient of its result into gradients of its inputs, which are added up and
  * summed over broadcast axes here and nowhere else. Rules call ops, so gradients are recorded like everything else. */
-#include "graph/graph.h"
+#include "graph/rule.h"
 
 #include <tapegrad/tensor.h>
 #include <tapegrad/gradient.h>
 #include <tapegrad/pointwise.h>
 #include "profile/profile.h"
-#ifdef TG_MUTANTS
-#include "graph/mutants.h"
-#endif
 
 /* ---- adjoints: what has arrived at a node so far ------------------------------------------------------------------ */
-
-/* The status of the error that a rule or an op just reported, or s when it reported none. */
-tg_status tg_failure(const tg_tape *t, tg_status s) { return t->services.latest != TG_OK ? t->services.latest : s; }
 
 /* How far the walk is: the nodes it still has to come by, and all that a gradient reached. */
 typedef struct progress {
@@ -118,94 +112,20 @@ static inline tg_status settle(tg_tape *t, tg_adjoint *a) { return a->pieces ? j
 
 /* ---- one node ----------------------------------------------------------------------------------------------------- */
 
-/* The rule's answer, checked, and summed to the input's shape where the op broadcast it. */
-static __attribute__((cold, noinline)) tg_tensor *unfit(tg_call *c, int i, tg_tensor *g)
-{
-    char got[TG_SHAPE_TEXT];
-    if (!g) {
-        if (c->tape->services.latest == TG_OK) tg_fail(c, TG_ERR_GRAD, "its vjp returned no gradient for input %d", i);
-    } else if (!tg_is_on(c->tape, g)) {
-        tg_fail(c, TG_ERR_GRAD, "its vjp returned a stale tensor or one of another tape for input %d", i);
-    } else {
-        const tg_node *n = tg_node_of(g);
-        tg_fail(c, TG_ERR_GRAD, "its vjp returned a %s gradient of shape %s for input %d", tg_dtype_name((tg_dtype)n->dtype),
-                tg_shape_text(n->shape, got, sizeof got), i);
-    }
-    return NULL;
-}
-
-/* `given` is what the rule was asked about. Most answers are that, or what was recorded last: others are looked up. */
-static tg_tensor *fit(tg_call *c, int i, tg_tensor *given, tg_tensor *g)
-{
-    const tg_tape *t = c->tape;
-    const tg_node *in = tg_node_of(c->in[i]), *n = tg_node_of(g);
-    if (!g) return unfit(c, i, g);
-    if (g != given && (uintptr_t)g != ((uintptr_t)(t->here - 1) | t->tag) && !tg_is_on(t, g)) return unfit(c, i, g);
-    if (n->dtype != in->dtype) return unfit(c, i, g);
-    if (tg_same_sizes(n->shape, in->shape)) return g;
-    return tg_broadcasts_to(in->shape, n->shape) ? tg_sum_to(g, in->shape) : unfit(c, i, g);
-}
-
-/* The graph names a tensor that is there no longer: its rules would read the shape and the value of nothing. */
-static __attribute__((cold, noinline)) tg_status released(const tg_node *n, const tg_node *in)
-{
-    char text[TG_KEPT_TEXT];
-    return tg_fail_on(n->tape, TG_ERR_STALE, n->op->name, "reads %s, which was released; differentiate before that",
-                      tg_kept_text(in, text));
-}
-
-static inline tg_tensor *ask(const tg_call *c, int i, tg_tensor *g)
-{
-#ifdef TG_MUTANTS
-    if (c->tape->mutants) return c->tape->mutants->rule(c->tape->mutants, c, i, g);
-#endif
-    return c->op->vjp(c, i, g);
-}
-
-/* The answer of n's rule, whatever it is. Where something was written since n was recorded, ops that the rule records are watched. */
-static tg_tensor *call_rule(const tg_call *c, const tg_node *n, int i, tg_tensor *g)
-{
-    tg_tape *t = c->tape;
-    if (__builtin_expect(t->written <= n->id, 1)) return ask(c, i, g);
-    t->as_of = n->id;
-    t->services.inside.where = TG_IN_LATE_RULE;
-    g = ask(c, i, g);
-    if (g && tg_is_on(t, g) && !tg_reads_as_recorded(t, n->op, &g, 1)) g = NULL;
-    t->services.inside.where = TG_IN_RULE;
-    return g;
-}
-
 static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 {
-    enum { FEW = 8 };
     tg_tape        *t = c->tape;
-    tg_tensor      *few[FEW], **in = few, *shared[TG_MOST_RESULTS] = {NULL};
+    tg_tensor      *few[TG_FEW_INPUTS], *shared[TG_MOST_RESULTS] = {NULL};
     tg_node *const *slots = tg_inputs(n);
-    const bool      grad = t->grad_enabled;
-    if (n->n_in > FEW && !(in = tg_value_room(t, n->n_in * sizeof *in))) return TG_ERR_MEMORY;
-    for (uint32_t i = 0; i < n->n_in; i++) {
-        if (slots[i]->id == TG_KEPT_ID && !(slots[i]->flags & TG_N_KEPT)) return released(n, slots[i]);
-        in[i] = tg_handle_on(t, slots[i]);
-    }
-    c->op = t->services.inside.op = n->op;
-    c->n_in = (int)n->n_in;
-    c->in = in;
-    c->out = tg_handle_on(t, n);
+    tg_status       s = tg_call_of(c, n, few);
     c->shared = shared;
-    c->attr = tg_attr(n);
-    c->attr_size = n->attr_size;
-    c->dtype = (tg_dtype)n->dtype;
-    for (int i = 0; i < c->n_in; i++) {
+    for (int i = 0; i < c->n_in && s == TG_OK; i++) {
         if (!(slots[i]->flags & w->follow) || (i < 32 && (n->op->nondiff >> i & 1))) continue;
-        t->services.latest = TG_OK;
-        tg_tensor *gi = call_rule(c, n, i, g);
-        t->grad_enabled = grad; /* whatever the rule did to it */
-        gi = fit(c, i, g, gi);
-        tg_status s = gi ? contribute(t, slots[i], gi, w) : tg_failure(t, TG_ERR_GRAD);
-        if (s != TG_OK) return s;
+        tg_tensor *gi = tg_call_vjp(c, n, i, g);
+        s = gi ? contribute(t, slots[i], gi, w) : tg_failure(t, TG_ERR_GRAD);
     }
     c->shared = NULL;
-    return TG_OK;
+    return s;
 }
 
 /* ---- calls with several results ------------------------------------------------------------------------------------ */
@@ -246,6 +166,11 @@ void tg_find_ways(tg_tape *t, uint32_t last)
         for (uint32_t i = 0; i < call->n_in && !leads; i++) leads = (in[i]->flags & TG_N_ASKED) && !(i < 32 && (call->op->nondiff >> i & 1));
         n->flags = (uint16_t)(leads ? n->flags | TG_N_ASKED : n->flags & ~TG_N_ASKED);
     }
+}
+
+void tg_forget_ways(tg_tape *t, uint32_t last)
+{
+    for (uint32_t id = 0; id <= last; id++) tg_slot(t, id)->flags &= (uint16_t)~TG_N_ASKED;
 }
 
 /* Down from the outputs' seeds (already contributed). keep: gradients of the nodes on the way are asked for, too. */

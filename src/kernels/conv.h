@@ -26,8 +26,9 @@ typedef struct tg_conv_loops {
     void (*turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, const void *from, int64_t from_pitch);
 
     /* Windows of 2 x 2, side by side, in two rows p and q of 2n elements: the largest of each (the first NaN, if there
-     * is one), and dp, dq = g at the place of the first largest, else 0. */
+     * is one); what stands at its place in rows s and t; and dp, dq = g at the place of the first largest, else 0. */
     void (*max_2x2)(int64_t n, void *out, const void *p, const void *q);
+    void (*max_2x2_of)(int64_t n, void *out, const void *p, const void *q, const void *s, const void *t);
     void (*max_2x2_dx)(int64_t n, void *dp, void *dq, const void *p, const void *q, const void *g);
 } tg_conv_loops;
 

@@ -28,6 +28,25 @@ static void W(max_2x2)(int64_t n, T *y, const T *p, const T *q)
     }
 }
 
+/* Of each window the value, s in the first row and t in the second, beside its largest element, or that element itself where it is NaN and the value is not
+ * 0. */
+static void W(max_2x2_of)(int64_t n, T *y, const T *p, const T *q, const T *s, const T *t)
+{
+    for (int64_t k = 0; k < n; k = k + 2 * LANE <= n || k + LANE == n ? k + LANE : n - LANE) {
+        const W(pooled) p0 = W(load)(p + 2 * k), p1 = W(load)(p + 2 * k + LANE), q0 = W(load)(q + 2 * k), q1 = W(load)(q + 2 * k + LANE);
+        const W(pooled) s0 = W(load)(s + 2 * k), s1 = W(load)(s + 2 * k + LANE), t0 = W(load)(t + 2 * k), t1 = W(load)(t + 2 * k + LANE);
+        const W(pooled) a = EVEN(LANE, p0, p1), b = ODD(LANE, p0, p1), c = EVEN(LANE, q0, q1), d = ODD(LANE, q0, q1);
+        const W(mask) is_b = BEATS(b, a);
+        const W(pooled) m  = W(pick)(is_b, b, a), of_m = W(pick)(is_b, ODD(LANE, s0, s1), EVEN(LANE, s0, s1));
+        const W(mask) is_c = BEATS(c, m);
+        const W(pooled) e  = W(pick)(is_c, c, m), of_e = W(pick)(is_c, EVEN(LANE, t0, t1), of_m);
+        const W(mask) is_d = BEATS(d, e);
+        const W(pooled) f  = W(pick)(is_d, d, e), u = W(pick)(is_d, ODD(LANE, t0, t1), of_e);
+        const W(pooled) v  = W(pick)((f != f) & (u != 0), f, u);
+        memcpy(y + k, &v, sizeof v);
+    }
+}
+
 /* Each window's g at its largest element, or that element itself where it is NaN and g is not 0. */
 static void W(max_2x2_dx)(int64_t n, T *dp, T *dq, const T *p, const T *q, const T *g)
 {

@@ -101,12 +101,20 @@ static void F(turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, cons
 
 /* ---- pooling ----------------------------------------------------------------------------------------------------- */
 
+/* BY_LANES: the function for vectors of as many lanes as n fills, then return; where it fills none the lines behind do it. */
 #if MOST_LANES(T_SIZE) >= 16
 #define LANE 16
 #define W(NAME) F(NAME##_16)
 #include "kernels/conv_pool.h"
 #undef LANE
 #undef W
+#define BY_16(NAME, ...)                    \
+    if (n >= 16) {                          \
+        F(NAME##_16)(n, __VA_ARGS__);       \
+        return;                             \
+    }
+#else
+#define BY_16(NAME, ...)
 #endif
 #if MOST_LANES(T_SIZE) >= 8
 #define LANE 8
@@ -114,6 +122,13 @@ static void F(turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, cons
 #include "kernels/conv_pool.h"
 #undef LANE
 #undef W
+#define BY_8(NAME, ...)                     \
+    if (n >= 8) {                           \
+        F(NAME##_8)(n, __VA_ARGS__);        \
+        return;                             \
+    }
+#else
+#define BY_8(NAME, ...)
 #endif
 #if MOST_LANES(T_SIZE) >= 4
 #define LANE 4
@@ -121,30 +136,21 @@ static void F(turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, cons
 #include "kernels/conv_pool.h"
 #undef LANE
 #undef W
+#define BY_4(NAME, ...)                     \
+    if (n >= 4) {                           \
+        F(NAME##_4)(n, __VA_ARGS__);        \
+        return;                             \
+    }
+#else
+#define BY_4(NAME, ...)
 #endif
+#define BY_LANES(NAME, ...) BY_16(NAME, __VA_ARGS__) BY_8(NAME, __VA_ARGS__) BY_4(NAME, __VA_ARGS__)
 
 static void F(max_2x2)(int64_t n, void *out, const void *row, const void *next)
 {
     T       *y = out;
     const T *p = row, *q = next;
-#if MOST_LANES(T_SIZE) >= 16
-    if (n >= 16) {
-        F(max_2x2_16)(n, y, p, q);
-        return;
-    }
-#endif
-#if MOST_LANES(T_SIZE) >= 8
-    if (n >= 8) {
-        F(max_2x2_8)(n, y, p, q);
-        return;
-    }
-#endif
-#if MOST_LANES(T_SIZE) >= 4
-    if (n >= 4) {
-        F(max_2x2_4)(n, y, p, q);
-        return;
-    }
-#endif
+    BY_LANES(max_2x2, y, p, q)
     for (int64_t k = 0; k < n; k++) {
         const T a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1];
         const T m = BEATS(b, a) ? b : a, e = BEATS(c, m) ? c : m;
@@ -152,37 +158,43 @@ static void F(max_2x2)(int64_t n, void *out, const void *row, const void *next)
     }
 }
 
+/* Which of the window's elements p[2 k], p[2 k + 1], q[2 k], q[2 k + 1] is the first largest: 0 … 3. */
+static inline int F(first_largest)(const T *p, const T *q, int64_t k)
+{
+    const T    a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1];
+    const bool is_b = BEATS(b, a), is_c = BEATS(c, is_b ? b : a), is_d = BEATS(d, is_c ? c : is_b ? b : a);
+    return is_d ? 3 : is_c ? 2 : is_b;
+}
+
+static void F(max_2x2_of)(int64_t n, void *out, const void *row, const void *next, const void *values, const void *next_values)
+{
+    T       *y = out;
+    const T *p = row, *q = next, *s = values, *t = next_values;
+    BY_LANES(max_2x2_of, y, p, q, s, t)
+    for (int64_t k = 0; k < n; k++) {
+        const int place = F(first_largest)(p, q, k);
+        const T   f = (place < 2 ? p : q)[2 * k + place % 2], u = (place < 2 ? s : t)[2 * k + place % 2];
+        y[k] = f == f || u == 0 ? u : f;
+    }
+}
+
 static void F(max_2x2_dx)(int64_t n, void *drow, void *dnext, const void *row, const void *next, const void *grad)
 {
     T       *dp = drow, *dq = dnext;
     const T *p = row, *q = next, *g = grad;
-#if MOST_LANES(T_SIZE) >= 16
-    if (n >= 16) {
-        F(max_2x2_dx_16)(n, dp, dq, p, q, g);
-        return;
-    }
-#endif
-#if MOST_LANES(T_SIZE) >= 8
-    if (n >= 8) {
-        F(max_2x2_dx_8)(n, dp, dq, p, q, g);
-        return;
-    }
-#endif
-#if MOST_LANES(T_SIZE) >= 4
-    if (n >= 4) {
-        F(max_2x2_dx_4)(n, dp, dq, p, q, g);
-        return;
-    }
-#endif
+    BY_LANES(max_2x2_dx, dp, dq, p, q, g)
     for (int64_t k = 0; k < n; k++) {
-        const T    a = p[2 * k], b = p[2 * k + 1], c = q[2 * k], d = q[2 * k + 1];
-        const bool is_b = BEATS(b, a), is_c = BEATS(c, is_b ? b : a), is_d = BEATS(d, is_c ? c : is_b ? b : a);
-        const T    f = is_d ? d : is_c ? c : is_b ? b : a;
-        dp[2 * k] = dp[2 * k + 1] = dq[2 * k] = dq[2 * k + 1]           = 0;
-        (is_d ? dq : is_c ? dq : dp)[2 * k + (is_d || (!is_c && is_b))] = f == f || g[k] == 0 ? g[k] : f;
+        const int place = F(first_largest)(p, q, k);
+        const T   f = (place < 2 ? p : q)[2 * k + place % 2];
+        dp[2 * k] = dp[2 * k + 1] = dq[2 * k] = dq[2 * k + 1] = 0;
+        (place < 2 ? dp : dq)[2 * k + place % 2] = f == f || g[k] == 0 ? g[k] : f;
     }
 }
 
+#undef BY_LANES
+#undef BY_16
+#undef BY_8
+#undef BY_4
 #undef T
 #undef F
 #undef INT

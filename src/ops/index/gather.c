@@ -190,7 +190,7 @@ static tg_tensor *gather_batch(const tg_batch_call *b)
 }
 
 const tg_op tg_op_gather = {
-    .name = "gather", .arity = 2, .nondiff = 2, .infer = gather_infer, .run = gather_run, .vjp = gather_vjp, .batch = gather_batch};
+    .name = "gather", .arity = 2, .nondiff = 2, .infer = gather_infer, .run = gather_run, .vjp = gather_vjp, .jvp = tg_linear_jvp, .batch = gather_batch};
 
 tg_tensor *tg_gather(tg_tensor *x, int axis, tg_tensor *index)
 {
@@ -306,6 +306,7 @@ const tg_op tg_op_scatter_add = {.name    = "scatter_add",
                                  .infer   = scatter_add_infer,
                                  .run     = scatter_add_run,
                                  .vjp     = scatter_add_vjp,
+                                 .jvp     = tg_linear_jvp,
                                  .batch   = tg_batch_along_sized};
 
 tg_tensor *tg_scattered(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape)
@@ -386,4 +387,4 @@ static tg_tensor *scatter_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_scatter = {
-    .name = "scatter", .arity = 3, .nondiff = 2, .infer = scatter_infer, .run = scatter_run, .vjp = scatter_vjp, .batch = tg_batch_along};
+    .name = "scatter", .arity = 3, .nondiff = 2, .infer = scatter_infer, .run = scatter_run, .vjp = scatter_vjp, .jvp = tg_linear_jvp, .batch = tg_batch_along};

@@ -301,6 +301,7 @@ const tg_op tg_op_index_select = {.name    = "index_select",
                                   .infer   = index_select_infer,
                                   .run     = index_select_run,
                                   .vjp     = index_select_vjp,
+                                  .jvp     = tg_linear_jvp,
                                   .batch   = index_select_batch};
 
 tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index)
@@ -446,4 +447,5 @@ const tg_op tg_op_index_add = {.name    = "index_add",
                                .infer   = index_add_infer,
                                .run     = index_add_run,
                                .vjp     = index_add_vjp,
+                               .jvp     = tg_linear_jvp,
                                .batch   = index_add_batch};

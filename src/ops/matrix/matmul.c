@@ -206,6 +206,7 @@ const tg_op tg_op_matmul = {.name  = "matmul",
                             .infer = matmul_infer,
                             .run   = matmul_run,
                             .vjp   = matmul_vjp,
+                            .jvp   = tg_multilinear_jvp,
                             .batch = matmul_batch};
 
 /* One of them is a vector: a row on the left, a column on the right. */

@@ -87,12 +87,16 @@ static tg_tensor *softmax_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_mul_zero(tg_sub(g, row_sum(tg_mul_zero(g, c->out), axes_of(c))), c->out);
 }
 
+/* The derivative is symmetric. */
+static tg_tensor *softmax_jvp(const tg_call *c, tg_tensor *const *t) { return softmax_vjp(c, 0, t[0]); }
+
 const tg_op tg_op_softmax = {.name       = "softmax",
                              .kind       = TG_VIEW,
                              .arity      = 2,
                              .nondiff    = 2,
                              .infer      = alias_infer,
                              .vjp        = softmax_vjp,
+                             .jvp        = softmax_jvp,
                              .view       = tg_alias_view,
                              .view_input = 1,
                              .batch      = tg_batch_reduced};
@@ -170,12 +174,18 @@ static tg_tensor *log_softmax_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_sub(g, tg_mul_zero(row_sum(g, axes_of(c)), tg_exp(c->out)));
 }
 
+static tg_tensor *log_softmax_jvp(const tg_call *c, tg_tensor *const *t)
+{
+    return tg_sub(t[0], row_sum(tg_mul_zero(t[0], tg_exp(c->out)), axes_of(c)));
+}
+
 const tg_op tg_op_log_softmax = {.name       = "log_softmax",
                                  .kind       = TG_VIEW,
                                  .arity      = 2,
                                  .nondiff    = 2,
                                  .infer      = alias_infer,
                                  .vjp        = log_softmax_vjp,
+                                 .jvp        = log_softmax_jvp,
                                  .view       = tg_alias_view,
                                  .view_input = 1,
                                  .batch      = tg_batch_reduced};

@@ -123,7 +123,7 @@ static tg_tensor *cumsum_vjp(const tg_call *c, int i, tg_tensor *g)
     return scan(&tg_op_cumsum, g, (int)a->axis, !a->reverse);
 }
 
-const tg_op tg_op_cumsum = {.name = "cumsum", .arity = 1, .infer = scan_infer, .run = cumsum_run, .vjp = cumsum_vjp, .batch = tg_batch_along};
+const tg_op tg_op_cumsum = {.name = "cumsum", .arity = 1, .infer = scan_infer, .run = cumsum_run, .vjp = cumsum_vjp, .jvp = tg_linear_jvp, .batch = tg_batch_along};
 
 /* ---- the recurrence ----------------------------------------------------------------------------------------------------- */
 

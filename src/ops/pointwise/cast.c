@@ -67,6 +67,7 @@ static tg_tensor *to_vjp(const tg_call *c, int i, tg_tensor *g) { return tg_to(g
            .flags = FLAGS,                                                                                            \
            .infer = to_infer,                                                                                         \
            .vjp   = (FLAGS) ? NULL : to_vjp,                                                                          \
+           .jvp   = (FLAGS) ? NULL : tg_linear_jvp,                                                                   \
            .loop  = {f32_to_##SUFFIX, f64_to_##SUFFIX, i64_to_##SUFFIX, i32_to_##SUFFIX, u8_to_##SUFFIX, b8_to_##SUFFIX, \
                      i16_to_##SUFFIX}}
 

@@ -166,7 +166,7 @@ static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, co
     return tg_axis_bits(x, axes, function, &bits) ? tg_reduce_bits(op, x, bits, keepdim) : NULL;
 }
 
-#define OP(NAME, RULE, FLAGS)                                                                                           \
+#define OP(NAME, RULE, JVP, FLAGS)                                                                                           \
     const tg_op tg_op_##NAME = {.name   = #NAME,                                                                       \
                                 .kind   = TG_REDUCE,                                                                   \
                                 .arity  = 1,                                                                           \
@@ -174,6 +174,7 @@ static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, co
                                 .infer  = tg_reduce_infer,                                                             \
                                 .run    = tg_reduce_run,                                                               \
                                 .vjp    = RULE,                                                                        \
+                                .jvp    = JVP,                                                                         \
                                 .reduce = &tg_reduction_##NAME};                                                       \
     tg_tensor *tg_##NAME(tg_tensor *x, const tg_axes *axes, bool keepdim)                                              \
     {                                                                                                                  \
@@ -188,13 +189,13 @@ static tg_tensor *reduce(const tg_op *op, const char *function, tg_tensor *x, co
 #define SUM(NAME, RULE)                                                                                                \
     const tg_reduction tg_reduction_##NAME = {                                                                         \
         .name = #NAME, .row = TG_REDUCTION_##NAME, .result = TG_REDUCE_WIDE, .adds = true};                            \
-    OP(NAME, RULE, 0)
+    OP(NAME, RULE, tg_linear_jvp, 0)
 #define FOLD(NAME, DTYPES, START, TERM, JOIN, RESULT, RULE)                                                            \
     const tg_reduction tg_reduction_##NAME = {.name = #NAME, .row = TG_REDUCTION_##NAME, .result = RESULT_##DTYPES};   \
-    OP(NAME, RULE, FLAGS_##DTYPES)
+    OP(NAME, RULE, NULL, FLAGS_##DTYPES)
 #define PICK(NAME, START, BEATS, CALLED, RULE)                                                                         \
     const tg_reduction tg_reduction_##NAME = {.name = #NAME, .row = TG_REDUCTION_##NAME, .needs = CALLED " element"};  \
-    OP(NAME, RULE, 0)
+    OP(NAME, RULE, NULL, 0)
 #include "table/reductions_each.h"
 
 /* ---- what is made of them ------------------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ static tg_tensor *contiguous_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_contiguous = {
-    .name = "contiguous", .arity = 1, .flags = TG_OP_STRIDED, .infer = contiguous_infer, .run = contiguous_run, .vjp = contiguous_vjp,
+    .name = "contiguous", .arity = 1, .flags = TG_OP_STRIDED, .infer = contiguous_infer, .run = contiguous_run, .vjp = contiguous_vjp, .jvp = tg_linear_jvp,
     .batch = tg_batch_same};
 
 static tg_tensor *contiguous(tg_tensor *x) { return tg_record(&tg_op_contiguous, &x, 1, NULL, 0); }
@@ -96,7 +96,7 @@ static tg_tensor *cat_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_cat = {
-    .name = "cat", .arity = TG_ANY_ARITY, .flags = TG_OP_STRIDED, .infer = cat_infer, .run = cat_run, .vjp = cat_vjp,
+    .name = "cat", .arity = TG_ANY_ARITY, .flags = TG_OP_STRIDED, .infer = cat_infer, .run = cat_run, .vjp = cat_vjp, .jvp = tg_linear_jvp,
     .batch = tg_batch_along};
 
 tg_tensor *tg_cat(tg_tensor *const *x, int n, int axis)
@@ -256,6 +256,7 @@ const tg_op tg_op_unslice = {.name  = "unslice",
                              .infer = unslice_infer,
                              .run   = unslice_run,
                              .vjp   = unslice_vjp,
+                             .jvp   = tg_linear_jvp,
                              .merge = tg_unslice_merge,
                              .batch = unslice_batch};
 

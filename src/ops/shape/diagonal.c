@@ -79,7 +79,7 @@ static tg_tensor *diagonal_batch(const tg_batch_call *b)
 }
 
 const tg_op tg_op_diagonal = {
-    .name = "diagonal", .kind = TG_VIEW, .arity = 1, .infer = diagonal_infer, .view = diagonal_view, .vjp = diagonal_vjp, .batch = diagonal_batch};
+    .name = "diagonal", .kind = TG_VIEW, .arity = 1, .infer = diagonal_infer, .view = diagonal_view, .vjp = diagonal_vjp, .jvp = tg_linear_jvp, .batch = diagonal_batch};
 
 static tg_tensor *diagonal(tg_tensor *x, int64_t offset, int axis0, int axis1, const char *function)
 {

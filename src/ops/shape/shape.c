@@ -111,7 +111,7 @@ static tg_tensor *reshape_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_reshape = {
-    .name = "reshape", .kind = TG_VIEW, .arity = 1, .infer = reshape_infer, .view = reshape_view, .vjp = reshape_vjp,
+    .name = "reshape", .kind = TG_VIEW, .arity = 1, .infer = reshape_infer, .view = reshape_view, .vjp = reshape_vjp, .jvp = tg_linear_jvp,
     .batch = tg_batch_sized};
 
 /* Replaces the one -1 in *s by what makes it fit x's elements. */
@@ -248,7 +248,7 @@ static tg_tensor *permute_batch(const tg_batch_call *b)
 }
 
 const tg_op tg_op_permute = {
-    .name = "permute", .kind = TG_VIEW, .arity = 1, .infer = permute_infer, .view = permute_view, .vjp = permute_vjp, .batch = permute_batch};
+    .name = "permute", .kind = TG_VIEW, .arity = 1, .infer = permute_infer, .view = permute_view, .vjp = permute_vjp, .jvp = tg_linear_jvp, .batch = permute_batch};
 
 tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes)
 {
@@ -343,7 +343,7 @@ static tg_tensor *expand_batch(const tg_batch_call *b)
 }
 
 const tg_op tg_op_expand = {
-    .name = "expand", .kind = TG_VIEW, .arity = 1, .infer = expand_infer, .view = expand_view, .vjp = expand_vjp, .batch = expand_batch};
+    .name = "expand", .kind = TG_VIEW, .arity = 1, .infer = expand_infer, .view = expand_view, .vjp = expand_vjp, .jvp = tg_linear_jvp, .batch = expand_batch};
 
 tg_tensor *tg_expand(tg_tensor *x, const tg_shape *shape)
 {
@@ -406,7 +406,7 @@ static tg_tensor *slice_vjp(const tg_call *c, int i, tg_tensor *g)
 }
 
 const tg_op tg_op_slice = {
-    .name = "slice", .kind = TG_VIEW, .arity = 1, .infer = slice_infer, .view = slice_view, .vjp = slice_vjp, .batch = tg_batch_along};
+    .name = "slice", .kind = TG_VIEW, .arity = 1, .infer = slice_infer, .view = slice_view, .vjp = slice_vjp, .jvp = tg_linear_jvp, .batch = tg_batch_along};
 
 /* A slice of known-good range; x itself if that is all of it. Where no second element follows, every step is the same: 1. */
 static tg_tensor *take(tg_tensor *x, const tg_node *n, int axis, int64_t start, int64_t step, int64_t count)

@@ -140,6 +140,19 @@ static tg_tensor *conv_vjp(const tg_call *c, int i, tg_tensor *g)
     return i == 0 ? dx_of(c, g, c->in[1]) : dw_of(c, g, c->in[0]);
 }
 
+/* The bias goes with one of the products, where there is one. */
+static tg_tensor *conv_jvp(const tg_call *c, tg_tensor *const *t)
+{
+    tg_tensor *bias = c->n_in > 2 ? t[2] : NULL;
+    tg_shape   channels = {tg_rank(c->out) - 1, {0}};
+    for (int k = 0; k < channels.rank; k++) channels.dim[k] = k ? 1 : tg_dim(c->out, 1);
+    if (!t[0] && !t[1]) return tg_reshape(bias, &channels);
+    tg_tensor *by_w = t[1] ? tg_record(c->op, (tg_tensor *[]){c->in[0], t[1], bias}, bias ? 3 : 2, c->attr, c->attr_size) : NULL;
+    if (!t[0] || (t[1] && !by_w)) return by_w;
+    if (t[1]) return tg_add(by_w, conv_of(c, t[0], c->in[1]));
+    return tg_record(c->op, (tg_tensor *[]){t[0], c->in[1], bias}, bias ? 3 : 2, c->attr, c->attr_size);
+}
+
 static tg_tensor *conv_dx_vjp(const tg_call *c, int i, tg_tensor *u)
 {
     return i == 0 ? conv_of(c, u, c->in[1]) : dw_of(c, c->in[0], u);
@@ -152,11 +165,11 @@ static tg_tensor *conv_dw_vjp(const tg_call *c, int i, tg_tensor *u)
 
 #define OPS(NAME)                                                                                                            \
     const tg_op tg_op_##NAME = {                                                                                             \
-        .name = #NAME, .arity = TG_ANY_ARITY, .infer = conv_infer, .run = tg_conv_run, .vjp = conv_vjp, .batch = tg_conv_batch};                     \
+        .name = #NAME, .arity = TG_ANY_ARITY, .infer = conv_infer, .run = tg_conv_run, .vjp = conv_vjp, .jvp = conv_jvp, .batch = tg_conv_batch};                     \
     const tg_op tg_op_##NAME##_dx = {                                                                                        \
-        .name = #NAME "_dx", .arity = 2, .infer = conv_dx_infer, .run = tg_conv_dx_run, .vjp = conv_dx_vjp, .batch = tg_conv_dx_batch};                 \
+        .name = #NAME "_dx", .arity = 2, .infer = conv_dx_infer, .run = tg_conv_dx_run, .vjp = conv_dx_vjp, .jvp = tg_multilinear_jvp, .batch = tg_conv_dx_batch};                 \
     const tg_op tg_op_##NAME##_dw = {                                                                                        \
-        .name = #NAME "_dw", .arity = 2, .infer = conv_dw_infer, .run = tg_conv_dw_run, .vjp = conv_dw_vjp, .batch = tg_conv_dw_batch};
+        .name = #NAME "_dw", .arity = 2, .infer = conv_dw_infer, .run = tg_conv_dw_run, .vjp = conv_dw_vjp, .jvp = tg_multilinear_jvp, .batch = tg_conv_dw_batch};
 OPS(conv1d)
 OPS(conv2d)
 OPS(conv3d)

@@ -140,17 +140,18 @@ static tg_tensor *avg_pool_dx_vjp(const tg_call *c, int i, tg_tensor *u)
 
 #define OPS(AXES)                                                                                                            \
     const tg_op tg_op_max_pool##AXES = {                                                                                     \
-        .name = "max_pool" #AXES, .arity = 2, .nondiff = 1, .infer = max_pool_infer, .run = tg_max_pool_run, .vjp = max_pool_vjp, .batch = tg_batch_merged}; \
+        .name = "max_pool" #AXES, .arity = 2, .nondiff = 1, .infer = max_pool_infer, .run = tg_max_pool_run, .vjp = max_pool_vjp, .jvp = tg_linear_jvp, .batch = tg_batch_merged}; \
     const tg_op tg_op_max_pool##AXES##_dx = {.name    = "max_pool" #AXES "_dx",                                              \
                                              .arity   = 2,                                                                   \
                                              .nondiff = 1,                                                                   \
                                              .infer   = max_pool_dx_infer,                                                   \
                                              .run     = tg_max_pool_dx_run,                                                  \
-                                             .vjp     = max_pool_dx_vjp, .batch = tg_batch_merged};                                                    \
+                                             .vjp     = max_pool_dx_vjp,                                                           \
+                                             .jvp     = tg_linear_jvp, .batch = tg_batch_merged};                                                    \
     const tg_op tg_op_avg_pool##AXES = {                                                                                     \
-        .name = "avg_pool" #AXES, .arity = 1, .infer = avg_pool_infer, .run = tg_avg_pool_run, .vjp = avg_pool_vjp, .batch = tg_batch_merged};         \
+        .name = "avg_pool" #AXES, .arity = 1, .infer = avg_pool_infer, .run = tg_avg_pool_run, .vjp = avg_pool_vjp, .jvp = tg_linear_jvp, .batch = tg_batch_merged};         \
     const tg_op tg_op_avg_pool##AXES##_dx = {                                                                                \
-        .name = "avg_pool" #AXES "_dx", .arity = 1, .infer = avg_pool_dx_infer, .run = tg_avg_pool_dx_run, .vjp = avg_pool_dx_vjp, .batch = tg_batch_merged};
+        .name = "avg_pool" #AXES "_dx", .arity = 1, .infer = avg_pool_dx_infer, .run = tg_avg_pool_dx_run, .vjp = avg_pool_dx_vjp, .jvp = tg_linear_jvp, .batch = tg_batch_merged};
 OPS(1d)
 OPS(2d)
 OPS(3d)

@@ -311,12 +311,17 @@ static bool is_2x2(const planes *p)
     return is;
 }
 
-static void max_2x2(const planes *p, tg_dtype dtype, const char *x, char *y)
+/* v: x itself, or what is picked beside its largest elements. */
+static void max_2x2(const planes *p, tg_dtype dtype, const char *x, const char *v, char *y)
 {
     const tg_conv_loops *l    = tg_fast_conv(dtype);
     const int64_t        item = (int64_t)tg_dtype_size(dtype), row = p->plane[2] * item;
-    for (int64_t r = 0; r < p->count[1]; r++)
-        l->max_2x2(p->count[2], y + r * p->count[2] * item, x + 2 * r * row, x + (2 * r + 1) * row);
+    for (int64_t r = 0; r < p->count[1]; r++) {
+        char         *to = y + r * p->count[2] * item;
+        const int64_t at = 2 * r * row, next = at + row;
+        if (v == x) l->max_2x2(p->count[2], to, x + at, x + next);
+        else l->max_2x2_of(p->count[2], to, x + at, x + next, v + at, v + next);
+    }
 }
 
 static void max_2x2_dx(const planes *p, tg_dtype dtype, const char *x, const char *g, char *dx)
@@ -333,7 +338,7 @@ tg_status tg_max_pool_run(tg_call *c)
 {
     const planes p       = planes_of(c, c->y.shape);
     const int    threads = threads_of(c, &p);
-    const bool   fast = is_2x2(&p) && c->x[0].data == c->x[1].data, single = c->y.dtype == TG_F32;
+    const bool   fast = is_2x2(&p), single = c->y.dtype == TG_F32;
     TG_TEAM(num_threads(threads))
     {
 #pragma omp for schedule(static) nowait
@@ -341,7 +346,7 @@ tg_status tg_max_pool_run(tg_call *c)
             const void *x = plane(&c->x[0], k, p.plane_size), *v = plane(&c->x[1], k, p.plane_size);
             void       *y = plane(&c->y, k, p.count_size);
             if (fast)
-                max_2x2(&p, c->y.dtype, x, y);
+                max_2x2(&p, c->y.dtype, x, v, y);
             else if (single)
                 max_f32(&p, x, v, y);
             else
