@@ -186,25 +186,29 @@ static void test_refused(void **state)
 static void check_2x2(const tg_conv_loops *l, tg_dtype d, int64_t n, uint64_t *seed)
 {
     enum { ROOM = 128 };
-    static double bytes[6][ROOM], x[2][ROOM]; /* p, q, y, g, dp, dq; room for either dtype */
+    static double bytes[9][ROOM], x[2][ROOM]; /* p, q, y, g, dp, dq, values beside p and q, those picked; room for either dtype */
     for (int64_t k = 0; k < 2 * n; k++)
         for (int r = 0; r < 2; r++) put(bytes[r], d, k, x[r][k] = draw(seed, 9) ? (double)draw(seed, 3) : NAN);
     for (int64_t k = 0; k < n; k++) put(bytes[3], d, k, (double)(k % 5));
-    for (int r = 2; r < 6; r++)
-        for (int64_t k = 0; r != 3 && k < ROOM; k++) put(bytes[r], d, k, -5);
+    for (int64_t k = 0; k < 4 * n; k++) put(bytes[6 + k % 2], d, k / 2, (double)(k % 7));
+    for (int r = 2; r < 9; r++)
+        for (int64_t k = 0; r != 3 && r != 6 && r != 7 && k < ROOM; k++) put(bytes[r], d, k, -5);
     l->max_2x2(n, bytes[2], bytes[0], bytes[1]);
+    l->max_2x2_of(n, bytes[8], bytes[0], bytes[1], bytes[6], bytes[7]);
     l->max_2x2_dx(n, bytes[4], bytes[5], bytes[0], bytes[1], bytes[3]);
     for (int64_t k = 0; k < n; k++) {
         const double w[4] = {x[0][2 * k], x[0][2 * k + 1], x[1][2 * k], x[1][2 * k + 1]};
         int          best = 0;
         for (int i = 1; i < 4; i++)
             if (w[i] > w[best] || (isnan(w[i]) && !isnan(w[best]))) best = i;
+        const double beside = get(bytes[6 + best / 2], d, 2 * k + best % 2);
         assert_true(near(get(bytes[2], d, k), w[best], 0));
+        assert_true(near(get(bytes[8], d, k), isnan(w[best]) && beside != 0 ? NAN : beside, 0));
         for (int i = 0; i < 4; i++)
             assert_true(near(get(bytes[4 + i / 2], d, 2 * k + i % 2),
                              i != best ? 0 : isnan(w[best]) && k % 5 ? NAN : (double)(k % 5), 0));
     }
-    assert_true(get(bytes[2], d, n) == -5 && get(bytes[4], d, 2 * n) == -5 && get(bytes[5], d, 2 * n) == -5);
+    assert_true(get(bytes[2], d, n) == -5 && get(bytes[4], d, 2 * n) == -5 && get(bytes[5], d, 2 * n) == -5 && get(bytes[8], d, n) == -5);
 }
 
 static void test_2x2(void **state)
