@@ -73,8 +73,9 @@ TG_API tg_status tg_zero_grad(tg_tape *tape);
 
 /* grads[k] = sum_j d(seeds[j]^T outputs[j]) / d inputs[k], as new tensors, without touching anyone's gradient.
  * seeds NULL, or seeds[j] NULL: ones, for one-element outputs. inputs may be leaves or intermediate results that require grad.
- * An input that no output depends on gets zeros; TG_ERR_GRAD when no output requires grad. create_graph: the results can be differentiated
- * again. They are recorded, and computed on demand like everything else. */
+ * An input that no output depends on gets zeros, so that derivatives that vanish, as the second of 3 x does, are zeros; TG_ERR_GRAD when no output
+ * requires grad and one was recorded with gradients off, as a gradient without create_graph is: it may depend on the inputs, and nobody noted
+ * how. create_graph: the results can be differentiated again. They are recorded, and computed on demand like everything else. */
 TG_API tg_status tg_grad(tg_tensor *const *outputs, tg_tensor *const *seeds, int n_outputs, tg_tensor *const *inputs,
                          int n_inputs, bool create_graph, tg_tensor **grads);
 

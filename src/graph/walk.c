@@ -233,19 +233,20 @@ tg_status tg_no_path(tg_tape *t, uint32_t follow, const char *function)
 }
 
 /* Seeds the outputs and walks to the inputs with flag `follow`. Afterwards t->walk.adjoints holds the gradients of the leaves (keep: of all
- * nodes), until forget_adjoints. */
+ * nodes, which may be none, as where a derivative is constant), until forget_adjoints. */
 tg_status tg_differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, uint32_t follow, bool keep,
                            const char *function)
 {
     uint32_t from = 0;
     progress w = {.follow = follow};
-    bool     path = false;
+    bool     path = false, off = false; /* of an output that was recorded with gradients off nothing is known */
     const double begin = t->profile ? tg_profile_now() : 0;
     for (int j = 0; j < n; j++) {
         tg_node   *y = tg_check(outputs[j], function);
         tg_tensor *v = seeds ? seeds[j] : NULL;
         if (!y) return outputs[j] ? TG_ERR_STALE : TG_ERR_NULL;
         if (y->tape != t) return tg_fail_on(t, TG_ERR_TAPE, function, "the tensors belong to different tapes");
+        off |= y->flags & TG_N_OFF;
         if (!(y->flags & follow)) continue;
         path = true;
         if (!v && tg_node_numel(y) != 1)
@@ -262,7 +263,7 @@ tg_status tg_differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *con
         if (s != TG_OK) return s;
         if (!tg_ends_here(y) && y->id > from) from = y->id;
     }
-    if (!path) return tg_no_path(t, follow, function);
+    if (!path) return keep && !off ? TG_OK : tg_no_path(t, follow, function);
     tg_status s = walk(t, from, &w, keep);
     if (t->profile)
         tg_profile_event(t->profile, "backward", function, begin, NULL, &(tg_figure){"nodes reached", (int64_t)w.reached}, 1);

@@ -81,6 +81,8 @@ static void test_orders(void **state)
     assert_int_equal(tg_grad(&y, NULL, 1, &x, 1, true, &g), TG_OK);
     assert_near(tg_item(jvp(g, x, x)), 0);
     assert_near(tg_item(vjp(g, NULL, x)), 0);
+    assert_int_equal(tg_grad(&g, NULL, 1, &x, 1, true, &g), TG_OK);
+    assert_near(tg_item(g), 0);
 }
 
 /* Without create_graph the results are constants; gradients can be recorded through those with it. */
