@@ -39,7 +39,7 @@ typedef enum verdict { NOTHING, GOOD, BAD } verdict;
 
 static verdict compare(uint64_t seed, tg_tensor *loss, tg_tensor *const *w)
 {
-    tg_tensor *v[PARAMS], *u[PARAMS], *g[PARAMS], *hv[PARAMS], *h[PARAMS], *jv, *along;
+    tg_tensor *v[PARAMS], *u[PARAMS], *g[PARAMS], *hv[PARAMS], *h[PARAMS], *jv = NULL, *along;
     double     terms, other, most = 0;
     tg_tape   *t = tg_tape_of(loss);
     for (int k = 0; k < PARAMS; k++) {
