@@ -1,5 +1,5 @@
-/* per_sample.c - what gradients of each sample cost beside an ordinary backward of the batch, and a Jacobian beside one of as many samples as it
- * has rows. */
+/* per_sample.c - what gradients of each sample and products with Hessians cost beside an ordinary backward of the batch, a tangent beside a forward
+ * pass, and a Jacobian beside a backward of as many samples as it has rows. */
 #include "bench.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ typedef struct net {
     tg_tensor *(*logits)(tg_tensor *const *w, tg_tensor *x);
     int         n_params;
     tg_tape    *t;
-    tg_tensor  *w[PARAMS], *x, *label;
+    tg_tensor  *w[PARAMS], *v[PARAMS], *x, *label; /* v: a direction in all weights */
     void       *room; /* of the size of all gradients of all samples */
     size_t      bytes;
 } net;
@@ -85,10 +85,31 @@ static bool norms(net *n)
     return computed(&norm, 1, tg_per_sample_grad(loss_of, n, in, 2, n->w, n->n_params, &(tg_per_sample_options){.norms = &norm}, NULL));
 }
 
+static bool forward(net *n)
+{
+    tg_tensor *loss = tg_cross_entropy(n->logits(n->w, n->x), n->label);
+    return computed(&loss, 1, TG_OK);
+}
+
+/* With the value. */
+static bool tangent(net *n)
+{
+    tg_tensor *loss = tg_cross_entropy(n->logits(n->w, n->x), n->label), *both[] = {loss, NULL};
+    return computed(both, 2, tg_jvp(&loss, 1, n->w, n->v, n->n_params, false, &both[1]));
+}
+
+static bool hessian_product(net *n)
+{
+    tg_tensor *all[PARAMS + 1], *loss = tg_cross_entropy(n->logits(n->w, n->x), n->label);
+    all[n->n_params] = loss;
+    return computed(all, n->n_params + 1, tg_hvp(loss, n->w, n->v, n->n_params, false, all));
+}
+
 static const struct {
     const char *name;
     bool (*run)(net *n);
-} whats[] = {{"backward", backward}, {"write", write_all}, {"each", each}, {"clipped", clipped}, {"norms", norms}};
+} whats[] = {{"backward", backward}, {"write", write_all}, {"each", each}, {"clipped", clipped}, {"norms", norms},
+             {"forward", forward}, {"tangent", tangent}, {"hvp", hessian_product}};
 enum { KINDS = sizeof whats / sizeof *whats };
 
 /* All take turns; the least of each counts. */
@@ -111,6 +132,7 @@ static bool open_net(net *n, void (*make)(net *n))
     make(n);
     n->x = bench_normal(n->t, TG_SHAPE(BATCH, SIDE * SIDE));
     n->label = bench_labels(n->t, TG_SHAPE(BATCH), CLASSES);
+    for (int i = 0; i < n->n_params; i++) n->v[i] = bench_normal(n->t, tg_shape_of(n->w[i]));
     for (int i = 0; i < n->n_params; i++) n->bytes += (size_t)tg_numel(n->w[i]) * sizeof(float) * BATCH;
     n->room = malloc(n->bytes);
     return n->room && tg_reset(n->t) == TG_OK;
@@ -123,7 +145,8 @@ static bool print_net(net *n, void (*make)(net *n))
     if (good) {
         printf("%-4s", n->name);
         for (int k = 0; k < KINDS; k++) printf("  %s %.0f us", whats[k].name, least[k]);
-        printf("  each/(backward+write) %.2f  clipped/backward %.2f  norms/backward %.2f\n", least[2] / (least[0] + least[1]), least[3] / least[0], least[4] / least[0]);
+        printf("  each/(backward+write) %.2f  clipped/backward %.2f  norms/backward %.2f  tangent/forward %.2f  hvp/backward %.2f\n",
+               least[2] / (least[0] + least[1]), least[3] / least[0], least[4] / least[0], least[6] / least[5], least[7] / least[0]);
     }
     free(n->room);
     tg_tape_free(n->t);
