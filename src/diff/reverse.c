@@ -2,6 +2,7 @@
 #include "diff/reverse.h"
 
 #include "graph/subgraph.h"
+#include "graph/walk.h"
 
 /* The nodes behind n handles; NULL after an error. */
 static tg_node **nodes_of(tg_tape *t, tg_tensor *const *x, int n)

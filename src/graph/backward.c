@@ -1,5 +1,6 @@
 /* backward.c - what is made of a walk: gradients as new tensors (tg_grad), or added to what leaves have (tg_backward and its like). */
 #include "graph/rows.h"
+#include "graph/walk.h"
 
 #include <tapegrad/tensor.h>
 #include <tapegrad/gradient.h>

@@ -444,19 +444,9 @@ tg_status tg_run_node(tg_tape *t, tg_node *n);
 /* Runs a kernel, a reduction or a product on these inputs; x is overwritten. out: the memory of each of its results. */
 tg_status tg_run_kernel(tg_tape *t, const tg_node *n, tg_array *x, void *const *out, bool accumulate);
 
-/* ---- walk.c ------------------------------------------------------------------------------------------------------- */
+/* ---- rule.c ------------------------------------------------------------------------------------------------------- */
 
-/* Seeds the outputs and walks to the inputs with flag `follow`, TG_N_GRAD or TG_N_ASKED. Afterwards t->walk.adjoints holds the gradients of
- * the leaves (keep: of all nodes), until tg_forget_adjoints. */
-tg_status tg_differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, uint32_t follow, bool keep,
-                           const char *function);
-void      tg_unmark_walk(tg_tape *t); /* the nodes with adjoints: planning marks nodes, too */
-void      tg_forget_adjoints(tg_tape *t);
 tg_status tg_failure(const tg_tape *t, tg_status s); /* the status of the error that a rule or an op just reported, or s when it reported none */
-tg_status tg_no_path(tg_tape *t, uint32_t follow, const char *function); /* the error that no input is reached */
-void      tg_find_ways(tg_tape *t, uint32_t last); /* marks with TG_N_ASKED what leads to what has it, up to this node */
-void      tg_forget_ways(tg_tape *t, uint32_t last); /* takes the marks away */
-void      tg_walk_free(tg_tape *t);
 
 /* ---- backward.c --------------------------------------------------------------------------------------------------- */
 

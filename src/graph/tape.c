@@ -1,6 +1,7 @@
 /* tape.c - the life of a tape: making, resetting, freeing it; its settings and figures. */
 #include "graph/graph.h"
 #include "graph/stateful.h"
+#include "graph/walk.h"
 
 #include <limits.h>
 #include <stdio.h>

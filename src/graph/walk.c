@@ -1,5 +1,7 @@
 /* walk.c - the reversed walk: each node's rule turns the gradient of its result into gradients of its inputs, which are added up and
  * summed over broadcast axes here and nowhere else. Rules call ops, so gradients are recorded like everything else. */
+#include "graph/walk.h"
+
 #include "graph/rule.h"
 
 #include <tapegrad/tensor.h>
