@@ -17,7 +17,8 @@ typedef tg_tensor *(*tg_fn)(void *ctx, tg_tensor *const *in);
 typedef tg_status (*tg_fn_several)(void *ctx, tg_tensor *const *in, tg_tensor **out);
 
 typedef struct tg_gradcheck_options {
-    double   eps;        /* step of the central difference, more than 0; usually 1e-3 (relative to max(1, |x|)) */
+    double   eps;        /* step of the central difference, more than 0; usually 1e-3 (relative to max(1, |x|)). Where both sides disagree,
+                          * smaller ones down to eps / 10^5 are tried, too */
     double   rtol, atol; /* usually 1e-6 and 1e-8: pass when |analytic - numeric| <= atol + rtol max(|analytic|, |numeric|) + r, where
                           * r = 8 DBL_EPSILON / eps sum |v f| allows for the rounding of f's values */
     int      order;      /* 1 (also 0): first derivatives; 2: those and second derivatives */
@@ -31,13 +32,20 @@ typedef struct tg_gradcheck_report {
     int     input;                /* its input; -1: seen only along a random direction in all of them */
     int64_t element;              /* its row-major number there; -1: seen only along a random direction in the input */
     double  analytic, numeric, relative_error;
-    char    text[512];            /* all that as a sentence */
+    int64_t failures;             /* how many of the elements that were looked at one by one disagree */
+    int64_t not_smooth;           /* comparisons that did not agree at the step eps, but show that f has a kink there, or a shorter scale */
+    char    text[768];            /* all that as a sentence */
 } tg_gradcheck_report;
 
 /* Compares the gradient of f at these inputs with central differences improved by one Richardson step, contracted with random output
  * directions: inputs of at most 64 elements element by element; larger ones, and all together, along random directions, and where
- * those disagree, by halving down to an element. Inputs of f64 that require grad are varied (at least one), the others are constants.
- * f gets fresh leaves in their place, on the same tape, which it can neither reset nor free. Nobody's gradient is touched. Returns TG_OK
+ * those disagree, by halving down to an element. A derivative is wrong if it disagrees at each of six steps from eps down: at one of them alone it
+ * may be that f has a kink close by, as relu near 0, or changes over a shorter length. At a kink, where the slopes of both sides differ at
+ * each step, such as a tie of a maximum, every slope between them is right, and where f jumps nothing can be said; report.not_smooth counts
+ * both. Inputs of f64 that require grad are varied (at least one), the others are constants.
+ * f gets fresh leaves in their place, on the same tape, which it can neither reset nor free. What a call records is dropped before the next
+ * ones, so that a check of large tensors takes no more memory when it fails; what the first call records stays until tg_reset, so f may make
+ * there what all calls share. Nobody's gradient is touched. Returns TG_OK
  * when all agree, TG_ERR_GRAD when they do not, and other errors when f is not finite, not repeatable or not f64, or met an error itself;
  * report may be NULL. */
 TG_API tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, const tg_gradcheck_options *options,

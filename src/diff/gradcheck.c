@@ -1,15 +1,11 @@
 /* gradcheck.c - do the gradients that a function's ops compute agree with differences of its values?
  *
- * f maps the inputs x to y, J is its Jacobian. For a random v, tg_grad gives the row g = v^T J. Differences give the
- * column J w for any direction w, with one Richardson step, which cancels the error in h^2: D(h) = (f(x + h w) - f(x -
- * h w)) / 2h,      J w = (4 D(h/2) - D(h)) / 3 Then <g, w> has to be <v, J w>. v is random because a plain sum hides
- * errors: the sum of a softmax is 1 whatever its rule says.
+ * f maps the inputs x to y, J is its Jacobian. For a random v, tg_grad gives the row g = v^T J. Differences give the column J w for any
+ * direction w (gradcheck_compare.c). Then <g, w> has to be <v, J w>. v is random because a plain sum hides errors: the sum of a softmax is
+ * 1 whatever its rule says.
  *
  * Second derivatives are the same question about another function, x -> u^T J(x): its values are the first gradients.
  */
-#define _GNU_SOURCE /* uselocale */
-#include <float.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,162 +16,6 @@
 #include "diff/gradcheck.h"
 #include "tensor/fpenv.h"
 #include "tensor/options.h"
-
-static const double STEP[POINTS] = {1, -1, 0.5, -0.5};
-
-/* What a comparison found. */
-typedef struct verdict {
-    double analytic, numeric;
-    double excess; /* |analytic - numeric| over what is allowed */
-} verdict;
-
-/* Uniform in [-1, 1). splitmix64: Steele, Lea, Flood 2014. */
-static double uniform(check *c)
-{
-    uint64_t z = c->random += 0x9e3779b97f4a7c15u;
-    z          = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z          = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    return ldexp((double)(z >> 11), -52) - 1;
-}
-
-/* ---- the two sides -------------------------------------------------------------------------------------------- */
-
-/* g = v^T J for every v. Results that need no gradient have none to add. */
-static tg_status analytic(check *c)
-{
-    tg_tensor   **out = c->out, **seed = c->out + c->m, **grad = c->out + 2 * c->m;
-    const int64_t size = c->start[c->k];
-    for (int d = 0; d < c->o.directions; d++) {
-        tg_status s = tg_gradcheck_apply(c, c->x, out);
-        if (s) return s;
-        const int count = tg_gradcheck_seeds(c, out, c->m, c->v + d * c->size, out, seed);
-        if (count < 0) return TG_ERR_MEMORY;
-        if (count == 0) continue; /* g is zero as it was allocated */
-        s = tg_grad(out, seed, count, c->leaf, c->k, false, grad);
-        if (!s) s = tg_gradcheck_values(grad, c->k, c->g + d * size);
-        if (s) return s;
-    }
-    return TG_OK;
-}
-
-/* Compares both sides along w, which is zero outside from … to-1, and gives the worst over all v. */
-static tg_status along(check *c, int64_t from, int64_t to, double h, verdict *worst)
-{
-    const int64_t size = c->start[c->k], M = c->size;
-    for (int q = 0; q < POINTS; q++) {
-        memcpy(c->p, c->x, (size_t)size * sizeof *c->p);
-        for (int64_t i = from; i < to; i++) c->p[i] += STEP[q] * h * c->w[i];
-        tg_status s = tg_gradcheck_apply(c, c->p, c->out + q * c->m);
-        if (s) return s;
-    }
-    tg_status s = tg_gradcheck_values(c->out, POINTS * c->m, c->value);
-    if (!s) s = tg_gradcheck_finite(c, c->value, POINTS * M, "near the inputs");
-    if (s) return s;
-
-    worst->excess = -1;
-    for (int d = 0; d < c->o.directions; d++) {
-        const double *v = c->v + d * M, *f = c->value, *g = c->g + d * size;
-        double        a = 0, b = 0, weight = 0;
-        for (int64_t i = from; i < to; i++) a += g[i] * c->w[i];
-        for (int64_t i = 0; i < M; i++) {
-            const double whole = (f[i] - f[i + M]) / (2 * h), half = (f[i + 2 * M] - f[i + 3 * M]) / h;
-            b += v[i] * ((4 * half - whole) / 3);
-            weight += fabs(v[i]) * fmax(fabs(f[i]), fabs(f[i + M]));
-        }
-        const double allowed = c->o.atol + c->o.rtol * fmax(fabs(a), fabs(b)) + ROUNDING * DBL_EPSILON / h * weight;
-        double       excess  = fabs(a - b) / allowed;
-        if (!isfinite(a)) excess = INFINITY;
-        if (excess > worst->excess) *worst = (verdict){a, b, excess};
-    }
-    return TG_OK;
-}
-
-/* Along a random direction in the elements from … to-1, in which each moves by up to eps max(1, |x|). */
-static tg_status at_random(check *c, int64_t from, int64_t to, verdict *found)
-{
-    for (int64_t i = from; i < to; i++) c->w[i] = uniform(c) * fmax(1, fabs(c->x[i]));
-    return along(c, from, to, c->o.eps, found);
-}
-
-/* ---- where they disagree -------------------------------------------------------------------------------------- */
-
-static void keep(check *c, int input, int64_t element, const verdict *found)
-{
-    const double size = fmax(fabs(found->analytic), fabs(found->numeric)), off = fabs(found->analytic - found->numeric);
-    c->worst                  = found->excess;
-    c->report->order          = c->order;
-    c->report->input          = input;
-    c->report->element        = element;
-    c->report->analytic       = found->analytic;
-    c->report->numeric        = found->numeric;
-    c->report->relative_error = off == 0 ? 0 : off / size;
-}
-
-/* Elements from … to-1 of varied input j, counted over all inputs, one by one. */
-static tg_status one_by_one(check *c, int j, int64_t from, int64_t to)
-{
-    for (int64_t i = from; i < to; i++) {
-        verdict found;
-        c->w[i]     = 1;
-        tg_status s = along(c, i, i + 1, c->o.eps * fmax(1, fabs(c->x[i])), &found);
-        if (s) return s;
-        if (found.excess > c->worst) keep(c, c->input[j], i - c->start[j], &found);
-    }
-    return TG_OK;
-}
-
-/* Halves input j towards the larger disagreement, until few enough elements are left to look at each. */
-static tg_status search(check *c, int j)
-{
-    int64_t from = c->start[j], to = c->start[j + 1];
-    while (to - from > ONE_BY_ONE) {
-        const int64_t middle = from + (to - from) / 2;
-        verdict       left, right;
-        tg_status     s = at_random(c, from, middle, &left);
-        if (!s) s = at_random(c, middle, to, &right);
-        if (s) return s;
-        if (left.excess >= right.excess)
-            to = middle;
-        else
-            from = middle;
-    }
-    return one_by_one(c, j, from, to);
-}
-
-/* Small inputs element by element; large ones, and all together, along random directions. */
-static tg_status compare(check *c)
-{
-    verdict   off   = {0, 0, -1}, found;
-    int       where = -1;
-    tg_status s     = TG_OK;
-    for (int j = 0; !s && j < c->k; j++) {
-        if (c->start[j + 1] - c->start[j] <= ONE_BY_ONE) {
-            s = one_by_one(c, j, c->start[j], c->start[j + 1]);
-            continue;
-        }
-        bool wrong = false;
-        for (int d = 0; !s && d < c->o.directions; d++) {
-            s = at_random(c, c->start[j], c->start[j + 1], &found);
-            if (s) break;
-            wrong = wrong || found.excess > 1;
-            if (found.excess > off.excess) {
-                off   = found;
-                where = c->input[j];
-            }
-        }
-        if (!s && wrong) s = search(c, j);
-    }
-    for (int d = 0; !s && c->k > 1 && d < c->o.directions; d++) {
-        s = at_random(c, 0, c->start[c->k], &found);
-        if (!s && found.excess > off.excess) {
-            off   = found;
-            where = -1;
-        }
-    }
-    if (!s && c->worst <= 1 && off.excess > c->worst) keep(c, where, -1, &off);
-    return s;
-}
 
 /* ---- the whole check ------------------------------------------------------------------------------------------ */
 
@@ -196,6 +36,7 @@ static void lay_out(check *c, size_t *total)
     c->g     = piece(c, total, d * n);
     c->u     = piece(c, total, (size_t)c->values);
     c->v     = piece(c, total, d * size);
+    c->here  = piece(c, total, size);
     c->value = piece(c, total, POINTS * size);
 }
 
@@ -207,38 +48,15 @@ static tg_status run_order(check *c)
     c->room       = tg_tape_alloc(c->tape, c->room_bytes);
     if (!c->room) return TG_ERR_MEMORY;
     lay_out(c, &total);
-    for (double *r = c->u; r < c->value; r++) *r = uniform(c);
+    for (double *r = c->u; r < c->here; r++) *r = tg_gradcheck_uniform(c);
     tg_status s = tg_gradcheck_repeatable(c);
-    if (!s) s = analytic(c);
-    if (!s) s = compare(c);
+    if (!s) memcpy(c->here, c->value, (size_t)c->size * sizeof *c->here);
+    if (!s) s = tg_gradcheck_analytic(c);
+    tg_drop_since(c->tape, c->first);
+    if (!s) s = tg_gradcheck_compare(c);
     tg_tape_free_bytes(c->tape, c->room, c->room_bytes);
     c->room = NULL;
     return s;
-}
-
-static void write_text(const check *c)
-{
-    tg_gradcheck_report *r = c->report;
-    char                 where[80];
-    if (c->worst < 0) {
-        snprintf(r->text, sizeof r->text, "there is no element to compare");
-        return;
-    }
-    const locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = plain ? uselocale(plain) : (locale_t)0;
-    if (r->input < 0)
-        snprintf(where, sizeof where, "along a random direction in all inputs");
-    else if (r->element < 0)
-        snprintf(where, sizeof where, "along a random direction in input %d", r->input);
-    else
-        snprintf(where, sizeof where, "at input %d, element %lld", r->input, (long long)r->element);
-    snprintf(r->text, sizeof r->text, "%s; %s %s derivative %s: analytic %.10g, numeric %.10g, relative error %.2g",
-             r->ok ? "all derivatives agree with differences" : "a derivative disagrees with differences",
-             r->ok ? "farthest off is the" : "worst is the", r->order == 2 ? "second" : "first", where, r->analytic,
-             r->numeric, r->relative_error);
-    if (plain) {
-        uselocale(before);
-        freelocale(plain);
-    }
 }
 
 static tg_status run(check *c)
@@ -247,7 +65,8 @@ static tg_status run(check *c)
     for (int64_t i = 0; !s && i < c->start[c->k]; i++) {
         if (!isfinite(c->x[i])) s = tg_fail_on(c->tape, TG_ERR_ARG, c->function, "an input is not finite");
     }
-    if (!s) s = tg_gradcheck_call(c, c->x);
+    if (!s) s = tg_gradcheck_call(c, c->x); /* what f makes once and keeps for later calls, it makes here */
+    c->first = tg_mark_here(c->tape);
     for (c->order = 1; !s && c->order <= c->o.order && c->worst <= 1; c->order++) {
         c->m    = c->order == 1 ? c->outputs : c->k;
         c->size = c->order == 1 ? c->values : c->start[c->k];
@@ -255,7 +74,7 @@ static tg_status run(check *c)
     }
     if (s) return s;
     c->report->ok = c->worst <= 1;
-    write_text(c);
+    tg_gradcheck_text(c);
     return c->report->ok ? TG_OK : tg_fail_on(c->tape, TG_ERR_GRAD, c->function, "%s", c->report->text);
 }
 

@@ -1,10 +1,12 @@
-/* gradcheck.h - a gradient check under way, for the files that do it: gradcheck_call.c calls the function, gradcheck.c compares. */
+/* gradcheck.h - a gradient check under way, for the files that do it: gradcheck.c prepares it, gradcheck_call.c calls the function,
+ * gradcheck_compare.c compares, and gradcheck_text.c says what was found. */
 #ifndef TG_GRADCHECK_H
 #define TG_GRADCHECK_H
 
+#include <math.h>
 #include <tapegrad/check.h>
 
-#include "graph/graph.h"
+#include "graph/drop.h"
 
 enum {
     POINTS          = 4,  /* values per difference */
@@ -26,6 +28,7 @@ typedef struct check {
     tg_gradcheck_report *report;
     double               worst; /* of what the report names: its error over what is allowed; below 0: nothing yet */
     uint64_t             random;
+    tg_mark              first; /* behind f's first call: what is recorded after it goes again while the check runs */
 
     int         k;     /* how many inputs are varied */
     int        *input; /* [k] which ones */
@@ -49,8 +52,23 @@ typedef struct check {
     double *g;         /* [directions] rows v^T J */
     double *u;         /* a direction in f's results */
     double *v;         /* [directions] of them in the results under test */
+    double *here;      /* results at the inputs */
     double *value;     /* [POINTS] results */
 } check;
+
+/* Uniform in [-1, 1). splitmix64: Steele, Lea, Flood 2014. */
+static inline double tg_gradcheck_uniform(check *c)
+{
+    uint64_t z = c->random += 0x9e3779b97f4a7c15u;
+    z          = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z          = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    z ^= z >> 31;
+    return ldexp((double)(z >> 11), -52) - 1;
+}
+
+tg_status tg_gradcheck_analytic(check *c); /* g */
+tg_status tg_gradcheck_compare(check *c);  /* it with differences; the worst is in the report */
+void      tg_gradcheck_text(const check *c);
 
 tg_status tg_gradcheck_apply(check *c, const double *x, tg_tensor **out);
 tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to);

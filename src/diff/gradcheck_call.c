@@ -155,3 +155,21 @@ tg_status tg_gradcheck_repeatable(check *c)
     }
     return s;
 }
+
+/* g = v^T J for every v. Results that need no gradient have none to add. */
+tg_status tg_gradcheck_analytic(check *c)
+{
+    tg_tensor   **out = c->out, **seed = c->out + c->m, **grad = c->out + 2 * c->m;
+    const int64_t size = c->start[c->k];
+    for (int d = 0; d < c->o.directions; d++) {
+        tg_status s = tg_gradcheck_apply(c, c->x, out);
+        if (s) return s;
+        const int count = tg_gradcheck_seeds(c, out, c->m, c->v + d * c->size, out, seed);
+        if (count < 0) return TG_ERR_MEMORY;
+        if (count == 0) continue; /* g is zero as it was allocated */
+        s = tg_grad(out, seed, count, c->leaf, c->k, false, grad);
+        if (!s) s = tg_gradcheck_values(grad, c->k, c->g + d * size);
+        if (s) return s;
+    }
+    return TG_OK;
+}

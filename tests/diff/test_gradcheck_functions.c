@@ -101,7 +101,7 @@ static tg_tensor *odd_function(void *ctx, tg_tensor *const *in)
     case OTHER_SHAPE: return o->calls == 1 ? in[0] : tg_sum_all(in[0]);
     case NOT_REPEATABLE: return tg_add_s(in[0], 1e-9 * o->calls);
     case NOT_FINITE: return tg_log(tg_mul_s(in[0], -1));
-    case INFINITE_NEARBY: return tg_log(tg_sub_s(in[0], 1)); /* finite at 1.0001, nan 0.001 below */
+    case INFINITE_NEARBY: return tg_log(tg_sub_s(in[0], 1.0001 - 1e-9)); /* finite at 1.0001, nan 1e-8 below */
     case SINGLE: return tg_to(in[0], TG_F32);
     case OTHER_TAPE: return tg_ones(o->other, TG_SHAPE(2));
     case RESETS: tg_reset(o->tape); return in[0];
