@@ -121,6 +121,11 @@ static void test_padding(void **state)
     assert_f64(tg_embedding_padded(w, i, 2), TG_SHAPE(4, 2), 1, 2, 5, 6, 5, 6, 1, 2);
     assert_f64(gradient(tg_embedding_padded(w, i, 2), ones, w), TG_SHAPE(3, 2), 2, 2, 0, 0, 0, 0);
     assert_f64(gradient(tg_embedding_padded(w, i, -3), ones, w), TG_SHAPE(3, 2), 0, 0, 0, 0, 2, 2);
+    tg_tensor *endless = tensor(t, TG_F64, TG_SHAPE(4, 2), (double[]){1, 2, INFINITY, NAN, -INFINITY, 0, 4, 8});
+    assert_f64(gradient(tg_embedding_padded(w, i, 2), endless, w), TG_SHAPE(3, 2), 5, 10, 0, 0, 0, 0);
+    tg_tensor *few = tensor(t, TG_I32, TG_SHAPE(2, 2), (double[]){1, 0, -2, 2}), *y = tg_embedding_padded(w, few, 1);
+    assert_values(y, TG_F64, TG_SHAPE(2, 2, 2), (double[]){3, 4, 1, 2, 3, 4, 5, 6}, 0);
+    assert_f64(gradient(y, tg_ones_like(y), w), TG_SHAPE(3, 2), 1, 1, 0, 0, 1, 1);
     tg_tape_free(t);
 }
 

@@ -1,7 +1,7 @@
 /* embedding.c - rows of a table by index, made of other ops: embedding, embedding_padded, embedding_bag. */
+#include "ops/batch.h"
 #include "ops/ops.h"
 
-#include <tapegrad/gradient.h>
 #include <tapegrad/index.h>
 #include <tapegrad/order.h>
 #include <tapegrad/pointwise.h>
@@ -30,7 +30,32 @@ tg_tensor *tg_embedding(tg_tensor *weight, tg_tensor *index)
     return tg_reshape_if(tg_index_select(weight, 0, tg_reshape_if(index, TG_SHAPE(tg_node_numel(i)))), &s);
 }
 
-/* The row of the padding is taken as a constant. */
+/* ---- embedding_padded: an alias of inputs {rows, is_padding [..., 1]} -------------------------------------------------- */
+
+/* What arrives at a row of the padding goes no further. */
+static tg_tensor *padded_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    (void)i;
+    return tg_where(c->in[1], tg_number_like(g, 0, "tg_embedding_padded"), g);
+}
+
+const tg_op tg_op_embedding_padded = {.name    = "embedding_padded",
+                                      .kind    = TG_VIEW,
+                                      .arity   = 2,
+                                      .nondiff = 2,
+                                      .infer   = tg_alias_infer,
+                                      .vjp     = padded_vjp,
+                                      .view    = tg_alias_view,
+                                      .batch   = tg_batch_pointwise};
+
+/* Which indices are the row at, counted from either end? Only the gradient asks: what is not read is not computed. */
+static tg_tensor *is_row(tg_tensor *index, int64_t at, int64_t rows)
+{
+    tg_tensor *from_begin = tg_eq(index, tg_number_like(index, (double)at, "tg_embedding_padded"));
+    tg_tensor *from_end = tg_eq(index, tg_number_like(index, (double)(at - rows), "tg_embedding_padded"));
+    return tg_unsqueeze(tg_maximum(from_begin, from_end), -1);
+}
+
 tg_tensor *tg_embedding_padded(tg_tensor *weight, tg_tensor *index, int64_t padding)
 {
     const tg_node *w = tg_check(weight, "tg_embedding_padded"), *i = w ? tg_check(index, "tg_embedding_padded") : NULL;
@@ -43,10 +68,7 @@ tg_tensor *tg_embedding_padded(tg_tensor *weight, tg_tensor *index, int64_t padd
         return NULL;
     }
     tg_tensor *y = tg_embedding(weight, index);
-    if (!y) return NULL;
-    tg_tensor *is = tg_eq(index, tg_number_like(index, (double)at, "tg_embedding_padded"));
-    tg_tensor *from_end = tg_eq(index, tg_number_like(index, (double)(at - rows), "tg_embedding_padded"));
-    return tg_where(tg_unsqueeze(tg_maximum(is, from_end), -1), tg_detach(y), y);
+    return y ? tg_record(&tg_op_embedding_padded, (tg_tensor *[]){y, is_row(index, at, rows)}, 2, NULL, 0) : NULL;
 }
 
 /* The bag of each index: the last one that does not begin behind it. */
