@@ -32,17 +32,21 @@ static void start(double s[STATE], uint64_t *state)
 
 typedef struct agent {
     tg_tensor *w1, *b1, *w2, *b2, *v1, *c1, *v2, *c2; /* what to do; what to expect */
-    tg_optim  *act, *expect;
+    tg_optim    *act, *expect;
+    tg_schedule *falling; /* of the learning rate with which it acts: a policy that is good must not be left again */
 } agent;
 
-static agent make_agent(tg_tape *t)
+static agent make_agent(tg_tape *t, int64_t rounds)
 {
     agent a = {tg_param(t, "w1", tg_glorot(t, TG_SHAPE(STATE, HIDDEN))), tg_param(t, "b1", tg_zeros(t, TG_SHAPE(HIDDEN))),
                tg_param(t, "w2", tg_zeros(t, TG_SHAPE(HIDDEN, 1))),      tg_param(t, "b2", tg_zeros(t, TG_SHAPE(1))),
                tg_param(t, "v1", tg_glorot(t, TG_SHAPE(STATE, HIDDEN))), tg_param(t, "c1", tg_zeros(t, TG_SHAPE(HIDDEN))),
-               tg_param(t, "v2", tg_zeros(t, TG_SHAPE(HIDDEN, 1))),      tg_param(t, "c2", tg_zeros(t, TG_SHAPE(1))), NULL, NULL};
+               tg_param(t, "v2", tg_zeros(t, TG_SHAPE(HIDDEN, 1))),      tg_param(t, "c2", tg_zeros(t, TG_SHAPE(1))), NULL, NULL, NULL};
     a.act = tg_adam(t, &(tg_adam_options){.lr = 5e-3, .params = (tg_tensor *[]){a.w1, a.b1, a.w2, a.b2}, .n_params = 4});
     a.expect = tg_adam(t, &(tg_adam_options){.lr = 1e-2, .params = (tg_tensor *[]){a.v1, a.c1, a.v2, a.c2}, .n_params = 4});
+    tg_schedule *falling = tg_linear_lr(t, 1, 0.05, rounds);
+    if (tg_schedule_drive(falling, a.act, -1)) a.act = NULL;
+    a.falling = falling;
     return a;
 }
 
@@ -56,7 +60,7 @@ static bool learn(tg_tape *t, const agent *a, int64_t n, const float *states, co
     tg_tensor *expected = expectation(a, s), *better = tg_detach(tg_sub(after, expected));
     better = tg_div(better, tg_add_s(tg_sqrt(tg_mean(tg_square(better), TG_ALL_AXES, false)), 1e-6)); /* one size of step, whatever the returns */
     tg_tensor *unlikely = tg_bce_with_logits_loss(logit(a, s), right, &(tg_loss_options){.reduction = TG_LOSS_NONE}); /* -log chance of what was drawn */
-    const bool ok = !tg_minimize(a->act, tg_mean(tg_mul(unlikely, better), TG_ALL_AXES, false)) && !tg_minimize(a->expect, tg_mse(expected, after));
+    const bool ok = !tg_minimize(a->act, tg_mean(tg_mul(unlikely, better), TG_ALL_AXES, false)) && !tg_minimize(a->expect, tg_mse(expected, after)) && !tg_schedule_step(a->falling);
     tg_reset(t);
     return ok;
 }
@@ -104,7 +108,7 @@ int main(int argc, char **argv)
     const double started = demo_clock();
     const char  *out = "out";
     enum { MOST_ROUNDS = 2000 };
-    int64_t rounds = 150, seed = 1;
+    int64_t rounds = 300, seed = 1;
     bool    quick = false;
     int     status;
     const demo_option options[] = {
@@ -122,7 +126,7 @@ int main(int argc, char **argv)
     uint64_t      state = (uint64_t)seed;
     policy        p;
     tg_tape      *t = tg_tape_new(&(tg_tape_options){.seed = (uint64_t)seed});
-    const agent   a = make_agent(t);
+    const agent   a = make_agent(t, rounds);
     bool          ok = a.act && a.expect && copy_policy(&a, &p);
     for (int64_t r = 0; r < rounds && ok; r++) {
         int64_t n = 0;
