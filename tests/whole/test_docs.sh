@@ -35,7 +35,7 @@ done
 
 # [text](target) with a target inside the project
 count=0
-for page in README.md docs/*.md; do
+for page in README.md docs/*.md demos/README.md; do
     for link in $(grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//; s/#.*//' | grep -v '^https\{0,1\}:'); do
         count=$((count + 1))
         [ -e "$(dirname "$page")/$link" ] || { echo "$page: there is no $link"; status=1; }
