@@ -97,12 +97,23 @@ static bool draw_filters(const cnn *m, const char *out)
                                                               .columns = 8, .zoom = 14});
 }
 
+/* The network for one image as a C file and as ONNX: what others run without this library. */
+static bool hand_over(tg_tape *t, const cnn *m, const char *out)
+{
+    char       path[DEMO_PATH];
+    tg_tensor *x = tg_zeros(t, TG_SHAPE(1, SIDE, SIDE)), *y = tg_softmax(logits(m, x, false), 1);
+    const tg_export_options what = {.name = "mnist_cnn", .inputs = &(tg_export_tensor){"image", x}, .n_inputs = 1, .outputs = &(tg_export_tensor){"chances", y}, .n_outputs = 1};
+    const bool ok = !tg_export_c(demo_path(path, out, "mnist_cnn.c"), &what) && printf("as C: %s\n", path) > 0 &&
+                    !tg_export_onnx(demo_path(path, out, "mnist_cnn.onnx"), &what) && printf("as ONNX: %s\n", path) > 0;
+    return ok && !tg_reset(t);
+}
+
 int main(int argc, char **argv)
 {
     const double started = demo_clock();
     const char  *out = "out", *data = NULL;
     int64_t      epochs = 8, seed = 1;
-    bool         quick = false;
+    bool         quick = false, export = false;
     int          status;
     char         path[DEMO_PATH];
     const demo_option options[] = {
@@ -110,6 +121,7 @@ int main(int argc, char **argv)
         {"--epochs", "N", "how often all images are seen", .count = &epochs, .low = 1, .high = 1e4},
         {"--seed", "N", "of weights and batches", .count = &seed, .low = 0, .high = 1e15},
         {"--out", "DIR", "where the pictures and the network go", .text = &out},
+        {"--export", NULL, "writes the network as C and as ONNX, too", .flag = &export},
         {"--quick", NULL, "two epochs over 600 drawn digits", .flag = &quick},
     };
     if (!demo_parse(argc, argv, "A convolutional network reads handwritten digits.", options, DEMO_COUNT(options), &status)) return status;
@@ -124,6 +136,7 @@ int main(int argc, char **argv)
     double      loss = NAN, accuracy = NAN;
     bool        ok = t && images && unseen && train(t, &m, images, epochs, &loss);
     if (ok) ok = !isnan(accuracy = test_accuracy(t, &m, unseen)) && draw_filters(&m, out) && draw_saliency(t, &m, unseen, out);
+    if (ok && export) ok = hand_over(t, &m, out);
     if (ok) ok = !tg_save(t, demo_path(path, out, "mnist_cnn.safetensors"));
     tg_tape_free(t);
     if (!ok) return 1;

@@ -56,7 +56,7 @@ for c in demos/[0-9]*.c; do
     unset TAPEGRAD_EVAL
     count=$((count + 1))
 done
-[ "$count" -ge 25 ] || die "only $count demos"
+[ "$count" -ge 26 ] || die "only $count demos"
 
 # What does not learn says so.
 run 1 20_xor --quick --steps 2
@@ -71,7 +71,7 @@ result 41_gan_ring false
 grep -q 'did not learn' "$dir/log" || die "41_gan_ring: does not say that it did not learn"
 
 # Where nothing can be written, nothing is begun.
-for name in 01_derivative 05_activations 10_optimizers 23_depth 24_initialisation 25_regularisation 26_mnist_cnn 40_vae 44_char_transformer 46_recommender 47_karate_club 54_cart_pole 06_losses 07_linear_regression 08_logistic_regression 09_learning_rates 20_xor 22_mnist_mlp 41_gan_ring; do
+for name in 01_derivative 05_activations 10_optimizers 23_depth 24_initialisation 25_regularisation 26_mnist_cnn 40_vae 43_char_lstm 44_char_transformer 46_recommender 47_karate_club 54_cart_pole 06_losses 07_linear_regression 08_logistic_regression 09_learning_rates 20_xor 22_mnist_mlp 41_gan_ring; do
     for out in file file/below; do
         run 1 "$name" --quick --out "$out"
         [ ! -s "$dir/log" ] || die "$name --out $out: began all the same"
@@ -81,6 +81,12 @@ for data in file no/such/directory; do
     run 1 22_mnist_mlp --data "$data" 2>"$dir/errors"
     grep -q "$data" "$dir/errors" || die "22_mnist_mlp: says nothing about the directory $data"
 done
+
+# What a demo hands over compiles alone.
+run 0 26_mnist_cnn --quick --export
+$CC -std=c99 -Wall -Wextra -Wpedantic -Werror -c -o "$dir/out/mnist_cnn.o" "$dir/out/mnist_cnn.c" || die "26_mnist_cnn --export: the C file does not compile"
+[ -s "$dir/out/mnist_cnn.onnx" ] || die "26_mnist_cnn --export: no ONNX"
+
 [ -s "$dir/out/mnist_mlp.safetensors" ] || die "no network was saved"
 
 if [ -n "${TAPEGRAD_DATA:-}" ]; then
