@@ -93,7 +93,10 @@ static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
     if (there && (there->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE) g = tg_add(tg_handle(there), g);
     const bool kept = leaf->flags & TG_N_KEPT;
     if (!g || (kept && !(there = tg_gradient_of(leaf)))) return NULL;
-    if (kept) g = tg_handle(tg_unreshaped(tg_node_of(g))); /* the same bytes, whatever their shape */
+    /* A reshape has the same bytes, whatever their shape. Of what may not be placed it is still the reshape that is copied: of a leaf that was
+     * written since it has the values that it was recorded with, or none. */
+    tg_node *whole = kept ? tg_unreshaped(tg_node_of(g)) : NULL;
+    if (whole && placeable(whole, first)) g = tg_handle(whole);
     if (!(g = apart_from(g, kept ? placeable(tg_node_of(g), first) : is_free(tg_node_of(g), first)))) return NULL;
     tg_node *root = tg_node_of(g);
     root->flags |= kept ? TG_N_PLACED : TG_N_WANTED;

@@ -404,6 +404,7 @@ static inline bool tg_value_valid(const tg_node *n, uint32_t reader)
 /* An evaluator computes a plan: afterwards every root has N_VALUE. */
 struct tg_evaluator {
     const char *name;
+    bool        own_products; /* by the library's loops alone: its bits are nobody else's affair, and can be had by a program that is exported */
     tg_status (*open)(tg_tape *t);  /* may set t->engine; may be NULL */
     tg_status (*run)(tg_tape *t, const tg_plan *plan);
     tg_status (*run_one)(tg_tape *t, tg_node *n); /* computes one node whose inputs have their values, where it is placed */

@@ -91,7 +91,7 @@ tg_tape *tg_tape_new(const tg_tape_options *options)
     t->seeds[0] = (tg_seed_from){.seed = o->seed};
     t->n_seeds = 1;
     if (tg_is_limited()) t->services.threads = tg_start_threads(tg_threads(t));
-    t->blas = tg_may_use_blas();
+    t->blas = !evaluator->own_products && tg_may_use_blas();
     if (evaluator->open && evaluator->open(t) != TG_OK) {
         tg_tape_free(t);
         return NULL;

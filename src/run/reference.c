@@ -220,4 +220,4 @@ static tg_status run_plan(tg_tape *t, const tg_plan *plan)
     return s;
 }
 
-const tg_evaluator tg_evaluator_reference = {.name = "reference", .run = run_plan, .run_one = tg_run_node};
+const tg_evaluator tg_evaluator_reference = {.name = "reference", .own_products = true, .run = run_plan, .run_one = tg_run_node};

@@ -47,6 +47,24 @@ static void test_seed_is_overwritten(void **state)
             }
 }
 
+/* The seed is a reshape of a parameter, recorded before that was overwritten: it has the old values or none, never those of now. */
+static void test_seed_is_a_reshape_of_what_is_overwritten(void **state)
+{
+    (void)state;
+    for (int same = 0; same < 2; same++)
+        for (int twice = 0; twice < 2; twice++) {
+            tg_tape   *t = quiet(TG_F64);
+            tg_tensor *w = tg_param(t, "w", tg_rand(t, TG_SHAPE(6))), *p = tg_param(t, "p", tg_full(t, TG_F64, TG_SHAPE(6), 3));
+            tg_tensor *shape = same ? tg_expand(p, TG_SHAPE(6)) : tg_reshape(tg_reshape(p, TG_SHAPE(2, 3)), TG_SHAPE(6));
+            if (twice) assert_int_equal(tg_backward_seed(w, tg_full(t, TG_F64, TG_SHAPE(6), 1)), TG_OK);
+            assert_int_equal(tg_assign(p, tg_full(t, TG_F64, TG_SHAPE(6), 5)), TG_OK);
+            const tg_status s = tg_backward_seed(w, shape);
+            assert_true(s == TG_OK || s == TG_ERR_STALE);
+            for (int64_t i = 0; i < 6 && s == TG_OK; i++) assert_true(tg_data_f64(tg_grad_of(w))[i] == 3 + twice);
+            tg_tape_free(t);
+        }
+}
+
 /* Two leaves whose gradients are one borrowed seed, seen in two ways: each is scaled once, and what they came from is as it was. */
 static void test_clipping_changes_gradients_alone(void **state)
 {
@@ -125,7 +143,7 @@ static void test_frozen_leaf_in_the_next_recording(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seed_is_overwritten), cmocka_unit_test(test_clipping_changes_gradients_alone),
+        cmocka_unit_test(test_seed_is_overwritten), cmocka_unit_test(test_seed_is_a_reshape_of_what_is_overwritten), cmocka_unit_test(test_clipping_changes_gradients_alone),
         cmocka_unit_test(test_clipping_a_scalar), cmocka_unit_test(test_frozen_leaf_in_the_next_recording)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

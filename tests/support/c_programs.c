@@ -22,7 +22,6 @@ tg_tape *open_reference(tg_dtype dtype)
 {
     tg_tape *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = dtype, .seed = 7, .evaluator = "reference"});
     assert_non_null(t);
-    t->blas = false;
     return t;
 }
 
