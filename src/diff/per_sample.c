@@ -32,6 +32,8 @@ typedef struct samples {
     int               n_params;
     tg_tensor       **one; /* the loss of one sample, and the gradients behind it */
     tg_tensor        *weight; /* [B]: of the samples in a sum */
+    bool             *wanted; /* of node k the weighted sum is */
+    tg_tensor       **sum;    /* of what stands for node k, where it is wanted */
 } samples;
 
 /* ---- what stands for a node of one sample ---------------------------------------------------------------------------------- */
@@ -54,6 +56,9 @@ static bool is_product(const samples *s, uint32_t k)
     const tg_node *n = node_of(s, k);
     return n->op == &tg_op_matmul && n->shape->rank == 2 && both_batched(s, k);
 }
+
+/* Is it a matrix that is more than a row or a column? Others have no more elements than the factors of which they are products. */
+static bool is_large(const tg_node *n) { return n->shape->rank == 2 && n->shape->dim[0] > 1 && n->shape->dim[1] > 1; }
 
 /* Is it one of a column [m,1] with a row [1,n], element by element? */
 static bool is_outer(const samples *s, uint32_t k)
@@ -81,21 +86,28 @@ static tg_tensor *rows_of(const samples *s, tg_tensor *x) { return tg_reshape(x,
 
 static tg_tensor *norm_of(const samples *s, uint32_t k);
 
-/* The root of the sum of products of two [B,k,k], which is not negative but for roundings. */
-static tg_tensor *root_of_products(tg_tensor *a, tg_tensor *b)
+/* As doubles: products of products leave the range of float32 where norms do not, and what cancels out of them would leave its roundings. */
+static tg_tensor *in_double(tg_tensor *x) { return x && tg_dtype_of(x) != TG_F64 ? tg_to(x, TG_F64) : x; }
+
+/* The root of the sum of products of two [B,k,k] of doubles, which is not negative but for roundings. */
+static tg_tensor *root_of_products(tg_tensor *a, tg_tensor *b, tg_dtype dtype)
 {
     tg_tensor *sum = tg_sum(tg_mul(a, b), TG_AXES(1, 2), false);
-    return tg_sqrt(tg_maximum(sum, tg_number_like(sum, 0, "tg_per_sample_grad")));
+    tg_tensor *root = tg_sqrt(tg_maximum(sum, tg_number_like(sum, 0, "tg_per_sample_grad")));
+    return dtype == TG_F64 ? root : tg_to(root, dtype);
 }
 
-/* |A B|^2 = sum A^T A . B B^T: of few columns of A that is less than the product. */
+/* |A B|^2 = sum A^T A . B B^T: of few columns of A that is less than the product, even where doubles take twice as long. */
 static tg_tensor *norm_of_product(const samples *s, uint32_t k)
 {
     tg_tensor    *a = now(s, input_of(s, k, 0)), *b = now(s, input_of(s, k, 1));
     const int64_t m = tg_dim(a, 1), inner = tg_dim(a, 2), n = tg_dim(b, 2);
+    if (!is_large(node_of(s, k))) return NULL;
     if (inner == 1) return tg_mul(norm_of(s, input_of(s, k, 0)), norm_of(s, input_of(s, k, 1)));
-    if ((double)inner * ((double)m + (double)n) >= (double)m * (double)n) return NULL;
-    return root_of_products(tg_matmul(tg_mT(a), a), tg_matmul(b, tg_mT(b)));
+    const tg_dtype dtype = tg_dtype_of(a);
+    if ((double)inner * ((double)m + (double)n) * (dtype == TG_F64 ? 1 : 2) >= (double)m * (double)n) return NULL;
+    a = in_double(a), b = in_double(b);
+    return root_of_products(tg_matmul(tg_mT(a), a), tg_matmul(b, tg_mT(b)), dtype);
 }
 
 /* Slices that are added at the same place are one: of few of them their products with each other are less than all places. */
@@ -105,43 +117,61 @@ static tg_tensor *norm_of_rows(const samples *s, uint32_t k)
     tg_tensor     *x = now(s, input_of(s, k, 0)), *index = tg_wrap_index(now(s, input_of(s, k, 1)), n->shape->dim[0]);
     const int64_t  count = tg_dim(x, 1);
     if (!index || (double)count >= (double)n->shape->dim[0]) return NULL;
-    tg_tensor *flat = tg_reshape(x, TG_SHAPE(s->w.size, count, tg_count_of(n->shape, 1, n->shape->rank)));
+    tg_tensor *flat = in_double(tg_reshape(x, TG_SHAPE(s->w.size, count, tg_count_of(n->shape, 1, n->shape->rank))));
     tg_tensor *same = tg_eq(tg_unsqueeze(index, 2), tg_unsqueeze(index, 1));
-    return root_of_products(tg_matmul(flat, tg_mT(flat)), tg_to(same, tg_dtype_of(x)));
+    return root_of_products(tg_matmul(flat, tg_mT(flat)), tg_to(same, TG_F64), tg_dtype_of(x));
 }
 
-/* The norm of what stands for node k, of each sample: [B]. NULL after an error. */
+/* The norm of what stands for node k, of each sample: [B]. NULL after an error. Factors of a large matrix are no larger than its half: the calls do not go deep. */
 static tg_tensor *norm_of(const samples *s, uint32_t k)
 {
-    const tg_op *op = node_of(s, k)->op;
-    tg_tensor   *norm = NULL;
-    if (only_moves(op) && is_batched(s, input_of(s, k, 0))) return norm_of(s, input_of(s, k, 0));
-    if (is_outer(s, k)) return tg_mul(norm_of(s, input_of(s, k, 0)), norm_of(s, input_of(s, k, 1)));
+    tg_tensor *norm = NULL;
+    while (only_moves(node_of(s, k)->op) && is_batched(s, input_of(s, k, 0))) k = input_of(s, k, 0);
+    if (is_large(node_of(s, k)) && is_outer(s, k)) return tg_mul(norm_of(s, input_of(s, k, 0)), norm_of(s, input_of(s, k, 1)));
     if (is_product(s, k)) norm = norm_of_product(s, k);
     if (is_rows(s, k)) norm = norm_of_rows(s, k);
     return norm ? norm : tg_norm(rows_of(s, now(s, k)), 2, TG_AXES(1), false);
 }
 
-/* Of all gradients of each sample. */
+/* What stands for the gradient of parameter i, where it is the same for all samples: what was recorded for one, unless it depends on an input that all
+ * samples have in common. */
+static tg_tensor *common_gradient(const samples *s, int i)
+{
+    const uint32_t k = s->w.graph.output[1 + i];
+    return k == TG_NOWHERE ? s->one[1 + i] : now(s, k);
+}
+
+/* Of all gradients of each sample. Where these are of different types, in double. */
 static tg_tensor *norms_of(const samples *s)
 {
-    tg_tensor **all = tg_value_room(s->w.tape, (size_t)s->n_params * sizeof *all);
+    tg_tensor **all = tg_value_room(s->w.tape, ((size_t)s->n_params + 1) * sizeof *all);
+    bool        mixed = false;
     for (int i = 0; all && i < s->n_params; i++) {
         const uint32_t k = s->w.graph.output[1 + i];
-        all[i] = is_batched(s, k) ? norm_of(s, k) : tg_expand(tg_norm(s->one[1 + i], 2, TG_ALL_AXES, false), TG_SHAPE(s->w.size));
+        all[i] = is_batched(s, k) ? norm_of(s, k) : tg_expand(tg_norm(common_gradient(s, i), 2, TG_ALL_AXES, false), TG_SHAPE(s->w.size));
         if (!all[i]) return NULL;
+        mixed = mixed || tg_dtype_of(all[i]) != tg_dtype_of(all[0]);
     }
+    if (all && s->n_params == 0) return tg_full(s->w.tape, tg_dtype_of(s->one[0]), TG_SHAPE(s->w.size), 0);
+    for (int i = 0; all && mixed && i < s->n_params; i++)
+        if (!(all[i] = in_double(all[i]))) return NULL;
     return all ? tg_norm(tg_stack(all, s->n_params, 1), 2, TG_AXES(1), false) : NULL;
 }
 
 /* ---- weighted sums ----------------------------------------------------------------------------------------------------------------- */
+
+/* The weights, as numbers of x's type. */
+static tg_tensor *weight_for(const samples *s, tg_tensor *x)
+{
+    return x && tg_dtype_of(x) != tg_dtype_of(s->weight) ? tg_to(s->weight, tg_dtype_of(x)) : s->weight;
+}
 
 /* x [B,…] times the weights of its samples. */
 static tg_tensor *weighted(const samples *s, tg_tensor *x)
 {
     tg_shape each = {.rank = tg_rank(x), .dim = {s->w.size}};
     for (int k = 1; k < each.rank; k++) each.dim[k] = 1;
-    return tg_mul(x, tg_reshape(s->weight, &each));
+    return tg_mul(x, tg_reshape(weight_for(s, x), &each));
 }
 
 /* The product with all samples' columns of A side by side, and their rows of B one below the other. */
@@ -165,22 +195,55 @@ static tg_tensor *sum_by_op(const samples *s, uint32_t k)
     return tg_record(n->op, in, 2, tg_attr(n), n->attr_size);
 }
 
-/* sum_i weight_i x_i of what stands for node k; `one` is the node itself for one sample. NULL after an error. */
-static tg_tensor *sum_of(const samples *s, uint32_t k, tg_tensor *one)
+/* x, which is the same for all samples. */
+static tg_tensor *sum_of_common(const samples *s, tg_tensor *x) { return tg_mul(x, tg_sum(weight_for(s, x), TG_AXES(0), false)); }
+
+/* Is the sum one of the sums of its inputs, each of which has as many elements? */
+static bool goes_through(const samples *s, uint32_t k)
 {
-    if (!is_batched(s, k)) return tg_mul(one, tg_sum(s->weight, TG_AXES(0), false));
-    const tg_node *n = node_of(s, k);
+    const tg_node  *n = node_of(s, k);
     tg_node *const *in = tg_inputs(n);
-    if (only_moves(n->op)) {
-        tg_tensor *moved = sum_of(s, input_of(s, k, 0), tg_handle_on(s->w.tape, in[0]));
-        return tg_record(n->op, &moved, 1, tg_attr(n), n->attr_size);
+    if (!is_batched(s, k)) return false;
+    return only_moves(n->op) || (n->op->flags & TG_OP_ADDITION && tg_same_sizes(in[0]->shape, n->shape) && tg_same_sizes(in[1]->shape, n->shape));
+}
+
+/* The sum of input i of node k, which goes through it. */
+static tg_tensor *sum_of_input(const samples *s, uint32_t k, uint32_t i)
+{
+    const uint32_t from = input_of(s, k, i);
+    return from == TG_NOWHERE ? sum_of_common(s, tg_handle_on(s->w.tape, tg_inputs(node_of(s, k))[i])) : s->sum[from];
+}
+
+/* sum_i weight_i x_i of what stands for node k, those before it are there. NULL after an error. */
+static tg_tensor *sum_of(const samples *s, uint32_t k)
+{
+    const tg_node *n = node_of(s, k);
+    if (!is_batched(s, k)) return sum_of_common(s, now(s, k));
+    if (goes_through(s, k)) {
+        tg_tensor *in[] = {sum_of_input(s, k, 0), n->n_in > 1 ? sum_of_input(s, k, 1) : NULL};
+        return in[0] ? tg_record(n->op, in, (int)n->n_in, tg_attr(n), n->attr_size) : NULL;
     }
-    if (n->op->flags & TG_OP_ADDITION && tg_same_sizes(in[0]->shape, n->shape) && tg_same_sizes(in[1]->shape, n->shape))
-        return tg_add(sum_of(s, input_of(s, k, 0), tg_handle_on(s->w.tape, in[0])), sum_of(s, input_of(s, k, 1), tg_handle_on(s->w.tape, in[1])));
     if (is_outer(s, k)) return sum_of_outer(s, k);
     if (is_product(s, k)) return sum_of_products(s, k);
     if (is_rows(s, k) || (is_conv_dw(n->op) && both_batched(s, k))) return sum_by_op(s, k);
     return tg_sum(weighted(s, now(s, k)), TG_AXES(0), false);
+}
+
+/* The sums that the gradients need, each once, however many sums go through it: those of inputs before those of what reads them. */
+static tg_status record_sums(samples *s)
+{
+    const size_t n = s->w.graph.n;
+    if (!(s->wanted = tg_value_room(s->w.tape, (n + 1) * sizeof *s->wanted)) || !(s->sum = tg_value_room(s->w.tape, (n + 1) * sizeof *s->sum)))
+        return TG_ERR_MEMORY;
+    for (size_t k = 0; k < n; k++) s->wanted[k] = false;
+    for (int i = 0; i < s->n_params; i++)
+        if (s->w.graph.output[1 + i] != TG_NOWHERE) s->wanted[s->w.graph.output[1 + i]] = true;
+    for (uint32_t k = (uint32_t)n; k-- > 0;)
+        for (uint32_t i = 0; s->wanted[k] && goes_through(s, k) && i < node_of(s, k)->n_in; i++)
+            if (input_of(s, k, i) != TG_NOWHERE) s->wanted[input_of(s, k, i)] = true;
+    for (uint32_t k = 0; k < n; k++)
+        if (s->wanted[k] && !(s->sum[k] = sum_of(s, k))) return tg_failure(s->w.tape, TG_ERR_MEMORY);
+    return TG_OK;
 }
 
 /* ---- the public functions ------------------------------------------------------------------------------------------------------------ */
@@ -254,6 +317,10 @@ tg_status tg_per_sample_grad(tg_fn loss, void *ctx, tg_tensor *const *inputs, in
 /* min(1, max_norm / norm) */
 static tg_tensor *clip_weights(tg_tensor *norm, double max_norm, const char *function)
 {
+    if (norm && tg_dtype_of(norm) == TG_F32 && (float)max_norm == 0.0f) {
+        tg_fail_on(tg_tape_of(norm), TG_ERR_ARG, function, "the largest norm is %g, which is 0 in float32", max_norm);
+        return NULL;
+    }
     tg_tensor *most = norm ? tg_number_like(norm, max_norm, function) : NULL;
     return most ? tg_minimum(tg_div(most, norm), tg_number_like(norm, 1, function)) : NULL;
 }
@@ -265,9 +332,12 @@ static tg_status clipped_sum(samples *s, tg_tensor *const *inputs, int n_inputs,
     tg_tensor *norm = norms_of(s);
     if (!(s->weight = clip_weights(norm, max_norm, s->w.function))) return tg_failure(s->w.tape, TG_ERR_MEMORY);
     if (o && o->norms) *o->norms = norm;
-    for (int i = 0; i < s->n_params; i++)
-        if (!(grads[i] = sum_of(s, s->w.graph.output[1 + i], s->one[1 + i]))) return tg_failure(s->w.tape, TG_ERR_MEMORY);
-    return TG_OK;
+    status = record_sums(s);
+    for (int i = 0; i < s->n_params && status == TG_OK; i++) {
+        const uint32_t k = s->w.graph.output[1 + i];
+        if (!(grads[i] = k == TG_NOWHERE ? sum_of_common(s, s->one[1 + i]) : s->sum[k])) status = tg_failure(s->w.tape, TG_ERR_MEMORY);
+    }
+    return status;
 }
 
 tg_status tg_clipped_sum_grad(tg_fn loss, void *ctx, tg_tensor *const *inputs, int n_inputs, tg_tensor *const *params, int n_params, double max_norm,

@@ -253,6 +253,34 @@ static tg_status record_with(tg_vmap_walk *w, size_t k, const tg_call *one, tg_t
     return s;
 }
 
+/* What of node k an output needs. */
+enum { VALUE = 1, RESULTS = 2 };
+
+/* Marks what outputs need: no more of what lies before a placeholder than leads there past it, such as another result of a call that gives one. */
+static tg_status find_needed(tg_vmap_walk *w, int n_outputs)
+{
+    const tg_subgraph *g = &w->graph;
+    if (!(w->needed = tg_value_room(w->tape, (g->n + 1) * sizeof *w->needed))) return TG_ERR_MEMORY;
+    memset(w->needed, 0, g->n + 1);
+    for (int k = 0; k < n_outputs; k++)
+        if (g->output[k] != TG_NOWHERE) w->needed[g->output[k]] |= VALUE;
+    for (size_t k = g->n; k-- > 0;) {
+        const tg_node *n = g->node[k];
+        if (!(w->needed[k] & RESULTS) && (!w->needed[k] || w->now[k])) continue;
+        for (uint32_t i = 0; i < n->n_in; i++)
+            if (g->from[g->first[k] + i] != TG_NOWHERE) w->needed[g->from[g->first[k] + i]] |= n->traits & TG_IS_RESULT ? RESULTS : VALUE;
+    }
+    return TG_OK;
+}
+
+/* Does a batch, or an input that all samples have in common, come to node k by its inputs? */
+static bool depends(const tg_vmap_walk *w, size_t k)
+{
+    for (uint32_t i = 0; i < w->graph.node[k]->n_in; i++)
+        if (w->graph.from[w->graph.first[k] + i] != TG_NOWHERE) return true;
+    return false;
+}
+
 /* Node k, a call: its results, if it has more, are the nodes behind it. */
 static tg_status record_node(tg_vmap_walk *w, size_t k)
 {
@@ -262,8 +290,8 @@ static tg_status record_node(tg_vmap_walk *w, size_t k)
     tg_tensor      *few[2 * FEW], **of_one = few;
     bool            few_batched[FEW], *batched = few_batched, any = (n->traits & TG_IS_RANDOM) && w->o.randomness == TG_RANDOM_DIFFERENT;
     tg_status       s = check_node(w, k);
-    if (s == TG_OK && n->traits & TG_IS_RESULT) w->now[k] = tg_handle_on(w->tape, n), w->batched[k] = false; /* of a call that is a placeholder */
-    if (s != TG_OK || w->now[k]) return s;
+    if (s == TG_OK && n->traits & TG_IS_RESULT) w->now[k] = tg_handle_on(w->tape, n), w->batched[k] = false; /* of a placeholder, a call that depends on none */
+    if (s != TG_OK || n->traits & TG_IS_RESULT) return s;
     if (n->n_in > FEW && (!(of_one = tg_value_room(w->tape, 2 * n->n_in * sizeof *of_one)) || !(batched = tg_value_room(w->tape, n->n_in * sizeof *batched))))
         return TG_ERR_MEMORY;
     tg_tensor **in = of_one + n->n_in;
@@ -307,8 +335,9 @@ tg_status tg_vmap_record(tg_vmap_walk *w, tg_tensor *const *outputs, int n_outpu
     if (!find_starts(w, outputs, n_outputs, placeholders, n_inputs, &from) || !find_graph(w, outputs, n_outputs, &from)) return TG_ERR_MEMORY;
     for (size_t k = 0; k < w->graph.n; k++) w->now[k] = NULL;
     for (int i = 0; i < n_inputs && s == TG_OK; i++) s = put_input(w, inputs[i], i, w->graph.input[i]);
+    if (s == TG_OK) s = find_needed(w, n_outputs);
     for (size_t k = 0; k < w->graph.n && s == TG_OK; k++)
-        if (!w->now[k]) s = record_node(w, k);
+        if (w->now[k] ? w->needed[k] & RESULTS && depends(w, k) : w->needed[k]) s = record_node(w, k);
     return s;
 }
 

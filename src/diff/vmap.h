@@ -16,9 +16,11 @@ typedef struct tg_vmap_walk {
     tg_subgraph     graph;
     tg_tensor     **now;     /* what stands for node k of the subgraph; NULL: not come by yet */
     bool           *batched; /* it has the batch's axis first; else it is the same for all samples */
+    uint8_t        *needed;  /* what of it an output needs; 0 for nodes that are not recorded, and have no `now` */
 } tg_vmap_walk;
 
-/* Checks arguments, which are those of tg_vmap, and records. w: all zeros but for `function`. Afterwards there is a `now` for each node. */
+/* Checks arguments, which are those of tg_vmap, and records. w: all zeros but for `function`. Afterwards there is a `now` for each node
+ * that an output needs. */
 tg_status tg_vmap_record(tg_vmap_walk *w, tg_tensor *const *outputs, int n_outputs, tg_tensor *const *placeholders, tg_tensor *const *inputs,
                          int n_inputs, const tg_vmap_options *options);
 

@@ -222,10 +222,126 @@ static void wrong_calls(void **state)
     expect_failure(t, CLIP(mlp_loss, 1, 1), TG_ERR_NULL, "tg_clipped_sum_grad: parameter 1 is NULL");
 }
 
+/* ---- what samples have in common, and sums that go far ---------------------------------------------------------------------- */
+
+/* The gradient of p[1] depends on an input that is the same for all samples, and on nothing else. */
+static tg_tensor *common_loss(void *ctx, tg_tensor *const *in)
+{
+    tg_tensor *const *p = ctx;
+    return tg_add(tg_sum_all(tg_mul(p[0], in[0])), tg_sum_all(tg_mul(tg_square(p[1]), tg_exp(in[1]))));
+}
+
+static void an_input_that_is_the_same_for_all_samples(void **state)
+{
+    enum { SAMPLES = 2, N = 3 };
+    tg_tape     *t = open_tape(state);
+    const double x[] = {1, 2, 3, 4, 5, 6}, same[] = {1, 2, 3};
+    tg_tensor   *in[] = {tg_from_f64(t, TG_SHAPE(SAMPLES, N), x), tg_from_f64(t, TG_SHAPE(N), same)}, *g[2], *norms, *p[2];
+    for (int i = 0; i < 2; i++) p[i] = tg_set_requires_grad(tg_ones(t, TG_SHAPE(N)), true);
+    const tg_per_sample_options o = {.vmap = {.in_axes = (int[]){0, TG_NOT_BATCHED}}, .norms = &norms};
+    assert_int_equal(tg_clipped_sum_grad(common_loss, p, in, 2, p, 2, 1e6, &o, g), TG_OK);
+    double squares_of_common = 0;
+    for (int e = 0; e < N; e++) {
+        assert_near(tg_data_f64(g[0])[e], x[e] + x[N + e]);
+        assert_near(tg_data_f64(g[1])[e], SAMPLES * 2 * exp(same[e]));
+        squares_of_common += pow(2 * exp(same[e]), 2);
+    }
+    for (int i = 0; i < SAMPLES; i++) {
+        double sum = squares_of_common;
+        for (int e = 0; e < N; e++) sum += x[i * N + e] * x[i * N + e];
+        assert_near(tg_data_f64(norms)[i], sqrt(sum));
+    }
+}
+
+/* ctx: w; the loss is 2^20 w x. */
+static tg_tensor *doubled_loss(void *ctx, tg_tensor *const *in)
+{
+    tg_tensor *w = ctx;
+    for (int k = 0; k < 20; k++) w = tg_add(w, w);
+    return tg_sum_all(tg_mul(w, in[0]));
+}
+
+enum { TERMS = 100000 };
+static tg_tensor *long_loss(void *ctx, tg_tensor *const *in)
+{
+    tg_tensor *w = ctx, *sum = tg_sum_all(tg_mul(w, in[0]));
+    for (int k = 1; k < TERMS; k++) sum = tg_add(sum, tg_sum_all(tg_mul(w, in[0])));
+    return sum;
+}
+
+/* What is added up twice is computed once, and long sums are no deep calls. */
+static void sums_that_go_far(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *w = tg_set_requires_grad(tg_ones(t, TG_SHAPE(1)), true), *x = tg_ones(t, TG_SHAPE(2, 1)), *g;
+    assert_int_equal(tg_clipped_sum_grad(doubled_loss, w, &x, 1, &w, 1, 1e9, NULL, &g), TG_OK);
+    if (tg_stats(t).nodes > 1000) fail_msg("%lld nodes were recorded", (long long)tg_stats(t).nodes);
+    assert_near(tg_item(g), 2 * (1 << 20));
+    assert_int_equal(tg_clipped_sum_grad(long_loss, w, &x, 1, &w, 1, 1e9, NULL, &g), TG_OK);
+    assert_near(tg_item(g), 2 * TERMS);
+}
+
+/* ---- float32 ------------------------------------------------------------------------------------------------------------------ */
+
+static tg_tensor *product_loss(void *ctx, tg_tensor *const *in) { return tg_sum_all(tg_mul(tg_matmul(in[0], ctx), in[1])); }
+static tg_tensor *rows_loss(void *ctx, tg_tensor *const *in) { return tg_sum_all(tg_mul(tg_embedding(ctx, tg_to(tg_zeros(tg_tape_of(in[0]), TG_SHAPE(2)), TG_I64)), in[1])); }
+
+/* The steps of a sequence nearly cancel, and their size is such that products of them leave the range of float32, where the norm does not. */
+static void norms_in_single(void **state)
+{
+    enum { STEPS = 2, N = 64 };
+    static const double scales[] = {1, 1e12, 1e-12};
+    tg_tape *t = open_tape(state);
+    for (int k = 0; k < 6; k++) {
+        const float scale = (float)scales[k / 2];
+        float       x[STEPS][N], y[STEPS][N];
+        for (int j = 0; j < N; j++) {
+            x[0][j] = x[1][j] = sinf((float)j) * scale;
+            y[0][j] = cosf(3 * (float)j) * scale;
+            y[1][j] = -y[0][j] * (1 + 1e-4f);
+        }
+        tg_tensor *in[] = {tg_from_f32(t, TG_SHAPE(1, STEPS, N), x[0]), tg_from_f32(t, TG_SHAPE(1, STEPS, N), y[0])}, *g, *norms;
+        tg_tensor *w = tg_set_requires_grad(tg_full(t, TG_F32, TG_SHAPE(N, N), 0), true);
+        assert_int_equal(tg_per_sample_grad(k % 2 ? rows_loss : product_loss, w, in, 2, &w, 1, &(tg_per_sample_options){.norms = &norms}, &g), TG_OK);
+        double sum = 0;
+        for (int e = 0; e < N * N; e++) sum += pow((double)tg_data_f32(g)[e], 2);
+        assert_true(sum > 0 && fabs((double)tg_data_f32(norms)[0] / sqrt(sum) - 1) < 1e-3);
+    }
+}
+
+static tg_tensor *mixed_loss(void *ctx, tg_tensor *const *in)
+{
+    tg_tensor *const *p = ctx;
+    return tg_sum_all(tg_mul(tg_add(tg_to(p[0], TG_F32), p[1]), in[0]));
+}
+
+static void parameters_of_different_types_and_none(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *p[] = {tg_set_requires_grad(tg_full(t, TG_F64, TG_SHAPE(3), 1), true), tg_set_requires_grad(tg_full(t, TG_F32, TG_SHAPE(3), 1), true)};
+    tg_tensor *x = tg_full(t, TG_F32, TG_SHAPE(2, 3), 2), *g[2], *norms;
+    const tg_per_sample_options o = {.norms = &norms};
+    assert_int_equal(tg_clipped_sum_grad(mixed_loss, p, &x, 1, p, 2, sqrt(6), &o, g), TG_OK);
+    for (int i = 0; i < 2; i++) assert_true(fabs(tg_data_f64(norms)[i] - sqrt(24)) < 1e-6);
+    for (int e = 0; e < 3; e++) {
+        assert_true(fabs(tg_data_f64(g[0])[e] - 2) < 1e-6);
+        assert_true(fabs((double)tg_data_f32(g[1])[e] - 2) < 1e-6);
+    }
+    expect_failure(t, tg_clipped_sum_grad(mixed_loss, p, &x, 1, p + 1, 1, 1e-60, &o, g), TG_ERR_ARG,
+                   "tg_clipped_sum_grad: the largest norm is 1e-60, which is 0 in float32");
+    assert_int_equal(tg_per_sample_grad(mixed_loss, p, &x, 1, NULL, 0, &o, NULL), TG_OK);
+    assert_true(tg_numel(norms) == 2 && tg_dtype_of(norms) == TG_F32);
+    for (int i = 0; i < 2; i++) assert_true(tg_data_f32(norms)[i] == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(as_one_by_one, close_tape),
+        cmocka_unit_test_teardown(an_input_that_is_the_same_for_all_samples, close_tape),
+        cmocka_unit_test_teardown(sums_that_go_far, close_tape),
+        cmocka_unit_test_teardown(norms_in_single, close_tape),
+        cmocka_unit_test_teardown(parameters_of_different_types_and_none, close_tape),
         cmocka_unit_test(gradients_that_nobody_reads_are_not_computed),
         cmocka_unit_test_teardown(no_samples_and_no_gradient, close_tape),
         cmocka_unit_test_teardown(wrong_calls, close_tape),

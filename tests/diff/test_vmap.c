@@ -374,6 +374,34 @@ static void what_was_read_or_written(void **state)
     expect_error(t, TG_ERR_STALE, "tg_vmap: ");
 }
 
+/* A call of which one result is a placeholder has another that depends on a placeholder before it. */
+static void results_beside_a_placeholder(void **state)
+{
+    tg_tape     *t = open_tape(state);
+    const double at[] = {3, 1, 2, 1, 2, 3};
+    tg_tensor   *x = tg_zeros(t, TG_SHAPE(3)), *place, *sorted = tg_sort(x, 0, false, &place), *y[] = {tg_to(place, TG_F64), tg_add(sorted, tg_to(place, TG_F64))};
+    tg_tensor   *one[] = {x, sorted}, *in[] = {tg_from_f64(t, TG_SHAPE(2, 3), at), tg_ones(t, TG_SHAPE(2, 3))}, *all[2];
+    assert_int_equal(tg_vmap(y, 2, one, in, 2, NULL, all), TG_OK);
+    assert_values(all[0], (double[]){1, 2, 0, 0, 1, 2}, 6);
+    assert_values(all[1], (double[]){2, 3, 1, 1, 2, 3}, 6);
+    assert_int_equal(tg_vmap(y, 2, one + 1, in + 1, 1, NULL, all), TG_OK); /* the places are the same for all */
+    assert_values(tg_contiguous(all[0]), (double[]){0, 1, 2, 0, 1, 2}, 6);
+    assert_values(all[1], (double[]){1, 2, 3, 1, 2, 3}, 6);
+}
+
+/* What lies between two placeholders, one of which is computed from the other, is not recorded for the batch, and may have been read. */
+static void before_a_placeholder(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *x = tg_ones(t, TG_SHAPE(N)), *between = tg_mul_s(x, 2), *h = tg_tanh(between), *y = tg_add(h, x), *all;
+    tg_tensor *one[] = {x, h}, *in[] = {tg_ones(t, TG_SHAPE(2, N)), tg_ones(t, TG_SHAPE(2, N))};
+    assert_non_null(tg_data_f64(between));
+    const int64_t nodes = tg_stats(t).nodes;
+    assert_int_equal(tg_vmap(&y, 1, one, in, 2, NULL, &all), TG_OK);
+    assert_true(tg_stats(t).nodes - nodes <= 2);
+    assert_values(all, (double[]){2, 2, 2, 2, 2, 2}, 2 * N);
+}
+
 static void too_many_axes(void **state)
 {
     tg_tape   *t = open_tape(state);
@@ -432,6 +460,8 @@ int main(void)
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test_teardown(arguments, close_tape),
         cmocka_unit_test_teardown(what_was_read_or_written, close_tape),
+        cmocka_unit_test_teardown(results_beside_a_placeholder, close_tape),
+        cmocka_unit_test_teardown(before_a_placeholder, close_tape),
         cmocka_unit_test_teardown(too_many_axes, close_tape),
         cmocka_unit_test_teardown(functions, close_tape),
     };
