@@ -26,12 +26,23 @@ typedef struct tg_gradcheck_options {
     uint64_t seed;       /* of the directions */
 } tg_gradcheck_options;
 
+/* What is looked at beside differences, which ask for gradients along v in [-1, 1) in one way alone. */
+typedef enum tg_gradcheck_probe {
+    TG_PROBE_NONE,      /* differences found it, or nothing was found */
+    TG_PROBE_AGAIN,     /* the gradient is another when it is asked for again */
+    TG_PROBE_SCALED,    /* it is not 1024 times as large for an incoming gradient that is: clipped, for example */
+    TG_PROBE_ZERO,      /* it is not 0, but NaN for example, for an incoming gradient of zeros */
+    TG_PROBE_ELSEWHERE, /* it is another when f was evaluated for other inputs between forward and backward */
+    TG_PROBE_STRIDED,   /* it, or f's value, is another when the inputs are transposed views that do not lie side by side in memory */
+} tg_gradcheck_probe;
+
 typedef struct tg_gradcheck_report {
     bool    ok;
     int     order;                /* in which derivative the worst element was found: 1 or 2 */
     int     input;                /* its input; -1: seen only along a random direction in all of them */
     int64_t element;              /* its row-major number there; -1: seen only along a random direction in the input */
     double  analytic, numeric, relative_error;
+    tg_gradcheck_probe probe;     /* what found it; analytic and numeric are then the gradient under these circumstances, and as it should be */
     int64_t failures;             /* how many of the elements that were looked at one by one disagree */
     int64_t not_smooth;           /* comparisons that did not agree at the step eps, but show that f has a kink there, or a shorter scale */
     char    text[768];            /* all that as a sentence */
@@ -42,7 +53,8 @@ typedef struct tg_gradcheck_report {
  * those disagree, by halving down to an element. A derivative is wrong if it disagrees at each of six steps from eps down: at one of them alone it
  * may be that f has a kink close by, as relu near 0, or changes over a shorter length. At a kink, where the slopes of both sides differ at
  * each step, such as a tie of a maximum, every slope between them is right, and where f jumps nothing can be said; report.not_smooth counts
- * both. Inputs of f64 that require grad are varied (at least one), the others are constants.
+ * both. Before that the gradient is asked for under other circumstances, tg_gradcheck_probe, and has to be the same. Inputs that require grad are
+ * varied (at least one) and have to be f64, the others are constants.
  * f gets fresh leaves in their place, on the same tape, which it can neither reset nor free. What a call records is dropped before the next
  * ones, so that a check of large tensors takes no more memory when it fails; what the first call records stays until tg_reset, so f may make
  * there what all calls share. Nobody's gradient is touched. Returns TG_OK

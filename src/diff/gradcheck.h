@@ -1,5 +1,5 @@
 /* gradcheck.h - a gradient check under way, for the files that do it: gradcheck.c prepares it, gradcheck_call.c calls the function,
- * gradcheck_compare.c compares, and gradcheck_text.c says what was found. */
+ * gradcheck_compare.c compares, gradcheck_probe.c looks where that is blind, and gradcheck_text.c says what was found. */
 #ifndef TG_GRADCHECK_H
 #define TG_GRADCHECK_H
 
@@ -44,7 +44,13 @@ typedef struct check {
     int64_t     values;  /* elements of all of them */
     int         m;       /* number of results under test: outputs, or k */
     int64_t     size;    /* their elements */
-    tg_tensor **out;     /* [POINTS * the larger of n and outputs] */
+    int         most;    /* the larger of n and outputs */
+    tg_tensor **out;     /* [POINTS * most] */
+    tg_tensor **spare;   /* [n] in place of leaf */
+    bool        strided; /* f's inputs are strided views of its leaves */
+    bool        slopes;  /* a derivative is not zero */
+    uint32_t    called_at; /* f's first call recorded nodes from this one to `first` */
+    const char *says;    /* what a probe found; NULL: nothing */
 
     double *room; /* one allocation for all of: */
     size_t  room_bytes;
@@ -68,7 +74,9 @@ static inline double tg_gradcheck_uniform(check *c)
 
 tg_status tg_gradcheck_analytic(check *c); /* g */
 tg_status tg_gradcheck_compare(check *c);  /* it with differences; the worst is in the report */
+tg_status tg_gradcheck_probes(check *c);   /* the same gradient under other circumstances */
 void      tg_gradcheck_text(const check *c);
+const char *tg_gradcheck_element(const check *c, int64_t i, char *text, size_t size); /* which element number i of the results is, as words */
 
 tg_status tg_gradcheck_apply(check *c, const double *x, tg_tensor **out);
 tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to);

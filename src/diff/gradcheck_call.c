@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <tapegrad/gradient.h>
+#include <tapegrad/shape.h>
 #include <tapegrad/tensor.h>
 
 static tg_status check_result(check *c, int r)
@@ -37,6 +38,15 @@ static tg_status check_results(check *c)
     return s;
 }
 
+/* The same values as a view whose neighbours in memory lie along its first axis, two apart, with NaN between them. */
+static tg_tensor *strided(tg_tensor *x)
+{
+    tg_axes reversed = {.n = tg_rank(x)};
+    for (int k = 0; k < reversed.n; k++) reversed.axis[k] = reversed.n - 1 - k;
+    tg_tensor *turned = tg_permute(x, &reversed), *both[2] = {turned, tg_full_like(turned, NAN)};
+    return tg_permute(tg_select(tg_stack(both, 2, reversed.n), reversed.n, 0), &reversed);
+}
+
 /* y = f at x, with fresh leaves for what is varied. */
 tg_status tg_gradcheck_call(check *c, const double *x)
 {
@@ -47,7 +57,8 @@ tg_status tg_gradcheck_call(check *c, const double *x)
             return tg_fail_on(c->tape, TG_ERR_STALE, c->function, "the inputs are gone: f must not release them");
         c->leaf[j] = tg_set_requires_grad(tg_from_f64(c->tape, shape, x + c->start[j]), true);
         if (!c->leaf[j]) return TG_ERR_MEMORY;
-        c->arg[c->input[j]] = c->leaf[j];
+        c->arg[c->input[j]] = c->strided && tg_rank(c->leaf[j]) < TG_MAX_RANK ? strided(c->leaf[j]) : c->leaf[j];
+        if (!c->arg[c->input[j]]) return c->tape->services.latest;
     }
     for (int r = 0; r < c->outputs; r++) c->y[r] = NULL;
     const uint64_t  errors = c->tape->services.errors;
@@ -108,8 +119,7 @@ tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to)
     return s;
 }
 
-/* Which element number i of the results under test is, as words. */
-static const char *element_text(const check *c, int64_t i, char *text, size_t size)
+const char *tg_gradcheck_element(const check *c, int64_t i, char *text, size_t size)
 {
     const int64_t all = c->size;
     if (c->order == 2 || !c->several) {
@@ -133,7 +143,7 @@ tg_status tg_gradcheck_finite(check *c, const double *value, int64_t count, cons
         if (!isfinite(value[i]))
             return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "%s is %s %s, in %s",
                               c->order == 1 ? "f" : "the gradient of f", isnan(value[i]) ? "nan" : "infinite", where,
-                              element_text(c, i % c->size, which, sizeof which));
+                              tg_gradcheck_element(c, i % c->size, which, sizeof which));
     }
     return TG_OK;
 }
@@ -141,8 +151,9 @@ tg_status tg_gradcheck_finite(check *c, const double *value, int64_t count, cons
 /* Twice the same inputs, twice the same results? Each call is evaluated by itself: beside the other, groups would differ, and the last bits. */
 tg_status tg_gradcheck_repeatable(check *c)
 {
-    char      which[100];
-    tg_status s = TG_OK;
+    char           which[100];
+    const uint64_t drawn = c->tape->counter;
+    tg_status      s     = TG_OK;
     for (int i = 0; !s && i < 2; i++) {
         s = tg_gradcheck_apply(c, c->x, c->out);
         if (!s) s = tg_gradcheck_values(c->out, c->m, c->value + i * c->size);
@@ -150,8 +161,9 @@ tg_status tg_gradcheck_repeatable(check *c)
     if (!s) s = tg_gradcheck_finite(c, c->value, 2 * c->size, "at the inputs");
     for (int64_t i = 0; !s && i < c->size; i++) {
         if (c->value[i] < c->value[i + c->size] || c->value[i] > c->value[i + c->size])
-            s = tg_fail_on(c->tape, TG_ERR_ARG, c->function, "f is not repeatable: %s%s differs between two calls",
-                           element_text(c, i, which, sizeof which), c->order == 1 ? "" : " of its gradient");
+            s = tg_fail_on(c->tape, TG_ERR_ARG, c->function, "f is not repeatable: %s%s differs between two calls%s",
+                           tg_gradcheck_element(c, i, which, sizeof which), c->order == 1 ? "" : " of its gradient",
+                           c->tape->counter != drawn ? "; it draws random numbers, so let it begin with tg_seed, and each call draws the same" : "");
     }
     return s;
 }

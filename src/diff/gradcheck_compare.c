@@ -131,6 +131,7 @@ static tg_status along(check *c, int64_t from, int64_t to, double h, verdict *fo
         const tg_status s = at_step(c, from, to, h, &now, &finite);
         if (s) return s;
         if (!finite) continue;
+        c->slopes = c->slopes || !(fabs(now.analytic) <= c->o.atol && fabs(now.numeric) <= c->o.atol + now.doubt);
         if (agrees(&now, k, off)) {
             *found = now;
             c->report->not_smooth += k > 0;
@@ -163,7 +164,7 @@ static void keep(check *c, int input, int64_t element, const verdict *found)
     c->report->order          = c->order;
     c->report->input          = input;
     c->report->element        = element;
-    c->report->analytic       = found->analytic;
+    c->report->analytic       = isnan(found->analytic) ? (double)NAN : found->analytic; /* of no sign */
     c->report->numeric        = found->numeric;
     c->report->relative_error = off == 0 ? 0 : off / size;
 }

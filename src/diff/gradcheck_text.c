@@ -28,14 +28,36 @@ static const char *further_text(const tg_gradcheck_report *r, char *text, size_t
     return text;
 }
 
+/* Does f compute what leads to its gradient in float32 anywhere? Its first call is still recorded. */
+static bool rounds_to_single(const check *c)
+{
+    for (uint32_t id = c->called_at; id < c->first.count; id++) {
+        const tg_node *n = tg_slot(c->tape, id);
+        if (n->dtype == TG_F32 && n->flags & TG_N_GRAD) return true;
+    }
+    return false;
+}
+
+static const char *hint(const check *c)
+{
+    if (!c->report->ok && !c->says && rounds_to_single(c)) return "; f computes in float32 inside (tg_to): differences see its rounding as well";
+    if (c->report->ok && !c->slopes) return "; every derivative is zero, which a wrong rule may give as well: does f sum up what always has the same sum?";
+    return "";
+}
+
 static void write_in_c(const check *c)
 {
     tg_gradcheck_report *r = c->report;
     char                 where[80], further[240];
-    snprintf(r->text, sizeof r->text, "%s; %s %s derivative %s: analytic %.10g, numeric %.10g, relative error %.2g%s",
+    if (c->says) {
+        snprintf(r->text, sizeof r->text, "%s; the %s derivative %s is %.10g instead of %.10g", c->says, r->order == 2 ? "second" : "first",
+                 place_text(r, where, sizeof where), r->analytic, r->numeric);
+        return;
+    }
+    snprintf(r->text, sizeof r->text, "%s; %s %s derivative %s: analytic %.10g, numeric %.10g, relative error %.2g%s%s",
              r->ok ? "all derivatives agree with differences" : "a derivative disagrees with differences",
              r->ok ? "farthest off is the" : "worst is the", r->order == 2 ? "second" : "first", place_text(r, where, sizeof where),
-             r->analytic, r->numeric, r->relative_error, further_text(r, further, sizeof further));
+             r->analytic, r->numeric, r->relative_error, further_text(r, further, sizeof further), hint(c));
 }
 
 /* In the "C" locale, for the program's may have a decimal comma. */

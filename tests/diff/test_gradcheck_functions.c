@@ -155,7 +155,10 @@ static void test_misuse(void **state)
     assert_false(r.ok);
     assert_int_equal(tg_gradcheck(itself, NULL, mixed, 2, NULL, &r), TG_ERR_TAPE);
     assert_int_equal(tg_gradcheck(itself, NULL, &plain, 1, NULL, &r), TG_ERR_ARG);
-    assert_int_equal(tg_gradcheck(itself, NULL, &single, 1, NULL, &r), TG_ERR_ARG);
+    assert_int_equal(tg_gradcheck(itself, NULL, &single, 1, NULL, &r), TG_ERR_DTYPE);
+    tg_clear_error(t);
+    assert_int_equal(tg_gradcheck(itself, NULL, (tg_tensor *[]){x, single}, 2, NULL, &r), TG_ERR_DTYPE);
+    assert_non_null(strstr(r.text, "input 1 is float32 and requires grad"));
     assert_int_equal(tg_gradcheck(itself, NULL, &bad, 1, NULL, &r), TG_ERR_ARG);
     const tg_gradcheck_options bad_options[] = {{.eps = -1},   {.eps = NAN},       {.eps = 2},
                                                 {.rtol = -1},  {.atol = NAN},      {.order = 3},
