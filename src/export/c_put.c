@@ -1,4 +1,5 @@
-/* c_put.c - ops in C that put values where an index says: scatter, scatter_add, index_add, and the places of the last and of the largest value. */
+/* c_put.c - ops in C that put values where an index says: scatter, scatter_add, index_add, bincount, and the places of the last and
+ * of the largest value. */
 #include "export/c_file.h"
 
 #include "ops/ops.h"
@@ -80,6 +81,26 @@ static void write_index_add(tg_c_file *c, uint32_t step)
 
 const tg_c_writer tg_c_scatter = {.body = write_scatter, .checks = true}, tg_c_scatter_add = {.body = write_scatter_add, .checks = true},
                   tg_c_index_add = {.body = write_index_add, .checks = true};
+
+/* No index counts from the end. */
+static void write_bincount(tg_c_file *c, uint32_t step)
+{
+    char             text[TG_C_ELEMENT];
+    const tg_c_array y = tg_c_result(c, step);
+    tg_c_array       index = tg_c_operand(c, step, 0);
+    write_number(c, y, 0);
+    if (is_empty(&index.shape)) return;
+    tg_c_collapse(&index, 1);
+    tg_c_line(c, "{");
+    c->depth++;
+    tg_c_open_loops(c, &index.shape);
+    tg_c_line(c, "const ptrdiff_t at = (ptrdiff_t)%s;", tg_c_element(text, &index, NULL));
+    tg_c_line(c, "if (at < 0 || at >= %lld) return 1;", (long long)y.shape.dim[0]);
+    tg_c_line(c, "%s++;", tg_c_element(text, &y, (const char *[]){"at"}));
+    close_puts(c, &(put_loops){.shape = index.shape});
+}
+
+const tg_c_writer tg_c_bincount = {.body = write_bincount, .checks = true};
 
 /* For each element the place along the axis, in the index, that names it last; -1 where none does. */
 static void write_last_place(tg_c_file *c, uint32_t step)

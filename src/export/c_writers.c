@@ -24,6 +24,7 @@ static const struct {
     {&tg_op_scatter, &tg_c_scatter},
     {&tg_op_scatter_add, &tg_c_scatter_add},
     {&tg_op_index_add, &tg_c_index_add},
+    {&tg_op_bincount, &tg_c_bincount},
     {&tg_op_last_place, &tg_c_last_place},
     {&tg_op_largest_place, &tg_c_largest_place},
     {&tg_op_searchsorted, &tg_c_searchsorted},

@@ -42,6 +42,17 @@ static int write_index_add(tg_onnx_call *c)
     return scattered(c, zeros(c), index, c->x[0], true);
 }
 
+/* A one is added for each index. */
+static int write_bincount(tg_onnx_call *c)
+{
+    const tg_shape flat = {1, {tg_node_numel(tg_inputs(c->node)[0])}};
+    if (flat.dim[0] == 0) return zeros(c);
+    const int index = tg_onnx_reshape(c->m, c->x[0], &flat), none = zeros(c), ones = tg_onnx_expand(c->m, tg_onnx_number(c->m, TG_I64, 1), &flat);
+    tg_onnx_text(c->m, "reduction", "add");
+    TG_ONNX_ALONG(c->m, 0);
+    return TG_ONNX_NODE(c->m, "ScatterElements", TG_I64, none, index, ones);
+}
+
 static int write_one_hot(tg_onnx_call *c)
 {
     const tg_one_hot_attr *a      = tg_attr(c->node);
@@ -91,5 +102,6 @@ const tg_onnx_op tg_onnx_index_ops[] = {
     {&tg_op_gather, write_gather, 0},           {&tg_op_index_select, write_index_select, 0}, {&tg_op_scatter, write_scatter, 0},
     {&tg_op_scatter_add, write_scatter_add, 0}, {&tg_op_index_add, write_index_add, 0},       {&tg_op_one_hot, write_one_hot, 0},
     {&tg_op_check_index, write_check_index, 0}, {&tg_op_wrap_index, write_wrap_index, 0},     {&tg_op_last_place, write_last_place, 0},
+    {&tg_op_bincount, write_bincount, 0},
     {0},
 };

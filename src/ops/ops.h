@@ -96,7 +96,7 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t size, const char *what, cons
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through) \
     X(standard_gamma) X(standard_gamma_slope) X(keyed_bernoulli)
 #define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(scatter) X(index_select) X(index_add) X(check_index) X(wrap_index) X(last_place) X(largest_place) X(embedding_padded)
-#define TG_ORDER_OPS(X)  X(sort) X(searchsorted) X(cumsum) X(cumprod) X(linear_scan) X(logcumsumexp) X(cummax) X(cummin)
+#define TG_ORDER_OPS(X)  X(sort) X(searchsorted) X(cumsum) X(cumprod) X(linear_scan) X(logcumsumexp) X(cummax) X(cummin) X(bincount)
 
 #define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;
 TG_SHAPE_OPS(TG_DECLARE_OP_)

@@ -151,7 +151,10 @@ static void test_errors(void **state)
     WRONG(ARG, tg_histc(x, 3, 1, 1), "tg_histc: 3 parts of 1 to 1 are not possible; 1 and more from a smaller to a larger number are");
     WRONG(SHAPE, tg_histogram(x, tg_zeros(t, TG_SHAPE(1)), NULL), "tg_histogram: the edges must be a vector of at least 2 numbers");
     WRONG(DTYPE, tg_histogram(x, i, NULL), "tg_histogram: the dtypes differ: float32 and int64; convert one with tg_to");
-    assert_error_when_read(t, tg_bincount(i, NULL, 2), TG_ERR_INDEX, "tg_segment_sum: segment 2 at [2] is outside 0 to 1");
+    assert_error_when_read(t, tg_bincount(i, NULL, 2), TG_ERR_INDEX, "tg_bincount: index 2 at [2] is outside 0 to 1");
+    assert_error_when_read(t, tg_bincount(i, tg_zeros(t, TG_SHAPE(3)), 2), TG_ERR_INDEX, "tg_bincount: index 2 at [2] is outside 0 to 1");
+    assert_error_when_read(t, tg_bincount(tg_sub_s(i, 1), NULL, 2), TG_ERR_INDEX, "tg_bincount: index -1 at [0] is outside 0 to 1");
+    assert_error_when_read(t, tg_bincount(i, NULL, 0), TG_ERR_INDEX, "tg_bincount: index 0 at [0]: there is nothing to index, the size is 0");
     tg_tape_free(t);
 }
 

@@ -1,5 +1,6 @@
-/* counts.c - how many elements there are, made of other ops: isin, bincount, histc, histogram. */
-#include "ops/ops.h"
+/* counts.c - how many elements there are: bincount, an op with a kernel where it has no weights; isin, histc and histogram, made of other ops. */
+#include "ops/batch.h"
+#include "ops/index/index.h"
 
 #include <math.h>
 #include <tapegrad/gradient.h>
@@ -20,6 +21,46 @@ tg_tensor *tg_isin(tg_tensor *x, tg_tensor *of)
     return tg_dtype_is_float((tg_dtype)n->dtype) ? tg_minimum(is, tg_eq(x, x)) : is;
 }
 
+/* ---- bincount: attr is the number of bins ------------------------------------------------------------------------------- */
+
+static tg_status bincount_infer(tg_call *c)
+{
+    c->shape = (tg_shape){1, {*(const int64_t *)c->attr}};
+    c->dtype = TG_I64;
+    return tg_need_index(c, 0);
+}
+
+/* By one thread: others would need bins of their own. */
+static tg_status bincount_run(tg_call *c)
+{
+    const int64_t *index, n = tg_count_of(c->x[0].shape, 0, c->x[0].shape->rank);
+    const tg_status s = tg_read_index(c, 0, *(const int64_t *)c->attr, &index);
+    if (s != TG_OK) return s;
+    tg_zero_array(&c->y);
+    for (int64_t k = 0, *count = c->y.data; k < n; k++) count[index[k]]++;
+    return TG_OK;
+}
+
+/* Each sample counts in bins of its own, behind those of the one before: an index that is too large for its own would be in the next one's. */
+static tg_tensor *bincount_batch(const tg_batch_call *b)
+{
+    const int64_t n = *(const int64_t *)b->one->attr;
+    int64_t       bins;
+    if (__builtin_mul_overflow(n, b->size, &bins)) bins = INT64_MAX; /* which is refused */
+    tg_tensor *index  = tg_check_index(tg_batch_input(b, 0), n, "index", "tg_bincount");
+    tg_tensor *number = tg_reshape(tg_arange(b->one->tape, TG_I64, b->size), TG_SHAPE(b->size, 1));
+    index = tg_add(tg_reshape(index, TG_SHAPE(b->size, tg_numel(b->one->in[0]))), tg_mul_s(number, (double)n));
+    return tg_batch_split(tg_batch_record(b, &index, &bins, sizeof bins), 0, b->size, n);
+}
+
+const tg_op tg_op_bincount = {.name    = "bincount",
+                              .arity   = 1,
+                              .nondiff = 1,
+                              .flags   = TG_OP_ZERO_GRAD,
+                              .infer   = bincount_infer,
+                              .run     = bincount_run,
+                              .batch   = bincount_batch};
+
 tg_tensor *tg_bincount(tg_tensor *index, tg_tensor *weights, int64_t n)
 {
     const tg_node *i = tg_check(index, "tg_bincount"), *w = i && weights ? tg_check(weights, "tg_bincount") : NULL;
@@ -30,11 +71,14 @@ tg_tensor *tg_bincount(tg_tensor *index, tg_tensor *weights, int64_t n)
         else tg_fail_on(i->tape, TG_ERR_SHAPE, "tg_bincount", "the weights must have the shape of the index");
         return NULL;
     }
-    const tg_shape flat = {1, {tg_node_numel(i)}};
-    tg_tensor     *one = w ? weights : tg_full(i->tape, TG_F64, i->shape, 1); /* exact up to 2^53 */
-    tg_tensor     *sum = tg_segment_sum(tg_reshape_if(one, &flat), tg_reshape_if(index, &flat), n);
-    return w ? sum : tg_to(sum, TG_I64);
+    if (!w) return tg_record(&tg_op_bincount, &index, 1, &n, sizeof n);
+    if (!tg_needs_float(weights, "tg_bincount")) return NULL;
+    const tg_shape flat = {1, {tg_node_numel(i)}}, bins = {1, {n}};
+    tg_tensor     *checked = tg_check_index(tg_reshape_if(index, &flat), n, "index", "tg_bincount");
+    return tg_scattered(tg_reshape_if(weights, &flat), checked, 0, &bins);
 }
+
+/* ---- made of other ops ------------------------------------------------------------------------------------------------- */
 
 /* The part of lo … hi, of `bins` equal ones, that each element of x is in; elements in none get the number behind the last. lo and hi are
  * numbers of f64, as x is. Where hi - lo is infinite, that of their quarters is not. */
