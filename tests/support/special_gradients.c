@@ -57,6 +57,10 @@ static const special rows[] = {
     OF_ROW("cummin", THREE(1, NAN, 2), 1, THREE(1, NAN, 0)),
     OF_ROW("cummin", THREE(1, NAN, 2), 0, THREE(0, 0, 0)),
     OF_ROW("logcumsumexp", THREE(-INFINITY, -INFINITY, 1), 1, THREE(0, 0, 1)),
+    /* the padding's row, which is picked, gets nothing, whatever arrives */
+    {.name = "embedding_padded", .shape = {SHAPE(3, 2), SHAPE(2, 4)}, .x = {{1, 2, 3, 4, 5, 6}, {0, 2, 1, 2, 0, 2, 2, 0}}, .seed = 1, .want = {3, 3, 1, 1}},
+    {.name = "embedding_padded", .shape = {SHAPE(3, 2), SHAPE(2, 4)}, .x = {{1, 2, 3, 4, 5, 6}, {0, 2, 1, 2, 0, 2, 2, 0}}, .seed = INFINITY,
+     .want = {INFINITY, INFINITY, INFINITY, INFINITY}},
     /* as near to each other as anywhere */
     OF_ROW("logcumsumexp", THREE(1e9, 1e9, 1e9), 1, THREE(11 / 6.0, 5 / 6.0, 1 / 3.0)),
     OF_ALL("logsumexp", 0, THREE(-INFINITY, -INFINITY, -INFINITY), 1, THREE(0, 0, 0)),
@@ -116,6 +120,7 @@ static void check(tg_tape *t, const special *p, const sample *like)
     for (int i = 0; i < sample_inputs(like); i++) {
         s.in[i].shape = p->shape[i];
         in[i]         = tg_from_f64(t, &p->shape[i], p->x[i]);
+        if (like->in[i].kind == S_INDEX) in[i] = tg_to(in[i], TG_I64);
     }
     tg_set_requires_grad(in[p->input], true);
     tg_tensor *first = like->f(&s, in);
