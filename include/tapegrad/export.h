@@ -21,7 +21,8 @@ typedef struct tg_export_tensor {
     tg_tensor  *tensor;
 } tg_export_tensor;
 
-/* Inputs may be any tensors, not leaves alone: what one of them was computed from is no part of the file. Parameters and buffers go to the file with
+/* Inputs may be any tensors, not leaves alone: what one of them was computed from is no part of the file (of an
+ * op with several results, such as tg_sort, the others then are inputs, too, or not needed). Parameters and buffers go to the file with
  * their values of now, under their names; so do all other leaves, as constants, whose values then are the same in every call. Shapes are fixed. The
  * names of inputs and outputs differ from each other. */
 typedef struct tg_export_options {

@@ -8,7 +8,12 @@ static const char *const reserved[] = {
     "volatile", "while", "asm", "typeof", "linux", "unix", "i386", "bool", "true", "false", "class", "new", "delete", "this", "template", "operator",
     "main", "errno", "NULL", "NAN", "INFINITY", "HUGE_VAL", "INT64_C", "INT64_MIN", "INT64_MAX", "INT32_MIN", "INT32_MAX", "INT16_MIN", "INT16_MAX",
     "UINT8_MAX", "ptrdiff_t", "size_t", "int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t", "float_t", "double_t",
-    "signgam", "scratch", "i", "j", "k", "l", "n", "p", "q", "r", "s", "t", "from", "was", "middle", "here", "m", "from0", "from1", "from2", "part", "lane",
+    "signgam", "HUGE_VALF", "HUGE_VALL", "math_errhandling", "offsetof", "isgreater", "isgreaterequal", "isless", "islessequal", "islessgreater",
+    "isunordered", "wchar_t", "max_align_t", "intptr_t", "uintptr_t", "intmax_t", "uintmax_t", "int_least8_t", "int_least16_t", "int_least32_t", "int_least64_t",
+    "uint_least8_t", "uint_least16_t", "uint_least32_t", "uint_least64_t", "int_fast8_t", "int_fast16_t", "int_fast32_t", "int_fast64_t", "uint_fast8_t",
+    "uint_fast16_t", "uint_fast32_t", "uint_fast64_t", "abort", "abs", "atexit", "atof", "atoi", "atol", "calloc", "div", "exit", "free", "getenv", "labs",
+    "malloc", "memchr", "memcmp", "memcpy", "memmove", "memset", "printf", "puts", "qsort", "rand", "read", "realloc", "srand", "strcat", "strcmp", "strcpy",
+    "strlen", "system", "time", "write", "scratch", "i", "j", "k", "l", "n", "p", "q", "r", "s", "t", "from", "was", "middle", "here", "m", "from0", "from1", "from2", "part", "lane",
     "sum", "total", "best", "best_at", "at", "at0", "at1", "at2", "t0", "t1", "t2", "n0", "n1", "n2", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "none", "v", "u",
     "to", "end", "first", "whole", "count", "number", "carried", "better", "most", "mean", "squares", "score", "turn", "weight", "a", "m_",
 };
@@ -36,11 +41,43 @@ static void make_identifier(char to[LONGEST], const char *name, const char *with
     to[n] = 0;
 }
 
+/* Does the text of this length end so? */
+static bool ends_in(const char *text, size_t length, const char *end)
+{
+    const size_t n = strlen(end);
+    return length >= n && !strncmp(text + length - n, end, n);
+}
+
+/* The macros of <math.h> and <stdint.h>: there are many, and systems add more. */
+static bool may_be_macro(const char *name)
+{
+    static const char *const begins[] = {"FP_", "M_", "MATH_", "FLT_"}, *const ends[] = {"_MAX", "_MIN", "_C", "_WIDTH"};
+    bool                     may = false;
+    for (size_t k = 0; k < sizeof begins / sizeof *begins; k++) may = may || !strncmp(name, begins[k], strlen(begins[k]));
+    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) may = may || ends_in(name, strlen(name), ends[k]);
+    return may;
+}
+
+/* The file's own functions are called net_mul_add_f32, net_max_i64_wide: after a dtype, and what stands behind it. */
+static bool may_be_function(const tg_c_file *c, const char *name)
+{
+    static const char *const behind[] = {"_narrow", "_wide", "_term", "_join"};
+    const size_t             before = c->function ? strlen(c->function) : 0;
+    size_t                   length = strlen(name);
+    if (!c->function || strncmp(name, c->function, before) != 0 || name[before] != '_') return false;
+    for (size_t k = 0; k < sizeof behind / sizeof *behind; k++)
+        if (ends_in(name, length, behind[k])) length -= strlen(behind[k]);
+    for (int d = 0; d < TG_NDTYPES; d++)
+        if (ends_in(name, length, tg_c_suffixes[d])) return true;
+    return false;
+}
+
 /* The identifier, after what has to come before it. */
 static const char *add(tg_c_file *c, const char *before, const char *name)
 {
-    char whole[2 * LONGEST + 2];
-    snprintf(whole, sizeof whole, "%s%s%s", before, *before ? "_" : "", name);
+    char whole[2 * LONGEST + 16];
+    snprintf(whole, sizeof whole - 1, "%s%s%s", before, *before ? "_" : "", name);
+    if (may_be_macro(whole) || may_be_function(c, whole)) strcat(whole, "_"); /* no number: M_PI_2 is a macro, too */
     const char *unique = tg_name_set_add_unique(&c->names, whole);
     if (!unique && c->status == TG_OK) c->status = TG_ERR_MEMORY;
     return unique;

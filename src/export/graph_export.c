@@ -80,6 +80,18 @@ static tg_status check_leaf(const tg_export_graph *g, const tg_node *leaf, const
                       tg_kept_text(leaf, text));
 }
 
+/* Results of a call are computed together, and the call is not, where its own value is given. */
+static tg_status add_result(tg_export_graph *g, tg_node *n)
+{
+    const tg_node *call = tg_inputs(n)[0];
+    const int      number = (int)(n->id - call->id);
+    char           text[TG_NAME_TEXT], op[TG_OP_TEXT];
+    if (call->mark && g->step[call->mark - 1].kind == TG_STEP_INPUT)
+        return tg_fail_on(g->tape, TG_ERR_ARG, g->function, "an output needs result %d of %s, whose result 0 is the input %s: make both inputs, or none",
+                          number, tg_op_text(op, call->op), tg_name_text(g->step[call->mark - 1].name, text));
+    return add(g, n, TG_STEP_RESULT, NULL, number);
+}
+
 /* What the step number `reader`, or an output, needs. */
 static tg_status need(tg_export_graph *g, tg_node *n, const tg_node *reader)
 {
@@ -103,7 +115,7 @@ static tg_status need(tg_export_graph *g, tg_node *n, const tg_node *reader)
                           "an output needs %s, which draws random numbers, and a file computes the same in every call: record what "
                           "does without (dropout is for training), or make the numbers an input",
                           tg_op_text(op, n->op));
-    if (n->traits & TG_IS_RESULT) return add(g, n, TG_STEP_RESULT, NULL, (int)(n->id - tg_inputs(n)[0]->id));
+    if (n->traits & TG_IS_RESULT) return add_result(g, n);
     return add(g, n, TG_STEP_OP, NULL, 0);
 }
 

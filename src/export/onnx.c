@@ -125,9 +125,9 @@ static tg_status write_steps(writing *w)
     if (s == TG_OK) s = reserve_names(w);
     if (s == TG_OK && !(w->value = tg_tape_alloc(w->graph.tape, w->graph.n * sizeof *w->value))) s = TG_ERR_MEMORY;
     for (uint32_t k = 0; k < w->graph.n && s == TG_OK; k++) s = write_step(w, k);
-    tg_onnx_step(&w->m, "output");
     for (int i = 0; i < o->n_outputs && s == TG_OK; i++) {
         const uint32_t at = w->graph.output[i];
+        tg_onnx_step(&w->m, "output"); /* a step for each: no two outputs are one value */
         tg_onnx_output(&w->m, w->value[at], o->outputs[i].name, w->graph.step[at].node->shape);
         if (w->m.failed) s = TG_ERR_MEMORY;
     }

@@ -231,7 +231,9 @@ static void test_constants(void **state)
 static void test_names(void **state)
 {
     static const char *const names[] = {"int", "*/ int x = 1; /*", "\"", "?\?/", "", "1st", "a b", "a.b", "v0", "scratch", "exp", "\xc3\xa4\n", "_x", "model", "x\\",
-                                        "averyveryveryveryveryveryveryveryveryveryveryveryveryveryveryverylongname"};
+                                        "averyveryveryveryveryveryveryveryveryveryveryveryveryveryveryverylongname",
+                                        "FP_NAN", "SIZE_MAX", "M_PI", "M.PI", "math_errhandling", "offsetof", "isgreater", "wchar_t", "int_fast8_t", "HUGE_VALF", "malloc",
+                                        "INT8_C"};
     enum { NAMES = (int)(sizeof names / sizeof *names) };
     char              path[C_TEXT], command[3 * C_TEXT];
     const char       *cc = getenv("CC");
@@ -256,6 +258,30 @@ static void test_names(void **state)
         snprintf(command, sizeof command, "cd '%s' && %s -std=c99 -Wall -Wextra -Wpedantic -Werror -c named.c", p.dir, cc && *cc ? cc : "cc");
         if (system(command)) fail_msg("a function of the name \"%s\" does not compile", names[k]);
     }
+    c_programs_close(&p);
+    tg_tape_free(t);
+}
+
+/* Weights and inputs that are called as the functions are that the file needs. */
+static void test_names_of_functions(void **state)
+{
+    c_programs p;
+    tg_tape   *t = open_reference(TG_F32);
+    tg_tensor *w[] = {tg_param(t, "mul_add.f32", tg_ones(t, TG_SHAPE(3, 3))), tg_param(t, "tanh.f32", tg_ones(t, TG_SHAPE(3, 3))),
+                      tg_param(t, "sum.f32.wide", tg_ones(t, TG_SHAPE(3, 3))), tg_param(t, "sum.f32", tg_ones(t, TG_SHAPE(3, 3))),
+                      tg_param(t, "sum.f32.term", tg_ones(t, TG_SHAPE(3, 3))), tg_param(t, "sigmoid_f32", tg_ones(t, TG_SHAPE(3, 3)))};
+    tg_tensor *x = tg_full(t, TG_F32, TG_SHAPE(3, 3), 0.25), *y = tg_sum(tg_sigmoid(tg_tanh(tg_matmul(x, w[0]))), TG_AXES(0), false);
+    char       path[C_TEXT], command[3 * C_TEXT];
+    const char *cc = getenv("CC");
+    (void)state;
+    for (int k = 1; k < (int)(sizeof w / sizeof *w); k++) y = tg_add(y, tg_sum(w[k], TG_AXES(k % 2), false));
+    c_programs_open(&p);
+    snprintf(path, sizeof path, "%s/named.c", p.dir);
+    const tg_export_options o = {.name = "net", .n_inputs = 1, .inputs = &(tg_export_tensor){"net_mul_add_f32", x}, .n_outputs = 1,
+                                 .outputs = &(tg_export_tensor){"net_tanh_f32", y}};
+    if (tg_export_c(path, &o) != TG_OK) fail_msg("%s", tg_error(t));
+    snprintf(command, sizeof command, "cd '%s' && %s -std=c99 -Wall -Wextra -Wpedantic -Werror -c named.c", p.dir, cc && *cc ? cc : "cc");
+    if (system(command)) fail_msg("weights with names of functions do not compile");
     c_programs_close(&p);
     tg_tape_free(t);
 }
@@ -305,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_networks),  cmocka_unit_test(test_wrong_index), cmocka_unit_test(test_memory), cmocka_unit_test(test_random_graphs),
         cmocka_unit_test(test_constants), cmocka_unit_test(test_names),       cmocka_unit_test_teardown(test_errors, close_tape),
+        cmocka_unit_test(test_names_of_functions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,13 @@ static void test_refused(void **state)
     refused(t, options(LIST({"x", x}), LIST({"y", tg_masked_select(x, tg_lt(w, x))})), TG_ERR_UNSUPPORTED,
             "tg_export_c: an output needs places that were computed when it was recorded (by tg_nonzero, tg_masked_select, tg_unique or the like): how many "
             "there are depends on numbers, and a file has fixed shapes; tg_where and tg_masked_fill do without, tg_keep makes them constants");
+    tg_tensor *place, *sorted = tg_sort(x, 0, false, &place);
+    refused(t, options(LIST({"v", sorted}), LIST({"y", sorted}, {"p", place})), TG_ERR_ARG,
+            "tg_export_c: an output needs result 1 of sort, whose result 0 is the input 'v': make both inputs, or none");
+    assert_steps(options(LIST({"p", place}, {"v", sorted}), LIST({"y", tg_gather(sorted, 0, place)})), NULL,
+                 "input p | input v | gather 1 0");
+    assert_steps(options(LIST({"x", x}, {"p", place}), LIST({"y", tg_gather(sorted, 0, place)})), NULL,
+                 "input x | input p | sort 0 | gather 2 1");
     assert_steps(options(NOTHING, LIST({"y", tg_keep(tg_nonzero(x))})), NULL, "constant");
     assert_int_equal(tg_assign(w, tg_zeros(t, TG_SHAPE(2))), TG_OK);
     refused(t, options(LIST({"x", x}), LIST({"y", y})), TG_ERR_STALE,

@@ -103,6 +103,33 @@ static void names(void **state)
     assert_true(holds(in_dir(f, "x"), "gr\xc3\xb6\xc3\x9f" "e") && holds(in_dir(f, "x"), "x */ \" \\ ?\?/"));
 }
 
+/* How often does the file hold the text, as a field of a message? */
+static int count_fields(const char *path, const char *text)
+{
+    char   bytes[1 << 16], field[256];
+    int    count = 0;
+    FILE  *f = fopen(path, "rb");
+    assert_non_null(f);
+    const size_t n = fread(bytes, 1, sizeof bytes, f), size = (size_t)snprintf(field, sizeof field, "%c%s", (char)strlen(text), text);
+    fclose(f);
+    for (const char *at = bytes; (at = memmem(at, (size_t)(bytes + n - at), field, size)); at++) count++;
+    return count;
+}
+
+/* Each output is a value of its own, however often one tensor is given out. */
+static void same_output(void **state)
+{
+    static const char *const names[] = {"first", "second", "third", "given", "given too", "weight", "weight too"};
+    enum { OUTPUTS = sizeof names / sizeof *names };
+    fixture          *f = *state;
+    tg_tensor        *x = tg_copy(tg_zeros(f->tape, TG_SHAPE(2))), *y = tg_exp(x), *w = param(f->tape, "w", TG_SHAPE(2));
+    tg_tensor *const  tensors[OUTPUTS] = {y, y, y, x, x, w, w};
+    tg_export_tensor  in = {"x", x}, out[OUTPUTS];
+    for (int k = 0; k < OUTPUTS; k++) out[k] = (tg_export_tensor){names[k], tensors[k]};
+    assert_int_equal(tg_export_onnx(in_dir(f, "x"), &(tg_export_options){.inputs = &in, .n_inputs = 1, .outputs = out, .n_outputs = OUTPUTS}), TG_OK);
+    for (int k = 0; k < OUTPUTS; k++) assert_int_equal(count_fields(in_dir(f, "x"), names[k]), k ? 3 : 5); /* a node's output, its name, the graph's output; the first is read */
+}
+
 static void refused(void **state)
 {
     fixture          *f = *state;
@@ -172,6 +199,6 @@ static void too_large(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_op), TEST(every_formula), TEST(names), TEST(refused), TEST(memory), TEST(too_large)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_op), TEST(every_formula), TEST(names), TEST(same_output), TEST(refused), TEST(memory), TEST(too_large)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
