@@ -43,8 +43,8 @@ typedef struct tg_vmap_options {
  * samples.
  * Errors: TG_ERR_SHAPE and TG_ERR_DTYPE where an input does not fit its placeholder or the batch sizes differ, and where something would have more than
  * 8 axes with the batch's; TG_ERR_UNSUPPORTED where an op has no rule; TG_ERR_STALE where what was recorded reads a parameter or kept tensor that has been
- * overwritten since; TG_ERR_ARG where a value between placeholders and outputs was read before: it is one of the placeholder's own values, which says
- * nothing of the samples. results are NULL then. */
+ * overwritten since; TG_ERR_ARG where a value between placeholders and outputs was read before, also by what chooses elements by a mask (tg_masked_select):
+ * it is one of the placeholder's own values, which says nothing of the samples. results are NULL then. */
 TG_API tg_status tg_vmap(tg_tensor *const *outputs, int n_outputs, tg_tensor *const *placeholders, tg_tensor *const *inputs, int n_inputs,
                          const tg_vmap_options *options, tg_tensor **results);
 

@@ -7,6 +7,7 @@
  * Random numbers have no inputs that could tell whether they belong to the function. Those that were recorded behind the first placeholder do: they
  * are starting points of the walk as placeholders are. */
 #include "diff/vmap.h"
+#include "graph/leaf.h"
 #include "ops/batch.h"
 
 #include <string.h>
@@ -174,6 +175,9 @@ static tg_status check_node(const tg_vmap_walk *w, size_t k)
     if (was_read(w, n))
         return tg_fail_on(w->tape, TG_ERR_ARG, w->function,
                           "the value of '%s' was read before: it is the placeholder's own, and says nothing of the samples; read results alone", n->op->name);
+    if (tg_is_chosen(n))
+        return tg_fail_on(w->tape, TG_ERR_ARG, w->function,
+                          "how many elements were chosen depends on values that were read, which say nothing of the samples; tg_where chooses for each sample");
     for (uint32_t i = 0; i < n->n_in; i++) {
         if (in[i]->id != TG_KEPT_ID || w->graph.from[w->graph.first[k] + i] != TG_NOWHERE) continue;
         if (!(in[i]->flags & TG_N_KEPT) || !tg_value_valid(in[i], n->id))

@@ -378,13 +378,14 @@ tg_tensor *tg_result(tg_tensor *first, int k)
 
 /* ---- leaves ------------------------------------------------------------------------------------------------------- */
 
-static tg_node *new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, bool chosen, const void *external, void **data)
+static tg_node *new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const tg_node *chosen_by, const void *external, void **data)
 {
     tg_leaf_attr a;
     memset(&a, 0, sizeof a);
     if (!t || !shape) return NULL;
     a.dtype = dtype;
-    a.chosen = chosen;
+    a.chosen = chosen_by != NULL;
+    a.by = chosen_by && chosen_by->id != TG_KEPT_ID ? chosen_by : NULL;
     a.shape.rank = shape->rank;
     for (int k = 0; k < shape->rank && k < TG_MAX_RANK; k++) a.shape.dim[k] = shape->dim[k];
     tg_tensor *h = tg_record_on(t, &tg_op_leaf, NULL, 0, &a, sizeof a);
@@ -402,13 +403,18 @@ static tg_node *new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, bool
 
 tg_node *tg_new_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, const void *external, void **data)
 {
-    return new_leaf(t, dtype, shape, false, external, data);
+    return new_leaf(t, dtype, shape, NULL, external, data);
 }
 
-tg_node *tg_new_chosen_leaf(tg_tape *t, tg_dtype dtype, const tg_shape *shape, void **data) { return new_leaf(t, dtype, shape, true, NULL, data); }
+tg_node *tg_new_chosen_leaf(const tg_node *by, tg_dtype dtype, const tg_shape *shape, void **data)
+{
+    return new_leaf(by->tape, dtype, shape, by, NULL, data);
+}
 
 /* Kept tensors are leaves, too, without attributes. */
 bool tg_is_chosen(const tg_node *n)
 {
     return n->op == &tg_op_leaf && n->attr_size == sizeof(tg_leaf_attr) && ((const tg_leaf_attr *)tg_attr(n))->chosen;
 }
+
+const tg_node *tg_chosen_by(const tg_node *n) { return tg_is_chosen(n) ? ((const tg_leaf_attr *)tg_attr(n))->by : NULL; }

@@ -1,5 +1,6 @@
 /* subgraph.c - finds what lies between inputs and outputs: marks upwards what depends on an input, downwards what of it leads to an output,
  * and lists that. The marks are those of other walks, so all are gone again before anybody else can record or plan. */
+#include "graph/leaf.h"
 #include "graph/subgraph.h"
 
 /* What a node's mark says of it: from LISTED on its place, too. */
@@ -45,6 +46,13 @@ static range range_of(tg_node *const *outputs, size_t n_outputs, tg_node *const 
     return r;
 }
 
+/* Is n a leaf whose shape depends on the numbers of what depends on an input? It has no inputs that could say so. */
+static bool is_chosen_by_marked(const tg_node *n, tg_ways ways)
+{
+    const tg_node *by = ways == TG_WAYS_OF_VALUES && n->op == &tg_op_leaf ? tg_chosen_by(n) : NULL;
+    return by && by->mark;
+}
+
 static void mark_upwards(const tg_tape *t, const range *r)
 {
     for (uint32_t id = r->from; id < r->to; id++) {
@@ -52,6 +60,7 @@ static void mark_upwards(const tg_tape *t, const range *r)
         tg_node *const *in = tg_inputs(n);
         if (id + TG_AHEAD < r->to) tg_fetch_inputs(tg_slot(t, id + TG_AHEAD));
         if (n->mark || !can_depend(n, r->ways)) continue;
+        if (is_chosen_by_marked(n, r->ways)) n->mark = DEPENDS;
         for (uint32_t i = 0; i < n->n_in && !n->mark; i++)
             if (in[i]->mark && is_way(n, i, r->ways)) n->mark = DEPENDS;
     }

@@ -6,7 +6,7 @@
 #include "graph/graph.h"
 
 typedef enum tg_ways {
-    TG_WAYS_OF_VALUES,    /* over every input of every op: an output's value depends on the input's */
+    TG_WAYS_OF_VALUES,    /* over every input of every op: an output's value depends on the input's. Also to leaves whose shape depends on such numbers (leaf.h) */
     TG_WAYS_OF_GRADIENTS, /* where a gradient comes back, were the inputs leaves that require one: not over integers, inputs that ops have no gradient
                              for, what was recorded with gradients off, or results that were made leaves (tg_set_requires_grad) */
 } tg_ways;

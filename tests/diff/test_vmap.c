@@ -402,6 +402,26 @@ static void before_a_placeholder(void **state)
     assert_values(all, (double[]){2, 2, 2, 2, 2, 2}, 2 * N);
 }
 
+/* What a mask of one sample chooses says nothing of the others; one that is the same for all samples may choose. */
+static void what_a_mask_chooses(void **state)
+{
+    static const char message[] = "tg_vmap: how many elements were chosen depends on values that were read";
+    tg_tape     *t = open_tape(state);
+    const double at[] = {3, -1, 2, -3, -2, 5};
+    tg_tensor   *same = tg_from_f64(t, TG_SHAPE(3), (double[]){1, -1, 1}), *x = tg_from_f64(t, TG_SHAPE(3), (double[]){1, -1, 1}), *in = tg_from_f64(t, TG_SHAPE(2, 3), at);
+    tg_tensor   *zero = tg_scalar(t, 0), *random = tg_rand(t, TG_SHAPE(3)), *all, *inverse;
+    for (int round = 0; round < 2; round++) {
+        expect_failure(t, vmap1(tg_masked_select(x, tg_gt(x, zero)), x, in, &all), TG_ERR_ARG, message);
+        expect_failure(t, vmap1(tg_nonzero(tg_gt(tg_exp(x), zero)), x, in, &all), TG_ERR_ARG, message);
+        expect_failure(t, vmap1(tg_sum_all(tg_unique(tg_abs(x), &inverse, NULL)), x, in, &all), TG_ERR_ARG, message);
+        expect_failure(t, vmap1(tg_add(x, tg_to(inverse, TG_F64)), x, in, &all), TG_ERR_ARG, message);
+        expect_failure(t, vmap1(tg_repeat_interleave_by(same, tg_to(tg_square(x), TG_I64), 0), x, in, &all), TG_ERR_ARG, message);
+        expect_failure(t, vmap1(tg_masked_select(same, tg_gt(random, tg_scalar(t, 2))), x, in, &all), TG_ERR_ARG, message);
+        assert_int_equal(vmap1(tg_masked_select(x, tg_gt(same, zero)), x, in, &all), TG_OK);
+        assert_values(tg_contiguous(all), (double[]){3, 2, -3, 5}, 4);
+    }
+}
+
 static void too_many_axes(void **state)
 {
     tg_tape   *t = open_tape(state);
@@ -462,6 +482,7 @@ int main(void)
         cmocka_unit_test_teardown(what_was_read_or_written, close_tape),
         cmocka_unit_test_teardown(results_beside_a_placeholder, close_tape),
         cmocka_unit_test_teardown(before_a_placeholder, close_tape),
+        cmocka_unit_test_teardown(what_a_mask_chooses, close_tape),
         cmocka_unit_test_teardown(too_many_axes, close_tape),
         cmocka_unit_test_teardown(functions, close_tape),
     };

@@ -54,7 +54,7 @@ static tg_tensor *true_places(tg_tensor *mask, const tg_shape *s, bool coordinat
     int64_t        n = 0;
     if (!is) return NULL;
     for (int64_t k = 0; k < size; k++) n += is[k];
-    const tg_node *leaf = tg_new_chosen_leaf(node->tape, TG_I64, coordinates ? TG_SHAPE(n, s->rank) : TG_SHAPE(n), &room);
+    const tg_node *leaf = tg_new_chosen_leaf(node, TG_I64, coordinates ? TG_SHAPE(n, s->rank) : TG_SHAPE(n), &room);
     if (!leaf) return NULL;
     int64_t *to = room;
     for (int64_t k = 0; k < size; k++) {
@@ -114,7 +114,7 @@ static tg_tensor *repeated_places(tg_tensor *counts, const char *function)
     const tg_shape s = {1, {times ? sum_of_times(node->tape, times, n, function) : -1}};
     void          *room = NULL;
     if (s.dim[0] < 0 || !tg_checked_shape(node->tape, function, TG_I64, &s, NULL)) return NULL;
-    const tg_node *leaf = tg_new_chosen_leaf(node->tape, TG_I64, &s, &room);
+    const tg_node *leaf = tg_new_chosen_leaf(node, TG_I64, &s, &room);
     if (!leaf) return NULL;
     int64_t *to = room;
     for (int64_t k = 0; k < n; k++)

@@ -101,8 +101,8 @@ static bool differ(const void *x, tg_dtype d, int64_t a, int64_t b)
     return memcmp(from + (size_t)a * size, from + (size_t)b * size, size) != 0;
 }
 
-/* A leaf of this shape; room for its elements in *data. */
-static tg_tensor *leaf(tg_tape *t, tg_dtype d, const tg_shape *s, void **data) { return tg_handle(tg_new_chosen_leaf(t, d, s, data)); }
+/* A leaf of this shape, for the elements of x; room for its elements in *data. */
+static tg_tensor *leaf(const tg_node *x, tg_dtype d, const tg_shape *s, void **data) { return tg_handle(tg_new_chosen_leaf(x, d, s, data)); }
 
 /* What was sorted becomes three leaves: as of masked_select, whose places are one, recordings compare their shapes. */
 static tg_tensor *make_unique(const tg_node *x, const void *sorted, const int64_t *places, tg_tensor **inverse, tg_tensor **counts)
@@ -113,7 +113,7 @@ static tg_tensor *make_unique(const tg_node *x, const void *sorted, const int64_
     int64_t        m = 0;
     void          *values = NULL, *numbers = NULL, *times = NULL;
     for (int64_t k = 0; k < n; k++) m += k == 0 || differ(sorted, d, k - 1, k);
-    tg_tensor *y = leaf(x->tape, d, TG_SHAPE(m), &values), *which = leaf(x->tape, TG_I64, x->shape, &numbers), *often = leaf(x->tape, TG_I64, TG_SHAPE(m), &times);
+    tg_tensor *y = leaf(x, d, TG_SHAPE(m), &values), *which = leaf(x, TG_I64, x->shape, &numbers), *often = leaf(x, TG_I64, TG_SHAPE(m), &times);
     if (!y || !which || !often) return NULL;
     int64_t at = -1;
     for (int64_t k = 0; k < n; k++) {
