@@ -49,7 +49,8 @@ TG_API tg_status tg_vmap(tg_tensor *const *outputs, int n_outputs, tg_tensor *co
                          const tg_vmap_options *options, tg_tensor **results);
 
 /* The same of a function: f gets placeholders of the shape of one sample, which require grad where the input does, and writes n_results outputs. Its
- * inputs are n_inputs different tensors. Reading values in it is an error, TG_ERR_ARG. */
+ * inputs are n_inputs different tensors. Reading values in it is an error, TG_ERR_ARG, and so is asking
+ * for them by tg_want, as tg_batch_norm does for the next running statistics. */
 TG_API tg_status tg_vmap_fn(tg_fn_several f, void *ctx, tg_tensor *const *inputs, int n_inputs, const tg_vmap_options *options, tg_tensor **results,
                             int n_results);
 

@@ -408,18 +408,32 @@ static tg_tensor *placeholder_of(const tg_vmap_walk *w, tg_tensor *input, int ax
     return x && n->flags & TG_N_GRAD ? tg_set_requires_grad(x, true) : x;
 }
 
+/* Takes back what was wanted since there were `wanted`. Was there anything? */
+static bool want_no_more(tg_tape *t, size_t wanted)
+{
+    const bool more = t->n_wanted > wanted;
+    while (t->n_wanted > wanted) t->wanted[--t->n_wanted]->flags &= (uint16_t)~TG_N_WANTED;
+    return more;
+}
+
 static tg_status call_function(tg_vmap_walk *w, tg_fn_several f, void *ctx, tg_tensor *const *placeholders, tg_tensor **outputs, int n)
 {
     const uint64_t  errors = w->tape->services.errors;
     const int64_t   evaluated = w->tape->evaluated;
+    const size_t    had = w->tape->n_wanted;
     const tg_inside was = tg_go_inside(w->tape, TG_IN_FUNCTION, NULL, NULL);
     for (int k = 0; k < n; k++) outputs[k] = NULL;
     const tg_status s = f(ctx, placeholders, outputs);
     w->tape->services.inside = was;
+    const bool wanted = want_no_more(w->tape, had);
     if (s != TG_OK) return s;
     if (w->tape->services.errors != errors) return w->tape->services.latest;
-    if (w->tape->evaluated == evaluated) return TG_OK;
-    return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the function read a value: it is a placeholder's, and says nothing of the samples");
+    if (w->tape->evaluated != evaluated)
+        return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the function read a value: it is a placeholder's, and says nothing of the samples");
+    if (wanted)
+        return tg_fail_on(w->tape, TG_ERR_ARG, w->function,
+                          "the function asked for a value (tg_want, or running statistics in training): it is a placeholder's, and says nothing of the samples");
+    return TG_OK;
 }
 
 tg_status tg_vmap_call(tg_vmap_walk *w, tg_fn_several f, void *ctx, tg_tensor *const *inputs, int n_inputs, const tg_vmap_options *options,

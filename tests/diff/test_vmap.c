@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph/graph.h"
+
 enum { B = 4, N = 3, M = 2 };
 
 static tg_tensor *counting(tg_tape *t, const tg_shape *s)
@@ -449,6 +451,27 @@ static tg_status resetting_function(void *ctx, tg_tensor *const *in, tg_tensor *
     return tg_reset(tg_tape_of(in[0]));
 }
 
+/* ctx: running statistics */
+static tg_status normalising_function(void *ctx, tg_tensor *const *in, tg_tensor **out)
+{
+    out[0] = tg_batch_norm(tg_unsqueeze(in[0], 1), NULL, NULL, &(tg_batch_norm_options){.running = ctx, .training = true, .momentum = 0.1, .eps = 1e-5});
+    return out[0] ? TG_OK : TG_ERR_ARG;
+}
+
+/* What was wanted before is still computed, what the function wanted is not. */
+static void wanted_values(void **state)
+{
+    tg_tape         *t = open_tape(state);
+    tg_running_stats running = {.mean = tg_buffer(t, "mean", tg_zeros(t, TG_SHAPE(1))), .var = tg_buffer(t, "var", tg_ones(t, TG_SHAPE(1)))};
+    tg_tensor       *in = counting(t, TG_SHAPE(B, N)), *before = tg_want(tg_exp(in)), *all;
+    expect_failure(t, tg_vmap_fn(normalising_function, &running, &in, 1, NULL, &all, 1), TG_ERR_ARG, "tg_vmap_fn: the function asked for a value");
+    assert_null(all);
+    assert_int_equal(tg_eval((tg_tensor *[]){in}, 1), TG_OK);
+    assert_true(tg_node_of(before)->flags & TG_N_VALUE);
+    assert_false(tg_node_of(running.next_mean)->flags & TG_N_VALUE);
+    assert_int_equal(tg_vmap_fn(normalising_function, NULL, &in, 1, NULL, &all, 1), TG_OK);
+}
+
 static void functions(void **state)
 {
     tg_tape   *t = open_tape(state);
@@ -484,6 +507,7 @@ int main(void)
         cmocka_unit_test_teardown(before_a_placeholder, close_tape),
         cmocka_unit_test_teardown(what_a_mask_chooses, close_tape),
         cmocka_unit_test_teardown(too_many_axes, close_tape),
+        cmocka_unit_test_teardown(wanted_values, close_tape),
         cmocka_unit_test_teardown(functions, close_tape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
