@@ -70,17 +70,19 @@ bool tg_c_first(tg_c_file *c, const char *name)
 /* A finite number in hexadecimal, whatever the locale's decimal point is: printf's %a asks for it. */
 static void put_hexadecimal(char text[TG_C_NUMBER], double x, const char *suffix)
 {
-    int            exponent;
+    int            exponent, n = 13;
     const double   m = frexp(fabs(x), &exponent); /* in 1/2 … 1, or 0 */
-    uint64_t       fraction = (uint64_t)ldexp(m, 53) & ((UINT64_C(1) << 52) - 1);
-    int            digits = 13;
+    const uint64_t fraction = (uint64_t)ldexp(m, 53) & ((UINT64_C(1) << 52) - 1);
+    const char    *sign = signbit(x) ? "-" : "";
+    char           digits[17];
     if (m == 0) {
-        snprintf(text, TG_C_NUMBER, "%s0.0%s", signbit(x) ? "-" : "", suffix);
+        snprintf(text, TG_C_NUMBER, "%s0.0%s", sign, suffix);
         return;
     }
-    for (; digits > 0 && fraction % 16 == 0; fraction /= 16) digits--;
-    if (digits) snprintf(text, TG_C_NUMBER, "%s0x1.%0*" PRIx64 "p%+d%s", signbit(x) ? "-" : "", digits, fraction, exponent - 1, suffix);
-    else snprintf(text, TG_C_NUMBER, "%s0x1p%+d%s", signbit(x) ? "-" : "", exponent - 1, suffix);
+    snprintf(digits, sizeof digits, "%013" PRIx64, fraction);
+    while (n > 0 && digits[n - 1] == '0') n--;
+    digits[n] = '\0';
+    snprintf(text, TG_C_NUMBER, "%s0x1%s%sp%+d%s", sign, n ? "." : "", digits, exponent - 1, suffix);
 }
 
 static void put_float(char text[TG_C_NUMBER], double x, const char *suffix)
