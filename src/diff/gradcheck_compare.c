@@ -22,9 +22,10 @@ static const double KINK         = 1e-3; /* how much both sides' slopes differ, 
 /* What a comparison found. */
 typedef struct verdict {
     double analytic, numeric;
-    double excess;  /* |analytic - numeric| over what is allowed */
-    double between; /* the same where any slope between both sides' is right */
-    double doubt;   /* how far off the numeric value may be itself */
+    double excess;   /* |analytic - numeric| over what is allowed */
+    double between;  /* the same where any slope between both sides' is right */
+    double rounding; /* how far off the numeric value may be itself: by that of f's values */
+    double doubt;    /* and by the curve of f as well */
 } verdict;
 
 /* ---- at one step ------------------------------------------------------------------------------------------------- */
@@ -61,7 +62,7 @@ static verdict compare_one(const check *c, int d, int64_t from, int64_t to, doub
     }
     const double rounding = ROUNDING * DBL_EPSILON / h * weight, off = fabs(a - b);
     const double allowed = c->o.atol + c->o.rtol * fmax(fabs(a), fabs(b)) + rounding;
-    verdict      r = {.analytic = a, .numeric = b, .excess = off / allowed, .between = off / allowed, .doubt = fabs(curved) + rounding};
+    verdict      r = {.analytic = a, .numeric = b, .excess = off / allowed, .between = off / allowed, .rounding = rounding, .doubt = fabs(curved) + rounding};
     if (!isfinite(a)) r.excess = r.between = INFINITY;
     else if (r.excess > 1) r.between = off / (allowed + open_slope(c, v, h));
     return r;
@@ -113,11 +114,11 @@ static tg_status at_step(check *c, int64_t from, int64_t to, double h, verdict *
 /* ---- along a direction ------------------------------------------------------------------------------------------- */
 
 /* What is allowed grows as the step shrinks, for rounding does. So a smaller step shows that f is not smooth, and its rule right, only where both
- * sides are also much closer to each other than at the first. */
+ * sides are also much closer to each other than at the first, by more than rounding can do. */
 static bool agrees(const verdict *now, int k, double off_at_first)
 {
     enum { CLOSER = 10 };
-    return now->excess <= 1 && (k == 0 || fabs(now->analytic - now->numeric) * CLOSER <= off_at_first);
+    return now->excess <= 1 && (k == 0 || (fabs(now->analytic - now->numeric) + now->rounding) * CLOSER <= off_at_first);
 }
 
 /* Fails if both sides disagree at each of the steps; the numbers are then those of the step at which differences are surest. */
