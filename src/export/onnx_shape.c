@@ -124,6 +124,7 @@ const tg_onnx_op tg_onnx_shape_ops[] = {
     {&tg_op_unslice, write_unslice, 0},
     {&tg_op_pad, write_pad, 0},
     {&tg_op_straight_through, value_of_alias, 0},
+    {&tg_op_embedding_padded, value_of_alias, 0},
     {&tg_op_norm, value_of_alias, 0},
     {&tg_op_var, value_of_alias, 0},
     {&tg_op_std, value_of_alias, 0},
