@@ -216,7 +216,9 @@ static void write_sort(tg_c_file *c, uint32_t step)
     tg_c_line(c, "while (to > 0) {");
     c->depth++;
     tg_c_line(c, "const %s u = %s;", type, before);
-    tg_c_line(c, a->descending ? "if (!(u < v || (v != v && u == u))) break;" : "if (!(v < u || (u != u && v == v))) break;");
+    const char *first = a->descending ? "u" : "v", *second = a->descending ? "v" : "u"; /* the smaller one; NaN is larger than all */
+    if (tg_dtype_is_float(y.dtype)) tg_c_line(c, "if (!(%s < %s || (%s != %s && %s == %s))) break;", first, second, second, second, first, first);
+    else tg_c_line(c, "if (!(%s < %s)) break;", first, second);
     tg_c_line(c, "if (to < %lld) %s = u;", (long long)a->count, here);
     if (placed) {
         char place_here[TG_C_ELEMENT], place_before[TG_C_ELEMENT];
