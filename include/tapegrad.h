@@ -47,6 +47,7 @@
 #include <tapegrad/pointwise.h> /* ops that go element by element */
 #include <tapegrad/reduce.h>    /* reductions over axes, and softmax */
 #include <tapegrad/matrix.h>    /* products of matrices */
+#include <tapegrad/linalg.h>    /* linear algebra: factorisations, linear systems, determinants */
 #include <tapegrad/shape.h>     /* shapes: views, and tensors put together */
 #include <tapegrad/index.h>     /* indexing, and triangles */
 #include <tapegrad/order.h>     /* sorting, scans */

@@ -92,15 +92,26 @@ void tg_own_product_place(tg_own_product *o, const void *a, const void *b, void 
 BLAS(f32, float, cblas_sgemm, cblas_sgemv)
 BLAS(f64, double, cblas_dgemm, cblas_dgemv)
 
-/* On this thread alone: who wants more cuts the product (product.c). So every thread that computes has the floating-point environment it
- * should have, and a forked process, in which OpenMP has no threads left, waits for none. */
-static void run_blas(tg_dtype dtype, const product *p)
+/* Who wants more threads than one cuts the product (product.c). So every thread that computes has the floating-point environment it should have,
+ * and a forked process, in which OpenMP has no threads left, waits for none. */
+int tg_blas_enter(void)
 {
     const int host = omp_in_parallel() ? 1 : omp_get_max_threads();
     if (host != 1) omp_set_num_threads(1);
+    return host;
+}
+
+void tg_blas_leave(int host)
+{
+    if (host != 1) omp_set_num_threads(host);
+}
+
+static void run_blas(tg_dtype dtype, const product *p)
+{
+    const int host = tg_blas_enter();
     if (dtype == TG_F32) blas_f32(p);
     else blas_f64(p);
-    if (host != 1) omp_set_num_threads(host);
+    tg_blas_leave(host);
 }
 
 static bool fits(int64_t size) { return size >= 0 && size <= INT_MAX; }

@@ -9,6 +9,10 @@
  * many, only a setting of the whole process says. */
 bool tg_may_use_blas(void);
 
+/* Between the two, OpenBLAS computes on the calling thread alone. tg_blas_leave gets what tg_blas_enter gave. */
+int  tg_blas_enter(void);
+void tg_blas_leave(int host);
+
 /* C = alpha op(A) op(B) + beta C, row-major: op(A) is [m,k], op(B) [k,n], C [m,n]; op transposes what is stored when its flag is set. A row
  * of what is stored starts lda (ldb, ldc) elements after the one before. f32 or f64. With beta = 0, C is not read; with k = 0,
  * neither are A and B. Any size may be 0. TG_ERR_DTYPE; TG_ERR_SHAPE for negative sizes, a leading dimension below the row's length, or

@@ -193,6 +193,9 @@ typedef struct tg_rstd_attr {
 #define TG_SEQUENCE_OPS(X) X(attention) X(attention_grad)
 TG_SEQUENCE_OPS(TG_DECLARE_OP_)
 
+#define TG_LINALG_OPS(X) X(cholesky) X(solve_triangular) X(lu) X(lu_solve)
+TG_LINALG_OPS(TG_DECLARE_OP_)
+
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */
 
 #define TG_CORE_OPS(X) X(leaf) X(detach)
@@ -209,6 +212,7 @@ TG_DIVISION_OPS(TG_DECLARE_OP_)
     TG_REDUCE_OPS(X)  \
     TG_WINDOW_OPS(X)  \
     TG_SEQUENCE_OPS(X) \
+    TG_LINALG_OPS(X)  \
     X(normalize)      \
     X(rstd)
 

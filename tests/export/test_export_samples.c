@@ -19,6 +19,7 @@
 /* ---- ops without a form ----------------------------------------------------------------------------------------------------- */
 
 #define OF_GRADIENTS "gradients alone are made of it"
+#define OF_LAPACK    "LAPACK computes it, and the file needs no library"
 #define RANDOM       "draws random numbers, which the list of steps refuses"
 
 static const struct {
@@ -30,6 +31,7 @@ static const struct {
     {"conv1d_dw", OF_GRADIENTS}, {"conv2d_dw", OF_GRADIENTS}, {"conv3d_dw", OF_GRADIENTS},
     {"max_pool1d_dx", OF_GRADIENTS}, {"max_pool2d_dx", OF_GRADIENTS}, {"max_pool3d_dx", OF_GRADIENTS},
     {"avg_pool1d_dx", OF_GRADIENTS}, {"avg_pool2d_dx", OF_GRADIENTS}, {"avg_pool3d_dx", OF_GRADIENTS},
+    {"cholesky", OF_LAPACK}, {"solve_triangular", OF_LAPACK}, {"lu", OF_LAPACK}, {"lu_solve", OF_LAPACK},
 };
 
 static bool is_without(const char *op)

@@ -18,6 +18,7 @@ except ImportError:
 
 sys.dont_write_bytecode = True
 import layers  # noqa: E402, beside this file
+import linalg  # noqa: E402
 import ops  # noqa: E402
 import sequences  # noqa: E402
 import slopes  # noqa: E402
@@ -47,7 +48,7 @@ for table in (ops.OPS, layers.OPS, windows.OPS, sequences.OPS, slopes.OPS):
     twice = OPS.keys() & table.keys()
     assert not twice, f"two functions each for {twice}"
     OPS.update(table)
-COMPOSED = {**layers.COMPOSED, **sequences.COMPOSED}
+COMPOSED = {**layers.COMPOSED, **sequences.COMPOSED, **linalg.COMPOSED}
 
 
 def tensor(t):

@@ -36,6 +36,7 @@ sample_list samples_all(void)
     samples_put(&l);
     samples_order(&l);
     samples_products(&l);
+    samples_linalg(&l);
     samples_window(&l);
     samples_conv(&l);
     samples_image(&l);

@@ -90,6 +90,7 @@ void samples_random(sample_list *l);    /* samples_random.c: distributions and c
 void samples_functions(sample_list *l); /* samples_functions.c: pointwise functions made of ops */
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
 void samples_products(sample_list *l);  /* samples_products.c: einsum, tensordot and what is made like them */
+void samples_linalg(sample_list *l);    /* samples_linalg.c: factorisations, systems, determinants */
 void samples_order(sample_list *l);     /* samples_order.c: scans, what follows from sorting */
 void samples_put(sample_list *l);       /* samples_put.c: broadcast indices, scattering, segments */
 void samples_shape(sample_list *l);     /* samples_shape.c: axes, repetition, diagonals, margins */

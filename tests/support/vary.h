@@ -112,6 +112,10 @@ void vary_halves(sample *s, sample_random *r);
 void vary_prelu(sample *s, sample_random *r);
 void vary_observations(sample *s, sample_random *r);
 
+/* vary_linalg.c */
+void vary_square(sample *s, sample_random *r);
+void vary_system(sample *s, sample_random *r);
+
 /* vary_put.c */
 void vary_take_along(sample *s, sample_random *r);
 void vary_places(sample *s, sample_random *r);

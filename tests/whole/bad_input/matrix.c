@@ -2,6 +2,8 @@
 #include "bad_input.h"
 
 #define TWO(A, B)          ((tg_tensor *const[]){ones(TG_F32, A), ones(TG_F32, B)})
+#define ONE_BY_ONE         TG_SHAPE(1, 1) /* of ones: regular */
+#define SQUARE             TENSOR(FLOAT, ONE_BY_ONE, RANKS(2, 8), MISFITS(TG_SHAPE(2, 3)), .nothing = TG_ERR_SHAPE)
 #define SAID(STATUS, TEXT) WRONG(STATUS, NULL, TEXT)
 
 void rows_matrix(void)
@@ -27,6 +29,17 @@ void rows_matrix(void)
          AXES_OF(TG_AXES(1), .pointers = {WRONG(SHAPE, NULL, TG_AXES(0, 1))}), AXES_OF(TG_AXES(1), .pointers = {WRONG(SHAPE, NULL, TG_AXES(0, 1))}));
     CALL(tg_linear, TENSOR(FLOAT, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(2, 4))), TENSOR(FLOAT, TG_SHAPE(3, 4), RANKS(2, 2), MISFITS(TG_SHAPE(4, 4))),
          TENSOR(FLOAT, TG_SHAPE(4), RANKS(1, 1), .optional = true, MISFITS(TG_SHAPE(3))));
+    CALL(tg_cholesky, SQUARE, TRUTH);
+    CALL(tg_cholesky_ex, SQUARE, TRUTH, OUT);
+    CALL(tg_cholesky_inverse, SQUARE, TRUTH);
+    CALL(tg_cholesky_solve, TENSOR(FLOAT, TG_SHAPE(1, 3), MISFITS(TG_SHAPE(2, 3), TG_SHAPE(2))), TENSOR(FLOAT, ONE_BY_ONE, RANKS(2, 8), MISFITS(TG_SHAPE(2, 2), TG_SHAPE(1, 2))), TRUTH);
+    CALL(tg_solve, TENSOR(FLOAT, ONE_BY_ONE, RANKS(2, 8), MISFITS(TG_SHAPE(2, 2), TG_SHAPE(1, 2))), TENSOR(FLOAT, TG_SHAPE(1, 3), MISFITS(TG_SHAPE(2, 3), TG_SHAPE(2))));
+    CALL(tg_solve_triangular, TENSOR(FLOAT, ONE_BY_ONE, RANKS(2, 8), MISFITS(TG_SHAPE(2, 2), TG_SHAPE(1, 2))), TENSOR(FLOAT, TG_SHAPE(1, 3), MISFITS(TG_SHAPE(2, 3), TG_SHAPE(2))), OPTIONS());
+    CALL(tg_inv, SQUARE);
+    CALL(tg_lu_factor, SQUARE, OUT);
+    CALL(tg_lu, SQUARE, OUT, OUT);
+    CALL(tg_slogdet, SQUARE, OUT);
+    CALL(tg_logdet, SQUARE);
     CALL(tg_einsum,
          POINTS("ij,ij->ij", WRONG(NULL, NULL, NULL), SAID(SHAPE, ""), SAID(ARG, "ij"), SAID(ARG, "ij,ij,ij"), SAID(ARG, "ij,ij->k"), SAID(ARG, "ij,ij->ii"),
                 SAID(ARG, "ij,ij-ij"), SAID(ARG, "ij,ij->ij->ij"), SAID(ARG, "i1,ij"), SAID(ARG, "ij,i..j"), SAID(ARG, "ij,......"), SAID(ARG, "ij,\xff"),

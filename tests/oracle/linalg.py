@@ -1,0 +1,55 @@
+"""What PyTorch computes for samples of linear algebra. Their matrices are made regular as in samples_linalg.c, and symmetric of the triangle that is read,
+so that PyTorch's gradient is that of the numbers that are read."""
+import torch
+
+
+def dominant(x):
+    n = x.shape[-1]
+    return x + (2 * n + 1) * torch.eye(n, dtype=x.dtype)
+
+
+def exchanged(x):
+    return dominant(x).flip(-2)
+
+
+def cholesky(s, x):
+    x = dominant(x).mT if s["keepdim"] else dominant(x)
+    l = torch.linalg.cholesky(x.tril() + x.tril(-1).mT)
+    return l.mT if s["keepdim"] else l
+
+
+def triangular(a, b, upper):
+    """With a vector b, and leading axes that broadcast."""
+    if b.dim() == 1:
+        return torch.linalg.solve_triangular(a, b[:, None].expand(*a.shape[:-1], 1), upper=upper)[..., 0]
+    return torch.linalg.solve_triangular(a, b, upper=upper)
+
+
+def cholesky_solved(s, x, b):
+    upper = bool(s["keepdim"])
+    l = dominant(x).mT if upper else dominant(x)
+    y = triangular(l.tril(), b, False)
+    return triangular(l.tril().mT, y[..., None] if b.dim() == 1 else y, True)[..., 0] if b.dim() == 1 else triangular(l.tril().mT, y, True)
+
+
+def solve_triangular(s, x, b):
+    upper, right, transpose, unit = (bool(s["start"] >> k & 1) for k in range(4))
+    x = x if unit else dominant(x)
+    a = (x.triu() if upper else x.tril()) if not unit else (x.triu(1) if upper else x.tril(-1)) + torch.eye(x.shape[-1], dtype=x.dtype)
+    a = a.mT if transpose else a
+    upper = upper != transpose
+    return triangular(a.mT, b.mT, not upper).mT if right else triangular(a, b, upper)
+
+
+def solved(a, b):
+    if b.dim() == 1:
+        return torch.linalg.solve(a, b[:, None].expand(*a.shape[:-1], 1))[..., 0]
+    return torch.linalg.solve(a, b)
+
+
+COMPOSED = {
+    "cholesky": cholesky, "cholesky_ex": cholesky, "cholesky_solve": cholesky_solved,
+    "cholesky_inverse": lambda s, x: cholesky_solved(s, x, torch.eye(x.shape[-1], dtype=x.dtype)), "solve_triangular": solve_triangular,
+    "lu": lambda s, x: torch.linalg.lu_factor(exchanged(x))[0], "lu_solve": lambda s, x, b: solved(exchanged(x), b), "inv": lambda s, x: torch.linalg.inv(exchanged(x)),
+    "slogdet": lambda s, x: torch.linalg.slogdet(exchanged(x))[1], "logdet": lambda s, x: torch.logdet(dominant(x)),
+}
