@@ -52,7 +52,7 @@ static tg_tape *open_mlp(void)
 {
     static const int64_t size[] = {784, 128, 64, 10};
     tg_tape             *t = open_reference(TG_F32);
-    char                 name[4];
+    char                 name[16];
     for (int k = 0; k < 3; k++) {
         snprintf(name, sizeof name, "w%d", k + 1);
         weight(t, name, TG_SHAPE(size[k], size[k + 1]));
