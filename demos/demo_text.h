@@ -1,9 +1,9 @@
-/* demo_text.h - what the demos of language models share: the text, its windows, the loss over all of the validation part, and sampling. */
+/* demo_text.h - what the demos of language models share: the text and its windows, training, the loss over all of the validation part,
+ * and sampling. */
 #ifndef DEMO_TEXT_H
 #define DEMO_TEXT_H
 
-#include "demo.h"
-#include <tapegrad.h>
+#include "demo_draw.h"
 
 /* ---- the text -------------------------------------------------------------------------------------------------------- */
 
@@ -97,6 +97,104 @@ static inline bool demo_sample(tg_tape *t, const demo_text *d, demo_model logits
     puts("");
     free(ids), free(chance);
     return ok;
+}
+
+/* ---- learning: what is the same whatever the model -------------------------------------------------------------------- */
+
+/* A demo of a language model: what it is, how it is trained, and how well it should do. */
+typedef struct demo_language {
+    const char *demo, *file, *about, *title; /* the demo's and its files' names; the sentences of --help and of the picture */
+    int64_t     context, batch, steps;
+    double      lr, beta2, decay;   /* of AdamW; 0: the usual */
+    double      wanted;             /* the validation loss on a real text, in nats a character */
+    bool (*make)(tg_tape *t, int64_t classes, void *model);
+    demo_model  logits;
+    void       *model;
+} demo_language;
+
+enum { DEMO_TEXT_POINTS = 512 };
+
+typedef struct demo_text_history {
+    double  step[DEMO_TEXT_POINTS], train[DEMO_TEXT_POINTS], held[DEMO_TEXT_POINTS];
+    int64_t n;
+} demo_text_history;
+
+static inline bool demo_train_text(tg_tape *t, const demo_language *l, const demo_text *text, int64_t steps, double lr, demo_text_history *h)
+{
+    tg_loader    *data = tg_loader_new(text->windows, &(tg_loader_options){.batch = l->batch, .shuffle = true});
+    tg_optim     *opt = tg_adamw(t, &(tg_adam_options){.lr = lr, .beta2 = l->beta2, .weight_decay = l->decay});
+    tg_schedule  *rate = tg_warmup_lr(tg_cosine_lr(t, steps, 0.1), steps / 20, 0);
+    const int64_t every = steps < 10 ? 1 : steps / 10;
+    tg_progress   bar;
+    tg_tensor    *x, *y;
+    double        sum = 0;
+    if (tg_schedule_drive(rate, opt, -1)) return false;
+    tg_progress_start(&bar, "steps", steps);
+    for (int64_t k = 1; k <= steps && tg_next(data, &x, &y); k++) {
+        tg_tensor *loss = demo_text_loss(l->logits(l->model, x, true), y);
+        if (tg_optim_backward(opt, loss) || tg_clip_grad_norm(opt, 1, NULL) || tg_step(opt) || tg_schedule_step(rate)) break;
+        sum += tg_item(loss);
+        tg_progress_update(&bar, l->batch, tg_item(loss), NAN);
+        tg_reset(t);
+        if (k % every == 0 && h->n < DEMO_TEXT_POINTS) {
+            h->step[h->n] = (double)k, h->train[h->n] = sum / (double)every, h->held[h->n] = demo_held_loss(t, text, l->logits, l->model), sum = 0;
+            h->n++;
+        }
+    }
+    tg_progress_finish(&bar);
+    return !tg_error(t) && h->n > 0;
+}
+
+/* The whole demo: options, text, training, a sample of what it writes, the network's file and the picture. Gives the exit status. */
+static inline int demo_learn_text(int argc, char **argv, const demo_language *l)
+{
+    const double started = demo_clock();
+    const char  *out = "out", *path = NULL;
+    int64_t      steps = l->steps, seed = 1, length = 400;
+    double       lr = l->lr;
+    bool         quick = false;
+    int          status;
+    char         file[DEMO_PATH];
+    const demo_option options[] = {
+        {"--text", "FILE", "what to learn from; else $TAPEGRAD_TEXT; else sentences made here", .text = &path},
+        {"--steps", "N", "of mini-batches of windows", .count = &steps, .low = 1, .high = 1e7},
+        {"--lr", "X", "highest learning rate", .real = &lr, .low = 1e-9, .high = 1},
+        {"--sample", "N", "characters written at the end", .count = &length, .low = 0, .high = 1e6},
+        {"--seed", "N", "of weights and batches", .count = &seed, .low = 0, .high = 1e15},
+        {"--out", "DIR", "where the picture and the network go", .text = &out},
+        {"--quick", NULL, "60 steps on sentences made here", .flag = &quick},
+    };
+    if (!demo_parse(argc, argv, l->about, options, DEMO_COUNT(options), &status)) return status;
+    if (!demo_directory(out)) return 1;
+    if (!path) path = getenv("TAPEGRAD_TEXT");
+    if (quick) path = NULL, steps = 60, length = 60;
+
+    static demo_text_history h;
+    demo_text                text;
+    tg_tape                 *t = tg_tape_new(&(tg_tape_options){.seed = (uint64_t)seed});
+    bool ok = t && demo_open_text(t, path, quick ? 20000 : 200000, l->context, &text) && l->make(t, tg_vocab_size(text.vocab), l->model);
+    if (ok) {
+        int64_t weights = 0;
+        for (int i = 0; i < tg_param_count(t); i++) weights += tg_numel(tg_param_at(t, i));
+        printf("%" PRId64 " characters, %" PRId64 " different ones; %" PRId64 " weights\n", text.characters, tg_vocab_size(text.vocab), weights);
+        ok = demo_train_text(t, l, &text, steps, lr, &h);
+    }
+    for (int64_t i = 0; i < h.n && ok; i++) printf("step %6.0f: training %.4f, validation %.4f\n", h.step[i], h.train[i], h.held[i]);
+    ok = ok && demo_sample(t, &text, l->logits, l->model, l->context, length, 0.8, (uint64_t)seed);
+    if (ok) {
+        demo_path(file, out, l->file);
+        strcat(file, ".safetensors"); /* demo_path leaves room for it */
+        ok = !tg_save(t, file);
+    }
+    tg_tape_free(t);
+    const tg_series series[] = {{.name = "training", .y = h.train}, {.name = "validation", .y = h.held}};
+    if (!ok || !demo_curves(out, l->file, &(tg_curves){.title = l->title, .x_label = "step", .y_label = "nats a character",
+                                                       .x = h.step, .n = h.n, .series = series, .n_series = 2}))
+        return 1;
+    const double loss = h.held[h.n - 1], wanted = quick ? 2.6 : path ? l->wanted : 0.7;
+    if (loss > wanted) printf("It did not learn: the validation loss should be at most %g.\n", wanted);
+    const demo_field fields[] = {{"seconds", demo_clock() - started}, {"steps", (double)steps}, {"validation_loss", loss}};
+    return demo_result(l->demo, path ? "text" : "made", loss <= wanted, fields, DEMO_COUNT(fields));
 }
 
 #endif

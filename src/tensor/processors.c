@@ -50,10 +50,13 @@ void tg_processors_look(tg_processors *l, int wanted)
     if (wanted < 2 || clock_gettime(CLOCK_MONOTONIC_COARSE, &now) != 0) return;
     const int64_t at = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     if (l->read_at != 0 && at - l->read_at < EVERY_NS) return;
-    const int runnable = runnable_now();
-    l->runnable = l->read_at == 0 ? runnable : l->runnable + SHARE_OF_LATEST * (runnable - l->runnable);
-    l->read_at = at;
+    const int  runnable = runnable_now();
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    if (runnable < 0 || processors < 1) l->usable = 0;
-    else l->usable = tg_processors_usable(wanted, (int)processors, l->runnable, l->usable > 0 ? l->usable : wanted);
+    l->read_at = at;
+    if (runnable < 0 || processors < 1) {
+        l->usable = 0;
+        return;
+    }
+    l->runnable = l->runnable > 0 ? l->runnable + SHARE_OF_LATEST * (runnable - l->runnable) : runnable;
+    l->usable = tg_processors_usable(wanted, (int)processors, l->runnable, l->usable > 0 ? l->usable : wanted);
 }

@@ -11,7 +11,7 @@
 
 typedef struct tg_processors {
     int64_t read_at;  /* in ns of the monotonic clock; 0: never */
-    double  runnable; /* threads of the whole machine that run or wait for a processor, ours among them: a mean of the latest readings */
+    double  runnable; /* threads of the whole machine that run or wait for a processor, ours among them: a mean of the latest readings; 0: none */
     int     usable;   /* threads that a team may have; 0: as many as it wants */
 } tg_processors;
 
