@@ -70,7 +70,7 @@ static int split_club(uint64_t seed, float place[MEMBERS][2])
 
 static bool draw(const char *out, float place[MEMBERS][2])
 {
-    static char name[MEMBERS][4];
+    static char name[MEMBERS][12];
     const char *label[2][MEMBERS];
     double      x[2][MEMBERS], y[2][MEMBERS];
     tg_points   clubs[2] = {{.name = "instructor's club"}, {.name = "president's club"}};
