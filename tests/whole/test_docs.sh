@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_docs.sh - docs/ops.md is what the registry says (make ops-table), programs in docs/ print what stands below them, and links in
-# README.md and docs/ lead to files that are there.
+# test_docs.sh - docs/ops.md is what the registry says (make ops-table), programs in docs/, compiled as a reader does with what pkg-config says of
+# an installed library, print what stands below them, and links in README.md and docs/ lead to files that are there.
 # make check sets BUILD, CC, FLAGS, LIBS.
 set -eu
 mkdir -p "$BUILD/tests/docs"
@@ -14,8 +14,11 @@ diff docs/ops.md "$dir/ops.md" || { echo "docs/ops.md is out of date: make ops-t
 
 # A ```c block with a main goes to <page>.<k>.c, the block that follows it to <page>.<k>.txt.
 programs=0
-rm -f "$dir"/*.c "$dir"/*.txt
-for page in docs/*.md; do
+rm -rf "$dir"/*.c "$dir"/*.txt "$dir/installed"
+MAKEFLAGS= make -s install B="$BUILD" CC="$CC" PREFIX="$dir/installed" DESTDIR=
+export LD_LIBRARY_PATH="$dir/installed/lib:${LD_LIBRARY_PATH:-}"
+sanitize=$(echo "$FLAGS" | grep -o -- '-fsanitize=[^ ]*' || true)
+for page in docs/*.md docs/tutorial/*.md; do
     awk -v base="$dir/$(basename "$page" .md)" '
         /^```/ && inside { inside = 0; next }
         /^```c$/         { inside = 1; k++; out = base "." k ".c"; want = 1; next }
@@ -25,8 +28,8 @@ done
 for c in "$dir"/*.c; do
     grep -qs 'int main' "$c" || continue
     x=${c%.c}
-    # shellcheck disable=SC2086
-    $CC $FLAGS -Werror -o "$x" "$c" "$BUILD/libtapegrad.a" $LIBS
+    # shellcheck disable=SC2046,SC2086
+    $CC $sanitize -Wall -Wextra -Werror -o "$x" "$c" $(PKG_CONFIG_PATH=$dir/installed/lib/pkgconfig:${PKG_CONFIG_PATH:-} pkg-config --cflags --libs tapegrad)
     rm -rf "$x.run" && mkdir "$x.run" # an empty directory for what it writes
     (cd "$x.run" && "$x") | diff "$x.txt" - || { echo "docs say that $(basename "$c") prints something else"; status=1; }
     programs=$((programs + 1))
@@ -35,7 +38,7 @@ done
 
 # [text](target) with a target inside the project
 count=0
-for page in README.md docs/*.md demos/README.md; do
+for page in README.md docs/*.md docs/tutorial/*.md demos/README.md; do
     for link in $(grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//; s/#.*//' | grep -v '^https\{0,1\}:'); do
         count=$((count + 1))
         [ -e "$(dirname "$page")/$link" ] || { echo "$page: there is no $link"; status=1; }
