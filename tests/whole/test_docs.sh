@@ -36,9 +36,17 @@ for c in "$dir"/*.c; do
 done
 [ "$programs" -gt 0 ] || { echo "docs have no program"; status=1; }
 
+# Names of the interface on pages for users are in the headers ("tg_nn_…" and the like stand for several).
+cat include/*.h include/tapegrad/*.h | grep -o 'tg_[A-Za-z0-9_]*\|TG_[A-Z0-9_]*' | sort -u >"$dir/names"
+for page in *.md docs/tutorial/*.md $(ls docs/*.md | grep -v 'design\|adding\|op_speed\|performance\|reductions'); do
+    for name in $(sed 's/[A-Za-z0-9_]*…//g; s/[A-Za-z0-9_]*\*//g' "$page" | grep -o '\(^\|[^A-Za-z0-9_.]\)\(tg\|TG\)_[A-Za-z0-9_]*' | sed 's/^[^tT]//' | sort -u); do
+        grep -qx "$name" "$dir/names" || grep -q "define $name\|^static.* $name(" "$page" || { echo "$page: no header has $name"; status=1; }
+    done
+done
+
 # [text](target) with a target inside the project
 count=0
-for page in README.md docs/*.md docs/tutorial/*.md demos/README.md; do
+for page in *.md docs/*.md docs/tutorial/*.md demos/README.md; do
     for link in $(grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//; s/#.*//' | grep -v '^https\{0,1\}:'); do
         count=$((count + 1))
         [ -e "$(dirname "$page")/$link" ] || { echo "$page: there is no $link"; status=1; }
