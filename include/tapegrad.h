@@ -43,6 +43,7 @@
 #include <tapegrad/random.h>    /* random numbers of more distributions, and choices by probability */
 #include <tapegrad/init.h>      /* initial weights */
 #include <tapegrad/gradient.h>  /* gradients: backward passes, and what they leave behind */
+#include <tapegrad/hooks.h>     /* functions of yours that see gradients, and gradients of results that stay */
 #include <tapegrad/derivative.h> /* forward mode, and products with Jacobians and Hessians */
 #include <tapegrad/pointwise.h> /* ops that go element by element */
 #include <tapegrad/reduce.h>    /* reductions over axes, and softmax */

@@ -86,11 +86,20 @@ static bool placeable(const tg_node *n, uint32_t first) { return is_free(n, firs
 
 static tg_tensor *apart_from(tg_tensor *g, bool good) { return good ? g : tg_apart(g); }
 
+/* Is what arrives to be added to the gradient that is there? A result's that is older than the latest step is the one of another loss. */
+static bool adds_up(const tg_node *n)
+{
+    const tg_node *there = n->grad;
+    const tg_tape *t = n->tape;
+    if (!there || (there->flags & (TG_N_VALUE | TG_N_USED)) != TG_N_VALUE) return false;
+    return tg_ends_here(n) || t->step_gen != t->gen || there->id >= t->step_id;
+}
+
 /* The node to evaluate for leaf's gradient: what arrived, added to what is there, computed in place for a kept leaf. */
 static tg_node *gradient_root(tg_node *leaf, tg_tensor *g, uint32_t first)
 {
     tg_node *there = leaf->grad;
-    if (there && (there->flags & (TG_N_VALUE | TG_N_USED)) == TG_N_VALUE) g = tg_add(tg_handle(there), g);
+    if (adds_up(leaf)) g = tg_add(tg_handle(there), g);
     const bool kept = leaf->flags & TG_N_KEPT;
     if (!g || (kept && !(there = tg_gradient_of(leaf)))) return NULL;
     /* A reshape has the same bytes, whatever their shape. Of what may not be placed it is still the reshape that is copied: of a leaf that was
@@ -124,6 +133,9 @@ static void take_gradient(tg_node *leaf, tg_node *root, bool done)
 
 static bool is_leafs(const tg_adjoint *a) { return a->node && tg_ends_here(a->node); }
 
+/* Does the node get this gradient? Leaves do, and results that retain theirs. */
+static bool is_taken(const tg_adjoint *a) { return is_leafs(a) || (a->node && a->grad && tg_retains_grad(a->node)); }
+
 /* Is there a leaf? And where all leaves get a gradient, may it be added to what is there? */
 static tg_status check_leaves(tg_tape *t, uint32_t follow, bool chosen, const char *function)
 {
@@ -139,14 +151,14 @@ static tg_status check_leaves(tg_tape *t, uint32_t follow, bool chosen, const ch
     return some ? TG_OK : tg_no_path(t, follow, function); /* what led there was frozen since */
 }
 
-/* Appends every leaf's gradient root to the wanted nodes, in the order of the adjoints. */
+/* Appends the root of every gradient that is taken to the wanted nodes, in the order of the adjoints. */
 static tg_status want_gradients(tg_tape *t, uint32_t first, bool *rows)
 {
     *rows = false;
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + t->walk.n_adjoints + 1)) return TG_ERR_MEMORY;
     for (size_t i = 0; i < t->walk.n_adjoints; i++) {
         const tg_adjoint *a = &t->walk.adjoints[i];
-        if (!is_leafs(a)) continue;
+        if (!is_taken(a)) continue;
         if (tg_is_by_rows(a->node) && tg_expect_rows(a->node, a->grad, first)) {
             *rows = true;
             continue;
@@ -174,7 +186,7 @@ static void take_gradients(tg_tape *t, size_t had, size_t end, bool done)
 {
     for (size_t i = 0, root = had; i < t->walk.n_adjoints; i++) {
         const tg_adjoint *a = &t->walk.adjoints[i];
-        if (!is_leafs(a)) continue;
+        if (!is_taken(a)) continue;
         if (tg_is_by_rows(a->node) && tg_awaits_rows(a->node)) tg_take_rows(a->node, done);
         else if (root < end) take_gradient(a->node, t->wanted[root++], done);
     }

@@ -15,6 +15,7 @@
 #include <tapegrad/op.h>
 #include <tapegrad/tensor.h>
 
+#include "graph/hooks.h"
 #include "graph/scope.h"
 #include "tensor/array.h"
 #include "tensor/dtype.h"
@@ -54,6 +55,7 @@ enum { /* tg_node.flags */
     TG_N_USED     = 512, /* a gradient that tg_step used up: the next backward overwrites it */
     TG_N_GRADIENT = 2048, /* kept: it is some leaf's gradient */
     TG_N_PLACED   = 1024, /* memory says where the value has to go; not computed yet */
+    TG_N_HOOKED   = 32768, /* hooks see its gradient, or it is retained (hooks.h) */
     TG_N_READ     = 4096, /* kept: a recording has had it as an input, or an earlier tenant of its slot */
 };
 
@@ -229,6 +231,7 @@ struct tg_tape {
 
     int64_t     evaluated, plans, segments;
     tg_scopes   scopes;
+    tg_hooks    hooks;
     struct tg_frozen *frozen; /* parameters and buffers that are made are this model's; NULL: they are the tape's own */
 };
 _Static_assert(offsetof(struct tg_tape, services) == 0, "tg_services_of relies on it");

@@ -74,7 +74,7 @@ tg_tensor *tg_want(tg_tensor *x)
     tg_node *n = tg_check(x, "tg_want");
     if (!n) return NULL;
     tg_tape *t = n->tape;
-    if (!tg_may(t, TG_IN_FUNCTION, "tg_want")) return NULL;
+    if (!tg_may(t, TG_IN_HOOK, "tg_want")) return NULL;
     if (n->flags & (TG_N_VALUE | TG_N_WANTED)) return x;
     if (!TG_GROW(t, t->wanted, t->cap_wanted, t->n_wanted + 1)) return NULL;
     t->wanted[t->n_wanted++] = n;

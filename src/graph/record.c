@@ -56,7 +56,7 @@ static void draw(tg_tape *t, const tg_node *n) { t->counter += ((uint64_t)tg_nod
 static inline void begin_node(tg_tape *t, tg_node *n, bool grad)
 {
     fetch_ahead(n);
-    if (n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_FROZEN)) { /* else there is nothing in them */
+    if (n->flags & (TG_N_VALUE | TG_N_PLACED | TG_N_LEAF | TG_N_FROZEN | TG_N_HOOKED)) { /* else there is nothing in them */
         n->memory = NULL;
         n->layout = NULL;
         n->grad = NULL;

@@ -117,6 +117,7 @@ tg_status tg_reset(tg_tape *t)
     t->tag = tg_tag_of(t->gen);
     if (t->forget) t->valid = 0;
     t->forget = false;
+    tg_tidy_hooks(t);
     return TG_OK;
 }
 
@@ -137,6 +138,7 @@ void tg_tape_free(tg_tape *t)
     tg_named_free(t, &t->buffers);
     tg_heap_free(&t->services.heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
     tg_walk_free(t);
+    tg_free_hooks(t);
     tg_ordering_free(t);
     tg_arena_free(&t->record);
     tg_services_free(&t->services);

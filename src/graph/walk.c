@@ -112,6 +112,27 @@ static tg_status join_pieces(tg_tape *t, tg_adjoint *a)
 
 static inline tg_status settle(tg_tape *t, tg_adjoint *a) { return a->pieces ? join_pieces(t, a) : TG_OK; }
 
+/* What has arrived is whole: the node's hooks see it. */
+static __attribute__((noinline)) tg_status show(tg_tape *t, tg_node *n)
+{
+    const size_t at = n->mark - 1;
+    tg_tensor   *g = t->walk.adjoints[at].grad;
+    if (!g) return TG_OK; /* of a call that only other results have a gradient of */
+    if (!(g = tg_call_hooks(n, g))) return tg_failure(t, TG_ERR_GRAD);
+    t->walk.adjoints[at].grad = g;
+    return TG_OK;
+}
+
+/* To settle a node's adjoint when the walk comes by. */
+static inline tg_status settle_node(tg_tape *t, tg_node *n)
+{
+    const tg_status s = settle(t, &t->walk.adjoints[n->mark - 1]);
+    return s == TG_OK && __builtin_expect(n->flags & TG_N_HOOKED, 0) ? show(t, n) : s;
+}
+
+/* May the node's adjoint go when the walk has come by? A retained gradient is still to be taken. */
+static inline bool is_done_with(const tg_node *n, bool keep) { return !keep && !(n->flags & TG_N_HOOKED); }
+
 /* ---- one node ----------------------------------------------------------------------------------------------------- */
 
 static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
@@ -134,9 +155,9 @@ static tg_status step_node(tg_call *c, tg_node *n, tg_tensor *g, progress *w)
 
 /* The walk comes by results k … 1 of a call before it comes by the call: what arrived at them waits there, and the call has an adjoint, with
  * no gradient in it where none arrives at result 0. */
-static tg_status wait_for_call(tg_tape *t, const tg_node *n, progress *w)
+static tg_status wait_for_call(tg_tape *t, tg_node *n, progress *w)
 {
-    const tg_status s = settle(t, &t->walk.adjoints[n->mark - 1]);
+    const tg_status s = settle_node(t, n);
     w->pending--;
     return s != TG_OK || adjoint_of(t, tg_inputs(n)[0], w) ? s : TG_ERR_MEMORY;
 }
@@ -149,7 +170,7 @@ static void take_results(tg_tape *t, const tg_node *n, bool keep, tg_call_result
         result[k] = (tg_call_result){.dtype = (tg_dtype)r->dtype, .out = tg_handle_on(t, r)};
         if (!r->mark) continue;
         result[k].g = t->walk.adjoints[r->mark - 1].grad;
-        if (!keep) drop_adjoint(t, r);
+        if (is_done_with(r, keep)) drop_adjoint(t, r);
     }
 }
 
@@ -194,13 +215,21 @@ static tg_status walk_nodes(tg_tape *t, uint32_t from, progress *w, bool keep)
         }
         w->pending--;
         size_t     at = n->mark - 1;
-        tg_status  s = settle(t, &t->walk.adjoints[at]);
+        tg_status  s = settle_node(t, n);
         tg_tensor *g = t->walk.adjoints[at].grad;
-        if (!keep && s == TG_OK) drop_adjoint(t, n);
+        if (s == TG_OK && is_done_with(n, keep)) drop_adjoint(t, n);
         if (s == TG_OK) s = step_node(&c, n, g, w);
         if (s != TG_OK) return s;
     }
     return TG_OK;
+}
+
+static tg_status settle_leaves(tg_tape *t)
+{
+    tg_status s = TG_OK;
+    for (size_t i = 0; i < t->walk.n_adjoints && s == TG_OK; i++)
+        if (t->walk.adjoints[i].node && tg_ends_here(t->walk.adjoints[i].node)) s = settle_node(t, t->walk.adjoints[i].node);
+    return s;
 }
 
 /* To the leaves, whose gradients are settled, too. */
@@ -209,9 +238,7 @@ static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
     const tg_inside was = tg_go_inside(t, TG_IN_RULE, "vjp", NULL);
     tg_status       s = walk_nodes(t, from, w, keep);
     t->services.inside = was;
-    for (size_t i = 0; i < t->walk.n_adjoints && s == TG_OK; i++)
-        if (t->walk.adjoints[i].node) s = settle(t, &t->walk.adjoints[i]);
-    return s;
+    return s == TG_OK ? settle_leaves(t) : s;
 }
 
 void tg_unmark_walk(tg_tape *t)

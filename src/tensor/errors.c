@@ -124,6 +124,9 @@ bool tg_refuse_inside(tg_tape *t, const char *function)
     } else if (i->where == TG_IN_FUNCTION) {
         snprintf(where, sizeof where, "%s", i->what ? i->what : "the function under tg_gradcheck");
         rest = "which may neither reset nor free the tape";
+    } else if (i->where == TG_IN_HOOK) {
+        snprintf(where, sizeof where, "a hook");
+        rest = "hooks record ops, say what is wanted (tg_want), and do nothing else with the tape; what is wanted is read after the backward";
     } else if (i->where != TG_IN_HANDLER) {
         snprintf(where, sizeof where, i->op ? "%s of op '%s'" : "%s of an op", i->what, i->op ? i->op->name : "");
         rest = i->where == TG_IN_RULE || i->where == TG_IN_LATE_RULE ? "rules record ops and do nothing else with the tape"

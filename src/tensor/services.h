@@ -26,6 +26,7 @@ enum {
     TG_OUTSIDE = 0,
     TG_IN_HANDLER,  /* the error handler: everything but freeing the tape */
     TG_IN_FUNCTION, /* the one under tg_gradcheck (what: NULL), or another of the caller's: nor reset it */
+    TG_IN_HOOK,     /* a hook: record ops, ask what is recorded, and tg_want */
     TG_IN_RULE,     /* vjp, merge: record ops, and ask what is recorded */
     TG_IN_LATE_RULE, /* a vjp after a write: the same, and what it reads is looked at (tape.as_of) */
     TG_IN_OP,       /* infer, view, run, loop: ask what is recorded */

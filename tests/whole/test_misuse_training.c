@@ -17,6 +17,7 @@
 
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
+static tg_tensor *same_gradient(void *ctx, tg_tensor *g) { return (void)ctx, g; }
 static tg_tensor *loss_of(env *e) { return tg_mean_all(tg_matmul(e->m23, e->w)); }
 
 static void test_gradients(void **state)
@@ -54,6 +55,16 @@ static void test_gradients(void **state)
     STAT(TAPE, tg_grad(&y, &e->other, 1, &e->w, 1, false, g));
     NONE(tg_detach(NULL) == NULL);
     BAD(STALE, tg_detach(e->stale));
+    NONE(tg_register_hook(NULL, NULL, NULL) == NULL);
+    BAD(STALE, tg_register_hook(e->stale, same_gradient, NULL));
+    BAD(NULL, tg_register_hook(e->w, NULL, NULL));
+    BAD(GRAD, tg_register_hook(e->m23, same_gradient, NULL));
+    NONE(tg_remove_hook(NULL, same_gradient, NULL) == TG_ERR_NULL);
+    STAT(STALE, tg_remove_hook(e->stale, same_gradient, NULL));
+    STAT(ARG, tg_remove_hook(e->w, same_gradient, NULL));
+    NONE(tg_retain_grad(NULL) == NULL);
+    BAD(STALE, tg_retain_grad(e->stale));
+    BAD(GRAD, tg_retain_grad(e->m23));
 }
 
 /* ---- vectorising ---------------------------------------------------------------------------------------------------- */
