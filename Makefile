@@ -81,7 +81,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
 EVALUATORS ?= reference fused
 
-.PHONY: all lib check cross demo no-demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential jvp-graphs resume asan tsan valgrind \
+.PHONY: all lib check cross reference demo no-demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential jvp-graphs resume asan tsan valgrind \
     fuzz ops-table install format clean
 .SECONDARY:
 
@@ -279,6 +279,12 @@ cross: build/$(CROSS)-root
 # The table of all ops; tests/whole/test_docs.sh says when it is out of date.
 ops-table: $B/tools/list-ops
 	$< >docs/ops.md
+
+# The reference of all public functions as HTML, and as XML for tests/whole/test_reference.sh, by Doxygen.
+REFERENCE ?= build/reference
+reference:
+	@mkdir -p $(REFERENCE)
+	(cat docs/reference.doxyfile && echo OUTPUT_DIRECTORY = $(REFERENCE)) | doxygen -
 
 define PC
 prefix=$(abspath $(PREFIX))

@@ -31,7 +31,7 @@ typedef struct tg_running_mean {
     double sum, lost, weight;
 } tg_running_mean;
 
-TG_API void   tg_mean_add(tg_running_mean *m, double value, double weight);
+TG_API void   tg_mean_add(tg_running_mean *m, double value, double weight); /* adds a value that counts `weight` times */
 TG_API double tg_mean_value(const tg_running_mean *m); /* NaN of nothing */
 
 /* Errors of predictions, zeros at first. */
@@ -50,7 +50,7 @@ TG_API double    tg_regression_r2(const tg_regression *r);  /* as tg_r2_score of
 
 typedef struct tg_confusion tg_confusion; /* counts by label and prediction; belongs to its tape, survives tg_reset */
 
-TG_API tg_confusion *tg_confusion_new(tg_tape *tape, int64_t classes) TG_MUST_USE;
+TG_API tg_confusion *tg_confusion_new(tg_tape *tape, int64_t classes) TG_MUST_USE; /* for classes 0 … classes-1, at least 1; NULL after an error */
 
 /* Counts a batch. predicted: scores [n, classes], of which the largest counts, or classes [n] of i64 or i32; label [n] of i64 or i32. TG_ERR_INDEX
  * for what is no class: nothing was counted then. What was wanted with the loss is not computed again. */
@@ -76,7 +76,7 @@ TG_API void   tg_confusion_free(tg_confusion *c); /* before the tape's end, wher
 
 typedef struct tg_roc tg_roc; /* scores with what they should have said; belongs to its tape, survives tg_reset */
 
-TG_API tg_roc *tg_roc_new(tg_tape *tape) TG_MUST_USE;
+TG_API tg_roc *tg_roc_new(tg_tape *tape) TG_MUST_USE; /* NULL after an error */
 
 /* Keeps a batch: score [n] of f32 or f64, higher for what is more likely positive, label [n] of integers or bools 0 and 1. TG_ERR_ARG for NaN and
  * other labels: nothing was kept then. */

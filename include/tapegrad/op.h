@@ -280,7 +280,7 @@ TG_API tg_status tg_fail_on(tg_tape *tape, tg_status status, const char *functio
  * NULL. */
 TG_API tg_status tg_shape_size(const tg_shape *s, tg_dtype dtype, int64_t *elements, size_t *bytes);
 
-TG_API bool      tg_shape_equal(const tg_shape *a, const tg_shape *b);
+TG_API bool      tg_shape_equal(const tg_shape *a, const tg_shape *b); /* of the same rank and sizes */
 /* out = the NumPy broadcast of a and b; TG_ERR_SHAPE when they do not go together. out may be a or b. */
 TG_API tg_status tg_shape_broadcast(const tg_shape *a, const tg_shape *b, tg_shape *out);
 /* Writes "[2,3]" into buf (always terminated) and returns it. */

@@ -59,7 +59,7 @@ TG_API tg_tensor *tg_histogram(tg_tensor *x, tg_tensor *edges, tg_tensor *weight
 /* ---- what has come so far along an axis ------------------------------------------------------------------------------
  * Carried along in f64, of f32 too, one after the other: the same bits for any number of threads. Of integers and bool: i64, modulo 2^64. */
 
-TG_API tg_tensor *tg_cumsum(tg_tensor *x, int axis);
+TG_API tg_tensor *tg_cumsum(tg_tensor *x, int axis); /* y[i] = x[0] + … + x[i] along the axis */
 TG_API tg_tensor *tg_cumprod(tg_tensor *x, int axis); /* its gradient does not divide: it is right with zeros, in derivatives of every order */
 /* ln of the sum of e^x so far, without overflow; -inf while there is nothing else, there with gradient 0. f32, f64 */
 TG_API tg_tensor *tg_logcumsumexp(tg_tensor *x, int axis);

@@ -40,8 +40,8 @@ TG_API tg_tensor *tg_reciprocal(tg_tensor *x); /* 1/x */
 TG_API tg_tensor *tg_exp(tg_tensor *x);        /* e^x */
 TG_API tg_tensor *tg_log(tg_tensor *x);        /* ln x; log 0 = -inf, NaN below */
 TG_API tg_tensor *tg_log1p(tg_tensor *x);      /* ln(1 + x) */
-TG_API tg_tensor *tg_sin(tg_tensor *x);
-TG_API tg_tensor *tg_cos(tg_tensor *x);
+TG_API tg_tensor *tg_sin(tg_tensor *x); /* of radians */
+TG_API tg_tensor *tg_cos(tg_tensor *x); /* of radians */
 TG_API tg_tensor *tg_tanh(tg_tensor *x);       /* how near its slope, and sigmoid's, is to the exact one: docs/accuracy.md */
 TG_API tg_tensor *tg_erf(tg_tensor *x);        /* 2/sqrt(pi) times the integral of exp(-t^2) over 0 … x */
 

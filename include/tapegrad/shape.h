@@ -15,7 +15,7 @@ extern "C" {
 
 TG_API tg_tensor *tg_reshape(tg_tensor *x, const tg_shape *shape); /* one size may be -1: it follows from the others */
 TG_API tg_tensor *tg_permute(tg_tensor *x, const tg_axes *axes);   /* result axis i is x's axis axes[i] */
-TG_API tg_tensor *tg_transpose(tg_tensor *x, int axis0, int axis1);
+TG_API tg_tensor *tg_transpose(tg_tensor *x, int axis0, int axis1); /* these two axes swapped */
 TG_API tg_tensor *tg_mT(tg_tensor *x);                             /* the last two axes swapped */
 TG_API tg_tensor *tg_expand(tg_tensor *x, const tg_shape *shape);  /* broadcast to a shape */
 TG_API tg_tensor *tg_slice(tg_tensor *x, int axis, int64_t start, int64_t stop, int64_t step); /* Python's x[start:stop:step], step != 0 */

@@ -42,10 +42,10 @@ typedef struct tg_csv_options {
 TG_API tg_table *tg_csv_read(tg_tape *tape, const char *path, const tg_csv_options *options) TG_MUST_USE;
 
 TG_API int64_t        tg_table_rows(const tg_table *t); /* 0 for NULL */
-TG_API int            tg_table_columns(const tg_table *t);
+TG_API int            tg_table_columns(const tg_table *t); /* 0 for NULL */
 TG_API const char    *tg_table_name(const tg_table *t, int column);          /* NULL outside 0 … columns-1 */
 TG_API int            tg_table_find(const tg_table *t, const char *name);    /* the column of this name; -1: there is none */
-TG_API tg_column_type tg_table_type(const tg_table *t, int column);
+TG_API tg_column_type tg_table_type(const tg_table *t, int column); /* of numbers, or of categories */
 TG_API int64_t        tg_table_missing(const tg_table *t, int column);       /* how many of its values are missing; 0 outside 0 … columns-1 */
 TG_API int64_t        tg_table_category_count(const tg_table *t, int column);         /* 0 for a column of numbers */
 TG_API const char    *tg_table_category(const tg_table *t, int column, int64_t id);   /* NULL outside 0 … count-1 */
@@ -60,7 +60,7 @@ TG_API tg_tensor *tg_table_tensor(tg_table *t, tg_dtype dtype, const char *const
  * numbers the numbers, all of which have to be whole and there (TG_ERR_DTYPE). */
 TG_API tg_tensor *tg_table_labels(tg_table *t, const char *column);
 
-TG_API void tg_table_free(tg_table *t);
+TG_API void tg_table_free(tg_table *t); /* before the tape's end, where wished; NULL is allowed */
 
 /* ---- writing CSV files --------------------------------------------------------------------------------------------- */
 

@@ -52,7 +52,7 @@ TG_API int             tg_rank(const tg_tensor *t);     /* -1 likewise */
 TG_API int64_t         tg_dim(const tg_tensor *t, int axis); /* negative axes count from the end; -1 likewise, and outside the rank */
 TG_API int64_t         tg_numel(const tg_tensor *t);    /* number of elements; -1 likewise */
 TG_API tg_dtype        tg_dtype_of(const tg_tensor *t); /* TG_NDTYPES likewise */
-TG_API bool            tg_requires_grad(const tg_tensor *t);
+TG_API bool            tg_requires_grad(const tg_tensor *t); /* are gradients computed for it, or through it? false for NULL and a stale handle */
 
 /* Computes the values of n tensors as one plan and holds them until tg_reset. */
 TG_API tg_status tg_eval(tg_tensor *const *t, int n);

@@ -49,7 +49,7 @@ typedef struct tg_early_stop_options {
     int               n_params;
 } tg_early_stop_options;
 
-TG_API tg_early_stop *tg_early_stop_new(tg_tape *tape, const tg_early_stop_options *options);
+TG_API tg_early_stop *tg_early_stop_new(tg_tape *tape, const tg_early_stop_options *options); /* options may be NULL; NULL after an error */
 
 /* Tells what was measured with the weights as they are, such as the loss of an epoch on data that is not trained with. If it is better than
  * ever the weights are copied. true: it is time to stop, more than `patience` reports in a row were not better. A NaN is not better. false,
