@@ -42,7 +42,8 @@ TG_API tg_status tg_checkpoint_save(tg_tape *tape, const char *path, const tg_ch
 
 /* Reads one, learning rates and all: all of it, or nothing is changed. TG_ERR_FORMAT for a file that is damaged (its checksum is not that of its content) or no
  * checkpoint; TG_ERR_UNSUPPORTED for one of a later version; TG_ERR_ARG, TG_ERR_SHAPE or TG_ERR_DTYPE for one of another program: the sentence has the first
- * tensor that differs and, where they do, how many objects have a state there and here; or the first option of a loader that does. What was recorded becomes invalid, as after tg_copy_from. The caller's own texts and tensors are read by
+ * tensor that differs and, where they do, how many objects have a state there and here; or the first option of a loader that does. A damaged file takes the memory of its own
+ * list of tensors while it is refused; another program's takes 200 bytes for each tensor that it lists. What was recorded becomes invalid, as after tg_copy_from. The caller's own texts and tensors are read by
  * tg_archive_open, tg_archive_metadata(a, key) and tg_archive_read(a, "user/NAME"). */
 TG_API tg_status tg_checkpoint_load(tg_tape *tape, const char *path);
 
@@ -50,7 +51,7 @@ TG_API tg_status tg_checkpoint_load(tg_tape *tape, const char *path);
  * training. Names, shapes and dtypes agree exactly, or nothing is changed, and the errors are the same. */
 TG_API tg_status tg_checkpoint_load_model(tg_tape *tape, const char *path);
 
-/* Checkpoints of a run in a directory, which is made, with those above it, where it is not there: DIRECTORY/step-000000001000.safetensors for step 1000. When it is
+/* Checkpoints of a run in a directory, which is made, with those above it, where it is not there, and flushed to the disk by its name: DIRECTORY/step-000000001000.safetensors for step 1000. When it is
  * whole, those before it but the latest `keep` are removed; with `best` and a score better than that of the best one there, it is written as
  * "best.safetensors" too, which is whole at any time as well and never removed. */
 TG_API tg_status tg_checkpoint_save_step(tg_tape *tape, const char *directory, int64_t step, const tg_checkpoint_options *options);

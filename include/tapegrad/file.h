@@ -108,7 +108,8 @@ TG_API tg_status tg_load_with(tg_tape *tape, const char *path, const tg_load_opt
 
 /* Of an .npz file tg_archive_open reads the members' headers; other members than arrays, *.npy, do not count, and a member's name is a name and
  * leads nowhere. Its bytes are checked when it is read, with its checksum where it is read to its end; a deflated one before there is
- * memory for its array. TG_ERR_UNSUPPORTED for encrypted members and other compressions. */
+ * memory for its array. TG_ERR_UNSUPPORTED for encrypted members and other compressions. While a file is refused the tape takes no more memory than
+ * the file has bytes; libzip, which reads the directory of members, takes up to six times as much for a file of nothing but members, by the C library. */
 
 typedef struct tg_npz_options {
     bool compressed; /* deflated */

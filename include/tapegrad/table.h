@@ -34,8 +34,10 @@ typedef struct tg_csv_options {
  * column is of numbers when each of its fields is missing or one, whether quoted or not: decimal, with '.' whatever the locale is, "inf" and
  * "infinity" in any case; rounded to the nearest double. In any other column each field is a category, byte for byte.
  *
- * Everything is in memory in the end, 8 bytes for a field; while it is read, the file's bytes as well. options may be NULL. NULL after an error:
- * TG_ERR_IO where the system refuses; TG_ERR_FORMAT for a row with more or fewer fields than the first, a quoted field that does
+ * Everything is in memory in the end, 8 bytes for a field; while it is read, the file's bytes as well, and no more than these before all is known to be
+ * right. options may be NULL. NULL after an error:
+ * TG_ERR_IO where the system refuses; TG_ERR_FORMAT for a row with more or fewer fields than the first (the sentence says in which line and at which byte of
+ * it the first surplus field begins, or the field of which column is missing), a quoted field that does
  * not end, text behind a closing quote, a zero byte, a carriage return that ends no line, names that two columns have, a number that is more than
  * a double holds, a missing value where they are refused, a field that is not of the column's type or categories in `like`;
  * TG_ERR_ARG for a delimiter that is a quote, a line end, a digit or the like, and a name in `categories` that no column has. */

@@ -3,14 +3,18 @@
 
 #include <stdlib.h>
 
+void tg_archive_drop_part(tg_archive *a)
+{
+    tg_part *p = &a->part[--a->n_parts];
+    tg_input_close(&p->file);
+    if (p->text) tg_tape_free_bytes(a->tape, p->text, p->text_size);
+}
+
 void tg_archive_drop(tg_archive *a)
 {
     tg_tape *t = a->tape;
     if (a->close) a->close(a);
-    for (size_t i = 0; i < a->n_parts; i++) {
-        tg_input_close(&a->part[i].file);
-        if (a->part[i].text) tg_tape_free_bytes(t, a->part[i].text, a->part[i].text_size);
-    }
+    while (a->n_parts > 0) tg_archive_drop_part(a);
     if (a->part) tg_tape_free_bytes(t, a->part, a->cap_parts * sizeof *a->part);
     if (a->by_name) tg_tape_free_bytes(t, a->by_name, a->n * sizeof *a->by_name);
     if (a->entry) tg_tape_free_bytes(t, a->entry, a->capacity * sizeof *a->entry);
@@ -20,11 +24,11 @@ void tg_archive_drop(tg_archive *a)
 
 /* ---- for formats --------------------------------------------------------------------------------------------------- */
 
-tg_status tg_archive_add_part(tg_archive *a, const char *name, const char *path)
+tg_status tg_archive_add_part(tg_archive *a, const char *path)
 {
     if (!TG_GROW(a->tape, a->part, a->cap_parts, a->n_parts + 1)) return TG_ERR_MEMORY;
     tg_part *p = &a->part[a->n_parts++];
-    *p         = (tg_part){.file = {.tape = a->tape, .function = a->part[0].file.function, .fd = -1}, .name = name};
+    *p         = (tg_part){.file = {.tape = a->tape, .function = a->part[0].file.function, .fd = -1}};
     tg_path_text(path, p->file.path);
     return tg_input_open(&p->file, path);
 }
@@ -66,6 +70,13 @@ tg_status tg_archive_add_note(tg_archive *a, const char *key, const char *value)
     if (!TG_GROW(a->tape, a->note, a->cap_notes, a->n_notes + 1)) return TG_ERR_MEMORY;
     a->note[a->n_notes++] = (tg_metadata){key, value};
     return TG_OK;
+}
+
+tg_status tg_archive_named_twice(const tg_archive *a, const char *name)
+{
+    char                 text[TG_NAME_TEXT];
+    const tg_input_file *f = &a->part[0].file;
+    return tg_fail_on(a->tape, TG_ERR_FORMAT, f->function, "%s has two tensors with the name %s", f->path, tg_name_text(name, text));
 }
 
 tg_status tg_archive_read_text(tg_archive *a, size_t part, int64_t at, size_t n)

@@ -19,7 +19,6 @@ typedef struct tg_entry {
 /* A file of the archive, open. */
 typedef struct tg_part {
     tg_input_file file;
-    const char   *name; /* NULL: that of the archive itself; else as the archive's index has it */
     char         *text; /* what names and the like lie in */
     size_t        text_size;
 } tg_part;
@@ -34,14 +33,15 @@ struct tg_archive {
     tg_entry **by_name; /* sorted; all different */
     tg_metadata *note;
     size_t    n_notes, cap_notes;
+    bool      sealed;
     void     *format;  /* of the format's own, … */
     void (*close)(tg_archive *a); /* … which this frees; may be NULL */
     tg_status (*check)(tg_archive *a, const tg_entry *entry); /* are its bytes there, before there is memory for them? NULL: that is known */
 };
 
-/* Opens any archive (archive_open.c). Errors are told in the name of `function`; after one there is nothing to close. It is the tape's from
+/* Opens any archive (archive_open.c). sealed: one that ends with the checksum of its bytes, which is compared. Errors are told in the name of `function`; after one there is nothing to close. It is the tape's from
  * tg_own on. */
-tg_archive *tg_archive_make(tg_tape *t, const char *function, const char *path);
+tg_archive *tg_archive_make(tg_tape *t, const char *function, const char *path, bool sealed);
 void        tg_archive_drop(tg_archive *a); /* one that the tape does not own */
 
 const tg_entry *tg_archive_find(const tg_archive *a, const char *name); /* NULL: there is none */
@@ -61,14 +61,23 @@ tg_status tg_archive_read_entry(tg_archive *a, const char *function, const tg_en
 
 /* ---- for formats --------------------------------------------------------------------------------------------------- */
 
-/* Opens another file of the archive, as part n_parts - 1. name: how sentences call it; path: where it is. */
-tg_status tg_archive_add_part(tg_archive *a, const char *name, const char *path);
+tg_status tg_archive_add_part(tg_archive *a, const char *path); /* opens another file of the archive, as part n_parts - 1 */
 tg_status tg_archive_reserve(tg_archive *a, size_t entries, size_t notes); /* room for so many more */
 tg_entry  *tg_archive_add_entry(tg_archive *a);  /* all zeros; NULL after an error */
 tg_status tg_archive_add_note(tg_archive *a, const char *key, const char *value);
 
 /* Reads n bytes of the part's file, from byte `at` on, into its text, with a zero byte behind them. */
 tg_status tg_archive_read_text(tg_archive *a, size_t part, int64_t at, size_t n);
+
+void      tg_archive_drop_part(tg_archive *a); /* the last one, before there is an array of it */
+tg_status tg_archive_named_twice(const tg_archive *a, const char *name); /* the sentence that two arrays have this name */
+
+/* Checks all of the header of this part, a safetensors file, and takes no memory but the part's text for it, where the names are afterwards, sorted. */
+typedef struct tg_st_header {
+    size_t      tensors, notes;
+    const char *names_end; /* of the names from the beginning of the text on */
+} tg_st_header;
+tg_status tg_check_safetensors(tg_archive *a, size_t part, tg_st_header *header);
 
 /* Each takes an archive whose file, with this path, is open as part 0. */
 tg_status tg_open_safetensors(tg_archive *a, size_t part); /* what is in this part of it */

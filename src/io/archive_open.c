@@ -55,20 +55,16 @@ static int compare_entries(const void *a, const void *b)
 
 static tg_status sort_names(tg_archive *a)
 {
-    char                 text[TG_NAME_TEXT];
-    const tg_input_file *f = &a->part[0].file;
-    a->by_name             = tg_tape_alloc(a->tape, a->n * sizeof *a->by_name);
+    a->by_name = tg_tape_alloc(a->tape, a->n * sizeof *a->by_name);
     if (!a->by_name) return TG_ERR_MEMORY;
     for (size_t i = 0; i < a->n; i++) a->by_name[i] = &a->entry[i];
     if (a->n > 1) qsort(a->by_name, a->n, sizeof *a->by_name, compare_entries);
     for (size_t i = 1; i < a->n; i++)
-        if (!strcmp(a->by_name[i - 1]->name, a->by_name[i]->name))
-            return tg_fail_on(a->tape, TG_ERR_FORMAT, f->function, "%s has two tensors with the name %s", f->path,
-                              tg_name_text(a->by_name[i]->name, text));
+        if (!strcmp(a->by_name[i - 1]->name, a->by_name[i]->name)) return tg_archive_named_twice(a, a->by_name[i]->name);
     return TG_OK;
 }
 
-tg_archive *tg_archive_make(tg_tape *t, const char *function, const char *path)
+tg_archive *tg_archive_make(tg_tape *t, const char *function, const char *path, bool sealed)
 {
     if (!path) {
         tg_fail_on(t, TG_ERR_NULL, function, "the path is NULL");
@@ -76,7 +72,7 @@ tg_archive *tg_archive_make(tg_tape *t, const char *function, const char *path)
     }
     tg_archive *a = tg_tape_alloc(t, sizeof *a);
     if (!a) return NULL;
-    *a          = (tg_archive){.tape = t};
+    *a          = (tg_archive){.tape = t, .sealed = sealed};
     tg_status s = TG_GROW(t, a->part, a->cap_parts, 1) ? TG_OK : TG_ERR_MEMORY;
     if (s == TG_OK) {
         a->part[0] = (tg_part){.file = {.tape = t, .function = function, .fd = -1}};
@@ -100,7 +96,7 @@ tg_archive *tg_archive_open(tg_tape *t, const char *path)
     if (!t) return NULL;
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, "tg_archive_open")) return NULL;
-    tg_archive *a = tg_archive_make(t, "tg_archive_open", path);
+    tg_archive *a = tg_archive_make(t, "tg_archive_open", path, false);
     if (!a) return NULL;
     a->owned.free = free_archive;
     tg_own(t, &a->owned);

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io/directory.h"
+
 enum { MOST_LINKS = 40, MOST_ATTEMPTS = 1000 };
 
 void tg_replace_abandon(tg_replace *r)
@@ -206,8 +208,7 @@ tg_status tg_replace_finish(tg_replace *r)
     *r->temporary = 0;
     (void)close(r->file); /* after fsync it has nothing to tell */
     r->file = -1;
-    /* Some file systems have no fsync for directories and say EINVAL. */
-    if (!flush(r->directory) && errno != EINVAL) return refused(r, "flush the directory of");
+    if (!tg_directory_flush(r->directory)) return refused(r, "flush the directory of");
     tg_replace_abandon(r);
     return TG_OK;
 }

@@ -1,14 +1,12 @@
 /* csv.c - a CSV file as a table: which columns are of numbers, which of categories, and what is missing.
  *
- * Fields are read twice. First as numbers, for all columns; a column with a field that is none is of categories, and gets the
- * addresses of its fields, then their ids. */
+ * When there is a table nothing in the file can be wrong any more: what is refused has taken no memory but its bytes. Fields are read twice then.
+ * First as numbers, for all columns; a column with a field that is none is of categories, and gets the addresses of its fields, then their ids. */
 #define _POSIX_C_SOURCE 200809L
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "io/categories.h"
-#include "io/csv_text.h"
+#include "io/csv_check.h"
 #include "io/decimal.h"
 #include "io/table.h"
 #include "tensor/fpenv.h"
@@ -22,24 +20,6 @@ typedef struct reader {
     tg_table             *table;
 } reader;
 
-static const char *const usual_missing[] = {"NA", "N/A", "NaN", "nan", "null", "NULL", NULL};
-
-/* A sentence about a field of the table. */
-static tg_status bad_field(const reader *r, const tg_column *c, int64_t row, const char *what)
-{
-    char name[TG_NAME_TEXT];
-    return tg_fail_on(r->tape, TG_ERR_FORMAT, r->function, "%s: row %" PRId64 " of column %s %s", r->text.file.path, row, tg_name_text(c->name, name),
-                      what);
-}
-
-static bool is_missing(const reader *r, const char *field)
-{
-    const char *const *word = r->options->missing ? r->options->missing : usual_missing;
-    if (!field[strspn(field, " \t")]) return true;
-    while (*word && strcmp(*word, field) != 0) word++;
-    return *word != NULL;
-}
-
 /* The column of the table that this one is to be like, or NULL. */
 static const tg_column *model_of(const reader *r, const tg_column *c)
 {
@@ -51,69 +31,54 @@ static const tg_column *model_of(const reader *r, const tg_column *c)
 
 static tg_status set_names(reader *r)
 {
-    char        number[16], text[TG_NAME_TEXT];
+    char        number[TG_CSV_NUMBER];
     const char *field = r->text.bytes;
     for (int k = 0; k < r->table->columns; k++) {
-        if (r->options->no_header) snprintf(number, sizeof number, "%d", k);
-        const tg_status s = tg_table_set_strings(r->table, &r->table->column[k], r->options->no_header ? number : field, NULL, 0);
+        const char     *name = r->text.header ? field : tg_csv_name(&r->text, k, number);
+        const tg_status s    = tg_table_set_strings(r->table, &r->table->column[k], name, NULL, 0);
         if (s != TG_OK) return s;
-        if (!r->options->no_header) field = tg_csv_next(field);
+        if (r->text.header) field = tg_csv_next(field);
     }
-    r->first          = field;
-    const char *twice = tg_table_index(r->table);
-    return twice ? tg_fail_on(r->tape, TG_ERR_FORMAT, r->function, "%s has two columns with the name %s", r->text.file.path, tg_name_text(twice, text))
-                 : TG_OK;
+    r->first = field;
+    if (!tg_table_index(r->table)) return TG_OK; /* they were different */
+    return tg_fail_on(r->tape, TG_ERR_IO, r->function, "%s changed while it was read", r->text.file.path);
 }
 
 /* The types that are decided from outside. */
-static tg_status set_types(reader *r)
+static void set_types(reader *r)
 {
-    char text[TG_NAME_TEXT];
     for (int k = 0; k < r->table->columns; k++) {
         const tg_column *model = model_of(r, &r->table->column[k]);
         if (model) r->table->column[k].type = model->type;
     }
-    for (const char *const *name = r->options->categories; name && *name; name++) {
-        const int k = tg_table_find(r->table, *name);
-        if (k < 0)
-            return tg_fail_on(r->tape, TG_ERR_ARG, r->function, "%s has no column %s, which options.categories names", r->text.file.path,
-                              tg_name_text(*name, text));
-        r->table->column[k].type = TG_COLUMN_CATEGORIES;
-    }
-    return TG_OK;
+    for (const char *const *name = r->options->categories; name && *name; name++)
+        r->table->column[tg_table_find(r->table, *name)].type = TG_COLUMN_CATEGORIES;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------------------------------------- */
 
-static tg_status read_number(reader *r, tg_column *c, int64_t row, const char *field)
+static void read_number(const reader *r, tg_column *c, int64_t row, const char *field)
 {
     double *x = &c->cells[row].number;
     *x        = (double)NAN;
-    if (is_missing(r, field) || tg_decimal_read(field, x)) return TG_OK;
-    if (model_of(r, c)) return bad_field(r, c, row, "is not a number, but that column is one of numbers in options.like");
-    c->type = TG_COLUMN_CATEGORIES;
-    return TG_OK;
+    if (!tg_csv_is_missing(r->options, field) && !tg_decimal_read(field, x)) c->type = TG_COLUMN_CATEGORIES;
 }
 
-static tg_status read_numbers(reader *r)
+static void read_text(const reader *r, const tg_column *c, int64_t row, const char *field)
+{
+    c->cells[row].text = tg_csv_is_missing(r->options, field) ? NULL : field;
+}
+
+/* All fields as numbers, where their column is still one of them; or, when it is known which columns are, the texts of the others. */
+static void read_fields(reader *r, bool texts)
 {
     const char *field = r->first;
     for (int64_t row = 0; row < r->table->rows; row++)
         for (int k = 0; k < r->table->columns; k++, field = tg_csv_next(field)) {
             tg_column *c = &r->table->column[k];
-            if (c->type != TG_COLUMN_NUMBERS) continue;
-            const tg_status s = read_number(r, c, row, field);
-            if (s != TG_OK) return s;
+            if (c->type == TG_COLUMN_NUMBERS && !texts) read_number(r, c, row, field);
+            if (c->type == TG_COLUMN_CATEGORIES && texts) read_text(r, c, row, field);
         }
-    return TG_OK;
-}
-
-/* Now that it is known which columns are of numbers. */
-static tg_status check_number(const reader *r, const tg_column *c, int64_t row, const char *field)
-{
-    const double x = c->cells[row].number;
-    if (isnan(x) && r->options->refuse_missing) return bad_field(r, c, row, "is missing");
-    return isinf(x) && !tg_decimal_is_infinity(field) ? bad_field(r, c, row, "is a number too large for a double") : TG_OK;
 }
 
 /* ---- categories ---------------------------------------------------------------------------------------------------- */
@@ -133,31 +98,12 @@ static tg_status find_categories(reader *r, tg_column *c)
     return s;
 }
 
-static tg_status number_categories(reader *r, tg_column *c)
+static void number_categories(const tg_table *t, tg_column *c)
 {
-    for (int64_t row = 0; row < r->table->rows; row++) {
-        const char   *text = c->cells[row].text;
-        const int64_t id   = text ? tg_table_category_id(c, text) : -1;
-        if (!text && r->options->refuse_missing) return bad_field(r, c, row, "is missing");
-        if (text && id < 0) return bad_field(r, c, row, "is not among the categories of that column in options.like");
-        c->cells[row].id = id;
+    for (int64_t row = 0; row < t->rows; row++) {
+        const char *text = c->cells[row].text;
+        c->cells[row].id = text ? tg_table_category_id(c, text) : -1;
     }
-    return TG_OK;
-}
-
-/* Texts of categories, and the last look at numbers. */
-static tg_status read_texts(reader *r)
-{
-    const char *field = r->first;
-    for (int64_t row = 0; row < r->table->rows; row++)
-        for (int k = 0; k < r->table->columns; k++, field = tg_csv_next(field)) {
-            const tg_column *c = &r->table->column[k];
-            tg_status        s = TG_OK;
-            if (c->type == TG_COLUMN_NUMBERS) s = check_number(r, c, row, field);
-            else c->cells[row].text = is_missing(r, field) ? NULL : field;
-            if (s != TG_OK) return s;
-        }
-    return TG_OK;
 }
 
 /* ---- the table ----------------------------------------------------------------------------------------------------- */
@@ -165,14 +111,15 @@ static tg_status read_texts(reader *r)
 static tg_status fill(reader *r)
 {
     tg_status s = set_names(r);
-    if (s == TG_OK) s = set_types(r);
-    if (s == TG_OK) s = read_numbers(r);
-    if (s == TG_OK) s = read_texts(r);
+    if (s != TG_OK) return s;
+    set_types(r);
+    read_fields(r, false);
+    read_fields(r, true);
     for (int k = 0; k < r->table->columns && s == TG_OK; k++) {
         tg_column *c = &r->table->column[k];
         if (c->type != TG_COLUMN_CATEGORIES) continue;
         s = find_categories(r, c);
-        if (s == TG_OK) s = number_categories(r, c);
+        if (s == TG_OK) number_categories(r->table, c);
     }
     return s;
 }
@@ -218,11 +165,13 @@ tg_table *tg_csv_read(tg_tape *t, const char *path, const tg_csv_options *option
     reader r         = {.tape = t, .function = function, .options = options ? options : &usual};
     r.text.file      = (tg_input_file){.tape = t, .function = function, .fd = -1};
     r.text.delimiter = r.options->delimiter ? r.options->delimiter : ',';
+    r.text.header    = !r.options->no_header;
     tg_path_text(path, r.text.file.path);
     const tg_fpenv host = tg_fpenv_enter();
     tg_status      s    = check_options(&r);
     if (s == TG_OK) s = tg_csv_open(&r.text, path);
-    if (s == TG_OK) r.table = tg_table_make(t, function, r.text.rows - !r.options->no_header, (int)r.text.columns);
+    if (s == TG_OK) s = tg_csv_check(&r.text, r.options);
+    if (s == TG_OK) r.table = tg_table_make(t, function, r.text.rows - r.text.header, (int)r.text.columns);
     if (r.table) s = fill(&r);
     if (r.table && s == TG_OK && r.options->drop_missing) drop_incomplete(r.table);
     if (r.table && s == TG_OK) tg_own(t, &r.table->owned);

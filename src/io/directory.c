@@ -1,10 +1,12 @@
-/* directory.c - making directories. */
+/* directory.c - making directories that survive a loss of power. */
 #define _POSIX_C_SOURCE 200809L
 #include "io/directory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/input_file.h"
 
@@ -16,10 +18,46 @@ tg_status tg_path_error(tg_tape *t, const char *function, const char *verb, cons
     return tg_input_error(&f, verb, number);
 }
 
-static tg_status make_one(tg_tape *t, const char *function, const char *path)
+bool tg_directory_flush(int directory)
+{
+    int done;
+    do done = fsync(directory);
+    while (done < 0 && errno == EINTR);
+    return done == 0 || errno == EINVAL;
+}
+
+/* Opens the directory in which this one has its name. The path is unchanged afterwards. */
+static int open_parent(char *path)
+{
+    char *slash = strrchr(path, '/');
+    char *end   = slash == path ? slash + 1 : slash; /* the root keeps its slash */
+    int   parent;
+    const char c = end ? *end : 0;
+    if (end) *end = 0;
+    do parent = open(end ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (parent < 0 && errno == EINTR);
+    if (end) *end = c;
+    return parent;
+}
+
+/* The name of a directory that was just made: where it does not come to the disk it goes again, so that whoever tries once more does not take it for an
+ * old one. */
+static tg_status flush_name(tg_tape *t, const char *function, char *path)
+{
+    const int  parent  = open_parent(path);
+    const bool flushed = parent >= 0 && tg_directory_flush(parent);
+    const int  number  = errno;
+    if (parent >= 0) close(parent);
+    if (flushed) return TG_OK;
+    (void)rmdir(path);
+    errno = number;
+    return tg_path_error(t, function, "flush the directory of", path);
+}
+
+static tg_status make_one(tg_tape *t, const char *function, char *path)
 {
     struct stat st;
-    if (mkdir(path, 0777) == 0) return TG_OK;
+    if (mkdir(path, 0777) == 0) return flush_name(t, function, path);
     if (errno != EEXIST) return tg_path_error(t, function, "make the directory", path);
     if (stat(path, &st) != 0 || S_ISDIR(st.st_mode)) return TG_OK; /* what is wrong with it whoever writes to it is told */
     errno = ENOTDIR;
@@ -39,7 +77,7 @@ tg_status tg_directory_make(tg_tape *t, const char *function, const char *path)
         s = make_one(t, function, part);
         part[i] = '/';
     }
-    if (s == TG_OK) s = make_one(t, function, path);
+    if (s == TG_OK) s = make_one(t, function, part);
     if (part) tg_tape_free_bytes(t, part, size);
     return s;
 }

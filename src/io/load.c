@@ -127,7 +127,7 @@ static tg_status load(tg_tape *t, const char *function, const char *path, const 
     static const tg_load_options usual = {.partial = false};
     tg_loading                   l     = {.tape = t, .function = function, .options = options ? options : &usual};
     if (l.options->report) *l.options->report = (tg_load_report){.loaded = 0};
-    l.archive = tg_archive_make(t, function, path);
+    l.archive = tg_archive_make(t, function, path, false);
     if (!l.archive) return tg_services_of(t)->latest;
     tg_status s = tg_load_match(&l);
     if (s == TG_OK) s = tg_load_tell(&l);

@@ -1,11 +1,15 @@
 /* npz.c - archives of NumPy's: .npy files as members of a zip file, stored or deflated. libzip reads them.
  *
  * A member's elements get memory when it has been seen to hold them: a stored one by its size, a deflated one by inflating it once for
- * nothing. So a small file with huge sizes in it costs no memory. Whoever reads a member to its end has compared its checksum. */
+ * nothing. So a small file with huge sizes in it costs no memory. Whoever reads a member to its end has compared its checksum.
+ *
+ * Headers and names are checked before there is a table of the arrays. What libzip itself takes for a file's directory is its own: some 280 bytes for
+ * each member, of which a file needs no more than 46. */
 #include <stdio.h>
 
 #include "io/archive.h"
 #include "io/npy_header.h"
+#include "io/text_sort.h"
 #include "io/zip_source.h"
 
 typedef struct npz npz;
@@ -14,7 +18,7 @@ typedef struct member {
     npz     *of;
     uint64_t index;
     int64_t  size;
-    size_t   entry;
+    const tg_entry *entry;
     bool     deflated, checked; /* seen to hold what it declares */
 } member;
 
@@ -23,9 +27,10 @@ struct npz {
     tg_zip_source source;
     zip_t        *zip;
     member       *member;
-    size_t        n, capacity;
+    size_t        n;
+    int64_t       bytes; /* of all arrays, in the file */
     size_t        names_size;
-    char         *names; /* of the arrays, behind each other */
+    char         *names, *names_end; /* of the arrays, behind each other */
     const member *open;  /* the one that is being read, … */
     zip_file_t   *file;
     int64_t       at;    /* … up to here */
@@ -45,7 +50,7 @@ static void close_member(npz *z)
 static tg_status failed(npz *z, const member *m, zip_error_t *error)
 {
     char      text[TG_ENTRY_TEXT];
-    tg_status s = tg_zip_failed(&z->source, error, "read", tg_archive_entry_text(z->archive, &z->archive->entry[m->entry], text));
+    tg_status s = tg_zip_failed(&z->source, error, "read", tg_archive_entry_text(z->archive, m->entry, text));
     close_member(z);
     return s;
 }
@@ -66,7 +71,7 @@ static tg_status lies(npz *z, const member *m)
     const tg_input_file *f = z->source.input;
     close_member(z);
     return tg_fail_on(f->tape, TG_ERR_FORMAT, f->function, "%s is not of the size that its zip file declares, %lld bytes",
-                      tg_archive_entry_text(z->archive, &z->archive->entry[m->entry], text), (long long)m->size);
+                      tg_archive_entry_text(z->archive, m->entry, text), (long long)m->size);
 }
 
 /* The next n bytes; at the member's end its checksum and size are compared. */
@@ -149,55 +154,94 @@ static tg_status check_sizes(npz *z, const zip_stat_t *st)
                       tg_name_text(st->name, text), (unsigned long long)st->size, (unsigned long long)st->comp_size);
 }
 
-/* Members by their numbers, with the names of the arrays that they are. Others are no concern of ours. */
-static tg_status list_members(npz *z)
+/* Does something with each member that is an array, as long as all is well. Others are no concern of ours. */
+static tg_status each_array(npz *z, tg_status (*visit)(npz *z, const zip_stat_t *st))
 {
+    tg_status         s = TG_OK;
     const zip_int64_t n = zip_get_num_entries(z->zip, 0);
-    for (zip_int64_t i = 0; i < n; i++) {
+    for (zip_int64_t i = 0; i < n && s == TG_OK; i++) {
         zip_stat_t st;
         if (zip_stat_index(z->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW, &st) < 0)
             return tg_zip_failed(&z->source, zip_get_error(z->zip), "read", z->source.input->path);
-        const size_t length = st.name ? name_length(st.name) : 0;
-        if (!length) continue;
-        const tg_status s = check_sizes(z, &st);
-        if (s != TG_OK) return s;
-        if (!TG_GROW(z->archive->tape, z->member, z->capacity, z->n + 1)) return TG_ERR_MEMORY;
-        z->member[z->n] = (member){.of = z, .index = (uint64_t)i, .size = (int64_t)st.size, .entry = z->n, .deflated = st.comp_method == ZIP_CM_DEFLATE};
-        z->n++;
-        z->names_size += length + 1; /* the names are in memory */
+        if (st.name && name_length(st.name)) s = visit(z, &st);
     }
-    return TG_OK;
+    return s;
 }
 
-static tg_status read_header(npz *z, member *m, const char *name)
+/* A member that lies in another one is listed once more at no cost: so their sizes are added up. */
+static tg_status count_array(npz *z, const zip_stat_t *st)
 {
-    char       text[TG_ENTRY_TEXT];
-    tg_archive *a = z->archive;
-    tg_entry   *e = tg_archive_add_entry(a);
+    const tg_status s = check_sizes(z, st);
+    if (s != TG_OK) return s;
+    z->bytes += (int64_t)st->comp_size;
+    z->names_size += name_length(st->name) + 1; /* the names are in memory */
+    z->n++;
+    return z->bytes <= z->source.input->size ? TG_OK : tg_input_malformed(z->source.input, "has members that lie in each other");
+}
+
+static void keep_name(npz *z, const zip_stat_t *st)
+{
+    const size_t n = name_length(st->name);
+    memcpy(z->names_end, st->name, n);
+    z->names_end[n] = 0;
+    z->names_end += n + 1;
+}
+
+static tg_status collect_name(npz *z, const zip_stat_t *st) { return keep_name(z, st), TG_OK; }
+
+static tg_status read_header(npz *z, const zip_stat_t *st, member *m, tg_entry *e, const char *name)
+{
+    char text[TG_ENTRY_TEXT];
+    *m = (member){.of = z, .index = st->index, .size = (int64_t)st->size, .deflated = st->comp_method == ZIP_CM_DEFLATE};
+    *e = (tg_entry){.name = name, .stored = {.read = read_member, .from = m}};
+    const tg_npy_source from = {.file = z->source.input, .what = tg_archive_entry_text(z->archive, e, text), .size = m->size};
+    m->entry                 = e;
+    const tg_status s        = tg_npy_read_header(&from, &e->stored);
+    e->rank                  = e->stored.shape.rank;
+    return s;
+}
+
+static tg_status check_header(npz *z, const zip_stat_t *st)
+{
+    member      one;
+    tg_entry    entry;
+    const char *name = z->names_end;
+    keep_name(z, st);
+    const tg_status s = read_header(z, st, &one, &entry, name);
+    close_member(z); /* `one` is no longer there */
+    return s;
+}
+
+static tg_status list_array(npz *z, const zip_stat_t *st)
+{
+    const char *name = z->names_end;
+    tg_entry   *e    = tg_archive_add_entry(z->archive);
     if (!e) return TG_ERR_MEMORY;
-    e->name        = name;
-    e->stored.read = read_member;
-    e->stored.from = m;
-    const tg_npy_source from = {.file = &a->part[0].file, .what = tg_archive_entry_text(a, e, text), .size = m->size};
-    const tg_status     s    = tg_npy_read_header(&from, &e->stored);
-    e->rank        = e->stored.shape.rank;
-    return s;
+    keep_name(z, st);
+    return read_header(z, st, &z->member[z->archive->n - 1], e, name);
 }
 
-static tg_status read_headers(npz *z)
+/* All is checked within the memory of the names, which the file has as well, before there is a table. */
+static tg_status check_all(npz *z)
 {
-    tg_status s  = TG_OK;
-    char     *to = z->names = tg_tape_alloc(z->archive->tape, z->names_size);
-    if (!to) return TG_ERR_MEMORY;
-    for (size_t i = 0; i < z->n && s == TG_OK; i++) {
-        const char  *name   = zip_get_name(z->zip, z->member[i].index, ZIP_FL_ENC_RAW);
-        const size_t length = name ? name_length(name) : 0;
-        if (!length) return tg_zip_failed(&z->source, zip_get_error(z->zip), "read", z->source.input->path);
-        memcpy(to, name, length); /* the zero byte is there */
-        s = read_header(z, &z->member[i], to);
-        to += length + 1;
-    }
-    return s;
+    tg_status s = each_array(z, count_array);
+    if (s != TG_OK) return s;
+    z->names = z->names_end = tg_tape_alloc(z->archive->tape, z->names_size);
+    if (!z->names) return TG_ERR_MEMORY;
+    (void)each_array(z, collect_name);
+    tg_text_sort(z->names, z->names_end);
+    const char *twice = tg_text_twice(z->names, z->names_end);
+    if (twice) return tg_archive_named_twice(z->archive, twice);
+    z->names_end = z->names;
+    return each_array(z, check_header);
+}
+
+static tg_status list_all(npz *z)
+{
+    z->names_end = z->names;
+    z->member    = tg_tape_alloc(z->archive->tape, z->n * sizeof *z->member);
+    if (!z->member || tg_archive_reserve(z->archive, z->n, 0) != TG_OK) return TG_ERR_MEMORY;
+    return each_array(z, list_array);
 }
 
 /* ---- the archive --------------------------------------------------------------------------------------------------- */
@@ -208,7 +252,7 @@ static void close_npz(tg_archive *a)
     close_member(z);
     if (z->zip) zip_discard(z->zip);
     if (z->names) tg_tape_free_bytes(a->tape, z->names, z->names_size);
-    if (z->member) tg_tape_free_bytes(a->tape, z->member, z->capacity * sizeof *z->member);
+    if (z->member) tg_tape_free_bytes(a->tape, z->member, z->n * sizeof *z->member);
     tg_tape_free_bytes(a->tape, z, sizeof *z);
 }
 
@@ -224,6 +268,6 @@ tg_status tg_open_npz(tg_archive *a, const char *path)
     a->check        = check;
     z->zip          = tg_zip_open(&z->source);
     if (!z->zip) return tg_services_of(a->tape)->latest;
-    const tg_status s = list_members(z);
-    return s == TG_OK ? read_headers(z) : s;
+    const tg_status s = check_all(z);
+    return s == TG_OK ? list_all(z) : s;
 }

@@ -1,19 +1,26 @@
 /* safetensors_header.c - opening a safetensors file: reading its header and believing nothing in it. The whole of it is checked against the file's
- * size, and each tensor against the others; that the bytes are still there when they are read is not sure. */
+ * size, and each tensor against the others; that the bytes are still there when they are read is not sure.
+ *
+ * The header is read twice. First to check it, within the memory of its own text: where a tensor's text has been read, its bounds and its name
+ * are left in its place, and these are sorted. Then, from the file again, to make the archive's table, which is several times as large. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "io/archive.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "io/safetensors_write.h"
+#include "io/text_sort.h"
 
 typedef struct reader {
     tg_json     json;
     tg_archive *archive;
     size_t      part;
     int64_t     data_at, data_size;
-    bool        counting; /* the first time, for which each tensor is `one`: what is refused then has taken no memory but its text */
+    bool        checking; /* the first time, when each tensor is `one` */
     size_t      tensors, notes;
     tg_entry    one;
+    char       *end_of_bounds; /* the bounds and names of the tensors so far: texts from the beginning of the header on */
     /* Of the tensor under way: */
     int     bits; /* of an element; 0: nobody here knows */
     int64_t elements, begin, end; /* the latter as the header has them */
@@ -149,21 +156,37 @@ static bool read_metadata(reader *r)
     for (int64_t n = 0; tg_json_another(j, '}', &n);) {
         const char *key = tg_json_string(j), *value = key && tg_json_take(j, ':') ? tg_json_string(j) : NULL;
         if (!value) return false;
-        if (r->counting) r->notes += r->part <= 1;
+        if (r->checking) r->notes += r->part <= 1;
         else if (r->part <= 1 && (j->status = tg_archive_add_note(r->archive, key, value)) != TG_OK) return false;
     }
     return j->status == TG_OK;
 }
 
+/* Where a tensor begins and ends, in hexadecimal digits, and its name: the texts are in the order of the tensors' bytes when they are sorted. */
+enum { BOUND = 16, BOUNDS = 2 * BOUND };
+
+/* In place of the tensor's own text, of which the members' names alone are longer. */
+static void keep_bounds(reader *r, const tg_entry *e)
+{
+    char         bounds[BOUNDS + 1];
+    const size_t n = tg_text_size(e->name);
+    snprintf(bounds, sizeof bounds, "%0*" PRIx64 "%0*" PRIx64, BOUND, (uint64_t)e->stored.at, BOUND, (uint64_t)e->end);
+    memmove(r->end_of_bounds + BOUNDS, e->name, n);
+    memcpy(r->end_of_bounds, bounds, BOUNDS);
+    r->end_of_bounds += BOUNDS + n;
+}
+
 static bool read_entry(reader *r, const char *name)
 {
-    tg_entry *e = r->counting ? &r->one : tg_archive_add_entry(r->archive);
+    tg_entry *e = r->checking ? &r->one : tg_archive_add_entry(r->archive);
     if (!e) return r->json.status = TG_ERR_MEMORY, false;
-    r->tensors += r->counting;
-    r->one = (tg_entry){.name = NULL};
+    r->one  = (tg_entry){.name = NULL};
     e->name = name;
     e->part = r->part;
-    return read_tensor(r, e);
+    if (!read_tensor(r, e)) return false;
+    r->tensors += r->checking;
+    if (r->checking) keep_bounds(r, e);
+    return true;
 }
 
 static bool read_header(reader *r)
@@ -188,6 +211,88 @@ static bool read_header(reader *r)
 
 /* ---- all tensors --------------------------------------------------------------------------------------------------- */
 
+/* Every byte of the data belongs to one tensor. */
+static bool check_bounds(reader *r, const char *bounds)
+{
+    int64_t at = r->data_at;
+    for (; bounds < r->end_of_bounds; bounds += tg_text_size(bounds)) {
+        char              begin[BOUND + 1] = "";
+        const char *const name             = bounds + BOUNDS;
+        const int64_t     first            = (int64_t)strtoull(memcpy(begin, bounds, BOUND), NULL, 16);
+        if (first < at) return malformed_tensor(r, name, "overlaps another one");
+        if (first > at) return malformed_tensor(r, name, "comes after bytes that belong to none");
+        at = (int64_t)strtoull(memcpy(begin, bounds + BOUND, BOUND), NULL, 16);
+    }
+    return at == r->json.file->size || tg_json_malformed(&r->json, "there are bytes at its end that belong to no tensor");
+}
+
+/* Leaves the names alone, without the bounds before them. Returns their end. */
+static char *keep_names(char *bounds, const char *end)
+{
+    char *to = bounds;
+    while (bounds < end) {
+        const size_t n = tg_text_size(bounds) - BOUNDS;
+        memmove(to, bounds + BOUNDS, n);
+        to += n;
+        bounds += BOUNDS + n;
+    }
+    return to;
+}
+
+static bool check_names(reader *r, char *names, const char *end)
+{
+    const char *twice = tg_text_twice(names, end);
+    if (twice) r->json.status = tg_archive_named_twice(r->archive, twice);
+    return !twice;
+}
+
+/* After read_header in the memory of its text. */
+static bool check_together(reader *r, char *text, tg_st_header *h)
+{
+    tg_text_sort(text, r->end_of_bounds);
+    if (!check_bounds(r, text)) return false;
+    char *const end = keep_names(text, r->end_of_bounds);
+    tg_text_sort(text, end);
+    h->names_end = end;
+    return check_names(r, text, end);
+}
+
+static reader begin(tg_archive *a, size_t part)
+{
+    tg_part      *p      = &a->part[part];
+    const int64_t length = (int64_t)p->text_size - 1;
+    reader        r      = {.json = {.file = &p->file, .what = "a safetensors file", .at = p->text, .end = p->text + length}, .archive = a, .part = part};
+    r.data_at            = length + 8;
+    r.data_size          = p->file.size - r.data_at;
+    r.end_of_bounds      = p->text;
+    return r;
+}
+
+static tg_status read_length(const tg_input_file *f, uint64_t *length)
+{
+    tg_json j = {.file = f, .what = "a safetensors file"};
+    if (f->size < 8) return tg_json_malformed(&j, "it has less than 8 bytes"), j.status;
+    const tg_status s = tg_input_read_at(f, 0, length, 8);
+    if (s != TG_OK) return s;
+    if (*length > TG_ST_HEADER_MAX) return tg_json_malformed(&j, "its header is longer than 100 MB"), j.status;
+    if (*length > (uint64_t)f->size - 8) return tg_json_malformed(&j, "its header is longer than the file"), j.status;
+    return TG_OK;
+}
+
+tg_status tg_check_safetensors(tg_archive *a, size_t part, tg_st_header *h)
+{
+    uint64_t  length;
+    tg_status s = read_length(&a->part[part].file, &length);
+    if (s == TG_OK) s = tg_archive_read_text(a, part, 8, (size_t)length);
+    if (s != TG_OK) return s;
+    reader r   = begin(a, part);
+    r.checking = true;
+    if (!read_header(&r) || !check_together(&r, a->part[part].text, h)) return r.json.status;
+    h->tensors = r.tensors;
+    h->notes   = r.notes;
+    return TG_OK;
+}
+
 static int compare_places(const void *a, const void *b)
 {
     const tg_entry *p = a, *q = b;
@@ -196,49 +301,18 @@ static int compare_places(const void *a, const void *b)
     return strcmp(p->name, q->name);
 }
 
-/* Every byte of the data belongs to one tensor. */
-static bool check_together(reader *r, tg_entry *e, size_t n)
-{
-    int64_t at = r->data_at;
-    if (n > 1) qsort(e, n, sizeof *e, compare_places);
-    for (size_t i = 0; i < n; i++) {
-        if (e[i].stored.at < at) return malformed_tensor(r, e[i].name, "overlaps another one");
-        if (e[i].stored.at > at) return malformed_tensor(r, e[i].name, "comes after bytes that belong to none");
-        at = e[i].end;
-    }
-    return at == r->json.file->size || tg_json_malformed(&r->json, "there are bytes at its end that belong to no tensor");
-}
-
-/* Reads the header once to check and to count, and, with room for just what there is, once more: reading spends the text, so it comes from the
- * file again, where somebody may have changed it meanwhile. */
-static tg_status read_tensors(tg_archive *a, size_t part, size_t length)
-{
-    tg_part     *p      = &a->part[part];
-    const size_t before = a->n;
-    reader       r      = {.json = {.file = &p->file, .what = "a safetensors file", .at = p->text, .end = p->text + length}, .archive = a, .part = part};
-    r.data_at           = (int64_t)length + 8;
-    r.data_size         = p->file.size - r.data_at;
-    r.counting          = true;
-    if (!read_header(&r)) return r.json.status;
-    tg_status s = tg_archive_reserve(a, r.tensors, r.notes);
-    if (s == TG_OK) s = tg_input_read_at(&p->file, 8, p->text, length);
-    if (s != TG_OK) return s;
-    r.json.at  = p->text;
-    r.counting = false;
-    if (read_header(&r)) (void)check_together(&r, a->n > before ? a->entry + before : NULL, a->n - before);
-    return r.json.status;
-}
-
 tg_status tg_open_safetensors(tg_archive *a, size_t part)
 {
-    uint64_t             length;
-    const tg_input_file *f = &a->part[part].file;
-    tg_json              j = {.file = f, .what = "a safetensors file"};
-    if (f->size < 8) return tg_json_malformed(&j, "it has less than 8 bytes"), j.status;
-    tg_status s = tg_input_read_at(f, 0, &length, 8);
+    tg_st_header h;
+    const size_t before = a->n;
+    tg_part     *p      = &a->part[part];
+    tg_status    s      = tg_check_safetensors(a, part, &h);
+    if (s == TG_OK && a->sealed) s = tg_check_seal(&p->file);
+    if (s == TG_OK) s = tg_archive_reserve(a, h.tensors, h.notes);
+    if (s == TG_OK) s = tg_input_read_at(&p->file, 8, p->text, p->text_size - 1);
     if (s != TG_OK) return s;
-    if (length > TG_ST_HEADER_MAX) return tg_json_malformed(&j, "its header is longer than 100 MB"), j.status;
-    if (length > (uint64_t)f->size - 8) return tg_json_malformed(&j, "its header is longer than the file"), j.status;
-    s = tg_archive_read_text(a, part, 8, (size_t)length);
-    return s == TG_OK ? read_tensors(a, part, (size_t)length) : s;
+    reader r = begin(a, part);
+    if (!read_header(&r)) return r.json.status; /* somebody has changed the file meanwhile */
+    if (a->n > before) qsort(a->entry + before, a->n - before, sizeof *a->entry, compare_places);
+    return TG_OK;
 }

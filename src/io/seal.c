@@ -10,7 +10,7 @@ void tg_seal_bytes(unsigned long sum, unsigned char bytes[TG_SEAL_SIZE])
 
 tg_status tg_check_seal(const tg_input_file *f)
 {
-    enum { PIECE = 1 << 18 };
+    enum { PIECE = 1 << 15 };
     unsigned char  expected[TG_SEAL_SIZE], found[TG_SEAL_SIZE];
     const int64_t  end = f->size - TG_SEAL_SIZE;
     uLong          sum = crc32_z(0, NULL, 0);

@@ -3,28 +3,23 @@
  *     {"metadata":{"total_size":24}, "weight_map":{"w":"model-00001-of-00002.safetensors", …}}
  *
  * The files lie beside the index. Each is checked as one by itself is, and all of them and the index have to name the same tensors. */
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "io/archive.h"
 #include "io/json.h"
 #include "io/safetensors.h"
-
-/* A line of the map. */
-typedef struct line {
-    const char *name, *file;
-} line;
+#include "io/text_sort.h"
 
 typedef struct reader {
     tg_json     json;
     tg_archive *archive;
-    line       *line;
-    size_t      n, capacity; /* n alone counts the first time, before there is room: what is refused then has taken no memory but its text */
+    char       *lines_end; /* the lines of the map so far, from the beginning of the text on, each in place of its own JSON: "FILE/NAME" */
 } reader;
 
 /* ---- the index ----------------------------------------------------------------------------------------------------- */
 
 /* A file's name with a slash could lead anywhere. */
-static bool check_file(reader *r, const char *name)
+static bool check_file_name(reader *r, const char *name)
 {
     char text[TG_NAME_TEXT];
     if (*name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) return true;
@@ -34,15 +29,27 @@ static bool check_file(reader *r, const char *name)
     return false;
 }
 
+/* The line is shorter than its JSON. */
+static void keep_line(reader *r, const char *name, const char *file)
+{
+    const size_t n = strlen(name), m = strlen(file);
+    char *const  to = r->lines_end, *const middle = to + 1 + n, *const end = middle + m;
+    memmove(to + 1, name, n);
+    *to = '/';
+    memmove(middle, file, m);
+    tg_text_rotate(to, middle, end);
+    *end         = 0;
+    r->lines_end = end + 1;
+}
+
 static bool read_map(reader *r)
 {
     tg_json *j = &r->json;
     if (!tg_json_take(j, '{')) return false;
     for (int64_t n = 0; tg_json_another(j, '}', &n);) {
         const char *name = tg_json_string(j), *file = name && tg_json_take(j, ':') ? tg_json_string(j) : NULL;
-        if (!file || !check_file(r, file)) return false;
-        if (r->n < r->capacity) r->line[r->n] = (line){name, file};
-        r->n++;
+        if (!file || !check_file_name(r, file)) return false;
+        keep_line(r, name, file);
     }
     return j->status == TG_OK;
 }
@@ -64,88 +71,101 @@ static bool read_index(reader *r)
     return seen || tg_json_malformed(j, "it has no weight_map");
 }
 
-/* Once to check and to count and once, from the file again, to list. It may have become another one meanwhile. */
-static tg_status list_lines(reader *r, size_t size)
+static tg_status read_lines(reader *r, size_t size)
 {
-    tg_archive *a = r->archive;
-    for (int time = 0; time < 2; time++) {
-        const tg_status s = time == 0 ? tg_archive_read_text(a, 0, 0, size) : tg_input_read_at(&a->part[0].file, 0, a->part[0].text, size);
-        if (s != TG_OK) return s;
-        r->n       = 0;
-        r->json.at  = a->part[0].text;
-        r->json.end = r->json.at + size;
-        if (!read_index(r)) return r->json.status;
-        if (time == 0 && !(r->line = tg_tape_alloc(a->tape, r->n * sizeof *r->line))) return TG_ERR_MEMORY;
-        if (time == 0) r->capacity = r->n;
-    }
-    return r->n == r->capacity ? TG_OK : tg_fail_on(a->tape, TG_ERR_IO, r->json.file->function, "%s changed while it was read", r->json.file->path);
+    tg_part        *p = &r->archive->part[0];
+    const tg_status s = tg_archive_read_text(r->archive, 0, 0, size);
+    if (s != TG_OK) return s;
+    r->lines_end = r->json.at = p->text;
+    r->json.end  = p->text + size;
+    if (!read_index(r)) return r->json.status;
+    tg_text_sort(p->text, r->lines_end);
+    return TG_OK;
 }
 
 /* ---- the files ----------------------------------------------------------------------------------------------------- */
 
-static int compare_files(const void *a, const void *b)
+/* The lines of one file, all of which begin with its name. */
+typedef struct group {
+    const char *begin, *end;
+    size_t      name; /* bytes of a line up to its slash */
+} group;
+
+static group group_at(const reader *r, const char *line)
 {
-    const line *p = a, *q = b;
-    const int    c = strcmp(p->file, q->file);
-    return c ? c : strcmp(p->name, q->name);
+    group g = {.begin = line, .end = line, .name = strcspn(line, "/")};
+    while (g.end < r->lines_end && !strncmp(g.end, line, g.name + 1)) g.end += tg_text_size(g.end);
+    return g;
 }
 
-/* Opens the file of this name beside the index, whose path is `index`. */
-static tg_status open_beside(tg_archive *a, const char *index, const char *name)
+/* Opens the file of these lines beside the index, whose path is `index`. */
+static tg_status open_beside(tg_archive *a, const char *index, const group *g)
 {
     const char  *slash  = strrchr(index, '/');
-    const size_t before = slash ? (size_t)(slash + 1 - index) : 0, size = before + strlen(name) + 1;
-    char        *path   = tg_tape_alloc(a->tape, size);
+    const size_t before = slash ? (size_t)(slash + 1 - index) : 0, size = before + g->name + 1;
+    char        *path   = tg_tape_alloc(a->tape, size); /* the last byte stays 0 */
     if (!path) return TG_ERR_MEMORY;
     memcpy(path, index, before);
-    memcpy(path + before, name, size - before);
-    tg_status s = tg_archive_add_part(a, name, path);
+    memcpy(path + before, g->begin, g->name);
+    const tg_status s = tg_archive_add_part(a, path);
     tg_tape_free_bytes(a->tape, path, size);
-    return s == TG_OK ? tg_open_safetensors(a, a->n_parts - 1) : s;
-}
-
-static tg_status disagrees(reader *r, const char *file, const char *name, const char *what)
-{
-    char                 text[2][TG_NAME_TEXT];
-    const tg_input_file *f = &r->archive->part[0].file;
-    return tg_fail_on(f->tape, TG_ERR_FORMAT, f->function, "%s and the file %s disagree: tensor %s is %s", f->path, tg_name_text(file, text[0]),
-                      tg_name_text(name, text[1]), what);
-}
-
-static int compare_names(const void *a, const void *b) { return strcmp(((const tg_entry *)a)->name, ((const tg_entry *)b)->name); }
-
-/* The tensors of one file are those that the index has there: both are sorted. Afterwards the tensors are in the order of their bytes again. */
-static tg_status check_file_names(reader *r, const line *e, size_t n, size_t before)
-{
-    tg_archive *a = r->archive;
-    size_t      m = a->n - before, i = 0, k = 0;
-    tg_entry    *sorted = tg_tape_alloc(a->tape, m * sizeof *sorted);
-    tg_status   s      = TG_OK;
-    if (!sorted) return TG_ERR_MEMORY;
-    if (m) memcpy(sorted, a->entry + before, m * sizeof *sorted);
-    if (m > 1) qsort(sorted, m, sizeof *sorted, compare_names);
-    while (s == TG_OK && (i < n || k < m)) {
-        const int c = i == n ? 1 : k == m ? -1 : strcmp(e[i].name, sorted[k].name);
-        if (c < 0) s = disagrees(r, e->file, e[i].name, "in the index alone");
-        if (c > 0) s = disagrees(r, e->file, sorted[k].name, "in the file alone");
-        i++;
-        k++;
-    }
-    tg_tape_free_bytes(a->tape, sorted, m * sizeof *sorted);
     return s;
 }
 
-static tg_status open_files(reader *r, const char *index)
+static tg_status disagrees(const reader *r, const group *g, const char *name, const char *where)
 {
-    if (r->n > 1) qsort(r->line, r->n, sizeof *r->line, compare_files);
-    for (size_t i = 0, n; i < r->n; i += n) {
-        const size_t before = r->archive->n;
-        for (n = 1; i + n < r->n && !strcmp(r->line[i].file, r->line[i + n].file);) n++;
-        tg_status s = open_beside(r->archive, index, r->line[i].file);
-        if (s == TG_OK) s = check_file_names(r, r->line + i, n, before);
-        if (s != TG_OK) return s;
+    char                 file[TG_NAME_TEXT], text[2][TG_NAME_TEXT];
+    const tg_input_file *f = &r->archive->part[0].file;
+    snprintf(file, sizeof file, "%.*s", (int)(g->name < sizeof file ? g->name : sizeof file), g->begin);
+    return tg_fail_on(f->tape, TG_ERR_FORMAT, f->function, "%s and the file %s disagree: tensor %s is in the %s alone", f->path,
+                      tg_name_text(file, text[0]), tg_name_text(name, text[1]), where);
+}
+
+/* The tensors of the file are those that the index has there. Both are sorted. */
+static tg_status check_names(const reader *r, const group *g, const char *names, const char *end)
+{
+    const char *line = g->begin;
+    while (line < g->end || names < end) {
+        const int c = line == g->end ? 1 : names == end ? -1 : strcmp(line + g->name + 1, names);
+        if (c < 0) return disagrees(r, g, line + g->name + 1, "index");
+        if (c > 0) return disagrees(r, g, names, "file");
+        line += tg_text_size(line);
+        names += tg_text_size(names);
     }
     return TG_OK;
+}
+
+static tg_status check_file(const reader *r, const char *index, const group *g)
+{
+    tg_st_header h;
+    tg_archive  *a = r->archive;
+    tg_status    s = open_beside(a, index, g);
+    if (s == TG_OK) s = tg_check_safetensors(a, a->n_parts - 1, &h);
+    if (s == TG_OK) s = check_names(r, g, a->part[a->n_parts - 1].text, h.names_end);
+    if (s == TG_OK) tg_archive_drop_part(a);
+    return s;
+}
+
+static tg_status list_file(const reader *r, const char *index, const group *g)
+{
+    const tg_status s = open_beside(r->archive, index, g);
+    return s == TG_OK ? tg_open_safetensors(r->archive, r->archive->n_parts - 1) : s;
+}
+
+/* All files are checked before there is a table of any. */
+static tg_status open_files(const reader *r, const char *index)
+{
+    tg_status (*const passes[])(const reader *, const char *, const group *) = {check_file, list_file};
+    const char *lines = r->archive->part[0].text;
+    tg_status   s     = TG_OK;
+    for (int k = 0; k < 2; k++) {
+        group g = {.end = lines};
+        while (s == TG_OK && g.end < r->lines_end) {
+            g = group_at(r, g.end);
+            s = passes[k](r, index, &g);
+        }
+    }
+    return s;
 }
 
 tg_status tg_open_shards(tg_archive *a, const char *path)
@@ -153,8 +173,6 @@ tg_status tg_open_shards(tg_archive *a, const char *path)
     const tg_input_file *f = &a->part[0].file;
     reader               r = {.json = {.file = f, .what = "an index of safetensors files"}, .archive = a};
     if (f->size > TG_ST_HEADER_MAX) return tg_json_malformed(&r.json, "it is longer than 100 MB"), r.json.status;
-    tg_status s = list_lines(&r, (size_t)f->size);
-    if (s == TG_OK) s = open_files(&r, path);
-    if (r.line) tg_tape_free_bytes(a->tape, r.line, r.capacity * sizeof *r.line);
-    return s;
+    const tg_status s = read_lines(&r, (size_t)f->size);
+    return s == TG_OK ? open_files(&r, path) : s;
 }

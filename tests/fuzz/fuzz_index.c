@@ -39,6 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (file < 0) prepare();
     fill_file(file, data, size);
-    fuzz_archive(path, 4 * size + FUZZ_SLACK);
+    fuzz_archive(path, size + FUZZ_SLACK);
     return 0;
 }

@@ -4,6 +4,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_archive(fuzz_file(data, size), 8 * size + FUZZ_SLACK);
+    fuzz_archive(fuzz_file(data, size), size + FUZZ_SLACK);
     return 0;
 }

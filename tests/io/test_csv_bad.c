@@ -14,10 +14,13 @@ static void malformed(void **state)
     static const struct {
         const char *text, *part;
     } bad[] = {
-        {"a,b\n1\n", "has 1 fields in line 2, but 2 in its first row"},
-        {"a,b\n1,2\n1,2,3\n", "has 3 fields in line 3, but 2 in its first row"},
-        {"a,b\n1,\"x\ny\"\n\n1,2,\n", "has 3 fields in line 5, but 2"},
-        {"a\n1,2\n", "has 2 fields in line 2, but 1"},
+        {"a,b\n1\n", "has 1 field in line 2, but 2 in its first row: that of column 'b' is missing at byte 2 of line 2"},
+        {"a,b,\"c\"\"\n\"\r\n1,2\r\n", "has 2 fields in line 3, but 3 in its first row: that of column 'c\"?' is missing at byte 4 of line 3"},
+        {"a,b,c\n1,2,3\n\n4,\"5\n66\"", "has 2 fields in line 4, but 3 in its first row: that of column 'c' is missing at byte 4 of line 5"},
+        {"a,b\n1,2\n1,2,3\n", "has 3 fields in line 3, but 2 in its first row: the first surplus one begins at byte 5 of line 3"},
+        {"a,b\n1,\"x\ny\"\n\n1,2,\n", "has 3 fields in line 5, but 2 in its first row: the first surplus one begins at byte 5 of line 5"},
+        {"a,b\n1,\"x\ny\",3,4\n", "has 4 fields in line 2, but 2 in its first row: the first surplus one begins at byte 4 of line 3"},
+        {"\xef\xbb\xbf" "a\n1,2\n", "has 2 fields in line 2, but 1 in its first row: the first surplus one begins at byte 3 of line 2"},
         {"a,b\n1,\"2", "has an unclosed quote in field 2 of line 2"},
         {"a,b\n1,\"2\n3\n4", "has an unclosed quote in field 2 of line 2"},
         {"a,b\n1,\"2\"\"\n", "has an unclosed quote in field 2 of line 2"},
@@ -103,7 +106,20 @@ static void put_long(const fixture *f, const char *begin, char c, const char *en
     free(text);
 }
 
-/* What is refused takes no more memory than the file has bytes, whatever they are. */
+/* The file at "x" is refused, and takes no more memory than its bytes. */
+static void refused_cheaply(const fixture *f, const tg_csv_options *options, tg_status status, const char *part)
+{
+    size_t n;
+    free(read_file(in_dir(f, "x"), &n));
+    fixture *counts     = (fixture *)(uintptr_t)f;
+    counts->peak        = f->held;
+    const size_t before = f->held;
+    assert_null(tg_csv_read(f->tape, in_dir(f, "x"), options));
+    expect_error(f->tape, status, part);
+    assert_int_equal(f->held, before);
+    if (f->peak - before > n + 65536) fail_msg("refusing %zu bytes took %zu: %s", n, f->peak - before, part);
+}
+
 static void refusing_is_cheap(void **state)
 {
     fixture     *f = *state;
@@ -111,17 +127,20 @@ static void refusing_is_cheap(void **state)
     static const struct {
         const char *begin, *end, *part;
         char        c;
-    } rows[] = {{"a\n", "\n", "fields in line 2, but 1", ','},     {"a,b\n", ",", "has 4194301 fields in line 2", ','}, {"", "\n\n1", "has 1 fields in line 3, but 4194302", ','},
-                {"a\n\"", "x", "an unclosed quote", 'x'},                  {"a\n", "\"x\"y", "has text after its closing quote", ','},
-                {"a,b\n1,2\n", "\n1,2,3", "has 3 fields in line", '\n'}};
+        bool        no_header;
+    } rows[] = {{"a\n", "\n", "fields in line 2, but 1", ',', false},
+                {"a,b\n", ",", "has 4194301 fields in line 2", ',', false},
+                {"", "\n\n1", "has 1 field in line 3, but 4194302", ',', true},
+                {"", "", "has two columns with the name ''", ',', false},
+                {"", "\n1", "has 1 field in line 2", ',', true},
+                {"a\n\"", "x", "an unclosed quote", 'x', false},
+                {"a\n", "\"x\"y", "has text after its closing quote", ',', false},
+                {"a,b\n1,2\n", "\n1,2,3", "has 3 fields in line", '\n', false},
+                {"a\n", "1e999", "row 4194297 of column 'a' is a number too large", '\n', false},
+                {"", "1e999", "row 0 of column '4194299' is a number too large", ',', true}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         put_long(f, rows[i].begin, rows[i].c, rows[i].end, n);
-        f->peak             = f->held;
-        const size_t before = f->held;
-        assert_null(tg_csv_read(f->tape, in_dir(f, "x"), NULL));
-        expect_error(f->tape, TG_ERR_FORMAT, rows[i].part);
-        assert_int_equal(f->held, before);
-        assert_true(f->peak - before <= n + 65536);
+        refused_cheaply(f, &(tg_csv_options){.no_header = rows[i].no_header}, TG_ERR_FORMAT, rows[i].part);
     }
     /* One line of all these bytes, in quotes and without: it is read, with the text once more for the category. */
     for (int quoted = 0; quoted < 2; quoted++) {
@@ -135,6 +154,47 @@ static void refusing_is_cheap(void **state)
         tg_table_free(t);
         assert_int_equal(f->held, before);
     }
+}
+
+/* A header of n different names, short ones first, then `rest`. */
+static void put_names(const fixture *f, int n, const char *rest)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const int         base     = (int)strlen(digits);
+    FILE             *file     = fopen(in_dir(f, "x"), "wb");
+    assert_non_null(file);
+    for (int i = 0; i < n; i++) {
+        char name[8] = "", *to = name;
+        for (int k = i; k > 0 || to == name; k /= base) *to++ = digits[k % base];
+        fprintf(file, "%s%s", i ? "," : "", name);
+    }
+    fprintf(file, "%s", rest);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Nothing but columns, with names that are as short as so many different ones can be: a table of them would be many times the file. */
+static void many_columns(void **state)
+{
+    enum { N = 300000 };
+    fixture *f    = *state;
+    char    *data = malloc(8 * N), *row = data;
+    assert_non_null(data);
+    put_names(f, N, ",0\n");
+    refused_cheaply(f, NULL, TG_ERR_FORMAT, "has two columns with the name '0'");
+    put_names(f, N, "\n1,2");
+    refused_cheaply(f, NULL, TG_ERR_FORMAT, "has 2 fields in line 2, but 300000 in its first row: that of column '2'");
+    row += sprintf(row, "\n");
+    for (int i = 0; i < N; i++) row += sprintf(row, "%s", i == 0 ? "1e999" : i == 3 || i == N - 1 ? ",1e999" : ",");
+    for (int i = 0; i < N; i++) row += sprintf(row, "%s", i == 0 ? "\nx" : i == N - 1 ? ",y" : ",");
+    put_names(f, N, data);
+    refused_cheaply(f, NULL, TG_ERR_FORMAT, "row 0 of column '3' is a number too large for a double");
+    refused_cheaply(f, &(tg_csv_options){.refuse_missing = true}, TG_ERR_FORMAT, "row 0 of column '1' is missing");
+    refused_cheaply(f, &(tg_csv_options){.categories = (const char *const[]){"7", "none!", NULL}}, TG_ERR_ARG, "has no column 'none!', which");
+    tg_table *numbers = table(f, "0\n1\n", NULL), *texts = table(f, "other,0\n1,y\n", NULL);
+    put_names(f, N, data);
+    refused_cheaply(f, &(tg_csv_options){.like = numbers}, TG_ERR_FORMAT, "row 1 of column '0' is not a number, but");
+    refused_cheaply(f, &(tg_csv_options){.like = texts}, TG_ERR_FORMAT, "row 0 of column '0' is not among the categories");
+    free(data);
 }
 
 static void allocations_fail(void **state)
@@ -166,6 +226,6 @@ static void allocations_fail(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(malformed), TEST(any_byte), TEST(no_files), TEST(refusing_is_cheap), TEST(allocations_fail)};
+    const struct CMUnitTest tests[] = {TEST(malformed), TEST(any_byte), TEST(no_files), TEST(refusing_is_cheap), TEST(many_columns), TEST(allocations_fail)};
     return cmocka_run_group_tests_name("csv, bad", tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "file_fixture.h"
+#include "system_faults.h"
 
 static bool is_directory(const char *path)
 {
@@ -73,8 +74,35 @@ static void test_memory(void **state)
     }
 }
 
+/* Each call to the system fails in turn. The names of new directories are flushed to the disk, each in the one above it, and the first checkpoint with
+ * its own: whichever flush fails is told, and the directory without it is not there, so that the next attempt flushes it. */
+static void test_flushed(void **state)
+{
+    fixture *f = *state;
+    tg_tape *t = f->tape;
+    int      flushes = 0, k = 0;
+    assert_non_null(tg_param(t, "w", tg_ones(t, TG_SHAPE(2))));
+    for (bool failed = true; failed; k++) {
+        char run[40], inner[60];
+        snprintf(run, sizeof run, "run%d", k);
+        snprintf(inner, sizeof inner, "%s/a/b", run);
+        arm(k + 1, EIO);
+        const tg_status s = tg_checkpoint_save_step(t, at(f, inner), 1, NULL);
+        failed            = fault.failed != NULL;
+        const bool flush  = failed && !strcmp(fault.failed, "fsync");
+        disarm();
+        flushes += flush;
+        if (flush) assert_int_equal(s, TG_ERR_IO);
+        if (s == TG_OK) continue;
+        if (flush && strstr(tg_error(t), "cannot flush the directory of '")) assert_true(flushes > 3 || !is_directory(at(f, flushes == 1 ? run : inner)));
+        tg_clear_error(t);
+        assert_int_equal(tg_checkpoint_save_step(t, at(f, inner), 1, NULL), TG_OK);
+    }
+    assert_int_equal(flushes, 3 + 2); /* three directories, the file and its name */
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_made), TEST(test_in_the_way), TEST(test_memory)};
+    const struct CMUnitTest tests[] = {TEST(test_made), TEST(test_in_the_way), TEST(test_memory), TEST(test_flushed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,6 +153,51 @@ static void cut_off(void **state)
     refuses(f, text, TG_ERR_FORMAT, "nests more than 64 deep");
 }
 
+/* An index of nothing but lines, each as short as it can be, is refused within its own bytes and those of the files, whatever is wrong. */
+static void refusing_is_cheap(void **state)
+{
+    enum { N = 20000, FILES = 200, EACH = N / FILES, LINE = 20, ENTRY_TEXT = 60 };
+    fixture *f     = *state;
+    char    *index = malloc(N * LINE + 100), *at = index, *header = malloc(EACH * ENTRY_TEXT + 100);
+    size_t   all   = 0;
+    assert_true(index && header);
+    at += sprintf(at, "{\"weight_map\":{");
+    for (int k = 0; k < FILES; k++) {
+        char *to = header, name[8];
+        for (int i = 0; i < EACH; i++) {
+            at += sprintf(at, "\"%x\":\"%d\",", k * EACH + i, k);
+            to += sprintf(to, "%s\"%x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", i ? "," : "{", k * EACH + i);
+        }
+        strcpy(to, "}");
+        sprintf(name, "%d", k);
+        write_archive(in_dir(f, name), header, NULL, 0);
+        all += 8 + strlen(header);
+    }
+    static const struct {
+        const char *end, *part;
+        tg_status   status;
+    } bad[] = {{"]", "a string is missing", TG_ERR_FORMAT},
+               {"\"\":\"199\"}}", "tensor '' is in the index alone", TG_ERR_FORMAT},
+               {"\"a\":\"99\",\"a\":\"99\"}}", "tensor 'a' is in the index alone", TG_ERR_FORMAT},
+               {"\"\":\"none\"}}", "cannot open", TG_ERR_IO}};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        strcpy(at, bad[i].end);
+        f->peak             = f->held;
+        const size_t before = f->held;
+        refuses(f, index, bad[i].status, bad[i].part);
+        assert_int_equal(f->held, before);
+        const size_t size = strlen(index) + (i == 0 ? 0 : all);
+        if (f->peak - before > size + 65536) fail_msg("refusing %zu bytes took %zu: %s", size, f->peak - before, bad[i].part);
+    }
+    strcpy(at - 1, "}}");
+    put_index(f, index);
+    tg_archive *a = tg_archive_open(f->tape, in_dir(f, "i"));
+    assert_int_equal(tg_archive_count(a), N);
+    tg_archive_close(a);
+    free(index);
+    free(header);
+}
+
 static void allocations_fail(void **state)
 {
     fixture *f      = *state;
@@ -177,6 +222,6 @@ static void allocations_fail(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(read_as_one), TEST(malformed), TEST(cut_off), TEST(allocations_fail)};
+    const struct CMUnitTest tests[] = {TEST(read_as_one), TEST(malformed), TEST(cut_off), TEST(refusing_is_cheap), TEST(allocations_fail)};
     return cmocka_run_group_tests_name("files behind an index", tests, NULL, NULL);
 }
