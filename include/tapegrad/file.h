@@ -133,7 +133,8 @@ TG_API tg_tensor *tg_npy_read(tg_tape *tape, const char *path);
  * TG_ERR_SHAPE for a scalar. What stands elsewhere in the file is not looked at, but its size is. */
 TG_API tg_tensor *tg_npy_read_rows(tg_tape *tape, const char *path, int64_t first, int64_t count);
 
-/* Writes x, of any dtype, as such a file: version 1.0, row-major, little-endian. The file is complete or the old one stays, as with tg_save,
+/* Writes x, of any dtype, as such a file: row-major, little-endian, and of version 1.0, whose header has 65535 bytes; of 8 axes it needs no more than 320, so that the
+ * others, which are for longer ones and for names of fields, are never needed. The file is complete or the old one stays, as with tg_save,
  * and what tg_save refuses to write to is refused with TG_ERR_IO. */
 TG_API tg_status tg_npy_write(const char *path, tg_tensor *x);
 

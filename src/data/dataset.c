@@ -162,13 +162,15 @@ static tg_status end_reading(const tg_dataset *d, reading_here *h, const char *f
     return r->status;
 }
 
-/* For a function that gives samples: may it be called, and is there room for what it gives? */
-static bool is_readable(const tg_dataset *d, const char *function, tg_tensor **x, tg_tensor **y)
+/* For a function that gives samples: may it be called, and is there room for what it gives? That is NULL until it is there. */
+static tg_status check_taking(const tg_dataset *d, const char *function, tg_tensor **x, tg_tensor **y)
 {
-    if (!tg_dataset_usable(d, function)) return false;
-    if (x && (y || !tg_has_targets(d))) return true;
-    tg_fail_on(d->tape, TG_ERR_NULL, function, "%s is NULL", x ? "y" : "x");
-    return false;
+    if (x) *x = NULL;
+    if (y) *y = NULL;
+    if (!d) return TG_ERR_NULL;
+    if (!tg_dataset_usable(d, function)) return d->tape->services.latest;
+    if (x && (y || !tg_has_targets(d))) return TG_OK;
+    return tg_fail_on(d->tape, TG_ERR_NULL, function, "%s is NULL", x ? "y" : "x");
 }
 
 /* Leaves for x and, where there are targets, y, and where their elements are to go. */
@@ -179,33 +181,36 @@ static bool make_leaves(const tg_dataset *d, const tg_shape shapes[2], tg_node *
     return node[0] && (node[1] || !tg_has_targets(d));
 }
 
-static void hand_out(tg_node *const node[2], tg_tensor **x, tg_tensor **y)
+static void *element_at(void *data, int64_t i, size_t bytes) { return data ? (char *)data + (size_t)i * bytes : NULL; }
+
+/* Samples first … first + n - 1, side by side in leaves of these shapes. */
+static tg_status take(const tg_dataset *d, const char *function, const tg_shape shapes[2], int64_t first, int64_t n, tg_tensor **x, tg_tensor **y)
 {
+    void        *data[2] = {NULL, NULL};
+    tg_node     *node[2] = {NULL, NULL};
+    reading_here h;
+    if (!make_leaves(d, shapes, node, data) || !begin_reading(d, &h)) return TG_ERR_MEMORY;
+    for (int64_t i = 0; i < n && h.r.status == TG_OK; i++)
+        (void)tg_read_sample(d, first + i, tg_epoch_seed(0, 0), element_at(data[0], i, d->x.bytes), element_at(data[1], i, d->y.bytes), &h.r);
+    const tg_status s = end_reading(d, &h, function);
+    if (s != TG_OK) return s;
     *x = tg_handle(node[0]);
     if (node[1]) *y = tg_handle(node[1]);
+    return TG_OK;
 }
 
 tg_status tg_dataset_get(tg_dataset *d, int64_t i, tg_tensor **x, tg_tensor **y)
 {
     static const char function[] = "tg_dataset_get";
-    void             *data[2] = {NULL, NULL};
-    tg_node          *node[2] = {NULL, NULL};
-    reading_here      h;
-    if (x) *x = NULL;
-    if (y) *y = NULL;
-    if (!d) return TG_ERR_NULL;
-    TG_CALL(d->tape);
-    if (!is_readable(d, function, x, y)) return d->tape->services.latest;
+    TG_CALL(d ? d->tape : NULL);
+    const tg_status s = check_taking(d, function, x, y);
+    if (s != TG_OK) return s;
     if (i < 0 || i >= tg_samples(d))
         return tg_fail_on(d->tape, TG_ERR_INDEX, function, "there is no sample %" PRId64 ": the data set has %" PRId64, i, tg_samples(d));
     tg_shape shapes[2] = {d->x.shape, d->y.shape};
     if (tg_has_lengths(d)) shapes[0].dim[0] = d->kind->length(d, i);
     if (d->both) shapes[1].dim[0] = shapes[0].dim[0];
-    if (!make_leaves(d, shapes, node, data) || !begin_reading(d, &h)) return TG_ERR_MEMORY;
-    (void)tg_read_sample(d, i, tg_epoch_seed(0, 0), data[0], data[1], &h.r);
-    const tg_status s = end_reading(d, &h, function);
-    if (s == TG_OK) hand_out(node, x, y);
-    return s;
+    return take(d, function, shapes, i, 1, x, y);
 }
 
 tg_shape tg_part_shape(const tg_sample_part *p, int64_t n)
@@ -215,28 +220,16 @@ tg_shape tg_part_shape(const tg_sample_part *p, int64_t n)
     return s;
 }
 
-static void *element_at(void *data, int64_t i, size_t bytes) { return data ? (char *)data + (size_t)i * bytes : NULL; }
-
 tg_status tg_dataset_tensors(tg_dataset *d, tg_tensor **x, tg_tensor **y)
 {
     static const char function[] = "tg_dataset_tensors";
-    void             *data[2] = {NULL, NULL};
-    tg_node          *node[2] = {NULL, NULL};
-    reading_here      h;
-    if (x) *x = NULL;
-    if (y) *y = NULL;
-    if (!d) return TG_ERR_NULL;
-    TG_CALL(d->tape);
-    if (!is_readable(d, function, x, y)) return d->tape->services.latest;
+    TG_CALL(d ? d->tape : NULL);
+    const tg_status s = check_taking(d, function, x, y);
+    if (s != TG_OK) return s;
     if (tg_has_lengths(d))
         return tg_fail_on(d->tape, TG_ERR_UNSUPPORTED, function, "samples of different lengths make no tensor; tg_next_batch of a loader pads them");
     const tg_shape shapes[2] = {tg_part_shape(&d->x, tg_samples(d)), tg_part_shape(&d->y, tg_samples(d))};
-    if (!make_leaves(d, shapes, node, data) || !begin_reading(d, &h)) return TG_ERR_MEMORY;
-    for (int64_t i = 0; i < tg_samples(d) && h.r.status == TG_OK; i++)
-        (void)tg_read_sample(d, i, tg_epoch_seed(0, 0), element_at(data[0], i, d->x.bytes), element_at(data[1], i, d->y.bytes), &h.r);
-    const tg_status s = end_reading(d, &h, function);
-    if (s == TG_OK) hand_out(node, x, y);
-    return s;
+    return take(d, function, shapes, 0, tg_samples(d), x, y);
 }
 
 static int64_t label_in(tg_dtype dtype, const void *y)

@@ -39,13 +39,17 @@ static bool needs_quotes(const char *text, size_t n)
     return false;
 }
 
-tg_status tg_csv_put_text(tg_csv_out *w, const char *text, size_t n)
+tg_status tg_csv_write_field(tg_csv_sink put, void *to, const char *text, size_t n)
 {
-    if (!needs_quotes(text, n)) return tg_csv_put(w, text, n);
-    tg_status s = tg_csv_put(w, "\"", 1);
-    for (size_t i = 0; s == TG_OK && i < n; i++) s = text[i] == '"' ? tg_csv_put(w, "\"\"", 2) : tg_csv_put(w, text + i, 1);
-    return s == TG_OK ? tg_csv_put(w, "\"", 1) : s;
+    if (!needs_quotes(text, n)) return put(to, text, n);
+    tg_status s = put(to, "\"", 1);
+    for (size_t i = 0; s == TG_OK && i < n; i++) s = text[i] == '"' ? put(to, "\"\"", 2) : put(to, text + i, 1);
+    return s == TG_OK ? put(to, "\"", 1) : s;
 }
+
+static tg_status put(void *to, const char *text, size_t n) { return tg_csv_put(to, text, n); }
+
+tg_status tg_csv_put_text(tg_csv_out *w, const char *text, size_t n) { return tg_csv_write_field(put, w, text, n); }
 
 tg_status tg_csv_end(tg_csv_out *w)
 {

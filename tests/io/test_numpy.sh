@@ -5,8 +5,8 @@ set -eu
 dir=$BUILD/tests/numpy
 mkdir -p "$dir"
 python=''
-for p in python3 /usr/bin/python3; do
-    if [ -z "$python" ] && "$p" -c 'import numpy' 2>/dev/null; then python=$p; fi
+for p in "${ONNX_PYTHON:-}" python3 /usr/bin/python3; do
+    if [ -n "$p" ] && [ -z "$python" ] && "$p" -c 'import numpy' 2>/dev/null; then python=$p; fi
 done
 [ -n "$python" ] || { echo "NumPy is not installed: nothing is compared"; exit 0; }
 
