@@ -6,6 +6,7 @@
  * pixels the answer hangs on. LeCun and others 1998; Simonyan, Vedaldi, Zisserman 2013. */
 #include "demo.h"
 #include "demo_draw.h"
+#include "demo_export.h"
 
 enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10, C1 = 24, C2 = 48, K = 5, FLAT = C2 * 16, SHOWN = 10 };
 
@@ -97,15 +98,12 @@ static bool draw_filters(const cnn *m, const char *out)
                                                               .columns = 8, .zoom = 14});
 }
 
-/* The network for one image as a C file and as ONNX: what others run without this library. */
-static bool hand_over(tg_tape *t, const cnn *m, const char *out)
+/* The network for one image, for others to run without this library. */
+static bool hand_over(tg_tape *t, const cnn *m, tg_dataset *images, const char *out)
 {
-    char       path[DEMO_PATH];
-    tg_tensor *x = tg_zeros(t, TG_SHAPE(1, SIDE, SIDE)), *y = tg_softmax(logits(m, x, false), 1);
-    const tg_export_options what = {.name = "mnist_cnn", .inputs = &(tg_export_tensor){"image", x}, .n_inputs = 1, .outputs = &(tg_export_tensor){"chances", y}, .n_outputs = 1};
-    const bool ok = !tg_export_c(demo_path(path, out, "mnist_cnn.c"), &what) && printf("as C: %s\n", path) > 0 &&
-                    !tg_export_onnx(demo_path(path, out, "mnist_cnn.onnx"), &what) && printf("as ONNX: %s\n", path) > 0;
-    return ok && !tg_reset(t);
+    tg_tensor *x, *y;
+    if (!tg_next(tg_loader_new(images, &(tg_loader_options){.batch = 1}), &x, &y)) return false;
+    return demo_hand_over(out, "mnist_cnn", (tg_export_tensor){"image", x}, (tg_export_tensor){"chances", tg_softmax(logits(m, x, false), 1)}) && !tg_reset(t);
 }
 
 int main(int argc, char **argv)
@@ -121,7 +119,7 @@ int main(int argc, char **argv)
         {"--epochs", "N", "how often all images are seen", .count = &epochs, .low = 1, .high = 1e4},
         {"--seed", "N", "of weights and batches", .count = &seed, .low = 0, .high = 1e15},
         {"--out", "DIR", "where the pictures and the network go", .text = &out},
-        {"--export", NULL, "writes the network as C and as ONNX, too", .flag = &export},
+        {"--export", NULL, "writes the network as C and as ONNX, too, with an example", .flag = &export},
         {"--quick", NULL, "two epochs over 600 drawn digits", .flag = &quick},
     };
     if (!demo_parse(argc, argv, "A convolutional network reads handwritten digits.", options, DEMO_COUNT(options), &status)) return status;
@@ -136,7 +134,7 @@ int main(int argc, char **argv)
     double      loss = NAN, accuracy = NAN;
     bool        ok = t && images && unseen && train(t, &m, images, epochs, &loss);
     if (ok) ok = !isnan(accuracy = test_accuracy(t, &m, unseen)) && draw_filters(&m, out) && draw_saliency(t, &m, unseen, out);
-    if (ok && export) ok = hand_over(t, &m, out);
+    if (ok && export) ok = hand_over(t, &m, unseen, out);
     if (ok) ok = !tg_save(t, demo_path(path, out, "mnist_cnn.safetensors"));
     tg_tape_free(t);
     if (!ok) return 1;

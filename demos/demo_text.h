@@ -4,6 +4,7 @@
 #define DEMO_TEXT_H
 
 #include "demo_draw.h"
+#include "demo_export.h"
 
 /* ---- the text -------------------------------------------------------------------------------------------------------- */
 
@@ -145,6 +146,15 @@ static inline bool demo_train_text(tg_tape *t, const demo_language *l, const dem
     return !tg_error(t) && h->n > 0;
 }
 
+/* The network for one window, for others to run without this library. */
+static inline bool demo_hand_over_text(tg_tape *t, const demo_language *l, const demo_text *text, const char *out)
+{
+    tg_tensor *ids, *next;
+    if (tg_dataset_get(text->held, 0, &ids, &next)) return false;
+    ids = tg_reshape(ids, TG_SHAPE(1, l->context));
+    return demo_hand_over(out, l->file, (tg_export_tensor){"ids", ids}, (tg_export_tensor){"logits", l->logits(l->model, ids, false)}) && !tg_reset(t);
+}
+
 /* The whole demo: options, text, training, a sample of what it writes, the network's file and the picture. Gives the exit status. */
 static inline int demo_learn_text(int argc, char **argv, const demo_language *l)
 {
@@ -152,7 +162,7 @@ static inline int demo_learn_text(int argc, char **argv, const demo_language *l)
     const char  *out = "out", *path = NULL;
     int64_t      steps = l->steps, seed = 1, length = 400;
     double       lr = l->lr;
-    bool         quick = false;
+    bool         quick = false, export = false;
     int          status;
     char         file[DEMO_PATH];
     const demo_option options[] = {
@@ -162,6 +172,7 @@ static inline int demo_learn_text(int argc, char **argv, const demo_language *l)
         {"--sample", "N", "characters written at the end", .count = &length, .low = 0, .high = 1e6},
         {"--seed", "N", "of weights and batches", .count = &seed, .low = 0, .high = 1e15},
         {"--out", "DIR", "where the picture and the network go", .text = &out},
+        {"--export", NULL, "writes the network as C and as ONNX, too, with an example", .flag = &export},
         {"--quick", NULL, "60 steps on sentences made here", .flag = &quick},
     };
     if (!demo_parse(argc, argv, l->about, options, DEMO_COUNT(options), &status)) return status;
@@ -184,7 +195,7 @@ static inline int demo_learn_text(int argc, char **argv, const demo_language *l)
     if (ok) {
         demo_path(file, out, l->file);
         strcat(file, ".safetensors"); /* demo_path leaves room for it */
-        ok = !tg_save(t, file);
+        ok = !tg_save(t, file) && (!export || demo_hand_over_text(t, l, &text, out));
     }
     tg_tape_free(t);
     const tg_series series[] = {{.name = "training", .y = h.train}, {.name = "validation", .y = h.held}};

@@ -163,7 +163,7 @@ static void refusing_is_cheap(void **state)
     assert_true(index && header);
     at += sprintf(at, "{\"weight_map\":{");
     for (int k = 0; k < FILES; k++) {
-        char *to = header, name[8];
+        char *to = header, name[16];
         for (int i = 0; i < EACH; i++) {
             at += sprintf(at, "\"%x\":\"%d\",", k * EACH + i, k);
             to += sprintf(to, "%s\"%x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", i ? "," : "{", k * EACH + i);
