@@ -84,6 +84,8 @@ typedef enum tg_picture_kind {
     TG_PICTURE_PNG,
     TG_PICTURE_CSV, /* gnuplot is not there, or refused: the numbers only */
     TG_PICTURE_PGM, /* the same for images: grey, without captions */
+    TG_PICTURE_SVG,
+    TG_PICTURE_DOT, /* of a graph, where Graphviz is not there */
 } tg_picture_kind;
 
 /* What was made. */
@@ -175,6 +177,32 @@ typedef struct tg_matrix {
 /* A heat map with the numbers in it, such as a confusion matrix: <path>.png, and always <path>.csv. The shade grows with the square
  * root of the value's share of the largest, so that rare confusions show. */
 TG_API tg_status tg_plot_matrix(tg_tape *tape, const char *path, const tg_matrix *matrix, tg_picture *made);
+
+/* ---- the recorded graph ------------------------------------------------------------------------------------------------
+ * What n >= 1 tensors of a tape are computed from, as it is recorded; nothing is computed. tg_plan_print shows how it would be computed, fused. */
+
+/* A line for each node, inputs before what reads them, and the tensors at the end:
+ *
+ *     w: parameter  float32 [2,8], requires grad
+ *     %1: data  float32 [4,2]
+ *     %2 = matmul(%1, w)  float32 [4,8], requires grad
+ *     gives %2
+ *
+ * Constants stand where they are read. tg_graph_format writes into buf, always terminated where size is not 0, and returns the length of the whole
+ * text, as snprintf does; -1 after an error. tg_graph_print writes to stdout. */
+TG_API int       tg_graph_format(tg_tensor *const *t, int n, char *buf, size_t size);
+TG_API tg_status tg_graph_print(tg_tensor *const *t, int n);
+
+typedef struct tg_graph_options {
+    const char *title;
+    bool        gradients; /* with the gradients by all leaves that require them; t are losses. What they need is recorded, as by tg_grad, and not computed */
+    bool        png;       /* instead of SVG */
+} tg_graph_options;
+
+/* <path>.dot, always, and <path>.svg where Graphviz's program dot is there: ops as boxes, leaves as ellipses, shapes on the edges, parameters and the ops that
+ * read them within the boxes of their scopes of names ("encoder.0.weight" in box 0 of box encoder). options may be NULL. TG_ERR_GRAD: gradients of what is no number
+ * that requires them. */
+TG_API tg_status tg_graph_draw(const char *path, tg_tensor *const *t, int n, const tg_graph_options *options, tg_picture *made);
 
 #ifdef __cplusplus
 }

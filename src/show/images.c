@@ -132,9 +132,9 @@ tg_status tg_plot_images(tg_tape *tape, const char *path, const tg_images *im, t
     find_range(&g);
     tg_picture_files f;
     bool      drawn = false;
-    tg_status s = tg_name_picture(&f, tape, __func__, path, "pgm");
+    tg_status s = tg_name_picture(&f, tape, __func__, path, ".png", "pgm");
     if (s == TG_OK) s = tg_draw_png(&f, images_script, &g, &drawn);
     if (s == TG_OK && !drawn) s = tg_write_picture_data(&f, images_pgm, &g);
-    if (s == TG_OK) tg_picture_is(made, drawn ? TG_PICTURE_PNG : TG_PICTURE_PGM, drawn ? f.png : f.other);
+    if (s == TG_OK) tg_picture_is(made, drawn ? TG_PICTURE_PNG : TG_PICTURE_PGM, drawn ? f.drawn : f.other);
     return s;
 }

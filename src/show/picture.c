@@ -13,15 +13,16 @@ const char *const tg_picture_colours[TG_PICTURE_COLOURS] = {"#2066a8", "#d1495b"
 
 /* ---- paths and files ---------------------------------------------------------------------------------------------- */
 
-tg_status tg_name_picture(tg_picture_files *f, tg_tape *tape, const char *function, const char *path, const char *extension)
+tg_status tg_name_picture(tg_picture_files *f, tg_tape *tape, const char *function, const char *path, const char *drawn, const char *other)
 {
     f->tape = tape;
     f->function = function;
-    size_t n = strlen(path), room = sizeof f->png - sizeof ".png";
-    if (n > 4 && !strcmp(path + n - 4, ".png")) n -= 4;
+    const size_t end = strlen(drawn), room = sizeof f->drawn - sizeof ".png";
+    size_t       n = strlen(path);
+    if (n > end && !strcmp(path + n - end, drawn)) n -= end;
     if (n == 0 || n > room) return tg_fail_on(tape, TG_ERR_ARG, function, "the path must have 1 to %zu bytes", room);
-    snprintf(f->png, sizeof f->png, "%.*s.png", (int)n, path);
-    snprintf(f->other, sizeof f->other, "%.*s.%s", (int)n, path, extension);
+    snprintf(f->drawn, sizeof f->drawn, "%.*s%s", (int)n, path, drawn);
+    snprintf(f->other, sizeof f->other, "%.*s.%s", (int)n, path, other);
     return TG_OK;
 }
 
@@ -50,17 +51,23 @@ tg_status tg_write_picture_data(const tg_picture_files *f, tg_picture_writer wri
     return error ? io_error(f, f->other, error) : TG_OK;
 }
 
+tg_status tg_draw_by(const tg_picture_files *f, char *const *args, tg_picture_writer script, const void *what, bool *drawn)
+{
+    tg_child c;
+    *drawn = false;
+    tg_status s = tg_child_start(&c, args, f->drawn);
+    if (s == TG_ERR_IO) return io_error(f, f->drawn, errno);
+    if (s != TG_OK) return TG_OK;
+    script(&c.out, what);
+    *drawn = tg_child_finish(&c);
+    return TG_OK;
+}
+
 tg_status tg_draw_png(const tg_picture_files *f, tg_picture_writer script, const void *what, bool *drawn)
 {
-    tg_gnuplot g;
-    *drawn = false;
-    tg_status s = tg_gnuplot_start(&g, f->png);
-    if (s == TG_ERR_IO) return io_error(f, f->png, errno);
-    if (s != TG_OK) return TG_OK;
-    tg_out_string(&g.out, "set encoding utf8\n");
-    script(&g.out, what);
-    *drawn = tg_gnuplot_finish(&g);
-    return TG_OK;
+    char        name[] = "gnuplot", defaults[] = "-d", utf8[] = "-e", encoding[] = "set encoding utf8", in[] = "-"; /* without the user's start-up file */
+    char *const args[] = {name, defaults, utf8, encoding, in, NULL};
+    return tg_draw_by(f, args, script, what, drawn);
 }
 
 tg_status tg_make_picture(const tg_picture_files *f, tg_picture_writer csv, tg_picture_writer script, const void *what, tg_picture *made)
@@ -68,7 +75,7 @@ tg_status tg_make_picture(const tg_picture_files *f, tg_picture_writer csv, tg_p
     bool      drawn;
     tg_status s = tg_write_picture_data(f, csv, what);
     if (s == TG_OK) s = tg_draw_png(f, script, what, &drawn);
-    if (s == TG_OK) tg_picture_is(made, drawn ? TG_PICTURE_PNG : TG_PICTURE_CSV, drawn ? f->png : f->other);
+    if (s == TG_OK) tg_picture_is(made, drawn ? TG_PICTURE_PNG : TG_PICTURE_CSV, drawn ? f->drawn : f->other);
     return s;
 }
 

@@ -2,7 +2,7 @@
 #ifndef TG_PICTURE_H
 #define TG_PICTURE_H
 
-#include "show/gnuplot.h"
+#include "show/child.h"
 
 #include <tapegrad_show.h>
 
@@ -14,15 +14,18 @@ extern const char *const tg_picture_colours[TG_PICTURE_COLOURS];
 typedef struct tg_picture_files {
     tg_tape    *tape;
     const char *function;
-    char        png[sizeof ((tg_picture *)0)->path], other[sizeof ((tg_picture *)0)->path];
+    char        drawn[sizeof ((tg_picture *)0)->path], other[sizeof ((tg_picture *)0)->path];
 } tg_picture_files;
 
 /* Writes one of the files from `what`: a script for gnuplot, a CSV, an image. */
 typedef void (*tg_picture_writer)(tg_out *o, const void *what);
 
-tg_status tg_name_picture(tg_picture_files *f, tg_tape *tape, const char *function, const char *path, const char *extension);
+/* `path` with or without the extension of what is drawn, ".png" or the like; `other` is that of the second file, without the dot. */
+tg_status tg_name_picture(tg_picture_files *f, tg_tape *tape, const char *function, const char *path, const char *drawn, const char *other);
 tg_status tg_write_picture_data(const tg_picture_files *f, tg_picture_writer write, const void *what);
-/* Draws the PNG; *drawn false and TG_OK when gnuplot is not there or refuses. */
+/* Draws the picture by the program args[0], which reads what `script` writes; *drawn false and TG_OK when it is not there or refuses. */
+tg_status tg_draw_by(const tg_picture_files *f, char *const *args, tg_picture_writer script, const void *what, bool *drawn);
+/* By gnuplot, a PNG. */
 tg_status tg_draw_png(const tg_picture_files *f, tg_picture_writer script, const void *what, bool *drawn);
 /* The CSV, then the picture. */
 tg_status tg_make_picture(const tg_picture_files *f, tg_picture_writer csv, tg_picture_writer script, const void *what, tg_picture *made);

@@ -194,7 +194,7 @@ tg_status tg_plot_plane(tg_tape *tape, const char *path, const tg_plane *p, tg_p
         if (p->points[k].n > 0 && (!p->points[k].x || !p->points[k].y))
             return tg_fail_on(tape, TG_ERR_NULL, __func__, "points %d have no x or no y", k);
     tg_picture_files f;
-    tg_status        s = tg_name_picture(&f, tape, __func__, path, "csv");
+    tg_status        s = tg_name_picture(&f, tape, __func__, path, ".png", "csv");
     return s != TG_OK ? s : tg_make_picture(&f, plane_csv, plane_script, p, made);
 }
 
@@ -286,6 +286,6 @@ tg_status tg_plot_bars(tg_tape *tape, const char *path, const tg_bars *b, tg_pic
     for (int64_t i = 0; b->edges && i < b->n; i++)
         if (!(b->edges[i] < b->edges[i + 1])) return tg_fail_on(tape, TG_ERR_ARG, __func__, "the edges must rise; edge %lld does not", (long long)i + 1);
     tg_picture_files f;
-    tg_status        s = tg_name_picture(&f, tape, __func__, path, "csv");
+    tg_status        s = tg_name_picture(&f, tape, __func__, path, ".png", "csv");
     return s != TG_OK ? s : tg_make_picture(&f, bars_csv, bars_script, b, made);
 }

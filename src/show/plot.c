@@ -113,7 +113,7 @@ tg_status tg_plot_curves(tg_tape *tape, const char *path, const tg_curves *c, tg
         if (!c->series[k].y && c->n > 0)
             return tg_fail_on(tape, TG_ERR_NULL, __func__, "series %d has no values", k);
     tg_picture_files f;
-    tg_status s = tg_name_picture(&f, tape, __func__, path, "csv");
+    tg_status s = tg_name_picture(&f, tape, __func__, path, ".png", "csv");
     return s != TG_OK ? s : tg_make_picture(&f, curves_csv, curves_script, c, made);
 }
 
@@ -208,6 +208,6 @@ tg_status tg_plot_matrix(tg_tape *tape, const char *path, const tg_matrix *m, tg
         return tg_fail_on(tape, TG_ERR_ARG, __func__, "a matrix of %lld by %lld; both must be 1 to %d", (long long)m->rows,
                           (long long)m->columns, MAX_MATRIX);
     tg_picture_files f;
-    tg_status s = tg_name_picture(&f, tape, __func__, path, "csv");
+    tg_status s = tg_name_picture(&f, tape, __func__, path, ".png", "csv");
     return s != TG_OK ? s : tg_make_picture(&f, matrix_csv, matrix_script, m, made);
 }

@@ -1,6 +1,6 @@
-/* gnuplot.h - writing text and bytes to files without surprises, and gnuplot as a child process that reads what is written. */
-#ifndef TG_GNUPLOT_H
-#define TG_GNUPLOT_H
+/* child.h - writing text and bytes to files without surprises, and programs that draw (gnuplot, dot) as child processes that read what is written. */
+#ifndef TG_CHILD_H
+#define TG_CHILD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,17 +24,17 @@ void tg_out_number(tg_out *o, double v);                              /* so that
 void tg_out_quoted(tg_out *o, const char *s);                         /* as a gnuplot string; NULL as the empty one */
 int  tg_out_close(tg_out *o);                                         /* flushes and closes; 0 or errno of the first failure */
 
-typedef struct tg_gnuplot {
-    tg_out      out;  /* its commands, and data between them */
-    const char *path; /* of the picture */
+typedef struct tg_child {
+    tg_out      out;  /* its standard input: commands, and data between them */
+    const char *path; /* of the picture, its standard output */
     pid_t       pid;
-} tg_gnuplot;
+} tg_child;
 
-/* Starts gnuplot with `path` as its standard output. TG_ERR_IO: path cannot be created (errno says why). TG_ERR_UNSUPPORTED: gnuplot
- * cannot be started. */
-tg_status tg_gnuplot_start(tg_gnuplot *g, const char *path);
+/* Starts the program args[0] of the PATH with `path` as its standard output; args ends with NULL. TG_ERR_IO: path cannot be created (errno says why).
+ * TG_ERR_UNSUPPORTED: the program cannot be started. */
+tg_status tg_child_start(tg_child *c, char *const *args, const char *path);
 
-/* Ends the commands and waits. True when the picture is there; otherwise its file is removed. */
-bool tg_gnuplot_finish(tg_gnuplot *g);
+/* Ends what it reads and waits. True when the picture is there; otherwise its file is removed. */
+bool tg_child_finish(tg_child *c);
 
 #endif

@@ -1,9 +1,9 @@
-/* gnuplot.c - a buffered stream without allocation or SIGPIPE, and gnuplot as a child process at its end.
+/* child.c - a buffered stream without allocation or SIGPIPE, and a program that draws (gnuplot, dot) as a child process at its end.
  *
- * gnuplot gets its commands over a socket pair, where send() can say "no signal"; a pipe can not, and changing the signal disposition
- * of the host program is not ours. The picture is gnuplot's standard output, opened here: no path is ever part of a command. */
+ * The program gets its commands over a socket pair, where send() can say "no signal"; a pipe can not, and changing the signal disposition
+ * of the host program is not ours. The picture is its standard output, opened here: no path is ever part of a command. */
 #define _GNU_SOURCE
-#include "show/gnuplot.h"
+#include "show/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,31 +156,29 @@ int tg_out_close(tg_out *o)
 
 /* ---- the child ---------------------------------------------------------------------------------------------------- */
 
-/* gnuplot without the user's start-up file, reading from `in`, writing to `out`, silent. 0 or an errno. */
-static int spawn(pid_t *pid, int in, int out)
+/* The program reading from `in`, writing to `out`, silent. 0 or an errno. */
+static int spawn(pid_t *pid, char *const *args, int in, int out)
 {
-    char name[] = "gnuplot", defaults[] = "-d";
-    char *const                args[] = {name, defaults, NULL};
     posix_spawn_file_actions_t actions;
     int                        error = posix_spawn_file_actions_init(&actions);
     if (error) return error;
     error = posix_spawn_file_actions_adddup2(&actions, in, 0);
     if (!error) error = posix_spawn_file_actions_adddup2(&actions, out, 1);
     if (!error) error = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    if (!error) error = posix_spawnp(pid, name, &actions, NULL, args, environ);
+    if (!error) error = posix_spawnp(pid, args[0], &actions, NULL, args, environ);
     posix_spawn_file_actions_destroy(&actions);
     return error;
 }
 
-tg_status tg_gnuplot_start(tg_gnuplot *g, const char *path)
+tg_status tg_child_start(tg_child *c, char *const *args, const char *path)
 {
-    g->path = path;
+    c->path = path;
     int picture = create(path);
     if (picture < 0) return TG_ERR_IO;
     int pair[2], error = 1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
         for (int i = 0; i < 2; i++) pair[i] = above_standard(pair[i]);
-        if (pair[0] >= 0 && pair[1] >= 0) error = spawn(&g->pid, pair[0], picture);
+        if (pair[0] >= 0 && pair[1] >= 0) error = spawn(&c->pid, args, pair[0], picture);
         if (pair[0] >= 0) close(pair[0]);
         if (error && pair[1] >= 0) close(pair[1]);
     }
@@ -189,20 +187,20 @@ tg_status tg_gnuplot_start(tg_gnuplot *g, const char *path)
         unlink(path);
         return TG_ERR_UNSUPPORTED;
     }
-    out_on(&g->out, pair[1], true);
+    out_on(&c->out, pair[1], true);
     return TG_OK;
 }
 
-bool tg_gnuplot_finish(tg_gnuplot *g)
+bool tg_child_finish(tg_child *c)
 {
-    int   error = tg_out_close(&g->out), status = 0;
+    int   error = tg_out_close(&c->out), status = 0;
     pid_t got;
-    do got = waitpid(g->pid, &status, 0);
+    do got = waitpid(c->pid, &status, 0);
     while (got < 0 && errno == EINTR);
     /* A host that ignores SIGCHLD has no status to wait for (ECHILD): then the file alone tells. */
     bool        ended_well = got < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
     struct stat s;
-    if (!error && ended_well && stat(g->path, &s) == 0 && s.st_size > 0) return true;
-    unlink(g->path);
+    if (!error && ended_well && stat(c->path, &s) == 0 && s.st_size > 0) return true;
+    unlink(c->path);
     return false;
 }
