@@ -18,6 +18,8 @@ enum {
 typedef struct tg_tile_loops {
     void (*expand_column)(size_t rows, size_t cols, void *out, const void *column); /* out[r][c] = column[r] */
     void (*repeat_row)(size_t rows, size_t cols, void *out, const void *row);       /* out[r][c] = row[c] */
+    /* out[r out_step + c] = in[r in_step + c]: rows that lie apart, here or there. Of the bits of T, whatever they stand for. */
+    void (*copy_rows)(size_t rows, size_t cols, void *out, ptrdiff_t out_step, const void *in, ptrdiff_t in_step);
 
     /* The sum of each row and that of its squares, which may overflow: by blocks of 1024 in lanes of T, these in double; of short rows in
      * double. */

@@ -171,13 +171,13 @@ static operand filled(emitter *e, const source *s, const tg_shape *shape)
     return reg;
 }
 
-/* The axis before the columns, if the operand's neighbours lie along it. */
-static int turned_axis(const gather *g, int64_t columns, int64_t item)
+/* The axis along which one row follows the other; -1: the columns are no whole axes of it. */
+static int axis_of_rows(const gather *g, int64_t columns)
 {
     int     k = g->shape.rank - 1;
     int64_t behind = 1;
     while (k >= 0 && behind < columns) behind *= g->shape.dim[k--];
-    return k >= 0 && behind == columns && g->stride[k] == item && k < g->shape.rank - 1 ? k : -1;
+    return behind == columns && k < g->shape.rank - 1 ? k : -1;
 }
 
 /* Reads the operand, broadcast to a space whose first `axes` axes these are, into a new register. */
@@ -194,7 +194,7 @@ static operand gathered_over(emitter *e, const source *s, const tg_shape *shape,
     tg_layout l;
     tg_broadcast_layout(p, v, shape, &l);
     gather *ga = &p->gathers[p->n_gathers];
-    *ga = (gather){.offset = l.offset * (int64_t)item, .turned = -1};
+    *ga = (gather){.offset = l.offset * (int64_t)item, .rows = -1};
     for (int k = 0; k < axes; k++) { /* axes that lie behind one another become one */
         int64_t stride = l.stride[k] * (int64_t)item;
         int     last = ga->shape.rank - 1;
@@ -208,7 +208,7 @@ static operand gathered_over(emitter *e, const source *s, const tg_shape *shape,
             ga->shape.rank++;
         }
     }
-    if (kind == K_GATHER) ga->turned = turned_axis(ga, e->g->cols, (int64_t)item);
+    if (kind == K_GATHER) ga->rows = axis_of_rows(ga, e->g->cols);
     operand from = tg_in_memory(e, s->base, 0, AT_POINT);
     instruction   *c = tg_add_instruction(e, kind, reg, &from, 1);
     if (!c) return reg;

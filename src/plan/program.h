@@ -193,7 +193,7 @@ typedef struct gather {
     tg_shape shape;
     int64_t  stride[TG_MAX_RANK];
     int64_t  offset; /* bytes from the operand's memory to element (0, 0, …) */
-    int      turned; /* the axis along which neighbours lie, whose steps are those from row to row; -1: not so */
+    int      rows;   /* the axis along which one row follows the other, the columns being those behind it; -1: there is none */
 } gather;
 
 typedef struct total {

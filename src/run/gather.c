@@ -40,91 +40,106 @@ void tg_gather_run(char *to, const char *from, int64_t m, int64_t stride, size_t
     }
 }
 
-/* Elements first … first + n of a strided operand in the order of the iteration space. */
+/* `many` rows of m elements, `apart` bytes from row to row and `stride` from element to element. The first row goes to `to`, each further one
+ * `width` elements behind. */
+static void copy_block(char *to, int64_t width, const char *from, int64_t apart, int64_t stride, int64_t many, int64_t m, size_t item)
+{
+    const int64_t        size = (int64_t)item;
+    const tg_tile_loops *l = item == 4 ? tg_fast_tile(TG_F32) : item == 8 ? tg_fast_tile(TG_F64) : NULL;
+    if (l && stride == size) l->copy_rows((size_t)many, (size_t)m, to, width, from, apart / size);
+    else if (l && stride == 0 && apart == size && width == m) l->expand_column((size_t)many, (size_t)m, to, from);
+    else if (l && apart == size) l->turn((size_t)many, (size_t)m, to, width, from, stride / size);
+    else
+        for (int64_t k = 0; k < many; k++) tg_gather_run(to + k * width * size, from + k * apart, m, stride, item);
+}
+
+/* From an element whose indices along axes first … last are 0 to element number `at` of these axes; notes its indices. */
+static const char *go_to(const gather *g, int first, int last, int64_t at, int64_t *index, const char *from)
+{
+    for (int k = last; k >= first; k--) {
+        index[k] = at % g->shape.dim[k];
+        at /= g->shape.dim[k];
+        from += index[k] * g->stride[k];
+    }
+    return from;
+}
+
+/* The index along `axis` may have come to its end: then the one before it is next, down to axis `first`. */
+static const char *carry(const gather *g, int first, int axis, int64_t *index, const char *from)
+{
+    for (int k = axis; k > first && index[k] == g->shape.dim[k]; k--) {
+        from += g->stride[k - 1] - index[k] * g->stride[k];
+        index[k] = 0;
+        index[k - 1]++;
+    }
+    return from;
+}
+
+/* Elements first … first + n of a strided operand in the order of the iteration space: a run along the last axis at a time, or all runs along the
+ * last two axes. */
 static void run_gather(const gather *g, const char *from, char *to, int64_t first, int64_t n, size_t item)
 {
-    int64_t index[TG_MAX_RANK] = {0};
-    int     last = g->shape.rank - 1;
-    from += g->offset;
-    for (int k = last; k >= 0; k--) {
-        index[k] = first % g->shape.dim[k];
-        first /= g->shape.dim[k];
-        from += index[k] * g->stride[k];
-    }
-    while (n > 0) {
-        int64_t run = last < 0 ? 1 : g->shape.dim[last] - index[last];
-        if (run > n) run = n;
-        tg_gather_run(to, from, run, last < 0 ? 0 : g->stride[last], item);
-        to += run * (int64_t)item;
-        n -= run;
-        if (last < 0) continue;
-        from += run * g->stride[last];
-        index[last] += run;
-        for (int k = last; k > 0 && index[k] == g->shape.dim[k]; k--) {
-            from += g->stride[k - 1] - index[k] * g->stride[k];
-            index[k] = 0;
-            index[k - 1]++;
-        }
-    }
-}
-
-/* `many` rows of m elements, `stride` bytes from element to element and `item` from row to row: the first row's to `to`, each further
- * one's `width` elements behind. */
-static void turn(char *to, int64_t width, const char *from, int64_t stride, int64_t many, int64_t m, size_t item)
-{
-    if (item == 4 || item == 8) {
-        const tg_tile_loops *l = tg_fast_tile(item == 4 ? TG_F32 : TG_F64);
-        l->turn((size_t)many, (size_t)m, to, width, from, stride / (int64_t)item);
+    const int last = g->shape.rank - 1;
+    int64_t   index[TG_MAX_RANK] = {0};
+    from = go_to(g, 0, last, first, index, from + g->offset);
+    if (last < 0) {
+        tg_gather_run(to, from, n, 0, item);
         return;
     }
-    for (int64_t k = 0; k < many; k++) tg_gather_run(to + k * width * (int64_t)item, from + k * (int64_t)item, m, stride, item);
+    for (int64_t done; n > 0; n -= done, to += done * (int64_t)item) {
+        const int64_t dim = g->shape.dim[last], whole = index[last] || !last ? 0 : n / dim;
+        if (whole > 1 && index[last - 1] + 1 < g->shape.dim[last - 1]) {
+            const int64_t left = g->shape.dim[last - 1] - index[last - 1], many = whole < left ? whole : left;
+            copy_block(to, dim, from, g->stride[last - 1], g->stride[last], many, dim, item);
+            done = many * dim;
+            from += many * g->stride[last - 1];
+            index[last - 1] += many;
+            from = carry(g, 0, last - 1, index, from);
+            continue;
+        }
+        done = dim - index[last] < n ? dim - index[last] : n;
+        tg_gather_run(to, from, done, g->stride[last], item);
+        from += done * g->stride[last];
+        index[last] += done;
+        from = carry(g, 0, last, index, from);
+    }
 }
 
-/* Columns col … col + n of `many` rows that begin at `from`, a run along the last axis after the other. */
-static void turn_rows(const gather *g, const char *from, char *to, const tile *w, int64_t many, size_t item)
+/* Columns col … col + cols of `many` rows that begin at `from`, evenly far apart: a run along the last axis of all these rows after the other. */
+static void gather_block(const gather *g, const char *from, char *to, const tile *w, int64_t many, size_t item)
 {
-    const int last = g->shape.rank - 1;
-    int64_t   index[TG_MAX_RANK] = {0}, rest = w->col, run;
-    for (int k = last; k > g->turned; k--) {
-        index[k] = rest % g->shape.dim[k];
-        rest /= g->shape.dim[k];
-        from += index[k] * g->stride[k];
-    }
-    for (int64_t done = 0; done < w->cols; done += run) {
+    const int last = g->shape.rank - 1, first = g->rows + 1;
+    int64_t   index[TG_MAX_RANK] = {0};
+    from = go_to(g, first, last, w->col, index, from);
+    for (int64_t done = 0, run; done < w->cols; done += run) {
         run = g->shape.dim[last] - index[last];
         if (run > w->cols - done) run = w->cols - done;
-        turn(to + done * (int64_t)item, w->cols, from, g->stride[last], many, run, item);
+        copy_block(to + done * (int64_t)item, w->cols, from, g->stride[g->rows], g->stride[last], many, run, item);
         from += run * g->stride[last];
         index[last] += run;
-        for (int k = last; k > g->turned + 1 && index[k] == g->shape.dim[k]; k--) {
-            from += g->stride[k - 1] - index[k] * g->stride[k];
-            index[k] = 0;
-            index[k - 1]++;
-        }
+        from = carry(g, first, last, index, from);
     }
 }
 
-/* Rows as far as they lie side by side at a time. */
-static void gather_turned(const gather *g, const char *from, char *to, const tile *w, size_t item)
+/* As many rows at a time as lie evenly far apart. */
+static void gather_rows(const gather *g, const char *from, char *to, const tile *w, size_t item)
 {
-    const int64_t side = g->shape.dim[g->turned];
-    for (int64_t row = w->row, many; row < w->row + w->rows; row += many) {
-        const char *at = from + g->offset + row % side * (int64_t)item;
-        int64_t     rest = row / side;
-        many = side - row % side;
-        if (many > w->row + w->rows - row) many = w->row + w->rows - row;
-        for (int k = g->turned - 1; k >= 0; k--) {
-            at += rest % g->shape.dim[k] * g->stride[k];
-            rest /= g->shape.dim[k];
-        }
-        turn_rows(g, at, to + (row - w->row) * w->cols * (int64_t)item, w, many, item);
+    int64_t index[TG_MAX_RANK] = {0};
+    from = go_to(g, 0, g->rows, w->row, index, from + g->offset);
+    for (int64_t done = 0, many; done < w->rows; done += many) {
+        many = g->shape.dim[g->rows] - index[g->rows];
+        if (many > w->rows - done) many = w->rows - done;
+        gather_block(g, from, to + done * w->cols * (int64_t)item, w, many, item);
+        from += many * g->stride[g->rows];
+        index[g->rows] += many;
+        from = carry(g, 0, g->rows, index, from);
     }
 }
 
 void tg_gather_tile(const gather *g, const char *from, char *to, const tile *w, int64_t cols, size_t item)
 {
-    if (g->turned >= 0 && w->rows > 1) {
-        gather_turned(g, from, to, w, item);
+    if (g->rows >= 0 && w->rows > 1) {
+        gather_rows(g, from, to, w, item);
     } else if (w->cols < cols) {
         for (int64_t r = 0; r < w->rows; r++)
             run_gather(g, from, to + r * w->cols * (int64_t)item, (w->row + r) * cols + w->col, w->cols, item);

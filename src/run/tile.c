@@ -120,9 +120,8 @@ static void reduce_shorter(const program *p, const total *l, const group *g, con
 {
     const size_t  item = tg_item_size((tg_dtype)p->values[l->value].dtype);
     const int64_t lines = tg_is_apart(g) ? w->rows : 1, each = w->cols / l->cols;
-    for (int64_t r = 0; r < lines; r++, x += (size_t)between * item)
-        reduce_stripe(p, l, w->chunk, &(stripe){.x = x, .row = (w->at[AT_FULL] + r * g->cols) / l->cols, .rows = w->rows / lines * each,
-                                                .cols = l->cols, .step = l->cols});
+    stripe        s = {.x = x, .row = w->at[AT_FULL] / l->cols, .rows = w->rows / lines * each, .cols = l->cols, .step = l->cols};
+    for (int64_t r = 0; r < lines; r++, s.row += g->cols / l->cols, s.x += (size_t)between * item) reduce_stripe(p, l, w->chunk, &s);
 }
 
 /* To a total. Everything is reduced row by row where rows lie apart, though not in registers: in the same order then. */

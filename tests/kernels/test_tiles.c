@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include <string.h>
 
@@ -65,6 +66,26 @@ static void check_exp_less(const tg_tile_loops *t, tg_dtype d, size_t rows, size
     }
 }
 
+/* Rows that lie one, two or no rows apart, to rows with something between them, which stays. */
+static void check_copy(const tg_tile_loops *t, tg_dtype d, size_t rows, size_t cols)
+{
+    enum { BETWEEN = 3 };
+    const size_t size = tg_dtype_size(d), width = cols + BETWEEN;
+    char        *x = malloc(2 * rows * cols * size), *y = malloc(rows * width * size);
+    assert_true(x && y);
+    for (size_t i = 0; i < 2 * rows * cols * size; i++) x[i] = (char)(i * 7 + i / 251);
+    for (size_t apart = 0; apart <= 2; apart++) {
+        memset(y, 99, rows * width * size);
+        t->copy_rows(rows, cols, y, (ptrdiff_t)width, x, (ptrdiff_t)(apart * cols));
+        for (size_t r = 0; r < rows; r++) {
+            assert_memory_equal(y + r * width * size, x + r * apart * cols * size, cols * size);
+            for (size_t i = cols * size; i < width * size; i++) assert_int_equal(y[r * width * size + i], 99);
+        }
+    }
+    free(x);
+    free(y);
+}
+
 static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
 {
     static const tg_reduction *const reductions[3] = {&tg_reduction_sum, &tg_reduction_amax, &tg_reduction_amin};
@@ -82,6 +103,7 @@ static void check_tile(tg_dtype d, size_t rows, size_t cols, bool with_nan)
         t->repeat_row(rows, cols, out[isa], x);
         for (size_t i = 0; i < rows * cols; i++) assert_memory_equal((char *)out[isa] + i * size, (char *)x + i % cols * size, size);
 
+        check_copy(t, d, rows, cols);
         check_exp_less(t, d, rows, cols, x);
         check_places(t, d, true, rows, cols, x);
         check_places(t, d, false, rows, cols, x);

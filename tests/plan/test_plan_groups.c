@@ -119,7 +119,7 @@ static void test_turned(void **state)
     make_all(e, ROOTS(z));
     const group *g = group_of(e, value_of(e, z));
     assert_true(g->turned && g->cols == 300 && g->rows_per_tile >= 16 && g->tile_cols < 300);
-    assert_true(e->p->n_gathers == 1 && e->p->gathers[0].turned == 0);
+    assert_true(e->p->n_gathers == 1 && e->p->gathers[0].rows == 0);
 }
 
 static void test_late_results(void **state)

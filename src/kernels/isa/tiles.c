@@ -35,6 +35,23 @@
         }                                                                                                             \
     }
 
+/* Rows of a vector or more end in a whole one, which writes some elements again. */
+#define TILE_COPY(S, INT)                                                                                              \
+    static void copy_rows_##S(size_t rows_, size_t cols, void *out, ptrdiff_t out_step, const void *in, ptrdiff_t in_step) \
+    {                                                                                                                  \
+        enum { V = VECTOR_SIZE / sizeof(INT) };                                                                        \
+        const INT *x = in;                                                                                             \
+        INT       *o = out;                                                                                            \
+        if (cols < V)                                                                                                  \
+            for (; rows_ > 0; rows_--, x += in_step, o += out_step)                                                    \
+                for (size_t c = 0; c < cols; c++) o[c] = x[c];                                                         \
+        for (; rows_ > 0; rows_--, x += in_step, o += out_step) {                                                      \
+            m_##S a;                                                                                                   \
+            for (size_t c = 0; c + V <= cols; c += V) memcpy(&a, x + c, sizeof a), memcpy(o + c, &a, sizeof a);        \
+            if (cols % V) memcpy(&a, x + cols - V, sizeof a), memcpy(o + cols - V, &a, sizeof a);                      \
+        }                                                                                                              \
+    }
+
 #define TILE_ADD(S, TYPE)                                                                                              \
     static void add_##S(size_t n, void *out, const void *const *in, const void *attr)                                 \
     {                                                                                                                 \
@@ -132,6 +149,8 @@
 
 TILE_SPREAD(f32, float)
 TILE_SPREAD(f64, double)
+TILE_COPY(f32, int32_t)
+TILE_COPY(f64, int64_t)
 TILE_TURN(f32, int32_t)
 TILE_TURN(f64, int64_t)
 TILE_ADD(f32, float)
@@ -147,7 +166,7 @@ TILE_PLACES(smallest, f64, double, int64_t, <)
 
 #define TILE_LOOPS(S)                                                                                                  \
     {                                                                                                                 \
-        .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .moments = moments_##S,                     \
+        .expand_column = expand_column_##S, .repeat_row = repeat_row_##S, .copy_rows = copy_rows_##S, .moments = moments_##S,                     \
         .squares_about = squares_about_##S, .turn = turn_##S,                                                         \
         .add = add_##S, .exp_less = exp_less_##S, .any_beyond = any_beyond_##S,                                       \
         .places = {smallest_##S, largest_##S}, .reduce = reduce_##S                                                   \
