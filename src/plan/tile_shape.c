@@ -38,6 +38,20 @@ static bool only_reduces_rows(const emitter *e)
     return true;
 }
 
+/* Are there only reductions of rows or of everything, of what lies in memory? They take many rows at a time, or long pieces, since nothing of them
+ * has to stay in the cache. */
+static bool only_reduces(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++) {
+        const member *pl = &e->members[i];
+        const value  *v = &e->p->values[pl->value];
+        if (!v->op || v->op->kind != TG_REDUCE || (pl->cls != C_COLUMN && (pl->cls != C_TOTAL || pl->over != OVER_ALL))) return false;
+        const source s = tg_source_of(e, pl, 0);
+        if (s.kind != FROM_MEMORY || s.extent != AT_FULL) return false;
+    }
+    return true;
+}
+
 static bool reduces_rows(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++)
@@ -84,6 +98,14 @@ static void choose_turned(const emitter *e)
     g->rows_per_tile = rows >= ROWS ? rows : most < ROWS ? most : ROWS;
 }
 
+/* As many rows as a vector has lanes, whose results are found side by side; or a piece as long as the longest row. But something for each chunk. */
+static void choose_much(group *g, bool whole)
+{
+    enum { ROWS = TG_ALIGN / sizeof(float) };
+    if (whole && g->rows_per_tile < ROWS && g->n / g->tile_cols >= CHUNKS * ROWS) g->rows_per_tile = ROWS;
+    if (!g->cols && g->n >= CHUNKS * LONGEST_ROW) g->tile_cols = LONGEST_ROW;
+}
+
 static void choose_rows(emitter *e, bool only_rows)
 {
     group        *g = e->g;
@@ -95,6 +117,7 @@ static void choose_rows(emitter *e, bool only_rows)
     g->down = cols >= CHUNKS * TILE && !has_columns(e) && reduces_rows(e);
     if ((side_by_side || (g->down && only_rows)) && g->rows_per_tile < ROWS_SIDE_BY_SIDE) g->rows_per_tile = ROWS_SIDE_BY_SIDE;
     if (whole && has_streamed(e)) g->rows_per_tile = whole_lines(g->rows_per_tile, cols);
+    if (only_reduces(e)) choose_much(g, whole);
 }
 
 /* A tile that is one block is gone over in sweeps of fewer rows, as many as sums add up pairwise or a multiple. */

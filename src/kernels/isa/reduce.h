@@ -214,7 +214,15 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
 
 /* A NaN stays, whichever side it is on. */
 #define BEATS(OP, X, M)  (((X) OP (M)) | ((X) != (X)))
+#define BETTER(OP, X, M) ((X) OP (M) ? (X) : (M)) /* but for a NaN of X: one instruction */
 #define EITHER(OP, A, B) ((((A) != (A)) | ((B) != (B))) ? NAN : (A) OP (B) ? (A) : (B))
+
+/* Not inlined: among other loops gcc does not keep its arrays in registers. */
+#if defined(__GNUC__)
+#define APART __attribute__((noinline))
+#else
+#define APART
+#endif
 
 #define TILE_PICK(NAME, S, TYPE, START, OP)                                                                            \
     INLINE v_##S join_##NAME##_##S(v_##S m, v_##S b)                                                                   \
@@ -223,33 +231,33 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         return (v_##S)(((m_##S)b & better) | ((m_##S)m & ~better));                                                    \
     }                                                                                                                  \
     TILE_HALVES(NAME, S, TYPE)                                                                                           \
-    /* A multiple of 4 L elements, compared as if none was a NaN; true: perhaps one is, for a sum with a NaN is one, too. */\
-    INLINE bool long_lanes_##NAME##_##S(size_t n, const TYPE *x, TYPE *to)                                             \
+    /* A multiple of 4 L elements, compared as if none was a NaN; lanes that had one become NaN in the end. */         \
+    static APART void long_lanes_##NAME##_##S(size_t n, const TYPE *x, v_##S *to)                                      \
     {                                                                                                                  \
-        enum { L = LANE_BYTES / sizeof(TYPE) };                                                                        \
-        TYPE  m[4 * L], sum[L] = {0};                                                                                  \
-        v_##S s[REGISTERS];                                                                                            \
+        enum { L = LANE_BYTES / sizeof(TYPE), R = REGISTERS };                                                         \
+        TYPE  m[4 * L];                                                                                                \
+        v_##S b[4 * R];                                                                                                \
+        m_##S bad[R] = {{0}};                                                                                          \
         for (size_t k = 0; k < 4 * L; k++) m[k] = x[k];                                                                \
         for (size_t i = 0; i < n; i += 4 * L, x += 4 * L) {                                                            \
-            for (size_t k = 0; k < 4 * L; k++) m[k] = x[k] OP m[k] ? x[k] : m[k];                                      \
-            for (size_t k = 0; k < L; k++) sum[k] += (x[k] + x[L + k]) + (x[2 * L + k] + x[3 * L + k]);                \
+            for (size_t k = 0; k < 4 * L; k++) m[k] = BETTER(OP, x[k], m[k]);                                          \
+            memcpy(b, x, sizeof b);                                                                                    \
+            for (size_t q = 0; q < R; q++)                                                                             \
+                bad[q] |= (b[q] != b[q]) | (b[R + q] != b[R + q]) | (b[2 * R + q] != b[2 * R + q]) | (b[3 * R + q] != b[3 * R + q]); \
         }                                                                                                              \
-        for (size_t k = 0; k < 2 * L; k++) m[k] = m[2 * L + k] OP m[k] ? m[2 * L + k] : m[k];                          \
-        for (size_t k = 0; k < L; k++) to[k] = m[L + k] OP m[k] ? m[L + k] : m[k];                                     \
-        memcpy(s, sum, sizeof s);                                                                                      \
-        for (size_t q = 1; q < REGISTERS; q++) s[0] += s[q];                                                           \
-        const TYPE all = across_sum_##S(s[0]);                                                                         \
-        return all != all;                                                                                             \
+        for (size_t k = 0; k < 2 * L; k++) m[k] = BETTER(OP, m[2 * L + k], m[k]);                                      \
+        for (size_t k = 0; k < L; k++) m[k] = BETTER(OP, m[L + k], m[k]);                                              \
+        memcpy(to, m, R * sizeof *to);                                                                                 \
+        for (size_t q = 0; q < R; q++) to[q] = (v_##S)((m_##S)to[q] | bad[q]);                                         \
     }                                                                                                                  \
     INLINE v_##S row_lanes_##NAME##_##S(size_t n, const TYPE *x)                                                       \
     {                                                                                                                  \
         enum { L = LANE_BYTES / sizeof(TYPE), V = VECTOR_SIZE / sizeof(TYPE) };                                        \
         v_##S  m[REGISTERS], b[REGISTERS];                                                                             \
         size_t i = n / (4 * L) * (4 * L);                                                                              \
-        if (!i || long_lanes_##NAME##_##S(i, x, (TYPE *)(void *)m)) {                                                  \
-            i = 0;                                                                                                     \
+        if (i) long_lanes_##NAME##_##S(i, x, m);                                                                       \
+        else                                                                                                           \
             for (size_t q = 0; q < REGISTERS; q++) m[q] = (v_##S){0} + (TYPE)(START);                                  \
-        }                                                                                                              \
         for (; i + L <= n; i += L)                                                                                     \
             for (size_t q = 0; q < REGISTERS; q++) memcpy(b, x + i + q * V, sizeof *b), m[q] = join_##NAME##_##S(m[q], b[0]);\
         if (i < n) {                                                                                                   \
@@ -330,9 +338,9 @@ static const int64_t take_f64[16] = {[8] = -1, -1, -1, -1, -1, -1, -1, -1};
         for (; rows_ >= 4; rows_ -= 4, x += 4 * step) {                                                               \
             const TYPE *y = x + step, *z = y + step, *w = z + step;                                                   \
             INDEPENDENT for (size_t c = 0; c < cols; c++) {                                                           \
-                const TYPE a = BEATS(OP, y[c], x[c]) ? y[c] : x[c], b = BEATS(OP, w[c], z[c]) ? w[c] : z[c];                \
-                const TYPE m = BEATS(OP, b, a) ? b : a;                                                                  \
-                acc[c]       = BEATS(OP, m, acc[c]) ? m : acc[c];                                                        \
+                const TYPE a = BETTER(OP, y[c], x[c]), b = BETTER(OP, w[c], z[c]), m = BETTER(OP, b, a), old = acc[c];  \
+                const TYPE best = BETTER(OP, m, old);                                                                 \
+                acc[c] = isunordered(x[c], y[c]) | isunordered(z[c], w[c]) ? NAN : best;                             \
             }                                                                                                         \
         }                                                                                                             \
         for (; rows_ > 0; rows_--, x += step)                                                                         \
