@@ -16,6 +16,12 @@ typedef tg_tensor *(*tg_fn)(void *ctx, tg_tensor *const *in);
 /* One with several results: it writes them to out[0], out[1] … and returns TG_OK, or what went wrong. They are NULL when it is called. */
 typedef tg_status (*tg_fn_several)(void *ctx, tg_tensor *const *in, tg_tensor **out);
 
+/* What is special about one input. */
+typedef struct tg_gradcheck_input {
+    double      rtol, atol; /* for derivatives by this input; omitted: those of the options */
+    const bool *skip;       /* one for each element, row-major: true: it is left out, as where f has no derivative. NULL: none is */
+} tg_gradcheck_input;
+
 typedef struct tg_gradcheck_options {
     double   eps;        /* step of the central difference, more than 0; usually 1e-3 (relative to max(1, |x|)). Where both sides disagree,
                           * smaller ones down to eps / 10^5 are tried, too */
@@ -24,6 +30,10 @@ typedef struct tg_gradcheck_options {
     int      order;      /* 1 (also 0): first derivatives; 2: those and second derivatives */
     int      directions; /* random output directions v to try, each uniform in [-1, 1); 0: 2; at most 64 */
     uint64_t seed;       /* of the directions */
+    const tg_gradcheck_input *inputs; /* [n], one for each input; NULL: none is special */
+    bool     forward;    /* also compare forward mode (tg_jvp) with reverse mode, in each order: for ops with a jvp of their own */
+    bool     float32;    /* also call f with the same inputs in float32, where it has to give float32: its values and its gradient may differ from
+                          * those of float64 by 1e-4, relative to the largest */
 } tg_gradcheck_options;
 
 /* What is looked at beside differences, which ask for gradients along v in [-1, 1) in one way alone. */
@@ -34,7 +44,18 @@ typedef enum tg_gradcheck_probe {
     TG_PROBE_ZERO,      /* it is not 0, but NaN for example, for an incoming gradient of zeros */
     TG_PROBE_ELSEWHERE, /* it is another when f was evaluated for other inputs between forward and backward */
     TG_PROBE_STRIDED,   /* it, or f's value, is another when the inputs are transposed views that do not lie side by side in memory */
+    TG_PROBE_FORWARD,   /* forward mode gives another derivative (options.forward) */
+    TG_PROBE_FLOAT32,   /* it, or f's value, is another in float32 (options.float32) */
 } tg_gradcheck_probe;
+
+/* An element that disagrees. A missing factor or a wrong sign shows in analytic / numeric. */
+typedef struct tg_gradcheck_failure {
+    int     order, input;
+    int64_t element;
+    double  analytic, numeric;
+} tg_gradcheck_failure;
+
+enum { TG_GRADCHECK_LISTED = 8 };
 
 typedef struct tg_gradcheck_report {
     bool    ok;
@@ -44,6 +65,7 @@ typedef struct tg_gradcheck_report {
     double  analytic, numeric, relative_error;
     tg_gradcheck_probe probe;     /* what found it; analytic and numeric are then the gradient under these circumstances, and as it should be */
     int64_t failures;             /* how many of the elements that were looked at one by one disagree */
+    tg_gradcheck_failure failed[TG_GRADCHECK_LISTED]; /* the first of them */
     int64_t not_smooth;           /* comparisons that did not agree at the step eps, but show that f has a kink there, or a shorter scale */
     char    text[768];            /* all that as a sentence */
 } tg_gradcheck_report;
@@ -66,6 +88,12 @@ TG_API tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int 
  * them. An op's results of integers, such as the places of tg_max, are f's to leave out. */
 TG_API tg_status tg_gradcheck_several(tg_fn_several f, void *ctx, int outputs, tg_tensor *const *inputs, int n,
                                       const tg_gradcheck_options *options, tg_gradcheck_report *report);
+
+/* The derivative of f's result by inputs[input] from differences of f's values alone, without gradients: what tg_gradcheck compares with, whole. Its
+ * shape is the result's followed by the input's, at most TG_MAX_RANK axes, as tg_jacobian's; a leaf of float64. Four calls of f for each element of
+ * the input, at steps eps and eps / 2 (0: 1e-3) relative to max(1, |x|), with an error of order eps^4; where f has a kink within eps it is a mean of
+ * both sides. The input is f64 and requires grad; f is called as tg_gradcheck does. Errors are those of tg_gradcheck, and *jacobian is NULL then. */
+TG_API tg_status tg_numerical_jacobian(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, int input, double eps, tg_tensor **jacobian);
 
 #ifdef __cplusplus
 }

@@ -38,6 +38,16 @@ static void lay_out(check *c, size_t *total)
     c->v     = piece(c, total, d * size);
     c->here  = piece(c, total, size);
     c->value = piece(c, total, POINTS * size);
+    c->columns = piece(c, total, (size_t)c->jacobian_size);
+}
+
+static tg_status compare_gradient(check *c)
+{
+    tg_status s = tg_gradcheck_analytic(c);
+    tg_drop_since(c->tape, c->first);
+    if (!s) s = tg_gradcheck_probes(c);
+    if (!s && c->worst <= 1) s = tg_gradcheck_compare(c);
+    return s;
 }
 
 static tg_status run_order(check *c)
@@ -51,10 +61,7 @@ static tg_status run_order(check *c)
     for (double *r = c->u; r < c->here; r++) *r = tg_gradcheck_uniform(c);
     tg_status s = tg_gradcheck_repeatable(c);
     if (!s) memcpy(c->here, c->value, (size_t)c->size * sizeof *c->here);
-    if (!s) s = tg_gradcheck_analytic(c);
-    tg_drop_since(c->tape, c->first);
-    if (!s) s = tg_gradcheck_probes(c);
-    if (!s && c->worst <= 1) s = tg_gradcheck_compare(c);
+    if (!s) s = c->jacobian ? tg_gradcheck_columns(c) : compare_gradient(c);
     tg_tape_free_bytes(c->tape, c->room, c->room_bytes);
     c->room = NULL;
     return s;
@@ -69,6 +76,7 @@ static tg_status run(check *c)
     c->called_at = c->tape->count;
     if (!s) s = tg_gradcheck_call(c, c->x); /* what f makes once and keeps for later calls, it makes here */
     c->first = tg_mark_here(c->tape);
+    if (!s && c->jacobian) s = tg_gradcheck_jacobian_shape(c);
     for (c->order = 1; !s && c->order <= c->o.order && c->worst <= 1; c->order++) {
         c->m    = c->order == 1 ? c->outputs : c->k;
         c->size = c->order == 1 ? c->values : c->start[c->k];
@@ -143,8 +151,9 @@ static tg_status read_options(check *c, const tg_gradcheck_options *options)
     o->eps = tg_or_usual(o->eps, 1e-3);
     o->rtol = tg_or_usual(o->rtol, 1e-6);
     o->atol = tg_or_usual(o->atol, 1e-8);
-    if (!(o->eps > 0 && o->eps <= 1) || !(o->rtol >= 0) || !(o->atol >= 0))
-        return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "eps has to be more than 0 and at most 1, rtol and atol not negative");
+    bool right = o->eps > 0 && o->eps <= 1 && o->rtol >= 0 && o->atol >= 0;
+    for (int i = 0; o->inputs && i < c->n; i++) right = right && !(o->inputs[i].rtol < 0 || o->inputs[i].atol < 0 || isnan(o->inputs[i].rtol + o->inputs[i].atol));
+    if (!right) return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "eps has to be more than 0 and at most 1, rtol and atol not negative");
     if (o->order < 0 || o->order > 2)
         return tg_fail_on(c->tape, TG_ERR_ARG, c->function, "order must be 1 or 2, not %d", o->order);
     if (o->directions < 0 || o->directions > MOST_DIRECTIONS)
@@ -156,8 +165,7 @@ static tg_status read_options(check *c, const tg_gradcheck_options *options)
     return TG_OK;
 }
 
-/* The check that a caller asked for, all of it. */
-static tg_status whole(check *c, tg_gradcheck_report *report, const tg_gradcheck_options *options)
+tg_status tg_gradcheck_whole(check *c, tg_gradcheck_report *report, const tg_gradcheck_options *options)
 {
     tg_gradcheck_report  unseen;
     tg_gradcheck_report *r = c->report = report ? report : &unseen;
@@ -193,12 +201,12 @@ tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, cons
                        tg_gradcheck_report *report)
 {
     check c = {.f = f, .outputs = 1, .function = __func__, .ctx = ctx, .in = inputs, .n = n, .worst = -1};
-    return whole(&c, report, options);
+    return tg_gradcheck_whole(&c, report, options);
 }
 
 tg_status tg_gradcheck_several(tg_fn_several f, void *ctx, int outputs, tg_tensor *const *inputs, int n,
                                const tg_gradcheck_options *options, tg_gradcheck_report *report)
 {
     check c = {.several = f, .outputs = outputs, .function = __func__, .ctx = ctx, .in = inputs, .n = n, .worst = -1};
-    return whole(&c, report, options);
+    return tg_gradcheck_whole(&c, report, options);
 }

@@ -1,5 +1,6 @@
 /* gradcheck.h - a gradient check under way, for the files that do it: gradcheck.c prepares it, gradcheck_call.c calls the function,
- * gradcheck_compare.c compares, gradcheck_probe.c looks where that is blind, and gradcheck_text.c says what was found. */
+ * gradcheck_compare.c compares, gradcheck_probe.c and gradcheck_forward.c look where that is blind, gradcheck_jacobian.c keeps the differences, and gradcheck_text.c says what
+ * was found. */
 #ifndef TG_GRADCHECK_H
 #define TG_GRADCHECK_H
 
@@ -48,7 +49,12 @@ typedef struct check {
     tg_tensor **out;     /* [POINTS * most] */
     tg_tensor **spare;   /* [n] in place of leaf */
     bool        strided; /* f's inputs are strided views of its leaves */
+    bool        single;  /* f's inputs are float32, and so is what it has to give */
     bool        slopes;  /* a derivative is not zero */
+    tg_tensor **jacobian; /* where the differences by input `by` go instead of being compared; NULL: they are compared */
+    int         by;
+    tg_shape    both;          /* its shape */
+    int64_t     jacobian_size; /* its elements */
     uint32_t    called_at; /* f's first call recorded nodes from this one to `first` */
     const char *says;    /* what a probe found; NULL: nothing */
 
@@ -60,6 +66,7 @@ typedef struct check {
     double *v;         /* [directions] of them in the results under test */
     double *here;      /* results at the inputs */
     double *value;     /* [POINTS] results */
+    double *columns;   /* [jacobian_size] the Jacobian, where it is asked for */
 } check;
 
 /* Uniform in [-1, 1). splitmix64: Steele, Lea, Flood 2014. */
@@ -75,11 +82,24 @@ static inline double tg_gradcheck_uniform(check *c)
 tg_status tg_gradcheck_analytic(check *c); /* g */
 tg_status tg_gradcheck_compare(check *c);  /* it with differences; the worst is in the report */
 tg_status tg_gradcheck_probes(check *c);   /* the same gradient under other circumstances */
+tg_status tg_gradcheck_forward(check *c, int j); /* it with forward mode, of varied input j */
+tg_status tg_gradcheck_jacobian_shape(check *c); /* once f has been called */
+tg_status tg_gradcheck_columns(check *c);        /* differences, as *c->jacobian */
 void      tg_gradcheck_text(const check *c);
+bool      tg_gradcheck_computes_in_single(const check *c); /* what leads to the gradient, anywhere */
 const char *tg_gradcheck_element(const check *c, int64_t i, char *text, size_t size); /* which element number i of the results is, as words */
 
 tg_status tg_gradcheck_apply(check *c, const double *x, tg_tensor **out);
+/* The values at the points of step h along w, which is zero outside from … to-1, and in c->p the direction in which they really lie. */
+tg_status tg_gradcheck_around(check *c, int64_t from, int64_t to, double h);
+/* J w from these, of result element i. */
+double    tg_gradcheck_slope(const check *c, int64_t i, double h);
+/* The check that a caller asked for, all of it. */
+tg_status tg_gradcheck_whole(check *c, tg_gradcheck_report *report, const tg_gradcheck_options *options);
 tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to);
+/* The same of gradients by the varied inputs, with 0 at elements that the caller leaves out. */
+tg_status tg_gradcheck_gradients(check *c, tg_tensor *const *grad, double *to);
+bool      tg_gradcheck_skipped(const check *c, int64_t i); /* is element i, counted over all inputs, left out? */
 int       tg_gradcheck_seeds(check *c, tg_tensor *const *result, int n, const double *v, tg_tensor **which, tg_tensor **seed);
 tg_status tg_gradcheck_finite(check *c, const double *value, int64_t count, const char *where);
 tg_status tg_gradcheck_call(check *c, const double *x); /* f at x, as c->y */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <tapegrad/gradient.h>
+#include <tapegrad/pointwise.h>
 #include <tapegrad/shape.h>
 #include <tapegrad/tensor.h>
 
@@ -17,9 +18,10 @@ static tg_status check_result(check *c, int r)
     if (!node) return TG_ERR_STALE;
     if (node->tape != c->tape)
         return tg_fail_on(c->tape, TG_ERR_TAPE, c->function, "f returned a tensor of another tape%s", which);
-    if (node->dtype != TG_F64)
-        return tg_fail_on(c->tape, TG_ERR_DTYPE, c->function, "f returned %s%s; it must return float64",
-                          tg_dtype_name((tg_dtype)node->dtype), which);
+    const tg_dtype dtype = c->single ? TG_F32 : TG_F64;
+    if (node->dtype != dtype)
+        return tg_fail_on(c->tape, TG_ERR_DTYPE, c->function, "f returned %s%s%s; it must return %s", tg_dtype_name((tg_dtype)node->dtype), which,
+                          c->single ? " for float32 inputs" : "", tg_dtype_name(dtype));
     if (!c->called) c->shape[r] = *node->shape;
     if (!tg_shape_equal(node->shape, &c->shape[r]))
         return tg_fail_on(c->tape, TG_ERR_SHAPE, c->function, "f returned %s%s at first and %s in a later call",
@@ -47,15 +49,18 @@ static tg_tensor *strided(tg_tensor *x)
     return tg_permute(tg_select(tg_stack(both, 2, reversed.n), reversed.n, 0), &reversed);
 }
 
+/* Floats in float32, where that is what is looked at. */
+static tg_tensor *as_asked(const check *c, tg_tensor *x) { return c->single && tg_dtype_of(x) == TG_F64 ? tg_to(x, TG_F32) : x; }
+
 /* y = f at x, with fresh leaves for what is varied. */
 tg_status tg_gradcheck_call(check *c, const double *x)
 {
-    for (int i = 0; i < c->n; i++) c->arg[i] = c->in[i];
+    for (int i = 0; i < c->n; i++) c->arg[i] = as_asked(c, c->in[i]);
     for (int j = 0; j < c->k; j++) {
         const tg_shape *shape = tg_shape_of(c->in[c->input[j]]);
         if (!shape)
             return tg_fail_on(c->tape, TG_ERR_STALE, c->function, "the inputs are gone: f must not release them");
-        c->leaf[j] = tg_set_requires_grad(tg_from_f64(c->tape, shape, x + c->start[j]), true);
+        c->leaf[j] = tg_set_requires_grad(as_asked(c, tg_from_f64(c->tape, shape, x + c->start[j])), true);
         if (!c->leaf[j]) return TG_ERR_MEMORY;
         c->arg[c->input[j]] = c->strided && tg_rank(c->leaf[j]) < TG_MAX_RANK ? strided(c->leaf[j]) : c->leaf[j];
         if (!c->arg[c->input[j]]) return c->tape->services.latest;
@@ -79,7 +84,7 @@ int tg_gradcheck_seeds(check *c, tg_tensor *const *result, int n, const double *
     for (int r = 0; r < n; r++) {
         tg_tensor *t = result[r];
         if (tg_requires_grad(t)) {
-            seed[count] = tg_from_f64(c->tape, tg_shape_of(t), v);
+            seed[count] = as_asked(c, tg_from_f64(c->tape, tg_shape_of(t), v));
             if (!seed[count]) return -1;
             which[count++] = t;
         }
@@ -107,13 +112,13 @@ tg_status tg_gradcheck_apply(check *c, const double *x, tg_tensor **out)
     return TG_OK;
 }
 
-/* Computes n tensors and copies their values behind each other. */
+/* Computes n tensors and copies their values behind each other, as doubles. */
 tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to)
 {
     tg_status s = tg_eval(t, n);
     for (int i = 0; !s && i < n; i++) {
         const size_t count = (size_t)tg_numel(t[i]);
-        s                  = tg_copy_to(t[i], to, count * sizeof *to);
+        s                  = tg_copy_to(tg_dtype_of(t[i]) == TG_F32 ? tg_to(t[i], TG_F64) : t[i], to, count * sizeof *to);
         to += count;
     }
     return s;
@@ -168,6 +173,23 @@ tg_status tg_gradcheck_repeatable(check *c)
     return s;
 }
 
+bool tg_gradcheck_skipped(const check *c, int64_t i)
+{
+    int j = 0;
+    if (!c->o.inputs) return false;
+    while (i >= c->start[j + 1]) j++;
+    const bool *skip = c->o.inputs[c->input[j]].skip;
+    return skip && skip[i - c->start[j]];
+}
+
+tg_status tg_gradcheck_gradients(check *c, tg_tensor *const *grad, double *to)
+{
+    const tg_status s = tg_gradcheck_values(grad, c->k, to);
+    for (int64_t i = 0; !s && i < c->start[c->k]; i++)
+        if (tg_gradcheck_skipped(c, i)) to[i] = 0;
+    return s;
+}
+
 /* g = v^T J for every v. Results that need no gradient have none to add. */
 tg_status tg_gradcheck_analytic(check *c)
 {
@@ -180,7 +202,7 @@ tg_status tg_gradcheck_analytic(check *c)
         if (count < 0) return TG_ERR_MEMORY;
         if (count == 0) continue; /* g is zero as it was allocated */
         s = tg_grad(out, seed, count, c->leaf, c->k, false, grad);
-        if (!s) s = tg_gradcheck_values(grad, c->k, c->g + d * size);
+        if (!s) s = tg_gradcheck_gradients(c, grad, c->g + d * size);
         if (s) return s;
     }
     return TG_OK;

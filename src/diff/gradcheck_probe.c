@@ -11,14 +11,17 @@ typedef struct circumstances {
     tg_gradcheck_probe probe;
     double             scale; /* of the incoming gradient: the answer has to have it, too */
     const char        *says;
+    const char        *values_say; /* where f's values have to be the same, too */
 } circumstances;
 
 static const circumstances PROBES[] = {
-    {TG_PROBE_AGAIN, 1, "the gradient differs when it is asked for again: a rule depends on something else than its arguments"},
-    {TG_PROBE_SCALED, 1024, "the gradient is not proportional to the incoming one: for one that is 1024 times as large"},
-    {TG_PROBE_ZERO, 0, "the gradient is not 0 where the incoming one is"},
-    {TG_PROBE_ELSEWHERE, 1, "the gradient differs when f was evaluated for other inputs in between: a rule or kernel reads what was computed last"},
-    {TG_PROBE_STRIDED, 1, "the gradient differs when the inputs are strided views: a kernel or rule takes them for contiguous"},
+    {TG_PROBE_AGAIN, 1, "the gradient differs when it is asked for again: a rule depends on something else than its arguments", NULL},
+    {TG_PROBE_SCALED, 1024, "the gradient is not proportional to the incoming one: for one that is 1024 times as large", NULL},
+    {TG_PROBE_ZERO, 0, "the gradient is not 0 where the incoming one is", NULL},
+    {TG_PROBE_ELSEWHERE, 1, "the gradient differs when f was evaluated for other inputs in between: a rule or kernel reads what was computed last", NULL},
+    {TG_PROBE_STRIDED, 1, "the gradient differs when the inputs are strided views: a kernel or rule takes them for contiguous",
+     "when the inputs are strided views, so a kernel takes them for contiguous"},
+    {TG_PROBE_FLOAT32, 1, "the gradient in float32 is another than in float64", "in float32"},
 };
 
 /* f for other inputs, computed. */
@@ -39,7 +42,7 @@ static tg_status ask(check *c, const circumstances *how, bool *none)
     tg_status   s = tg_gradcheck_apply(c, c->x, out);
     if (!s && how->probe == TG_PROBE_ELSEWHERE) s = tg_eval(out, c->m);
     if (!s && how->probe == TG_PROBE_ELSEWHERE) s = evaluate_elsewhere(c);
-    if (!s && how->probe == TG_PROBE_STRIDED) s = tg_gradcheck_values(out, c->m, c->value + c->size);
+    if (!s && how->values_say) s = tg_gradcheck_values(out, c->m, c->value + c->size);
     if (s) return s;
     for (int64_t i = 0; i < c->size; i++) c->value[i] = how->scale * c->v[i];
     const int count = tg_gradcheck_seeds(c, out, c->m, c->value, out, seed);
@@ -47,7 +50,7 @@ static tg_status ask(check *c, const circumstances *how, bool *none)
     if (count < 0) return TG_ERR_MEMORY;
     if (count == 0) return TG_OK;
     s = tg_grad(out, seed, count, c->leaf, c->k, false, grad);
-    return s ? s : tg_gradcheck_values(grad, c->k, c->p);
+    return s ? s : tg_gradcheck_gradients(c, grad, c->p);
 }
 
 static double largest(const double *x, int64_t n)
@@ -60,7 +63,8 @@ static double largest(const double *x, int64_t n)
 /* The first of n elements that is not scale times what it was, or -1. */
 static int64_t first_other(const check *c, const double *now, const double *was, int64_t n, double scale)
 {
-    const double rounding = 1e-12 * largest(was, n);
+    enum { IN_SINGLE = 100000000 }; /* how much coarser float32 may be */
+    const double rounding = (c->single ? 1e-12 * IN_SINGLE : 1e-12) * largest(was, n);
     for (int64_t i = 0; i < n; i++) {
         const double want = scale * was[i];
         if (!(fabs(now[i] - want) <= scale * (c->o.atol + c->o.rtol * fabs(was[i]) + rounding))) return i;
@@ -84,33 +88,41 @@ static void report(check *c, const circumstances *how, int64_t at)
     c->says = how->says;
 }
 
-/* Values of f that depend on how its inputs lie are an error of f, and no derivative. */
-static tg_status same_values(check *c)
+/* Values of f that depend on how its inputs lie, or on their precision, are an error of f, and no derivative. */
+static tg_status same_values(check *c, const circumstances *how)
 {
     const int64_t at = first_other(c, c->value + c->size, c->here, c->size, 1);
     char          which[100];
     if (at < 0) return TG_OK;
-    c->report->probe = TG_PROBE_STRIDED;
-    return tg_fail_on(c->tape, TG_ERR_GRAD, c->function,
-                      "%s is another when the inputs are strided views, so a kernel takes them for contiguous: %s is %.10g instead of %.10g",
-                      c->order == 1 ? "f" : "the gradient of f", tg_gradcheck_element(c, at, which, sizeof which), c->value[c->size + at],
+    c->report->probe = how->probe;
+    return tg_fail_on(c->tape, TG_ERR_GRAD, c->function, "%s is another %s: %s is %.10g instead of %.10g",
+                      c->order == 1 ? "f" : "the gradient of f", how->values_say, tg_gradcheck_element(c, at, which, sizeof which), c->value[c->size + at],
                       c->here[at]);
+}
+
+static tg_status probe(check *c, const circumstances *how)
+{
+    bool none  = false;
+    c->strided = how->probe == TG_PROBE_STRIDED;
+    c->single  = how->probe == TG_PROBE_FLOAT32;
+    tg_status s = ask(c, how, &none);
+    tg_drop_since(c->tape, c->first);
+    if (!s && how->values_say) s = same_values(c, how);
+    if (!s && !none) {
+        const int64_t at = first_other(c, c->p, c->g, c->start[c->k], how->scale);
+        if (at >= 0) report(c, how, at);
+    }
+    c->strided = c->single = false;
+    return s;
 }
 
 tg_status tg_gradcheck_probes(check *c)
 {
     tg_status s = TG_OK;
     for (size_t k = 0; !s && k < sizeof PROBES / sizeof *PROBES && c->worst <= 1; k++) {
-        const circumstances *how = &PROBES[k];
-        bool                 none = false;
-        c->strided = how->probe == TG_PROBE_STRIDED;
-        s          = ask(c, how, &none);
-        tg_drop_since(c->tape, c->first);
-        if (!s && c->strided) s = same_values(c);
-        c->strided = false;
-        if (s || none) continue;
-        const int64_t at = first_other(c, c->p, c->g, c->start[c->k], how->scale);
-        if (at >= 0) report(c, how, at);
+        if (PROBES[k].probe == TG_PROBE_FLOAT32 && (!c->o.float32 || c->order > 1)) continue;
+        s = probe(c, &PROBES[k]);
     }
+    for (int j = 0; !s && c->o.forward && j < c->k && c->worst <= 1; j++) s = tg_gradcheck_forward(c, j);
     return s;
 }

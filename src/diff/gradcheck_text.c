@@ -29,7 +29,7 @@ static const char *further_text(const tg_gradcheck_report *r, char *text, size_t
 }
 
 /* Does f compute what leads to its gradient in float32 anywhere? Its first call is still recorded. */
-static bool rounds_to_single(const check *c)
+bool tg_gradcheck_computes_in_single(const check *c)
 {
     for (uint32_t id = c->called_at; id < c->first.count; id++) {
         const tg_node *n = tg_slot(c->tape, id);
@@ -40,7 +40,7 @@ static bool rounds_to_single(const check *c)
 
 static const char *hint(const check *c)
 {
-    if (!c->report->ok && !c->says && rounds_to_single(c)) return "; f computes in float32 inside (tg_to): differences see its rounding as well";
+    if (!c->report->ok && !c->says && tg_gradcheck_computes_in_single(c)) return "; f computes in float32 inside (tg_to): differences see its rounding as well";
     if (c->report->ok && !c->slopes) return "; every derivative is zero, which a wrong rule may give as well: does f sum up what always has the same sum?";
     return "";
 }
