@@ -76,6 +76,7 @@ HELPER_O := $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))
 TEST_ALL := $(patsubst %.c,$B/%,$(wildcard tests/*/test_*.c))
 TESTS    ?= $(notdir $(TEST_ALL)) $(notdir $(wildcard tests/*/test_*.sh))
 DEMOS    := $(patsubst %.c,$B/%,$(wildcard demos/*.c))
+GRADCHECK_O := $(patsubst %.c,$B/%.o,$(wildcard tools/gradcheck/*.c))
 BENCH_O  := $(patsubst %.c,$B/%.o,$(wildcard bench/*.c))
 TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 
@@ -85,7 +86,7 @@ EVALUATORS ?= reference fused
     fuzz ops-table install format clean
 .SECONDARY:
 
-all: lib
+all: lib $B/tg-gradcheck
 lib: $B/libtapegrad.a $B/libtapegrad.so
 demos: $(DEMOS)
 benches: $B/bench/tg-bench
@@ -122,6 +123,13 @@ $B/demos/%: $B/demos/%.o $B/libtapegrad.a
 	$(LINK)
 $B/tools/%: $B/tools/%.o $B/libtapegrad.a
 	$(LINK)
+# An archive, so that the program has of the tests' helpers only what it needs: samples, and what checks them. Its dynamic symbols are the whole
+# library's, which shared objects with ops are checked with.
+$B/libsupport.a: $(HELPER_O)
+	rm -f $@ && $(AR) rcs $@ $^
+$(GRADCHECK_O): SPECIAL += -Itests/support
+$B/tg-gradcheck: $(GRADCHECK_O) $B/libsupport.a $B/libtapegrad.a
+	$(CC) $(CFLAGS) -fopenmp -rdynamic -o $@ $(GRADCHECK_O) $B/libsupport.a -Wl,--whole-archive $B/libtapegrad.a -Wl,--no-whole-archive $(LIBS) -ldl $(LDFLAGS)
 $B/bench/tg-bench: $(BENCH_O) $B/libtapegrad.a
 	$(LINK) $(MVEC)
 
@@ -297,8 +305,9 @@ Libs.private: $(LIBS) -fopenmp
 endef
 export PC
 
-install: lib
-	install -d $(DESTDIR)$(PREFIX)/include/tapegrad $(DESTDIR)$(PREFIX)/lib/pkgconfig
+install: lib $B/tg-gradcheck
+	install -d $(DESTDIR)$(PREFIX)/include/tapegrad $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $B/tg-gradcheck $(DESTDIR)$(PREFIX)/bin
 	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 include/tapegrad/*.h $(DESTDIR)$(PREFIX)/include/tapegrad
 	install -m 644 $B/libtapegrad.a $(DESTDIR)$(PREFIX)/lib

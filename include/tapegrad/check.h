@@ -95,6 +95,61 @@ TG_API tg_status tg_gradcheck_several(tg_fn_several f, void *ctx, int outputs, t
  * both sides. The input is f64 and requires grad; f is called as tg_gradcheck does. Errors are those of tg_gradcheck, and *jacobian is NULL then. */
 TG_API tg_status tg_numerical_jacobian(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, int input, double eps, tg_tensor **jacobian);
 
+/* ---- cases for the program tg-gradcheck --------------------------------------------------------------------------------
+ *
+ * tg-gradcheck ./myops.so checks the functions that a shared object lists. The object needs no library: the program has it.
+ *
+ *     TG_GRADCHECK_CASES({.op = &tg_op_cube, .in = {{TG_SHAPE(3, 4), -2, 2}}},
+ *                        {.name = "scaled", .f = scaled, .in = {{TG_SHAPE(3, 4), -2, 2}, {TG_SCALAR_SHAPE, 0.5, 2}}})
+ *
+ *     cc -shared -fPIC -o myops.so myops.c $(pkg-config --cflags tapegrad)
+ *
+ * (docs/first_op.md) */
+
+struct tg_op;
+
+typedef enum tg_case_kind {
+    TG_CASE_VARIED = 0, /* f64 in lo … hi, by which f is differentiated: numbers that lie apart, so that there are no ties. Both 0: -2 … 2 */
+    TG_CASE_CONSTANT,   /* the same, by which it is not */
+    TG_CASE_INDEX,      /* i64 in 0 … hi-1 */
+    TG_CASE_MASK,       /* bool */
+} tg_case_kind;
+
+typedef struct tg_case_input {
+    const tg_shape *shape; /* NULL: there are no further inputs */
+    double          lo, hi;
+    tg_case_kind    kind;
+} tg_case_input;
+
+enum { TG_CASE_INPUTS = 8 };
+
+/* A function with inputs on which it is smooth, or where its kinks lie apart from numbers drawn at random. */
+typedef struct tg_gradcheck_case {
+    const char         *name;    /* NULL: op's */
+    tg_fn               f;       /* or NULL, and */
+    const struct tg_op *op;      /* an op without attributes, called with all of `in` */
+    const void         *ctx;     /* what f gets */
+    tg_case_input       in[TG_CASE_INPUTS];
+    int                 order;   /* 0, 2: first and second derivatives; 1: first ones alone, where a rule calls an op without derivative */
+    bool                f64;     /* f does not take float32 */
+} tg_gradcheck_case;
+
+/* What the program looks for in a shared object, under this name. */
+typedef struct tg_gradcheck_case_list {
+    const char              *version; /* TG_VERSION, and */
+    size_t                   size;    /* that of a case: of the headers that the object was compiled with */
+    int                      count;
+    const tg_gradcheck_case *cases;
+} tg_gradcheck_case_list;
+
+#ifndef __cplusplus
+#define TG_GRADCHECK_CASES(...)                                                                                                        \
+    static const tg_gradcheck_case tg_gradcheck_cases_[] = {__VA_ARGS__};                                                              \
+    TG_API extern const tg_gradcheck_case_list tg_gradcheck_cases;                                                                     \
+    const tg_gradcheck_case_list tg_gradcheck_cases = {TG_VERSION, sizeof(tg_gradcheck_case),                                          \
+                                                       (int)(sizeof tg_gradcheck_cases_ / sizeof *tg_gradcheck_cases_), tg_gradcheck_cases_};
+#endif
+
 #ifdef __cplusplus
 }
 #endif

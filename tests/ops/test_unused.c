@@ -115,30 +115,7 @@ static void test_linear(void **state)
     assert_true(n >= 15);
 }
 
-/* A product of x with itself: what is not used of one operand is in the other one, too. And one with a vector that gets no gradient, of which
- * every element is used for every result. */
-static bool is_mixed(const char *name) { return !strcmp(name, "cov") || !strcmp(name, "cov_weighted") || !strcmp(name, "corrcoef") || !strcmp(name, "spectral_norm"); }
-
-/* The weights that a bad one shares its input with are multiplied, at the next step, by the state that it made. */
-static bool is_recurrent(const char *name) { return !strcmp(name, "rnn") || !strcmp(name, "lstm") || !strcmp(name, "gru"); }
-
-/* Elimination brings every number of a matrix to nearly every result, and to the others' gradients. */
-static bool is_eliminated(const char *name)
-{
-    static const char *const of[] = {"cholesky", "cholesky_ex", "cholesky_solve", "cholesky_inverse", "solve_triangular", "lu", "lu_solve", "inv", "slogdet", "logdet"};
-    for (size_t k = 0; k < sizeof of / sizeof *of; k++)
-        if (!strcmp(name, of[k])) return true;
-    return false;
-}
-
-/* Samples of the gamma distribution, and so less of their slope, have derivatives up to the third. */
-static bool is_spent(const topic *p) { return !strcmp(p->name, "standard_gamma_slope"); }
-
-static bool is_tested(const topic *p)
-{
-    if (is_spent(p) || is_eliminated(p->name)) return false;
-    return p->op ? p->op->vjp != NULL : !topic_counts(p) && !is_mixed(p->name) && !is_recurrent(p->name);
-}
+static bool is_tested(const topic *p) { return !topic_counts(p) && unused_applies(p->name, p->op); }
 
 int main(void)
 {

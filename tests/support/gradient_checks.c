@@ -46,7 +46,7 @@ tg_tensor *variant_result(void *ctx, tg_tensor *const *leaf)
     return y;
 }
 
-static const char *describe(const variant *v, uint64_t seed, char *text, size_t size)
+const char *variant_text(const variant *v, uint64_t seed, char *text, size_t size)
 {
     char   shape[TG_SHAPE_TEXT];
     size_t used = (size_t)snprintf(text, size, "%s", v->s->name);
@@ -68,51 +68,70 @@ void variant_leaves(tg_tape *t, const variant *v, uint64_t seed, tg_tensor **lea
     }
 }
 
-/* Where the checks are. */
-typedef struct progress {
-    const gradient_checks *g;
-    const sample          *s;
-    uint64_t               seed;
-    int                    done;
-} progress;
-
-static void check(progress *p, variant *v)
+tg_gradcheck_options variant_options(const variant *v, uint64_t seed)
 {
-    tg_tape             *t                   = p->g->t;
-    tg_tensor           *leaf[SAMPLE_INPUTS] = {NULL};
-    char                 text[400];
-    tg_gradcheck_report  r;
-    tg_gradcheck_options o = {.order = v->s->large ? 1 : 2, .rtol = 1e-6, .atol = 1e-8, .seed = p->seed, .directions = 1};
-    tg_reset(t);
+    tg_gradcheck_options o = {.order = v->s->large ? 1 : 2, .rtol = 1e-6, .atol = 1e-8, .seed = seed, .directions = 1};
     if (v->s->single) {
         o.eps  = 0.5;
         o.rtol = 1e-5;
     }
-    variant_leaves(t, v, p->seed, leaf);
-    if (tg_gradcheck(variant_result, v, leaf, sample_inputs(v->s), &o, &r) != TG_OK)
-        complain("%s: %s", describe(v, p->seed, text, sizeof text), r.text);
-    if (p->g->op && !sample_recorded(t, p->g->op->name))
-        complain("the sample %s does not record the op", describe(v, p->seed, text, sizeof text));
-    p->done++;
+    return o;
 }
 
-/* Plain inputs in each use, and others in one that changes with the seed. */
-static bool check_uses(void *ctx, const arrangement *how)
+/* ---- all of a sample's ---------------------------------------------------------------------------------------------- */
+
+typedef struct going_through {
+    const sample *s;
+    uint64_t      seed;
+    void (*check)(void *ctx, const variant *v);
+    void *ctx;
+} going_through;
+
+static bool each_use(void *ctx, const arrangement *how)
 {
-    progress *p = ctx;
+    const going_through *g = ctx;
     for (use u = ONCE; u <= LATER; u++)
-        if (how->plain || u == (use)(p->seed % 3)) check(p, &(variant){p->s, u, *how, p->seed});
+        if (how->plain || u == (use)(g->seed % 3)) g->check(g->ctx, &(variant){g->s, u, *how, g->seed});
     return true;
+}
+
+void each_variant(const sample *s, uint64_t seed, void (*check)(void *ctx, const variant *v), void *ctx)
+{
+    going_through g = {s, seed, check, ctx};
+    each_arrangement(s, seed, each_use, &g);
+}
+
+/* Where the checks are. */
+typedef struct progress {
+    const gradient_checks *g;
+    uint64_t               seed;
+    int                    done;
+} progress;
+
+static void check(void *ctx, const variant *v)
+{
+    progress            *p                   = ctx;
+    tg_tape             *t                   = p->g->t;
+    tg_tensor           *leaf[SAMPLE_INPUTS] = {NULL};
+    char                 text[400];
+    tg_gradcheck_report  r;
+    tg_gradcheck_options o = variant_options(v, p->seed);
+    tg_reset(t);
+    variant_leaves(t, v, p->seed, leaf);
+    if (tg_gradcheck(variant_result, (void *)(uintptr_t)v, leaf, sample_inputs(v->s), &o, &r) != TG_OK)
+        complain("%s: %s", variant_text(v, p->seed, text, sizeof text), r.text);
+    if (p->g->op && !sample_recorded(t, p->g->op->name))
+        complain("the sample %s does not record the op", variant_text(v, p->seed, text, sizeof text));
+    p->done++;
 }
 
 int check_gradients(const gradient_checks *g, uint64_t seed)
 {
-    progress p    = {.g = g, .seed = seed};
-    int      rows = 0;
-    for (int k = 0; (p.s = sample_next(g->list, g->name, &k)) != NULL; rows++) {
-        if ((p.s->large && seed != 0) || (g->wanted && !g->wanted(g->ctx, p.s))) continue;
-        each_arrangement(p.s, seed, check_uses, &p);
-    }
+    progress      p    = {.g = g, .seed = seed};
+    int           rows = 0;
+    const sample *s;
+    for (int k = 0; (s = sample_next(g->list, g->name, &k)) != NULL; rows++)
+        if (!(s->large && seed != 0) && (!g->wanted || g->wanted(g->ctx, s))) each_variant(s, seed, check, &p);
     if (rows == 0) complain("the op %s has no samples", g->name);
     return p.done;
 }

@@ -22,6 +22,15 @@ tg_tensor *variant_result(void *ctx, tg_tensor *const *leaf);
 /* Leaves for that, with the values of a seed. Complains (complain.h) where there is one that cannot be made. */
 void variant_leaves(tg_tape *t, const variant *v, uint64_t seed, tg_tensor **leaf);
 
+/* How that is checked: rtol 1e-6, atol 1e-8, and wider steps where it computes in f32. */
+tg_gradcheck_options variant_options(const variant *v, uint64_t seed);
+
+/* The variant in words. */
+const char *variant_text(const variant *v, uint64_t seed, char *text, size_t size);
+
+/* Calls check for what the seed says of a sample: in each use with plain inputs, and in one with them in each other layout. */
+void each_variant(const sample *s, uint64_t seed, void (*check)(void *ctx, const variant *v), void *ctx);
+
 /* The checks of one topic. */
 typedef struct gradient_checks {
     tg_tape           *t; /* of f64, silent */

@@ -87,7 +87,7 @@ static void fill_apart(double *x, int64_t n, const sample_input *in, int input, 
     for (int64_t k = 0; place && k < n; k++) {
         const int64_t other = k + (int64_t)(next_random(state) % (uint64_t)(places - k)), p = place[other];
         place[other] = place[k];
-        x[k]         = in->lo + (in->hi - in->lo) * ((double)p + 0.2 + 0.3 * input) / (double)places;
+        x[k]         = in->lo + (in->hi - in->lo) * ((double)p + 0.2 + 0.3 * (input % 3) + 0.03 * (input / 3)) / (double)places;
     }
     free(place);
 }

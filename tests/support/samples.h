@@ -22,7 +22,7 @@ typedef struct sample_input {
     double      lo, hi;
 } sample_input;
 
-enum { SAMPLE_INPUTS = 3 };
+enum { SAMPLE_INPUTS = 8 };
 
 /* Gives a sample other shapes and arguments that fit: vary.h. */
 struct sample;
@@ -48,6 +48,7 @@ typedef struct sample {
     tg_axes      axes;
     tg_shape     shape;
     const char  *text;
+    const struct tg_gradcheck_case *given; /* of a shared object's case: the case */
 
     sample_vary vary;   /* NULL: by its name, in the table of random_samples.c; or its shapes stay */
     int         fewest; /* elements over which a reduction gives a number with a gradient, whatever vary does */

@@ -258,3 +258,30 @@ int check_all_unused(tg_tape *t, const sample_list *list, const char *name)
     }
     return done;
 }
+
+/* ---- where that is not so ------------------------------------------------------------------------------------------- */
+
+/* A product of x with itself: what is not used of one operand is in the other one, too. And one with a vector that gets no gradient, of which
+ * every element is used for every result. */
+static bool is_mixed(const char *name) { return !strcmp(name, "cov") || !strcmp(name, "cov_weighted") || !strcmp(name, "corrcoef") || !strcmp(name, "spectral_norm"); }
+
+/* The weights that a bad one shares its input with are multiplied, at the next step, by the state that it made. */
+static bool is_recurrent(const char *name) { return !strcmp(name, "rnn") || !strcmp(name, "lstm") || !strcmp(name, "gru"); }
+
+/* Elimination brings every number of a matrix to nearly every result, and to the others' gradients. */
+static bool is_eliminated(const char *name)
+{
+    static const char *const of[] = {"cholesky", "cholesky_ex", "cholesky_solve", "cholesky_inverse", "solve_triangular", "lu", "lu_solve", "inv", "slogdet", "logdet"};
+    for (size_t k = 0; k < sizeof of / sizeof *of; k++)
+        if (!strcmp(name, of[k])) return true;
+    return false;
+}
+
+/* Samples of the gamma distribution, and so less of their slope, have derivatives up to the third. */
+static bool is_spent(const char *name) { return !strcmp(name, "standard_gamma_slope"); }
+
+bool unused_applies(const char *name, const tg_op *op)
+{
+    if (is_spent(name) || is_eliminated(name)) return false;
+    return op ? op->vjp != NULL : !is_mixed(name) && !is_recurrent(name);
+}

@@ -27,4 +27,7 @@ bool check_unused(tg_tape *t, const plant *p);
 /* The same for elements of all samples of this name that are small. How many checks that were. */
 int check_all_unused(tg_tape *t, const sample_list *list, const char *name);
 
+/* Is it so of this op, or of this function (op NULL)? Some bring every number of an input to nearly every result. */
+bool unused_applies(const char *name, const tg_op *op);
+
 #endif
