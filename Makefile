@@ -142,7 +142,7 @@ $B/bench/peer_torch: bench/peer_torch.cpp
 
 # Every test, under each evaluator; the last line is "N passed, N failed". make check TESTS="test_show test_io" runs some of them, JOBS=1
 # one at a time.
-check: lib benches $(TEST_X) $(if $(filter test_onnx.sh,$(TESTS)),$(ONNX_X)) $(if $(filter test_oracle.sh,$(TESTS)),$B/tests/oracle/driver)
+check: lib $B/tg-gradcheck benches $(TEST_X) $(if $(filter test_onnx.sh,$(TESTS)),$(ONNX_X)) $(if $(filter test_oracle.sh,$(TESTS)),$B/tests/oracle/driver)
 	@BUILD='$B' CC='$(CC)' FLAGS='$(FLAGS) $(CFLAGS)' LIBS='$(LIBS) $(LDFLAGS)' EVALUATORS='$(EVALUATORS)' \
 	    tests/run.sh $(TESTS)
 

@@ -203,7 +203,7 @@ bool check_unused(tg_tape *t, const plant *p)
             for (int64_t e = 0; e < n; e++) {
                 const double a = with.x[order][i][e], b = without.x[order][i][e];
                 if (i == p->input && e == p->element && a != 0)
-                    complain("%s: the derivative of order %d there is %g", describe(p), order + 1, a);
+                    complain("%s: the derivative of order %d there is %g", describe(p), order + 1, isnan(a) ? (double)NAN : a); /* of no sign */
                 if (!(fabs(a - b) <= 1e-11 * (1 + fabs(b))))
                     complain("%s: the derivative of order %d of input %d, element %d, is %.17g, and without it %.17g", describe(p),
                              order + 1, i, (int)e, a, b);

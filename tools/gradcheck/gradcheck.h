@@ -42,7 +42,7 @@ typedef struct finding {
     int                  order, input;
     int64_t              element;
     double               analytic, numeric;
-    char                 where[400];  /* the sample, and how its inputs lay */
+    char                 where[1000]; /* the sample, and how its inputs lay */
     char                 text[1000];  /* what tg_gradcheck said of it */
     tg_gradcheck_failure failed[TG_GRADCHECK_LISTED];
     int                  listed;

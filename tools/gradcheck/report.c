@@ -19,7 +19,7 @@ static const char *coloured(const finding *f, bool colour, char *text, size_t si
 
 static const char *place(int order, int input, int64_t element, char *text, size_t size)
 {
-    int used = snprintf(text, size, "order %d", order);
+    int used = order > 0 ? snprintf(text, size, "order %d", order) : snprintf(text, size, "f itself");
     if (input >= 0) used += snprintf(text + used, size - (size_t)used, ", input %d", input);
     if (element >= 0) snprintf(text + used, size - (size_t)used, ", element %lld", (long long)element);
     return text;

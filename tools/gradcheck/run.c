@@ -19,6 +19,9 @@ typedef struct work {
     uint64_t       seed;
 } work;
 
+static const char USED[] = "it is not used, and its gradient has to be 0, whatever it holds: a rule multiplies by a slope that can be infinite with tg_mul_zero, and selects\n"
+                           "    with tg_where";
+
 /* Notes a check that failed: the first one is told. */
 static void fault(work *w, const char *where, const char *text, const tg_gradcheck_report *r)
 {
@@ -61,14 +64,29 @@ static tg_status run(work *w, const tg_gradcheck_options *o, tg_gradcheck_report
     return tg_gradcheck(variant_result, (void *)(uintptr_t)w->v, leaf, sample_inputs(w->v->s), o, r);
 }
 
+static tg_gradcheck_options options_of(const work *w)
+{
+    tg_gradcheck_options o = variant_options(w->v, w->seed);
+    const sample        *s = w->v->s;
+    if (!s->single) {
+        o.rtol = w->a->rtol > 0 ? w->a->rtol : TG_ZERO;
+        o.atol = w->a->atol > 0 ? w->a->atol : TG_ZERO;
+    }
+    if (o.order > w->a->order) o.order = w->a->order;
+    if (s->given && s->given->order == 1) o.order = 1;
+    o.forward = o.order == 2; /* a rule whose ops have no derivative has no forward mode either */
+    return o;
+}
+
 /* Once more with float32 inputs, where the function takes them. */
 static void check_float32(work *w, const char *where)
 {
-    tg_gradcheck_options o = variant_options(w->v, w->seed);
+    tg_gradcheck_options o = options_of(w);
     tg_gradcheck_report  r;
     const sample        *s = w->v->s;
     if (!w->v->how.plain || w->v->use != ONCE || s->single || (s->given && s->given->f64)) return;
     o.order           = 1;
+    o.forward         = false;
     o.float32         = true;
     const tg_status st = run(w, &o, &r);
     if (st == TG_ERR_DTYPE && !s->given) return; /* a sample with constants of float64 */
@@ -79,17 +97,10 @@ static void check_float32(work *w, const char *where)
 static void check_variant(void *ctx)
 {
     work                *w = ctx;
-    tg_gradcheck_options o = variant_options(w->v, w->seed);
+    tg_gradcheck_options o = options_of(w);
     tg_gradcheck_report  r;
     char                 where[400];
     variant_text(w->v, w->seed, where, sizeof where);
-    if (!w->v->s->single) {
-        o.rtol = w->a->rtol;
-        o.atol = w->a->atol;
-    }
-    if (o.order > w->a->order) o.order = w->a->order;
-    if (w->v->s->given && w->v->s->given->order == 1) o.order = 1;
-    o.forward = o.order == 2; /* a rule whose ops have no derivative has no forward mode either */
     w->f->checks++;
     if (run(w, &o, &r) == TG_OK) {
         note(w, where, &r);
@@ -134,7 +145,7 @@ static void check_all(work *w)
     if (w->f->samples == 0) fault(w, w->p->name, "there are no samples", NULL);
     tg_reset(w->t);
     tg_clear_error(w->t);
-    if (!w->f->wrong && asks_of_unused(w->p, given) && !holds(check_unused_of, w, &c)) fault(w, w->p->name, c.text, NULL);
+    if (!w->f->wrong && asks_of_unused(w->p, given) && !holds(check_unused_of, w, &c)) fault(w, c.text, USED, NULL);
     if (w->f->wrong) w->f->verdict = WRONG;
 }
 
