@@ -165,7 +165,8 @@ static tg_status read_options(check *c, const tg_gradcheck_options *options)
     return TG_OK;
 }
 
-tg_status tg_gradcheck_whole(check *c, tg_gradcheck_report *report, const tg_gradcheck_options *options)
+/* The check that a caller asked for, all of it. */
+static tg_status whole(check *c, tg_gradcheck_report *report, const tg_gradcheck_options *options)
 {
     tg_gradcheck_report  unseen;
     tg_gradcheck_report *r = c->report = report ? report : &unseen;
@@ -201,12 +202,21 @@ tg_status tg_gradcheck(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, cons
                        tg_gradcheck_report *report)
 {
     check c = {.f = f, .outputs = 1, .function = __func__, .ctx = ctx, .in = inputs, .n = n, .worst = -1};
-    return tg_gradcheck_whole(&c, report, options);
+    return whole(&c, report, options);
 }
 
 tg_status tg_gradcheck_several(tg_fn_several f, void *ctx, int outputs, tg_tensor *const *inputs, int n,
                                const tg_gradcheck_options *options, tg_gradcheck_report *report)
 {
     check c = {.several = f, .outputs = outputs, .function = __func__, .ctx = ctx, .in = inputs, .n = n, .worst = -1};
-    return tg_gradcheck_whole(&c, report, options);
+    return whole(&c, report, options);
+}
+
+tg_status tg_numerical_jacobian(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, int input, double eps, tg_tensor **jacobian)
+{
+    tg_tensor *unseen;
+    check      c = {.f = f, .outputs = 1, .function = __func__, .ctx = ctx, .in = inputs, .n = n, .worst = -1, .by = input};
+    c.jacobian   = jacobian ? jacobian : &unseen;
+    *c.jacobian  = NULL;
+    return whole(&c, NULL, &(tg_gradcheck_options){.eps = eps});
 }

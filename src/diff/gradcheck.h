@@ -94,8 +94,6 @@ tg_status tg_gradcheck_apply(check *c, const double *x, tg_tensor **out);
 tg_status tg_gradcheck_around(check *c, int64_t from, int64_t to, double h);
 /* J w from these, of result element i. */
 double    tg_gradcheck_slope(const check *c, int64_t i, double h);
-/* The check that a caller asked for, all of it. */
-tg_status tg_gradcheck_whole(check *c, tg_gradcheck_report *report, const tg_gradcheck_options *options);
 tg_status tg_gradcheck_values(tg_tensor *const *t, int n, double *to);
 /* The same of gradients by the varied inputs, with 0 at elements that the caller leaves out. */
 tg_status tg_gradcheck_gradients(check *c, tg_tensor *const *grad, double *to);

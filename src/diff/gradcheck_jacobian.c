@@ -45,12 +45,3 @@ tg_status tg_gradcheck_columns(check *c)
     *c->jacobian = tg_from_f64(c->tape, &c->both, c->columns);
     return *c->jacobian ? TG_OK : c->tape->services.latest;
 }
-
-tg_status tg_numerical_jacobian(tg_fn f, void *ctx, tg_tensor *const *inputs, int n, int input, double eps, tg_tensor **jacobian)
-{
-    tg_tensor *unseen;
-    check      c = {.f = f, .outputs = 1, .function = __func__, .ctx = ctx, .in = inputs, .n = n, .worst = -1, .by = input};
-    c.jacobian   = jacobian ? jacobian : &unseen;
-    *c.jacobian  = NULL;
-    return tg_gradcheck_whole(&c, NULL, &(tg_gradcheck_options){.eps = eps});
-}

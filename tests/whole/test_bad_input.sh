@@ -12,7 +12,7 @@ no_ops=' tg_text_read tg_idx_tensor tg_npy_read tg_npy_read_rows tg_record tg_re
  tg_param_named tg_buffer_at tg_buffer_named tg_vmap tg_vmap_fn tg_per_sample_grad tg_clipped_sum_grad tg_batch_input tg_batch_same tg_batch_each '
 
 # Those that give derivatives have wrong calls in tests/diff.
-derivatives=' tg_jvp tg_vjp tg_hvp tg_gnvp tg_jacobian tg_hessian tg_laplacian '
+derivatives=' tg_jvp tg_vjp tg_hvp tg_gnvp tg_jacobian tg_hessian tg_laplacian tg_numerical_jacobian '
 
 sh tests/whole/prototypes.sh include/tapegrad/*.h | awk -F'|' -v no_ops="$(echo "$no_ops$derivatives" | tr '\n' ' ')" '
 function argument(i, type) {
