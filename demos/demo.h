@@ -179,6 +179,32 @@ static inline int64_t demo_random(uint64_t *state, int64_t n)
     return (int64_t)((z ^ z >> 31) % (uint64_t)n);
 }
 
+/* ---- what most demos are asked --------------------------------------------------------------------------------------- */
+
+enum { DEMO_MOST_OPTIONS = 16 };
+
+typedef struct demo_common {
+    double      started; /* the clock's reading */
+    const char *out;     /* where pictures go */
+    int64_t     seed;
+    bool        quick;
+} demo_common;
+
+/* Reads the command line: the demo's own options and those of demo_common, and makes the output directory. false where the demo ends with *status. */
+static inline bool demo_begin(int argc, char **argv, const char *about, const demo_option *own, int n, demo_common *c, int *status)
+{
+    const demo_option common[] = {{"--seed", "N", "of all that is random", .count = &c->seed, .low = 0, .high = 1e15},
+                                  {"--out", "DIR", "where pictures go", .text = &c->out},
+                                  {"--quick", NULL, "a short run on data made here", .flag = &c->quick}};
+    demo_option       all[DEMO_MOST_OPTIONS + 3];
+    if (n > 0) memcpy(all, own, (size_t)n * sizeof *own);
+    memcpy(all + n, common, sizeof common);
+    *c = (demo_common){.started = demo_clock(), .out = "out", .seed = 1};
+    if (!demo_parse(argc, argv, about, all, n + 3, status)) return false;
+    *status = 1;
+    return demo_directory(c->out);
+}
+
 /* ---- the last line ----------------------------------------------------------------------------------------------- */
 
 typedef struct demo_field {
