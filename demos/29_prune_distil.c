@@ -161,7 +161,7 @@ int main(int argc, char **argv)
     const double wanted = d.common.quick ? 80 : 97;
     const bool   ok = r.tuned[2] >= wanted && r.distilled > r.labels && r.threes > (d.common.quick ? 0.3 : 0.75);
     if (!ok) printf("It did not learn: %g %% are wanted with a tenth of the weights, more by distillation than by labels, and 3s to be read.\n", wanted);
-    const demo_field fields[] = {{"seconds", demo_clock() - d.common.started}, {"all_weights", r.dense}, {"pruned_90", r.tuned[2] / 100}, {"teacher", r.teacher},
+    const demo_field fields[] = {{"seconds", demo_clock() - d.common.started}, {"all_weights", r.dense}, {"pruned", r.tuned[2] / 100}, {"teacher", r.teacher},
                                  {"labels", r.labels}, {"distilled", r.distilled}, {"threes", r.threes}};
     return demo_result("29_prune_distil", d.data ? "mnist" : "drawn", ok, fields, DEMO_COUNT(fields));
 }
