@@ -5,7 +5,7 @@
  *   tg_export_c("digits.c", &(tg_export_options){
  *       .name = "digits", .n_inputs = 1, .inputs = &(tg_export_tensor){"x", x}, .n_outputs = 1, .outputs = &(tg_export_tensor){"y", y}});
  *
- * docs/export_c.md says what the file holds and which ops it can. */
+ * docs/export.md says what the files hold and which ops they can. */
 #ifndef TAPEGRAD_EXPORT_H
 #define TAPEGRAD_EXPORT_H
 
@@ -36,7 +36,7 @@ typedef struct tg_export_options {
 /* Writes a function in C99 that computes the outputs from the inputs, with the weights as constants, in a file that needs nothing but libm and takes no
  * memory; its head says how to call it. Names become identifiers; where two become the same one, the later gets a number. Results are those of
  * the "reference" evaluator on this computer, to the bit but for what a NaN holds, where compiler and libm are the same and products and sums are
- * not contracted (gcc: -std=c99); docs/export_c.md names the few ops that may differ in the last bits. The file is complete or the old one stays, as with
+ * not contracted (gcc: -std=c99); docs/export.md names the few ops that may differ in the last bits. The file is complete or the old one stays, as with
  * tg_save. TG_ERR_UNSUPPORTED: an output needs an op that has no form in C, such as one that draws random numbers. */
 TG_API tg_status tg_export_c(const char *path, const tg_export_options *options);
 

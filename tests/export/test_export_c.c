@@ -14,6 +14,7 @@
 
 #include "c_programs.h"
 #include "failing.h"
+#include "foreign_weight.h"
 #include "quiet.h"
 #include "random_graph.h"
 #include <tapegrad_op.h>
@@ -226,6 +227,20 @@ static void test_constants(void **state)
     tg_tape_free(t);
 }
 
+/* Another library's memory, with strides: as a weight, read by a product and by a pointwise op, and as an output of its own. */
+static void test_foreign_weight(void **state)
+{
+    c_programs p;
+    tg_tape   *t = open_reference(TG_F32);
+    tg_tensor *x = tg_randn(t, TG_SHAPE(2, 4)), *w = foreign_weight(t);
+    (void)state;
+    c_programs_open(&p);
+    add(&p, &x, 1, (tg_tensor *[]){tg_matmul(x, w), tg_exp(w), w, tg_sum(w, TG_AXES(0), false)}, 4, "foreign weight");
+    c_programs_check(&p, "-O1");
+    c_programs_close(&p);
+    tg_tape_free(t);
+}
+
 /* ---- names -------------------------------------------------------------------------------------------------------------------- */
 
 static void test_names(void **state)
@@ -331,7 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_networks),  cmocka_unit_test(test_wrong_index), cmocka_unit_test(test_memory), cmocka_unit_test(test_random_graphs),
         cmocka_unit_test(test_constants), cmocka_unit_test(test_names),       cmocka_unit_test_teardown(test_errors, close_tape),
-        cmocka_unit_test(test_names_of_functions),
+        cmocka_unit_test(test_names_of_functions), cmocka_unit_test(test_foreign_weight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

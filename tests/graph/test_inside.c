@@ -47,6 +47,7 @@ static char scratch_text[200];
     X(tg_npy_read, assert_null(tg_npy_read(p.t, "a")))                                                                           \
     X(tg_npz_write, (void)tg_npz_write("a", (const char *[]){"x"}, &p.x, 1, NULL))                                               \
     X(tg_export_onnx, (void)tg_export_onnx("a", &(tg_export_options){.outputs = &(tg_export_tensor){"y", p.x}, .n_outputs = 1})) \
+    X(tg_export_c, (void)tg_export_c("a", &(tg_export_options){.outputs = &(tg_export_tensor){"y", p.x}, .n_outputs = 1}))       \
     X(tg_to_dlpack, struct DLManagedTensor *m = tg_to_dlpack(p.x); assert_null(m))                                               \
     X(tg_from_dlpack, assert_null(tg_from_dlpack(p.t, NULL)))                                                                    \
     X(tg_npy_write, (void)tg_npy_write("a", p.x))                                                                                \

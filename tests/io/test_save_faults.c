@@ -168,6 +168,10 @@ static tg_status write_onnx(const char *path, tg_tensor *x)
 {
     return tg_export_onnx(path, &(tg_export_options){.outputs = &(tg_export_tensor){"x", x}, .n_outputs = 1});
 }
+static tg_status write_c(const char *path, tg_tensor *x)
+{
+    return tg_export_c(path, &(tg_export_options){.outputs = &(tg_export_tensor){"x", x}, .n_outputs = 1});
+}
 typedef struct format {
     const char *writing, *reading; /* how sentences begin */
     tg_status (*write)(const char *path, tg_tensor *x);
@@ -230,7 +234,8 @@ static void arrays(void **state)
     static const format formats[] = {{"tg_npy_write: cannot", "tg_npy_read: cannot", tg_npy_write, tg_npy_read},
                                      {"tg_csv_write: cannot", "tg_csv_read: cannot", write_csv, read_csv},
                                      {"tg_npz_write: cannot", "tg_archive_", write_npz, read_npz},
-                                     {"tg_export_onnx: cannot", NULL, write_onnx, NULL}};
+                                     {"tg_export_onnx: cannot", NULL, write_onnx, NULL},
+                                     {"tg_export_c: cannot", NULL, write_c, NULL}};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         fixture *f = *state;
         disarm();

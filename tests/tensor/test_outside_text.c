@@ -155,7 +155,10 @@ static void sentences(void **state)
     assert_clean_error(t);
     assert_int_equal(tg_csv_write(path, NULL, x), TG_ERR_IO);
     assert_clean_error(t);
-    assert_int_equal(tg_export_onnx(path, &(tg_export_options){.outputs = &(tg_export_tensor){"y", x}, .n_outputs = 1}), TG_ERR_IO);
+    const tg_export_options export = {.outputs = &(tg_export_tensor){"y", x}, .n_outputs = 1};
+    assert_int_equal(tg_export_onnx(path, &export), TG_ERR_IO);
+    assert_clean_error(t);
+    assert_int_equal(tg_export_c(path, &export), TG_ERR_IO);
     assert_clean_error(t);
     assert_null(tg_mnist(t, path, "train"));
     assert_clean_error(t);

@@ -89,11 +89,6 @@ run 1 42_addition --steps 60 2>"$dir/errors"
 result 42_addition false
 grep -q 'did not learn' "$dir/log" || die "42_addition: does not say that it did not learn"
 
-# What a demo hands over compiles alone.
-run 0 26_mnist_cnn --quick --export
-$CC -std=c99 -Wall -Wextra -Wpedantic -Werror -c -o "$dir/out/mnist_cnn.o" "$dir/out/mnist_cnn.c" || die "26_mnist_cnn --export: the C file does not compile"
-[ -s "$dir/out/mnist_cnn.onnx" ] || die "26_mnist_cnn --export: no ONNX"
-
 [ -s "$dir/out/mnist_mlp.safetensors" ] || die "no network was saved"
 
 if [ -n "${TAPEGRAD_DATA:-}" ]; then

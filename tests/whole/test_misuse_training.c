@@ -217,8 +217,12 @@ static void test_files(void **state)
     NONE(tg_export_onnx(ABSENT, NULL) == TG_ERR_NULL && tg_export_onnx(ABSENT, &(tg_export_options){.n_outputs = 1}) == TG_ERR_NULL);
     STAT(IO, tg_export_onnx(ABSENT, &o));
     STAT(NULL, tg_export_onnx(NULL, &o));
+    NONE(tg_export_c(ABSENT, NULL) == TG_ERR_NULL && tg_export_c(ABSENT, &(tg_export_options){.n_outputs = 1}) == TG_ERR_NULL);
+    STAT(IO, tg_export_c(ABSENT, &o));
+    STAT(NULL, tg_export_c(NULL, &o));
     y.tensor = e->stale;
     STAT(STALE, tg_export_onnx(ABSENT, &o));
+    STAT(STALE, tg_export_c(ABSENT, &o));
     NONE(tg_npz_write(ABSENT, &a, NULL, 1, NULL) == TG_ERR_NULL && !tg_to_dlpack(NULL) && !tg_from_dlpack(NULL, NULL));
     BAD(NULL, tg_from_dlpack(e->t, NULL));
     NONE(tg_save_with(NULL, "x", NULL) == TG_ERR_NULL && tg_save_tensors_with(ABSENT, &a, NULL, 1, NULL) == TG_ERR_NULL);

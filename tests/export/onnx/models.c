@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "exporting.h"
+#include "foreign_weight.h"
 #include "ops/ops.h"
 
 #include <tapegrad_op.h>
@@ -84,6 +85,8 @@ static void export_forms(exporter *e)
     tg_tensor *number = tg_sum_all(x), *constant = tg_from_f32(e->t, TG_SHAPE(4), (float[]){NAN, INFINITY, -INFINITY, -0.0f});
     e->failed |= !export_model(e, "scalar", "float32", &x, 1, (tg_tensor *[]){number, constant, tg_add(constant, number), tg_softmax(number, 0)}, number ? 3 : 0);
     tg_clear_error(e->t);
+    tg_tensor *rows = given(e, TG_SHAPE(2, 4)), *turned = foreign_weight(e->t);
+    e->failed |= !export_model(e, "foreign weight", "float32", &rows, 1, (tg_tensor *[]){tg_matmul(rows, turned), tg_exp(turned), turned}, 3);
     tg_tensor *none = tg_slice(x, 0, 0, 0, 1);
     e->failed |= !export_model(e, "nothing", "float32", &x, 1,
                                (tg_tensor *[]){none, tg_sum(none, TG_AXES(0), false), tg_cat((tg_tensor *[]){none, x, none}, 3, 0),
