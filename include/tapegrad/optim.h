@@ -253,6 +253,7 @@ TG_API tg_status tg_clip_grad_norm_of(tg_tensor *const *leaves, int n, double ma
 
 /* Every element of these gradients that lies beyond -max_value … max_value, max_value > 0, becomes the nearer of both; NaN stays NaN. */
 TG_API tg_status tg_clip_grad_value(tg_optim *opt, double max_value);
+TG_API tg_status tg_clip_group_grad_value(tg_optim *opt, int group, double max_value); /* of the tensors of one group */
 TG_API tg_status tg_clip_grad_value_of(tg_tensor *const *leaves, int n, double max_value);
 
 #ifdef __cplusplus

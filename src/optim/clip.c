@@ -183,6 +183,9 @@ static tg_status call(clip_fn clip, const gradients *of, double limit, double *n
     return s;
 }
 
+/* What stands for all groups is no group where one is asked for. */
+static int one_group(int group) { return group == ALL ? -1 : group; }
+
 static tg_status clip_own(clip_fn clip, tg_optim *o, int group, double limit, double *norm_out, const char *function)
 {
     if (!o) return TG_ERR_NULL;
@@ -210,7 +213,7 @@ tg_status tg_clip_grad_norm(tg_optim *o, double max_norm, double *norm)
 
 tg_status tg_clip_group_grad_norm(tg_optim *o, int group, double max_norm, double *norm)
 {
-    return clip_own(clip_norm, o, group == ALL ? -1 : group, max_norm, norm, "tg_clip_group_grad_norm");
+    return clip_own(clip_norm, o, one_group(group), max_norm, norm, "tg_clip_group_grad_norm");
 }
 
 tg_status tg_clip_grad_norm_of(tg_tensor *const *leaves, int n, double max_norm, double *norm)
@@ -219,6 +222,11 @@ tg_status tg_clip_grad_norm_of(tg_tensor *const *leaves, int n, double max_norm,
 }
 
 tg_status tg_clip_grad_value(tg_optim *o, double max_value) { return clip_own(clip_value, o, ALL, max_value, NULL, "tg_clip_grad_value"); }
+
+tg_status tg_clip_group_grad_value(tg_optim *o, int group, double max_value)
+{
+    return clip_own(clip_value, o, one_group(group), max_value, NULL, "tg_clip_group_grad_value");
+}
 
 tg_status tg_clip_grad_value_of(tg_tensor *const *leaves, int n, double max_value)
 {

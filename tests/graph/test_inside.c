@@ -98,6 +98,7 @@ static char scratch_text[200];
     X(tg_early_stop_new, tg_early_stop *e = tg_early_stop_new(p.t, NULL); assert_null(e))                                        \
     X(tg_optim_add_group, assert_int_equal(tg_optim_add_group(p.o, &(tg_group_options){.pattern = "w"}), -1))                    \
     X(tg_clip_group_grad_norm, (void)tg_clip_group_grad_norm(p.o, 0, 1, NULL))                                                   \
+    X(tg_clip_group_grad_value, (void)tg_clip_group_grad_value(p.o, 0, 1))                                                       \
     X(tg_clip_grad_value, (void)tg_clip_grad_value(p.o, 1))                                                                      \
     X(tg_clip_grad_value_of, (void)tg_clip_grad_value_of(&p.w, 1, 1))                                                            \
     X(tg_clip_grad_norm, (void)tg_clip_grad_norm(p.o, 1, NULL))                                                                  \

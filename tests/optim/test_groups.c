@@ -222,6 +222,13 @@ static void test_clip_groups(void **state)
     assert_int_equal(tg_clip_group_grad_norm(o, 0, 6 * sqrt(3), &norm), TG_OK);
     assert_true(fabs(norm - 3 * sqrt(3)) < 1e-12);
     assert_all(tg_grad_of(a), 3);
+    assert_int_equal(tg_clip_group_grad_value(o, 1, 0.7), TG_OK);
+    assert_all(tg_grad_of(a), 3);
+    assert_all(tg_grad_of(b), 0.6);
+    assert_all(tg_grad_of(c), 0.7);
+    assert_int_equal(tg_clip_group_grad_value(o, 0, 2), TG_OK);
+    assert_all(tg_grad_of(a), 2);
+    assert_all(tg_grad_of(c), 0.7);
 }
 
 static void test_clip_value(void **state)
@@ -379,6 +386,7 @@ static void test_errors(void **state)
         expect_failure(t, tg_set_group_lr(o, g, 1), TG_ERR_ARG, "tg_set_group_lr: there is no group");
         expect_failure(t, tg_set_group_frozen(o, g, true), TG_ERR_ARG, "tg_set_group_frozen: there is no group");
         expect_failure(t, tg_clip_group_grad_norm(o, g, 1, NULL), TG_ERR_ARG, "tg_clip_group_grad_norm: there is no group");
+        expect_failure(t, tg_clip_group_grad_value(o, g, 1), TG_ERR_ARG, "tg_clip_group_grad_value: there is no group");
         assert_true(isnan(tg_group_lr(o, g)));
         expect_error(t, TG_ERR_ARG, "tg_group_lr: there is no group");
     }
@@ -386,6 +394,7 @@ static void test_errors(void **state)
     for (int k = 0; k < 3; k++) {
         const double wrong[] = {0, -1, NAN};
         expect_failure(t, tg_clip_grad_value(o, wrong[k]), TG_ERR_ARG, "tg_clip_grad_value: max_value");
+        expect_failure(t, tg_clip_group_grad_value(o, 1, wrong[k]), TG_ERR_ARG, "tg_clip_group_grad_value: max_value");
         expect_failure(t, tg_clip_grad_value_of(&p, 1, wrong[k]), TG_ERR_ARG, "tg_clip_grad_value_of: max_value");
     }
     assert_true(tg_optim_add_group(rmsprop, &(tg_group_options){.pattern = "p", .weight_decay = 0.5}) == 1);
@@ -393,7 +402,7 @@ static void test_errors(void **state)
     assert_int_equal(tg_optim_group_count(NULL), -1);
     assert_true(isnan(tg_group_lr(NULL, 0)) && tg_set_group_lr(NULL, 0, 1) == TG_ERR_NULL && tg_set_group_frozen(NULL, 0, true) == TG_ERR_NULL);
     assert_true(tg_clip_grad_value(NULL, 1) == TG_ERR_NULL && tg_clip_grad_value_of(NULL, 1, 1) == TG_ERR_NULL);
-    assert_true(tg_clip_group_grad_norm(NULL, 0, 1, NULL) == TG_ERR_NULL);
+    assert_true(tg_clip_group_grad_norm(NULL, 0, 1, NULL) == TG_ERR_NULL && tg_clip_group_grad_value(NULL, 0, 1) == TG_ERR_NULL);
     assert_null(tg_error(t));
     assert_step(o, p, 1); /* in group 0 still */
     tg_tape_free(elsewhere);

@@ -146,6 +146,9 @@ static void test_optimizers(void **state)
     STAT(STALE, tg_optim_state_set(o, 0, e->stale));
     STAT(TAPE, tg_optim_state_set(o, 0, e->other));
     NONE(tg_clip_grad_norm(NULL, 1, &norm) == TG_ERR_NULL);
+    NONE(tg_clip_group_grad_norm(NULL, 0, 1, &norm) == TG_ERR_NULL && tg_clip_group_grad_value(NULL, 0, 1) == TG_ERR_NULL);
+    STAT(ARG, tg_clip_group_grad_norm(o, 9, 1, &norm));
+    STAT(ARG, tg_clip_group_grad_value(o, 9, 1));
     STAT(ARG, tg_clip_grad_norm(o, 0, &norm));
     STAT(ARG, tg_clip_grad_norm(o, NAN, NULL));
     NONE(tg_clip_grad_norm_of(NULL, 1, 1, &norm) == TG_ERR_NULL && tg_clip_grad_norm_of((tg_tensor *[]){NULL}, 1, 1, &norm) == TG_ERR_NULL);
