@@ -89,6 +89,7 @@ EVALUATORS ?= reference fused
 all: lib $B/tg-gradcheck
 lib: $B/libtapegrad.a $B/libtapegrad.so
 demos: $(DEMOS)
+$B/src/show/page.o: src/show/report.css src/show/report.js # which are bytes of the library
 benches: $B/bench/tg-bench
 
 $B/libtapegrad.a: $(LIB_O)

@@ -204,6 +204,23 @@ typedef struct tg_graph_options {
  * that requires them. */
 TG_API tg_status tg_graph_draw(const char *path, tg_tensor *const *t, int n, const tg_graph_options *options, tg_picture *made);
 
+/* ---- a run's report ----------------------------------------------------------------------------------------------------- */
+
+typedef struct tg_report_options {
+    const char          *title;       /* NULL: the directory */
+    tg_tensor *const    *graph;       /* tensors of the recording, such as the loss, whose graph and fused plan are shown */
+    int                  n_graph;
+    const tg_confusion  *confusion;
+    const char *const   *class_names; /* of each class; NULL: numbers */
+    const tg_images     *examples;    /* such as those that were misread, each with its caption */
+} tg_report_options;
+
+/* Writes one HTML file that needs nothing else, no network either: the scalars of a run's log (run_log.h) as curves, "loss/train" and "loss/test" in one chart, with a cursor for
+ * pointer and arrow keys, a logarithmic axis and the numbers as a table; histograms over time, pictures, texts and hyper-parameters of the log; the table of parameters
+ * (tg_summary); what options give; command and machine. For wide and narrow windows, light and dark. The log may be open for writing: call it after each epoch and look at the page
+ * meanwhile. The file is complete or the old one stays. options may be NULL. Errors as of tg_run_log_csv; TG_ERR_ARG for a number that is out of range. */
+TG_API tg_status tg_run_report(tg_tape *tape, const char *directory, const char *path, const tg_report_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -16,7 +16,7 @@
 #include "io/directory.h"
 #include "io/png.h"
 
-enum { LONGEST_TAG = 200, PARTS = 64, LARGEST_SIDE = 4096 };
+enum { LONGEST_TAG = 200, PARTS = TG_LOG_HISTOGRAM_PARTS, LARGEST_SIDE = 4096 };
 
 struct tg_run_log {
     tg_owned      owned; /* first */
@@ -83,24 +83,23 @@ static tg_wire begin_value(const tg_run_log *l, const char *tag)
 /* "text" and the like, which says to TensorBoard what a tensor is; `content` is freed. */
 static void add_plugin(tg_wire *value, const char *name, tg_wire *content)
 {
-    enum { PLUGIN_DATA = 1, PLUGIN_NAME = 1, PLUGIN_CONTENT = 2 };
     tg_wire plugin = {.tape = value->tape}, metadata = {.tape = value->tape};
-    tg_wire_text(&plugin, PLUGIN_NAME, name);
-    if (content) tg_wire_message(&plugin, PLUGIN_CONTENT, content);
-    tg_wire_message(&metadata, PLUGIN_DATA, &plugin);
+    tg_wire_text(&plugin, TG_PLUGIN_NAME, name);
+    if (content) tg_wire_message(&plugin, TG_PLUGIN_CONTENT, content);
+    tg_wire_message(&metadata, TG_METADATA_PLUGIN, &plugin);
     tg_wire_message(value, TG_VALUE_METADATA, &metadata);
 }
 
 /* A vector of n texts, or of no floats: its shape and dtype. */
 static void add_tensor(tg_wire *value, const char *text)
 {
-    enum { DTYPE = 1, SHAPE = 2, STRINGS = 8, OF_FLOATS = 1, OF_STRINGS = 7, DIM = 2, SIZE = 1 };
+    enum { OF_FLOATS = 1, OF_STRINGS = 7, DIM = 2, SIZE = 1 };
     tg_wire tensor = {.tape = value->tape}, shape = {.tape = value->tape}, dim = {.tape = value->tape};
     if (text) tg_wire_int(&dim, SIZE, 1);
     tg_wire_message(&shape, DIM, &dim);
-    tg_wire_int(&tensor, DTYPE, text ? OF_STRINGS : OF_FLOATS);
-    tg_wire_message(&tensor, SHAPE, &shape);
-    if (text) tg_wire_text(&tensor, STRINGS, text);
+    tg_wire_int(&tensor, TG_TENSOR_DTYPE, text ? OF_STRINGS : OF_FLOATS);
+    tg_wire_message(&tensor, TG_TENSOR_SHAPE, &shape);
+    if (text) tg_wire_text(&tensor, TG_TENSOR_STRINGS, text);
     tg_wire_message(value, TG_VALUE_TENSOR, &tensor);
 }
 
@@ -246,7 +245,6 @@ tg_status tg_run_log_text(tg_run_log *l, int64_t step, const char *tag, const ch
 
 tg_status tg_run_log_hyper(tg_run_log *l, const char *const *names, const double *values, int n)
 {
-    enum { STARTED = 3, PARAMETERS = 1, KEY = 1, VALUE = 2, NUMBER = 2 };
     static const char function[] = "tg_run_log_hyper";
     if (!l) return TG_ERR_NULL;
     TG_CALL(l->tape);
@@ -261,12 +259,12 @@ tg_status tg_run_log_hyper(tg_run_log *l, const char *const *names, const double
     tg_wire start = {.tape = l->tape}, content = start, v = begin_value(l, "_hparams_/session_start_info");
     for (int i = 0; i < n; i++) {
         tg_wire entry = {.tape = l->tape}, number = entry;
-        tg_wire_double(&number, NUMBER, values[i]);
-        tg_wire_text(&entry, KEY, names[i]);
-        tg_wire_message(&entry, VALUE, &number);
-        tg_wire_message(&start, PARAMETERS, &entry);
+        tg_wire_double(&number, TG_HYPER_NUMBER, values[i]);
+        tg_wire_text(&entry, TG_HYPER_KEY, names[i]);
+        tg_wire_message(&entry, TG_HYPER_VALUE, &number);
+        tg_wire_message(&start, TG_HYPER_PARAMETERS, &entry);
     }
-    tg_wire_message(&content, STARTED, &start);
+    tg_wire_message(&content, TG_HYPER_STARTED, &start);
     add_plugin(&v, "hparams", &content);
     add_tensor(&v, NULL);
     return append_value(l, 0, &v);
@@ -309,7 +307,6 @@ static void count(const tg_node *x, const void *data, histogram *h)
 
 static tg_status append_histogram(tg_run_log *l, int64_t step, const char *tag, tg_tensor *x)
 {
-    enum { LOW = 1, HIGH = 2, NUMBER = 3, SUM = 4, SQUARES = 5, LIMITS = 6, COUNTS = 7 };
     histogram   h;
     double      limit[PARTS];
     const void *data = tg_data(x);
@@ -317,13 +314,13 @@ static tg_status append_histogram(tg_run_log *l, int64_t step, const char *tag, 
     count(tg_node_of(x), data, &h);
     for (int k = 0; k < PARTS; k++) limit[k] = k + 1 < PARTS ? h.low + (h.high - h.low) * (k + 1) / PARTS : h.high;
     tg_wire v = begin_value(l, tag), m = {.tape = l->tape};
-    tg_wire_double(&m, LOW, h.low);
-    tg_wire_double(&m, HIGH, h.high);
-    tg_wire_double(&m, NUMBER, h.n);
-    tg_wire_double(&m, SUM, h.sum);
-    tg_wire_double(&m, SQUARES, h.squares);
-    tg_wire_doubles(&m, LIMITS, limit, PARTS);
-    tg_wire_doubles(&m, COUNTS, h.count, PARTS);
+    tg_wire_double(&m, TG_HISTOGRAM_LOW, h.low);
+    tg_wire_double(&m, TG_HISTOGRAM_HIGH, h.high);
+    tg_wire_double(&m, TG_HISTOGRAM_NUMBER, h.n);
+    tg_wire_double(&m, TG_HISTOGRAM_SUM, h.sum);
+    tg_wire_double(&m, TG_HISTOGRAM_SQUARES, h.squares);
+    tg_wire_doubles(&m, TG_HISTOGRAM_LIMITS, limit, PARTS);
+    tg_wire_doubles(&m, TG_HISTOGRAM_COUNTS, h.count, PARTS);
     tg_wire_message(&v, TG_VALUE_HISTOGRAM, &m);
     return append_value(l, step, &v);
 }
@@ -376,7 +373,6 @@ static unsigned char shade(const tg_node *x, const void *data, int64_t i)
 
 tg_status tg_run_log_image(tg_run_log *l, int64_t step, const char *tag, tg_tensor *x)
 {
-    enum { HEIGHT = 1, WIDTH = 2, COLOURS = 3, BYTES = 4 };
     static const char function[] = "tg_run_log_image";
     char              text[TG_SHAPE_TEXT];
     if (!l) return TG_ERR_NULL;
@@ -399,10 +395,10 @@ tg_status tg_run_log_image(tg_run_log *l, int64_t step, const char *tag, tg_tens
     tg_wire v = begin_value(l, tag), image = {.tape = l->tape}, png = image;
     tg_png_write(&png, pixels, (size_t)height, (size_t)width, (size_t)channels);
     tg_tape_free_bytes(l->tape, pixels, plane * (size_t)channels);
-    tg_wire_int(&image, HEIGHT, (uint64_t)height);
-    tg_wire_int(&image, WIDTH, (uint64_t)width);
-    tg_wire_int(&image, COLOURS, (uint64_t)channels);
-    tg_wire_message(&image, BYTES, &png);
+    tg_wire_int(&image, TG_IMAGE_HEIGHT, (uint64_t)height);
+    tg_wire_int(&image, TG_IMAGE_WIDTH, (uint64_t)width);
+    tg_wire_int(&image, TG_IMAGE_COLOURS, (uint64_t)channels);
+    tg_wire_message(&image, TG_IMAGE_BYTES, &png);
     tg_wire_message(&v, TG_VALUE_IMAGE, &image);
     return append_value(l, step, &v);
 }

@@ -54,6 +54,14 @@ static void lay_out(grid *g, const tg_images *im)
     g->height = g->rows * g->cell_h + GAP + g->top;
 }
 
+/* Of element i of all images. */
+static uint8_t grey_of(const grid *g, int64_t i)
+{
+    double grey = (value_at(g->im, i) - g->low) * g->scale;
+    grey = grey >= 0 ? fmin(grey, 255) : 0; /* NaN is black */
+    return (uint8_t)lround(g->im->invert ? 255 - grey : grey);
+}
+
 /* The grey at picture pixel (x, y): of the image that is there, or paper. */
 static uint8_t grey_at(const grid *g, int64_t x, int64_t y)
 {
@@ -64,9 +72,15 @@ static uint8_t grey_at(const grid *g, int64_t x, int64_t y)
     int64_t column = x / g->cell_w, row = y / g->cell_h, i = row * g->columns + column;
     int64_t px = x % g->cell_w / g->zoom, py = y % g->cell_h / g->zoom;
     if (column >= g->columns || i >= im->n || px >= im->width || py >= im->height) return 255;
-    double grey = (value_at(im, (i * im->height + py) * im->width + px) - g->low) * g->scale;
-    grey = grey >= 0 ? fmin(grey, 255) : 0; /* NaN is black */
-    return (uint8_t)lround(im->invert ? 255 - grey : grey);
+    return grey_of(g, (i * im->height + py) * im->width + px);
+}
+
+void tg_images_grey(const tg_images *im, int64_t i, unsigned char *grey)
+{
+    const int64_t n = im->height * im->width;
+    grid          g = {.im = im};
+    find_range(&g);
+    for (int64_t k = 0; k < n; k++) grey[k] = grey_of(&g, i * n + k);
 }
 
 static void put_pixels(tg_out *o, const grid *g)
@@ -112,18 +126,26 @@ static void images_script(tg_out *o, const void *what)
     put_pixels(o, g);
 }
 
+tg_status tg_images_check(tg_tape *t, const char *function, const tg_images *im)
+{
+    if (!im->pixels) return tg_fail_on(t, TG_ERR_NULL, function, "the images' pixels are NULL");
+    if (im->dtype != TG_U8 && im->dtype != TG_F32)
+        return tg_fail_on(t, TG_ERR_DTYPE, function, "images are uint8 or float32, not %s", tg_dtype_name(im->dtype));
+    if (im->n < 1 || im->n > MAX_IMAGES || im->height < 1 || im->height > MAX_IMAGE_SIDE || im->width < 1 ||
+        im->width > MAX_IMAGE_SIDE || im->columns < 0 || im->zoom < 0 || im->zoom > MAX_IMAGE_SIDE)
+        return tg_fail_on(t, TG_ERR_ARG, function, "%lld images of %lld by %lld, zoom %lld: out of range", (long long)im->n,
+                          (long long)im->height, (long long)im->width, (long long)im->zoom);
+    return TG_OK;
+}
+
 tg_status tg_plot_images(tg_tape *tape, const char *path, const tg_images *im, tg_picture *made)
 {
     tg_picture_is(made, TG_PICTURE_NONE, "");
     TG_CALL(tape);
-    if (!tape || !path || !im || !im->pixels) return tg_fail_on(tape, TG_ERR_NULL, __func__, "an argument is NULL");
+    if (!tape || !path || !im) return tg_fail_on(tape, TG_ERR_NULL, __func__, "an argument is NULL");
     if (!tg_may(tape, TG_IN_FUNCTION, __func__)) return TG_ERR_ARG;
-    if (im->dtype != TG_U8 && im->dtype != TG_F32)
-        return tg_fail_on(tape, TG_ERR_DTYPE, __func__, "images are uint8 or float32, not %s", tg_dtype_name(im->dtype));
-    if (im->n < 1 || im->n > MAX_IMAGES || im->height < 1 || im->height > MAX_IMAGE_SIDE || im->width < 1 ||
-        im->width > MAX_IMAGE_SIDE || im->columns < 0 || im->zoom < 0 || im->zoom > MAX_IMAGE_SIDE)
-        return tg_fail_on(tape, TG_ERR_ARG, __func__, "%lld images of %lld by %lld, zoom %lld: out of range", (long long)im->n,
-                          (long long)im->height, (long long)im->width, (long long)im->zoom);
+    tg_status s = tg_images_check(tape, __func__, im);
+    if (s != TG_OK) return s;
     grid g;
     lay_out(&g, im);
     if (g.width > MAX_PICTURE_SIDE || g.height > MAX_PICTURE_SIDE)
@@ -131,8 +153,8 @@ tg_status tg_plot_images(tg_tape *tape, const char *path, const tg_images *im, t
                           (long long)g.width, (long long)g.height, MAX_PICTURE_SIDE);
     find_range(&g);
     tg_picture_files f;
-    bool      drawn = false;
-    tg_status s = tg_name_picture(&f, tape, __func__, path, ".png", "pgm");
+    bool             drawn = false;
+    s = tg_name_picture(&f, tape, __func__, path, ".png", "pgm");
     if (s == TG_OK) s = tg_draw_png(&f, images_script, &g, &drawn);
     if (s == TG_OK && !drawn) s = tg_write_picture_data(&f, images_pgm, &g);
     if (s == TG_OK) tg_picture_is(made, drawn ? TG_PICTURE_PNG : TG_PICTURE_PGM, drawn ? f.drawn : f.other);

@@ -1,0 +1,48 @@
+/* report_log.h - what a report shows of a run's log. */
+#ifndef TG_REPORT_LOG_H
+#define TG_REPORT_LOG_H
+
+#include "io/run_log_read.h"
+
+/* A value of the log, with a copy of its message. */
+typedef struct tg_report_value {
+    int64_t  step;
+    unsigned kind;
+    uint32_t tag;    /* its number among the tags */
+    float    number;
+    size_t   at, n;  /* the message, in `bytes` */
+    bool     gone;   /* a later session of the run replaced it */
+} tg_report_value;
+
+typedef struct tg_report_tag {
+    size_t   at, n; /* in `bytes` */
+    unsigned kind;
+} tg_report_tag;
+
+typedef struct tg_report_log {
+    tg_tape         *tape;
+    tg_report_value *value;
+    size_t           n, cap;
+    tg_report_tag   *tag;
+    size_t           n_tags, cap_tags;
+    char            *bytes;
+    size_t           used, cap_bytes;
+} tg_report_log;
+
+tg_status tg_report_log_read(tg_report_log *l, tg_tape *t, const char *function, const char *directory);
+void      tg_report_log_free(tg_report_log *l);
+
+/* Is there a value of this kind? */
+bool tg_report_has(const tg_report_log *l, unsigned kind);
+
+/* JSON: lists of charts (a chart for all tags with the same part before the last slash), of histograms, and of pictures, the latest of each tag. Of more than
+ * 2,000 numbers, and 200 histograms, of a tag evenly spaced ones and the last. */
+void tg_report_curves(tg_wire *p, const tg_report_log *l);
+void tg_report_histograms(tg_wire *p, const tg_report_log *l);
+void tg_report_pictures(tg_wire *p, const tg_report_log *l);
+
+/* HTML: hyper-parameters as a list of terms, and texts. */
+void tg_report_hyper(tg_wire *p, const tg_report_log *l);
+void tg_report_texts(tg_wire *p, const tg_report_log *l);
+
+#endif
