@@ -56,6 +56,11 @@ TG_API tg_tensor *tg_lu(tg_tensor *a, tg_tensor **l, tg_tensor **u);
  * matrix has -inf, and a gradient that is not finite. The determinant of no numbers is 1. */
 TG_API tg_tensor *tg_slogdet(tg_tensor *a, tg_tensor **sign);
 TG_API tg_tensor *tg_logdet(tg_tensor *a); /* log det A; NaN where the determinant is negative */
+/* det A, computed in f64. The gradient is the matrix of cofactors, of a singular A, too; the gradient of that is TG_ERR_ARG where A is singular. */
+TG_API tg_tensor *tg_det(tg_tensor *a);
+
+/* A A … A, n times, by squaring; of n < 0 that of tg_inv(A), of n = 0 the identity. */
+TG_API tg_tensor *tg_matrix_power(tg_tensor *a, int64_t n);
 
 #ifdef __cplusplus
 }

@@ -96,6 +96,22 @@ static void test_determinants(void **state)
     tg_tape_free(t);
 }
 
+/* Cofactors of a matrix of rank 2 of 3, and of one of rank 1. */
+static void test_singular_determinant(void **state)
+{
+    tg_tape     *t = quiet(TG_F64);
+    const double v[] = {0, 1, 2, 3, 4, 5, 6, 7, 8}, w[] = {0, 0, 0, 0, 5, 10, 0, 4, 8};
+    tg_tensor   *a = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(3, 3), v), true), *b = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(3, 3), w), true);
+    (void)state;
+    assert_true(fabs(tg_item(tg_det(a))) < 1e-14 && tg_item(tg_det(b)) == 0);
+    assert_f64(gradient(tg_det(a), NULL, a), TG_SHAPE(3, 3), -3, 6, -3, 6, -12, 6, -3, 6, -3);
+    assert_f64(gradient(tg_det(b), NULL, b), TG_SHAPE(3, 3), 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    assert_error_when_read(t, gradient(tg_sum_all(tg_square(gradient(tg_det(b), NULL, b))), NULL, b), TG_ERR_ARG, "tg_det: the matrix is singular");
+    assert_error_when_read(t, tg_matrix_power(b, -3), TG_ERR_ARG, "tg_matrix_power: the matrix is singular");
+    assert_f64(tg_matrix_power(a, 0), TG_SHAPE(3, 3), 1, 0, 0, 0, 1, 0, 0, 0, 1);
+    tg_tape_free(t);
+}
+
 /* NaN crashes nothing, and reaches what depends on it. */
 static void test_nan(void **state)
 {
@@ -244,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_triangle_alone_is_read), cmocka_unit_test(test_indefinite), cmocka_unit_test(test_singular),
         cmocka_unit_test(test_determinants),           cmocka_unit_test(test_nan),        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_singular_determinant),
         cmocka_unit_test(test_large),                  cmocka_unit_test(test_gaussian_process), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,10 @@ OF_MATRIX(inv, tg_inv(exchanged(in[0])))
 OF_MATRIX(slogdet, tg_slogdet(exchanged(in[0]), NULL))
 OF_MATRIX(logdet, tg_logdet(dominant(in[0])))
 
+OF_MATRIX(det, tg_det(exchanged(in[0])))
+OF_MATRIX(cofactor, tg_record(&tg_op_cofactor, (tg_tensor *[]){exchanged(in[0])}, 1, NULL, 0))
+static tg_tensor *f_matrix_power(void *ctx, tg_tensor *const *in) { return tg_matrix_power(of(ctx)->start < 0 ? exchanged(in[0]) : in[0], of(ctx)->start); }
+
 static const tg_shape squares[] = {SHAPE(3, 3), SHAPE(1, 1), SHAPE(2, 2, 2), SHAPE(2, 1, 2, 2), SHAPE(0, 0), SHAPE(0, 2, 2)};
 
 static const struct {
@@ -84,5 +88,11 @@ void samples_linalg(sample_list *l)
             for (int upper = 0; upper <= (of_one[f].upper && !of_one[f].several); upper++)
                 samples_add(l, &(sample){.name = of_one[f].name, .f = of_one[f].f, .result = of_one[f].several ? tg_result : NULL, .in = {{S_FLOAT, squares[k], -2, 2}},
                                          .keepdim = upper, .composed = true});
+    for (int k = 0; k < (int)(sizeof squares / sizeof *squares); k++) {
+        samples_add(l, &(sample){.name = "det", .f = f_det, .in = {{S_FLOAT, squares[k], -2, 2}}, .composed = true});
+        samples_add(l, &(sample){.name = "cofactor", .f = f_cofactor, .in = {{S_FLOAT, squares[k], -2, 2}}, .composed = true});
+    }
+    for (int n = -2; n <= 5; n++)
+        samples_add(l, &(sample){.name = "matrix_power", .f = f_matrix_power, .in = {{S_FLOAT, squares[n & 1 ? 0 : 2], -2, 2}}, .start = n, .composed = true});
     add_systems(l);
 }

@@ -220,3 +220,80 @@ void values_of_log_determinant(values_call *c)
         for (int64_t i = 0; i < n; i++) y->x[k] += logl(fabsl(m[i][i])), y->size[k] += 1 + fabsl(logl(fabsl(m[i][i])));
     }
 }
+
+/* By its definition: a sum over permutations, column by column, of the rows that are not in `out`, a bit for each, and without column `skipped`.
+ * *size: of what is summed. */
+static real expanded(int64_t n, matrix m, unsigned out, int64_t column, int64_t skipped, real *size)
+{
+    real sum = 0;
+    int  place = 0;
+    *size = 0;
+    if (column == skipped) column++;
+    if (column >= n) return *size = 1;
+    for (int64_t i = 0; i < n; i++) {
+        if (out >> i & 1) continue;
+        real       inner;
+        const real product = m[i][column] * expanded(n, m, out | 1u << i, column + 1, skipped, &inner);
+        sum += place++ % 2 ? -product : product;
+        *size += fabsl(m[i][column]) * inner;
+    }
+    return sum;
+}
+
+void values_of_det(values_call *c)
+{
+    const tg_shape *s = &c->in[0].shape;
+    const tg_shape  leading = {s->rank - 2, {s->dim[0], s->dim[1], s->dim[2]}};
+    values_array   *y = values_result(c, c->in[0].dtype, &leading, true);
+    for (int64_t k = 0; k < y->n; k++) {
+        matrix        m;
+        const int64_t n = read_matrix(&c->in[0], k, true, true, m);
+        y->x[k] = expanded(n, m, 0, 0, -1, &y->size[k]);
+    }
+}
+
+void values_of_cofactor(values_call *c)
+{
+    const tg_shape *s = &c->in[0].shape;
+    values_array   *y = values_result(c, c->in[0].dtype, s, true);
+    for (int64_t k = 0; y->n && k < matrices(s); k++) {
+        matrix        m;
+        const int64_t n = read_matrix(&c->in[0], k, true, true, m);
+        for (int64_t e = 0; e < n * n; e++) {
+            const int64_t i = e / n, j = e % n, at = k * n * n + e;
+            const real    minor = expanded(n, m, 1u << i, 0, j, &y->size[at]);
+            y->x[at] = (i + j) % 2 ? -minor : minor;
+        }
+    }
+    size_by_largest(y);
+}
+
+/* x = m x, or x of m x = x; size likewise, of what is summed. m is lost. */
+static void step(int64_t n, matrix m, bool inverse, real *x, real *size)
+{
+    real next[N] = {0}, terms[N] = {0};
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++) next[i] += m[i][j] * x[j], terms[i] += fabsl(m[i][j]) * size[j];
+    if (inverse) solve(n, m, x, next);
+    memcpy(x, next, sizeof next);
+    memcpy(size, terms, sizeof terms);
+}
+
+void values_of_matrix_power(values_call *c)
+{
+    const tg_shape *s = &c->in[0].shape;
+    const int64_t   n = s->dim[s->rank - 1], power = c->s->start;
+    values_array   *y = values_result(c, c->in[0].dtype, s, true);
+    for (int64_t k = 0; y->n && k < matrices(s); k++)
+        for (int64_t j = 0; j < n; j++) {
+            real   x[N] = {0}, size[N] = {0};
+            matrix m;
+            x[j] = size[j] = 1;
+            for (int64_t i = 0; i < (power < 0 ? -power : power); i++) {
+                read_matrix(&c->in[0], k, power < 0, power < 0, m);
+                step(n, m, power < 0, x, size);
+            }
+            for (int64_t i = 0; i < n; i++) y->x[(k * n + i) * n + j] = x[i], y->size[(k * n + i) * n + j] = size[i];
+        }
+    if (power < 0) size_by_largest(y);
+}

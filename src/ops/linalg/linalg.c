@@ -48,6 +48,20 @@ void tg_transpose_square(size_t item, int64_t n, const void *x, void *y)
             for (int64_t j = 0; j < n; j++) ((double *)y)[i * n + j] = ((const double *)x)[j * n + i];
 }
 
+int64_t tg_permutation_of(int64_t n, const int *pivots, int64_t *permutation)
+{
+    int64_t sign = 1;
+    for (int64_t k = 0; k < n; k++) permutation[k] = k;
+    for (int64_t k = 0; k < n; k++) {
+        const int64_t row = pivots[k], was = permutation[k];
+        if (row == k) continue;
+        permutation[k] = permutation[row];
+        permutation[row] = was;
+        sign = -sign;
+    }
+    return sign;
+}
+
 /* ---- systems ------------------------------------------------------------------------------------------------------- */
 
 bool tg_needs_square(tg_tensor *a, const char *function)

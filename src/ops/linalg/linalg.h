@@ -29,6 +29,9 @@ tg_status tg_bad_matrix(const tg_call *c, const char *function, const tg_shape *
 /* x [n,n] into y, as its transpose; bytes of one number each (4 or 8). They are not the same memory. */
 void tg_transpose_square(size_t item, int64_t n, const void *x, void *y);
 
+/* The exchanges of tg_getrf, one after the other: row k of what comes out is row permutation[k]. 1, or -1 for an odd number of them. */
+int64_t tg_permutation_of(int64_t n, const int *pivots, int64_t *permutation);
+
 /* For public functions: is a made of square matrices of f32 or f64? false after a sentence. */
 bool tg_needs_square(tg_tensor *a, const char *function);
 
@@ -50,6 +53,12 @@ tg_tensor *tg_trsm_of(tg_tensor *a, tg_tensor *b, tg_trsm_kind kind);
 
 /* L and U in one, and which row of A each of their rows is (lu.c). */
 tg_tensor *tg_lu_of(tg_tensor *a, tg_tensor **permutation);
+
+/* X of A^T X = B for the same leading axes; a singular matrix is an error of `function` (solve.c). */
+tg_tensor *tg_solve_transposed(tg_tensor *a, tg_tensor *b, const char *function);
+
+/* The same for A X = 1. */
+tg_tensor *tg_inverse_of(tg_tensor *a, const char *function);
 
 /* The n×n identity like the matrices of a, for each of them; NULL after an error. */
 tg_tensor *tg_identity_like(tg_tensor *a);

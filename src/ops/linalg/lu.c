@@ -26,21 +26,6 @@ static tg_status lu_infer(tg_call *c)
     return TG_OK;
 }
 
-/* Does exchanges one after the other. The sign of their product. */
-static int64_t permute(int64_t n, const int *pivots, int64_t *permutation)
-{
-    int64_t sign = 1;
-    for (int64_t k = 0; k < n; k++) permutation[k] = k;
-    for (int64_t k = 0; k < n; k++) {
-        const int64_t row = pivots[k], was = permutation[k];
-        if (row == k) continue;
-        permutation[k] = permutation[row];
-        permutation[row] = was;
-        sign = -sign;
-    }
-    return sign;
-}
-
 /* One matrix: LAPACK gets it by columns, in `columns`. */
 static void factor(tg_dtype dtype, int64_t n, const void *a, void *lu, void *columns, int *pivots)
 {
@@ -71,7 +56,7 @@ static tg_status lu_run(tg_call *c)
             int *const   own = pivots + me * n;
             const size_t at = (size_t)k * size;
             factor(c->y.dtype, n, (const char *)c->x[0].data + at, (char *)c->y.data + at, columns + (size_t)me * size, own);
-            sign[k] = permute(n, own, permutation + k * n);
+            sign[k] = tg_permutation_of(n, own, permutation + k * n);
         }
     }
     return TG_OK;

@@ -106,11 +106,13 @@ static tg_tensor *lu_solve_vjp(const tg_call *c, int i, tg_tensor *g)
 const tg_op tg_op_lu_solve = {.name = "lu_solve", .arity = 4, .nondiff = 1u << LU | 1u << PERMUTATION, .infer = lu_solve_infer, .run = lu_solve_run,
                               .vjp = lu_solve_vjp, .batch = tg_batch_same};
 
-static tg_tensor *solve(tg_tensor *a, tg_tensor *b, const char *function)
+static tg_tensor *solve(tg_tensor *a, tg_tensor *b, const char *function, bool transpose)
 {
     tg_tensor *p, *lu = tg_lu_of(tg_detach(a), &p);
-    return lu ? record(a, lu, p, b, function, false) : NULL;
+    return lu ? record(a, lu, p, b, function, transpose) : NULL;
 }
+
+tg_tensor *tg_solve_transposed(tg_tensor *a, tg_tensor *b, const char *function) { return solve(a, b, function, true); }
 
 tg_tensor *tg_solve(tg_tensor *a, tg_tensor *b)
 {
@@ -118,13 +120,18 @@ tg_tensor *tg_solve(tg_tensor *a, tg_tensor *b)
     tg_system      s;
     if (!n) return NULL;
     TG_CALL(n->tape);
-    return tg_read_system(&s, a, b, false, "tg_solve") ? tg_solution(&s, solve(s.a, s.b, "tg_solve")) : NULL;
+    return tg_read_system(&s, a, b, false, "tg_solve") ? tg_solution(&s, solve(s.a, s.b, "tg_solve", false)) : NULL;
+}
+
+tg_tensor *tg_inverse_of(tg_tensor *a, const char *function)
+{
+    tg_tensor *one = tg_identity_like(a);
+    return one ? solve(a, one, function, false) : NULL;
 }
 
 tg_tensor *tg_inv(tg_tensor *a)
 {
     if (!tg_needs_square(a, "tg_inv")) return NULL;
     TG_CALL(tg_tape_of(a));
-    tg_tensor *one = tg_identity_like(a);
-    return one ? solve(a, one, "tg_inv") : NULL;
+    return tg_inverse_of(a, "tg_inv");
 }
