@@ -61,6 +61,13 @@ TG_API tg_tensor *tg_det(tg_tensor *a);
 
 /* A A … A, n times, by squaring; of n < 0 that of tg_inv(A), of n = 0 the identity. */
 TG_API tg_tensor *tg_matrix_power(tg_tensor *a, int64_t n);
+/* ---- symmetric matrices -------------------------------------------------------------------------------------------
+ * Eigenvalues of a symmetric A, […,n] in ascending order, of which the lower triangle is read, or the upper one; *vectors, where it is not NULL, gets the
+ * eigenvectors, the columns of V […,n,n], A V = V diag(w). Their signs, and of equal eigenvalues their choice, are LAPACK's: a loss must not depend
+ * on them, and the gradient by vectors of equal eigenvalues is not finite. That by eigenvalues is there all the same. A matrix with NaN or
+ * infinities, and one for which LAPACK does not converge, has NaN everywhere. At most 30,000 rows. */
+TG_API tg_tensor *tg_eigh(tg_tensor *a, bool upper, tg_tensor **vectors);
+TG_API tg_tensor *tg_eigvalsh(tg_tensor *a, bool upper);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,10 @@ void strsm_(const char *side, const char *uplo, const char *trans, const char *d
             const int *lda, float *b, const int *ldb, size_t, size_t, size_t, size_t);
 void dtrsm_(const char *side, const char *uplo, const char *trans, const char *diag, const int *m, const int *n, const double *alpha, const double *a,
             const int *lda, double *b, const int *ldb, size_t, size_t, size_t, size_t);
+void ssyevd_(const char *jobz, const char *uplo, const int *n, float *a, const int *lda, float *w, float *work, const int *lwork, int *iwork, const int *liwork,
+             int *info, size_t, size_t);
+void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work, const int *lwork, int *iwork,
+             const int *liwork, int *info, size_t, size_t);
 
 /* The lower triangle of a is the upper one of a^T: a^T = U^T U with U = L^T. */
 int tg_potrf(tg_dtype dtype, int n, void *a)
@@ -49,4 +53,17 @@ void tg_trsm(tg_dtype dtype, tg_trsm_kind kind, int m, int n, const void *a, voi
     if (dtype == TG_F32) strsm_(side, uplo, trans, diag, &n, &m, &one_f32, a, &lda, b, &n, 1, 1, 1, 1);
     else dtrsm_(side, uplo, trans, diag, &n, &m, &one_f64, a, &lda, b, &n, 1, 1, 1, 1);
     tg_blas_leave(host);
+}
+
+int tg_syevd_work(int n) { return 1 + 6 * n + 2 * n * n; }
+int tg_syevd_whole(int n) { return 3 + 5 * n; }
+
+bool tg_syevd(tg_dtype dtype, int n, void *a, void *values, void *work, int *whole)
+{
+    const int lwork = tg_syevd_work(n), liwork = tg_syevd_whole(n), host = tg_blas_enter();
+    int       info = 0;
+    if (dtype == TG_F32) ssyevd_("V", "U", &n, a, &n, values, work, &lwork, whole, &liwork, &info, 1, 1);
+    else dsyevd_("V", "U", &n, a, &n, values, work, &lwork, whole, &liwork, &info, 1, 1);
+    tg_blas_leave(host);
+    return info == 0;
 }

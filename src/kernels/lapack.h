@@ -21,4 +21,11 @@ typedef struct tg_trsm_kind {
 /* b [m,n] becomes X. Of a, [m,m] or on the right [n,n], one triangle is read. A zero on its diagonal gives what division by it gives. */
 void tg_trsm(tg_dtype dtype, tg_trsm_kind kind, int m, int n, const void *a, void *b);
 
+/* The eigenvalues of a symmetric matrix a [n,n], n >= 1, in ascending order, of which the lower triangle is read, and its eigenvectors, which become the rows
+ * of a. work: tg_syevd_work(n) numbers of the dtype; whole: tg_syevd_whole(n). a is finite, n at most TG_SYEVD_MOST. false: it did not converge. */
+enum { TG_SYEVD_MOST = 30000 };
+int  tg_syevd_work(int n);
+int  tg_syevd_whole(int n);
+bool tg_syevd(tg_dtype dtype, int n, void *a, void *values, void *work, int *whole);
+
 #endif

@@ -193,7 +193,7 @@ typedef struct tg_rstd_attr {
 #define TG_SEQUENCE_OPS(X) X(attention) X(attention_grad)
 TG_SEQUENCE_OPS(TG_DECLARE_OP_)
 
-#define TG_LINALG_OPS(X) X(cholesky) X(solve_triangular) X(lu) X(lu_solve) X(det) X(cofactor)
+#define TG_LINALG_OPS(X) X(cholesky) X(solve_triangular) X(lu) X(lu_solve) X(det) X(cofactor) X(eigh)
 TG_LINALG_OPS(TG_DECLARE_OP_)
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */

@@ -31,7 +31,7 @@ static const struct {
     {"conv1d_dw", OF_GRADIENTS}, {"conv2d_dw", OF_GRADIENTS}, {"conv3d_dw", OF_GRADIENTS},
     {"max_pool1d_dx", OF_GRADIENTS}, {"max_pool2d_dx", OF_GRADIENTS}, {"max_pool3d_dx", OF_GRADIENTS},
     {"avg_pool1d_dx", OF_GRADIENTS}, {"avg_pool2d_dx", OF_GRADIENTS}, {"avg_pool3d_dx", OF_GRADIENTS},
-    {"cholesky", OF_LAPACK}, {"solve_triangular", OF_LAPACK}, {"lu", OF_LAPACK}, {"lu_solve", OF_LAPACK}, {"det", OF_LAPACK}, {"cofactor", OF_LAPACK},
+    {"cholesky", OF_LAPACK}, {"solve_triangular", OF_LAPACK}, {"lu", OF_LAPACK}, {"lu_solve", OF_LAPACK}, {"det", OF_LAPACK}, {"cofactor", OF_LAPACK}, {"eigh", OF_LAPACK},
 };
 
 static bool is_without(const char *op)

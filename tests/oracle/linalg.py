@@ -47,6 +47,16 @@ def solved(a, b):
     return torch.linalg.solve(a, b)
 
 
+def spread(s, x):
+    x = x + 8 * torch.diag(torch.arange(1, x.shape[-1] + 1, dtype=x.dtype))
+    x = x.mT if s["keepdim"] else x
+    return x.tril() + x.tril(-1).mT
+
+
+def eigen_square(w, v):
+    return v @ torch.diag_embed(w * w) @ v.mT
+
+
 COMPOSED = {
     "cholesky": cholesky, "cholesky_ex": cholesky, "cholesky_solve": cholesky_solved,
     "cholesky_inverse": lambda s, x: cholesky_solved(s, x, torch.eye(x.shape[-1], dtype=x.dtype)), "solve_triangular": solve_triangular,
@@ -54,4 +64,5 @@ COMPOSED = {
     "slogdet": lambda s, x: torch.linalg.slogdet(exchanged(x))[1], "logdet": lambda s, x: torch.logdet(dominant(x)),
     "det": lambda s, x: torch.linalg.det(exchanged(x)),
     "matrix_power": lambda s, x: torch.linalg.matrix_power(exchanged(x) if s["start"] < 0 else x, s["start"]),
+    "eigh": lambda s, x: eigen_square(*torch.linalg.eigh(spread(s, x))), "eigvalsh": lambda s, x: torch.linalg.eigvalsh(spread(s, x)),
 }

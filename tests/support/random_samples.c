@@ -203,6 +203,8 @@ static const struct {
     {"slogdet", vary_square},
     {"logdet", vary_square},
     {"det", vary_square},
+    {"eigh", vary_square},
+    {"eigvalsh", vary_square},
     {"cofactor", vary_square},
     {"matrix_power", vary_square},
     {"lu_solve", vary_system},

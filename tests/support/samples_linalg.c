@@ -45,6 +45,21 @@ OF_MATRIX(det, tg_det(exchanged(in[0])))
 OF_MATRIX(cofactor, tg_record(&tg_op_cofactor, (tg_tensor *[]){exchanged(in[0])}, 1, NULL, 0))
 static tg_tensor *f_matrix_power(void *ctx, tg_tensor *const *in) { return tg_matrix_power(of(ctx)->start < 0 ? exchanged(in[0]) : in[0], of(ctx)->start); }
 
+/* Eigenvalues that lie apart: x + 8 diag(1 … n). */
+static tg_tensor *spread(tg_tensor *x)
+{
+    const int64_t n = tg_dim(x, -1);
+    return tg_add(x, tg_to(tg_mul_s(tg_diag(tg_add_s(tg_to(tg_arange(tg_tape_of(x), TG_I64, n), TG_F64), 1), 0), 8), tg_dtype_of(x)));
+}
+
+/* V diag(w²) V^T: what does not depend on the signs of vectors. */
+static tg_tensor *f_eigh(void *ctx, tg_tensor *const *in)
+{
+    tg_tensor *v, *w = tg_eigh(spread(in[0]), of(ctx)->keepdim, &v);
+    return tg_matmul(tg_mul(v, tg_unsqueeze(tg_square(w), -2)), tg_mT(v));
+}
+static tg_tensor *f_eigvalsh(void *ctx, tg_tensor *const *in) { return tg_eigvalsh(spread(in[0]), of(ctx)->keepdim); }
+
 static const tg_shape squares[] = {SHAPE(3, 3), SHAPE(1, 1), SHAPE(2, 2, 2), SHAPE(2, 1, 2, 2), SHAPE(0, 0), SHAPE(0, 2, 2)};
 
 static const struct {
@@ -82,7 +97,8 @@ void samples_linalg(sample_list *l)
         bool        several;
     } of_one[] = {{"cholesky", f_cholesky, true, true}, {"cholesky_ex", f_cholesky_ex, true, false}, {"cholesky_inverse", f_cholesky_inverse, true, false},
                   {"lu", f_lu, false, true},          {"inv", f_inv, false, false},               {"slogdet", f_slogdet, false, false},
-                  {"logdet", f_logdet, false, false}};
+                  {"logdet", f_logdet, false, false},
+                  {"eigh", f_eigh, true, false},       {"eigvalsh", f_eigvalsh, true, false}};
     for (int f = 0; f < (int)(sizeof of_one / sizeof *of_one); f++)
         for (int k = 0; k < (int)(sizeof squares / sizeof *squares); k++)
             for (int upper = 0; upper <= (of_one[f].upper && !of_one[f].several); upper++)

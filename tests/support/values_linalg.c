@@ -297,3 +297,67 @@ void values_of_matrix_power(values_call *c)
         }
     if (power < 0) size_by_largest(y);
 }
+
+/* ---- symmetric matrices --------------------------------------------------------------------------------------------- */
+
+/* x + 8 diag(1 … n), symmetric of the triangle that the sample reads. */
+static int64_t read_symmetric(const values_call *c, int64_t k, matrix m)
+{
+    const int64_t n = read_matrix(&c->in[0], k, false, false, m);
+    for (int64_t i = 0; i < n; i++) {
+        m[i][i] += 8 * (real)(i + 1);
+        for (int64_t j = 0; j < i; j++)
+            if (c->s->keepdim) m[i][j] = m[j][i];
+            else m[j][i] = m[i][j];
+    }
+    return n;
+}
+
+/* V diag(w²) V^T is the square of the matrix. */
+void values_of_eigh(values_call *c)
+{
+    const tg_shape *s = &c->in[0].shape;
+    values_array   *y = values_result(c, c->in[0].dtype, s, true);
+    for (int64_t k = 0; y->n && k < matrices(s); k++) {
+        matrix        m;
+        const int64_t n = read_symmetric(c, k, m);
+        for (int64_t e = 0; e < n * n; e++)
+            for (int64_t j = 0; j < n; j++) y->x[k * n * n + e] += m[e / n][j] * m[j][e % n];
+    }
+    size_by_largest(y);
+}
+
+/* Jacobi's rotations until nothing is left beside the diagonal. */
+static void rotate(int64_t n, matrix m, int64_t p, int64_t q)
+{
+    if (m[p][q] == 0) return;
+    const real theta = (m[q][q] - m[p][p]) / (2 * m[p][q]), t = (theta < 0 ? -1 : 1) / (fabsl(theta) + sqrtl(theta * theta + 1)), c = 1 / sqrtl(t * t + 1), s = t * c;
+    for (int64_t k = 0; k < n; k++) {
+        const real a = m[k][p], b = m[k][q];
+        m[k][p] = c * a - s * b, m[k][q] = s * a + c * b;
+    }
+    for (int64_t k = 0; k < n; k++) {
+        const real a = m[p][k], b = m[q][k];
+        m[p][k] = c * a - s * b, m[q][k] = s * a + c * b;
+    }
+}
+
+void values_of_eigvalsh(values_call *c)
+{
+    const tg_shape *s = &c->in[0].shape;
+    const tg_shape  lines = {s->rank - 1, {s->dim[0], s->dim[1], s->dim[2]}};
+    values_array   *y = values_result(c, c->in[0].dtype, &lines, true);
+    for (int64_t k = 0; y->n && k < matrices(s); k++) {
+        matrix        m;
+        const int64_t n = read_symmetric(c, k, m);
+        for (int sweep = 0; sweep < 30; sweep++)
+            for (int64_t p = 0; p < n; p++)
+                for (int64_t q = p + 1; q < n; q++) rotate(n, m, p, q);
+        for (int64_t i = 0; i < n; i++) { /* in order: how many are smaller */
+            int64_t place = 0;
+            for (int64_t j = 0; j < n; j++) place += m[j][j] < m[i][i];
+            y->x[k * n + place] = m[i][i];
+        }
+    }
+    size_by_largest(y);
+}

@@ -83,18 +83,17 @@ static tg_status cholesky_run(tg_call *c)
     return first_indefinite(c, count);
 }
 
-/* The lower triangle with half of the diagonal. */
-static tg_tensor *lower_half(tg_tensor *x) { return tg_mul_s(tg_add(tg_tril(x, 0), tg_tril(x, -1)), 0.5); }
+tg_tensor *tg_lower_half(tg_tensor *x) { return tg_mul_s(tg_add(tg_tril(x, 0), tg_tril(x, -1)), 0.5); }
 
 /* S = L^-T lower_half(L^T g) L^-1 is the gradient of a matrix whose elements are all read; element i, j of the lower triangle stands for j, i as well. */
 static tg_tensor *cholesky_vjp(const tg_call *c, int i, tg_tensor *g)
 {
     tg_tensor *l = c->out;
     (void)i;
-    tg_tensor *s = lower_half(tg_matmul(tg_mT(l), tg_tril(g, 0)));
+    tg_tensor *s = tg_lower_half(tg_matmul(tg_mT(l), tg_tril(g, 0)));
     s = tg_trsm_of(l, s, (tg_trsm_kind){.transpose = true});
     s = tg_trsm_of(l, s, (tg_trsm_kind){.right = true});
-    return lower_half(tg_add(s, tg_mT(s)));
+    return tg_lower_half(tg_add(s, tg_mT(s)));
 }
 
 const tg_op tg_op_cholesky = {

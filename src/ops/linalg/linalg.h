@@ -51,6 +51,10 @@ tg_tensor *tg_solution(const tg_system *s, tg_tensor *x);
 /* Solves a triangular system of operands with the same leading axes. */
 tg_tensor *tg_trsm_of(tg_tensor *a, tg_tensor *b, tg_trsm_kind kind);
 
+/* The lower triangle with half of the diagonal. Of S + S^T, S being the gradient of a symmetric matrix: that of its lower triangle, where element i, j
+ * stands for j, i as well (cholesky.c). */
+tg_tensor *tg_lower_half(tg_tensor *x);
+
 /* L and U in one, and which row of A each of their rows is (lu.c). */
 tg_tensor *tg_lu_of(tg_tensor *a, tg_tensor **permutation);
 

@@ -41,6 +41,8 @@ void rows_matrix(void)
     CALL(tg_slogdet, SQUARE, OUT);
     CALL(tg_logdet, SQUARE);
     CALL(tg_det, SQUARE);
+    CALL(tg_eigh, SQUARE, TRUTH, OUT);
+    CALL(tg_eigvalsh, SQUARE, TRUTH);
     CALL(tg_matrix_power, SQUARE, N(2));
     CALL(tg_einsum,
          POINTS("ij,ij->ij", WRONG(NULL, NULL, NULL), SAID(SHAPE, ""), SAID(ARG, "ij"), SAID(ARG, "ij,ij,ij"), SAID(ARG, "ij,ij->k"), SAID(ARG, "ij,ij->ii"),
