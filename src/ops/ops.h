@@ -193,7 +193,8 @@ typedef struct tg_rstd_attr {
 #define TG_SEQUENCE_OPS(X) X(attention) X(attention_grad)
 TG_SEQUENCE_OPS(TG_DECLARE_OP_)
 
-#define TG_LINALG_OPS(X) X(cholesky) X(solve_triangular) X(lu) X(lu_solve) X(det) X(cofactor) X(eigh)
+#define TG_LINALG_OPS(X) X(cholesky) X(solve_triangular) X(lu) X(lu_solve) X(det) X(cofactor) X(eigh) X(eigvalsh) X(qr) X(svd) X(svdvals) X(pinv) \
+    X(matrix_exp)
 TG_LINALG_OPS(TG_DECLARE_OP_)
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */

@@ -32,6 +32,7 @@ static const struct {
     {"max_pool1d_dx", OF_GRADIENTS}, {"max_pool2d_dx", OF_GRADIENTS}, {"max_pool3d_dx", OF_GRADIENTS},
     {"avg_pool1d_dx", OF_GRADIENTS}, {"avg_pool2d_dx", OF_GRADIENTS}, {"avg_pool3d_dx", OF_GRADIENTS},
     {"cholesky", OF_LAPACK}, {"solve_triangular", OF_LAPACK}, {"lu", OF_LAPACK}, {"lu_solve", OF_LAPACK}, {"det", OF_LAPACK}, {"cofactor", OF_LAPACK}, {"eigh", OF_LAPACK},
+    {"eigvalsh", OF_LAPACK}, {"svd", OF_LAPACK}, {"svdvals", OF_LAPACK}, {"qr", OF_LAPACK}, {"matrix_exp", OF_LAPACK},
 };
 
 static bool is_without(const char *op)

@@ -4,8 +4,7 @@ import torch
 
 
 def dominant(x):
-    n = x.shape[-1]
-    return x + (2 * n + 1) * torch.eye(n, dtype=x.dtype)
+    return x + (2 * max(x.shape[-2:]) + 1) * torch.eye(*x.shape[-2:], dtype=x.dtype)
 
 
 def exchanged(x):
@@ -47,14 +46,41 @@ def solved(a, b):
     return torch.linalg.solve(a, b)
 
 
-def spread(s, x):
-    x = x + 8 * torch.diag(torch.arange(1, x.shape[-1] + 1, dtype=x.dtype))
-    x = x.mT if s["keepdim"] else x
+def spread(x):
+    rows, columns = x.shape[-2:]
+    return x + 8 * torch.diag(torch.arange(1, max(rows, columns) + 1, dtype=x.dtype))[:rows, :columns]
+
+
+def symmetric(s, x):
+    x = spread(x).mT if s["keepdim"] else spread(x)
     return x.tril() + x.tril(-1).mT
 
 
 def eigen_square(w, v):
     return v @ torch.diag_embed(w * w) @ v.mT
+
+
+def singular_cube(u, s, vh):
+    return u @ torch.diag_embed(s * s * s) @ vh
+
+
+def least_squares(a, b):
+    """PyTorch's lstsq has no derivative for matrices that are wide."""
+    a, vector = dominant(a), b.dim() == 1
+    x = torch.linalg.pinv(a) @ (b[:, None].expand(*a.shape[:-1], 1) if vector else b)
+    return x[..., 0] if vector else x
+
+
+def pseudoinverse(s, x):
+    x = dominant(x)
+    return torch.linalg.pinv(x @ x.mT, rtol=1e-4) if s["start"] else torch.linalg.pinv(x)
+
+
+NORMS = ("fro", "nuc", 1, -1, float("inf"), -float("inf"), 2, -2)
+
+
+def matrix_norm(s, x):
+    return torch.linalg.matrix_norm(spread(x) if s["start"] % 2 else -spread(x), NORMS[s["start"]], keepdim=bool(s["keepdim"]))
 
 
 COMPOSED = {
@@ -64,5 +90,8 @@ COMPOSED = {
     "slogdet": lambda s, x: torch.linalg.slogdet(exchanged(x))[1], "logdet": lambda s, x: torch.logdet(dominant(x)),
     "det": lambda s, x: torch.linalg.det(exchanged(x)),
     "matrix_power": lambda s, x: torch.linalg.matrix_power(exchanged(x) if s["start"] < 0 else x, s["start"]),
-    "eigh": lambda s, x: eigen_square(*torch.linalg.eigh(spread(s, x))), "eigvalsh": lambda s, x: torch.linalg.eigvalsh(spread(s, x)),
+    "eigh": lambda s, x: eigen_square(*torch.linalg.eigh(symmetric(s, x))), "eigvalsh": lambda s, x: torch.linalg.eigvalsh(symmetric(s, x)),
+    "svd": lambda s, x: singular_cube(*torch.linalg.svd(spread(x), full_matrices=False)), "svdvals": lambda s, x: torch.linalg.svdvals(spread(x)),
+    "qr": lambda s, x: torch.linalg.qr(dominant(x))[0], "lstsq": lambda s, a, b: least_squares(a, b), "pinv": pseudoinverse, "matrix_norm": matrix_norm,
+    "matrix_exp": lambda s, x: torch.linalg.matrix_exp(x),
 }

@@ -1,10 +1,10 @@
 /* values_linalg.c - references of linear algebra: elimination in plain loops. */
 #include <string.h>
 
-#include "values.h"
+#include "values_linalg.h"
 
-enum { N = 8 }; /* the largest matrix */
-typedef real matrix[N][N];
+enum { N = VALUES_MOST_ROWS };
+typedef values_matrix matrix;
 
 /* Matrix k of the sample's input, made regular as in samples_linalg.c; with its rows in the opposite order if it is `exchanged`. */
 static int64_t read_matrix(const values_array *x, int64_t k, bool made_regular, bool exchanged, matrix m)
@@ -18,7 +18,7 @@ static int64_t read_matrix(const values_array *x, int64_t k, bool made_regular, 
     return n;
 }
 
-static int64_t matrices(const tg_shape *s)
+int64_t values_matrices(const tg_shape *s)
 {
     int64_t count = 1;
     for (int k = 0; k < s->rank - 2; k++) count *= s->dim[k];
@@ -48,8 +48,7 @@ static int eliminate(int64_t n, matrix m, int64_t *p)
     return sign;
 }
 
-/* x of m x = b; m is lost. */
-static void solve(int64_t n, matrix m, const real *b, real *x)
+void values_solve(int64_t n, matrix m, const real *b, real *x)
 {
     int64_t p[N];
     eliminate(n, m, p);
@@ -63,8 +62,7 @@ static void solve(int64_t n, matrix m, const real *b, real *x)
     }
 }
 
-/* The sizes of all results: of each, the largest number. */
-static void size_by_largest(values_array *y)
+void values_size_by_largest(values_array *y)
 {
     real most = 0;
     for (int64_t i = 0; i < y->n; i++) most = fmaxl(most, fabsl(y->x[i]));
@@ -90,14 +88,14 @@ void values_of_cholesky(values_call *c)
     const tg_shape *s = &c->in[0].shape;
     const tg_shape  leading = {s->rank - 2, {s->dim[0], s->dim[1], s->dim[2]}};
     values_array   *y = values_result(c, c->in[0].dtype, s, true);
-    for (int64_t k = 0; y->n && k < matrices(s); k++) {
+    for (int64_t k = 0; y->n && k < values_matrices(s); k++) {
         matrix        m;
         const int64_t n = read_matrix(&c->in[0], k, true, false, m);
         cholesky(n, m, c->s->keepdim);
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < n; j++) y->x[(k * n + i) * n + j] = c->s->keepdim ? m[j][i] : m[i][j];
     }
-    size_by_largest(y);
+    values_size_by_largest(y);
     if (c->s->result) values_result(c, TG_I64, &leading, false);
 }
 
@@ -116,7 +114,7 @@ void values_of_lu(values_call *c)
             for (int64_t j = 0; j < n; j++) y->x[(k * n + i) * n + j] = m[i][j];
         }
     }
-    size_by_largest(y);
+    values_size_by_largest(y);
 }
 
 /* ---- systems -------------------------------------------------------------------------------------------------------- */
@@ -177,11 +175,11 @@ static void systems(values_call *c, make_matrix make)
             matrix m;
             make(c, values_broadcast_element(&of_a, &leading, at), m);
             for (int64_t i = 0; i < n; i++) b[i] = c->in[1].x[from + i * row + j * column];
-            solve(n, m, b, x);
+            values_solve(n, m, b, x);
             for (int64_t i = 0; i < n; i++) y->x[e * n * columns + i * row + j * column] = x[i];
         }
     }
-    size_by_largest(y);
+    values_size_by_largest(y);
 }
 void values_of_solve(values_call *c) { systems(c, exchanged_matrix); }
 void values_of_solve_triangular(values_call *c) { systems(c, triangular_matrix); }
@@ -192,16 +190,16 @@ static void inverse(values_call *c, make_matrix make)
     const tg_shape *s = &c->in[0].shape;
     const int64_t   n = s->dim[s->rank - 1];
     values_array   *y = values_result(c, c->in[0].dtype, s, true);
-    for (int64_t k = 0; y->n && k < matrices(s); k++)
+    for (int64_t k = 0; y->n && k < values_matrices(s); k++)
         for (int64_t j = 0; j < n; j++) {
             matrix m;
             real   b[N] = {0}, x[N];
             make(c, k, m);
             b[j] = 1;
-            solve(n, m, b, x);
+            values_solve(n, m, b, x);
             for (int64_t i = 0; i < n; i++) y->x[(k * n + i) * n + j] = x[i];
         }
-    size_by_largest(y);
+    values_size_by_largest(y);
 }
 void values_of_inv(values_call *c) { inverse(c, exchanged_matrix); }
 void values_of_cholesky_inverse(values_call *c) { inverse(c, product_matrix); }
@@ -256,7 +254,7 @@ void values_of_cofactor(values_call *c)
 {
     const tg_shape *s = &c->in[0].shape;
     values_array   *y = values_result(c, c->in[0].dtype, s, true);
-    for (int64_t k = 0; y->n && k < matrices(s); k++) {
+    for (int64_t k = 0; y->n && k < values_matrices(s); k++) {
         matrix        m;
         const int64_t n = read_matrix(&c->in[0], k, true, true, m);
         for (int64_t e = 0; e < n * n; e++) {
@@ -265,7 +263,7 @@ void values_of_cofactor(values_call *c)
             y->x[at] = (i + j) % 2 ? -minor : minor;
         }
     }
-    size_by_largest(y);
+    values_size_by_largest(y);
 }
 
 /* x = m x, or x of m x = x; size likewise, of what is summed. m is lost. */
@@ -274,7 +272,7 @@ static void step(int64_t n, matrix m, bool inverse, real *x, real *size)
     real next[N] = {0}, terms[N] = {0};
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++) next[i] += m[i][j] * x[j], terms[i] += fabsl(m[i][j]) * size[j];
-    if (inverse) solve(n, m, x, next);
+    if (inverse) values_solve(n, m, x, next);
     memcpy(x, next, sizeof next);
     memcpy(size, terms, sizeof terms);
 }
@@ -284,7 +282,7 @@ void values_of_matrix_power(values_call *c)
     const tg_shape *s = &c->in[0].shape;
     const int64_t   n = s->dim[s->rank - 1], power = c->s->start;
     values_array   *y = values_result(c, c->in[0].dtype, s, true);
-    for (int64_t k = 0; y->n && k < matrices(s); k++)
+    for (int64_t k = 0; y->n && k < values_matrices(s); k++)
         for (int64_t j = 0; j < n; j++) {
             real   x[N] = {0}, size[N] = {0};
             matrix m;
@@ -295,69 +293,5 @@ void values_of_matrix_power(values_call *c)
             }
             for (int64_t i = 0; i < n; i++) y->x[(k * n + i) * n + j] = x[i], y->size[(k * n + i) * n + j] = size[i];
         }
-    if (power < 0) size_by_largest(y);
-}
-
-/* ---- symmetric matrices --------------------------------------------------------------------------------------------- */
-
-/* x + 8 diag(1 … n), symmetric of the triangle that the sample reads. */
-static int64_t read_symmetric(const values_call *c, int64_t k, matrix m)
-{
-    const int64_t n = read_matrix(&c->in[0], k, false, false, m);
-    for (int64_t i = 0; i < n; i++) {
-        m[i][i] += 8 * (real)(i + 1);
-        for (int64_t j = 0; j < i; j++)
-            if (c->s->keepdim) m[i][j] = m[j][i];
-            else m[j][i] = m[i][j];
-    }
-    return n;
-}
-
-/* V diag(w²) V^T is the square of the matrix. */
-void values_of_eigh(values_call *c)
-{
-    const tg_shape *s = &c->in[0].shape;
-    values_array   *y = values_result(c, c->in[0].dtype, s, true);
-    for (int64_t k = 0; y->n && k < matrices(s); k++) {
-        matrix        m;
-        const int64_t n = read_symmetric(c, k, m);
-        for (int64_t e = 0; e < n * n; e++)
-            for (int64_t j = 0; j < n; j++) y->x[k * n * n + e] += m[e / n][j] * m[j][e % n];
-    }
-    size_by_largest(y);
-}
-
-/* Jacobi's rotations until nothing is left beside the diagonal. */
-static void rotate(int64_t n, matrix m, int64_t p, int64_t q)
-{
-    if (m[p][q] == 0) return;
-    const real theta = (m[q][q] - m[p][p]) / (2 * m[p][q]), t = (theta < 0 ? -1 : 1) / (fabsl(theta) + sqrtl(theta * theta + 1)), c = 1 / sqrtl(t * t + 1), s = t * c;
-    for (int64_t k = 0; k < n; k++) {
-        const real a = m[k][p], b = m[k][q];
-        m[k][p] = c * a - s * b, m[k][q] = s * a + c * b;
-    }
-    for (int64_t k = 0; k < n; k++) {
-        const real a = m[p][k], b = m[q][k];
-        m[p][k] = c * a - s * b, m[q][k] = s * a + c * b;
-    }
-}
-
-void values_of_eigvalsh(values_call *c)
-{
-    const tg_shape *s = &c->in[0].shape;
-    const tg_shape  lines = {s->rank - 1, {s->dim[0], s->dim[1], s->dim[2]}};
-    values_array   *y = values_result(c, c->in[0].dtype, &lines, true);
-    for (int64_t k = 0; y->n && k < matrices(s); k++) {
-        matrix        m;
-        const int64_t n = read_symmetric(c, k, m);
-        for (int sweep = 0; sweep < 30; sweep++)
-            for (int64_t p = 0; p < n; p++)
-                for (int64_t q = p + 1; q < n; q++) rotate(n, m, p, q);
-        for (int64_t i = 0; i < n; i++) { /* in order: how many are smaller */
-            int64_t place = 0;
-            for (int64_t j = 0; j < n; j++) place += m[j][j] < m[i][i];
-            y->x[k * n + place] = m[i][i];
-        }
-    }
-    size_by_largest(y);
+    if (power < 0) values_size_by_largest(y);
 }

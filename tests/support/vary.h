@@ -115,6 +115,8 @@ void vary_observations(sample *s, sample_random *r);
 /* vary_linalg.c */
 void vary_square(sample *s, sample_random *r);
 void vary_system(sample *s, sample_random *r);
+void vary_rectangular(sample *s, sample_random *r);
+void vary_equations(sample *s, sample_random *r);
 
 /* vary_put.c */
 void vary_take_along(sample *s, sample_random *r);

@@ -19,15 +19,10 @@ typedef struct room {
     int64_t *rows;
 } room;
 
-static void read_matrix(tg_dtype dtype, int64_t n, const void *a, double *to)
-{
-    for (int64_t i = 0; i < n * n; i++) to[i] = dtype == TG_F32 ? (double)((const float *)a)[i] : ((const double *)a)[i];
-}
-
 /* L U of one matrix, by rows. The determinant of the permutation. */
 static double factor(const room *r, tg_dtype dtype, int64_t n, const void *a)
 {
-    read_matrix(dtype, n, a, r->lu);
+    tg_read_f64(dtype, n * n, a, r->lu);
     tg_transpose_square(sizeof *r->lu, n, r->lu, r->other);
     tg_getrf(TG_F64, (int)n, r->other, r->pivots);
     tg_transpose_square(sizeof *r->lu, n, r->other, r->lu);
@@ -38,8 +33,7 @@ static void det_of(const room *r, tg_dtype dtype, int64_t n, const void *a, void
 {
     double d = factor(r, dtype, n, a);
     for (int64_t i = 0; i < n; i++) d *= r->lu[i * n + i];
-    if (dtype == TG_F32) *(float *)y = (float)d;
-    else *(double *)y = d;
+    tg_write_f64(dtype, 1, &d, y);
 }
 
 /* w = adj(U)^T without a division: with U1 the first k rows and columns, u what stands above the diagonal's next element d, adj(U) is
@@ -67,13 +61,8 @@ static void cofactor_of(const room *r, tg_dtype dtype, int64_t n, const void *a,
     const double sign = factor(r, dtype, n, a);
     adjugate(n, r->lu, r->other);
     tg_trsm(TG_F64, (tg_trsm_kind){.transpose = true, .unit = true}, (int)n, (int)n, r->lu, r->other);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < n; j++) {
-            const double  v = sign * r->other[i * n + j];
-            const int64_t at = r->rows[i] * n + j;
-            if (dtype == TG_F32) ((float *)y)[at] = (float)v;
-            else ((double *)y)[at] = v;
-        }
+    for (int64_t i = 0; i < n * n; i++) r->other[i] *= sign;
+    for (int64_t i = 0; i < n; i++) tg_write_f64(dtype, n, r->other + i * n, (char *)y + (size_t)(r->rows[i] * n) * tg_dtype_size(dtype));
 }
 
 /* ---- ops ----------------------------------------------------------------------------------------------------------- */

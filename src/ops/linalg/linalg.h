@@ -11,7 +11,8 @@
 
 /* ---- matrices of a call -------------------------------------------------------------------------------------------- */
 
-/* For infer: is input i made of square matrices of f32 or f64, of a size that LAPACK counts to? */
+/* For infer: is input i made of matrices, or of square ones, of f32 or f64, of a size that LAPACK counts to? */
+tg_status tg_need_matrices(tg_call *c, int i);
 tg_status tg_need_square(tg_call *c, int i);
 
 /* For run: may LAPACK be called? Else TG_ERR_UNSUPPORTED, after a sentence. */
@@ -32,7 +33,16 @@ void tg_transpose_square(size_t item, int64_t n, const void *x, void *y);
 /* The exchanges of tg_getrf, one after the other: row k of what comes out is row permutation[k]. 1, or -1 for an odd number of them. */
 int64_t tg_permutation_of(int64_t n, const int *pivots, int64_t *permutation);
 
-/* For public functions: is a made of square matrices of f32 or f64? false after a sentence. */
+/* n numbers of a dtype as doubles, and back. */
+void tg_read_f64(tg_dtype dtype, int64_t n, const void *x, double *to);
+void tg_write_f64(tg_dtype dtype, int64_t n, const double *x, void *to);
+
+/* Are all of n numbers finite? */
+bool tg_is_finite(tg_dtype dtype, int64_t n, const void *x);
+void tg_fill_nan(tg_dtype dtype, int64_t n, void *y);
+
+/* For public functions: is a made of matrices, or of square ones, of f32 or f64? false after a sentence. */
+bool tg_needs_matrices(tg_tensor *a, const char *function);
 bool tg_needs_square(tg_tensor *a, const char *function);
 
 /* ---- systems A X = B ----------------------------------------------------------------------------------------------- */
@@ -44,6 +54,9 @@ typedef struct tg_system {
 
 /* Reads the operands of a public function: A square, B with as many rows (on the right: columns), or a vector. false after a sentence. */
 bool tg_read_system(tg_system *s, tg_tensor *a, tg_tensor *b, bool right, const char *function);
+
+/* The same with an A that need not be square. */
+bool tg_read_equations(tg_system *s, tg_tensor *a, tg_tensor *b, const char *function);
 
 /* x, but a vector where B was one. */
 tg_tensor *tg_solution(const tg_system *s, tg_tensor *x);

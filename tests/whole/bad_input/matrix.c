@@ -4,6 +4,7 @@
 #define TWO(A, B)          ((tg_tensor *const[]){ones(TG_F32, A), ones(TG_F32, B)})
 #define ONE_BY_ONE         TG_SHAPE(1, 1) /* of ones: regular */
 #define SQUARE             TENSOR(FLOAT, ONE_BY_ONE, RANKS(2, 8), MISFITS(TG_SHAPE(2, 3)), .nothing = TG_ERR_SHAPE)
+#define MATRIX             TENSOR(FLOAT, TG_SHAPE(2, 3), RANKS(2, 8))
 #define SAID(STATUS, TEXT) WRONG(STATUS, NULL, TEXT)
 
 void rows_matrix(void)
@@ -44,6 +45,15 @@ void rows_matrix(void)
     CALL(tg_eigh, SQUARE, TRUTH, OUT);
     CALL(tg_eigvalsh, SQUARE, TRUTH);
     CALL(tg_matrix_power, SQUARE, N(2));
+    CALL(tg_matrix_exp, SQUARE);
+    CALL(tg_qr, MATRIX, OUT);
+    CALL(tg_svd, MATRIX, OUT, OUT);
+    CALL(tg_svdvals, MATRIX);
+    CALL(tg_lstsq, TENSOR(FLOAT, TG_SHAPE(3, 2), RANKS(2, 8), MISFITS(TG_SHAPE(2, 3), TG_SHAPE(2, 2))), TENSOR(FLOAT, TG_SHAPE(3, 1), MISFITS(TG_SHAPE(2, 1), TG_SHAPE(2))));
+    CALL(tg_pinv, MATRIX,
+         OPTIONS(OPTION(ARG, "atol -1", tg_pinv_options, .atol = -1), OPTION(ARG, "rtol -1", tg_pinv_options, .rtol = -1), OPTION(ARG, "atol nan", tg_pinv_options, .atol = NAN)));
+    CALL(tg_matrix_norm, MATRIX,
+         OPTIONS(OPTION(ARG, "-1", tg_matrix_norm_options, .kind = (tg_matrix_norm_kind)-1), OPTION(ARG, "8", tg_matrix_norm_options, .kind = (tg_matrix_norm_kind)8)));
     CALL(tg_einsum,
          POINTS("ij,ij->ij", WRONG(NULL, NULL, NULL), SAID(SHAPE, ""), SAID(ARG, "ij"), SAID(ARG, "ij,ij,ij"), SAID(ARG, "ij,ij->k"), SAID(ARG, "ij,ij->ii"),
                 SAID(ARG, "ij,ij-ij"), SAID(ARG, "ij,ij->ij->ij"), SAID(ARG, "i1,ij"), SAID(ARG, "ij,i..j"), SAID(ARG, "ij,......"), SAID(ARG, "ij,\xff"),
