@@ -271,7 +271,8 @@ static bool is_recurrent(const char *name) { return !strcmp(name, "rnn") || !str
 /* Elimination brings every number of a matrix to nearly every result, and to the others' gradients. */
 static bool is_eliminated(const char *name)
 {
-    static const char *const of[] = {"cholesky", "cholesky_ex", "cholesky_solve", "cholesky_inverse", "solve_triangular", "lu", "lu_solve", "inv", "slogdet", "logdet"};
+    static const char *const of[] = {"cholesky", "cholesky_ex", "cholesky_solve", "cholesky_inverse", "solve_triangular", "lu", "lu_solve", "inv", "slogdet", "logdet", "det", "cofactor", "matrix_power",
+                                     "eigh", "eigvalsh", "svd", "svdvals", "qr", "lstsq", "pinv", "matrix_exp", "matrix_norm"};
     for (size_t k = 0; k < sizeof of / sizeof *of; k++)
         if (!strcmp(name, of[k])) return true;
     return false;
