@@ -47,14 +47,24 @@ tg_status tg_bad_matrix(const tg_call *c, const char *function, const tg_shape *
     return tg_fail_on(c->tape, TG_ERR_ARG, function, "the matrix at %s is %s", tg_element_text(leading, k, text, sizeof text), what);
 }
 
+/* Some columns of y after the other, which read as many rows of x side by side: column by column each number would bring a line into the cache. */
+#define TRANSPOSE(SUFFIX, T)                                                                      \
+    static void transpose_##SUFFIX(int64_t n, const T *restrict x, T *restrict y)                 \
+    {                                                                                             \
+        enum { COLUMNS = 8 };                                                                     \
+        for (int64_t j = 0; j < n; j += COLUMNS) {                                                \
+            const int64_t columns = n - j < COLUMNS ? n - j : COLUMNS;                            \
+            for (int64_t i = 0; i < n; i++)                                                       \
+                for (int64_t b = 0; b < columns; b++) y[i * n + j + b] = x[(j + b) * n + i];      \
+        }                                                                                         \
+    }
+TRANSPOSE(f32, float)
+TRANSPOSE(f64, double)
+
 void tg_transpose_square(size_t item, int64_t n, const void *x, void *y)
 {
-    if (item == sizeof(float))
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < n; j++) ((float *)y)[i * n + j] = ((const float *)x)[j * n + i];
-    else
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < n; j++) ((double *)y)[i * n + j] = ((const double *)x)[j * n + i];
+    if (item == sizeof(float)) transpose_f32(n, x, y);
+    else transpose_f64(n, x, y);
 }
 
 void tg_read_f64(tg_dtype dtype, int64_t n, const void *x, double *to)
