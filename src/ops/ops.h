@@ -194,7 +194,7 @@ typedef struct tg_rstd_attr {
 TG_SEQUENCE_OPS(TG_DECLARE_OP_)
 
 #define TG_LINALG_OPS(X) X(cholesky) X(solve_triangular) X(lu) X(lu_solve) X(det) X(cofactor) X(eigh) X(eigvalsh) X(qr) X(svd) X(svdvals) X(pinv) \
-    X(matrix_exp)
+    X(matrix_exp) X(slogdet)
 TG_LINALG_OPS(TG_DECLARE_OP_)
 
 /* ---- the registry: every op of the library that is no pointwise row. A family adds its line to TG_OP_LIST. ---------- */

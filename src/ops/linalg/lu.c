@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <tapegrad/gradient.h>
 #include <tapegrad/index.h>
 #include <tapegrad/matrix.h>
 #include <tapegrad/pointwise.h>
@@ -117,13 +118,46 @@ tg_tensor *tg_lu(tg_tensor *a, tg_tensor **l, tg_tensor **u)
 
 /* ---- determinants -------------------------------------------------------------------------------------------------- */
 
+/* Inputs {A, its LU, the permutation, log|det A|}: the result is the last of them, made with gradients off. Its derivative is A^-T; that of LU would be
+ * multiplied with both factors, and divided by them again. LU has gradients for second derivatives alone. */
+static tg_status slogdet_infer(tg_call *c)
+{
+    const tg_shape *a = tg_in_shape(c, 0), *lu = tg_in_shape(c, 1), *p = tg_in_shape(c, 2), *value = tg_in_shape(c, 3);
+    if (!tg_shape_equal(a, lu) || a->rank < 2 || p->rank != a->rank - 1 || value->rank != a->rank - 2)
+        return tg_fail(c, TG_ERR_SHAPE, "the inputs are not a matrix, its factors and its determinant");
+    return tg_alias_infer(c);
+}
+
+/* A = P^T L U, and so A^-T = P^T L^-T U^-T. */
+static tg_tensor *slogdet_vjp(const tg_call *c, int i, tg_tensor *g)
+{
+    tg_tensor *lu = c->in[1], *one = tg_identity_like(lu);
+    (void)i;
+    if (!one) return NULL;
+    tg_tensor *x = tg_trsm_of(lu, one, (tg_trsm_kind){.upper = true, .transpose = true});
+    x = tg_trsm_of(lu, x, (tg_trsm_kind){.transpose = true, .unit = true});
+    return tg_mul_zero(tg_unsqueeze(tg_unsqueeze(g, -1), -1), unpermuted(x, c->in[2]));
+}
+
+const tg_op tg_op_slogdet = {.name       = "slogdet",
+                             .kind       = TG_VIEW,
+                             .arity      = 4,
+                             .nondiff    = 2 | 4 | 8,
+                             .infer      = slogdet_infer,
+                             .vjp        = slogdet_vjp,
+                             .view       = tg_alias_view,
+                             .view_input = 3,
+                             .batch      = tg_batch_same};
+
 /* log|det A|, and the sign: the product of the diagonal of U, whose signs and sizes are taken apart. */
 static tg_tensor *log_of_size(tg_tensor *a, tg_tensor **sign)
 {
-    tg_tensor *lu = record_lu(a), *d = tg_diagonal(lu, 0, -2, -1);
-    if (!d) return NULL;
-    *sign = tg_mul(tg_prod(tg_sign(d), TG_AXES(-1), false), tg_to(tg_result(lu, SIGN), tg_dtype_of(a)));
-    return tg_sum(tg_log(tg_abs(d)), TG_AXES(-1), false);
+    tg_tensor *p, *lu = tg_lu_of(a, &p);
+    const bool was = tg_set_grad_enabled(tg_tape_of(a), false);
+    tg_tensor *d = tg_diagonal(lu, 0, -2, -1), *value = tg_sum(tg_log(tg_abs(d)), TG_AXES(-1), false);
+    if (d) *sign = tg_mul(tg_prod(tg_sign(d), TG_AXES(-1), false), tg_to(tg_result(lu, SIGN), tg_dtype_of(a)));
+    tg_set_grad_enabled(tg_tape_of(a), was);
+    return tg_record(&tg_op_slogdet, (tg_tensor *[]){a, lu, p, value}, 4, NULL, 0);
 }
 
 tg_tensor *tg_slogdet(tg_tensor *a, tg_tensor **sign)

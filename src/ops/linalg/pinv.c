@@ -1,5 +1,4 @@
 /* pinv.c - the pseudoinverse. */
-#include "ops/batch.h"
 #include "ops/linalg/linalg.h"
 
 #include <float.h>
