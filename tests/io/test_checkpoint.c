@@ -187,6 +187,40 @@ static void test_damage(void **state)
     run_close(&r);
 }
 
+/* A checkpoint of nothing but tensors, each as small as can be. A damaged one is refused within its own size; another program's has a table of them by
+ * then, of no more than 200 bytes for each. */
+static void test_refusing_is_cheap(void **state)
+{
+    enum { N = 5000, NAME = 8, ENTRY = 200 };
+    fixture    *f    = *state;
+    const char *path = in_dir(f, "many");
+    static char name[N][NAME];
+    const char *names[N];
+    tg_tensor  *tensors[N];
+    size_t      size;
+    assert_non_null(tg_param(f->tape, "w", tg_ones(f->tape, TG_SHAPE(2))));
+    tg_tensor *none = tg_from_data(f->tape, TG_U8, TG_SHAPE(0), NULL);
+    for (int i = 0; i < N; i++) {
+        snprintf(name[i], NAME, "%x", (unsigned)i & 0xffffff);
+        names[i]   = name[i];
+        tensors[i] = none;
+    }
+    assert_int_equal(tg_checkpoint_save(f->tape, path, &(tg_checkpoint_options){.names = names, .tensors = tensors, .n_tensors = N}), TG_OK);
+    char *bytes = read_file(path, &size);
+    for (int damaged = 0; damaged < 2; damaged++) {
+        tg_tape *t = new_tape(f);
+        assert_non_null(tg_param(t, "v", tg_ones(t, TG_SHAPE(2))));
+        bytes[size - 1] ^= (char)damaged;
+        write_file(path, bytes, size);
+        const size_t before = f->peak = f->held;
+        expect_failure(t, tg_checkpoint_load(t, path), damaged ? TG_ERR_FORMAT : TG_ERR_ARG, damaged ? "is damaged" : "'model/v' is not in it");
+        const size_t most = size + 65536 + (damaged ? 0 : N * ENTRY);
+        if (f->peak - before > most) fail_msg("refusing %zu bytes took %zu", size, f->peak - before);
+        tg_tape_free(t);
+    }
+    free(bytes);
+}
+
 static void test_wrong_calls(void **state)
 {
     const fixture *f = *state;
@@ -355,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_programs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_objects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refusing_is_cheap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full, set_up, tear_down),
