@@ -116,7 +116,7 @@ static tg_status emit_group(tg_tape *t, program *p, int32_t number, held *holds)
     e.g->n_totals = e.g->n_fills = e.g->n_ahead = 0;
     e.g->sweeps = (int32_t)p->n_sweeps;
     e.g->n_sweeps = 0;
-    e.g->rows_per_tile = e.g->tile_cols = 0; /* not chosen yet: what an earlier emission chose must not decide anything */
+    e.g->rows_per_tile = e.g->tile_cols = e.g->n_pitches = 0; /* not chosen yet: what an earlier emission chose must not decide anything */
     e.g->streams = e.g->down = false;
     if (!tg_list_instances(&e)) return e.status;
     tg_choose_tiles(&e);

@@ -80,7 +80,7 @@ typedef enum source_kind {
     FROM_TILE,          /* computed here, full */
     FROM_COLUMN,        /* computed here, one for each row */
     FROM_BLOCK_ROW,     /* computed here, a row for each block */
-    FROM_MEMORY,        /* full, or a row where tiles are pieces of single rows */
+    FROM_MEMORY,        /* full, or a row or one of those that lie some pitch apart where tiles are pieces of single rows */
     FROM_MEMORY_COLUMN,
     FROM_MEMORY_ROW,    /* a row for each block, or for all of them where tiles are pieces of several rows */
     FROM_SCALAR,

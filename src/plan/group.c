@@ -154,7 +154,7 @@ int tg_recompute_cost(const program *p, const value *v, const group *g, int budg
         const pattern pt = in.how;
         if (asks_for_columns(&pt) && g->cols && pt.cols != g->cols) return budget + 1;
         if (in_tile(p, g, &in, C_FULL)) continue;
-        if (pt.kind == P_OTHER || pt.kind == P_TURNED || pt.kind == P_BLOCKS) return budget + 1;
+        if (pt.kind == P_OTHER || pt.kind == P_PITCHED || pt.kind == P_TURNED || pt.kind == P_BLOCKS) return budget + 1;
         if (b->stored) continue;
         if (pt.kind != P_FULL) return budget + 1;
         cost += tg_recompute_cost(p, b, g, budget - cost);
@@ -230,11 +230,14 @@ static inst_class class_of_result(const group *g, const role *r)
 static void settle_columns(group *g, const role *r, inst_class cls)
 {
     const bool shorter = g->block && cls == C_TOTAL && r->cols && r->cols != g->cols;
-    if (r->cols && (!g->cols || (g->soft && !r->soft && !shorter))) {
+    const bool firmer = g->soft && (!r->soft || (g->pitched && !r->pitched)) && !shorter;
+    if (r->cols && (!g->cols || firmer)) {
+        g->pitched = g->pitched && g->cols == r->cols;
         g->cols = r->cols;
         g->soft = r->soft;
         g->turned = false;
     }
+    if (r->pitched && g->cols == r->cols) g->pitched = true;
     if (shorter && g->unit < r->cols) g->unit = r->cols;
     if (r->turned && g->cols == r->cols) g->turned = true;
     if (cls == C_COLUMN) g->columns = true;

@@ -101,6 +101,8 @@ source tg_source_of(const emitter *e, const member *reader, int32_t k)
     else if (pt.kind == P_ROW && g->tile_cols == tg_cols_of(g)) s.kind = FROM_ROW;
     else if (pt.kind == P_ROW) s.kind = FROM_MEMORY_ROW, s.extent = AT_ROW;
     if (pt.kind == P_BLOCKS && pt.block == g->block) s.kind = FROM_MEMORY_ROW, s.extent = AT_BLOCK;
+    for (int32_t i = 0; i < g->n_pitches && pt.kind == P_PITCHED; i++)
+        if (g->pitch[i] == pt.block) s.kind = FROM_MEMORY, s.extent = (extent)(AT_PITCH + i);
     if (pt.kind == P_COLUMN) s.kind = FROM_MEMORY_COLUMN, s.extent = AT_COLUMN;
     if (pt.kind == P_CHANNEL) s.kind = FROM_CHANNEL;
     return s;

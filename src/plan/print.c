@@ -9,7 +9,7 @@
 #include "tensor/text.h"
 
 /* How a group reads or writes a value's memory, as bits. */
-enum { BY_FULL = 1, BY_ROW = 2, BY_COLUMN = 4, BY_SCALAR = 8, BY_GATHER = 16, WRITTEN = 32 };
+enum { BY_FULL = 1, BY_ROW = 2, BY_COLUMN = 4, BY_SCALAR = 8, BY_GATHER = 16, BY_PITCH = 32, WRITTEN = 64 };
 
 typedef struct access {
     int32_t group; /* whose accesses are noted; other groups' count no more */
@@ -141,18 +141,20 @@ static void put_reading(printer *x, int32_t v, int32_t reader, int32_t how)
 {
     if (x->p->values[v].kind == V_CONST || !is_new(x, v, reader, how)) return;
     PUT("%s%%%d %s", x->reads++ ? ", " : "    reads ", (int)v,
-        how == BY_FULL ? "full" : how == BY_ROW ? "row" : how == BY_COLUMN ? "column" : how == BY_SCALAR ? "scalar" : "gathered");
+        how == BY_FULL ? "full" : how == BY_ROW ? "row" : how == BY_COLUMN ? "column" : how == BY_SCALAR ? "scalar" : how == BY_PITCH ? "by rows apart" : "gathered");
 }
 
 /* To an instruction over columns, or over rows of blocks, one of the values is all there is. */
 static int32_t how_read(const operand *o, bool over_columns, bool over_rows)
 {
+    if (o->extent >= AT_PITCH) return BY_PITCH;
     switch ((extent)o->extent) {
     case AT_COLUMN: return over_columns ? BY_FULL : BY_COLUMN;
     case AT_ROW: return BY_ROW;
     case AT_BLOCK: return over_rows ? BY_FULL : BY_ROW;
     case AT_FULL: return BY_FULL;
     case AT_SWEEP:
+    case AT_PITCH:
     case AT_POINT:
     case EXTENTS: break;
     }

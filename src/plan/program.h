@@ -9,7 +9,7 @@
  *   total    reduced over rows, some of their axes, or everything; complete only when the group is
  * Operands from memory may be full, a column, a row (repeated for each row, or for those of a block), a scalar, a channel (one element for each
  * row, in an order of its own: that of a picture's channel for all pictures), turned (neighbours lie along another axis than the last), or of
- * any other strides. */
+ * any other strides. Of rows that lie some pitch apart a tile of one row is read where it lies. */
 #ifndef TG_PROGRAM_H
 #define TG_PROGRAM_H
 
@@ -32,6 +32,8 @@ enum {
     SMALL_SPACE = 4096,   /* elements up to which a value is stored without a thought */
     LARGEST_GROUP = 96,   /* ops in a group of a larger space */
     LARGEST_TILES = 4 << 20, /* elements of all values together that a group of a smaller one has */
+    LEAST_PITCHED = 512,  /* columns from which rows that lie some pitch apart are read where they lie, one to a tile */
+    PITCHES    = 4,       /* that a group tells apart */
     MOST_FILLS = 64,      /* scalars and rows that a group spreads over a tile before its first one */
 };
 
@@ -103,6 +105,7 @@ typedef struct group {
     int64_t n, cols; /* cols 0: not decided, flat */
     bool    soft;    /* only rows that are read ask for these cols: they can be gathered instead, when a reduction asks for others */
     bool    columns; /* has column values: tiles are whole rows */
+    bool    pitched; /* reads operands whose rows lie some pitch apart: tiles are single rows. Nothing else firmly asks for these cols */
     bool    turned;  /* reads operands whose neighbours lie one below the other: tiles have several rows */
     int32_t step, first, count; /* instances: a list, newest first, until they are sorted */
     int32_t instructions, n_instructions;       /* instructions */
@@ -117,6 +120,8 @@ typedef struct group {
     int64_t rows_per_tile, tile_cols, tiles;
     int64_t rows_at_once;       /* of a tile that is gone over in sweeps */
     int32_t sweeps, n_sweeps;   /* program.sweeps[sweeps …]; none: instructions go over whole tiles */
+    int64_t pitch[PITCHES];     /* elements from row to row of operands that are read so */
+    int32_t n_pitches;
     int32_t chunks;
 } group;
 
@@ -149,8 +154,12 @@ typedef enum instruction_kind {
 enum { IN_REGISTER = -1, NOWHERE = -2, IN_STAGING = -3 };
 
 /* How an operand moves over the iteration space: not at all, an element from row to row, one from column to column, or both; or from column to
- * column, and a row from block to block; or as a register does that holds all that a sweep goes over. */
-typedef enum extent { AT_POINT, AT_COLUMN = 1, AT_ROW = 2, AT_FULL = AT_COLUMN | AT_ROW, AT_BLOCK, AT_SWEEP, EXTENTS } extent;
+ * column, and a row from block to block; or as a register does that holds all that a sweep goes over; or by the group's pitches. */
+typedef enum extent {
+    AT_POINT, AT_COLUMN = 1, AT_ROW = 2, AT_FULL = AT_COLUMN | AT_ROW, AT_BLOCK, AT_SWEEP,
+    AT_PITCH, /* the first one; the others follow */
+    EXTENTS = AT_PITCH + PITCHES
+} extent;
 
 /* Where an operand is. Programs have up to four for each instruction: an operand is small, and what it was resolved to is elsewhere. Tile
  * registers are each thread's own. */
@@ -377,9 +386,9 @@ static inline int32_t tg_memory_in(const program *p, const value *v, int32_t now
 }
 
 typedef struct pattern {
-    enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_CHANNEL, P_BLOCKS, P_TURNED, P_OTHER } kind;
+    enum { P_FULL, P_SCALAR, P_ROW, P_COLUMN, P_CHANNEL, P_BLOCKS, P_TURNED, P_PITCHED, P_OTHER } kind;
     int64_t cols;  /* of all but full ones, scalars and others */
-    int64_t block; /* of P_BLOCKS, a row for each block: the rows of one */
+    int64_t block; /* of P_BLOCKS, a row for each block: the rows of one; of P_PITCHED, long rows evenly far apart: elements from row to row */
 } pattern;
 pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *to);
 /* How value v lies when it is broadcast to a shape. */

@@ -30,21 +30,29 @@ static void list_inputs(const program *p, const value *v, role *r)
 
 /* ---- pointwise nodes ------------------------------------------------------------------------------------------------ */
 
+/* Results that are written around the caches are so in whole lines: their rows have to end with one. */
+static bool fits_pitches(const value *v, const pattern *how)
+{
+    const int64_t item = (int64_t)tg_item_size((tg_dtype)v->dtype);
+    return v->numel * item < STREAM_LEAST || how->cols * item % TG_ALIGN == 0;
+}
+
 /* A column is read by the row. Whatever else asks for columns can be gathered where others decide: turned operands, whose gathering costs
- * most, ask before rows and channels do. */
+ * most, ask before rows and channels do, and these before rows that lie apart. */
 static void pointwise_role(const program *p, const value *v, role *r)
 {
     int urgency = 0;
     r->n = v->numel;
     list_inputs(p, v, r);
     for (int32_t k = 0; k < r->n_in; k++) {
-        static const int urgencies[] = {[P_ROW] = 1, [P_CHANNEL] = 1, [P_TURNED] = 2, [P_COLUMN] = 3, [P_OTHER] = 0};
+        static const int urgencies[] = {[P_PITCHED] = 1, [P_ROW] = 2, [P_CHANNEL] = 2, [P_TURNED] = 3, [P_COLUMN] = 4, [P_OTHER] = 0};
         const pattern    how = r->in[k].how;
-        if (urgencies[how.kind] <= urgency) continue;
+        if (urgencies[how.kind] <= urgency || (how.kind == P_PITCHED && !fits_pitches(v, &how))) continue;
         urgency = urgencies[how.kind];
         r->cols = how.cols;
         r->soft = how.kind != P_COLUMN;
         r->turned = how.kind == P_TURNED;
+        r->pitched = how.kind == P_PITCHED;
     }
 }
 
@@ -125,7 +133,7 @@ static bool is_read_in_tiles(const value *v, const role *r)
 {
     const pattern how = r->in[0].how;
     if (how.kind == P_TURNED) return v->spread && how.cols == r->cols;
-    return how.kind != P_OTHER && how.kind != P_BLOCKS && how.kind != P_CHANNEL;
+    return how.kind != P_OTHER && how.kind != P_PITCHED && how.kind != P_BLOCKS && how.kind != P_CHANNEL;
 }
 
 static void reduce_role(const program *p, const value *v, role *r)
@@ -149,7 +157,7 @@ static void reduce_role(const program *p, const value *v, role *r)
 void tg_role_of(const program *p, const value *v, role *r)
 {
     r->n = r->cols = r->block = 0;
-    r->soft = r->turned = r->reduce = r->by_rows = false;
+    r->soft = r->turned = r->pitched = r->reduce = r->by_rows = false;
     r->over = OVER_ROWS;
     r->cls = r->result = C_FULL;
     if (v->op && v->op->kind == TG_REDUCE) reduce_role(p, v, r);

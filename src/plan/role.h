@@ -16,6 +16,7 @@ typedef struct role {
     int64_t    cols; /* asked for; 0: any */
     bool       soft; /* by operands that could be gathered */
     bool       turned; /* by one that lies turned */
+    bool       pitched; /* by one whose rows lie some pitch apart, and by nothing else */
     inst_class cls;  /* of what it reads */
     bool       reduce;
     inst_class result;

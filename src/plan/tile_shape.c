@@ -106,6 +106,13 @@ static void choose_much(group *g, bool whole)
     if (!g->cols && g->n >= CHUNKS * LONGEST_ROW) g->tile_cols = LONGEST_ROW;
 }
 
+/* What lies some pitch apart is read where it lies if a tile is one row, or a piece of one. */
+static void choose_single_rows(group *g)
+{
+    g->rows_per_tile = 1;
+    if (g->cols <= 2 * TILE) g->tile_cols = g->cols;
+}
+
 static void choose_rows(emitter *e, bool only_rows)
 {
     group        *g = e->g;
@@ -118,6 +125,7 @@ static void choose_rows(emitter *e, bool only_rows)
     if ((side_by_side || (g->down && only_rows)) && g->rows_per_tile < ROWS_SIDE_BY_SIDE) g->rows_per_tile = ROWS_SIDE_BY_SIDE;
     if (whole && has_streamed(e)) g->rows_per_tile = whole_lines(g->rows_per_tile, cols);
     if (only_reduces(e)) choose_much(g, whole);
+    if (g->pitched) choose_single_rows(g);
 }
 
 /* A tile that is one block is gone over in sweeps of fewer rows, as many as sums add up pairwise or a multiple. */
@@ -131,6 +139,28 @@ static void choose_rows_at_once(group *g)
     if (g->rows_at_once > g->block) g->rows_at_once = g->block;
 }
 
+/* Notes the pitch, if there is room. */
+static void note_pitch(group *g, int64_t pitch)
+{
+    int32_t k = 0;
+    while (k < g->n_pitches && g->pitch[k] != pitch) k++;
+    if (k == g->n_pitches && k < PITCHES) g->pitch[g->n_pitches++] = pitch;
+}
+
+/* Where tiles are single rows: all before anything is emitted, so that an operand is read the same way whoever asks. */
+static void note_pitches(const emitter *e)
+{
+    const program *p = e->p;
+    if (!e->g->cols || e->g->rows_per_tile > 1 || e->g->block) return;
+    for (int32_t i = 0; i < e->n; i++) {
+        const value *v = &p->values[e->members[i].value];
+        for (int32_t k = 0; k < v->n_in && e->members[i].cls == C_FULL; k++) {
+            const pattern how = tg_pattern(p, &p->values[p->operands[v->in + k]], tg_space_shape(p, v));
+            if (how.kind == P_PITCHED && how.cols == e->g->cols) note_pitch(e->g, how.block);
+        }
+    }
+}
+
 void tg_choose_tiles(emitter *e)
 {
     group     *g = e->g;
@@ -141,6 +171,7 @@ void tg_choose_tiles(emitter *e)
     else choose_rows(e, only_rows);
     if (g->rows_per_tile > rows) g->rows_per_tile = rows;
     choose_rows_at_once(g);
+    note_pitches(e);
     int64_t blocks = (rows + g->rows_per_tile - 1) / g->rows_per_tile, segments = (cols + g->tile_cols - 1) / g->tile_cols;
     g->tiles = blocks * segments;
     int64_t units = segments > 1 && has_columns(e) ? blocks : g->tiles;

@@ -267,6 +267,19 @@ static pattern turned_pattern(const tg_layout *l, const tg_shape *to)
     return (pattern){.kind = P_OTHER};
 }
 
+/* Of an operand whose rows of so many elements lie apart: axes up to k lead from row to row. */
+static pattern apart_pattern(const tg_layout *l, const tg_shape *to, int k, int64_t cols)
+{
+    const int64_t pitch = l->stride[k];
+    int64_t       next = pitch;
+    for (; k >= 0; k--) {
+        if (to->dim[k] == 1) continue;
+        if (l->stride[k] != next) return (pattern){.kind = P_OTHER};
+        next *= to->dim[k];
+    }
+    return cols < LEAST_PITCHED ? (pattern){.kind = P_OTHER} : (pattern){.kind = P_PITCHED, .cols = cols, .block = pitch};
+}
+
 pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *to)
 {
     if (v->layout < 0 && tg_shape_equal(v->shape, to)) return (pattern){.kind = P_FULL};
@@ -285,7 +298,7 @@ pattern tg_broadcast_pattern(const program *p, const value *v, const tg_shape *t
     if (k < 0) return (pattern){.kind = P_FULL};
     NEXT_AXIS(l.stride[k] == 0) repeats *= to->dim[k--];
     if (k < 0) return (pattern){.kind = P_ROW, .cols = inner};
-    if (repeats == 1) return inner == 1 ? turned_pattern(&l, to) : (pattern){.kind = P_OTHER};
+    if (repeats == 1) return inner == 1 ? turned_pattern(&l, to) : apart_pattern(&l, to, k, inner);
     NEXT_AXIS(l.stride[k] == want) want *= to->dim[k--];
 #undef NEXT_AXIS
     return k < 0 ? (pattern){.kind = P_BLOCKS, .cols = inner, .block = repeats} : (pattern){.kind = P_OTHER};

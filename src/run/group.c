@@ -69,6 +69,7 @@ static tile tile_at(const group *g, int64_t block, int64_t piece, int32_t chunk,
     w.at[AT_COLUMN] = w.row;
     w.at[AT_ROW] = w.col;
     w.at[AT_FULL] = w.row * cols + w.col;
+    for (int32_t k = 0; k < g->n_pitches; k++) w.at[AT_PITCH + k] = w.row * g->pitch[k] + w.col;
     w.at[AT_BLOCK] = g->block ? w.row / g->block * cols + w.col : 0;
     return w;
 }

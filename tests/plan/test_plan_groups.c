@@ -122,6 +122,28 @@ static void test_turned(void **state)
     assert_true(e->p->n_gathers == 1 && e->p->gathers[0].rows == 0);
 }
 
+/* Long rows that lie apart are read where they lie, as far as the group tells their pitches apart. */
+static void test_pitched(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_keep(tg_randn(e->t, TG_SHAPE(40, 700))), *z = tg_sub(tg_slice(x, 1, 1, 601, 1), tg_slice(x, 1, 0, 600, 1));
+    make_all(e, ROOTS(z));
+    const group *g = group_of(e, value_of(e, z));
+    assert_true(g->pitched && g->cols == 600 && g->rows_per_tile == 1 && g->n_pitches == 1 && g->pitch[0] == 700 && e->p->n_gathers == 0);
+}
+
+/* A row asks for its columns more firmly than what lies apart does for others. */
+static void test_pitched_beside_row(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_keep(tg_randn(e->t, TG_SHAPE(4, 20, 40))), *row = tg_keep(tg_randn(e->t, TG_SHAPE(30)));
+    tg_tensor *part = tg_slice(tg_keep(tg_randn(e->t, TG_SHAPE(4, 700))), 1, 0, 600, 1), *z = tg_neg(part);
+    z = tg_add(tg_reshape(z, TG_SHAPE(4, 20, 30)), tg_mul(row, tg_slice(x, 2, 0, 30, 1)));
+    make_all(e, ROOTS(z));
+    const group *g = group_of(e, value_of(e, z));
+    assert_true(g->cols == 30 && !g->pitched && g->rows_per_tile > 1 && g->n_pitches == 0);
+}
+
 static void test_late_results(void **state)
 {
     env         *e = *state;
@@ -267,7 +289,7 @@ int main(void)
         TEST(test_softmax_is_one_group),
         TEST(test_bias_gradient_rides_along),
         TEST(test_late_results), TEST(test_channels), TEST(test_blocks),
-        TEST(test_bands), TEST(test_no_bands), TEST(test_small_blocks), TEST(test_turned),
+        TEST(test_bands), TEST(test_no_bands), TEST(test_small_blocks), TEST(test_turned), TEST(test_pitched), TEST(test_pitched_beside_row),
         TEST(test_stored_between_shapes),
         TEST(test_cheap_again),
         TEST(test_columns),

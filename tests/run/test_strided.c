@@ -135,8 +135,43 @@ static void test_strided(void **state)
         }
 }
 
+/* Rows that lie apart by more pitches than a group tells apart, added up, with a row added, and reduced. Twice so many of them that results go
+ * around the caches, where rows end with a line and where they do not. */
+static void test_pitches(void **state)
+{
+    static const int64_t sizes[][2] = {{40, 512}, {30, 1023}, {9, 3000}, {50, 511}, {3500, 1023}, {3300, 1024}, {2, 600}, {1, 700}};
+    enum { OPERANDS = 6 };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+        const int64_t rows = sizes[i / 2][0], cols = sizes[i / 2][1];
+        tg_tape      *t = tg_tape_new(&(tg_tape_options){.silent = true, .dtype = TG_F64, .threads = 1 + (int)(i % 2)});
+        assert_non_null(t);
+        for (int round = 0; round < ROUNDS; round++) {
+            tg_tensor *sum = NULL;
+            for (int k = 0; k < OPERANDS; k++) {
+                tg_tensor *whole = tg_reshape(tg_arange(t, TG_I64, rows * (cols + 1 + k)), TG_SHAPE(rows, cols + 1 + k));
+                tg_tensor *part = tg_slice(tg_to(whole, TG_F64), 1, k, k + cols, 1);
+                sum = sum ? tg_add(sum, part) : part;
+            }
+            tg_tensor *row = tg_to(tg_arange(t, TG_I64, cols), TG_F64), *y = tg_add(sum, row), *most = tg_amax(y, TG_AXES(1), false);
+            assert_int_equal(tg_eval((tg_tensor *[]){sum, y, most}, 3), TG_OK);
+            const double *s = tg_data_f64(sum), *with = tg_data_f64(y), *m = tg_data_f64(most);
+            for (int64_t r = 0; r < rows; r++) {
+                for (int64_t c = 0; c < cols; c++) {
+                    double want = 0;
+                    for (int k = 0; k < OPERANDS; k++) want += (double)(r * (cols + 1 + k) + k + c);
+                    assert_true(s[r * cols + c] == want && with[r * cols + c] == want + (double)c);
+                }
+                assert_true(m[r] == with[r * cols + cols - 1]);
+            }
+            tg_reset(t);
+        }
+        tg_tape_free(t);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_strided)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_strided), cmocka_unit_test(test_pitches)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
