@@ -194,6 +194,7 @@ tg_status tg_fuse(tg_tape *t, const tg_plan *plan, program *p)
     tg_forget_marks(plan, p);
     if (s == TG_OK) s = tg_make_groups(t, p);
     if (s == TG_OK) s = tg_compute_again(t, p);
+    if (s == TG_OK) s = tg_drop_unread(t, p);
     return s;
 }
 

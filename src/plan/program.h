@@ -332,6 +332,7 @@ struct program {
  *   tg_make_groups    values, places, roots            each computed value in a step that is not before any that computes what it reads: a
  *                                                      group or a step of its own; stored is every value that is read outside its group
  *   tg_compute_again  groups                           some of what the backward pass reads computed a second time, and not kept for it
+ *   tg_drop_unread    groups                           no instances whose results nobody reads
  *   tg_emit           groups                           instructions, tile shapes, the step that reads each stored value last
  *   tg_plan_product   a step of its own                how BLAS takes it, if it does
  *   tg_lay_out        steps in which values are born   offsets such that no two values alive at once overlap, and the bytes of it all;
@@ -378,6 +379,7 @@ tg_status tg_store_again(tg_tape *t, program *p, int32_t v, int32_t g);
 
 /* recompute.c */
 tg_status tg_compute_again(tg_tape *t, program *p); /* what need not be kept from the forward to the backward pass */
+tg_status tg_drop_unread(tg_tape *t, program *p);   /* what all who read it compute again, and nobody stores, leaves its own group */
 /* The value in whose memory v's base lies for those who read it in this step. */
 static inline int32_t tg_memory_in(const program *p, const value *v, int32_t now)
 {

@@ -1,7 +1,8 @@
 /* recompute.c - what need not be kept from the forward to the backward pass. The gradient of a weight is a product of the gradient of its
  * result and of the activation that the forward pass had there; kept for that, activations are most of a training step's memory. Where
  * a group passes by soon after that product anyway over what the activation was computed from, as that of its own op's gradient does,
- * it computes it once more, and the product waits for it: nobody but the optimizer wants its result. */
+ * it computes it once more, and the product waits for it: nobody but the optimizer wants its result. And what turns out to be computed again by
+ * whoever reads it is not computed first. */
 #include "plan/program.h"
 
 enum {
@@ -204,4 +205,32 @@ tg_status tg_compute_again(tg_tape *t, program *p)
     for (size_t i = 0; i < p->n_met && s == TG_OK; i++)
         if (is_kept(p, &p->values[i])) s = compute_again(t, p, &r, (int32_t)i, after, &any);
     return any && s == TG_OK ? reorder(t, p, after) : s;
+}
+
+/* ---- what is computed again wherever it is read -------------------------------------------------------------------------- */
+
+/* Keeps the instances of a group that store something, are a total, or are read by one that is kept. The list has readers before what they read. */
+static void keep_read(program *p, int32_t number, int32_t *read_in)
+{
+    group *g = &p->groups[number];
+    for (int32_t *link = &g->first; *link >= 0;) {
+        const inst  *i = &p->insts[*link];
+        const value *v = &p->values[i->value];
+        if (read_in[i->value] != number && i->cls != C_TOTAL && (i->clone || !v->stored)) {
+            *link = i->next;
+            g->count--;
+            continue;
+        }
+        for (int32_t k = 0; k < v->n_in; k++) read_in[p->values[p->operands[v->in + k]].base] = number;
+        link = &p->insts[*link].next;
+    }
+}
+
+tg_status tg_drop_unread(tg_tape *t, program *p)
+{
+    int32_t *read_in = tg_arena_alloc(&t->services.values, (p->n_values + 1) * sizeof *read_in, 8); /* the last group that reads each */
+    if (!read_in) return tg_out_of_memory(t, "tapegrad");
+    for (size_t i = 0; i < p->n_values; i++) read_in[i] = -1;
+    for (size_t g = 0; g < p->n_groups; g++) keep_read(p, (int32_t)g, read_in);
+    return TG_OK;
 }

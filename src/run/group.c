@@ -59,18 +59,23 @@ static void finish_totals(const program *p, const group *g)
     }
 }
 
+/* Member by member: setting what no group uses to 0 as well would cost more than all of this. */
 static tile tile_at(const group *g, int64_t block, int64_t piece, int32_t chunk, int thread)
 {
     const int64_t cols = g->cols ? g->cols : g->n, rows = g->n / cols;
-    tile          w = {.row = block * g->rows_per_tile, .rows = g->rows_per_tile, .col = piece * g->tile_cols, .cols = g->tile_cols,
-                       .thread = thread, .chunk = chunk};
-    if (w.row + w.rows > rows) w.rows = rows - w.row;
-    if (w.col + w.cols > cols) w.cols = cols - w.col;
+    tile          w;
+    w.row = block * g->rows_per_tile;
+    w.rows = w.row + g->rows_per_tile > rows ? rows - w.row : g->rows_per_tile;
+    w.col = piece * g->tile_cols;
+    w.cols = w.col + g->tile_cols > cols ? cols - w.col : g->tile_cols;
+    w.thread = thread;
+    w.chunk = chunk;
+    w.at[AT_POINT] = w.at[AT_SWEEP] = 0;
     w.at[AT_COLUMN] = w.row;
     w.at[AT_ROW] = w.col;
     w.at[AT_FULL] = w.row * cols + w.col;
-    for (int32_t k = 0; k < g->n_pitches; k++) w.at[AT_PITCH + k] = w.row * g->pitch[k] + w.col;
     w.at[AT_BLOCK] = g->block ? w.row / g->block * cols + w.col : 0;
+    for (int32_t k = 0; k < g->n_pitches; k++) w.at[AT_PITCH + k] = w.row * g->pitch[k] + w.col;
     return w;
 }
 

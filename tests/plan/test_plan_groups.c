@@ -210,6 +210,17 @@ static void test_cheap_again(void **state)
     assert_true(v->stored && v->clone_group < 0);
 }
 
+/* What whoever reads it computes again is not computed first: here the factor of what is left, before the channels that are left out are drawn. */
+static void test_unread(void **state)
+{
+    env       *e = *state;
+    tg_tensor *x = tg_keep(tg_randn(e->t, TG_SHAPE(4, 8, 32, 16))), *y = tg_dropout2d(x, 0.5);
+    make_all(e, ROOTS(y));
+    const value *factor = value_by(e, "mul");
+    const group *first = group_of(e, factor), *last = group_of(e, value_of(e, y));
+    assert_true(first != last && first->count == 0 && first->n_instructions == 0 && last->count == 2 && groups_in(e) == 1);
+}
+
 static void test_columns(void **state)
 {
     env       *e = *state;
@@ -291,7 +302,7 @@ int main(void)
         TEST(test_late_results), TEST(test_channels), TEST(test_blocks),
         TEST(test_bands), TEST(test_no_bands), TEST(test_small_blocks), TEST(test_turned), TEST(test_pitched), TEST(test_pitched_beside_row),
         TEST(test_stored_between_shapes),
-        TEST(test_cheap_again),
+        TEST(test_cheap_again), TEST(test_unread),
         TEST(test_columns),
         TEST(test_early_steps),
         TEST(test_lay_out),

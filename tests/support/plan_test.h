@@ -82,6 +82,7 @@ static inline void make_groups(env *e, tg_tensor *const *roots, int n)
     make_values(e, roots, n);
     assert_int_equal(tg_make_groups(e->t, e->p), TG_OK);
     assert_int_equal(tg_compute_again(e->t, e->p), TG_OK);
+    assert_int_equal(tg_drop_unread(e->t, e->p), TG_OK);
 }
 
 static inline void make_all(env *e, tg_tensor *const *roots, int n)

@@ -1,8 +1,10 @@
 /* pad.c - elements before and behind those of each axis: a number (an op with a kernel), or elements of the tensor itself, which other ops
  * bring there. */
+#include "kernels/kernels.h"
 #include "ops/batch.h"
 #include "ops/ops.h"
 #include "ops/shape/move.h"
+#include "tensor/team.h"
 
 #include <string.h>
 #include <tapegrad/shape.h>
@@ -42,19 +44,84 @@ static void fill_beside(const tg_call *c, const tg_array *number, int axis)
     tg_move(c, c->y.data, size, first + (c->y.shape->dim[axis] - s.dim[axis]) * y.stride[axis], y.stride, &x, tg_put_rows[c->y.dtype]);
 }
 
+/* n elements of each row, which lie `pitch` elements apart, become the number. */
+static void fill_edge(const tg_call *c, const tg_array *number, char *y, int64_t rows, int64_t n, int64_t pitch)
+{
+    const size_t    size = tg_dtype_size(c->y.dtype);
+    const tg_row_fn put  = tg_put_rows[c->y.dtype];
+    if (n < rows)
+        for (int64_t k = 0; k < n; k++) put(rows, y + (size_t)k * size, pitch, number->data, 0);
+    else
+        for (int64_t r = 0; r < rows; r++) put(n, y + (size_t)(r * pitch) * size, 1, number->data, 0);
+}
+
+/* Rows of x, `apart` elements from one to the next, between what stands before and behind them along the last axis. */
+static void put_rows(const tg_call *c, const tg_array *number, char *y, const char *x, int64_t rows, int64_t apart)
+{
+    const tg_pad_attr   *a     = c->attr;
+    const int            last  = c->y.shape->rank - 1;
+    const int64_t        width = c->y.shape->dim[last], cols = c->x[0].shape->dim[last], before = a->axis[last].before;
+    const size_t         size  = tg_dtype_size(c->y.dtype);
+    const tg_tile_loops *l     = size == 4 ? tg_fast_tile(TG_F32) : size == 8 ? tg_fast_tile(TG_F64) : NULL;
+    char                *to    = y + (size_t)before * size;
+    fill_edge(c, number, y, rows, before, width);
+    fill_edge(c, number, to + (size_t)cols * size, rows, a->axis[last].after, width);
+    if (l && c->x[0].stride[last] == 1)
+        l->copy_rows((size_t)rows, (size_t)cols, to, width, x, apart);
+    else
+        for (int64_t r = 0; r < rows; r++)
+            tg_put_rows[c->y.dtype](cols, to + (size_t)(r * width) * size, 1, x + r * apart * (int64_t)size, c->x[0].stride[last]);
+}
+
+enum { PIECE = 64 }; /* rows */
+
+/* Number `unit` of the pieces of so many rows into which the axis before the last is cut, for all earlier axes. */
+static void put_piece(const tg_call *c, const tg_array *number, int64_t unit)
+{
+    const tg_pad_attr *a      = c->attr;
+    const tg_shape    *s      = c->x[0].shape;
+    const tg_layout    y      = tg_layout_contiguous(c->y.shape);
+    const int          axis   = s->rank - 2;
+    const int64_t      rows   = axis < 0 ? 1 : s->dim[axis], pieces = (rows + PIECE - 1) / PIECE, from = unit % pieces * PIECE;
+    const size_t       size   = tg_dtype_size(c->y.dtype);
+    int64_t            to     = 0, at = 0, rest = unit / pieces;
+    for (int k = axis; k >= 0; k--) {
+        const int64_t index = k == axis ? from : rest % s->dim[k];
+        if (k < axis) rest /= s->dim[k];
+        to += (index + a->axis[k].before) * y.stride[k];
+        at += index * c->x[0].stride[k];
+    }
+    put_rows(c, number, (char *)c->y.data + (size_t)to * size, (const char *)c->x[0].data + at * (int64_t)size,
+             rows - from < PIECE ? rows - from : PIECE, axis < 0 ? 0 : c->x[0].stride[axis]);
+}
+
+/* What stands beside x along earlier axes lies in long pieces; along the last one it is filled with the row it belongs to, while that is in the cache. */
 static tg_status pad_run(tg_call *c)
 {
-    const tg_pad_attr *a     = c->attr;
-    const tg_layout    y     = tg_layout_contiguous(c->y.shape);
-    int64_t            first = 0;
-    double             room; /* of any dtype */
-    tg_array           number = {.data = &room, .dtype = c->y.dtype};
-    tg_dtypes[c->y.dtype].write(&room, a->value);
-    for (int k = 0; k < c->y.shape->rank; k++) {
-        fill_beside(c, &number, k);
-        first += a->axis[k].before * y.stride[k];
+    const tg_shape *s = c->x[0].shape;
+    double          room, elements = 1; /* room: of any dtype */
+    tg_array        number = {.data = &room, .dtype = c->y.dtype};
+    int64_t         units = 1;
+    tg_dtypes[c->y.dtype].write(&room, ((const tg_pad_attr *)c->attr)->value);
+    if (s->rank == 0) {
+        memcpy(c->y.data, c->x[0].data, tg_dtype_size(c->y.dtype));
+        return TG_OK;
     }
-    tg_move(c, c->y.data, tg_dtype_size(c->y.dtype), first, y.stride, &c->x[0], tg_put_rows[c->y.dtype]);
+    for (int k = 0; k < s->rank; k++) {
+        if (k < s->rank - 1) fill_beside(c, &number, k);
+        if (k < s->rank - 1) units *= k == s->rank - 2 ? (s->dim[k] + PIECE - 1) / PIECE : s->dim[k];
+        elements *= (double)c->y.shape->dim[k];
+    }
+    const int threads = tg_threads_for(c, units, elements);
+    if (threads == 1) {
+        for (int64_t u = 0; u < units; u++) put_piece(c, &number, u);
+        return TG_OK;
+    }
+    TG_TEAM(num_threads(threads))
+    {
+#pragma omp for schedule(static) nowait
+        for (int64_t u = 0; u < units; u++) put_piece(c, &number, u);
+    }
     return TG_OK;
 }
 
