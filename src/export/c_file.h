@@ -107,7 +107,7 @@ extern const tg_c_writer tg_c_pointwise, tg_c_cast, tg_c_reduction, tg_c_matmul,
     tg_c_unslice, tg_c_check_index, tg_c_wrap_index, tg_c_check_divisor, tg_c_one_hot, tg_c_gather, tg_c_index_select, tg_c_cumsum, tg_c_cumprod,
     tg_c_linear_scan, tg_c_logcumsumexp, tg_c_cummax, tg_c_cummin, tg_c_argmax, tg_c_argmin, tg_c_max, tg_c_min, tg_c_sort, tg_c_rstd, tg_c_attention,
     tg_c_scatter, tg_c_scatter_add, tg_c_index_add, tg_c_bincount, tg_c_last_place,
-    tg_c_conv_dx, tg_c_largest_place, tg_c_searchsorted;
+    tg_c_conv_dx, tg_c_largest_place, tg_c_searchsorted, tg_c_scatter_max, tg_c_embedding_bag;
 
 /* Writes mul_add_f32 or …_f64, a b + c (c_matrix.c). */
 void tg_c_write_mul_add(tg_c_file *c, tg_dtype dtype);

@@ -102,3 +102,26 @@ static void write_index_select(tg_c_file *c, uint32_t step)
 }
 
 const tg_c_writer tg_c_gather = {.body = write_gather, .checks = true}, tg_c_index_select = {.body = write_index_select, .checks = true};
+
+/* The rows of a bag, one after the other. */
+static void write_embedding_bag(tg_c_file *c, uint32_t step)
+{
+    char             sum[TG_C_ELEMENT], text[TG_C_ELEMENT];
+    const tg_c_array y = tg_c_result(c, step), w = tg_c_operand(c, step, 0), index = tg_c_operand(c, step, 1);
+    const int        last = y.shape.rank - 1;
+    const char      *of_bag[TG_MAX_RANK], *of_row[] = {"at", y.shape.dim[last] == 1 ? "0" : tg_c_index[last]};
+    for (int k = 0; k < last; k++) of_bag[k] = y.shape.dim[k] == 1 ? "0" : tg_c_index[k];
+    of_bag[last] = "k";
+    open_block(c, &y.shape);
+    tg_c_element(sum, &y, NULL);
+    tg_c_line(c, "%s = 0;", sum);
+    tg_c_line(c, "for (ptrdiff_t k = 0; k < %lld; k++) {", (long long)index.shape.dim[last]);
+    c->depth++;
+    write_place(c, tg_c_element(text, &index, of_bag), w.shape.dim[0], true);
+    tg_c_line(c, "%s += %s;", sum, tg_c_element(text, &w, of_row));
+    c->depth--;
+    tg_c_line(c, "}");
+    close_block(c, &y.shape);
+}
+
+const tg_c_writer tg_c_embedding_bag = {.body = write_embedding_bag, .checks = true};

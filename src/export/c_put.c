@@ -1,5 +1,5 @@
-/* c_put.c - ops in C that put values where an index says: scatter, scatter_add, index_add, bincount, and the places of the last and
- * of the largest value. */
+/* c_put.c - ops in C that put values where an index says: scatter, scatter_add, index_add, bincount, the places of the last and of the largest
+ * value, and the largest value itself. */
 #include "export/c_file.h"
 
 #include "ops/ops.h"
@@ -62,7 +62,8 @@ static void write_added(tg_c_file *c, uint32_t step, int axis, bool flat)
 {
     char             text[TG_C_ELEMENT], value[TG_C_ELEMENT];
     const tg_c_array y = tg_c_result(c, step), x = tg_c_operand(c, step, 0), index = tg_c_operand(c, step, 1);
-    write_number(c, y, 0);
+    if (tg_c_node(c, step)->n_in > 2) tg_c_copy(c, y, tg_c_operand(c, step, 2));
+    else write_number(c, y, 0);
     if (is_empty(&x.shape)) return;
     const put_loops p = open_puts(c, &x.shape, axis, y.shape.dim[axis], index, flat);
     tg_c_line(c, "%s += %s;", tg_c_element(text, &y, p.to), tg_c_element(value, &x, NULL));
@@ -135,3 +136,20 @@ static void write_largest_place(tg_c_file *c, uint32_t step)
 }
 
 const tg_c_writer tg_c_last_place = {.body = write_last_place, .checks = true}, tg_c_largest_place = {.body = write_largest_place, .checks = true};
+
+/* The last value of each place, and then whatever is not smaller: NaN is the largest. */
+static void write_scatter_max(tg_c_file *c, uint32_t step)
+{
+    char             y_text[TG_C_ELEMENT], v_text[TG_C_ELEMENT];
+    const int        axis = (int)*(const int64_t *)tg_attr(tg_c_node(c, step));
+    const tg_c_array y = tg_c_result(c, step), index = tg_c_operand(c, step, 1), x = tg_c_operand(c, step, 2);
+    write_scatter(c, step);
+    if (is_empty(&index.shape)) return;
+    const put_loops p = open_puts(c, &index.shape, axis, y.shape.dim[axis], index, false);
+    tg_c_element(y_text, &y, p.to);
+    tg_c_line(c, "const %s v = %s;", tg_c_types[y.dtype], tg_c_element(v_text, &x, NULL));
+    tg_c_line(c, "if (v >= %s || v != v) %s = v;", y_text, y_text);
+    close_puts(c, &p);
+}
+
+const tg_c_writer tg_c_scatter_max = {.body = write_scatter_max, .checks = true};

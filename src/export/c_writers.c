@@ -27,6 +27,8 @@ static const struct {
     {&tg_op_bincount, &tg_c_bincount},
     {&tg_op_last_place, &tg_c_last_place},
     {&tg_op_largest_place, &tg_c_largest_place},
+    {&tg_op_scatter_max, &tg_c_scatter_max},
+    {&tg_op_embedding_bag, &tg_c_embedding_bag},
     {&tg_op_searchsorted, &tg_c_searchsorted},
     {&tg_op_argmax, &tg_c_argmax},
     {&tg_op_argmin, &tg_c_argmin},

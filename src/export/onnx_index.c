@@ -29,17 +29,30 @@ static int zeros(const tg_onnx_call *c) { return tg_onnx_expand(c->m, tg_onnx_nu
 static bool names_nothing(const tg_onnx_call *c) { return tg_node_numel(tg_inputs(c->node)[1]) == 0; }
 
 static int write_scatter(tg_onnx_call *c) { return names_nothing(c) ? c->x[0] : scattered(c, c->x[0], c->x[1], c->x[2], false); }
-static int write_scatter_add(tg_onnx_call *c) { return names_nothing(c) ? zeros(c) : scattered(c, zeros(c), c->x[1], c->x[0], true); }
+
+/* What is added to. */
+static int base_of(const tg_onnx_call *c) { return c->node->n_in > 2 ? c->x[2] : zeros(c); }
+
+static int write_scatter_add(tg_onnx_call *c) { return names_nothing(c) ? base_of(c) : scattered(c, base_of(c), c->x[1], c->x[0], true); }
 
 /* ScatterElements wants a place for each element: the index is the same for all of a slice. */
 static int write_index_add(tg_onnx_call *c)
 {
     const tg_shape *values = tg_onnx_in_shape(c, 0);
     tg_shape        column = {.rank = values->rank};
-    if (names_nothing(c)) return zeros(c);
+    if (names_nothing(c)) return base_of(c);
     for (int k = 0; k < column.rank; k++) column.dim[k] = k == axis_of(c) ? values->dim[k] : 1;
     const int index = tg_onnx_expand(c->m, tg_onnx_reshape(c->m, c->x[1], &column), values);
-    return scattered(c, zeros(c), index, c->x[0], true);
+    return scattered(c, base_of(c), index, c->x[0], true);
+}
+
+static int write_embedding_bag(tg_onnx_call *c)
+{
+    if (names_nothing(c)) return zeros(c);
+    TG_ONNX_ALONG(c->m, 0);
+    const int rows = TG_ONNX_NODE(c->m, "Gather", dtype_of(c), c->x[0], c->x[1]), axis = tg_onnx_list(c->m, (int64_t[]){tg_onnx_shape(c)->rank - 1}, 1);
+    tg_onnx_int(c->m, "keepdims", 0);
+    return TG_ONNX_NODE(c->m, "ReduceSum", dtype_of(c), rows, axis);
 }
 
 /* A one is added for each index. */
@@ -102,6 +115,6 @@ const tg_onnx_op tg_onnx_index_ops[] = {
     {&tg_op_gather, write_gather, 0},           {&tg_op_index_select, write_index_select, 0}, {&tg_op_scatter, write_scatter, 0},
     {&tg_op_scatter_add, write_scatter_add, 0}, {&tg_op_index_add, write_index_add, 0},       {&tg_op_one_hot, write_one_hot, 0},
     {&tg_op_check_index, write_check_index, 0}, {&tg_op_wrap_index, write_wrap_index, 0},     {&tg_op_last_place, write_last_place, 0},
-    {&tg_op_bincount, write_bincount, 0},
+    {&tg_op_bincount, write_bincount, 0},       {&tg_op_embedding_bag, write_embedding_bag, 0},
     {0},
 };

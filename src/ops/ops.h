@@ -81,6 +81,8 @@ tg_tensor *tg_unslice_merge(tg_tensor *const *pieces, int n);
 
 /* Zeros of this shape with g added at the places that index names along the axis: the gradient of tg_gather. */
 tg_tensor *tg_scattered(tg_tensor *g, tg_tensor *index, int64_t axis, const tg_shape *shape);
+/* The same, and base, which has this shape. */
+tg_tensor *tg_scattered_to(tg_tensor *base, tg_tensor *values, tg_tensor *index, int64_t axis, const tg_shape *shape);
 
 /* The first `count` elements along an axis, 0 … its size, of what tg_sort gives, and their places: no more of a line is sorted than that takes. */
 tg_tensor *tg_sort_first(tg_tensor *x, int64_t count, int axis, bool descending, tg_tensor **places);
@@ -95,7 +97,8 @@ tg_tensor *tg_check_index(tg_tensor *index, int64_t size, const char *what, cons
 #define TG_SHAPE_OPS(X)  X(reshape) X(permute) X(expand) X(slice) X(cat) X(unslice) X(contiguous) X(diagonal) X(pad)
 #define TG_CREATE_OPS(X) X(arange) X(linspace) X(logspace) X(uniform) X(randn) X(bernoulli) X(randint) X(randperm) X(truncated_normal) X(multinomial) X(straight_through) \
     X(standard_gamma) X(standard_gamma_slope) X(keyed_bernoulli)
-#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(scatter_add) X(scatter) X(index_select) X(index_add) X(check_index) X(wrap_index) X(last_place) X(largest_place) X(embedding_padded)
+#define TG_INDEX_OPS(X)  X(one_hot) X(gather) X(gather_last) X(scatter_add) X(scatter) X(scatter_max) X(index_select) X(index_add) X(check_index) X(wrap_index) \
+    X(last_place) X(largest_place) X(embedding_padded) X(embedding_bag)
 #define TG_ORDER_OPS(X)  X(sort) X(searchsorted) X(cumsum) X(cumprod) X(linear_scan) X(logcumsumexp) X(cummax) X(cummin) X(bincount)
 
 #define TG_DECLARE_OP_(NAME) extern const tg_op tg_op_##NAME;

@@ -27,7 +27,7 @@ static const struct {
 } without[] = {
     {"uniform", RANDOM}, {"randn", RANDOM}, {"bernoulli", RANDOM}, {"randint", RANDOM}, {"randperm", RANDOM}, {"truncated_normal", RANDOM},
     {"multinomial", RANDOM}, {"standard_gamma", RANDOM}, {"keyed_bernoulli", "draws from a stream of its own: for sampling"},
-    {"standard_gamma_slope", OF_GRADIENTS}, {"attention_grad", OF_GRADIENTS},
+    {"standard_gamma_slope", OF_GRADIENTS}, {"attention_grad", OF_GRADIENTS}, {"gather_last", OF_GRADIENTS},
     {"conv1d_dw", OF_GRADIENTS}, {"conv2d_dw", OF_GRADIENTS}, {"conv3d_dw", OF_GRADIENTS},
     {"max_pool1d_dx", OF_GRADIENTS}, {"max_pool2d_dx", OF_GRADIENTS}, {"max_pool3d_dx", OF_GRADIENTS},
     {"avg_pool1d_dx", OF_GRADIENTS}, {"avg_pool2d_dx", OF_GRADIENTS}, {"avg_pool3d_dx", OF_GRADIENTS},
@@ -61,7 +61,7 @@ static void test_complete(void **state)
 /* ---- samples ------------------------------------------------------------------------------------------------------------------ */
 
 /* What is not computed in the order of a plain loop: vectors of another length add up otherwise, and have an exponential of their own. */
-static const char *const in_another_order[] = {"rstd", "attention", "scatter_add", "index_add", "conv1d_dx", "conv2d_dx", "conv3d_dx"};
+static const char *const in_another_order[] = {"rstd", "attention", "scatter_add", "index_add", "embedding_bag", "conv1d_dx", "conv2d_dx", "conv3d_dx"};
 
 static double tolerance_of(tg_tape *t, tg_dtype dtype)
 {

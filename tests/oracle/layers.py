@@ -199,6 +199,17 @@ def scattered(s, x, i, v):
     return x.index_put(to, v[at])
 
 
+def gathered_last(s, x, i):
+    axis, last = s["axis"], {}
+    i = (i.long() + int(s["number"])) % x.shape[axis]
+    for at in itertools.product(*(range(n) for n in i.shape)):
+        last[at[:axis] + (int(i[at]),) + at[axis + 1:]] = at
+    mask = torch.zeros(i.shape, dtype=torch.bool)
+    for at in last.values():
+        mask[at] = True
+    return x.gather(axis, i) * mask
+
+
 def stirling(z):
     """ln Gamma(z + 1), less (z + 1/2) ln z - z + ln(2 pi)/2, for z from 20 on. PyTorch's lgamma has a second derivative of 8 digits."""
     return sum(c / z ** (2 * k + 1) for k, c in enumerate((1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)))
@@ -262,7 +273,7 @@ OPS = {
     "masked_fill": lambda s, x, m: torch.where(m, torch.full_like(x, s["number"]), x),
     "tril": lambda s, x: x.tril(s["start"]), "triu": lambda s, x: x.triu(s["start"]),
     "stack": lambda s, *x: torch.stack(x, s["axis"]), "flatten": lambda s, x: x.flatten(s["axis"], s["axis1"]), "split": split,
-    "unsqueeze_axes": unsqueezed, "scatter": scattered, "straight_through": lambda s, x: x + 3,
+    "unsqueeze_axes": unsqueezed, "scatter": scattered, "gather_last": gathered_last, "straight_through": lambda s, x: x + 3,
     "wrap_index": lambda s, i: (i.long() + int(s["number"])) % s["start"], "check_divisor": lambda s, i: i + 1,
     "dropout": dropped, "dropout2d": dropped, "alpha_dropout": alpha_dropped, "gumbel_softmax": gumbel_softmax,
     "spectral_norm": lambda s, w, u: w / (w.flatten(1).mT @ u).norm() if w.numel() else w * 1, "linear_scan": linear_scan,

@@ -360,6 +360,7 @@ OPS = {
     "index": lambda s, x, i: x[at_places(s, x, i)], "index_put": index_put,
     "scatter_to": lambda s, x, i, v: x.scatter_add(s["axis"], along(s, x, i), v[tuple(slice(n) for n in i.shape)]),
     "index_add_to": lambda s, x, i, v: x.index_add(s["axis"], along(s, x, i), v),
+    "scatter_max": lambda s, x, i, v: x.scatter_reduce(s["axis"], along(s, x, i), v, "amax", include_self=False),
     "scatter_reduce": lambda s, x, i, v: x.scatter_reduce(s["axis"], along(s, x, i), v[tuple(slice(n) for n in i.shape)],
                                                           ["sum", "mean", "prod", "amax", "amin"][s["start"]], include_self=not s["keepdim"]),
     "masked_scatter": lambda s, x, m, v: x.masked_scatter(m, v),

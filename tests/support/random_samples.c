@@ -235,6 +235,8 @@ static const struct {
     {"largest_place", vary_places},
     {"scatter", vary_scatter},
     {"scatter_to", vary_scatter},
+    {"scatter_max", vary_scatter_max},
+    {"gather_last", vary_gather_last},
     {"scatter_reduce", vary_scatter},
     {"index_add_to", vary_index_add_to},
     {"masked_scatter", vary_masked_scatter},

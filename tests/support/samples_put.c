@@ -38,6 +38,13 @@ static tg_tensor *f_largest_place(void *ctx, tg_tensor *const *in)
     return tg_largest_place(moved(ctx, in[0]), in[1], of(ctx)->axis, &of(ctx)->shape);
 }
 
+static tg_tensor *f_gather_last(void *ctx, tg_tensor *const *in) { return tg_gather_last(in[0], of(ctx)->axis, moved(ctx, in[1])); }
+static tg_tensor *f_scatter_max(void *ctx, tg_tensor *const *in)
+{
+    const int64_t axis = of(ctx)->axis;
+    return tg_record(&tg_op_scatter_max, (tg_tensor *[]){in[0], moved(ctx, in[1]), in[2]}, 3, &axis, sizeof axis);
+}
+
 static tg_tensor *f_scatter_reduce(void *ctx, tg_tensor *const *in) /* start: how; keepdim: without what is there */
 {
     return tg_scatter_reduce(in[0], of(ctx)->axis, moved(ctx, in[1]), in[2], &(tg_scatter_options){(tg_scatter_how)of(ctx)->start, of(ctx)->keepdim});
@@ -92,6 +99,16 @@ static const sample rows[] = {
     PUT(scatter, -2, 0, FLOATS(2, 3, 2), INDEX(3, 1, 4, 1), FLOATS(1, 4, 2)),
     PUT(scatter, 0, 0, FLOATS(3), INDEX(3, 0), FLOATS(2)),
     PUT(scatter, 0, 0, FLOATS(3, 0), INDEX(3, 2, 0), FLOATS(2, 0)),
+    PUT(gather_last, 0, -2, FLOATS(4), INDEX(4, 6)),
+    PUT(gather_last, 1, 0, FLOATS(2, 3), INDEX32(3, 2, 5)),
+    PUT(gather_last, 0, -1, FLOATS(3, 2), INDEX(3, 4, 1)),
+    PUT(gather_last, 1, 0, FLOATS(2, 3, 2), INDEX(3, 1, 4, 2)),
+    PUT(gather_last, 0, 0, FLOATS(3, 2), INDEX(3, 0, 2)),
+    PUT(scatter_max, 0, -2, FLOATS(4), INDEX(4, 5), FLOATS(5)),
+    PUT(scatter_max, 1, 0, FLOATS(2, 3), INDEX32(3, 2, 4), FLOATS(2, 4)),
+    PUT(scatter_max, 0, -1, FLOATS(3, 2), INDEX(3, 4, 1), FLOATS(4, 1)),
+    PUT(scatter_max, 1, 0, FLOATS(2, 3, 2), INDEX(3, 1, 4, 2), FLOATS(1, 4, 2)),
+    PUT(scatter_max, 0, 0, FLOATS(3, 2), INDEX(3, 0, 2), FLOATS(0, 2)),
     PUT(scatter_to, 0, -2, FLOATS(4), INDEX(4, 5), FLOATS(5)),
     PUT(scatter_to, 1, 0, FLOATS(2, 3), INDEX(3, 2, 2), FLOATS(2, 3)),
     PUT(scatter_to, 0, 0, FLOATS(3, 2), INDEX32(3, 2, 1), FLOATS(3, 2)),

@@ -162,6 +162,43 @@ void values_of_scatter_reduce(values_call *c)
     }
 }
 
+/* Is the element that index e names smaller than another one there? Then it is not what stays. */
+void values_of_scatter_max(values_call *c)
+{
+    const values_array *index = &c->in[1], *v = &c->in[2];
+    values_array       *y = copied(c);
+    for (int64_t e = 0; e < index->n; e++) {
+        int64_t at[TG_MAX_RANK], to[TG_MAX_RANK];
+        bool    largest = true;
+        values_at(&index->shape, e, at);
+        memcpy(to, at, sizeof to);
+        to[c->s->axis] = place(c, index, e, y->shape.dim[c->s->axis]);
+        for (at[c->s->axis] = 0; at[c->s->axis] < index->shape.dim[c->s->axis]; at[c->s->axis]++) {
+            const int64_t other = values_element(&index->shape, at);
+            largest = largest && !(place(c, index, other, y->shape.dim[c->s->axis]) == to[c->s->axis] && v->x[other] > v->x[e]);
+        }
+        if (largest) put(y, values_element(&y->shape, to), v->x[e], false);
+    }
+}
+
+/* 0 where a later index of the line names the same place. */
+void values_of_gather_last(values_call *c)
+{
+    const values_array *x = &c->in[0], *index = &c->in[1];
+    values_array       *y = values_result(c, x->dtype, &index->shape, false);
+    const int           axis = c->s->axis;
+    for (int64_t e = 0; e < y->n; e++) {
+        int64_t at[TG_MAX_RANK], from[TG_MAX_RANK];
+        bool    last = true;
+        values_at(&index->shape, e, at);
+        memcpy(from, at, sizeof from);
+        from[axis] = place(c, index, e, x->shape.dim[axis]);
+        for (at[axis]++; at[axis] < index->shape.dim[axis]; at[axis]++)
+            last = last && place(c, index, values_element(&index->shape, at), x->shape.dim[axis]) != from[axis];
+        put(y, e, last ? x->x[values_element(&x->shape, from)] : 0, false);
+    }
+}
+
 void values_of_masked_scatter(values_call *c)
 {
     values_array *y = copied(c);

@@ -121,6 +121,8 @@ void vary_equations(sample *s, sample_random *r);
 /* vary_put.c */
 void vary_take_along(sample *s, sample_random *r);
 void vary_places(sample *s, sample_random *r);
+void vary_scatter_max(sample *s, sample_random *r);
+void vary_gather_last(sample *s, sample_random *r);
 void vary_scatter(sample *s, sample_random *r);
 void vary_index_add_to(sample *s, sample_random *r);
 void vary_index(sample *s, sample_random *r);

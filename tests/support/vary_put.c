@@ -65,6 +65,21 @@ void vary_scatter(sample *s, sample_random *r)
     for (int k = 0; k < values->rank; k++) values->dim[k] += random_chance(r, 25);
 }
 
+/* As the ops themselves have them: the values' shape is the index's, and the axis counts from the front. */
+void vary_scatter_max(sample *s, sample_random *r)
+{
+    vary_scatter(s, r);
+    s->axis        = tg_axis(&s->in[0].shape, s->axis);
+    s->in[2].shape = s->in[1].shape;
+}
+
+void vary_gather_last(sample *s, sample_random *r)
+{
+    target(s, r, 1, 3);
+    s->in[1].shape = index_into(s, r, &s->in[0].shape);
+    s->axis        = tg_axis(&s->in[0].shape, s->axis);
+}
+
 void vary_index_add_to(sample *s, sample_random *r)
 {
     target(s, r, 1, 3);

@@ -1,4 +1,5 @@
-/* embedding.c - rows of a table by index, made of other ops: embedding, embedding_padded, embedding_bag. */
+/* embedding.c - rows of a table by index, made of other ops: embedding, embedding_padded, and embedding_bag, which has a kernel
+ * (rows.c) where bags are of one size. */
 #include "ops/batch.h"
 #include "ops/ops.h"
 
@@ -90,9 +91,9 @@ tg_tensor *tg_embedding_bag(tg_tensor *weight, tg_tensor *index, tg_tensor *offs
                    o ? "with offsets, a vector, the index is one too" : "the index has one axis at least, along which rows are added up");
         return NULL;
     }
-    tg_tensor    *rows = tg_embedding(weight, index);
     const int64_t n = i->shape->dim[i->shape->rank - 1];
+    tg_tensor    *rows = o || w->shape->rank != 2 ? tg_embedding(weight, index) : weight; /* which says what is wrong with the weight */
     if (o) return rows ? (mean ? tg_segment_mean : tg_segment_sum)(rows, bags_of(offsets, n), o->shape->dim[0]) : NULL;
-    tg_tensor *sum = tg_sum(rows, TG_AXES(-2), false);
+    tg_tensor *sum = tg_record(&tg_op_embedding_bag, (tg_tensor *[]){rows, index}, 2, NULL, 0);
     return mean && n > 1 ? tg_div_s(sum, (double)n) : sum;
 }

@@ -1,5 +1,5 @@
-/* index.c - picking by index tensors: one_hot, index_select, the addition that is its gradient, and the check of indices. gather.c has the
- * ops whose index names a place for each element.
+/* index.c - picking by index tensors: one_hot, index_select, and the check of indices. rows.c has the addition that is index_select's gradient,
+ * gather.c the ops whose index names a place for each element.
  *
  * Indices are i64 or i32. They are checked when the values are computed; the sentence names the first bad one. Those that pick count from the end
  * where they are negative, those that are labels may not be.
@@ -10,7 +10,6 @@
 #include "tensor/fetch.h"
 #include "tensor/team.h"
 
-#include <omp.h>
 #include <string.h>
 #include <tapegrad/index.h>
 #include <tapegrad/pointwise.h>
@@ -56,27 +55,47 @@ static tg_status bad_index(const tg_call *c, const tg_array *index, int64_t k, i
     return tg_fail(c, TG_ERR_INDEX, "index %lld at %s is outside %lld to %lld", (long long)v, text, (long long)least, (long long)(size - 1));
 }
 
-/* All indices are looked at before the first bad one is looked for: a loop that may end early is not made of vectors. The sign of v - least or
- * of size - 1 - v is set where v is bad. *negative: there are some that are none of these. */
+tg_status tg_widen_index(tg_call *c, int i, const int64_t **out)
+{
+    const tg_array *index = &c->x[i];
+    int64_t         n = 0;
+    *out = index->data;
+    if (index->dtype != TG_I32) return TG_OK;
+    tg_shape_size(index->shape, TG_I64, &n, NULL);
+    int64_t *wide = n ? tg_scratch(c, (size_t)n * sizeof *wide) : NULL;
+    if (n && !wide) return TG_ERR_MEMORY;
+    for (int64_t k = 0; k < n; k++) wide[k] = ((const int32_t *)index->data)[k];
+    *out = wide;
+    return TG_OK;
+}
+
+/* The sign of below is set where one of n indices is negative, that of above where one is at least the size. */
+typedef struct suspects {
+    uint64_t below, above;
+} suspects;
+
+static suspects suspects_of(const int64_t *v, int64_t n, int64_t size)
+{
+    suspects s = {0, 0};
+    for (int64_t k = 0; k < n; k++) {
+        s.below |= (uint64_t)v[k];
+        s.above |= (uint64_t)size - 1 - (uint64_t)v[k];
+    }
+    return s;
+}
+
+/* All indices are looked at before the first bad one is looked for: a loop that may end early is not made of vectors. *negative: there
+ * are some. */
 static tg_status read_indices(tg_call *c, int i, int64_t least, int64_t size, const int64_t **out, int64_t *n, bool *negative)
 {
     const tg_array *index = &c->x[i];
+    const tg_status s = tg_widen_index(c, i, out);
+    if (s != TG_OK) return s;
     tg_shape_size(index->shape, TG_I64, n, NULL);
-    *out = index->data;
-    if (index->dtype == TG_I32 && *n > 0) {
-        int64_t *wide = tg_scratch(c, (size_t)*n * sizeof *wide);
-        if (!wide) return TG_ERR_MEMORY;
-        for (int64_t k = 0; k < *n; k++) wide[k] = ((const int32_t *)index->data)[k];
-        *out = wide;
-    }
     const int64_t *v = *out;
-    uint64_t       below = 0, above = 0;
-    for (int64_t k = 0; k < *n; k++) {
-        below |= (uint64_t)v[k];
-        above |= (uint64_t)size - 1 - (uint64_t)v[k];
-    }
-    *negative = below >> 63;
-    if (*negative || above >> 63)
+    const suspects found = suspects_of(v, *n, size);
+    *negative = found.below >> 63;
+    if (*negative || found.above >> 63)
         for (int64_t k = 0; k < *n; k++)
             if (v[k] < least || v[k] >= size) return bad_index(c, index, k, v[k], least, size);
     return TG_OK;
@@ -126,12 +145,22 @@ static tg_status check_index_infer(tg_call *c)
     return tg_need_index(c, 0);
 }
 
+/* Copied as they are looked at: seldom is there anything to say or to change. */
 static tg_status copy_indices(tg_call *c, tg_status (*read)(tg_call *c, int i, int64_t size, const int64_t **out))
 {
-    const int64_t *index;
-    tg_status      s = read(c, 0, *(const int64_t *)c->attr, &index);
-    const int64_t  n = tg_count_of(c->y.shape, 0, c->y.shape->rank);
-    if (s == TG_OK && n > 0) memcpy(c->y.data, index, (size_t)n * sizeof *index);
+    enum { BLOCK = 1024 };
+    const int64_t *index, n = tg_count_of(c->y.shape, 0, c->y.shape->rank), size = *(const int64_t *)c->attr;
+    tg_status      s = tg_widen_index(c, 0, &index);
+    uint64_t       signs = 0;
+    for (int64_t from = 0; s == TG_OK && from < n; from += BLOCK) {
+        const int64_t m = n - from < BLOCK ? n - from : BLOCK;
+        const suspects found = suspects_of(index + from, m, size);
+        signs |= found.below | found.above;
+        memcpy((int64_t *)c->y.data + from, index + from, (size_t)m * sizeof *index);
+    }
+    if (s != TG_OK || !(signs >> 63)) return s;
+    s = read(c, 0, size, &index);
+    if (s == TG_OK) memcpy(c->y.data, index, (size_t)n * sizeof *index);
     return s;
 }
 
@@ -272,9 +301,7 @@ static tg_tensor *index_select_vjp(const tg_call *c, int i, tg_tensor *g)
     return tg_record(&tg_op_index_add, (tg_tensor *[]){g, c->in[1]}, 2, c->attr, c->attr_size);
 }
 
-/* An index that is the same for all samples works beside the batch's axis. Otherwise all samples' indices are one, of x or, where each sample has its
- * own, of all these behind one another. size: of what input 0 becomes along the axis, or of the result. */
-static tg_tensor *batch_along(const tg_batch_call *b, int64_t joined, int64_t parted)
+tg_tensor *tg_batch_along_index(const tg_batch_call *b, bool joined, int64_t parted)
 {
     tg_select_attr a = *(const tg_select_attr *)b->one->attr;
     const int   axis = (int)a.axis;
@@ -293,7 +320,7 @@ static tg_tensor *batch_along(const tg_batch_call *b, int64_t joined, int64_t pa
     return tg_batch_split(tg_batch_record(b, (tg_tensor *[]){x, all}, &a, sizeof a), axis, b->size, parted);
 }
 
-static tg_tensor *index_select_batch(const tg_batch_call *b) { return batch_along(b, b->batched[0], tg_dim(b->one->in[1], 0)); }
+static tg_tensor *index_select_batch(const tg_batch_call *b) { return tg_batch_along_index(b, b->batched[0], tg_dim(b->one->in[1], 0)); }
 
 const tg_op tg_op_index_select = {.name    = "index_select",
                                   .arity   = 2,
@@ -312,140 +339,3 @@ tg_tensor *tg_index_select(tg_tensor *x, int axis, tg_tensor *index)
     const tg_select_attr a = {k, n->shape->dim[k]};
     return tg_record(&tg_op_index_select, (tg_tensor *[]){x, index}, 2, &a, sizeof a);
 }
-
-static tg_status index_add_infer(tg_call *c)
-{
-    const tg_select_attr *a = c->attr;
-    c->shape                = *tg_in_shape(c, 0);
-    c->dtype                = tg_dtype_of(c->in[0]);
-    if (!tg_dtype_is_float(c->dtype)) return tg_fail(c, TG_ERR_DTYPE, "adds float32 and float64");
-    if (tg_in_shape(c, 1)->rank != 1 || tg_in_shape(c, 1)->dim[0] != c->shape.dim[a->axis])
-        return tg_fail(c, TG_ERR_SHAPE, "the index must have rank 1 and as many elements as the values have along axis %lld",
-                       (long long)a->axis);
-    c->shape.dim[a->axis] = a->size;
-    return tg_need_index(c, 1);
-}
-
-/* The places of each value among the indices, in their order: of value v order[first[v]] … order[first[v + 1] - 1]. NULL after an
- * error. */
-static const int64_t *sort_places(tg_call *c, const int64_t *index, int64_t n, int64_t size, const int64_t **order)
-{
-    int64_t *first = tg_scratch(c, (size_t)(size + 2 + n) * sizeof *first), *sorted = first + size + 2;
-    if (!first) return NULL;
-    memset(first, 0, (size_t)(size + 2) * sizeof *first);
-    for (int64_t k = 0; k < n; k++) first[index[k] + 2]++;
-    for (int64_t v = 2; v < size + 2; v++) first[v] += first[v - 1];
-    for (int64_t k = 0; k < n; k++) sorted[first[index[k] + 1]++] = k; /* moves each one's beginning to its end */
-    *order = sorted;
-    return first;
-}
-
-/* y [row] = the sum of n rows of x: few at a time in T, these in double. */
-#define ADD_ROWS(NAME, T)                                                                                              \
-    static void add_rows_##NAME(const T *x, const int64_t *at, int64_t n, int64_t row, T *y)                           \
-    {                                                                                                                  \
-        enum { WIDTH = 512 };                                                                                          \
-        double sum[WIDTH];                                                                                             \
-        for (int64_t from = 0, w; from < row; from += w) {                                                             \
-            int64_t k = 0;                                                                                             \
-            w         = row - from < WIDTH ? row - from : WIDTH;                                                       \
-            memset(sum, 0, (size_t)w * sizeof *sum);                                                                   \
-            for (; k + 4 <= n; k += 4) {                                                                               \
-                const T *a = x + at[k] * row + from, *b = x + at[k + 1] * row + from;                                  \
-                const T *d = x + at[k + 2] * row + from, *e = x + at[k + 3] * row + from;                              \
-                for (int64_t j = 0; j < w; j++) sum[j] += (double)((a[j] + b[j]) + (d[j] + e[j]));                     \
-            }                                                                                                          \
-            for (; k < n; k++)                                                                                         \
-                for (int64_t j = 0; j < w; j++) sum[j] += (double)x[at[k] * row + from + j];                           \
-            for (int64_t j = 0; j < w; j++) y[from + j] = (T)sum[j];                                                   \
-        }                                                                                                              \
-    }
-ADD_ROWS(f32, float)
-ADD_ROWS(f64, double)
-
-/* Rows of a few elements: all sums side by side. */
-#define ADD_NARROW_ROWS(ROW)                                                                                           \
-    for (int64_t k = 0; k < n; k++)                                                                                    \
-        for (int64_t j = 0; j < (ROW); j++) sum[index[k] * (ROW) + j] += (double)x[k * (ROW) + j];
-#define ADD_NARROW(NAME, T)                                                                                            \
-    static void add_narrow_##NAME(const int64_t *index, int64_t n, int64_t row, const T *x, double *restrict sum, int64_t room, T *y) \
-    {                                                                                                                  \
-        memset(sum, 0, (size_t)room * sizeof *sum);                                                                    \
-        switch (row) {                                                                                                 \
-        case 1: ADD_NARROW_ROWS(1) break;                                                                              \
-        case 2: ADD_NARROW_ROWS(2) break;                                                                              \
-        case 4: ADD_NARROW_ROWS(4) break;                                                                              \
-        case 8: ADD_NARROW_ROWS(8) break;                                                                              \
-        default: ADD_NARROW_ROWS(row)                                                                                  \
-        }                                                                                                              \
-        for (int64_t k = 0; k < room; k++) y[k] = (T)sum[k];                                                           \
-    }
-ADD_NARROW(f32, float)
-ADD_NARROW(f64, double)
-
-static tg_status add_narrow_rows(tg_call *c, const int64_t *index, int64_t outer, int64_t n, int64_t size, int64_t row)
-{
-    const int     threads = tg_threads_for(c, outer, (double)outer * (double)row * (double)(n + size));
-    const int64_t room = size * row;
-    double       *all = tg_scratch(c, (size_t)threads * (size_t)room * sizeof *all);
-    if (!all) return TG_ERR_MEMORY;
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t o = 0; o < outer; o++) {
-            double    *sum = all + omp_get_thread_num() * room;
-            const void *x = c->x[0].data;
-            if (c->y.dtype == TG_F32) add_narrow_f32(index, n, row, (const float *)x + o * n * row, sum, room, (float *)c->y.data + o * room);
-            else add_narrow_f64(index, n, row, (const double *)x + o * n * row, sum, room, (double *)c->y.data + o * room);
-        }
-    }
-    return TG_OK;
-}
-
-/* Row v of y is complete before the next begins, so that any thread may compute any row. */
-static tg_status index_add_run(tg_call *c)
-{
-    const tg_select_attr *a = c->attr;
-    const tg_shape       *s = c->x[0].shape;
-    const int64_t        *index, *order, outer = tg_count_of(s, 0, (int)a->axis), n = s->dim[a->axis];
-    const int64_t         row    = tg_count_of(s, (int)a->axis + 1, s->rank);
-    const size_t          item   = tg_dtype_size(c->y.dtype);
-    tg_status          status = tg_read_place(c, 1, a->size, &index);
-    if (status != TG_OK || row == 0 || outer == 0) return status;
-    if (row < NARROW) return add_narrow_rows(c, index, outer, n, a->size, row);
-    const int64_t *first = sort_places(c, index, n, a->size, &order);
-    if (!first) return TG_ERR_MEMORY;
-    const int threads = tg_threads_for(c, outer * a->size, (double)outer * (double)row * (double)(n + a->size));
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(dynamic, 16) nowait
-        for (int64_t k = 0; k < outer * a->size; k++) {
-            const int64_t  v = k % a->size, times = first[v + 1] - first[v], *at = order + first[v];
-            const char    *x = (const char *)c->x[0].data + (size_t)(k / a->size * n * row) * item;
-            char          *y = (char *)c->y.data + (size_t)(k * row) * item;
-            if (times == 0) memset(y, 0, (size_t)row * item);
-            else if (times == 1) memcpy(y, x + (size_t)(*at * row) * item, (size_t)row * item);
-            else if (item == 4) add_rows_f32((const float *)(const void *)x, at, times, row, (float *)(void *)y);
-            else add_rows_f64((const double *)(const void *)x, at, times, row, (double *)(void *)y);
-        }
-    }
-    return TG_OK;
-}
-
-static tg_tensor *index_add_vjp(const tg_call *c, int i, tg_tensor *g)
-{
-    (void)i;
-    return tg_record(&tg_op_index_select, (tg_tensor *[]){g, c->in[1]}, 2, c->attr, c->attr_size);
-}
-
-static tg_tensor *index_add_batch(const tg_batch_call *b) { return batch_along(b, true, ((const tg_select_attr *)b->one->attr)->size); }
-
-const tg_op tg_op_index_add = {.name    = "index_add",
-                               .arity   = 2,
-                               .flags   = TG_OP_ROWS,
-                               .nondiff = 2,
-                               .infer   = index_add_infer,
-                               .run     = index_add_run,
-                               .vjp     = index_add_vjp,
-                               .jvp     = tg_linear_jvp,
-                               .batch   = index_add_batch};

@@ -12,108 +12,6 @@
 #include <tapegrad/pointwise.h>
 #include <tapegrad/shape.h>
 
-/* ---- last_place, and largest_place, which has the values, too: attr is the axis and the sizes of the result ------------- */
-
-static tg_status place_infer(tg_call *c)
-{
-    const tg_scatter_attr *a = c->attr;
-    c->shape.rank            = tg_in_shape(c, 0)->rank;
-    memcpy(c->shape.dim, a->dim, (size_t)c->shape.rank * sizeof *a->dim);
-    c->dtype = TG_I64;
-    for (int k = 0; k < c->shape.rank; k++)
-        if (k != a->axis && tg_in_shape(c, 0)->dim[k] > c->shape.dim[k])
-            return tg_fail(c, TG_ERR_SHAPE, "the index is larger than the tensor on axis %d", k);
-    if (c->n_in > 1 && !tg_dtype_is_float(tg_dtype_of(c->in[1]))) return tg_fail(c, TG_ERR_DTYPE, "compares float32 and float64");
-    if (c->n_in > 1 && !tg_shape_equal(tg_in_shape(c, 0), tg_in_shape(c, 1)))
-        return tg_fail(c, TG_ERR_SHAPE, "values and index must have the same shape");
-    return tg_need_index(c, 0);
-}
-
-/* Where line `number` of the index begins in y: the places along the axis do not count. */
-static int64_t line_begins(const tg_shape *index, const tg_layout *y, int axis, int64_t number)
-{
-    int64_t at = 0;
-    for (int k = index->rank; k-- > 0;) {
-        if (k == axis) continue;
-        at += number % index->dim[k] * y->stride[k];
-        number /= index->dim[k];
-    }
-    return at;
-}
-
-/* The places of one line, `along` apart, by its n indices, `step` apart as the values are. */
-typedef void (*places_fn)(int64_t *place, int64_t along, const int64_t *index, const void *values, int64_t n, int64_t step);
-
-static void last_places(int64_t *place, int64_t along, const int64_t *index, const void *values, int64_t n, int64_t step)
-{
-    (void)values;
-    for (int64_t k = 0; k < n; k++) place[index[k * step] * along] = k;
-}
-
-/* Of equals, and of NaNs, which are the largest, the first one. Nothing is asked by a jump: half of the answers would come as a surprise. */
-#define LARGEST(NAME, T)                                                                                               \
-    static void NAME(int64_t *place, int64_t along, const int64_t *index, const void *values, int64_t n, int64_t step) \
-    {                                                                                                                  \
-        const T *v = values;                                                                                           \
-        for (int64_t k = 0; k < n; k++) {                                                                              \
-            int64_t      *at = place + index[k * step] * along;                                                        \
-            const int64_t had = *at, none = had >> 63;                                                                 \
-            const T       x = v[k * step], was = v[(had & ~none) * step];                                              \
-            const int64_t better = none | -(int64_t)((x > was) | ((x != x) & (was == was)));                           \
-            *at = (k & better) | (had & ~better);                                                                      \
-        }                                                                                                              \
-    }
-LARGEST(largest_places_f32, float)
-LARGEST(largest_places_f64, double)
-
-static tg_status find_places(tg_call *c, places_fn find)
-{
-    const int       axis = (int)((const tg_scatter_attr *)c->attr)->axis;
-    const tg_shape *s = c->x[0].shape, *to = c->y.shape;
-    const tg_layout y = tg_layout_contiguous(to);
-    const int64_t n = s->dim[axis], inner = tg_count_of(s, axis + 1, s->rank), lines = tg_count_of(s, 0, axis) * inner;
-    const int64_t all = tg_count_of(to, 0, to->rank), along = y.stride[axis], *index;
-    int64_t        *place = c->y.data;
-    const tg_status status = tg_read_place(c, 0, to->dim[axis], &index);
-    if (status != TG_OK) return status;
-    for (int64_t k = 0; k < all; k++) place[k] = -1;
-    const int threads = tg_threads_for(c, lines, (double)lines * (double)n);
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t line = 0; line < lines; line++) {
-            const int64_t from = line / inner * n * inner + line % inner;
-            const char   *values = c->n_in > 1 ? (const char *)c->x[1].data + from * (int64_t)tg_dtype_size(c->x[1].dtype) : NULL;
-            find(place + line_begins(s, &y, axis, line), along, index + from, values, n, inner);
-        }
-    }
-    return TG_OK;
-}
-
-static tg_status last_place_run(tg_call *c) { return find_places(c, last_places); }
-static tg_status largest_place_run(tg_call *c) { return find_places(c, c->x[1].dtype == TG_F32 ? largest_places_f32 : largest_places_f64); }
-
-const tg_op tg_op_last_place = {
-    .name = "last_place", .arity = 1, .nondiff = 1, .flags = TG_OP_ZERO_GRAD, .infer = place_infer, .run = last_place_run,
-    .batch = tg_batch_along_sized};
-const tg_op tg_op_largest_place = {
-    .name = "largest_place", .arity = 2, .nondiff = 3, .flags = TG_OP_ZERO_GRAD, .infer = place_infer, .run = largest_place_run,
-    .batch = tg_batch_along_sized};
-
-static tg_tensor *places(const tg_op *op, tg_tensor *const *in, int axis, const tg_shape *shape)
-{
-    tg_scatter_attr a = {.axis = axis};
-    memcpy(a.dim, shape->dim, (size_t)shape->rank * sizeof *a.dim);
-    return tg_record(op, in, op->arity, &a, (1 + (size_t)shape->rank) * sizeof *a.dim);
-}
-
-tg_tensor *tg_last_place(tg_tensor *index, int axis, const tg_shape *shape) { return places(&tg_op_last_place, &index, axis, shape); }
-
-tg_tensor *tg_largest_place(tg_tensor *index, tg_tensor *values, int axis, const tg_shape *shape)
-{
-    return places(&tg_op_largest_place, (tg_tensor *[]){index, values}, axis, shape);
-}
-
 /* Where a value has a place: the value that `taken` has there; elsewhere what is there. */
 static tg_tensor *choose(tg_tensor *place, tg_tensor *taken, tg_tensor *x, const char *function)
 {
@@ -159,7 +57,7 @@ tg_tensor *tg_scatter_add(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *v
     const int k = tg_check_scatter(x, axis, index, values, "tg_scatter_add");
     if (k < 0 || !tg_needs_float(x, "tg_scatter_add")) return NULL;
     TG_CALL(tg_tape_of(x));
-    return tg_add(x, tg_scattered(tg_spoken_of(values, index), index, k, tg_shape_of(x)));
+    return tg_scattered_to(x, tg_spoken_of(values, index), index, k, tg_shape_of(x));
 }
 
 tg_tensor *tg_scatter(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
@@ -185,8 +83,7 @@ tg_tensor *tg_index_add(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *val
                    "the index must have rank 1, and the values the input's sizes but on axis %d, where there is one for each index", k);
         return NULL;
     }
-    const int64_t attr[] = {k, n->shape->dim[k]}; /* as tg_op_index_add has them */
-    return tg_add(x, tg_record(&tg_op_index_add, (tg_tensor *[]){values, index}, 2, attr, sizeof attr));
+    return tg_add_slices(x, k, index, values);
 }
 
 /* ---- places with several coordinates: index, index_put ------------------------------------------------------------------ */

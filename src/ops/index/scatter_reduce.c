@@ -1,6 +1,6 @@
 /* scatter_reduce.c - values that name the same place, reduced to one: made of other ops.
  *
- * The largest is a choice by its place, as overwriting is one by the last place. Of values sorted by their places those of one place lie side by side,
+ * Of values sorted by their places those of one place lie side by side,
  * and their product so far is a linear recurrence that begins anew at each place. */
 #include "ops/index/index.h"
 
@@ -22,16 +22,17 @@ static tg_tensor *has_value(tg_tensor *x, int axis, tg_tensor *index)
 static tg_tensor *added(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values, bool mean, bool without_self)
 {
     tg_tensor *zero = tg_number_like(x, 0, function), *one = tg_number_like(x, 1, function), *has = without_self ? has_value(x, axis, index) : NULL;
-    tg_tensor *sum = tg_add(has ? tg_where(has, zero, x) : x, tg_scattered(values, index, axis, tg_shape_of(x)));
+    tg_tensor *sum = tg_scattered_to(has ? tg_where(has, zero, x) : x, values, index, axis, tg_shape_of(x));
     if (!mean) return sum;
     tg_tensor *times = tg_scattered(tg_expand_if(one, tg_shape_of(index)), index, axis, tg_shape_of(x));
     return tg_div(sum, without_self ? tg_maximum(times, one) : tg_add(times, one));
 }
 
-/* The largest value of each place, the first of equals; where there is none, x. */
+/* The largest value of each place; where there is none, x. */
 static tg_tensor *largest(tg_tensor *x, int axis, tg_tensor *index, tg_tensor *values)
 {
-    return tg_take_places(x, axis, tg_largest_place(index, values, axis, tg_shape_of(x)), values, function);
+    const int64_t k = axis;
+    return tg_record(&tg_op_scatter_max, (tg_tensor *[]){x, index, values}, 3, &k, sizeof k);
 }
 
 /* The product of each place's values; where there are none, x. */
