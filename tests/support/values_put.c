@@ -195,7 +195,7 @@ void values_of_gather_last(values_call *c)
         from[axis] = place(c, index, e, x->shape.dim[axis]);
         for (at[axis]++; at[axis] < index->shape.dim[axis]; at[axis]++)
             last = last && place(c, index, values_element(&index->shape, at), x->shape.dim[axis]) != from[axis];
-        put(y, e, last ? x->x[values_element(&x->shape, from)] : 0, false);
+        y->x[e] = last ? x->x[values_element(&x->shape, from)] : 0;
     }
 }
 

@@ -1,5 +1,5 @@
 /* pool_run.c - the arithmetic of pooling and of its gradients, plane by plane. */
-#include "ops/window/window.h"
+#include "ops/window/pool_planes.h"
 
 #include <math.h>
 #include <omp.h>
@@ -8,86 +8,10 @@
 #include "kernels/conv.h"
 #include "tensor/team.h"
 
-/* The planes of a call and of its windows. */
-typedef struct planes {
-    const tg_pool_attr *a;
-    int64_t             n, plane[TG_WINDOW_AXES], count[TG_WINDOW_AXES];
-    int64_t             plane_size, count_size;
-} planes;
-
-static bool is_flat(const tg_pool_attr *a)
-{
-    const tg_window *w = &a->window;
-    return !a->adaptive && w->size[0] == 1 && w->stride[0] == 1 && w->padding[0] == 0 && w->behind[0] == 0;
-}
-
-/* Layers of which each is pooled alone count as planes. */
-static planes planes_of(const tg_call *c, const tg_shape *pooled)
-{
-    const tg_pool_attr *a = c->attr;
-    planes              p = {.a = a, .n = pooled->dim[0] * pooled->dim[1]};
-    memcpy(p.plane, a->plane, sizeof p.plane);
-    tg_window_plane(&a->window, pooled, p.count);
-    if (is_flat(a)) {
-        p.n *= p.plane[0];
-        p.plane[0] = p.count[0] = 1;
-    }
-    p.plane_size = p.plane[0] * p.plane[1] * p.plane[2];
-    p.count_size = p.count[0] * p.count[1] * p.count[2];
-    return p;
-}
-
 static int threads_of(const tg_call *c, const planes *p)
 {
     return tg_threads_for(c, p->n, (double)p->n * (double)p->plane_size);
 }
-
-/* The elements of a window along an axis that are within the plane: from, from + step, … below to. padded: how many of them there are with
- * those in the padding, but for what ceil_mode added. */
-typedef struct part {
-    int64_t from, to, step, padded;
-} part;
-
-static int64_t steps(int64_t from, int64_t to, int64_t step) { return (to - from + step - 1) / step; }
-
-/* Floor and ceiling of k size / count, for k <= count, without an overflow. */
-static int64_t share(int64_t k, int64_t size, int64_t count) { return size / count * k + size % count * k / count; }
-static int64_t share_end(int64_t k, int64_t size, int64_t count) { return size / count * k + (size % count * k + count - 1) / count; }
-
-static part part_of(const planes *p, int axis, int64_t k)
-{
-    const tg_window *w    = &p->a->window;
-    const int64_t    size = p->plane[axis];
-    if (p->a->adaptive) {
-        const int64_t from = share(k, size, w->size[axis]), to = share_end(k + 1, size, w->size[axis]);
-        return (part){from, to, 1, to - from};
-    }
-    const int64_t first = k * w->stride[axis] - w->padding[axis], step = w->dilation[axis], end = first + (w->size[axis] - 1) * step + 1;
-    const int64_t from  = first >= 0 ? first : first + steps(first, 0, step) * step, padded = size + w->padding[axis];
-    return (part){from, end < size ? end : size, step, steps(first, end < padded ? end : padded, step)};
-}
-
-/* A window of a plane, cut at its edges. */
-typedef struct piece {
-    part of[TG_WINDOW_AXES];
-} piece;
-
-/* By what the sum over a window is divided. */
-static double weight(const planes *p, const piece *w)
-{
-    double kernel = 1, elements = 1;
-    for (int k = 0; k < TG_WINDOW_AXES; k++) {
-        kernel *= (double)w->of[k].padded;
-        elements *= (double)steps(w->of[k].from, w->of[k].to, w->of[k].step);
-    }
-    return p->a->divisor == TG_POOL_SUM ? 1 : p->a->divisor == TG_POOL_ELEMENTS ? elements : kernel;
-}
-
-/* Runs the body for each row of the window W of a plane, whose elements are from FROM to below TO. */
-#define EACH_RUN(W, PLANE, FROM, TO)                                                                                   \
-    for (int64_t z_ = (W).of[0].from; z_ < (W).of[0].to; z_ += (W).of[0].step)                                         \
-        for (int64_t i_ = (W).of[1].from, row_ = (z_ * (PLANE)[1] + i_) * (PLANE)[2], FROM = row_ + (W).of[2].from, TO = row_ + (W).of[2].to; \
-             i_ < (W).of[1].to; i_ += (W).of[1].step, FROM += (W).of[1].step * (PLANE)[2], TO += (W).of[1].step * (PLANE)[2])
 
 /* ---- windows side by side -------------------------------------------------------------------------------------------
  * A row of results at a time: along the last axis, windows first … past-1 are cut nowhere, and the elements at one place in each of them lie
@@ -105,7 +29,7 @@ static windows windows_of(const planes *p, int64_t r)
 {
     const tg_window *w = &p->a->window;
     windows          s = {.layer = part_of(p, 0, r / p->count[1]), .row = part_of(p, 1, r % p->count[1])};
-    if (p->a->adaptive || p->plane_size > INT32_MAX) return s; /* places within a window are counted in 32 bits */
+    if (p->plane_size > INT32_MAX) return s; /* places within a window are counted in 32 bits */
     const int64_t padding = w->padding[2], stride = w->stride[2], wide = (w->size[2] - 1) * w->dilation[2], last = p->plane[2] + padding - wide - 1;
     s.begin = -padding;
     s.first = steps(0, padding, stride);
@@ -204,8 +128,6 @@ static int64_t begin_of(const planes *p, const windows *s, int64_t k)
             EACH_OF_BLOCK(p, n, o, m[q] = beats_##SUFFIX(from[o], m[q]) ? from[o] : m[q])                              \
         }                                                                                                              \
     }                                                                                                                  \
-    /* v, or the largest element m itself where that is NaN and v is not 0. */                                         \
-    static inline T picked_##SUFFIX(T v, T m) { return m == m || v == 0 ? v : m; }                                     \
     /* Values v that are the elements x themselves need no places. */                                                  \
     static void max_##SUFFIX(const planes *p, const void *in, const void *values, void *out)                           \
     {                                                                                                                  \
@@ -301,24 +223,26 @@ static void *plane(const tg_array *a, int64_t k, int64_t size)
     return (char *)a->data + k * size * (int64_t)tg_dtype_size(a->dtype);
 }
 
-/* Windows of 2 x 2 side by side. A last row or column of the plane may be left over. */
-static bool is_2x2(const planes *p)
+/* Windows of 2 elements along the last axis and `high` along the one before, side by side. A last row or column of the plane may be left over. */
+static bool is_pairs(const planes *p, int64_t high)
 {
     const tg_window *w  = &p->a->window;
     bool             is = is_flat(p->a);
-    for (int k = 1; k < TG_WINDOW_AXES; k++)
-        is = is && w->size[k] == 2 && w->stride[k] == 2 && w->padding[k] == 0 && w->behind[k] == 0 && w->dilation[k] == 1;
+    for (int k = 1; k < TG_WINDOW_AXES; k++) {
+        const int64_t size = k == 1 ? high : 2;
+        is = is && w->size[k] == size && w->stride[k] == size && w->padding[k] == 0 && w->behind[k] == 0 && w->dilation[k] == 1;
+    }
     return is;
 }
 
-/* v: x itself, or what is picked beside its largest elements. */
+/* v: x itself, or what is picked beside its largest elements. Of a pair in one row the largest is that of the row and itself. */
 static void max_2x2(const planes *p, tg_dtype dtype, const char *x, const char *v, char *y)
 {
     const tg_conv_loops *l    = tg_fast_conv(dtype);
     const int64_t        item = (int64_t)tg_dtype_size(dtype), row = p->plane[2] * item;
     for (int64_t r = 0; r < p->count[1]; r++) {
         char         *to = y + r * p->count[2] * item;
-        const int64_t at = 2 * r * row, next = at + row;
+        const int64_t high = p->a->window.size[1], at = high * r * row, next = at + (high - 1) * row;
         if (v == x) l->max_2x2(p->count[2], to, x + at, x + next);
         else l->max_2x2_of(p->count[2], to, x + at, x + next, v + at, v + next);
     }
@@ -334,80 +258,97 @@ static void max_2x2_dx(const planes *p, tg_dtype dtype, const char *x, const cha
                       g + r * p->count[2] * item);
 }
 
-tg_status tg_max_pool_run(tg_call *c)
+/* What a call's planes are pooled by, and room for a row of doubles for each thread where windows share the axes out. */
+typedef struct pooling {
+    planes   p;
+    int      threads;
+    bool     fast, pairs; /* windows of 2 x 2, of 1 x 2 */
+    double  *rows;
+    tg_dtype dtype;
+} pooling;
+
+static tg_status pooling_of(tg_call *c, const tg_shape *pooled, pooling *o)
 {
-    const planes p       = planes_of(c, c->y.shape);
-    const int    threads = threads_of(c, &p);
-    const bool   fast = is_2x2(&p), single = c->y.dtype == TG_F32;
-    TG_TEAM(num_threads(threads))
+    o->p       = planes_of(c, pooled);
+    o->threads = threads_of(c, &o->p);
+    o->fast    = is_pairs(&o->p, 2);
+    o->pairs   = is_pairs(&o->p, 1);
+    o->dtype   = c->y.dtype;
+    o->rows    = NULL;
+    if (o->p.a->adaptive) o->rows = tg_scratch(c, (size_t)o->threads * (size_t)o->p.plane[2] * sizeof *o->rows);
+    return o->p.a->adaptive && !o->rows ? TG_ERR_MEMORY : TG_OK;
+}
+
+static void max_plane(const pooling *o, const void *x, const void *v, void *y, double *row)
+{
+    if (row) tg_adaptive_max(&o->p, o->dtype, x, v, y, row);
+    else if (o->fast || (o->pairs && v == x)) max_2x2(&o->p, o->dtype, x, v, y);
+    else if (o->dtype == TG_F32) max_f32(&o->p, x, v, y);
+    else max_f64(&o->p, x, v, y);
+}
+
+static void max_plane_dx(const pooling *o, const void *x, const void *g, void *dx, double *row)
+{
+    if (row) tg_adaptive_max_dx(&o->p, o->dtype, x, g, dx, row);
+    else if (o->fast) max_2x2_dx(&o->p, o->dtype, x, g, dx);
+    else if (o->dtype == TG_F32) max_dx_f32(&o->p, x, g, dx);
+    else max_dx_f64(&o->p, x, g, dx);
+}
+
+static void avg_plane(const pooling *o, const void *x, const void *unused, void *y, double *row)
+{
+    (void)unused;
+    if (row) tg_adaptive_avg(&o->p, o->dtype, x, y, row);
+    else if (o->dtype == TG_F32) avg_f32(&o->p, x, y);
+    else avg_f64(&o->p, x, y);
+}
+
+static void avg_plane_dx(const pooling *o, const void *g, const void *unused, void *dx, double *row)
+{
+    (void)unused;
+    if (row) tg_adaptive_avg_dx(&o->p, o->dtype, g, dx, row);
+    else if (o->dtype == TG_F32) avg_dx_f32(&o->p, g, dx);
+    else avg_dx_f64(&o->p, g, dx);
+}
+
+/* Each plane by one thread. size: how many elements a plane of each input has; and one of the result. */
+static tg_status run_planes(tg_call *c, const pooling *o, const int64_t size[2], int64_t result,
+                            void (*run)(const pooling *o, const void *a, const void *b, void *y, double *row))
+{
+    TG_TEAM(num_threads(o->threads))
     {
+        double *row = o->rows ? o->rows + omp_get_thread_num() * o->p.plane[2] : NULL;
 #pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p.n; k++) {
-            const void *x = plane(&c->x[0], k, p.plane_size), *v = plane(&c->x[1], k, p.plane_size);
-            void       *y = plane(&c->y, k, p.count_size);
-            if (fast)
-                max_2x2(&p, c->y.dtype, x, v, y);
-            else if (single)
-                max_f32(&p, x, v, y);
-            else
-                max_f64(&p, x, v, y);
-        }
+        for (int64_t k = 0; k < o->p.n; k++)
+            run(o, plane(&c->x[0], k, size[0]), c->n_in > 1 ? plane(&c->x[1], k, size[1]) : NULL, plane(&c->y, k, result), row);
     }
     return TG_OK;
+}
+
+tg_status tg_max_pool_run(tg_call *c)
+{
+    pooling         o;
+    const tg_status s = pooling_of(c, c->y.shape, &o);
+    return s == TG_OK ? run_planes(c, &o, (int64_t[]){o.p.plane_size, o.p.plane_size}, o.p.count_size, max_plane) : s;
 }
 
 tg_status tg_max_pool_dx_run(tg_call *c)
 {
-    const planes p       = planes_of(c, c->x[1].shape);
-    const int    threads = threads_of(c, &p);
-    const bool   fast = is_2x2(&p), single = c->y.dtype == TG_F32;
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p.n; k++) {
-            const void *x = plane(&c->x[0], k, p.plane_size), *g = plane(&c->x[1], k, p.count_size);
-            void       *dx = plane(&c->y, k, p.plane_size);
-            if (fast)
-                max_2x2_dx(&p, c->y.dtype, x, g, dx);
-            else if (single)
-                max_dx_f32(&p, x, g, dx);
-            else
-                max_dx_f64(&p, x, g, dx);
-        }
-    }
-    return TG_OK;
+    pooling         o;
+    const tg_status s = pooling_of(c, c->x[1].shape, &o);
+    return s == TG_OK ? run_planes(c, &o, (int64_t[]){o.p.plane_size, o.p.count_size}, o.p.plane_size, max_plane_dx) : s;
 }
 
 tg_status tg_avg_pool_run(tg_call *c)
 {
-    const planes p       = planes_of(c, c->y.shape);
-    const int    threads = threads_of(c, &p);
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p.n; k++) {
-            if (c->y.dtype == TG_F32)
-                avg_f32(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
-            else
-                avg_f64(&p, plane(&c->x[0], k, p.plane_size), plane(&c->y, k, p.count_size));
-        }
-    }
-    return TG_OK;
+    pooling         o;
+    const tg_status s = pooling_of(c, c->y.shape, &o);
+    return s == TG_OK ? run_planes(c, &o, (int64_t[]){o.p.plane_size, 0}, o.p.count_size, avg_plane) : s;
 }
 
 tg_status tg_avg_pool_dx_run(tg_call *c)
 {
-    const planes p       = planes_of(c, c->x[0].shape);
-    const int    threads = threads_of(c, &p);
-    TG_TEAM(num_threads(threads))
-    {
-#pragma omp for schedule(static) nowait
-        for (int64_t k = 0; k < p.n; k++) {
-            if (c->y.dtype == TG_F32)
-                avg_dx_f32(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
-            else
-                avg_dx_f64(&p, plane(&c->x[0], k, p.count_size), plane(&c->y, k, p.plane_size));
-        }
-    }
-    return TG_OK;
+    pooling         o;
+    const tg_status s = pooling_of(c, c->x[0].shape, &o);
+    return s == TG_OK ? run_planes(c, &o, (int64_t[]){o.p.count_size, 0}, o.p.plane_size, avg_plane_dx) : s;
 }

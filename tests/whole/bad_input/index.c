@@ -15,7 +15,7 @@ static void picked(void)
          N(0, BAD(INDEX, 5, -6, INT64_MAX, INT64_MIN)));
     CALL(tg_embedding_bag, TENSOR(FLOAT, TG_SHAPE(5, 3), RANKS(2, 2)), TENSOR(INDEX, TG_SHAPE(4), RANKS(1, 1), .range = 5),
          TENSOR(INDEX, TG_SHAPE(1), RANKS(1, 1), .zeros = true, .optional = true), TRUTH);
-    CALL(tg_embedding_bag, TENSOR(FLOAT, TG_SHAPE(5, 3), RANKS(2, 2)), TENSOR(INDEX, TG_SHAPE(2, 4), RANKS(1, 7), .range = 5), GIVEN(NULL), TRUTH);
+    CALL(tg_embedding_bag, TENSOR(FLOAT, TG_SHAPE(5, 3), RANKS(2, 2)), TENSOR(INDEX, TG_SHAPE(2, 4), RANKS(1, 8), .range = 5), GIVEN(NULL), TRUTH);
     CALL(tg_take_along, TENSOR(ANY, TG_SHAPE(2, 3), MISFITS(TG_SHAPE(3), TG_SHAPE(4, 3))), AXIS,
          TENSOR(INDEX, TG_SHAPE(2, 4), RANKS(2, 2), .range = 3, MISFITS(TG_SHAPE(3, 4))));
     CALL(tg_index, TENSOR(ANY, TG_SHAPE(4, 4), RANKS(2, 8), .misfit = TG_ERR_ARG), LIST(INDEX, TG_SHAPE(3), .range = 4, MISFITS(TG_SHAPE(2))),
