@@ -1,8 +1,9 @@
-/* random_loops.h - the words of one instruction set: included by random_base.c, random_avx2.c and random_avx512.c, which define WORDS (the
- * function's name for others) and VECTOR_SIZE (bytes). */
+/* random_loops.h - the loops of one instruction set: included by random_base.c, random_avx2.c and random_avx512.c, which define RANDOM_LOOPS (the
+ * table to make) and VECTOR_SIZE (bytes). */
 #include "kernels/random.h"
 
 #include "kernels/vectors.h"
+#include "tensor/normal_pair.h"
 #include "tensor/rng.h"
 
 typedef uint64_t lanes __attribute__((vector_size(VECTOR_SIZE)));
@@ -32,21 +33,29 @@ INLINE void rounds(lanes c[4], uint32_t k0, uint32_t k1)
     }
 }
 
-static void words(uint64_t seed, uint64_t counter, size_t n, uint32_t *out)
+static void words(uint64_t seed, const tg_random_blocks *from, size_t n, uint32_t *out)
 {
-    lanes number = {0};
+    const lanes zero = {0};
+    lanes       number = zero;
     for (size_t k = 0; k < LANES; k++) number[k] = k;
     size_t block = 0;
     for (; block + LANES <= n; block += LANES, out += 4 * LANES) {
-        const lanes at = number + (counter + block);
-        lanes       c[4] = {at, at >> 32, {0}, {0}};
+        const lanes k = number + block, at = from->counter_step * k + from->counter, half = (from->half_step * k + from->half) & 0xFFFFFFFFu;
+        lanes       c[4] = {at, at >> 32, zero, half};
         rounds(c, (uint32_t)seed, (uint32_t)(seed >> 32));
         const lanes front = (c[0] & 0xFFFFFFFFu) | c[1] << 32, back = (c[2] & 0xFFFFFFFFu) | c[3] << 32;
         const lanes low = LOW(LANES, front, back), high = HIGH(LANES, front, back);
         memcpy(out, &low, sizeof low);
         memcpy(out + 2 * LANES, &high, sizeof high);
     }
-    for (; block < n; block++, out += 4) tg_rng_block(seed, counter + block, TG_RNG_TAPE, 0, out);
+    for (; block < n; block++, out += 4)
+        tg_rng_block(seed, from->counter + from->counter_step * block, TG_RNG_TAPE, (uint32_t)(from->half + from->half_step * block), out);
 }
 
-const tg_words_fn WORDS = words;
+/* Of this the compiler makes vectors. */
+static void normals(size_t pairs, const uint32_t *w, float *out)
+{
+    for (size_t k = 0; k < pairs; k++) tg_normal_pair(w[2 * k], w[2 * k + 1], &out[2 * k], &out[2 * k + 1]);
+}
+
+const tg_random_loops RANDOM_LOOPS = {words, normals};

@@ -1,6 +1,7 @@
 /* rng.c - Philox4x32-10 and what is made of its words; rng.h defines which number comes from where. */
 #define _GNU_SOURCE
 
+#include "tensor/normal_pair.h"
 #include "tensor/rng.h"
 
 #include <math.h>
@@ -74,21 +75,16 @@ static void uniform_f64(uint64_t seed, uint64_t counter, const void *param, void
     for (int i = 0; i < 4; i++) o[i] = (double)w[i] * 0x1p-53;
 }
 
-/* sqrt(-2 ln u) (cos a, sin a), u in (0, 1], a in [0, 2 pi). All 32 bits go into u: the largest result is 6.66. */
 static void normal_f32(uint64_t seed, uint64_t counter, const void *param, void *out)
 {
     (void)param;
     uint32_t w[4];
     float   *o = out;
     tg_rng_block(seed, counter, TG_RNG_TAPE, 0, w);
-    for (int i = 0; i < 4; i += 2) {
-        const float r = sqrtf(-2.0f * logf(((float)w[i] + 1.0f) * 0x1p-32f));
-        const float a = (float)(w[i + 1] >> 8) * (0x1p-24f * 6.28318531f);
-        o[i]          = r * cosf(a);
-        o[i + 1]      = r * sinf(a);
-    }
+    for (int i = 0; i < 4; i += 2) tg_normal_pair(w[i], w[i + 1], &o[i], &o[i + 1]);
 }
 
+/* sqrt(-2 ln u) (cos a, sin a), u in (0, 1], a in [0, 2 pi) */
 static void normal_f64(uint64_t seed, uint64_t counter, const void *param, void *out)
 {
     (void)param;

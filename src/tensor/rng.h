@@ -15,7 +15,7 @@
  *   trial k       a block of the element's own: half 2 + 4 k + e%4; two numbers of 52 bits, for draws that may need many
  *   normal        Box-Muller on pairs of elements (0,1) and (2,3) of the block: the radius from the
  *                 first one's uniform number, moved to (0, 1], the angle from the second one's; each dtype in its own
- *                 precision */
+ *                 precision, f32 in arithmetic that is the same on every CPU (normal_pair.h) */
 #ifndef TG_RNG_H
 #define TG_RNG_H
 

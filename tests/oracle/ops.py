@@ -365,8 +365,8 @@ OPS = {
                                                           ["sum", "mean", "prod", "amax", "amin"][s["start"]], include_self=not s["keepdim"]),
     "masked_scatter": lambda s, x, m, v: x.masked_scatter(m, v),
     "embedding_padded": lambda s, x, i: F.embedding(i.long(), x, padding_idx=s["start"]), "segment_sum": segments, "segment_mean": lambda s, x, i: segments(s, x, i) / counts(s, x, i),
-    "embedding_bag": lambda s, x, i: F.embedding_bag(i.long(), x, torch.tensor([0, 2, 2]), mode="mean" if s["keepdim"] else "sum") if s["start"]
-        else F.embedding(i.long(), x).sum(-2) / (max(i.shape[-1], 1) if s["keepdim"] else 1),
+    "embedding_bag": lambda s, x, i: F.embedding(i.long(), x).sum(-2) / (max(i.shape[-1], 1) if s["keepdim"] else 1),
+    "embedding_bag_offsets": lambda s, x, i: F.embedding_bag(i.long(), x, torch.tensor([0, 2, 2]), mode="mean" if s["keepdim"] else "sum"),
     "cumsum": lambda s, x: x.cumsum(s["axis"]), "cumprod": lambda s, x: x.cumprod(s["axis"]),
     "logcumsumexp": lambda s, x: x.logcumsumexp(s["axis"]), "cummax": lambda s, x: x.cummax(s["axis"])[0] if x.numel() else x,
     "cummin": lambda s, x: x.cummin(s["axis"])[0] if x.numel() else x, "diff": lambda s, x: x.diff(n=s["start"], dim=s["axis"]),

@@ -244,6 +244,7 @@ static const struct {
     {"segment_mean", vary_segments},
     {"embedding_padded", vary_embedding_padded},
     {"embedding_bag", vary_embedding_bag},
+    {"embedding_bag_offsets", vary_embedding_bag},
     {"pad_crop", vary_crop},
 
     {"cross_entropy_loss", vary_class_loss},

@@ -148,8 +148,8 @@ static const sample rows[] = {
     BAG(true, FLOATS(3, 1), INDEX32(3, 4)),
     BAG(true, FLOATS(3, 2), INDEX(3, 2, 0)),
     BAG(false, FLOATS(3, 2), INDEX(3, 2, 2, 1)),
-    {.name = "embedding_bag", .f = f_embedding_bag, .in = {FLOATS(3, 2), INDEX(3, 5)}, .start = 1},
-    {.name = "embedding_bag", .f = f_embedding_bag, .in = {FLOATS(3, 2), INDEX32(3, 5)}, .start = 1, .keepdim = true},
+    {.name = "embedding_bag_offsets", .f = f_embedding_bag, .in = {FLOATS(3, 2), INDEX(3, 5)}, .start = 1},
+    {.name = "embedding_bag_offsets", .f = f_embedding_bag, .in = {FLOATS(3, 2), INDEX32(3, 5)}, .start = 1, .keepdim = true},
 
     PUT(wrap_index, 0, -2, INDEX(4, 3)),
     PUT(wrap_index, 0, -4, INDEX32(4, 2, 2)),

@@ -1,7 +1,7 @@
 /* choice.c - draws of one element among several by their weights, and what lets a gradient through a choice. */
 #include "ops/batch.h"
 #include "ops/random/random.h"
-#include "tensor/rng.h"
+#include "kernels/random.h"
 #include "tensor/team.h"
 
 #include <math.h>
@@ -83,12 +83,11 @@ static void swap(lot *a, lot *b)
     *b              = other;
 }
 
-/* The n lots that come first, in their order, come to the front: where more than they are left over, all are parted by one of three in the middle,
- * again and again. No two lots are equal. */
-static void order_first(lot *lots, int64_t size, int64_t n)
+/* The n lots that come first come to the front: all are parted by one of three in the middle, again and again. No two lots are equal. */
+static void part_first(lot *lots, int64_t size, int64_t n)
 {
     int64_t from = 0, to = size;
-    while (to - from > 16 && to > n) {
+    while (to - from > 1 && from < n && to > n) {
         lot *a = &lots[from], *b = &lots[from + (to - from) / 2], *last = &lots[to - 1];
         if (by_key(b, a) < 0) swap(a, b);
         if (by_key(last, b) < 0) swap(b, last);
@@ -101,22 +100,52 @@ static void order_first(lot *lots, int64_t size, int64_t n)
         if (less >= n) to = less;
         else from = less + 1;
     }
-    qsort(lots, (size_t)(n > to ? n : to), sizeof *lots, by_key);
 }
 
-/* An exponential number over the weight for each element, infinite without one: the smallest n, in their order, are n draws without
- * replacement. Efraimidis, Spirakis 2006 */
+/* The same, in their order. Up to 2 n are held, of which n are kept where that many have come: soon hardly any come before the last of those. Equal ones
+ * that come later do not. */
+static void order_first(lot *lots, int64_t size, int64_t n)
+{
+    double  bound = INFINITY;
+    int64_t held = 0;
+    for (int64_t k = 0; n > 0 && k < size; k++) {
+        if (bound < INFINITY && !(lots[k].key < bound)) continue;
+        lots[held++] = lots[k];
+        if (held - n < n) continue;
+        part_first(lots, held, n);
+        held = n;
+        bound = lots[0].key;
+        for (int64_t i = 1; i < n; i++) bound = lots[i].key > bound ? lots[i].key : bound;
+    }
+    part_first(lots, held, n);
+    qsort(lots, (size_t)n, sizeof *lots, by_key);
+}
+
+enum { DRAWN = 256 };
+
+/* A quotient by such a weight neither overflows nor vanishes, and saves a logarithm. */
+static bool is_usual(double w) { return w == 0 || (w > 0x1p-900 && w < 0x1p900); }
+
+static double key_of(double u, double w, bool usual)
+{
+    if (!(w > 0)) return INFINITY;
+    return usual ? -log(u) / w : log(-log(u)) - log(w);
+}
+
+/* An exponential number over the weight for each element, infinite without one, or its logarithm where some weight asks for that: the smallest n, in
+ * their order, are n draws without replacement. Efraimidis, Spirakis 2006 */
 static void put_in_order(tg_call *c, int64_t row, int64_t size, lot *lots)
 {
-    const size_t first = (size_t)row * (size_t)((const multinomial_attr *)c->attr)->n;
-    for (int64_t k = 0; k < size; k++) {
-        double       u[2];
-        const double w = tg_float_at(&c->x[0], row * size + k);
-        tg_rng_trial(c->seed, c->counter, first, (uint32_t)k, u);
-        const bool   usual = w > 0x1p-900 && w < 0x1p900; /* a quotient that is a number saves a logarithm */
-        lots[k] = (lot){usual ? log(-log(u[0]) / w) : w > 0 ? log(-log(u[0])) - log(w) : INFINITY, k};
+    const int64_t n = ((const multinomial_attr *)c->attr)->n;
+    bool          usual = true;
+    for (int64_t k = 0; k < size; k++) usual = usual && is_usual(tg_float_at(&c->x[0], row * size + k));
+    for (int64_t from = 0; from < size; from += DRAWN) {
+        double        u[DRAWN];
+        const int64_t take = size - from < DRAWN ? size - from : DRAWN;
+        tg_fast_trials_of(c->seed, c->counter, (size_t)(row * n), (size_t)from, (size_t)take, u);
+        for (int64_t k = 0; k < take; k++) lots[from + k] = (lot){key_of(u[k], tg_float_at(&c->x[0], row * size + from + k), usual), from + k};
     }
-    order_first(lots, size, ((const multinomial_attr *)c->attr)->n);
+    order_first(lots, size, n);
 }
 
 /* The draws of one row; false where its weights allow none. */
@@ -124,13 +153,14 @@ static bool draw_row(tg_call *c, int64_t row, int64_t size, lot *lots)
 {
     const multinomial_attr *a        = c->attr;
     const int64_t           n        = a->n, positive = add_up(&c->x[0], row, size, lots);
-    int64_t                *y        = c->y.data;
+    int64_t                *y        = (int64_t *)c->y.data + row * n;
     if (positive < (a->replacement ? 1 : n)) return false;
     if (!a->replacement) put_in_order(c, row, size, lots);
-    for (int64_t k = row * n; k < (row + 1) * n; k++) {
-        double u[2];
-        if (a->replacement) tg_rng_trial(c->seed, c->counter, (size_t)k, 0, u);
-        y[k] = a->replacement ? find(lots, size, u[0]) : lots[k - row * n].element;
+    for (int64_t from = 0; from < n; from += DRAWN) {
+        double        u[DRAWN];
+        const int64_t take = n - from < DRAWN ? n - from : DRAWN;
+        if (a->replacement) tg_fast_trials(c->seed, c->counter, (size_t)(row * n + from), (size_t)take, u);
+        for (int64_t k = 0; k < take; k++) y[from + k] = a->replacement ? find(lots, size, u[k]) : lots[from + k].element;
     }
     return true;
 }

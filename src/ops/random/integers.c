@@ -1,6 +1,6 @@
 /* integers.c - random integers, and permutations. */
 #include "ops/random/random.h"
-#include "tensor/rng.h"
+#include "kernels/random.h"
 
 #include <tapegrad/random.h>
 
@@ -16,7 +16,7 @@ static tg_status randint_run(tg_call *c)
     const tg_random_attr *a = c->attr;
     const size_t          n = tg_random_count(c);
     int64_t              *y = c->y.data;
-    tg_rng_words(c->seed, c->counter, 0, n, c->y.data);
+    tg_fast_words(c->seed, c->counter, 0, n, c->y.data);
     for (size_t k = 0; k < n; k++) y[k] = (int64_t)((uint64_t)a->first + scaled((uint64_t)y[k], a->count));
     return TG_OK;
 }
@@ -46,7 +46,7 @@ static tg_status randperm_run(tg_call *c)
     for (size_t past = n, from; past > 1; past = from) {
         uint64_t w[BLOCK];
         from = (past - 1) / BLOCK * BLOCK;
-        tg_rng_words(c->seed, c->counter, from, past - from, w);
+        tg_fast_words(c->seed, c->counter, from, past - from, w);
         for (size_t k = from; k < past; k++) {
             w[k - from] = scaled(w[k - from], k + 1);
             __builtin_prefetch(&y[w[k - from]], 1);

@@ -53,7 +53,7 @@ static tg_status uniform_run(tg_call *c)
     const tg_random_attr *a     = c->attr;
     const double       width = a->b - a->a;
     const size_t       n     = tg_random_count(c);
-    tg_rng_uniform(c->seed, c->counter, c->y.dtype, 0, n, c->y.data);
+    tg_fast_uniform(c->seed, c->counter, c->y.dtype, 0, n, c->y.data);
     if (a->a == 0 && a->b == 1) return TG_OK;
     if (c->y.dtype == TG_F32) {
         float      *y  = c->y.data;
@@ -100,7 +100,7 @@ tg_tensor *tg_rand(tg_tape *tape, const tg_shape *shape)
 
 static tg_status randn_run(tg_call *c)
 {
-    tg_rng_normal(c->seed, c->counter, c->y.dtype, 0, tg_random_count(c), c->y.data);
+    tg_fast_normal(c->seed, c->counter, c->y.dtype, 0, tg_random_count(c), c->y.data);
     return TG_OK;
 }
 
