@@ -30,6 +30,11 @@ typedef struct tg_conv_loops {
     void (*max_2x2)(int64_t n, void *out, const void *p, const void *q);
     void (*max_2x2_of)(int64_t n, void *out, const void *p, const void *q, const void *s, const void *t);
     void (*max_2x2_dx)(int64_t n, void *dp, void *dq, const void *p, const void *q, const void *g);
+
+    /* out[k] = start + sum of weight[t] from[t][k] over the taps, one after the other. Whole vectors: out and all of from have `lanes` elements behind. */
+    void (*filter)(int64_t n, void *out, double start, int64_t taps, const void *const *from, const void *weight);
+    /* sum[t] += the products of `rows` rows of g, one behind the other, with those of from[t], `pitch` apart. */
+    void (*dots)(int64_t rows, int64_t cols, const void *g, int64_t pitch, int64_t taps, const void *const *from, double *sum);
 } tg_conv_loops;
 
 const tg_conv_loops *tg_fast_conv(tg_dtype dtype); /* NULL for other dtypes than f32, f64 */

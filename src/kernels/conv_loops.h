@@ -36,7 +36,8 @@
 #define CONV_LOOPS(NAME)                                                                                               \
     {                                                                                                                  \
         .lanes = LANES_##NAME, .take_rows = take_rows_##NAME, .add_rows = add_rows_##NAME, .turn = turn_##NAME,             \
-        .max_2x2 = max_2x2_##NAME, .max_2x2_of = max_2x2_of_##NAME, .max_2x2_dx = max_2x2_dx_##NAME                        \
+        .max_2x2 = max_2x2_##NAME, .max_2x2_of = max_2x2_of_##NAME, .max_2x2_dx = max_2x2_dx_##NAME,                       \
+        .filter = filter_##NAME, .dots = dots_##NAME                                                                   \
     }
 
 const tg_conv_table CONV_TABLE = {.f32 = CONV_LOOPS(f32), .f64 = CONV_LOOPS(f64)};

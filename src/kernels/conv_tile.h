@@ -99,6 +99,10 @@ static void F(turn)(int64_t rows, int64_t cols, void *to, int64_t to_pitch, cons
         for (int64_t k = 0; k < cols; k++) y[k * to_pitch + r] = x[r * from_pitch + k];
 }
 
+/* ---- taps -------------------------------------------------------------------------------------------------------- */
+
+#include "kernels/conv_taps.h"
+
 /* ---- pooling ----------------------------------------------------------------------------------------------------- */
 
 /* BY_LANES: the function for vectors of as many lanes as n fills, then return; where it fills none the lines behind do it. */

@@ -57,6 +57,18 @@ int tg_threads_for(const tg_call *c, int64_t pieces, double work);
 /* Can there be a tensor of this shape, which may be NULL, and dtype? false after a sentence about `function`. *bytes: its size; or NULL (create.c). */
 bool tg_checked_shape(tg_tape *tape, const char *function, tg_dtype dtype, const tg_shape *shape, size_t *bytes);
 
+/* Element k of f32 or f64. */
+static inline double tg_float_at(const tg_array *x, int64_t k)
+{
+    return x->dtype == TG_F32 ? (double)((const float *)x->data)[k] : ((const double *)x->data)[k];
+}
+
+static inline void tg_put_float(const tg_array *y, int64_t k, double v)
+{
+    if (y->dtype == TG_F32) ((float *)y->data)[k] = (float)v;
+    else ((double *)y->data)[k] = v;
+}
+
 /* How many elements axes from … to-1 have. */
 int64_t tg_count_of(const tg_shape *s, int from, int to);
 

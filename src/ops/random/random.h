@@ -32,18 +32,6 @@ tg_tensor *tg_random_batch(const tg_batch_call *b);
 /* How many elements the result of a call has. */
 size_t tg_random_count(const tg_call *c);
 
-/* Element k of f32 or f64. */
-static inline double tg_float_at(const tg_array *x, int64_t k)
-{
-    return x->dtype == TG_F32 ? (double)((const float *)x->data)[k] : ((const double *)x->data)[k];
-}
-
-static inline void tg_put_float(const tg_array *y, int64_t k, double v)
-{
-    if (y->dtype == TG_F32) ((float *)y->data)[k] = (float)v;
-    else ((double *)y->data)[k] = v;
-}
-
 /* x below which a normal number is with probability p, 0 < p <= 1/2 (distributions.c). */
 double tg_normal_quantile(double p);
 
