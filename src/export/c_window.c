@@ -123,16 +123,18 @@ const tg_c_writer tg_c_conv = {.functions = write_functions, .body = write_conv}
 
 /* ---- pooling ------------------------------------------------------------------------------------------------------------------ */
 
-/* The same loops where windows share the axis out: from size k / count rounded down to size (k + 1) / count rounded up. */
+/* A loop where windows share the axis out: from size k / count rounded down to size (k + 1) / count rounded up. */
+static void open_share(tg_c_file *c, const tg_pool_attr *a, const tg_c_array *y, const tg_shape *x, int k)
+{
+    const long long size = x->dim[FIRST + k], count = a->window.size[of_window(&a->window, k)];
+    const char     *i = variable(y, FIRST + k);
+    tg_c_line(c, "for (ptrdiff_t %s = %s * %lld / %lld; %s < ((%s + 1) * %lld + %lld) / %lld; %s++) {", place[k], i, size, count, place[k], i, size, count - 1, count, place[k]);
+    c->depth++;
+}
+
 static void open_shares(tg_c_file *c, const tg_pool_attr *a, const tg_c_array *y, const tg_shape *x)
 {
-    for (int k = 0; k < axes_of(&a->window); k++) {
-        const long long size = x->dim[FIRST + k], count = a->window.size[of_window(&a->window, k)];
-        const char     *i = variable(y, FIRST + k);
-        tg_c_line(c, "for (ptrdiff_t %s = %s * %lld / %lld; %s < ((%s + 1) * %lld + %lld) / %lld; %s++) {", place[k], i, size, count, place[k], i, size, count - 1, count,
-                  place[k]);
-        c->depth++;
-    }
+    for (int k = 0; k < axes_of(&a->window); k++) open_share(c, a, y, x, k);
 }
 
 static void open_window(tg_c_file *c, const tg_pool_attr *a, const tg_c_array *y, const tg_shape *x)
@@ -223,24 +225,41 @@ static void write_row(tg_c_file *c, const tg_pool_attr *a, const tg_c_array *y, 
     }
 }
 
+/* The elements of a window, one after the other. Where windows share the axes out those of a column are added up first. */
+static void open_elements(tg_c_file *c, const tg_pool_attr *a, const tg_c_array *y, const tg_c_array *x)
+{
+    char      value[TG_C_ELEMENT];
+    const int last = axes_of(&a->window) - 1;
+    if (a->adaptive) {
+        open_share(c, a, y, &x->shape, last);
+        tg_c_line(c, "double element = 0;");
+        for (int k = 0; k < last; k++) open_share(c, a, y, &x->shape, k);
+        tg_c_line(c, "element += (double)%s;", window_element(value, x, y));
+        tg_c_line(c, "count++;");
+        close_all(c, last);
+    } else {
+        open_window(c, a, y, &x->shape);
+        tg_c_line(c, "const double element = (double)%s;", window_element(value, x, y));
+        if (!strcmp(divisor_of(a), "count")) tg_c_line(c, "count++;");
+    }
+}
+
 static void write_avg(tg_c_file *c, uint32_t step)
 {
-    char                text[TG_C_ELEMENT], value[TG_C_ELEMENT];
+    char                text[TG_C_ELEMENT];
     const tg_pool_attr *a = tg_attr(tg_c_node(c, step));
     const tg_c_array    y = tg_c_result(c, step), x = tg_c_operand(c, step, 0);
-    const bool          counts = !strcmp(divisor_of(a), "count"), lanes = has_lanes(a, &x.shape);
-    const char         *at = place[axes_of(&a->window) - 1];
+    const bool          counts = a->adaptive || !strcmp(divisor_of(a), "count"), lanes = has_lanes(a, &x.shape);
     tg_c_line(c, "{");
     c->depth++;
     tg_c_open_loops(c, &y.shape);
     tg_c_line(c, counts ? "double sum = 0, count = 0;" : "double sum = 0;");
     if (lanes) write_row(c, a, &y, &x.shape);
     if (lanes) tg_c_line(c, "double lane[8] = {0, 0, 0, 0, 0, 0, 0, 0};");
-    open_window(c, a, &y, &x.shape);
-    if (lanes) tg_c_line(c, "const ptrdiff_t t = %s - from;", at);
-    tg_c_line(c, lanes ? "*(whole || t / 8 * 8 + 8 > end - from ? &sum : &lane[t %% 8]) += (double)%s;" : "sum += (double)%s;", window_element(value, &x, &y));
-    if (counts) tg_c_line(c, "count++;");
-    close_all(c, axes_of(&a->window));
+    open_elements(c, a, &y, &x);
+    if (lanes) tg_c_line(c, "const ptrdiff_t t = %s - from;", place[axes_of(&a->window) - 1]);
+    tg_c_line(c, lanes ? "*(whole || t / 8 * 8 + 8 > end - from ? &sum : &lane[t %% 8]) += element;" : "sum += element;");
+    close_all(c, a->adaptive ? 1 : axes_of(&a->window));
     if (lanes) tg_c_line(c, "for (int t = 0; t < 8; t++) sum += lane[t];");
     write_divisor(c, a, &y, &x.shape);
     tg_c_line(c, "%s = (%s)(sum / %s);", tg_c_element(text, &y, NULL), tg_c_types[y.dtype], divisor_of(a));

@@ -20,7 +20,7 @@ typedef struct band {
     for (int64_t z_ = (BAND).layer.from; z_ < (BAND).layer.to; z_++)                                                   \
         for (int64_t i_ = (BAND).row.from, FROM = (z_ * (P)->plane[1] + i_) * (P)->plane[2]; i_ < (BAND).row.to; i_++, FROM += (P)->plane[2])
 
-enum { LANES = 16, WIDE = 32 };
+enum { LANES = 8, WIDE = 32 };
 
 /* Is a band one row, which begins at *from? Then its elements are their columns' largest, and sums. */
 static bool is_one_row(const planes *p, const band *b, int64_t *from)
