@@ -35,6 +35,16 @@ static tg_tensor *dropped(tg_tensor *x, const tg_shape *mask, double p, const ch
     return y;
 }
 
+/* A number for each channel, 0 for those that are left out whatever is in them. */
+static tg_tensor *by_factors(tg_tensor *x, const tg_shape *mask, double p)
+{
+    const tg_fpenv host = tg_fpenv_enter();
+    tg_tensor     *kept = tg_number_like(x, 1 / (1 - p), "tg_dropout2d"), *zero = tg_number_like(x, 0, "tg_dropout2d");
+    tg_tensor     *y = tg_mul_zero(tg_where(tg_bernoulli(tg_tape_of(x), mask, 1 - p), kept, zero), x);
+    tg_fpenv_leave(host);
+    return y;
+}
+
 tg_tensor *tg_dropout(tg_tensor *x, double p)
 {
     if (!can_drop(x, p, "tg_dropout")) return NULL;
@@ -53,7 +63,7 @@ tg_tensor *tg_dropout2d(tg_tensor *x, double p)
                           tg_shape_text(&mask, text, sizeof text)),
                NULL;
     for (int k = 2; k < mask.rank; k++) mask.dim[k] = 1;
-    return dropped(x, &mask, p, "tg_dropout2d");
+    return p == 0 || p == 1 ? dropped(x, &mask, p, "tg_dropout2d") : by_factors(x, &mask, p);
 }
 
 /* With limit = -scale alpha of selu, a x + b for what stays and a limit + b for what goes, so that mean 0 and variance 1 stay. */
