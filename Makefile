@@ -83,7 +83,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 EVALUATORS ?= reference fused
 
 .PHONY: all lib check cross reference demo no-demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential jvp-graphs resume asan tsan valgrind \
-    fuzz ops-table install format clean
+    fuzz ops-table lines install format clean
 .SECONDARY:
 
 all: lib $B/tg-gradcheck
@@ -294,6 +294,10 @@ REFERENCE ?= build/reference
 reference:
 	@mkdir -p $(REFERENCE)
 	(cat docs/reference.doxyfile && echo OUTPUT_DIRECTORY = $(REFERENCE)) | doxygen -
+
+# The macros of TG_LINES; test_docs.sh says when they are out of date.
+lines:
+	sh tools/lines.sh include/tapegrad
 
 define PC
 prefix=$(abspath $(PREFIX))

@@ -146,4 +146,7 @@ TG_API tg_tensor *tg_nn_recurrent_of(const tg_nn_recurrent_module *m, tg_tensor 
 #ifdef __cplusplus
 }
 #endif
+
+#include <tapegrad/lines_nn.h> /* lines of a program for anomaly mode */
+
 #endif

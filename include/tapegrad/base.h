@@ -41,6 +41,7 @@ typedef enum tg_status {
     TG_ERR_IO,          /* the system refused to open, read or write a file */
     TG_ERR_FORMAT,      /* a file's content is malformed */
     TG_ERR_UNSUPPORTED, /* a feature that is not there */
+    TG_ERR_NONFINITE,   /* anomaly mode: what was computed is infinite or NaN */
     TG_SKIPPED,         /* no error: tg_step left a step out because a gradient was not finite */
 } tg_status;
 

@@ -370,6 +370,12 @@ TG_API const tg_op *tg_op_at(int i); /* NULL outside 0 … count-1 */
                                        .loop  = {[TG_F32] = tg_loop_##NAME##_f32, [TG_F64] = tg_loop_##NAME##_f64}, \
                                        .vjp   = __VA_ARGS__};
 
+/* See anomaly.h: for whoever includes tapegrad.h too. */
+#ifdef TG_LINES
+#define tg_record(...)    tg_recorded_at(tg_record(__VA_ARGS__), __FILE__, __LINE__)
+#define tg_record_on(...) tg_recorded_at(tg_record_on(__VA_ARGS__), __FILE__, __LINE__)
+#endif
+
 #ifdef __cplusplus
 }
 #endif

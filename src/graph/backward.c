@@ -218,7 +218,7 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, uint32_t follow, b
         t->ran = false;
         if (s == TG_OK) s = tg_evaluate_wanted(t);
         else tg_forget_wanted(t);
-        take_gradients(t, had, end, s == TG_OK);
+        take_gradients(t, had, end, s == TG_OK || s == TG_ERR_NONFINITE);
     }
     tg_set_grad_enabled(t, was);
     tg_forget_adjoints(t);

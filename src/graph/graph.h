@@ -232,6 +232,7 @@ struct tg_tape {
     int64_t     evaluated, plans, segments;
     tg_scopes   scopes;
     tg_hooks    hooks;
+    struct tg_anomaly *anomaly; /* anomaly.c; NULL: the mode is off */
     struct tg_frozen *frozen; /* parameters and buffers that are made are this model's; NULL: they are the tape's own */
 };
 _Static_assert(offsetof(struct tg_tape, services) == 0, "tg_services_of relies on it");

@@ -1,5 +1,5 @@
 /* read.c - from handles to values: evaluating on demand, reading, keeping, overwriting. */
-#include "graph/graph.h"
+#include "graph/anomaly.h"
 #include "profile/profile.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 
 /* ---- evaluation --------------------------------------------------------------------------------------------------- */
 
-static tg_status evaluate(tg_tape *t, tg_node *const *roots, size_t n)
+static tg_status evaluate_roots(tg_tape *t, tg_node *const *roots, size_t n)
 {
     tg_plan   plan;
     tg_status s = TG_OK;
@@ -26,6 +26,20 @@ static tg_status evaluate(tg_tape *t, tg_node *const *roots, size_t n)
     s = t->evaluator->run(t, &plan);
     tg_fpenv_leave(host);
     return s;
+}
+
+/* In anomaly mode what comes of it is looked at. */
+static __attribute__((cold, noinline)) tg_status evaluate_and_look(tg_tape *t, tg_node *const *roots, size_t n)
+{
+    size_t          count;
+    tg_node **const computed = tg_roots_to_compute(t, roots, n, &count);
+    const tg_status s = computed ? evaluate_roots(t, roots, n) : TG_ERR_MEMORY;
+    return s == TG_OK ? tg_look_for_anomalies(t, computed, count) : s;
+}
+
+static tg_status evaluate(tg_tape *t, tg_node *const *roots, size_t n)
+{
+    return __builtin_expect(t->anomaly != NULL, 0) ? evaluate_and_look(t, roots, n) : evaluate_roots(t, roots, n);
 }
 
 void tg_forget_wanted(tg_tape *t)

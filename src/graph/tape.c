@@ -1,5 +1,5 @@
 /* tape.c - the life of a tape: making, resetting, freeing it; its settings and figures. */
-#include "graph/graph.h"
+#include "graph/anomaly.h"
 #include "graph/stateful.h"
 #include "graph/walk.h"
 
@@ -139,6 +139,7 @@ void tg_tape_free(tg_tape *t)
     tg_heap_free(&t->services.heap, t->wanted, t->cap_wanted * sizeof *t->wanted);
     tg_walk_free(t);
     tg_free_hooks(t);
+    tg_free_anomaly(t);
     tg_ordering_free(t);
     tg_arena_free(&t->record);
     tg_services_free(&t->services);

@@ -2,6 +2,7 @@
  * summed over broadcast axes here and nowhere else. Rules call ops, so gradients are recorded like everything else. */
 #include "graph/walk.h"
 
+#include "graph/anomaly.h"
 #include "graph/rule.h"
 
 #include <tapegrad/tensor.h>
@@ -207,6 +208,7 @@ static tg_status walk_nodes(tg_tape *t, uint32_t from, progress *w, bool keep)
     for (uint32_t id = from + 1; w->pending && id-- > 0;) {
         tg_node *n = tg_slot(t, id);
         if (!n->mark || tg_ends_here(n)) continue;
+        const uint32_t before = t->count;
         c.result = NULL;
         if (__builtin_expect(n->traits & (TG_IS_RESULT | TG_HAS_RESULTS), 0)) {
             if (n->traits & TG_HAS_RESULTS) take_results(t, n, keep, c.result = result);
@@ -220,6 +222,7 @@ static tg_status walk_nodes(tg_tape *t, uint32_t from, progress *w, bool keep)
         if (s == TG_OK && is_done_with(n, keep)) drop_adjoint(t, n);
         if (s == TG_OK) s = step_node(&c, n, g, w);
         if (s != TG_OK) return s;
+        if (__builtin_expect(t->anomaly != NULL, 0)) tg_note_origin(t, before, n);
     }
     return TG_OK;
 }

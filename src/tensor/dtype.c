@@ -72,6 +72,7 @@ const char *tg_status_name(tg_status s)
         [TG_ERR_IO]          = "input/output error",
         [TG_ERR_FORMAT]      = "format error",
         [TG_ERR_UNSUPPORTED] = "unsupported",
+        [TG_ERR_NONFINITE] = "not finite",
         [TG_SKIPPED] = "skipped",
     };
     return (unsigned)s < sizeof names / sizeof *names ? names[s] : "invalid status";

@@ -45,12 +45,12 @@ cat "$dir/includes" "$dir/uses" | awk -v rank="$rank" -v upwards="$upwards" '
 
 awk '!($1 ~ /^ops\// && $2 ~ /^ops\//) && $3 !~ /^('"$(echo "$upwards" | tr ' ' '|')"')$/ { print $1, $2 }' "$dir/uses" | sort -u | tsort >/dev/null 2>"$dir/circles" ||
     { echo "these files use each other in a circle:"; sed 's/^tsort: //' "$dir/circles"; status=1; }
-# A file of more lines has a second subject.
+# A file of more lines has a second subject; lines.h is written by a tool.
 find src include tests bench demos tools -name '*.[ch]' -o -name '*.sh' | xargs wc -l |
-    awk '$2 != "total" && $1 > 500 { print $2 " has " $1 " lines, more than 500"; bad = 1 } END { exit bad }' || status=1
+    awk '$2 != "total" && $2 != "include/tapegrad/lines.h" && $1 > 500 { print $2 " has " $1 " lines, more than 500"; bad = 1 } END { exit bad }' || status=1
 
 # Those that give addresses to nodes, and ask where values lie, without a look at the bytes. (p->memory is a program's, which is the host's.)
-addresses='graph/backward.c graph/drop.c graph/graph.h graph/kept.c graph/read.c graph/record.c graph/slots.c plan/compile.c run/fused.c run/reference.c'
+addresses='graph/anomaly.c graph/backward.c graph/drop.c graph/graph.h graph/kept.c graph/read.c graph/record.c graph/slots.c plan/compile.c run/fused.c run/reference.c'
 (cd src && awk -v named=" $addresses " '
     { gsub(/(^|[^A-Za-z0-9_.>])p->memory/, "") }
     !/(->|\.)memory([^A-Za-z0-9_]|$)/ { next }

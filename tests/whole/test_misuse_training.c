@@ -62,6 +62,8 @@ static void test_gradients(void **state)
     NONE(tg_remove_hook(NULL, same_gradient, NULL) == TG_ERR_NULL);
     STAT(STALE, tg_remove_hook(e->stale, same_gradient, NULL));
     STAT(ARG, tg_remove_hook(e->w, same_gradient, NULL));
+    NONE(!tg_set_detect_anomaly(NULL, true));
+    NONE(tg_recorded_at(NULL, "file", 1) == NULL);
     NONE(tg_retain_grad(NULL) == NULL);
     BAD(STALE, tg_retain_grad(e->stale));
     BAD(GRAD, tg_retain_grad(e->m23));
