@@ -73,6 +73,7 @@
 #include <tapegrad/export.h>    /* a forward pass as a file that needs no library */
 #include <tapegrad/check.h>     /* gradients checked against differences */
 #include <tapegrad/vmap.h>      /* functions of one sample for a batch, and gradients of each sample */
+#include <tapegrad/recompute.h> /* inner values computed again for the gradient instead of kept */
 #include <tapegrad/anomaly.h>   /* where the first infinity or NaN came from */
 #include <tapegrad/lines.h>     /* lines of a program for that; the last one */
 

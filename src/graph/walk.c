@@ -3,6 +3,7 @@
 #include "graph/walk.h"
 
 #include "graph/anomaly.h"
+#include "graph/recompute.h"
 #include "graph/rule.h"
 
 #include <tapegrad/tensor.h>
@@ -177,6 +178,16 @@ static void take_results(tg_tape *t, const tg_node *n, bool keep, tg_call_result
 
 /* ---- the walk ----------------------------------------------------------------------------------------------------- */
 
+/* Has one of the node's inputs TG_N_ASKED, and gets a gradient from it? */
+static bool leads_to_asked(const tg_node *n)
+{
+    const tg_node  *call = n->traits & TG_IS_RESULT ? tg_inputs(n)[0] : n; /* which says nothing itself where its result 0 is of integers */
+    tg_node *const *in = tg_inputs(call);
+    for (uint32_t i = 0; i < call->n_in; i++)
+        if ((in[i]->flags & TG_N_ASKED) && !(i < 32 && (call->op->nondiff >> i & 1))) return true;
+    return false;
+}
+
 /* Gives TG_N_ASKED to what leads to a leaf that has it, of the nodes up to `last`, and takes it from the others. */
 void tg_find_ways(tg_tape *t, uint32_t last)
 {
@@ -184,11 +195,7 @@ void tg_find_ways(tg_tape *t, uint32_t last)
         tg_node *n = tg_slot(t, id);
         if (id + TG_AHEAD <= last) tg_fetch_inputs(tg_slot(t, id + TG_AHEAD));
         if (!(n->flags & TG_N_GRAD) || tg_ends_here(n)) continue;
-        const tg_node  *call = n->traits & TG_IS_RESULT ? tg_inputs(n)[0] : n; /* which says nothing itself where its result 0 is of integers */
-        tg_node *const *in = tg_inputs(call);
-        bool            leads = false;
-        for (uint32_t i = 0; i < call->n_in && !leads; i++) leads = (in[i]->flags & TG_N_ASKED) && !(i < 32 && (call->op->nondiff >> i & 1));
-        n->flags = (uint16_t)(leads ? n->flags | TG_N_ASKED : n->flags & ~TG_N_ASKED);
+        n->flags = (uint16_t)(leads_to_asked(n) ? n->flags | TG_N_ASKED : n->flags & ~TG_N_ASKED);
     }
 }
 
@@ -197,17 +204,76 @@ void tg_forget_ways(tg_tape *t, uint32_t last)
     for (uint32_t id = 0; id <= last; id++) tg_slot(t, id)->flags &= (uint16_t)~TG_N_ASKED;
 }
 
-/* Down from the outputs' seeds (already contributed). keep: gradients of the nodes on the way are asked for, too. */
-static tg_status walk_nodes(tg_tape *t, uint32_t from, progress *w, bool keep)
+static tg_status walk_nodes(tg_tape *t, uint32_t first, uint32_t end, progress *w, bool keep);
+
+/* The same as find_ways of what was recorded since `first` while the walk was under way. */
+static void find_ways_again(tg_tape *t, uint32_t first)
+{
+    for (uint32_t id = first; id < t->count; id++) {
+        tg_node *n = tg_slot(t, id);
+        if (n->flags & TG_N_OFF || tg_ends_here(n) || n->op->flags & TG_OP_ZERO_GRAD) continue;
+        if ((tg_dtype_is_float((tg_dtype)n->dtype) || n->traits & TG_HAS_RESULTS) && leads_to_asked(n)) n->flags |= TG_N_ASKED;
+    }
+}
+
+/* Takes what arrived at the outputs of the function that gave output n, its first; *some: one of the gradients. */
+static void take_outputs(tg_tape *t, const tg_node *n, bool keep, tg_tensor **g, tg_tensor **some)
+{
+    *some = NULL;
+    for (int k = 0; k < tg_recompute_count(n); k++) {
+        tg_node *output = tg_slot(t, n->id + (uint32_t)k);
+        g[k] = output->mark ? t->walk.adjoints[output->mark - 1].grad : NULL;
+        if (g[k]) *some = g[k];
+        if (output->mark && is_done_with(output, keep)) drop_adjoint(t, output);
+    }
+}
+
+/* Has the function record once more, and walks through that. */
+static tg_status go_through_again(tg_tape *t, tg_node *n, progress *w, bool keep)
+{
+    const int      count = tg_recompute_count(n);
+    const uint32_t first = t->count;
+    tg_tensor    **g = tg_value_room(t, 2 * (size_t)count * sizeof *g), **out = g + count, *some;
+    if (!g) return TG_ERR_MEMORY;
+    take_outputs(t, n, keep, g, &some);
+    tg_status      s = some ? tg_record_again(n, some, out) : TG_OK;
+    const uint32_t end = t->count;
+    if (!some || s != TG_OK) return s;
+    if (w->follow == TG_N_ASKED) find_ways_again(t, first);
+    for (int k = 0; k < count && s == TG_OK; k++)
+        if (g[k] && tg_node_of(out[k])->flags & w->follow) s = contribute(t, tg_node_of(out[k]), g[k], w);
+    if (s == TG_OK) s = walk_nodes(t, first, end, w, keep);
+    for (uint32_t id = first; w->follow == TG_N_ASKED && id < end; id++) tg_slot(t, id)->flags &= (uint16_t)~TG_N_ASKED;
+    return s;
+}
+
+/* The walk comes by outputs k … 1 of a function (tg_recompute) before it comes by output 0: what arrived at them waits there. */
+static tg_status come_by_output(tg_tape *t, tg_node *n, progress *w, bool keep)
+{
+    const uint32_t  number = (uint32_t)tg_recompute_number(n);
+    const tg_status s = settle_node(t, n);
+    w->pending--;
+    if (s != TG_OK) return s;
+    if (!number) return go_through_again(t, n, w, keep);
+    return adjoint_of(t, tg_slot(t, n->id - number), w) ? TG_OK : TG_ERR_MEMORY;
+}
+
+/* Down from the outputs' seeds (already contributed), by nodes first … end - 1. keep: gradients of the nodes on the way are asked for, too. */
+static tg_status walk_nodes(tg_tape *t, uint32_t first, uint32_t end, progress *w, bool keep)
 {
     static const tg_call none = {0};
     tg_call_result       result[TG_MOST_RESULTS];
     tg_call              c; /* copied: clearing so large a struct becomes a string instruction, slow to start */
     memcpy(&c, &none, sizeof c);
     c.tape = t;
-    for (uint32_t id = from + 1; w->pending && id-- > 0;) {
+    for (uint32_t id = end; w->pending && id-- > first;) {
         tg_node *n = tg_slot(t, id);
         if (!n->mark || tg_ends_here(n)) continue;
+        if (__builtin_expect(tg_is_recomputed(n), 0)) {
+            const tg_status s = come_by_output(t, n, w, keep);
+            if (s != TG_OK) return s;
+            continue;
+        }
         const uint32_t before = t->count;
         c.result = NULL;
         if (__builtin_expect(n->traits & (TG_IS_RESULT | TG_HAS_RESULTS), 0)) {
@@ -239,7 +305,7 @@ static tg_status settle_leaves(tg_tape *t)
 static tg_status walk(tg_tape *t, uint32_t from, progress *w, bool keep)
 {
     const tg_inside was = tg_go_inside(t, TG_IN_RULE, "vjp", NULL);
-    tg_status       s = walk_nodes(t, from, w, keep);
+    tg_status       s = walk_nodes(t, 0, from + 1, w, keep);
     t->services.inside = was;
     return s == TG_OK ? settle_leaves(t) : s;
 }
