@@ -74,6 +74,7 @@
 #include <tapegrad/check.h>     /* gradients checked against differences */
 #include <tapegrad/vmap.h>      /* functions of one sample for a batch, and gradients of each sample */
 #include <tapegrad/recompute.h> /* inner values computed again for the gradient instead of kept */
+#include <tapegrad/custom.h>    /* rules of your own for gradients, and implicit differentiation */
 #include <tapegrad/anomaly.h>   /* where the first infinity or NaN came from */
 #include <tapegrad/lines.h>     /* lines of a program for that; the last one */
 

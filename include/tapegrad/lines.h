@@ -6,6 +6,8 @@
 #include <tapegrad.h> /* the functions are declared before they are macros */
 
 #ifdef TG_LINES
+#define tg_custom_vjp(...) tg_recorded_at(tg_custom_vjp(__VA_ARGS__), __FILE__, __LINE__)
+#define tg_implicit(...) tg_recorded_at(tg_implicit(__VA_ARGS__), __FILE__, __LINE__)
 #define tg_idx_tensor(...) tg_recorded_at(tg_idx_tensor(__VA_ARGS__), __FILE__, __LINE__)
 #define tg_jacobian(...) tg_recorded_at(tg_jacobian(__VA_ARGS__), __FILE__, __LINE__)
 #define tg_hessian(...) tg_recorded_at(tg_hessian(__VA_ARGS__), __FILE__, __LINE__)

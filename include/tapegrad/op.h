@@ -151,13 +151,13 @@ enum {
  * tg_call. */
 typedef void (*tg_loop)(size_t n, void *out, const void *const *in, const void *attr);
 
-enum { TG_ANY_ARITY = -1, TG_MOST_RESULTS = 8 };
+enum { TG_ANY_ARITY = -1, TG_MOST_RESULTS = 8, TG_MOST_VIEW_INPUTS = 16 };
 
 /* Nodes and plans point at their ops: a tg_op stays where it is, unchanged, until the last tape that used it is freed. */
 struct tg_op {
     const char *name;
     tg_op_kind  kind;
-    int         arity;   /* number of inputs, or TG_ANY_ARITY: one or more. Pointwise ops have at most 3, views at most 4 */
+    int         arity;   /* number of inputs, or TG_ANY_ARITY: one or more. Pointwise ops have at most 3, views at most TG_MOST_VIEW_INPUTS */
     int         results; /* number of results of a kernel op; 0 means 1, at most TG_MOST_RESULTS */
     unsigned    nondiff; /* bit i: input i, i < 32, never receives a gradient (indices, masks, saved values) */
     unsigned    flags;   /* TG_OP_… */

@@ -1,6 +1,8 @@
 /* onnx_shape.c - views, joining and padding in ONNX. */
 #include "export/onnx.h"
 
+#include "graph/recompute.h"
+
 /* ---- views ----------------------------------------------------------------------------------------------------------------- */
 
 static int write_reshape(tg_onnx_call *c) { return tg_onnx_reshape(c->m, c->x[0], tg_onnx_shape(c)); }
@@ -118,6 +120,7 @@ const tg_onnx_op tg_onnx_shape_ops[] = {
     {&tg_op_slice, write_slice, 0},
     {&tg_op_diagonal, write_diagonal, 0},
     {&tg_op_detach, same, 0},
+    {&tg_op_recompute, same, 0},
     {&tg_op_contiguous, same, 0},
     {&tg_op_check_divisor, same, 0},
     {&tg_op_cat, write_cat, 0},

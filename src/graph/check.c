@@ -128,7 +128,7 @@ static const char *fault_of(const tg_call *c)
     case TG_POINTWISE: return fault_of_pointwise(c);
     case TG_VIEW:
         if (!op->view) return "a view op has a view function, which lays it out";
-        if (c->n_in > 4) return "a view has at most four inputs";
+        if (c->n_in > TG_MOST_VIEW_INPUTS) return "a view has at most sixteen inputs";
         return op->view_input < 0 || op->view_input >= c->n_in ? "its view_input is none of its inputs" : NULL;
     case TG_REDUCE:
         return op->run ? fault_of_reduction(c) : "a reduction has a run function, for inputs of all layouts";

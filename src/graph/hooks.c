@@ -69,7 +69,6 @@ static __attribute__((cold)) tg_tensor *refuse(const tg_node *n, const tg_tensor
 {
     char     of[TG_SHAPE_TEXT], got[TG_SHAPE_TEXT];
     tg_tape *t = n->tape;
-    if (!g && t->services.latest != TG_OK) return NULL;
     tg_shape_text(n->shape, of, sizeof of);
     if (!g || !tg_is_on(t, g))
         tg_fail_on(t, TG_ERR_GRAD, "tapegrad", "the hook of a %s tensor of shape %s returned %s; it returns what goes on in the gradient's place, or the gradient itself",
@@ -85,10 +84,12 @@ static tg_tensor *call(const tg_hook *hook, const tg_node *n, tg_tensor *g)
     tg_tape        *t = n->tape;
     const bool      grad = t->grad_enabled;
     const tg_inside was = tg_go_inside(t, TG_IN_HOOK, NULL, NULL);
+    const uint64_t  errors = t->services.errors;
     t->services.latest = TG_OK;
     g = hook->fn(hook->ctx, g);
     t->services.inside = was;
     t->grad_enabled = grad; /* whatever the hook did to it */
+    if (t->services.errors != errors) return NULL; /* whatever it made of that */
     const tg_node *made = tg_node_of(g);
     return g && tg_is_on(t, g) && made->dtype == n->dtype && tg_shape_equal(made->shape, n->shape) ? g : refuse(n, g);
 }

@@ -107,9 +107,9 @@ static int32_t copy_value(tg_tape *t, program *p, int32_t of)
 
 static tg_status view_value(tg_tape *t, program *p, tg_node *n)
 {
-    tg_tensor *handle[4] = {0};
+    tg_tensor *handle[TG_MOST_VIEW_INPUTS];
     tg_layout  from, plain, to = {0};
-    for (uint32_t i = 0; i < n->n_in && i < 4; i++) handle[i] = tg_handle(tg_inputs(n)[i]);
+    for (uint32_t i = 0; i < n->n_in; i++) handle[i] = tg_handle(tg_inputs(n)[i]);
     tg_call c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .in = handle, .out = tg_handle(n), .attr = tg_attr(n),
                  .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
     int32_t of = input_value(t, p, tg_inputs(n)[n->op->view_input]);

@@ -132,8 +132,8 @@ static bool same_strides(const tg_shape *s, const tg_layout *a, const tg_layout 
 static tg_status run_view(tg_tape *t, tg_node *n)
 {
     tg_node  *base = tg_inputs(n)[n->op->view_input];
-    tg_tensor *handle[4] = {0};
-    for (uint32_t i = 0; i < n->n_in && i < 4; i++) handle[i] = tg_handle(tg_inputs(n)[i]);
+    tg_tensor *handle[TG_MOST_VIEW_INPUTS];
+    for (uint32_t i = 0; i < n->n_in; i++) handle[i] = tg_handle(tg_inputs(n)[i]);
     tg_call c = {.op = n->op, .tape = t, .n_in = (int)n->n_in, .in = handle, .out = tg_handle(n), .attr = tg_attr(n),
                  .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
     tg_layout plain = tg_layout_contiguous(base->shape), from = base->layout ? *base->layout : plain, to = {0};

@@ -132,7 +132,7 @@ static const tg_op no_name = {.arity = 1, SO, .run = run_so},
                                                                                .loop = {[TG_F64] = copy_loop}},
     no_view = {.name = "bad", .kind = TG_VIEW, .arity = 1, SO}, viewing = {.name = "bad", .kind = TG_VIEW, .arity = 1, SO, .view = view_so},
     view_of_second = {.name = "bad", .kind = TG_VIEW, .arity = 1, SO, .view = view_so, .view_input = 1},
-    view_of_five = {.name = "bad", .kind = TG_VIEW, .arity = TG_ANY_ARITY, SO, .view = view_so},
+    view_of_many = {.name = "bad", .kind = TG_VIEW, .arity = TG_ANY_ARITY, SO, .view = view_so},
     summing = {.name = "bad", .kind = TG_REDUCE, .arity = 1, SO, .run = run_so},
     summing_two = {.name = "bad", .kind = TG_REDUCE, .arity = 2, SO, .run = run_so},
     odd_reduce = {.name = "bad", .kind = TG_REDUCE, .arity = 1, SO, .run = run_so, .reduce = &no_finish},
@@ -182,7 +182,7 @@ static const struct {
     {&kernel, 1, NULL, 0, DIMS2(INT64_MAX, INT64_MAX), TG_F64, TG_ERR_SHAPE, "too large"},
     {&no_view, 1, NULL, 0, DIMS2(2, 3), TG_F64, TG_ERR_ARG, "view function"},
     {&view_of_second, 1, NULL, 0, DIMS2(2, 3), TG_F64, TG_ERR_ARG, "view_input"},
-    {&view_of_five, 5, NULL, 0, DIMS2(2, 3), TG_F64, TG_ERR_ARG, "at most four"},
+    {&view_of_many, 17, NULL, 0, DIMS2(2, 3), TG_F64, TG_ERR_ARG, "at most sixteen"},
     {&viewing, 1, NULL, 0, DIMS2(2, 3), TG_F32, TG_ERR_DTYPE, "has the dtype of input 0"},
     {&summing, 1, NULL, 0, DIMS1(3), TG_F64, TG_ERR_ARG, "tg_reduce_attr"},
     {&summing, 1, &axis0, 4, DIMS1(3), TG_F64, TG_ERR_ARG, "tg_reduce_attr"},
@@ -198,8 +198,9 @@ static const struct {
 static void test_wrong_ops(void **state)
 {
     tg_tape   *t = quiet(TG_F64);
-    tg_tensor *x = tg_from_f64(t, TG_SHAPE(2, 3), (double[]){1, 2, 3, 4, 5, 6}), *in[5] = {x, x, x, x, x};
+    tg_tensor *x = tg_from_f64(t, TG_SHAPE(2, 3), (double[]){1, 2, 3, 4, 5, 6}), *in[17];
     (void)state;
+    for (int i = 0; i < 17; i++) in[i] = x;
     inferred.status = TG_OK;
     for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < N(wrong); i++) {
