@@ -8,7 +8,7 @@ mkdir -p "$dir"
 
 # Functions that are no ops: files, leaves, what a tape has; test_misuse*.c calls them wrongly. Nor are those of things that are neither
 # tensors nor tapes: archives, tables, optimizers.
-no_ops=' tg_text_read tg_idx_tensor tg_npy_read tg_npy_read_rows tg_record tg_record_on tg_result tg_grad tg_grad_of tg_set_requires_grad tg_set_row_gradient tg_register_hook tg_retain_grad tg_recorded_at tg_param_at
+no_ops=' tg_text_read tg_idx_tensor tg_npy_read tg_npy_read_rows tg_record tg_record_on tg_result tg_grad tg_grad_of tg_set_requires_grad tg_set_row_gradient tg_register_hook tg_retain_grad tg_recorded_at tg_recompute tg_custom_vjp tg_implicit tg_param_at
  tg_param_named tg_buffer_at tg_buffer_named tg_vmap tg_vmap_fn tg_per_sample_grad tg_clipped_sum_grad tg_batch_input tg_batch_same tg_batch_each '
 
 # Those that give derivatives have wrong calls in tests/diff.

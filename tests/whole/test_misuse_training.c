@@ -18,6 +18,9 @@
 /* ---- gradients ---------------------------------------------------------------------------------------------------- */
 
 static tg_tensor *same_gradient(void *ctx, tg_tensor *g) { return (void)ctx, g; }
+static tg_tensor *same_rule(void *ctx, tg_tensor *const *in, tg_tensor *out, int i, tg_tensor *g) { return (void)ctx, (void)in, (void)out, (void)i, g; }
+static tg_tensor *sample_loss(void *ctx, tg_tensor *const *in) { return tg_sum_all(tg_matmul(in[0], ctx)); }
+static tg_status  sample_function(void *ctx, tg_tensor *const *in, tg_tensor **out) { return out[0] = sample_loss(ctx, in), TG_OK; }
 static tg_tensor *loss_of(env *e) { return tg_mean_all(tg_matmul(e->m23, e->w)); }
 
 static void test_gradients(void **state)
@@ -62,6 +65,25 @@ static void test_gradients(void **state)
     NONE(tg_remove_hook(NULL, same_gradient, NULL) == TG_ERR_NULL);
     STAT(STALE, tg_remove_hook(e->stale, same_gradient, NULL));
     STAT(ARG, tg_remove_hook(e->w, same_gradient, NULL));
+    NONE(tg_recompute(sample_function, e->w, NULL, 1, g, 1) == TG_ERR_NULL);
+    NONE(tg_recompute(sample_function, e->w, &e->m23, 0, g, 1) == TG_ERR_ARG);
+    STAT(NULL, tg_recompute(NULL, NULL, &e->m23, 1, g, 1));
+    STAT(NULL, tg_recompute(sample_function, e->w, &e->m23, 1, NULL, 1));
+    STAT(ARG, tg_recompute(sample_function, e->w, &e->m23, 1, g, 0));
+    STAT(STALE, tg_recompute(sample_function, e->w, &e->stale, 1, g, 1));
+    STAT(TAPE, tg_recompute(sample_function, e->w, (tg_tensor *[]){e->m23, e->other}, 2, g, 1));
+    NONE(tg_custom_vjp(NULL, &e->w, 1, same_rule, NULL) == NULL);
+    BAD(STALE, tg_custom_vjp(e->stale, &e->w, 1, same_rule, NULL));
+    BAD(STALE, tg_custom_vjp(e->m23, &e->stale, 1, same_rule, NULL));
+    BAD(TAPE, tg_custom_vjp(e->m23, &e->other, 1, same_rule, NULL));
+    BAD(NULL, tg_custom_vjp(e->m23, &e->w, 1, NULL, NULL));
+    BAD(ARG, tg_custom_vjp(e->m23, &e->w, 16, same_rule, NULL));
+    NONE(tg_implicit(sample_loss, e->w, NULL, NULL, 0, NULL) == NULL);
+    BAD(STALE, tg_implicit(sample_loss, e->w, e->stale, NULL, 0, NULL));
+    BAD(SHAPE, tg_implicit(sample_loss, e->w, e->m23, NULL, 0, NULL));
+    BAD(NULL, tg_implicit(NULL, e->w, e->m23, NULL, 0, NULL));
+    BAD(STALE, tg_implicit(sample_loss, e->w, e->m23, &e->stale, 1, NULL));
+    BAD(TAPE, tg_implicit(sample_loss, e->w, e->m23, &e->other, 1, NULL));
     NONE(!tg_set_detect_anomaly(NULL, true));
     NONE(tg_recorded_at(NULL, "file", 1) == NULL);
     NONE(tg_retain_grad(NULL) == NULL);
@@ -70,9 +92,6 @@ static void test_gradients(void **state)
 }
 
 /* ---- vectorising ---------------------------------------------------------------------------------------------------- */
-
-static tg_tensor *sample_loss(void *ctx, tg_tensor *const *in) { return tg_sum_all(tg_matmul(in[0], ctx)); }
-static tg_status  sample_function(void *ctx, tg_tensor *const *in, tg_tensor **out) { return out[0] = sample_loss(ctx, in), TG_OK; }
 
 static void test_vectorising(void **state)
 {
