@@ -45,6 +45,7 @@
 #include <tapegrad/gradient.h>  /* gradients: backward passes, and what they leave behind */
 #include <tapegrad/hooks.h>     /* functions of yours that see gradients, and gradients of results that stay */
 #include <tapegrad/derivative.h> /* forward mode, and products with Jacobians and Hessians */
+#include <tapegrad/solve.h>     /* solvers: linear systems, minima, least squares, differential equations */
 #include <tapegrad/pointwise.h> /* ops that go element by element */
 #include <tapegrad/reduce.h>    /* reductions over axes, and softmax */
 #include <tapegrad/matrix.h>    /* products of matrices */

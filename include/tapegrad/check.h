@@ -99,8 +99,8 @@ TG_API tg_status tg_numerical_jacobian(tg_fn f, void *ctx, tg_tensor *const *inp
  *
  * tg-gradcheck ./myops.so checks the functions that a shared object lists. The object needs no library: the program has it.
  *
- *     TG_GRADCHECK_CASES({.op = &tg_op_cube, .in = {{TG_SHAPE(3, 4), -2, 2}}},
- *                        {.name = "scaled", .f = scaled, .in = {{TG_SHAPE(3, 4), -2, 2}, {TG_SCALAR_SHAPE, 0.5, 2}}})
+ *     TG_GRADCHECK_CASES({.op = &tg_op_cube, .in = {{.shape = TG_SHAPE(3, 4), .lo = -2, .hi = 2}}},
+ *                        {.name = "scaled", .f = scaled, .in = {{.shape = TG_SHAPE(3, 4)}, {.shape = TG_SCALAR_SHAPE, .lo = 0.5, .hi = 2}}})
  *
  *     cc -shared -fPIC -o myops.so myops.c $(pkg-config --cflags tapegrad)
  *

@@ -17,6 +17,7 @@ static tg_tensor *checked_function(void *ctx, tg_tensor *const *in)
     reached(FUNCTION);
     return tg_sum_all(tg_square(in[0]));
 }
+static tg_tensor *rate_function(void *ctx, double t, tg_tensor *y) { return (void)t, checked_function(ctx, &y); }
 static tg_status sample_function(void *ctx, tg_tensor *const *in, tg_tensor **out) { return out[0] = checked_function(ctx, in), TG_OK; }
 
 static char archive_path[TEMP_PATH];
@@ -74,6 +75,12 @@ static char scratch_text[200];
     X(tg_clipped_sum_grad, tg_tensor *g; (void)tg_clipped_sum_grad(checked_function, NULL, &p.x, 1, &p.w, 1, 1, NULL, &g))       \
     X(tg_zero_grad, (void)tg_zero_grad(p.t))                                                                                     \
     X(tg_gradcheck, (void)tg_gradcheck(checked_function, NULL, &p.x, 1, NULL, NULL))                                             \
+    X(tg_numerical_jacobian, tg_tensor *j; (void)tg_numerical_jacobian(checked_function, NULL, &p.x, 1, 0, 0, &j))               \
+    X(tg_conjugate_gradient, tg_tensor *y; (void)tg_conjugate_gradient(checked_function, NULL, p.x, NULL, &y, NULL))             \
+    X(tg_newton_cg, tg_tensor *y; (void)tg_newton_cg(checked_function, NULL, &p.x, 1, NULL, &y, NULL))                           \
+    X(tg_levenberg_marquardt, tg_tensor *y; (void)tg_levenberg_marquardt(checked_function, NULL, &p.x, 1, NULL, &y, NULL))       \
+    X(tg_ode, tg_tensor *y; (void)tg_ode(rate_function, NULL, p.x, 0, 1, NULL, &y, NULL))                                        \
+    X(tg_ode_adjoint, tg_tensor *y; (void)tg_ode_adjoint(rate_function, NULL, p.x, 0, 1, p.x, NULL, 0, NULL, &y, NULL, NULL))    \
     X(tg_sgd, assert_null(tg_sgd(p.t, NULL)))                                                                                    \
     X(tg_adam, assert_null(tg_adam(p.t, NULL)))                                                                                  \
     X(tg_adamw, assert_null(tg_adamw(p.t, NULL)))                                                                                \

@@ -11,8 +11,8 @@ mkdir -p "$dir"
 no_ops=' tg_text_read tg_idx_tensor tg_npy_read tg_npy_read_rows tg_record tg_record_on tg_result tg_grad tg_grad_of tg_set_requires_grad tg_set_row_gradient tg_register_hook tg_retain_grad tg_recorded_at tg_recompute tg_custom_vjp tg_implicit tg_param_at
  tg_param_named tg_buffer_at tg_buffer_named tg_vmap tg_vmap_fn tg_per_sample_grad tg_clipped_sum_grad tg_batch_input tg_batch_same tg_batch_each '
 
-# Those that give derivatives have wrong calls in tests/diff.
-derivatives=' tg_jvp tg_vjp tg_hvp tg_gnvp tg_jacobian tg_hessian tg_laplacian tg_numerical_jacobian '
+# Those that give derivatives have wrong calls in tests/diff, and solvers in tests/solve.
+derivatives=' tg_jvp tg_vjp tg_hvp tg_gnvp tg_jacobian tg_hessian tg_laplacian tg_numerical_jacobian tg_conjugate_gradient tg_newton_cg tg_levenberg_marquardt tg_ode tg_ode_adjoint '
 
 sh tests/whole/prototypes.sh include/tapegrad/*.h | awk -F'|' -v no_ops="$(echo "$no_ops$derivatives" | tr '\n' ' ')" '
 function argument(i, type) {

@@ -14,7 +14,7 @@ run
 optim
 data io show dist
 diff
-nn export'
+nn export solve'
 # What the walk back calls of ops, the ops whose kinds are their own, the list of ops, and that of evaluators by which a tape finds its own.
 upwards='tg_add tg_apart tg_batch_same tg_contiguous tg_ones_like tg_sum_to tg_unreshaped tg_view_of tg_wrap_index tg_zeros_like tg_op_matmul tg_op_const tg_op_at tg_op_count tg_evaluators'
 dir=$BUILD/tests/layout

@@ -30,11 +30,12 @@ TG_POINTWISE_BINARY(swapped, x *y, swapped_vjp)
 static tg_tensor *weighted(void *ctx, tg_tensor *const *in) { return tg_mul_s(tg_where(in[2], tg_index_select(in[0], 0, in[1]), in[3]), *(const double *)ctx); }
 static const double half = 0.5;
 
-TG_GRADCHECK_CASES({.op = &tg_op_right_cube, .in = {{TG_SHAPE(3, 4)}}}, {.op = &tg_op_right_cube, .in = {{TG_SCALAR_SHAPE, 0.5, 2}}},
+TG_GRADCHECK_CASES({.op = &tg_op_right_cube, .in = {{.shape = TG_SHAPE(3, 4)}}}, {.op = &tg_op_right_cube, .in = {{.shape = TG_SCALAR_SHAPE, .lo = 0.5, .hi = 2}}},
                    {.name = "right_function", .f = weighted, .ctx = &half,
-                    .in = {{TG_SHAPE(5, 3)}, {TG_SHAPE(4), 0, 5, TG_CASE_INDEX}, {TG_SHAPE(4, 3), .kind = TG_CASE_MASK}, {TG_SHAPE(3), -1, 1, TG_CASE_CONSTANT}}},
-                   {.op = &tg_op_right_inverse, .in = {{TG_SHAPE(4), 0.5, 2}}}, {.op = &tg_op_little_off, .in = {{TG_SHAPE(3, 4)}}},
-                   {.op = &tg_op_wrong_sign, .in = {{TG_SHAPE(3, 4)}}}, {.op = &tg_op_wrong_value, .in = {{TG_SHAPE(3, 4)}}},
-                   {.op = &tg_op_clips, .in = {{TG_SHAPE(3, 4)}}}, {.op = &tg_op_wrong_forward, .in = {{TG_SHAPE(3, 4)}}},
-                   {.op = &tg_op_wrong_in_single, .in = {{TG_SHAPE(3, 4)}}}, {.op = &tg_op_inf_in_dead_branch, .in = {{TG_SHAPE(4), 0.5, 2}}},
-                   {.op = &tg_op_swapped, .in = {{TG_SHAPE(3, 4)}, {TG_SHAPE(4)}}})
+                    .in = {{.shape = TG_SHAPE(5, 3)}, {.shape = TG_SHAPE(4), .hi = 5, .kind = TG_CASE_INDEX},
+                           {.shape = TG_SHAPE(4, 3), .kind = TG_CASE_MASK}, {.shape = TG_SHAPE(3), .lo = -1, .hi = 1, .kind = TG_CASE_CONSTANT}}},
+                   {.op = &tg_op_right_inverse, .in = {{.shape = TG_SHAPE(4), .lo = 0.5, .hi = 2}}}, {.op = &tg_op_little_off, .in = {{.shape = TG_SHAPE(3, 4)}}},
+                   {.op = &tg_op_wrong_sign, .in = {{.shape = TG_SHAPE(3, 4)}}}, {.op = &tg_op_wrong_value, .in = {{.shape = TG_SHAPE(3, 4)}}},
+                   {.op = &tg_op_clips, .in = {{.shape = TG_SHAPE(3, 4)}}}, {.op = &tg_op_wrong_forward, .in = {{.shape = TG_SHAPE(3, 4)}}},
+                   {.op = &tg_op_wrong_in_single, .in = {{.shape = TG_SHAPE(3, 4)}}}, {.op = &tg_op_inf_in_dead_branch, .in = {{.shape = TG_SHAPE(4), .lo = 0.5, .hi = 2}}},
+                   {.op = &tg_op_swapped, .in = {{.shape = TG_SHAPE(3, 4)}, {.shape = TG_SHAPE(4)}}})
