@@ -76,6 +76,7 @@ HELPER_O := $(patsubst %.c,$B/%.o,$(wildcard tests/support/*.c))
 TEST_ALL := $(patsubst %.c,$B/%,$(wildcard tests/*/test_*.c))
 TESTS    ?= $(notdir $(TEST_ALL)) $(notdir $(wildcard tests/*/test_*.sh))
 DEMOS    := $(patsubst %.c,$B/%,$(wildcard demos/*.c))
+SAMPLE_O := $(patsubst %.c,$B/%.o,$(foreach f,samples* vary* random_* layouts complain gradient_checks unused_checks topic_list,$(wildcard tests/support/$f.c)))
 GRADCHECK_O := $(patsubst %.c,$B/%.o,$(wildcard tools/gradcheck/*.c))
 BENCH_O  := $(patsubst %.c,$B/%.o,$(wildcard bench/*.c))
 TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
@@ -124,13 +125,13 @@ $B/demos/%: $B/demos/%.o $B/libtapegrad.a
 	$(LINK)
 $B/tools/%: $B/tools/%.o $B/libtapegrad.a
 	$(LINK)
-# An archive, so that the program has of the tests' helpers only what it needs: samples, and what checks them. Its dynamic symbols are the whole
-# library's, which shared objects with ops are checked with.
-$B/libsupport.a: $(HELPER_O)
+# The program's samples are the tests'. They need no cmocka, so that who only installs needs none. Its dynamic symbols are the whole library's, which
+# shared objects with ops are checked with.
+$B/libsamples.a: $(SAMPLE_O)
 	rm -f $@ && $(AR) rcs $@ $^
 $(GRADCHECK_O): SPECIAL += -Itests/support
-$B/tg-gradcheck: $(GRADCHECK_O) $B/libsupport.a $B/libtapegrad.a
-	$(CC) $(CFLAGS) -fopenmp -rdynamic -o $@ $(GRADCHECK_O) $B/libsupport.a -Wl,--whole-archive $B/libtapegrad.a -Wl,--no-whole-archive $(LIBS) -ldl $(LDFLAGS)
+$B/tg-gradcheck: $(GRADCHECK_O) $B/libsamples.a $B/libtapegrad.a
+	$(CC) $(CFLAGS) -fopenmp -rdynamic -o $@ $(GRADCHECK_O) $B/libsamples.a -Wl,--whole-archive $B/libtapegrad.a -Wl,--no-whole-archive $(LIBS) -ldl $(LDFLAGS)
 $B/bench/tg-bench: $(BENCH_O) $B/libtapegrad.a
 	$(LINK) $(MVEC)
 
