@@ -64,9 +64,9 @@ ifneq ($(shell $(PKG_CONFIG) --exists $(DEPS) && echo there),there)
 $(warning some of $(DEPS) is not installed: sh tools/setup.sh)
 endif
 
-# Compiled once for each instruction set, and the loops of pointwise ops for each chapter of them as well.
+# Compiled once for each instruction set, and the loops of pointwise ops for each chapter of them as well; special functions have scalar loops alone.
 ISAS     := base $(if $(X86_64),avx2 avx512)
-CHAPTERS := $(patsubst src/table/pointwise/%.def,%,$(wildcard src/table/pointwise/*.def))
+CHAPTERS := $(filter-out special,$(patsubst src/table/pointwise/%.def,%,$(wildcard src/table/pointwise/*.def)))
 TILE_O   := $(ISAS:%=$B/src/kernels/isa/tiles_%.o)
 LOOP_O   := $(foreach c,$(CHAPTERS),$(ISAS:%=$B/src/kernels/isa/$(c)_%.o))
 

@@ -76,6 +76,8 @@ const char *tg_formula_text(const tg_op *op, tg_dtype dtype)
     return dtype == TG_F32 ? formulas_f32[op->row] : dtype == TG_F64 ? formulas_f64[op->row] : formulas_integer[op->row];
 }
 
+bool tg_formula_exists(const tg_op *op) { return op->row != TG_NO_ROW && (formulas_f64[op->row] || formulas_integer[op->row]); }
+
 const char *tg_formula_remainder(const tg_op *op, tg_dtype dtype)
 {
     if (!row_of[op->row].quotient) return NULL;

@@ -4,8 +4,11 @@
 
 #include "ops/ops.h"
 
-/* The formula of operands x, y, z, of type T, for elements of this dtype; NULL where the op has none. */
+/* The formula of operands x, y, z, of type T, for elements of this dtype; NULL where the op has none, as special functions. */
 const char *tg_formula_text(const tg_op *op, tg_dtype dtype);
+
+/* Whether there is one for some dtype. */
+bool tg_formula_exists(const tg_op *op);
 
 /* The formula of m, the remainder of x / y, where the op's speaks of it; else NULL. */
 const char *tg_formula_remainder(const tg_op *op, tg_dtype dtype);

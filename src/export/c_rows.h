@@ -10,5 +10,9 @@
 #define COMPARE(NAME, FORMULA, ...)      [TG_ROW_##NAME] = TEXT(FORMULA),
 #define TEST                             COMPARE
 #define LOGICAL                          COMPARE
+#define SPECIAL(NAME, ...)
+#define SPECIAL2 SPECIAL
+#define SPECIAL3 SPECIAL
+#define OF_ORDER SPECIAL
 #define ROW(NAME, ...)
 #include "table/pointwise_each.h"

@@ -1,6 +1,7 @@
 /* c_writers.c - which op is written by whom. */
 #include "export/c_file.h"
 
+#include "export/c_formulas.h"
 #include "ops/ops.h"
 #include "table/rows.h"
 
@@ -62,7 +63,7 @@ static const struct {
 const tg_c_writer *tg_c_writer_of(const tg_op *op)
 {
     if (is_cast(op)) return &tg_c_cast;
-    if (op->row != TG_NO_ROW) return &tg_c_pointwise;
+    if (op->row != TG_NO_ROW) return tg_formula_exists(op) ? &tg_c_pointwise : NULL;
     for (size_t k = 0; k < sizeof others / sizeof *others; k++)
         if (others[k].op == op) return others[k].writer;
     return NULL;

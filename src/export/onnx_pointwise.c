@@ -96,6 +96,8 @@ const tg_onnx_row tg_onnx_rows[] = {
     ROW(copysign, "Where(is_negative(y), Neg(Abs(x)), Abs(x))"),
     ROW(logaddexp, "Where(Equal(x, y), Add(x, 0.6931471805599453), Add(Max(x, y), log1p(Exp(Neg(Abs(Sub(x, y)))))))"),
     ROW(xlogy, "Where(And(Equal(x, 0), Equal(y, y)), 0, Mul(x, Log(y)))"),
+    ROW(xlog1py, "Where(And(Equal(x, 0), Equal(y, y)), 0, Mul(x, log1p(y)))"),
+    ROW(entr, "Where(Equal(x, 0), 0, Where(Less(x, 0), -inf, Neg(Mul(x, Log(x)))))"),
     ROW(fmax, "Where(Or(GreaterOrEqual(x, y), IsNaN(y)), x, y)"),
     ROW(fmin, "Where(Or(LessOrEqual(x, y), IsNaN(y)), x, y)"),
 

@@ -36,6 +36,18 @@
 #ifndef LOGICAL
 #define LOGICAL ROW
 #endif
+#ifndef SPECIAL
+#define SPECIAL(NAME, DX, ...) UNARY(NAME, FLOATS, AT1(NAME), DX, KEPT, NONE, __VA_ARGS__)
+#endif
+#ifndef SPECIAL2
+#define SPECIAL2(NAME, DX, DY, ...) BINARY(NAME, FLOATS, AT2(NAME), DX, DY, KEPT, NONE, __VA_ARGS__)
+#endif
+#ifndef SPECIAL3
+#define SPECIAL3(NAME, DX, DY, DZ, ...) TERNARY(NAME, FLOATS, AT3(NAME), DX, DY, DZ, KEPT, NONE, __VA_ARGS__)
+#endif
+#ifndef OF_ORDER
+#define OF_ORDER(NAME, DX, ...) SCALED(NAME, FLOATS, AT2(NAME), DX, NONE, KEPT, NONE, __VA_ARGS__)
+#endif
 #include "table/pointwise.def"
 #include "table/pointwise_undef.h"
 #undef ROW

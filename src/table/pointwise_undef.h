@@ -11,3 +11,7 @@
 #undef COMPARE
 #undef TEST
 #undef LOGICAL
+#undef SPECIAL
+#undef SPECIAL2
+#undef SPECIAL3
+#undef OF_ORDER

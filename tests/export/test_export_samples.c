@@ -20,6 +20,7 @@
 
 #define OF_GRADIENTS "gradients alone are made of it"
 #define OF_LAPACK    "LAPACK computes it, and the file needs no library"
+#define SPECIAL      "the library has a function of its own for it, and the file needs no library"
 #define RANDOM       "draws random numbers, which the list of steps refuses"
 
 static const struct {
@@ -31,6 +32,10 @@ static const struct {
     {"conv1d_dw", OF_GRADIENTS}, {"conv2d_dw", OF_GRADIENTS}, {"conv3d_dw", OF_GRADIENTS},
     {"max_pool1d_dx", OF_GRADIENTS}, {"max_pool2d_dx", OF_GRADIENTS}, {"max_pool3d_dx", OF_GRADIENTS},
     {"avg_pool1d_dx", OF_GRADIENTS}, {"avg_pool2d_dx", OF_GRADIENTS}, {"avg_pool3d_dx", OF_GRADIENTS},
+    {"erfc", SPECIAL}, {"erfcx", SPECIAL}, {"erfinv", SPECIAL}, {"ndtr", SPECIAL}, {"log_ndtr", SPECIAL}, {"ndtri", SPECIAL},
+    {"lgamma", SPECIAL}, {"digamma", SPECIAL}, {"polygamma", SPECIAL}, {"betaln", SPECIAL}, {"zeta", SPECIAL}, {"j0", SPECIAL},
+    {"j1", SPECIAL}, {"i0", SPECIAL}, {"i1", SPECIAL}, {"i0e", SPECIAL}, {"i1e", SPECIAL}, {"expint", SPECIAL},
+    {"erfcx_slope", OF_GRADIENTS}, {"zeta_slope", OF_GRADIENTS},
     {"cholesky", OF_LAPACK}, {"solve_triangular", OF_LAPACK}, {"lu", OF_LAPACK}, {"lu_solve", OF_LAPACK}, {"det", OF_LAPACK}, {"cofactor", OF_LAPACK}, {"eigh", OF_LAPACK},
     {"eigvalsh", OF_LAPACK}, {"svd", OF_LAPACK}, {"svdvals", OF_LAPACK}, {"qr", OF_LAPACK}, {"matrix_exp", OF_LAPACK},
 };

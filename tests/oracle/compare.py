@@ -22,6 +22,7 @@ import linalg  # noqa: E402
 import ops  # noqa: E402
 import sequences  # noqa: E402
 import slopes  # noqa: E402
+import special  # noqa: E402
 import windows  # noqa: E402
 
 LIMIT = 1e-12
@@ -40,11 +41,14 @@ EXCEPTIONS = {
 NOT_COMPARED = {
     "dirichlet": "the draws it is made of cannot be read off the result", "rand_beta": "likewise", "standard_t": "likewise",
     "standard_gamma_slope": "likewise; tests/golden/gamma.py has such slopes, and standard_gamma is compared, to the second derivative",
+    "zeta": "PyTorch has no derivative by s; tests/golden/special.py has values of it and of its slopes", "zeta_slope": "likewise",
+    "j0": "PyTorch has no derivative of it; tests/golden/special.py has values", "j1": "likewise", "expint": "PyTorch has none; tests/golden/special.py has values",
+    "erfcx_slope": "likewise; erfcx is compared, to the second derivative",
     "keyed_bernoulli": "it is a draw, without gradient", "multinomial": "likewise",
 }
 
 OPS = {}
-for table in (ops.OPS, layers.OPS, windows.OPS, sequences.OPS, slopes.OPS):
+for table in (ops.OPS, layers.OPS, windows.OPS, sequences.OPS, slopes.OPS, special.OPS):
     twice = OPS.keys() & table.keys()
     assert not twice, f"two functions each for {twice}"
     OPS.update(table)

@@ -81,6 +81,17 @@ static const struct {
     {"fmax", {0.1, 1.1}, {1, 2}},
     {"fmin", {0.1, 1.1}, {1, 2}},
     {"softsign", {-3}, {-0.1}},
+    {"lgamma", {-0.7}, {-0.3}},
+    {"digamma", {-0.7}, {-0.3}},
+    {"log_ndtr", {-9}, {-5}},
+    {"erfcx_slope", {2.5, 2}, {5, 2}},
+    {"j1", {-4}, {-0.2}},
+    {"i1", {-3}, {-0.2}},
+    {"i0e", {-3}, {-0.2}},
+    {"i1e", {-3}, {-0.2}},
+    {"polygamma", {0.6, 2}, {4, 2}},
+    {"expint", {0.4, 1}, {3, 1}},
+    {"zeta_slope", {1.6, 0.6, 0}, {5, 3, 0}},
     {"maximum", {-2, 1}, {0, 2}}, /* all on one side, so that a wrong side gives nothing at all */
     {"minimum", {-2, 1}, {0, 2}},
 };

@@ -1,11 +1,13 @@
 /* values.c - runs samples in every dtype and layout, and what is special of pointwise ops, and compares results with
  * the rows. */
+#define _DEFAULT_SOURCE /* j0l, j1l */
 #include "values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "exact_special.h"
 #include "layouts.h"
 #include "slopes.h"
 

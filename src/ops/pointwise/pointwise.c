@@ -2,9 +2,12 @@
  * Here the vocabulary of the rows means libm: what these loops compute is what the vector loops are measured against. */
 #include "ops/ops.h"
 
+#include <inttypes.h>
 #include <tapegrad/pointwise.h>
+#include <tapegrad/special.h>
 #include <tgmath.h>
 
+#include "kernels/special.h"
 #include "table/rows.h"
 #include "ops/pointwise/pointwise_rules.h"
 
@@ -16,6 +19,11 @@
 #define PART2(NAME, X, Y)    _Generic((X), float: NAME##_f32, default: NAME##_f64)(X, Y)
 #define PART3(NAME, X, Y, Z) _Generic((X), float: NAME##_f32, default: NAME##_f64)(X, Y, Z)
 #include "ops/pointwise/words.h"
+
+/* Special functions are those of doubles. */
+#define AT1(NAME) C(tg_##NAME##_at((double)(x)))
+#define AT2(NAME) C(tg_##NAME##_at((double)(x), (double)(y)))
+#define AT3(NAME) C(tg_##NAME##_at((double)(x), (double)(y), (double)(z)))
 
 #define PARTS(SUFFIX, TYPE) SINC_PARTS(SUFFIX, TYPE) FLOORED_PARTS(SUFFIX, TYPE) SIGMOID_PARTS(SUFFIX, TYPE) GELU_PARTS(SUFFIX, TYPE)
 PARTS(f32, float)
@@ -204,6 +212,17 @@ tg_tensor *tg_leaky_relu(tg_tensor *x, double slope)
 {
     return with_number(&tg_op_leaky_relu, x, slope, false, __func__);
 }
+
+/* A derivative, or the like, of a whole order n. */
+static tg_tensor *with_order(const tg_op *op, tg_tensor *x, int64_t n, int64_t most, const char *function)
+{
+    if (n >= 0 && n <= most) return with_number(op, x, (double)n, false, function);
+    if (tg_check(x, function)) tg_fail_on(tg_tape_of(x), TG_ERR_ARG, function, "takes an order from 0 to %" PRId64 ", got %" PRId64, most, n);
+    return NULL;
+}
+
+tg_tensor *tg_polygamma(tg_tensor *x, int64_t n) { return with_order(&tg_op_polygamma, x, n, TG_POLYGAMMA_ORDERS, __func__); }
+tg_tensor *tg_expint(tg_tensor *x, int64_t n) { return with_order(&tg_op_expint, x, n, TG_EXPINT_ORDERS, __func__); }
 
 /* ---- the intervals of the gradient tests -------------------------------------------------------------------------------- */
 

@@ -95,11 +95,40 @@ static tg_tensor *share(tg_tensor *x, tg_tensor *y, tg_tensor *out)
     return tg_sigmoid(tg_where(tg_eq(out, nothing), nothing, tg_sub(x, y)));
 }
 
-/* ln y, and 0 where x is and ln y is no number below 0 */
-static tg_tensor *log_unless_zero(tg_tensor *x, tg_tensor *y)
+/* ln y or ln(1 + y), and 0 where x is and the logarithm is no number below 0, y <= bound */
+static tg_tensor *log_or_zero(tg_tensor *x, tg_tensor *y, double bound, tg_tensor *log)
 {
-    tg_tensor *none = tg_logical_and(tg_eq(x, tg_number_like(x, 0, "eq")), tg_le(y, tg_number_like(y, 0, "le")));
-    return tg_where(none, tg_number_like(y, 0, "where"), tg_log(y));
+    tg_tensor *none = tg_logical_and(tg_eq(x, tg_number_like(x, 0, "eq")), tg_le(y, tg_number_like(y, bound, "le")));
+    return tg_where(none, tg_number_like(y, 0, "where"), log);
+}
+
+/* ---- special functions */
+
+/* The same function of the order that is `step` away. */
+static tg_tensor *of_next_order(const tg_call *c, double step)
+{
+    return tg_record(c->op, (tg_tensor *[]){c->in[0], tg_add_s(c->in[1], step)}, 2, NULL, 0);
+}
+
+/* y / x, and 1/2 at 0 */
+static tg_tensor *half_at_zero(tg_tensor *y, tg_tensor *x)
+{
+    return tg_where(tg_eq(x, tg_number_like(x, 0, "eq")), tg_number_like(x, 0.5, "where"), tg_div(y, unless_zero(x)));
+}
+
+/* phi / Phi, whose factors are 0 far to the left: there sqrt(2/pi) / erfcx(-x / sqrt 2) */
+static tg_tensor *log_ndtr_slope(tg_tensor *x)
+{
+    tg_tensor *right = tg_div(tg_phi_grad(tg_number_like(x, 1, "phi_grad"), x), tg_ndtr(x));
+    tg_tensor *left = tg_rdiv_s(0.7978845608028654, tg_erfcx(tg_mul_s(x, -0.7071067811865476)));
+    return tg_where(tg_gt(x, tg_number_like(x, -1, "gt")), right, left);
+}
+
+/* -d/dq of the derivative of zeta by s of order m: of (-ln a)^m a^-s it is (s (-ln a)^m + m (-ln a)^(m-1)) a^(-s-1) */
+static tg_tensor *zeta_fall(tg_tensor *s, tg_tensor *q, tg_tensor *m)
+{
+    tg_tensor *next = tg_add_s(s, 1);
+    return tg_add(tg_mul(s, tg_zeta_slope(next, q, m)), tg_mul(m, tg_zeta_slope(next, q, tg_sub_s(m, 1))));
 }
 
 /* Is x what fmax or fmin gives: where it is as far or farther, or y is NaN? */

@@ -11,7 +11,7 @@
 static void arithmetic(void)
 {
     BINARY_ANY(tg_add), BINARY_ANY(tg_sub), BINARY_ANY(tg_mul), BINARY(tg_div), BINARY(tg_pow), BINARY_ANY(tg_maximum), BINARY_ANY(tg_minimum);
-    BINARY(tg_atan2), BINARY(tg_hypot), BINARY(tg_copysign), BINARY(tg_logaddexp), BINARY(tg_logaddexp2), BINARY(tg_xlogy), BINARY(tg_fmax), BINARY(tg_fmin);
+    BINARY(tg_atan2), BINARY(tg_hypot), BINARY(tg_copysign), BINARY(tg_logaddexp), BINARY(tg_logaddexp2), BINARY(tg_xlogy), BINARY(tg_xlog1py), BINARY(tg_fmax), BINARY(tg_fmin);
     BINARY_ANY(tg_remainder), BINARY_ANY(tg_fmod), BINARY_ANY(tg_floor_divide), BINARY(tg_mul_zero);
     CALL(tg_add_s, NUMBERS(2, 3), OF_THE_DTYPE(2)), CALL(tg_sub_s, NUMBERS(2, 3), OF_THE_DTYPE(2)), CALL(tg_mul_s, NUMBERS(2, 3), OF_THE_DTYPE(2));
     CALL(tg_div_s, FLOATS(2, 3), OF_THE_DTYPE(2)), CALL(tg_pow_s, FLOATS(2, 3), OF_THE_DTYPE(3)), CALL(tg_rsub_s, OF_THE_DTYPE(2), NUMBERS(2, 3)),
@@ -30,6 +30,15 @@ static void functions(void)
     UNARY(tg_log2), UNARY(tg_log10), UNARY(tg_logit), UNARY(tg_tan), UNARY(tg_sinc), UNARY(tg_asin), UNARY(tg_acos), UNARY(tg_atan), UNARY(tg_sinh);
     UNARY(tg_cosh), UNARY(tg_asinh), UNARY(tg_acosh), UNARY(tg_atanh);
     UNARY_ANY(tg_floor), UNARY_ANY(tg_ceil), UNARY_ANY(tg_round), UNARY_ANY(tg_trunc), UNARY(tg_frac);
+}
+
+static void special_functions(void)
+{
+    UNARY(tg_erfc), UNARY(tg_erfcx), UNARY(tg_erfinv), UNARY(tg_ndtr), UNARY(tg_log_ndtr), UNARY(tg_ndtri), UNARY(tg_entr), UNARY(tg_lgamma), UNARY(tg_digamma);
+    UNARY(tg_j0), UNARY(tg_j1), UNARY(tg_i0), UNARY(tg_i1), UNARY(tg_i0e), UNARY(tg_i1e);
+    BINARY(tg_betaln), BINARY(tg_zeta);
+    CALL(tg_polygamma, FLOATS(2, 3), N(1, BAD(ARG, -1, 1001)));
+    CALL(tg_expint, FLOATS(2, 3), N(1, BAD(ARG, -1, 1001)));
 }
 
 static void activations(void)
@@ -67,6 +76,7 @@ void rows_pointwise(void)
 {
     arithmetic();
     functions();
+    special_functions();
     activations();
     comparisons();
 }
