@@ -320,6 +320,10 @@ install: lib $B/tg-gradcheck
 	install -m 755 $B/$(SONAME) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libtapegrad.so
 	echo "$$PC" >$(DESTDIR)$(PREFIX)/lib/pkgconfig/tapegrad.pc
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 $(DESTDIR)$(PREFIX)/share/man/man7
+	install -m 644 docs/man/tapegrad.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 docs/man/tapegrad.7 $(DESTDIR)$(PREFIX)/share/man/man7
+	$B/tg-gradcheck --help | awk -v name=tg-gradcheck -v version=$(VERSION) -f tools/help_to_man.awk >$(DESTDIR)$(PREFIX)/share/man/man1/tg-gradcheck.1
 
 format:
 	clang-format -i $(wildcard include/*.h include/tapegrad/*.h src/*/*.[ch] src/*/*/*.[ch] tests/*/*.[ch] demos/*.[ch] bench/*.[ch])

@@ -41,9 +41,10 @@ def solve_triangular(s, x, b):
 
 
 def solved(a, b):
+    """A b of two axes and more is of matrices here. PyTorch takes one whose shape is a's without the last axis for vectors, unless it has a's leading axes."""
     if b.dim() == 1:
         return torch.linalg.solve(a, b[:, None].expand(*a.shape[:-1], 1))[..., 0]
-    return torch.linalg.solve(a, b)
+    return torch.linalg.solve(a, b.expand(*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:]))
 
 
 def spread(x):

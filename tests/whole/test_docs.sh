@@ -50,6 +50,15 @@ for page in *.md docs/tutorial/*.md $(ls docs/*.md | grep -v 'design\|adding\|op
     done
 done
 
+# Manual pages: their names are in the headers, and groff, where it is there, has nothing to say.
+for page in docs/man/*.[1-9] "$dir"/installed/share/man/man*/*; do
+    for name in $(grep -o 'tg_[A-Za-z0-9_]*' "$page" | sort -u); do
+        grep -qx "$name" "$dir/names" || { echo "$page: no header has $name"; status=1; }
+    done
+    command -v groff >/dev/null || continue
+    groff -man -Tutf8 -ww -z "$page" >"$dir/groff" 2>&1 && [ ! -s "$dir/groff" ] || { cat "$dir/groff"; echo "$page: groff complains"; status=1; }
+done
+
 # [text](target) with a target inside the project
 count=0
 for page in *.md docs/*.md docs/tutorial/*.md demos/README.md; do
