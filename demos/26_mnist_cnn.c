@@ -4,11 +4,10 @@
  * was found and forgets where exactly. Two such layers, then two usual ones with dropout between; images slightly turned and moved in every
  * epoch; AdamW with a one-cycle schedule. Pictures: the first layer's filters, and saliency: |d (the winning class's logit) / d (pixel)|, which says which
  * pixels the answer hangs on. LeCun and others 1998; Simonyan, Vedaldi, Zisserman 2013. */
-#include "demo.h"
-#include "demo_draw.h"
+#include "demo_digits.h"
 #include "demo_export.h"
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE, CLASSES = 10, C1 = 24, C2 = 48, K = 5, FLAT = C2 * 16, SHOWN = 10 };
+enum { SIDE = DEMO_SIDE, PIXELS = DEMO_PIXELS, CLASSES = DEMO_CLASSES, C1 = 24, C2 = 48, K = 5, FLAT = C2 * 16, SHOWN = 10 };
 
 typedef struct cnn {
     tg_tensor *w1, *b1, *w2, *b2, *w3, *b3, *w4, *b4;
@@ -34,39 +33,14 @@ static tg_tensor *logits(const cnn *m, tg_tensor *x, bool training)
     return tg_linear(training ? tg_dropout(h, 0.3) : h, m->w4, m->b4);
 }
 
-static bool train(tg_tape *t, const cnn *m, tg_dataset *images, int64_t epochs, double *mean_loss)
-{
-    tg_dataset  *changed = tg_dataset_augment(images, &(tg_augment_options){.rotate = 8, .scale = 0.08, .shift = 0.06});
-    tg_loader   *data = tg_loader_new(changed, &(tg_loader_options){.batch = 128, .shuffle = true, .prefetch = 2});
-    tg_optim    *opt = tg_adamw(t, &(tg_adam_options){.lr = 3e-3, .weight_decay = 0.01});
-    tg_schedule *cycle = tg_one_cycle_lr(t, &(tg_one_cycle_options){.steps = epochs * tg_loader_batches(data)});
-    tg_tensor   *x, *y;
-    if (tg_schedule_drive(cycle, opt, -1)) return false;
-    for (int64_t e = 0; e < epochs; e++) {
-        char        label[64];
-        double      sum = 0;
-        tg_progress bar;
-        snprintf(label, sizeof label, "epoch %" PRId64 " of %" PRId64, e + 1, epochs);
-        tg_progress_start(&bar, label, tg_loader_batches(data));
-        for (; tg_next(data, &x, &y); tg_reset(t)) {
-            tg_tensor *loss = tg_cross_entropy(logits(m, x, true), y);
-            if (tg_minimize(opt, loss) || tg_schedule_step(cycle)) return false;
-            sum += tg_item(loss);
-            tg_progress_update(&bar, tg_dim(y, 0), tg_item(loss), NAN);
-        }
-        tg_progress_finish(&bar);
-        printf("epoch %" PRId64 ": loss %.4f\n", e + 1, *mean_loss = sum / (double)tg_loader_batches(data));
-    }
-    return !tg_error(t);
-}
+static tg_tensor *training_loss(void *m, tg_tensor *x, tg_tensor *y) { return tg_cross_entropy(logits(m, x, true), y); }
 
-static double test_accuracy(tg_tape *t, const cnn *m, tg_dataset *images)
+static tg_tensor *answers(const void *m, tg_tensor *x) { return logits(m, x, false); }
+
+static bool train(demo_digits *d, cnn *m, int64_t epochs)
 {
-    tg_loader *data = tg_loader_new(images, &(tg_loader_options){.batch = 500});
-    tg_tensor *x, *y;
-    double     right = 0;
-    for (; tg_next(data, &x, &y); tg_reset(t)) right += tg_item(tg_accuracy(logits(m, x, false), y)) * (double)tg_dim(y, 0);
-    return tg_error(t) ? NAN : right / (double)tg_dataset_size(images);
+    tg_dataset *changed = tg_dataset_augment(d->train, &(tg_augment_options){.rotate = 8, .scale = 0.08, .shift = 0.06});
+    return demo_train(d->t, &(demo_training){.label = "network", .data = changed, .epochs = epochs, .batch = 128, .lr = 3e-3, .decay = 0.01, .loss = training_loss, .ctx = m});
 }
 
 /* ---- pictures ---------------------------------------------------------------------------------------------------------- */
@@ -108,39 +82,26 @@ static bool hand_over(tg_tape *t, const cnn *m, tg_dataset *images, const char *
 
 int main(int argc, char **argv)
 {
-    const double started = demo_clock();
-    const char  *out = "out", *data = NULL;
-    int64_t      epochs = 8, seed = 1;
-    bool         quick = false, export = false;
-    int          status;
-    char         path[DEMO_PATH];
-    const demo_option options[] = {
-        {"--data", "DIR", "directory of the MNIST files; else $TAPEGRAD_DATA; else drawn digits", .text = &data},
-        {"--epochs", "N", "how often all images are seen", .count = &epochs, .low = 1, .high = 1e4},
-        {"--seed", "N", "of weights and batches", .count = &seed, .low = 0, .high = 1e15},
-        {"--out", "DIR", "where the pictures and the network go", .text = &out},
-        {"--export", NULL, "writes the network as C and as ONNX, too, with an example", .flag = &export},
-        {"--quick", NULL, "two epochs over 600 drawn digits", .flag = &quick},
-    };
-    if (!demo_parse(argc, argv, "A convolutional network reads handwritten digits.", options, DEMO_COUNT(options), &status)) return status;
-    if (!demo_directory(out)) return 1;
-    data = quick ? NULL : demo_data(data);
-    if (quick) epochs = 2;
-
-    tg_tape    *t = tg_tape_new(&(tg_tape_options){.seed = (uint64_t)seed});
-    tg_dataset *images = data ? tg_mnist(t, data, "train") : tg_synthetic_digits(t, quick ? 600 : 20000, 1);
-    tg_dataset *unseen = data ? tg_mnist(t, data, "test") : tg_synthetic_digits(t, quick ? 500 : 2000, 2);
-    const cnn   m = make_cnn(t);
-    double      loss = NAN, accuracy = NAN;
-    bool        ok = t && images && unseen && train(t, &m, images, epochs, &loss);
-    if (ok) ok = !isnan(accuracy = test_accuracy(t, &m, unseen)) && draw_filters(&m, out) && draw_saliency(t, &m, unseen, out);
-    if (ok && export) ok = hand_over(t, &m, unseen, out);
-    if (ok) ok = !tg_save(t, demo_path(path, out, "mnist_cnn.safetensors"));
-    tg_tape_free(t);
+    demo_digits       d = {.drawn = {20000, 600}, .drawn_test = {2000, 500}};
+    int64_t           epochs = 8;
+    bool              export = false;
+    int               status;
+    char              path[DEMO_PATH];
+    const demo_option options[] = {{"--epochs", "N", "how often all images are seen; twice with --quick", .count = &epochs, .low = 1, .high = 1e4},
+                                   {"--export", NULL, "writes the network as C and as ONNX, too, with an example", .flag = &export}};
+    if (!demo_open_digits(argc, argv, "A convolutional network reads handwritten digits.", options, DEMO_COUNT(options), &d, &status)) return status;
+    if (d.common.quick) epochs = 2;
+    cnn    m = make_cnn(d.t);
+    double accuracy = NAN;
+    bool   ok = train(&d, &m, epochs) && !isnan(accuracy = demo_accuracy(d.t, d.test, answers, &m)) && draw_filters(&m, d.common.out) &&
+                draw_saliency(d.t, &m, d.test, d.common.out);
+    if (ok && export) ok = hand_over(d.t, &m, d.test, d.common.out);
+    if (ok) ok = !tg_save(d.t, demo_path(path, d.common.out, "mnist_cnn.safetensors"));
+    tg_tape_free(d.t);
     if (!ok) return 1;
-    const double required = data ? 0.992 : quick ? 0.3 : 0.99;
+    const double required = d.data ? 0.992 : d.common.quick ? 0.3 : 0.99;
     printf("network: %s\naccuracy on images never seen before: %.2f %%\n", path, 100 * accuracy);
     if (accuracy < required) printf("It did not learn: %g %% are wanted.\n", 100 * required);
-    const demo_field fields[] = {{"seconds", demo_clock() - started}, {"loss", loss}, {"accuracy", accuracy}};
-    return demo_result("26_mnist_cnn", data ? "mnist" : "drawn", accuracy >= required, fields, DEMO_COUNT(fields));
+    const demo_field fields[] = {{"seconds", demo_clock() - d.common.started}, {"accuracy", accuracy}};
+    return demo_result("26_mnist_cnn", d.data ? "mnist" : "drawn", accuracy >= required, fields, DEMO_COUNT(fields));
 }

@@ -112,7 +112,7 @@ static bool run(demo_digits *d, int64_t epochs, int64_t each, double *source, do
 
 int main(int argc, char **argv)
 {
-    demo_digits       d = {.drawn = 20000, .drawn_test = 4000};
+    demo_digits       d = {.drawn = {20000, 4000}, .drawn_test = {4000, 800}};
     int64_t           epochs = 5, each = 10;
     int               status;
     const demo_option options[] = {{"--epochs", "N", "of each training", .count = &epochs, .low = 1, .high = 1000},

@@ -146,7 +146,7 @@ static bool teach(demo_digits *d, int64_t epochs, results *r)
 
 int main(int argc, char **argv)
 {
-    demo_digits       d = {.drawn = 20000, .drawn_test = 4000};
+    demo_digits       d = {.drawn = {20000, 4000}, .drawn_test = {4000, 800}};
     int64_t           epochs = 5;
     int               status;
     results           r = {0};

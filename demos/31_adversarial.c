@@ -139,7 +139,7 @@ static bool run(demo_digits *d, int64_t epochs, int64_t steps, double epsilon, r
 
 int main(int argc, char **argv)
 {
-    demo_digits       d = {.drawn = 20000, .drawn_test = 4000};
+    demo_digits       d = {.drawn = {20000, 4000}, .drawn_test = {4000, 800}};
     int64_t           epochs = 6, steps = 3;
     double            epsilon = 0.3;
     int               status;

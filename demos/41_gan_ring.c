@@ -12,7 +12,7 @@
 /* ---- the networks and their training ------------------------------------------------------------------------------- */
 
 enum { MODES = 8, NOISE = 4, HIDDEN = 64, WEIGHTS = 6 };
-static const double PI = 3.14159265358979323846, WIDTH = 0.1; /* each Gaussian's standard deviation; the ring's radius is 1 */
+static const double WIDTH = 0.1; /* each Gaussian's standard deviation; the ring's radius is 1 */
 
 /* in → 64 → 64 → out neurons, with ReLU between */
 typedef struct network {
@@ -42,7 +42,7 @@ static tg_tensor *apply(const network *n, tg_tensor *x)
 static tg_tensor *ring(tg_tape *t, int64_t n) /* n points of the ring [n,2] */
 {
     tg_tensor *mode = tg_to(tg_to(tg_uniform(t, TG_SHAPE(n, 1), 0, MODES), TG_I64), TG_F32); /* 0 … 7 */
-    tg_tensor *angle = tg_mul_s(mode, 2 * PI / MODES);
+    tg_tensor *angle = tg_mul_s(mode, 2 * DEMO_PI / MODES);
     tg_tensor *centre = tg_cat((tg_tensor *[]){tg_cos(angle), tg_sin(angle)}, 2, 1);
     return tg_add(centre, tg_mul_s(tg_randn(t, TG_SHAPE(n, 2)), WIDTH));
 }
@@ -100,7 +100,7 @@ static int modes_found(const float *x, int64_t n, double *near)
     int     found = 0;
     for (int64_t i = 0; i < n; i++)
         for (int m = 0; m < MODES; m++)
-            if (hypot((double)x[2 * i] - cos(2 * PI * m / MODES), (double)x[2 * i + 1] - sin(2 * PI * m / MODES)) < 3 * WIDTH) count[m]++, all++;
+            if (hypot((double)x[2 * i] - cos(2 * DEMO_PI * m / MODES), (double)x[2 * i + 1] - sin(2 * DEMO_PI * m / MODES)) < 3 * WIDTH) count[m]++, all++;
     for (int m = 0; m < MODES; m++) found += 100 * count[m] >= n;
     *near = (double)all / (double)n;
     return found;

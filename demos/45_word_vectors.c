@@ -57,15 +57,13 @@ typedef struct walker {
     uint64_t          chance;
 } walker;
 
-static double uniform(uint64_t *chance) { return (double)demo_random(chance, INT64_C(1) << 53) * 0x1p-53; }
-
 /* The next word that is not skipped, and how far its window reaches: 1 … WINDOW, so that near words count more. */
 static void next_word(walker *k)
 {
     for (;;) {
         k->at = (k->at + 1) % k->w->length;
         const double share = (double)k->w->list[k->w->ids[k->at]].count / (double)k->w->length;
-        if (uniform(&k->chance) < sqrt(1e-3 / share)) break;
+        if (demo_uniform(&k->chance) < sqrt(1e-3 / share)) break;
     }
     const int64_t reach = 1 + demo_random(&k->chance, WINDOW);
     k->left = k->at > reach ? k->at - reach : 0, k->right = k->at + reach < k->w->length ? k->at + reach : k->w->length - 1;

@@ -10,8 +10,6 @@
 enum { LETTERS = 10, CLASSES = LETTERS + 1, RATE = 8000, FRAME = 128, BANDS = 24, HIDDEN = 64, MOST = 8, BATCH = 32 };
 enum { FRAMES = MOST * 14 + 4, SAMPLES = FRAMES * FRAME };
 
-static const double PI = 3.14159265358979323846;
-
 /* ---- the recordings ------------------------------------------------------------------------------------------------------ */
 
 typedef struct recording {
@@ -19,19 +17,19 @@ typedef struct recording {
     int64_t  letters[MOST], n, frames; /* which letters, 1 … LETTERS; how many; of how many frames */
 } recording;
 
-static double uniform(uint64_t *chance, double low, double high) { return low + (high - low) * (double)demo_random(chance, INT64_C(1) << 53) * 0x1p-53; }
+static double between(double low, double high, uint64_t *chance) { return low + (high - low) * demo_uniform(chance); }
 
 /* One letter from sample `at` on; where it ends. Letters 2k and 2k + 1 have the same tones, up and down: only their order in time tells them apart. */
 static int64_t speak(float *sound, int64_t at, int64_t letter, double pitch, uint64_t *chance)
 {
     static const double from[LETTERS / 2] = {300, 450, 600, 800, 1000}, to[LETTERS / 2] = {550, 900, 350, 1100, 700};
-    const int64_t       length = (int64_t)(uniform(chance, 0.05, 0.15) * RATE), k = letter / 2;
-    const double        loud = uniform(chance, 0.3, 1);
+    const int64_t       length = (int64_t)(between(0.05, 0.15, chance) * RATE), k = letter / 2;
+    const double        loud = between(0.3, 1, chance);
     double              phase[2] = {0, 0};
     for (int64_t i = 0; i < length && at + i < SAMPLES; i++) {
-        const double part = letter % 2 ? 1 - (double)i / (double)length : (double)i / (double)length, swell = sin(PI * ((double)i + 0.5) / (double)length);
+        const double part = letter % 2 ? 1 - (double)i / (double)length : (double)i / (double)length, swell = sin(DEMO_PI * ((double)i + 0.5) / (double)length);
         const double tone = pitch * (from[k] + part * (to[k] - from[k]));
-        phase[0] += 2 * PI * tone / RATE, phase[1] += 2 * PI * 2.7 * tone / RATE;
+        phase[0] += 2 * DEMO_PI * tone / RATE, phase[1] += 2 * DEMO_PI * 2.7 * tone / RATE;
         sound[at + i] += (float)(loud * swell * (sin(phase[0]) + 0.5 * sin(phase[1])));
     }
     return at + length + (demo_random(chance, 2) ? demo_random(chance, RATE / 20) : 0);
@@ -39,9 +37,9 @@ static int64_t speak(float *sound, int64_t at, int64_t letter, double pitch, uin
 
 static void record(recording *r, uint64_t *chance)
 {
-    const double pitch = uniform(chance, 0.9, 1.1); /* of the speaker */
+    const double pitch = between(0.9, 1.1, chance); /* of the speaker */
     int64_t      at = demo_random(chance, 2 * FRAME);
-    for (int64_t i = 0; i < SAMPLES; i++) r->sound[i] = (float)uniform(chance, -0.2, 0.2);
+    for (int64_t i = 0; i < SAMPLES; i++) r->sound[i] = (float)between(-0.2, 0.2, chance);
     r->n = 3 + demo_random(chance, MOST - 2);
     for (int64_t k = 0; k < r->n; k++) {
         const int64_t letter = demo_random(chance, LETTERS);
@@ -65,7 +63,7 @@ static bool make_ear(tg_tape *t, listener *m)
     static float sines[FRAME][FRAME], bands[FRAME / 2][BANDS];
     for (int i = 0; i < FRAME; i++)
         for (int k = 0; k < FRAME / 2; k++) {
-            const double window = 0.5 - 0.5 * cos(2 * PI * i / FRAME), angle = 2 * PI * i * (k + 0.5) / FRAME;
+            const double window = 0.5 - 0.5 * cos(2 * DEMO_PI * i / FRAME), angle = 2 * DEMO_PI * i * (k + 0.5) / FRAME;
             sines[i][k] = (float)(window * cos(angle)), sines[i][k + FRAME / 2] = (float)(window * sin(angle));
         }
     for (int k = 0; k < FRAME / 2; k++)

@@ -14,13 +14,6 @@ static const char *const numbers[] = {"age", "pressure", "marker_a", "marker_b",
 
 /* ---- the table ----------------------------------------------------------------------------------------------------------- */
 
-static double uniform(uint64_t *chance) { return ((double)demo_random(chance, INT64_C(1) << 53) + 0.5) * 0x1p-53; }
-static double normal(uint64_t *chance)
-{
-    const double length = sqrt(-2 * log(uniform(chance)));
-    return length * cos(2 * 3.14159265358979323846 * uniform(chance));
-}
-
 /* Writes patients, each with the true chance of being ill, which only the judge may see. Some values are missing. */
 static bool write_patients(const char *path, int64_t n, uint64_t seed)
 {
@@ -28,15 +21,15 @@ static bool write_patients(const char *path, int64_t n, uint64_t seed)
     if (!file) return fprintf(stderr, "cannot write %s: %s\n", path, strerror(errno)), false;
     fputs("age,sex,smokes,pressure,marker_a,marker_b,temperature,ill,true_chance\n", file);
     for (int64_t i = 0; i < n; i++) {
-        const double age = fmin(90, fmax(18, 52 + 16 * normal(&seed))), a = normal(&seed), b = 0.5 * a + normal(&seed), pressure = 105 + 0.4 * age + 13 * normal(&seed);
-        const double warm = 36.8 + 0.5 * normal(&seed);
+        const double age = fmin(90, fmax(18, 52 + 16 * demo_normal(&seed))), a = demo_normal(&seed), b = 0.5 * a + demo_normal(&seed);
+        const double pressure = 105 + 0.4 * age + 13 * demo_normal(&seed), warm = 36.8 + 0.5 * demo_normal(&seed);
         const bool   female = demo_random(&seed, 2), smokes = demo_random(&seed, 4) == 0;
         const double logit = -5.4 + 0.03 * (age - 52) + 1.8 * a * b + 3.6 * (warm - 36.8) * (warm - 36.8) + 0.02 * (pressure - 126) + (smokes ? 0.9 : 0) -
                              (female ? 0.4 : 0);
         const double chance = 1 / (1 + exp(-logit));
         fprintf(file, "%.1f,%s,%s,%.1f,", age, female ? "f" : "m", smokes ? "yes" : "no", pressure);
         if (demo_random(&seed, 50)) fprintf(file, "%.4f", a); /* one in fifty was not measured */
-        fprintf(file, ",%.4f,%.2f,%d,%.6f\n", b, warm, uniform(&seed) < chance, chance);
+        fprintf(file, ",%.4f,%.2f,%d,%.6f\n", b, warm, demo_uniform(&seed) < chance, chance);
     }
     const bool whole = !ferror(file);
     return fclose(file) == 0 && whole ? true : (fprintf(stderr, "cannot write %s\n", path), false);
@@ -91,6 +84,8 @@ static bool train(tg_tape *t, const model *m, tg_dataset *const part[PARTS], int
     }
     return !tg_early_stop_restore(stop) && !tg_error(t);
 }
+
+/* ---- from numbers to decisions ------------------------------------------------------------------------------------------- */
 
 /* All of a part: kept numbers (logits) and whether each is ill. */
 static bool numbers_of(tg_tape *t, const model *m, tg_dataset *part, tg_tensor **score, tg_tensor **ill)

@@ -140,7 +140,7 @@ static bool run(demo_digits *d, int which, int64_t rounds, double aim, double lr
 
 int main(int argc, char **argv)
 {
-    demo_digits       d = {.drawn = 20000, .drawn_test = 4000};
+    demo_digits       d = {.drawn = {20000, 4000}, .drawn_test = {4000, 800}};
     int64_t           rounds = 100;
     double            aim = 0.97, lr = 0.1;
     int               status;

@@ -129,7 +129,7 @@ static bool draw(const demo_common *c, const settings *s, double q)
 
 int main(int argc, char **argv)
 {
-    demo_digits       d = {.drawn = 20000, .drawn_test = 4000};
+    demo_digits       d = {.drawn = {20000, 4000}, .drawn_test = {4000, 800}};
     settings          s = {.sigma = 1.3, .clip = 1, .lr = 0.5, .lot = 1000, .steps = 600};
     int               status;
     const demo_option options[] = {{"--sigma", "X", "noise in parts of the longest gradient", .real = &s.sigma, .low = 0.3, .high = 100},

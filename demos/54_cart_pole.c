@@ -21,11 +21,9 @@ static bool push(double s[STATE], bool right)
     return fabs(s[0]) <= 2.4 && fabs(s[2]) <= limit;
 }
 
-static double uniform(uint64_t *state) { return (double)demo_random(state, (int64_t)1 << 53) * 0x1p-53; }
-
 static void start(double s[STATE], uint64_t *state)
 {
-    for (int k = 0; k < STATE; k++) s[k] = 0.1 * uniform(state) - 0.05;
+    for (int k = 0; k < STATE; k++) s[k] = 0.1 * demo_uniform(state) - 0.05;
 }
 
 /* ---- the lesson ------------------------------------------------------------------------------------------------------ */
@@ -95,7 +93,7 @@ static int play(const policy *p, uint64_t *state, bool draw, float *states, floa
     start(s, state);
     for (bool stands = true; stands && n < MOST_STEPS; n++) {
         const double chance = chance_right(p, s);
-        const bool   right = draw ? uniform(state) < chance : chance > 0.5;
+        const bool   right = draw ? demo_uniform(state) < chance : chance > 0.5;
         for (int k = 0; k < STATE && states; k++) states[n * STATE + k] = (float)s[k];
         if (pushes) pushes[n] = right;
         stands = push(s, right);

@@ -4,7 +4,8 @@
  * has to take steps that are short enough for the sides. Newton's method solves H s = -g with the exact Hessian, which the tape gives like any
  * derivative, and goes where a parabola of that slope and curvature has its minimum: at the end the number of right digits doubles with each step. Far
  * away it may go uphill, as the second step does here. Gauss-Newton knows that f is a sum of squares, f = |r|², and uses JᵀJ of the residuals r alone, which
- * always leads downhill at first, though a whole step may go too far, as the first one does. L-BFGS learns curvature from the gradients that it has seen. Rosenbrock 1960; Nocedal, Wright 2006. */
+ * always leads downhill at first, though a whole step may go too far, as the first one does. L-BFGS learns curvature from the gradients that it has
+ * seen. Rosenbrock 1960; Nocedal, Wright 2006. */
 #include "demo_draw.h"
 
 enum { WAYS = 4, MOST = 100000, DRAWN = 400, GRID = 120 };

@@ -12,7 +12,6 @@
 
 enum { PARAMETERS = 3, SHOWN = 200, MOST_POINTS = 400 };
 
-static const double PI = 3.14159265358979323846;
 static const char *const names[PARAMETERS] = {"length scale", "deviation of the curve", "noise"};
 
 /* ---- the lesson ------------------------------------------------------------------------------------------------------ */
@@ -43,7 +42,7 @@ static tg_tensor *surprise(void *ctx) /* -ln of how likely the points are */
     const double   n = (double)tg_dim(p->x, 0);
     tg_tensor     *l = factor(p), *alpha = tg_cholesky_solve(p->y, l, false);
     tg_tensor     *fit = tg_mul_s(tg_dot(p->y, alpha), 0.5), *size = tg_sum_all(tg_log(tg_diagonal(l, 0, 0, 1)));
-    return tg_add_s(tg_add(fit, size), n / 2 * log(2 * PI));
+    return tg_add_s(tg_add(fit, size), n / 2 * log(2 * DEMO_PI));
 }
 
 /* Mean and deviation of the curve at other places, [M, 1]: of values without noise. */

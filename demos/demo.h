@@ -179,6 +179,17 @@ static inline int64_t demo_random(uint64_t *state, int64_t n)
     return (int64_t)((z ^ z >> 31) % (uint64_t)n);
 }
 
+#define DEMO_PI 3.14159265358979323846
+
+static inline double demo_uniform(uint64_t *state) { return (double)demo_random(state, INT64_C(1) << 53) * 0x1p-53; } /* 0 … below 1 */
+
+/* Mean 0, variance 1. Box, Muller 1958. */
+static inline double demo_normal(uint64_t *state)
+{
+    const double length = sqrt(-2 * log(1 - demo_uniform(state)));
+    return length * cos(2 * DEMO_PI * demo_uniform(state));
+}
+
 /* ---- what most demos are asked --------------------------------------------------------------------------------------- */
 
 enum { DEMO_MOST_OPTIONS = 16 };

@@ -10,8 +10,8 @@ enum { DEMO_SIDE = 28, DEMO_PIXELS = DEMO_SIDE * DEMO_SIDE, DEMO_CLASSES = 10, D
 /* ---- options and images ----------------------------------------------------------------------------------------------- */
 
 typedef struct demo_digits {
-    int64_t     drawn, drawn_test;    /* how many digits are drawn where there are none; a fifth of them with --quick */
-    const char *data;                 /* NULL: they were drawn */
+    int64_t     drawn[2], drawn_test[2]; /* how many digits are drawn where there are none: usually, and with --quick */
+    const char *data;                    /* NULL: they were drawn */
     demo_common common;
     tg_tape    *t;
     tg_dataset *train, *test;
@@ -25,11 +25,10 @@ static inline bool demo_open_digits(int argc, char **argv, const char *about, co
     if (!demo_begin(argc, argv, about, options, n_more + 1, &d->common, status)) return false;
     *status = 1;
     d->data = d->common.quick ? NULL : demo_data(d->data);
-    if (d->common.quick) d->drawn /= 5, d->drawn_test /= 5;
     d->t = tg_tape_new(&(tg_tape_options){.seed = (uint64_t)d->common.seed});
     if (!d->t) return false;
-    d->train = d->data ? tg_mnist(d->t, d->data, "train") : tg_synthetic_digits(d->t, d->drawn, 1);
-    d->test = d->data ? tg_mnist(d->t, d->data, "test") : tg_synthetic_digits(d->t, d->drawn_test, 2);
+    d->train = d->data ? tg_mnist(d->t, d->data, "train") : tg_synthetic_digits(d->t, d->drawn[d->common.quick], 1);
+    d->test = d->data ? tg_mnist(d->t, d->data, "test") : tg_synthetic_digits(d->t, d->drawn_test[d->common.quick], 2);
     if (d->train && d->test) return true;
     tg_tape_free(d->t);
     return false;
@@ -127,7 +126,7 @@ typedef struct demo_training {
     const char        *label;   /* for the line of each epoch */
     tg_dataset        *data;
     int64_t            epochs, batch; /* batch 0: 100 */
-    double             lr;      /* the highest one of Adam's, which goes up and down in one cycle */
+    double             lr, decay; /* AdamW's: the highest learning rate, which goes up and down in one cycle; the decay of weights, usually none */
     tg_tensor *const  *params;  /* NULL: all of the tape */
     int                n_params;
     demo_network       network; /* whose cross-entropy is made small, unless there is a loss */
@@ -140,8 +139,8 @@ typedef struct demo_training {
 
 static inline bool demo_train(tg_tape *t, const demo_training *how)
 {
-    tg_loader   *data = tg_loader_new(how->data, &(tg_loader_options){.batch = how->batch ? how->batch : 100, .shuffle = true});
-    tg_optim    *opt = tg_adam(t, &(tg_adam_options){.lr = how->lr, .params = how->params, .n_params = how->n_params});
+    tg_loader   *data = tg_loader_new(how->data, &(tg_loader_options){.batch = how->batch ? how->batch : 100, .shuffle = true, .prefetch = 2});
+    tg_optim    *opt = tg_adamw(t, &(tg_adam_options){.lr = how->lr, .weight_decay = how->decay > 0 ? how->decay : TG_ZERO, .params = how->params, .n_params = how->n_params});
     tg_schedule *cycle = tg_one_cycle_lr(t, &(tg_one_cycle_options){.steps = how->epochs * tg_loader_batches(data)});
     tg_tensor   *x, *y;
     bool         ok = !tg_schedule_drive(cycle, opt, -1);

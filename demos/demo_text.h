@@ -88,7 +88,7 @@ static inline bool demo_sample(tg_tape *t, const demo_text *d, demo_model logits
         tg_tensor *all = logits(model, tg_from_i64(t, TG_SHAPE(1, context), ids + i), false);
         tg_tensor *last = tg_select(tg_select(all, 0, 0), 0, context - 1);
         ok = !tg_copy_to(tg_softmax(tg_mul_s(last, 1 / temperature), 0), chance, (size_t)classes * sizeof *chance);
-        double  drawn = (double)demo_random(&seed, (int64_t)1 << 53) * 0x1p-53;
+        double  drawn = demo_uniform(&seed);
         int64_t next = 0;
         while (ok && next + 1 < classes && (drawn -= chance[next]) >= 0) next++;
         ids[context + i] = next;

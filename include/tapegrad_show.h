@@ -139,7 +139,7 @@ typedef struct tg_plane {
 /* <path>.png, and always <path>.csv with the columns set, x, y, value, label: the values under the name "value", then each set of points. */
 TG_API tg_status tg_plot_plane(tg_tape *tape, const char *path, const tg_plane *plane, tg_picture *made);
 
-/* Bars side by side: a histogram, or figures with names. */
+/* Bars side by side, from 0: a histogram, or figures with names. */
 typedef struct tg_bars {
     const char        *title, *x_label, *y_label;
     int64_t            n;     /* 1 … 1,000 bars of each series */

@@ -261,6 +261,7 @@ static void bars_script(tg_out *o, const void *what)
     }
     tg_out_text(o, "set style fill %s noborder\n", b->edges && b->n_series > 1 ? "transparent solid 0.5" : "solid");
     if (!b->edges) tg_out_text(o, "set xrange [-0.6:%lld.6]\n", (long long)b->n - 1);
+    tg_out_string(o, "set yrange [*<0:0<*]\n"); /* with 0: a bar's length says how much it is */
     const double width = 0.8 / b->n_series;
     for (int k = 0; k < b->n_series; k++) {
         tg_out_string(o, k ? ", " : "plot ");

@@ -316,6 +316,19 @@ static void test_bars(void **state)
     assert_non_null(strstr(tg_error(f->tape), "edge 1 does not"));
 }
 
+static void test_bars_begin_at_zero(void **state)
+{
+    fixture        *f = *state;
+    tg_picture      made;
+    const double    y[] = {71, 78};
+    const tg_series series = {.y = y};
+    fake_gnuplot(f, "exec cat");
+    assert_int_equal(tg_plot_bars(f->tape, in_dir(f, "p"), &(tg_bars){.n = 2, .series = &series, .n_series = 1}, &made), TG_OK);
+    char *text = slurp(made.path, NULL);
+    assert_non_null(strstr(text, "set yrange [*<0:0<*]\n"));
+    free(text);
+}
+
 /* ---- errors ------------------------------------------------------------------------------------------------------- */
 
 static void test_no_directory(void **state)
@@ -394,7 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_curves_csv), T(test_curves_png), T(test_curves_without_gnuplot), T(test_curves_commands),
         T(test_gnuplot_that_dies), T(test_gnuplot_that_fails), T(test_closed_standard_streams), T(test_images),
-        T(test_images_pgm), T(test_matrix), T(test_plane), T(test_plane_commands), T(test_bars), T(test_no_directory), T(test_full_disk), T(test_misuse),
+        T(test_images_pgm), T(test_matrix), T(test_plane), T(test_plane_commands), T(test_bars), T(test_bars_begin_at_zero), T(test_no_directory), T(test_full_disk), T(test_misuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

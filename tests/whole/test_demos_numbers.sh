@@ -3,4 +3,4 @@
 set -eu
 part=numbers
 . tests/whole/demos/demos.sh
-each 6 demos/5*.c demos/6*.c
+each 8 demos/5*.c demos/6*.c
