@@ -129,6 +129,12 @@ static const conv_case cases[] = {
     {1, 16, 32, 32, 3, 1, 1, {{0}, {0}, {0}, .groups = 0}},
     {9, 2, 6, 6, 3, 3, 3, {{0}, {0}, {0}, .groups = 0}}, /* more images than chunks */
     {1, 1, 40, 3, 1, 3, 3, {{0}, {0}, {0}, .groups = 0}},
+    {2, 3, 33, 21, 6, 3, 3, {{1, 1}, {1, 1}, {0}, .groups = 3}}, /* single channels, from here on: with two kernels each */
+    {1, 2, 5, 6, 2, 3, 3, {{1, 1}, {4, 5}, {0}, .groups = 2}},   /* more padding than the kernel reaches over */
+    {1, 2, 12, 9, 4, 3, 2, {{1, 1}, {0, 3}, {2, 4}, .groups = 2}},
+    {1, 2, 1100, 5, 2, 2, 2, {{1, 1}, {0}, {0}, .groups = 2}}, /* more rows than are added up together */
+    {1, 2, 3, 4200, 2, 2, 9, {{1, 1}, {1, 0}, {0}, .groups = 2}},
+    {1, 2, 9, 8, 4, 3, 3, {{2, 1}, {1, 1}, {0}, .groups = 2}}, /* windows that move by more */
 };
 
 static void test_values(void **state)
@@ -298,6 +304,55 @@ static void check_turn(const tg_conv_loops *l, tg_dtype d, int64_t rows, int64_t
     }
 }
 
+/* Against sums in long double, with what lies behind the rows untouched but for the rest of a vector. */
+static void check_taps(const tg_conv_loops *l, tg_dtype d, int64_t cols, int64_t taps)
+{
+    enum { ROWS = 3, ROOM = 1024 };
+    static double x[ROOM], w[32], y[ROOM], g[ROOM], sum[32];
+    const void   *from[32];
+    const int64_t pitch = cols + 3, item = (int64_t)tg_dtype_size(d);
+    const double  near = d == TG_F32 ? 1e-5 : 1e-13;
+    for (int64_t i = 0; i < ROOM; i++) put(x, d, i, sin((double)i)), put(g, d, i, cos((double)(i * i))), put(y, d, i, 99);
+    for (int64_t t = 0; t < taps; t++) put(w, d, t, (double)t - 2.5), sum[t] = (double)t, from[t] = (char *)x + (7 * t + 1) * item;
+    l->filter(cols, y, 0.5, taps, from, w);
+    for (int64_t k = 0; k < cols; k++) {
+        long double want = 0.5L;
+        for (int64_t t = 0; t < taps; t++) want += (long double)get(w, d, t) * (long double)get(x, d, 7 * t + 1 + k);
+        assert_true(fabsl((long double)get(y, d, k) - want) <= (long double)near * 50);
+    }
+    assert_true(get(y, d, cols + l->lanes) == 99);
+    l->dots(ROWS, cols, g, pitch, taps, from, sum);
+    for (int64_t t = 0; t < taps; t++) {
+        long double want = t;
+        for (int64_t k = 0; k < ROWS * cols; k++) want += (long double)get(g, d, k) * (long double)get(x, d, 7 * t + 1 + k / cols * pitch + k % cols);
+        assert_true(fabsl((long double)sum[t] - want) <= (long double)near * 50);
+    }
+}
+
+static void test_taps(void **state)
+{
+    (void)state;
+    for (tg_isa isa = TG_ISA_BASE; isa < TG_NISAS; isa++)
+        for (tg_dtype d = TG_F32; d <= TG_F64; d++)
+            for (int64_t taps = 0; tg_isa_conv(isa, d) && taps <= 19; taps++)
+                for (int64_t cols = 1; cols <= 140; cols += cols < 40 ? 1 : 25) check_taps(tg_isa_conv(isa, d), d, cols, taps);
+}
+
+/* Each channel for itself: an infinity reaches the taps that see it, and no others, in whatever row it is. */
+static void test_infinity_stays(void **state)
+{
+    tg_tape   *t = quiet(TG_F32);
+    float      x[18] = {0}, w[8] = {0};
+    (void)state;
+    x[2] = INFINITY; /* at the end of the first row: tap [0,1] of channel 0 alone sees it */
+    tg_tensor *weight = tg_set_requires_grad(tg_from_f32(t, TG_SHAPE(2, 1, 2, 2), w), true);
+    tg_tensor *y = tg_conv2d(tg_from_f32(t, TG_SHAPE(1, 2, 3, 3), x), weight, NULL, &(tg_conv_options){.groups = 2});
+    assert_int_equal(tg_backward(tg_sum_all(y)), TG_OK);
+    const float *dw = tg_data_f32(tg_grad_of(weight));
+    for (int k = 0; k < 8; k++) assert_true(k == 1 ? isinf(dw[k]) : dw[k] == 0);
+    tg_tape_free(t);
+}
+
 static void test_turn(void **state)
 {
     (void)state;
@@ -311,7 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_threads), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_rows), cmocka_unit_test(test_taps), cmocka_unit_test(test_infinity_stays),
         cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* index.h - what the ops with index tensors share (index.c, gather.c). */
+/* index.h - what the ops with index tensors share. */
 #ifndef TG_INDEX_H
 #define TG_INDEX_H
 

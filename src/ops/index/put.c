@@ -1,6 +1,6 @@
 /* put.c - values put at places that an index names: scatter, scatter_add, index_add, and index_put and index, whose places have several
  * coordinates. Adding is an addition of what gathering's gradient makes. Overwriting is an op of its own where each element has a place
- * (gather.c). Of slices it needs to know which one is the last at each place, last_place; the rest is a choice between slices that were
+ * (scatter.c). Of slices it needs to know which one is the last at each place, last_place; the rest is a choice between slices that were
  * picked and those that were there, so that each gradient goes where its value came from. */
 #include "ops/batch.h"
 #include "ops/index/index.h"

@@ -4,7 +4,7 @@
  * this is the pooling; as a function of v it is linear: its gradient puts g back to those places (max_pool_dx), whose
  * gradient is the pooling of another v again. No indices are kept: the places are found anew, in one and the same x. Where the
  * largest element is NaN, its slope is NaN: both ops give that for a v or g that is not 0. avg_pool and avg_pool_dx are each
- * other's gradients too. pool_run.c computes them. */
+ * other's gradients too. pool_run.c computes them, and pool_adaptive.c where windows share the axes out. */
 #include "ops/batch.h"
 #include "ops/window/window.h"
 
