@@ -38,9 +38,9 @@ TG_INDEX_LINES last_places(tg_index_lines l, tg_index_data d)
 }
 TG_INDEX_UNIT_FN(last_place_unit, last_places)
 
-/* most: the largest value of each place, -inf where there is none; named, which may be NULL: is there one? NaN is the largest. Of two numbers the processor has the larger one without a jump,
- * half of which would come as a surprise, the later one of equals: values among which there is NaN are gone through again. Places: from the last value to the first, so that
- * the first of equals stays. */
+/* most: the largest value of each place, -inf where there is none; named, which may be NULL: is there one? NaN is the largest. Of two numbers the
+ * processor has the larger one, or the later of equals, without a jump, half of which would come as a surprise; values among which there is NaN are
+ * gone through again. Places: from the last value to the first, so that the first of equals stays. */
 #define LARGEST(NAME, T)                                                                                               \
     TG_INDEX_LINES find_largest_##NAME(tg_index_lines l, tg_index_data d, T *most, uint8_t *named)                     \
     {                                                                                                                  \

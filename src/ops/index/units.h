@@ -1,4 +1,5 @@
-/* units.h - how the work of ops is shared out whose index tensor names a place along an axis for each element (gather.c, scatter.c).
+/* units.h - how the work of ops is shared out whose index tensor names a place along an axis for each element (gather.c, scatter.c,
+ * named.c).
  *
  * The index tensor is cut into units that have nothing in common. A unit is some columns of x with all places along the axis,
  *
@@ -80,7 +81,7 @@ typedef struct tg_index_data {
 #define TG_INDEX_LINES static inline __attribute__((always_inline)) bool
 
 /* Runs the body for each index of lines L, with its PLACE and the number AT of its value among those of X; ends at an index that names none. */
-#define TG_EACH_INDEX(L, INDEX, X, PLACE, AT, ...)                                                                        \
+#define TG_EACH_INDEX(L, INDEX, X, PLACE, AT, ...)                                                                     \
     for (int64_t k = 0; k < (L).picks; k++) {                                                                          \
         tg_index_fetch((INDEX) + (L).at + k * (L).step, sizeof *(INDEX), k, &(L));                                     \
         tg_index_fetch((X) + (L).at + k * (L).step, sizeof *(X), k, &(L));                                             \
