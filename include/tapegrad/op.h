@@ -33,7 +33,7 @@
  * An op's functions are called in the middle of recording, computing or differentiating. They may
  *
  *     all                            ask for shapes, dtypes, parameters and the like, and call tg_fail
- *     run                            call tg_scratch
+ *     run, raw_vjp                   call tg_scratch
  *     vjp, jvp, merge                record ops
  *
  * and nothing else with the tape: recording in infer, view, run or a loop, and in all of them reading values, evaluating, differentiating,
@@ -93,6 +93,8 @@ struct tg_call {
     const tg_array     *x;         /* run: the inputs' values */
     tg_array            y;         /* run: where the result goes, always contiguous */
     tg_call_result     *result;    /* of an op with several results: result[1] … result[results - 1]; else NULL. There is no result[0] */
+    const tg_array     *g;         /* raw_vjp: the gradients of the results; data is NULL where none arrived, which means zero */
+    const tg_array     *gx;        /* raw_vjp: where the gradients of the inputs go, contiguous. All of each is to be written; data is NULL where there is none */
     tg_tensor         **shared;    /* vjp: room for TG_MOST_RESULTS tensors, NULL at first. What the rule of one input leaves there, the call's other inputs
                                       find: gradients that are the results of one op are recorded once */
     bool                accumulate; /* run of a TG_MATMUL op: add the product to what y holds instead of overwriting it */
@@ -176,6 +178,11 @@ struct tg_op {
      * results g may be NULL, where a gradient arrived at another result alone; results of integers or bools never have one. It is called once
      * for each input, when the gradients of all results are there. */
     tg_tensor *(*vjp)(const tg_call *c, int i, tg_tensor *g);
+
+    /* In place of a rule, with vjp = tg_raw_vjp: computes the gradients of all inputs that have one, to c->gx, from arrays: the inputs c->x, the results
+     * c->y and c->result[k].y, which it leaves as they are, and their gradients c->g. It may do what run may. What it computes has no derivative: asking for
+     * a second one is TG_ERR_GRAD, and so is forward mode. At most TG_MOST_RESULTS inputs get a gradient. */
+    tg_status (*raw_vjp)(tg_call *c);
 
     /* Optional: the tangent of the result, from those of the inputs: what the op's derivative makes of them, sum_i dy/dx_i t[i]. t[i] has the shape and
      * dtype of input i, and is NULL, which means zero, where there is none; one at least is there. The answer has the result's dtype, and a shape that
@@ -315,6 +322,9 @@ TG_API tg_tensor *tg_mul_zero(tg_tensor *g, tg_tensor *s);
  * of them replaced by its tangent, over all that have one. */
 TG_API tg_tensor *tg_linear_jvp(const tg_call *c, tg_tensor *const *t);
 TG_API tg_tensor *tg_multilinear_jvp(const tg_call *c, tg_tensor *const *t);
+
+/* The vjp of an op that computes its gradients by raw_vjp. */
+TG_API tg_tensor *tg_raw_vjp(const tg_call *c, int i, tg_tensor *g);
 
 /* Sums a over the axes that broadcasting to a's shape from `shape` added or stretched: the result has this shape. */
 TG_API tg_tensor *tg_sum_to(tg_tensor *a, const tg_shape *shape);

@@ -10,7 +10,7 @@ mkdir -p "$dir"
 # Functions with arguments that are not made up here: arrays of tensors and the like have tests of their own (test_misuse.c).
 by_hand=' tg_text_read tg_vocab_encode tg_from_dlpack tg_idx_tensor tg_npy_read tg_npy_read_rows tg_archive_read tg_archive_read_rows tg_table_tensor tg_table_labels tg_optim_state_get tg_ema_of tg_record tg_record_on tg_cat tg_stack tg_hstack tg_vstack tg_block_diag tg_einsum tg_index tg_index_put tg_paramf tg_bufferf tg_from_data tg_from_f32 tg_from_f64
 tg_from_i64 tg_borrow tg_frozen_tensor tg_multi_dot tg_quantiles tg_nanquantiles tg_param_at tg_buffer_at tg_param_named tg_buffer_named tg_param tg_buffer tg_rnn_cell tg_lstm_cell tg_gru_cell tg_rnn tg_lstm tg_gru tg_multi_head_attention
- tg_batch_input tg_batch_same tg_batch_each tg_linear_jvp tg_multilinear_jvp tg_register_hook tg_recorded_at tg_custom_vjp tg_implicit '
+ tg_batch_input tg_batch_same tg_batch_each tg_linear_jvp tg_multilinear_jvp tg_raw_vjp tg_register_hook tg_recorded_at tg_custom_vjp tg_implicit '
 for name in $by_hand; do
     grep -q "$name(" include/tapegrad/*.h || { echo "test_sentences.sh: there is no $name"; exit 1; }
 done
