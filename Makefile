@@ -60,6 +60,11 @@ endif
 
 # ---- what there is ----
 
+# The macros of TG_LINES, which follow the prototypes of the headers.
+ifneq ($(shell sh tools/lines.sh && echo written),written)
+$(error tools/lines.sh could not write include/tapegrad/lines.h)
+endif
+
 ifneq ($(shell $(PKG_CONFIG) --exists $(DEPS) && echo there),there)
 $(warning some of $(DEPS) is not installed: sh tools/setup.sh)
 endif
@@ -84,7 +89,7 @@ TEST_X   := $(foreach t,$(filter-out %.sh,$(TESTS)),$(filter %/$t,$(TEST_ALL)))
 EVALUATORS ?= reference fused
 
 .PHONY: all lib check cross reference demo no-demo demos bench bench-ops benches ulp linear performance steady oracle gradients mutants differential jvp-graphs resume asan tsan valgrind \
-    fuzz ops-table lines install format clean
+    fuzz ops-table install format clean
 .SECONDARY:
 
 all: lib $B/tg-gradcheck
@@ -295,10 +300,6 @@ REFERENCE ?= build/reference
 reference:
 	@mkdir -p $(REFERENCE)
 	(cat docs/reference.doxyfile && echo OUTPUT_DIRECTORY = $(REFERENCE)) | doxygen -
-
-# The macros of TG_LINES; test_docs.sh says when they are out of date.
-lines:
-	sh tools/lines.sh include/tapegrad
 
 define PC
 prefix=$(abspath $(PREFIX))

@@ -1,16 +1,17 @@
 #!/bin/sh
-# lines.sh - writes lines.h and lines_nn.h, the macros of TG_LINES, into a directory, from the prototypes of the other headers: make lines.
+# lines.sh - writes the macros of TG_LINES, include/tapegrad/lines.h and lines_nn.h, from the prototypes of the other headers; where they are right
+# already they stay as they are. The Makefile calls it whenever it is read.
 set -eu
-dir=$1
+dir=include/tapegrad
 
-# write NAME HEADER WHAT PROTOTYPES…
-write() {
+# lines NAME HEADER WHAT PROTOTYPES…
+lines() {
     name=$1 header=$2 what=$3
     shift 3
     guard=TAPEGRAD_$(echo "$name" | tr 'a-z' 'A-Z')_H
     cat <<END
 /* $name.h - with TG_LINES defined the names of $what are macros, which note the line of each call for anomaly mode
- * (anomaly.h). The last part of $header, written by \`make lines\`. */
+ * (anomaly.h). The last part of $header, written by tools/lines.sh. */
 #ifndef $guard
 #define $guard
 
@@ -23,6 +24,12 @@ END
     printf '#endif\n\n#endif\n'
 }
 
+# Two makes at a time may both write it: each its own file, which takes the name at once.
+put() {
+    cat >"$1.$$"
+    if cmp -s "$1.$$" "$1"; then rm "$1.$$"; else mv "$1.$$" "$1"; fi
+}
+
 # shellcheck disable=SC2046
-write lines tapegrad.h 'functions that give tensors' $(ls include/tapegrad/*.h | grep -v '/op\.h$\|/lines') >"$dir/lines.h"
-write lines_nn tapegrad_nn.h 'functions of modules that give tensors' include/tapegrad_nn.h >"$dir/lines_nn.h"
+lines lines tapegrad.h 'functions that give tensors' $(ls $dir/*.h | grep -v '/op\.h$\|/lines') | put $dir/lines.h
+lines lines_nn tapegrad_nn.h 'functions of modules that give tensors' include/tapegrad_nn.h | put $dir/lines_nn.h

@@ -12,12 +12,6 @@ $CC $FLAGS -Werror -o "$dir/list-ops" tools/list-ops.c "$BUILD/libtapegrad.a" $L
 "$dir/list-ops" >"$dir/ops.md"
 diff docs/ops.md "$dir/ops.md" || { echo "docs/ops.md is out of date: make ops-table"; status=1; }
 
-sh tools/lines.sh "$dir"
-for h in lines.h lines_nn.h; do
-    diff "include/tapegrad/$h" "$dir/$h" || { echo "include/tapegrad/$h is out of date: make lines"; status=1; }
-    rm "$dir/$h"
-done
-
 # A ```c block with a main goes to <page>.<k>.c, the block that follows it to <page>.<k>.txt.
 programs=0
 rm -rf "$dir"/*.c "$dir"/*.txt "$dir/installed"
