@@ -25,8 +25,9 @@ typedef struct tg_gradcheck_input {
 typedef struct tg_gradcheck_options {
     double   eps;        /* step of the central difference, more than 0; usually 1e-3 (relative to max(1, |x|)). Where both sides disagree,
                           * smaller ones down to eps / 10^5 are tried, too */
-    double   rtol, atol; /* usually 1e-6 and 1e-8: pass when |analytic - numeric| <= atol + rtol max(|analytic|, |numeric|) + r, where
-                          * r = 8 DBL_EPSILON / eps sum |v f| allows for the rounding of f's values */
+    double   rtol, atol; /* usually 1e-6 and 1e-8: pass when |analytic - numeric| <= atol s + rtol max(|analytic|, |numeric|) + r, where
+                          * r = 8 DBL_EPSILON / eps sum |v f| allows for the rounding of f's values, and s, from 0.001 to 1, is the
+                          * largest of sum |v f|, |analytic| and |numeric|: derivatives that are all small are compared, too */
     int      order;      /* 1 (also 0): first derivatives; 2: those and second derivatives */
     int      directions; /* random output directions v to try, each uniform in [-1, 1); 0: 2; at most 64 */
     uint64_t seed;       /* of the directions */

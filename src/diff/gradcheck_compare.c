@@ -19,6 +19,7 @@ enum {
 };
 
 static const double STEP[POINTS] = {1, -1, 0.5, -0.5};
+static const double SMALL        = 1e-3; /* the least scale of atol */
 static const double KINK         = 1e-3; /* how much both sides' slopes differ, beside their size, for f to have a kink between them */
 
 /* What a comparison found. */
@@ -95,7 +96,10 @@ static verdict compare_one(const check *c, int d, int64_t from, int64_t to, doub
     }
     const double rounding = ROUNDING * DBL_EPSILON / h * weight, off = fabs(a - b);
     const allowance may = allowance_of(c, from, to);
-    const double allowed = may.atol + may.rtol * fmax(fabs(a), fabs(b)) + rounding;
+    /* atol is smaller for small functions, or it would pass all of one like 1e-9 x; but not without end, for values like that of log(softmax)
+     * at its largest element are what is left of larger ones, and so is their rounding. */
+    const double most = fmax(fabs(a), fabs(b)), small = fmax(SMALL, fmin(1, fmax(most, weight)));
+    const double allowed = may.atol * small + may.rtol * most + rounding;
     verdict      r = {.analytic = a, .numeric = b, .excess = off / allowed, .between = off / allowed, .rounding = rounding, .doubt = fabs(curved) + rounding};
     if (!isfinite(a)) r.excess = r.between = INFINITY;
     else if (r.excess > 1) r.between = off / (allowed + open_slope(c, v, h));
@@ -165,7 +169,7 @@ static tg_status along(check *c, int64_t from, int64_t to, double h, verdict *fo
         const tg_status s = at_step(c, from, to, h, &now, &finite);
         if (s) return s;
         if (!finite) continue;
-        c->slopes = c->slopes || !(fabs(now.analytic) <= c->o.atol && fabs(now.numeric) <= c->o.atol + now.doubt);
+        c->slopes = c->slopes || !(fabs(now.analytic) <= now.doubt && fabs(now.numeric) <= now.doubt);
         if (agrees(&now, k, off)) {
             *found = now;
             c->report->not_smooth += k > 0;

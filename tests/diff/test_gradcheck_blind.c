@@ -163,6 +163,25 @@ static void test_right_functions(void **state)
     if (tg_gradcheck(product, NULL, &x, 1, &(tg_gradcheck_options){.order = 2}, &r) != TG_OK) fail_msg("%s", r.text);
 }
 
+/* Derivatives that are all below atol: of 1e-9 x^2, by a right rule and by one that forgets the 2. */
+static double     forgets;
+static tg_tensor *small_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)i, tg_mul_s(slope(c, g), forgets * 1e-9); }
+TG_POINTWISE_UNARY(small, 1e-9 * (x * x), small_vjp)
+
+static void test_small_derivatives(void **state)
+{
+    tg_tape            *t = open_tape(state);
+    tg_tensor          *x = tg_set_requires_grad(tg_uniform(t, TG_SHAPE(4, 4), 0.5, 1.5), true);
+    tg_gradcheck_report r;
+    forgets = 1;
+    assert_int_equal(tg_gradcheck(apply, (void *)(uintptr_t)&tg_op_small, &x, 1, &(tg_gradcheck_options){.order = 2}, &r), TG_OK);
+    assert_null(strstr(r.text, "zero"));
+    forgets = 0.5;
+    assert_int_equal(tg_gradcheck(apply, (void *)(uintptr_t)&tg_op_small, &x, 1, NULL, &r), TG_ERR_GRAD);
+    assert_int_equal(r.failures, 16);
+    assert_true(fabs(r.analytic / r.numeric - 0.5) < 1e-6);
+}
+
 /* ---- what can't be judged ------------------------------------------------------------------------------------------- */
 
 static tg_tensor *always_one(void *ctx, tg_tensor *const *in) { return (void)ctx, tg_sum(tg_softmax(in[0], 1), TG_AXES(1), false); }
@@ -196,6 +215,6 @@ static void test_hints(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(test_blind_spots), TEST(test_report), TEST(test_right_functions), TEST(test_hints)};
+    const struct CMUnitTest tests[] = {TEST(test_blind_spots), TEST(test_report), TEST(test_right_functions), TEST(test_small_derivatives), TEST(test_hints)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

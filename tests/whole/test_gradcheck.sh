@@ -28,6 +28,12 @@ says "$(printf '\033[32mok')" out
 ends 0 "$x" --list
 [ "$(wc -l <"$dir/out")" -gt 350 ] || fail "the list is too short"
 grep -qx logsumexp "$dir/out" || fail "logsumexp is not listed"
+# Every op has samples and, where it has a gradient, forward mode and a rule for batches.
+ends 0 "$x" --coverage
+awk -F' [|] ' 'NR > 2 { n++; sub(/^[|] /, "", $1) }
+    NR > 2 && $3 != "no inputs" && $6 != "of other ops" && ($2 + 0 == 0 || $3 == "none" || $5 != "rule" && $5 != "by kind" || $3 == "any order" && $4 == "") { print; bad = 1 }
+    END { exit bad || n < 350 }' "$dir/out" || fail "an op lacks something"
+grep -q '^| sigmoid | [^|]* | any order | vjp of the tangent | by kind | fused | float32 float64 | `SIGMOID(x)` |$' "$dir/out" || fail "no row of sigmoid"
 ends 0 "$x" --help
 says 'EXIT STATUS' out
 ends 0 "$x" --version

@@ -1,5 +1,5 @@
 /* gradcheck.h - tg-gradcheck: what is asked, and what was found. main.c reads the command line, cases.c the cases of a shared object, run.c checks,
- * and report.c and json.c say what was found. What is checked of the library itself are the samples of its tests (tests/support/). */
+ * report.c and json.c say what was found, and coverage.c what each op has. What is checked of the library itself are the samples of its tests (tests/support/). */
 #ifndef GRADCHECK_PROGRAM_H
 #define GRADCHECK_PROGRAM_H
 
@@ -16,7 +16,7 @@ typedef struct asked {
     const char *object; /* a shared object with cases; NULL: the library's own */
     int         seeds, order;
     double      rtol, atol;
-    bool        json, list, colour;
+    bool        json, list, coverage, colour;
 } asked;
 
 typedef enum verdict {
@@ -58,6 +58,7 @@ const char *verdict_text(verdict v);
 void        print_head(void);
 void        print_finding(const finding *f, const asked *a);
 void        print_summary(const finding *f, int n);
+void        print_coverage(const topic *p, int n);
 bool        print_json(FILE *to, const finding *f, int n);
 
 #endif

@@ -38,6 +38,9 @@ static const char HELP[] =
     "    --atol X       usually 1e-8\n"
     "    --json         JSON instead of a table: an object with \"ok\", \"wrong\" (how many) and \"ops\"\n"
     "    --list         only the names\n"
+    "    --coverage     a table, as Markdown, of what each op has: samples; gradients; what forward mode asks, the op's own rule, jvp, or its vjp, about the\n"
+    "                   tangent where a derivative is diagonal, else transposed; how tg_vmap batches it, by its own rule or its kind's; how it is\n"
+    "                   computed; dtypes that a pointwise op has loops for, and its formula in the words of src/table/pointwise.def\n"
     "    --color WHEN   always, never, or auto, which is usual: on a terminal, unless NO_COLOR is set\n"
     "    --help, --version\n\n"
     "EXIT STATUS\n"
@@ -71,9 +74,9 @@ static bool whole_number(const char *text, int low, int high, int *n)
 /* Reads the command line; -1: go on. */
 static int parse(int argc, char **argv, asked *a)
 {
-    enum { OP = 256, SEEDS, ORDER, RTOL, ATOL, JSON, LIST, COLOUR, HELP_, VERSION };
+    enum { OP = 256, SEEDS, ORDER, RTOL, ATOL, JSON, LIST, COVERAGE, COLOUR, HELP_, VERSION };
     static const struct option options[] = {{"op", 1, NULL, OP},     {"seeds", 1, NULL, SEEDS}, {"order", 1, NULL, ORDER},  {"rtol", 1, NULL, RTOL},
-                                            {"atol", 1, NULL, ATOL}, {"json", 0, NULL, JSON},   {"list", 0, NULL, LIST},    {"color", 1, NULL, COLOUR},
+                                            {"atol", 1, NULL, ATOL}, {"json", 0, NULL, JSON},   {"list", 0, NULL, LIST}, {"coverage", 0, NULL, COVERAGE},    {"color", 1, NULL, COLOUR},
                                             {"help", 0, NULL, HELP_}, {"version", 0, NULL, VERSION}, {0}};
     opterr = 0;
     for (int o; (o = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
@@ -89,6 +92,7 @@ static int parse(int argc, char **argv, asked *a)
         case ATOL: right = number(optarg, 0, 1, &a->atol); break;
         case JSON: a->json = true; break;
         case LIST: a->list = true; break;
+        case COVERAGE: a->coverage = true; break;
         case COLOUR:
             right = !strcmp(optarg, "always") || !strcmp(optarg, "never") || !strcmp(optarg, "auto");
             if (strcmp(optarg, "auto") != 0) a->colour = !strcmp(optarg, "always");
@@ -143,10 +147,12 @@ static int check(const asked *a, const topic *p, int n)
     return wrong ? EXIT_WRONG : EXIT_SUCCESS;
 }
 
-static int list_names(const topic *p, int n)
+/* What is said of topics without checking any. */
+static int tell(const asked *a, const topic *p, int n)
 {
-    for (int k = 0; k < n; k++) puts(p[k].name);
-    return EXIT_SUCCESS;
+    if (a->coverage) print_coverage(p, n);
+    for (int k = 0; !a->coverage && k < n; k++) puts(p[k].name);
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : usage("the list could not be written", NULL);
 }
 
 int main(int argc, char **argv)
@@ -160,7 +166,7 @@ int main(int argc, char **argv)
     if (!list.row) return usage(a.object ? text : "memory ran out", NULL);
     topic      *p = a.object ? topics_of(&list, &n) : topics_all(&list, &n);
     const char *absent = p ? missing(&a, p, n) : NULL;
-    const int   status = !p ? usage("memory ran out", NULL) : absent ? usage("there is no op", absent) : a.list ? list_names(p, n) : check(&a, p, n);
+    const int   status = !p ? usage("memory ran out", NULL) : absent ? usage("there is no op", absent) : a.list || a.coverage ? tell(&a, p, n) : check(&a, p, n);
     free(p);
     free(list.row);
     return status;
