@@ -11,7 +11,9 @@ static inline bool exact_is_pole(real x) { return x <= 0 && floorl(x) == x; }
 static inline real exact_erfcx(real x)
 {
     if (x > 100) return (1 - 0.5L / (x * x) * (1 - 1.5L / (x * x))) / (x * sqrtl(exact_pi()));
-    return x < -110 ? HUGE_VALL : expl(x * x) * erfcl(x);
+    if (x < -110) return HUGE_VALL;
+    const real w = x * x, lost = fmal(x, x, -w); /* by the rounding of the square */
+    return expl(w) * (1 + lost) * erfcl(x);
 }
 /* its derivatives of order 1 to 3 */
 static inline real exact_erfcx_slope(real x, real n)
