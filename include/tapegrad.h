@@ -48,6 +48,7 @@
 #include <tapegrad/solve.h>     /* solvers: linear systems, minima, least squares, differential equations */
 #include <tapegrad/pointwise.h> /* ops that go element by element */
 #include <tapegrad/special.h>   /* special functions */
+#include <tapegrad/numeric.h>   /* polynomials, integrals of samples, interpolation, convolution of vectors */
 #include <tapegrad/reduce.h>    /* reductions over axes, and softmax */
 #include <tapegrad/matrix.h>    /* products of matrices */
 #include <tapegrad/linalg.h>    /* linear algebra: factorisations, linear systems, determinants */

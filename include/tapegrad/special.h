@@ -36,6 +36,15 @@ TG_API tg_tensor *tg_betaln(tg_tensor *a, tg_tensor *b);
  * NaN for s < 1; for other q < 0 NaN where s is not whole, and its slope by s is NaN. */
 TG_API tg_tensor *tg_zeta(tg_tensor *s, tg_tensor *q);
 
+/* The regularised incomplete gamma functions (A&S 6.5): P(a, x), the integral from 0 to x of t^(a-1) e^-t / Gamma(a), and Q = 1 - P, without cancellation.
+ * Of a and x at least 0; P(0, x) is 1; NaN where both are 0, or infinite. Differentiable in both, by a up to the third derivative, beyond which slopes
+ * are NaN. */
+TG_API tg_tensor *tg_gammainc(tg_tensor *a, tg_tensor *x);
+TG_API tg_tensor *tg_gammaincc(tg_tensor *a, tg_tensor *x);
+/* The regularised incomplete beta function I_x(a, b), the integral from 0 to x of t^(a-1) (1-t)^(b-1) / B(a, b) (A&S 6.6), of a and b more than 0 and
+ * finite and x from 0 to 1. Differentiable in all three, by a and b together up to the third derivative, beyond which TG_ERR_GRAD. */
+TG_API tg_tensor *tg_betainc(tg_tensor *a, tg_tensor *b, tg_tensor *x);
+
 /* ---- Bessel functions of order 0 and 1 (A&S 9), modified ones, and these times e^-|x| */
 TG_API tg_tensor *tg_j0(tg_tensor *x);  /* 0 at infinities */
 TG_API tg_tensor *tg_j1(tg_tensor *x);

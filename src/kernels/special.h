@@ -18,6 +18,8 @@ double tg_ndtri_at(double p);                 /* NaN beyond 0 and 1, infinite th
 
 /* ---- of the gamma function (special_gamma.c) */
 
+long double tg_log_gamma(long double x); /* what the next one rounds, for what is made of it; likewise ln B, of a and b > 0 */
+long double tg_log_beta(long double a, long double b);
 double tg_lgamma_at(double x);              /* ln |Gamma(x)|, which is inf at 0, -1, -2 … */
 double tg_digamma_at(double x);             /* -inf at 0, inf at -0, NaN at -1, -2 … and -inf */
 double tg_polygamma_at(double x, double n); /* its n-th derivative, n up to 1100; inf at 0, -1, -2 … where n is odd, else -inf */
@@ -27,6 +29,15 @@ double tg_betaln_at(double a, double b);    /* ln |B(a, b)|, as sum of three lga
  * s < 1, and for q < 0 where s is not whole. */
 double tg_zeta_at(double s, double q);
 double tg_zeta_slope_at(double s, double q, double m);
+
+/* ---- the incomplete gamma and beta functions: to a few ULP, and 1e-13 of themselves where shapes are millions (special_incomplete.c, special_beta.c) */
+
+double tg_gammainc_at(double a, double x);  /* P(a, x); NaN for a < 0, x < 0, and where both are 0, or infinite */
+double tg_gammaincc_at(double a, double x); /* Q(a, x) = 1 - P(a, x) */
+double tg_gammainc_slope_at(double a, double x, double k); /* the k-th derivative of P by a, k from 1 to 3 */
+double tg_gamma_density_at(double a, double x, double k);  /* that of x^(a-1) e^-x / Gamma(a), P's derivative by x; k from 0 to 3, and 0 for k = -1 */
+double tg_betainc_at(double a, double b, double x, int i, int j);      /* I_x(a, b), i times differentiated by a and j times by b, i + j <= 3 */
+double tg_beta_density_at(double a, double b, double x, int i, int j); /* likewise its derivative by x, x^(a-1) (1-x)^(b-1) / B(a, b) */
 
 /* ---- Bessel functions and the exponential integral (special_bessel.c) */
 

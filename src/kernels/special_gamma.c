@@ -7,13 +7,13 @@
 
 static const long double pi = 3.141592653589793238462643383279502884L;
 
-static long double log_gamma(long double x)
+long double tg_log_gamma(long double x)
 {
     int sign;
     return lgammal_r(x, &sign);
 }
 
-double tg_lgamma_at(double x) { return (double)log_gamma((long double)x); }
+double tg_lgamma_at(double x) { return (double)tg_log_gamma((long double)x); }
 
 static bool is_pole(double x) { return x <= 0 && floor(x) == x; } /* -inf as well */
 
@@ -165,11 +165,12 @@ static long double stirling(long double x)
 }
 
 /* The large logarithms cancel: what is left of them is taken together. */
-static long double betaln_positive(long double a, long double b) /* a <= b */
+long double tg_log_beta(long double a, long double b)
 {
-    if (b < 16) return log_gamma(a) + log_gamma(b) - log_gamma(a + b);
+    if (a > b) return tg_log_beta(b, a);
+    if (b < 16) return tg_log_gamma(a) + tg_log_gamma(b) - tg_log_gamma(a + b);
     const long double more = stirling(b) - stirling(a + b);
-    if (a < 16) return log_gamma(a) + more + a - (b - 0.5L) * log1pl(a / b) - a * logl(a + b);
+    if (a < 16) return tg_log_gamma(a) + more + a - (b - 0.5L) * log1pl(a / b) - a * logl(a + b);
     return 0.918938533204672741780329736405617639L + more + stirling(a) - a * log1pl(b / a) - b * log1pl(a / b) + 0.5L * (log1pl(b / a) - logl(b));
 }
 
@@ -179,5 +180,5 @@ double tg_betaln_at(double a, double b)
     if (a > b) return tg_betaln_at(b, a);
     if (a > 0 && b == INFINITY) return -INFINITY;
     const long double x = (long double)a, y = (long double)b;
-    return (double)(a > 0 ? betaln_positive(x, y) : log_gamma(x) + log_gamma(y) - log_gamma(x + y));
+    return (double)(a > 0 ? tg_log_beta(x, y) : tg_log_gamma(x) + tg_log_gamma(y) - tg_log_gamma(x + y));
 }

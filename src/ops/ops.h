@@ -218,9 +218,13 @@ TG_LINALG_OPS(TG_DECLARE_OP_)
 #define TG_DIVISION_OPS(X) X(check_divisor)
 TG_DIVISION_OPS(TG_DECLARE_OP_)
 
+#define TG_SPECIAL_OPS(X) X(betainc)
+TG_SPECIAL_OPS(TG_DECLARE_OP_)
+
 #define TG_OP_LIST(X) \
     TG_CORE_OPS(X)    \
     TG_DIVISION_OPS(X) \
+    TG_SPECIAL_OPS(X) \
     TG_SHAPE_OPS(X)   \
     TG_CREATE_OPS(X)  \
     TG_INDEX_OPS(X)   \

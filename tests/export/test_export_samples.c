@@ -35,6 +35,7 @@ static const struct {
     {"erfc", SPECIAL}, {"erfcx", SPECIAL}, {"erfinv", SPECIAL}, {"ndtr", SPECIAL}, {"log_ndtr", SPECIAL}, {"ndtri", SPECIAL},
     {"lgamma", SPECIAL}, {"digamma", SPECIAL}, {"polygamma", SPECIAL}, {"betaln", SPECIAL}, {"zeta", SPECIAL}, {"j0", SPECIAL},
     {"j1", SPECIAL}, {"i0", SPECIAL}, {"i1", SPECIAL}, {"i0e", SPECIAL}, {"i1e", SPECIAL}, {"expint", SPECIAL},
+    {"gammainc", SPECIAL}, {"gammaincc", SPECIAL}, {"betainc", SPECIAL}, {"gammainc_slope", OF_GRADIENTS}, {"gamma_density", OF_GRADIENTS},
     {"erfcx_slope", OF_GRADIENTS}, {"zeta_slope", OF_GRADIENTS},
     {"cholesky", OF_LAPACK}, {"solve_triangular", OF_LAPACK}, {"lu", OF_LAPACK}, {"lu_solve", OF_LAPACK}, {"det", OF_LAPACK}, {"cofactor", OF_LAPACK}, {"eigh", OF_LAPACK},
     {"eigvalsh", OF_LAPACK}, {"svd", OF_LAPACK}, {"svdvals", OF_LAPACK}, {"qr", OF_LAPACK}, {"matrix_exp", OF_LAPACK},

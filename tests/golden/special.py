@@ -7,7 +7,7 @@ of which those that it has not are 0, and the value in 30 digits. Arguments are 
 import os
 import random
 
-from mpmath import besseli, besselj, e1, erfc, erfinv, exp, factorial, findroot, log, log1p, loggamma, mp, mpf, nstr, pi, psi, sqrt, zeta
+from mpmath import besseli, besselj, betainc, e1, erfc, erfinv, exp, factorial, findroot, gammainc, inf, log, log1p, loggamma, mp, mpf, nstr, pi, psi, sqrt, zeta
 
 mp.dps = 50
 EACH = 24
@@ -76,8 +76,35 @@ def zeta_slope(s, q, m):
     return [f[0], (f[1] - f[-1]) / (2 * h), (f[1] - 2 * f[0] + f[-1]) / h**2, (f[2] - 2 * f[1] + 2 * f[-1] - f[-2]) / (2 * h**3)][int(m)]
 
 
+def by_shape(f, a, order):
+    """f differentiated by a, f being computed with ten times the digits."""
+    h = a * mpf("1e-12")
+    return [f(a), (f(a + h) - f(a - h)) / (2 * h), (f(a + h) - 2 * f(a) + f(a - h)) / h**2][int(order)]
+
+
+def lower(a, x):
+    return gammainc(a, 0, x, regularized=True)
+
+
+def upper(a, x):
+    return gammainc(a, x, inf, regularized=True)
+
+
+def gammainc_slope(a, x, k):
+    return by_shape(lambda v: lower(v, x) if x < a else -upper(v, x), a, k)
+
+
+def gamma_density(a, x, k):
+    return by_shape(lambda v: exp((v - 1) * log(x) - x - loggamma(v)), a, k)
+
+
+def beta(a, b, x):
+    return betainc(a, b, 0, x, regularized=True)
+
+
 POSITIVE = any_of(near(0, 4), size(-5, 10))
 ANY_GAMMA = any_of(near(0, 4), size(-5, 10), near(-20, 0), near(1.4, 1.5))
+SHAPE = any_of(near(0, 3), near(0, 30), size(-2, 2))
 BESSEL = any_of(near(0, 30), near(-700, 700))
 FUNCTIONS = {
     "erfc": (erfc, any_of(near(-6, 26), near(-1, 1))),
@@ -93,6 +120,13 @@ FUNCTIONS = {
     "betaln": (lambda a, b: loggamma(a) + loggamma(b) - loggamma(a + b), any_of(near(0, 30), size(-3, 8)), any_of(near(0, 30), size(-3, 8))),
     "zeta": (beside(zeta, 200), any_of(near(1, 4), lambda: 1 + size(-8, 0)(), near(2, 60), of(2, 3, 4)), any_of(near(0, 3), size(-3, 3))),
     "zeta_slope": (beside(zeta_slope, 120), any_of(near(1.01, 4), near(2, 20)), any_of(near(0.1, 3), size(0, 2)), of(0, 1, 2, 3)),
+    "gammainc": (beside(lower, 60), SHAPE, any_of(near(0, 30), size(-3, 1))),
+    "gammaincc": (beside(upper, 60), SHAPE, any_of(near(0, 30), size(-3, 1))),
+    "gammainc_slope": (beside(gammainc_slope, 200), SHAPE, any_of(near(0, 30), size(-3, 1)), of(1, 2)),
+    "gamma_density": (beside(gamma_density, 200), SHAPE, any_of(near(0, 30), size(-3, 1)), of(0, 1, 2)),
+    "betainc": (beside(beta, 60), SHAPE, SHAPE, near(0, 1)),
+    "betainc_by_a": (beside(lambda a, b, x: by_shape(lambda v: beta(v, b, x), a, 1), 250), SHAPE, SHAPE, near(0, 1)),
+    "betainc_by_b": (beside(lambda a, b, x: by_shape(lambda v: beta(a, v, x), b, 1), 250), SHAPE, SHAPE, near(0, 1)),
     "j0": (lambda x: besselj(0, x), any_of(near(-50, 50), size(0, 6))),
     "j1": (lambda x: besselj(1, x), any_of(near(-50, 50), size(0, 6))),
     "i0": (lambda x: besseli(0, x), BESSEL),

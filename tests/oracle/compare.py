@@ -19,6 +19,7 @@ except ImportError:
 sys.dont_write_bytecode = True
 import layers  # noqa: E402, beside this file
 import linalg  # noqa: E402
+import numeric  # noqa: E402
 import ops  # noqa: E402
 import sequences  # noqa: E402
 import slopes  # noqa: E402
@@ -43,12 +44,14 @@ NOT_COMPARED = {
     "standard_gamma_slope": "likewise; tests/golden/gamma.py has such slopes, and standard_gamma is compared, to the second derivative",
     "zeta": "PyTorch has no derivative by s; tests/golden/special.py has values of it and of its slopes", "zeta_slope": "likewise",
     "j0": "PyTorch has no derivative of it; tests/golden/special.py has values", "j1": "likewise", "expint": "PyTorch has none; tests/golden/special.py has values",
-    "erfcx_slope": "likewise; erfcx is compared, to the second derivative",
+    "gammainc": "PyTorch has no derivative by a; tests/golden/special.py has values and slopes", "gammaincc": "likewise", "gammainc_slope": "likewise",
+    "gamma_density": "likewise", "betainc": "PyTorch has none; tests/golden/special.py has values and slopes",
+    "erfcx_slope": "PyTorch has none; erfcx is compared, to the second derivative",
     "keyed_bernoulli": "it is a draw, without gradient", "multinomial": "likewise",
 }
 
 OPS = {}
-for table in (ops.OPS, layers.OPS, windows.OPS, sequences.OPS, slopes.OPS, special.OPS):
+for table in (ops.OPS, layers.OPS, windows.OPS, sequences.OPS, slopes.OPS, special.OPS, numeric.OPS):
     twice = OPS.keys() & table.keys()
     assert not twice, f"two functions each for {twice}"
     OPS.update(table)

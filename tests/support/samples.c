@@ -37,6 +37,7 @@ sample_list samples_all(void)
     samples_order(&l);
     samples_products(&l);
     samples_linalg(&l);
+    samples_numeric(&l);
     samples_window(&l);
     samples_conv(&l);
     samples_image(&l);

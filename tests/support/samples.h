@@ -92,6 +92,7 @@ void samples_functions(sample_list *l); /* samples_functions.c: pointwise functi
 void samples_move(sample_list *l);      /* samples_move.c: shapes, joining, indexing, casts, masks */
 void samples_products(sample_list *l);  /* samples_products.c: einsum, tensordot and what is made like them */
 void samples_linalg(sample_list *l);    /* samples_linalg.c: factorisations, systems, determinants */
+void samples_numeric(sample_list *l);    /* samples_numeric.c: incomplete beta, polynomials, integrals of samples, interpolation, convolution of vectors */
 void samples_order(sample_list *l);     /* samples_order.c: scans, what follows from sorting */
 void samples_put(sample_list *l);       /* samples_put.c: broadcast indices, scattering, segments */
 void samples_shape(sample_list *l);     /* samples_shape.c: axes, repetition, diagonals, margins */

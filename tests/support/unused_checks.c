@@ -279,7 +279,7 @@ static bool is_eliminated(const char *name)
 }
 
 /* Samples of the gamma distribution, and so less of their slope, have derivatives up to the third. */
-static bool is_spent(const char *name) { return !strcmp(name, "standard_gamma_slope"); }
+static bool is_spent(const char *name) { return !strcmp(name, "standard_gamma_slope") || !strcmp(name, "gammainc_slope"); }
 
 bool unused_applies(const char *name, const tg_op *op)
 {

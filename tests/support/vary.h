@@ -112,6 +112,13 @@ void vary_halves(sample *s, sample_random *r);
 void vary_prelu(sample *s, sample_random *r);
 void vary_observations(sample *s, sample_random *r);
 
+/* vary_numeric.c */
+void vary_polyval(sample *s, sample_random *r);
+void vary_vander(sample *s, sample_random *r);
+void vary_trapezoid(sample *s, sample_random *r); /* `axis`, with places or without */
+void vary_interp1d(sample *s, sample_random *r);
+void vary_convolve(sample *s, sample_random *r);  /* two vectors with elements, in a mode `start` */
+
 /* vary_linalg.c */
 void vary_square(sample *s, sample_random *r);
 void vary_system(sample *s, sample_random *r);

@@ -131,6 +131,14 @@ static tg_tensor *zeta_fall(tg_tensor *s, tg_tensor *q, tg_tensor *m)
     return tg_add(tg_mul(s, tg_zeta_slope(next, q, m)), tg_mul(m, tg_zeta_slope(next, q, tg_sub_s(m, 1))));
 }
 
+/* By x, of the derivative p_k by a of p = x^(a-1) e^-x / Gamma(a) of order k: p_k ((a - 1)/x - 1) + k p_(k-1) / x */
+static tg_tensor *density_slope(const tg_call *c)
+{
+    tg_tensor *a = c->in[0], *x = c->in[1], *k = c->in[2];
+    tg_tensor *own = tg_mul(c->out, tg_sub_s(tg_div(tg_sub_s(a, 1), x), 1));
+    return tg_add(own, tg_div(tg_mul(k, tg_gamma_density(a, x, tg_sub_s(k, 1))), x));
+}
+
 /* Is x what fmax or fmin gives: where it is as far or farther, or y is NaN? */
 static tg_tensor *is_taken(tg_tensor *reaches, tg_tensor *y) { return tg_logical_or(reaches, tg_isnan(y)); }
 

@@ -395,7 +395,7 @@ int main(void)
     if (!tape || !other) return 1;
     tg_set_error_handler(tape, hear, NULL); /* of tensors of two tapes the first one's is told */
     tg_set_error_handler(other, hear, NULL);
-    rows_pointwise(), rows_reduce(), rows_shape(), rows_index(), rows_matrix(), rows_window(), rows_nn(), rows_losses(), rows_sequence(), rows_create();
+    rows_pointwise(), rows_reduce(), rows_shape(), rows_index(), rows_matrix(), rows_numeric(), rows_window(), rows_nn(), rows_losses(), rows_sequence(), rows_create();
     for (size_t k = 0; k < sizeof functions / sizeof *functions; k++)
         if (!functions[k].rows) printf("%s: no row says what is wrong for it (tests/whole/bad_input)\n", functions[k].name), wrong++;
     tg_tape_free(tape);

@@ -127,6 +127,7 @@ void rows_reduce(void);
 void rows_shape(void);
 void rows_index(void);
 void rows_matrix(void);
+void rows_numeric(void);
 void rows_window(void);
 void rows_nn(void);
 void rows_losses(void);

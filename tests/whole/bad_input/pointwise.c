@@ -36,7 +36,8 @@ static void special_functions(void)
 {
     UNARY(tg_erfc), UNARY(tg_erfcx), UNARY(tg_erfinv), UNARY(tg_ndtr), UNARY(tg_log_ndtr), UNARY(tg_ndtri), UNARY(tg_entr), UNARY(tg_lgamma), UNARY(tg_digamma);
     UNARY(tg_j0), UNARY(tg_j1), UNARY(tg_i0), UNARY(tg_i1), UNARY(tg_i0e), UNARY(tg_i1e);
-    BINARY(tg_betaln), BINARY(tg_zeta);
+    BINARY(tg_betaln), BINARY(tg_zeta), BINARY(tg_gammainc), BINARY(tg_gammaincc);
+    CALL(tg_betainc, TENSOR(FLOAT, TG_SHAPE(2, 3), APART), TENSOR(FLOAT, TG_SHAPE(2, 3), APART), TENSOR(FLOAT, TG_SHAPE(2, 3), APART));
     CALL(tg_polygamma, FLOATS(2, 3), N(1, BAD(ARG, -1, 1001)));
     CALL(tg_expint, FLOATS(2, 3), N(1, BAD(ARG, -1, 1001)));
 }
