@@ -31,7 +31,7 @@ static bool only_reduces_rows(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++) {
         const member *pl = &e->members[i];
-        if (pl->cls != C_TOTAL || pl->over != OVER_ROWS) return false;
+        if (pl->cls != C_TOTAL || (pl->over != OVER_ROWS && pl->over != OVER_BLOCKS)) return false;
         const source s = tg_source_of(e, pl, 0);
         if (s.kind != FROM_MEMORY || s.extent != AT_FULL) return false;
     }
@@ -113,14 +113,42 @@ static void choose_single_rows(group *g)
     if (g->cols <= 2 * TILE) g->tile_cols = g->cols;
 }
 
+/* Has the group a few members, or goes it over single bytes? */
+static bool is_light(const emitter *e)
+{
+    enum { FEW = 4 };
+    const program *p = e->p;
+    for (int32_t i = 0; i < e->n && e->n > FEW; i++) {
+        const value *v = &p->values[e->members[i].value];
+        for (int32_t k = 0; k < v->n_in; k++)
+            if (tg_item_of(&p->values[p->operands[v->in + k]]) > 1) return false;
+        if (tg_item_of(v) > 1) return false;
+    }
+    return true;
+}
+
+static bool reduces_at_most_all(const emitter *e)
+{
+    for (int32_t i = 0; i < e->n; i++)
+        if (e->members[i].cls == C_TOTAL && e->members[i].over != OVER_ALL) return false;
+    return true;
+}
+
+/* About how many elements a tile has. Where little is done with each, what leads to a tile would cost more than a tile that leaves the nearest cache. */
+static int64_t tile_elements(const emitter *e)
+{
+    enum { LIGHT = 4 * TILE };
+    return e->g->n >= CHUNKS * LIGHT && reduces_at_most_all(e) && is_light(e) ? LIGHT : TILE;
+}
+
 static void choose_rows(emitter *e, bool only_rows)
 {
     group        *g = e->g;
-    const int64_t cols = tg_cols_of(g);
+    const int64_t cols = tg_cols_of(g), room = tile_elements(e);
     const bool    side_by_side = only_rows && cols <= LONGEST_ROW;
-    const bool    whole = side_by_side || (g->cols && (cols <= TILE || (cols <= LONGEST_ROW && has_columns(e))));
-    g->tile_cols = whole ? cols : cols < TILE ? cols : TILE;
-    g->rows_per_tile = whole && cols < TILE ? TILE / cols : 1;
+    const bool    whole = side_by_side || (g->cols && (cols <= room || (cols <= LONGEST_ROW && has_columns(e))));
+    g->tile_cols = whole ? cols : cols < room ? cols : room;
+    g->rows_per_tile = whole && cols < room ? room / cols : 1;
     g->down = cols >= CHUNKS * TILE && !has_columns(e) && reduces_rows(e);
     if ((side_by_side || (g->down && only_rows)) && g->rows_per_tile < ROWS_SIDE_BY_SIDE) g->rows_per_tile = ROWS_SIDE_BY_SIDE;
     if (whole && has_streamed(e)) g->rows_per_tile = whole_lines(g->rows_per_tile, cols);

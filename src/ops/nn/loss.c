@@ -1,6 +1,7 @@
 /* loss.c - what losses have in common: their options, their checks, and the reduction. The mean over nothing is NaN. */
 #include "ops/nn/loss.h"
 
+#include <float.h>
 #include <math.h>
 #include <tapegrad/pointwise.h>
 #include <tapegrad/reduce.h>
@@ -132,9 +133,12 @@ bool tg_loss_class_weight_fits(const tg_loss_call *c, tg_tensor *x)
 
 /* ---- parts -------------------------------------------------------------------------------------------------------- */
 
+/* Compared as floats, which is several times as fast, where these hold the number of each class. */
 tg_tensor *tg_loss_label_mask(tg_tensor *x, tg_tensor *index)
 {
-    return tg_eq(tg_unsqueeze(index, -1), tg_arange(tg_tape_of(x), TG_I64, tg_dim(x, -1)));
+    const int64_t  classes = tg_dim(x, -1), most = INT64_C(1) << (tg_dtype_of(x) == TG_F64 ? DBL_MANT_DIG : FLT_MANT_DIG);
+    const tg_dtype dtype = classes <= most ? tg_dtype_of(x) : TG_I64;
+    return tg_eq(tg_unsqueeze(tg_to(index, dtype), -1), tg_arange(tg_tape_of(x), dtype, classes));
 }
 
 tg_tensor *tg_loss_reduce(const tg_loss_call *c, tg_tensor *each)
