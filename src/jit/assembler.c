@@ -248,6 +248,7 @@ int32_t tg_assemble_constant(tg_assembler *a, const void *data, size_t n)
         a->failed = true;
         return -1;
     }
+    memset(a->pool + a->n_pool, 0, at - a->n_pool); /* what is skipped is compared with constants to come, too */
     memcpy(a->pool + at, data, n);
     a->n_pool = at + n;
     return (int32_t)at;
