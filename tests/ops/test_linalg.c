@@ -71,6 +71,8 @@ static void test_singular(void **state)
     assert_error_when_read(t, tg_inv(tg_unsqueeze(a, 0)), TG_ERR_ARG, "tg_inv: the matrix at [0] is singular");
     assert_true(tg_item(tg_slogdet(a, &sign)) == -INFINITY);
     assert_true(tg_item(sign) == 0);
+    assert_true(!isfinite(tg_item(tg_sum_all(gradient(tg_slogdet(a, NULL), NULL, a)))));
+    assert_f64(gradient(tg_mul_s(tg_slogdet(a, NULL), 0), NULL, a), TG_SHAPE(2, 2), 0, 0, 0, 0);
     tg_tape_free(t);
 }
 
