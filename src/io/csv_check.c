@@ -38,26 +38,26 @@ bool tg_csv_is_missing(const tg_csv_options *o, const char *field)
 
 /* One after the other, row by row. */
 typedef struct cursor {
-    const char  *field; /* NULL: there are no more */
-    int64_t      row, column;
-    const known *known; /* of its column, or of the next one that has any */
+    const char *field; /* NULL: there are no more */
+    int64_t     row, column;
+    size_t      known; /* how many of the known columns lie before this one */
 } cursor;
 
-static cursor first_field(const checker *c) { return (cursor){.field = c->rows > 0 ? c->first : NULL, .known = c->known}; }
+static cursor first_field(const checker *c) { return (cursor){.field = c->rows > 0 ? c->first : NULL}; }
+
+static const known *known_of(const checker *c, const cursor *at)
+{
+    return at->known < c->n && c->known[at->known].column == at->column ? &c->known[at->known] : NULL;
+}
 
 static void next_field(const checker *c, cursor *at)
 {
     at->field = tg_csv_next(at->field);
-    if (at->known < c->known + c->n && at->known->column == at->column) at->known++;
+    if (known_of(c, at)) at->known++;
     if (++at->column < c->text->columns) return;
     at->column = 0;
-    at->known  = c->known;
+    at->known  = 0;
     if (++at->row == c->rows) at->field = NULL;
-}
-
-static const known *known_of(const checker *c, const cursor *at)
-{
-    return at->known < c->known + c->n && at->known->column == at->column ? at->known : NULL;
 }
 
 static tg_status refuse(const checker *c, const cursor *at, const char *what)
