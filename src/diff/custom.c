@@ -1,4 +1,6 @@
 /* custom.c - values with a gradient by a rule of the caller's: an alias of inputs {value, inputs …}. */
+#include "diff/custom.h"
+
 #include <tapegrad/custom.h>
 
 #include "graph/graph.h"
@@ -38,14 +40,14 @@ static tg_tensor *custom_rule(const tg_call *c, int i, tg_tensor *g)
     return NULL;
 }
 
-static const tg_op tg_op_custom_vjp = {.name    = "custom_vjp",
-                                       .kind    = TG_VIEW,
-                                       .arity   = TG_ANY_ARITY,
-                                       .nondiff = 1,
-                                       .infer   = custom_infer,
-                                       .vjp     = custom_rule,
-                                       .view    = custom_view,
-                                       .batch   = tg_batch_each};
+const tg_op tg_op_custom_vjp = {.name    = "custom_vjp",
+                                .kind    = TG_VIEW,
+                                .arity   = TG_ANY_ARITY,
+                                .nondiff = 1,
+                                .infer   = custom_infer,
+                                .vjp     = custom_rule,
+                                .view    = custom_view,
+                                .batch   = tg_batch_each};
 
 tg_tensor *tg_custom_vjp(tg_tensor *value, tg_tensor *const *inputs, int n_inputs, tg_vjp_fn vjp, void *ctx)
 {

@@ -1,6 +1,8 @@
 /* implicit.c - solutions of equations as functions of what stands in these: z is given, and its derivative is that of one Newton step from there,
  * z - J^-1 r. The step itself need not be made for a first derivative, as r is 0. Made from a point whose derivatives are right up to order k, a step has
  * those up to order 2 k + 1, for the error of Newton's method is squared. */
+#include "diff/custom.h"
+
 #include <tapegrad/custom.h>
 
 #include <tapegrad/derivative.h>
@@ -39,15 +41,15 @@ static tg_tensor *solve(tg_tensor *jacobian, tg_tensor *b, bool transposed)
 static tg_tensor *implicit_vjp(const tg_call *c, int i, tg_tensor *g) { return (void)i, tg_neg(solve(c->in[2], g, true)); }
 static tg_tensor *implicit_jvp(const tg_call *c, tg_tensor *const *t) { return tg_neg(solve(c->in[2], t[1], false)); }
 
-static const tg_op tg_op_implicit = {.name    = "implicit",
-                                     .kind    = TG_VIEW,
-                                     .arity   = 3,
-                                     .nondiff = 1 | 4,
-                                     .infer   = implicit_infer,
-                                     .vjp     = implicit_vjp,
-                                     .jvp     = implicit_jvp,
-                                     .view    = implicit_view,
-                                     .batch   = tg_batch_each};
+const tg_op tg_op_implicit = {.name    = "implicit",
+                              .kind    = TG_VIEW,
+                              .arity   = 3,
+                              .nondiff = 1 | 4,
+                              .infer   = implicit_infer,
+                              .vjp     = implicit_vjp,
+                              .jvp     = implicit_jvp,
+                              .view    = implicit_view,
+                              .batch   = tg_batch_each};
 
 /* ---- the equation ----------------------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* onnx_shape.c - views, joining and padding in ONNX. */
 #include "export/onnx.h"
 
+#include "diff/custom.h"
 #include "graph/recompute.h"
 
 /* ---- views ----------------------------------------------------------------------------------------------------------------- */
@@ -121,6 +122,8 @@ const tg_onnx_op tg_onnx_shape_ops[] = {
     {&tg_op_diagonal, write_diagonal, 0},
     {&tg_op_detach, same, 0},
     {&tg_op_recompute, same, 0},
+    {&tg_op_custom_vjp, same, 0},
+    {&tg_op_implicit, same, 0},
     {&tg_op_contiguous, same, 0},
     {&tg_op_check_divisor, same, 0},
     {&tg_op_cat, write_cat, 0},

@@ -5,6 +5,7 @@
 #include <tapegrad_op.h>
 
 #include "failing.h"
+#include "temp.h"
 
 /* ---- rules ----------------------------------------------------------------------------------------------------------- */
 
@@ -235,6 +236,30 @@ static void wrong_equations(void **state)
     assert_null(tg_grad_of(a));
 }
 
+/* ---- exports --------------------------------------------------------------------------------------------------------- */
+
+static tg_status twice(void *ctx, tg_tensor *const *in, tg_tensor **out)
+{
+    (void)ctx;
+    out[0] = tg_mul_s(in[0], 2);
+    return TG_OK;
+}
+
+/* To a file with a forward pass all of these are their values. */
+static void exported(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    char       c[TEMP_PATH], onnx[TEMP_PATH];
+    tg_tensor *x = tg_set_requires_grad(tg_ones(t, TG_SHAPE(2)), true), *y = tg_square(x);
+    assert_int_equal(tg_recompute(twice, NULL, &y, 1, &y, 1), TG_OK);
+    y = tg_implicit(square_less, NULL, tg_custom_vjp(y, &x, 1, clipped, NULL), &x, 1, NULL);
+    const tg_export_tensor  in = {"x", x}, out = {"y", y};
+    const tg_export_options o = {.inputs = &in, .n_inputs = 1, .outputs = &out, .n_outputs = 1};
+    if (tg_export_c(temp_path(c, "test_custom.c"), &o) != TG_OK || tg_export_onnx(temp_path(onnx, "test_custom.onnx"), &o) != TG_OK) fail_msg("%s", tg_error(t));
+    remove(c);
+    remove(onnx);
+}
+
 /* Each allocation fails in turn. */
 static void memory(void **state)
 {
@@ -268,6 +293,7 @@ int main(void)
         cmocka_unit_test_teardown(fixed_points_and_minima, close_tape),
         cmocka_unit_test_teardown(several_inputs, close_tape),
         cmocka_unit_test_teardown(wrong_equations, close_tape),
+        cmocka_unit_test_teardown(exported, close_tape),
         cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
