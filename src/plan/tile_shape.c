@@ -127,18 +127,19 @@ static bool is_light(const emitter *e)
     return true;
 }
 
-static bool reduces_at_most_all(const emitter *e)
+/* Has it totals of several elements? Their sums go by the rows of a tile. */
+static bool has_wide_totals(const emitter *e)
 {
     for (int32_t i = 0; i < e->n; i++)
-        if (e->members[i].cls == C_TOTAL && e->members[i].over != OVER_ALL) return false;
-    return true;
+        if (e->members[i].cls == C_TOTAL && e->members[i].over != OVER_ALL) return true;
+    return false;
 }
 
 /* About how many elements a tile has. Where little is done with each, what leads to a tile would cost more than a tile that leaves the nearest cache. */
 static int64_t tile_elements(const emitter *e)
 {
     enum { LIGHT = 4 * TILE };
-    return e->g->n >= CHUNKS * LIGHT && reduces_at_most_all(e) && is_light(e) ? LIGHT : TILE;
+    return e->g->n >= CHUNKS * LIGHT && !has_wide_totals(e) && is_light(e) ? LIGHT : TILE;
 }
 
 static void choose_rows(emitter *e, bool only_rows)
