@@ -20,7 +20,7 @@ function argument(i, type) {
     if (type == "tg_tape *") return "v[" i "].tape"
     if (type == "tg_tensor **") return "v[" i "].places"
     if (type == "double") return "v[" i "].number"
-    if (type ~ /^(int|int64_t|bool|tg_dtype)$/) return "(" type ")v[" i "].n"
+    if (type ~ /^(int|int64_t|bool|tg_dtype|tg_convolve_mode)$/) return "(" type ")v[" i "].n"
     if (type ~ /^(const .*|tg_tensor \*const) \*$/) return "v[" i "].pointer"
     print "test_bad_input.sh: no values for arguments of type " type > "/dev/stderr"
     bad = 1

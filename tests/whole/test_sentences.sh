@@ -23,7 +23,7 @@ function list(type) {
     if (type == "const tg_axes *") return "AXES"
     if (type == "const tg_shape *") return "SHAPES"
     if (type == "tg_dtype") return "DTYPES"
-    if (type == "int") return "INTS"
+    if (type == "int" || type == "tg_convolve_mode") return "INTS"
     if (type == "int64_t") return "SIZES"
     if (type == "double") return "NUMBERS"
     if (type == "bool") return "TRUTHS"
