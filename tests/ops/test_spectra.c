@@ -80,6 +80,10 @@ static void test_qr(void **state)
     tg_tensor   *r, *q = tg_qr(tensor(t, TG_F64, TG_SHAPE(2, 2), v), &r); /* a column that begins above 0 gets a diagonal below; the last row has none */
     assert_f64(r, TG_SHAPE(2, 2), -5, -2.2, 0, 0.4);
     assert_f64(q, TG_SHAPE(2, 2), -0.6, -0.8, -0.8, 0.6);
+    tg_tensor *b = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 2), v), true), *seeds[2];
+    for (int k = 0; k < 2; k++) seeds[k] = tensor(t, TG_F64, TG_SHAPE(2, 2), (double[]){1, -2, k ? NAN : 0, 3});
+    assert_non_null(tg_qr(b, &r));
+    assert_near(gradient(r, seeds[1], b), gradient(r, seeds[0], b), 0); /* R's zeros have no gradient to give */
     tg_tensor *x = tg_set_requires_grad(tensor(t, TG_F64, TG_SHAPE(2, 2), flat), true);
     q = tg_qr(x, &r);
     assert_near(tg_matmul(q, r), x, 8);
