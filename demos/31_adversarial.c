@@ -66,7 +66,7 @@ static tg_tensor *attack_all(tg_tape *t, const demo_cnn *m, tg_tensor *x, tg_ten
 /* The share of the first images of a data set that are read right after an attack. */
 static double robust_accuracy(demo_digits *d, const demo_cnn *m, const attack *a)
 {
-    tg_loader      *data = tg_loader_new(tg_dataset_range(d->test, 0, ATTACKED / (d->common.quick ? 10 : 1)), &(tg_loader_options){.batch = 200});
+    tg_loader      *data = tg_loader_new(tg_dataset_range(d->test, 0, ATTACKED / (d->common.quick ? 20 : 1)), &(tg_loader_options){.batch = 200});
     tg_tensor      *x, *y;
     tg_running_mean mean = {0};
     while (tg_next(data, &x, &y)) {
@@ -139,7 +139,7 @@ static bool run(demo_digits *d, int64_t epochs, int64_t steps, double epsilon, r
 
 int main(int argc, char **argv)
 {
-    demo_digits       d = {.drawn = {20000, 4000}, .drawn_test = {4000, 800}};
+    demo_digits       d = {.drawn = {20000, 2000}, .drawn_test = {4000, 500}};
     int64_t           epochs = 6, steps = 3;
     double            epsilon = 0.3;
     int               status;

@@ -119,7 +119,7 @@ static bool run(demo_digits *d, int64_t epochs, results *r)
         !demo_train(d->t, &(demo_training){.label = "network", .data = d->train, .epochs = epochs, .lr = 3e-3, .network = demo_cnn_logits, .model = &m}))
         return false;
     r->accuracy = demo_accuracy(d->t, d->test, demo_cnn_logits, &m);
-    tg_loader *data = tg_loader_new(d->test, &(tg_loader_options){.batch = IMAGES / (d->common.quick ? 5 : 1)});
+    tg_loader *data = tg_loader_new(d->test, &(tg_loader_options){.batch = IMAGES / (d->common.quick ? 10 : 1)});
     if (!tg_next(data, &x, &y)) return false;
     x = tg_keep(x), y = tg_keep(tg_argmax(demo_cnn_logits(&m, x), 1, false)); /* what the network says, right or wrong */
     for (int k = 0; k < 3; k++) {
@@ -143,7 +143,7 @@ static bool run(demo_digits *d, int64_t epochs, results *r)
 
 int main(int argc, char **argv)
 {
-    demo_digits       d = {.drawn = {20000, 4000}, .drawn_test = {4000, 800}};
+    demo_digits       d = {.drawn = {20000, 2000}, .drawn_test = {4000, 500}};
     int64_t           epochs = 4;
     int               status;
     results           r = {0};

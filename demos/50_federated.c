@@ -113,7 +113,7 @@ static bool make_federation(tg_tape *t, const char *name, federation *f)
 
 static bool run(demo_digits *d, int which, int64_t rounds, double aim, double lr, outcome *r)
 {
-    federation  f;
+    federation  f = {0};
     uint64_t    chance = (uint64_t)d->common.seed;
     tg_progress bar;
     char        name[16];
