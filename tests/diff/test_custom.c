@@ -193,6 +193,25 @@ static void several_inputs(void **state)
     }
 }
 
+/* A z = b with an A that is not symmetric, backward and forward. */
+static tg_tensor *system_less(void *ctx, tg_tensor *const *in) { return (void)ctx, tg_sub(tg_matmul(in[1], in[0]), in[2]); }
+
+static void linear_systems(void **state)
+{
+    tg_tape     *t = open_tape(state);
+    const double a0[] = {2, 1, 0, -1, 3, 5, 0.5, 0, 1}, b0[] = {1, -2, 3};
+    tg_tensor   *in[] = {tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(3, 3), a0), true), tg_set_requires_grad(tg_from_f64(t, TG_SHAPE(3), b0), true)};
+    tg_tensor   *z = tg_solve(in[0], in[1]), *found = tg_implicit(system_less, NULL, z, in, 2, NULL), *weight = tg_from_f64(t, TG_SHAPE(3), b0);
+    tg_tensor   *direct = tg_sum_all(tg_mul(weight, tg_square(z))), *implicit = tg_sum_all(tg_mul(weight, tg_square(found))), *want[2], *have[2];
+    tg_tensor   *along[] = {tg_randn(t, TG_SHAPE(3, 3)), tg_randn(t, TG_SHAPE(3))};
+    assert_int_equal(tg_grad(&direct, NULL, 1, in, 2, false, want), TG_OK);
+    assert_int_equal(tg_grad(&implicit, NULL, 1, in, 2, false, have), TG_OK);
+    for (int k = 0; k < 2; k++) assert_values(have[k], tg_data_f64(want[k]), tg_numel(want[k]));
+    assert_int_equal(tg_jvp(&z, 1, in, along, 2, false, want), TG_OK);
+    assert_int_equal(tg_jvp(&found, 1, in, along, 2, false, have), TG_OK);
+    assert_values(have[0], tg_data_f64(want[0]), 3);
+}
+
 static tg_tensor *one_more(void *ctx, tg_tensor *const *in) { return (void)ctx, tg_cat((tg_tensor *[]){in[0], in[0]}, 2, 0); }
 static tg_tensor *in_f32(void *ctx, tg_tensor *const *in) { return (void)ctx, tg_to(in[0], TG_F32); }
 static tg_tensor *null(void *ctx, tg_tensor *const *in) { return (void)ctx, (void)in, NULL; }
@@ -292,6 +311,7 @@ int main(void)
         cmocka_unit_test_teardown(roots, close_tape),
         cmocka_unit_test_teardown(fixed_points_and_minima, close_tape),
         cmocka_unit_test_teardown(several_inputs, close_tape),
+        cmocka_unit_test_teardown(linear_systems, close_tape),
         cmocka_unit_test_teardown(wrong_equations, close_tape),
         cmocka_unit_test_teardown(exported, close_tape),
         cmocka_unit_test(memory),

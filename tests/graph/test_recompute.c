@@ -143,6 +143,7 @@ static void derivatives(void **state)
     assert_int_equal(tg_backward_into(sum, &c, 1), TG_OK); /* chosen leaves: nothing for z */
     assert_near(tg_item(tg_grad_of(c)), 36 + 4 * (1 + 64 + 729));
     assert_null(tg_grad_of(z));
+    for (uint32_t id = 0; id < t->count; id++) assert_false(tg_slot(t, id)->flags & TG_N_ASKED || tg_slot(t, id)->mark); /* as after any walk */
 }
 
 static tg_status scaled_cubes(void *ctx, tg_tensor *const *in, tg_tensor **out) { return tg_recompute(cubes, ctx, in, 1, out, 1); }
