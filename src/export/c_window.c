@@ -15,6 +15,13 @@ static int of_window(const tg_window *w, int k) { return TG_WINDOW_AXES - axes_o
 /* The variable of a loop along axis k of y, "0" where there is no loop. */
 static const char *variable(const tg_c_array *y, int k) { return y->shape.dim[k] == 1 ? "0" : tg_c_index[k]; }
 
+static bool is_padded(const tg_window *w)
+{
+    bool padded = false;
+    for (int a = 0; a < TG_WINDOW_AXES; a++) padded = padded || w->padding[a] || w->behind[a];
+    return padded;
+}
+
 /* for (t0 …) { at0 = where tap t0 of the window is; } for each axis; what lies in the padding is left out, or, with `zeros`, counted. */
 static void open_taps(tg_c_file *c, const tg_window *w, const int64_t *size, const tg_c_array *y, const tg_shape *x, bool leave_out)
 {
@@ -24,6 +31,7 @@ static void open_taps(tg_c_file *c, const tg_window *w, const int64_t *size, con
         c->depth++;
         tg_c_line(c, "const ptrdiff_t %s = %s * %lld + %s * %lld - %lld;", place[k], variable(y, FIRST + k), (long long)w->stride[a], tap[k], (long long)w->dilation[a],
                   (long long)w->padding[a]);
+        if (!leave_out && !is_padded(w)) tg_c_line(c, "(void)%s;", place[k]); /* elements that are all one are named without it */
         if (leave_out) tg_c_line(c, "if (%s < 0 || %s >= %lld) continue;", place[k], place[k], (long long)x->dim[FIRST + k]);
     }
 }
@@ -34,13 +42,6 @@ static void close_all(tg_c_file *c, int n)
         c->depth--;
         tg_c_line(c, "}");
     }
-}
-
-static bool is_padded(const tg_window *w)
-{
-    bool padded = false;
-    for (int a = 0; a < TG_WINDOW_AXES; a++) padded = padded || w->padding[a] || w->behind[a];
-    return padded;
 }
 
 /* ---- convolution ------------------------------------------------------------------------------------------------------------ */
