@@ -47,11 +47,11 @@ TG_API tg_tensor *tg_betainc(tg_tensor *a, tg_tensor *b, tg_tensor *x);
 
 /* ---- Bessel functions of order 0 and 1 (A&S 9), modified ones, and these times e^-|x| */
 TG_API tg_tensor *tg_j0(tg_tensor *x);  /* 0 at infinities */
-TG_API tg_tensor *tg_j1(tg_tensor *x);
-TG_API tg_tensor *tg_i0(tg_tensor *x);
+TG_API tg_tensor *tg_j1(tg_tensor *x);  /* of the first kind, order 1 */
+TG_API tg_tensor *tg_i0(tg_tensor *x);  /* modified, of the first kind, order 0 */
 TG_API tg_tensor *tg_i1(tg_tensor *x);  /* slopes of i0 and i1 are NaN where these are infinite */
 TG_API tg_tensor *tg_i0e(tg_tensor *x); /* slope 0 at 0, where there is a kink. Slopes of both are differences: they are right to ULPs of i0e */
-TG_API tg_tensor *tg_i1e(tg_tensor *x);
+TG_API tg_tensor *tg_i1e(tg_tensor *x); /* e^-|x| i1(x) */
 
 /* The exponential integral E_n(x) = integral over t from 1 to infinity of e^(-x t) / t^n (A&S 5.1.4). 1/(n - 1) at 0, inf for n = 0 and 1; NaN
  * below. n from 0 to 1000, else TG_ERR_ARG. */

@@ -35,7 +35,7 @@ double tg_zeta_slope_at(double s, double q, double m);
 double tg_gammainc_at(double a, double x);  /* P(a, x); NaN for a < 0, x < 0, and where both are 0, or infinite */
 double tg_gammaincc_at(double a, double x); /* Q(a, x) = 1 - P(a, x) */
 double tg_gammainc_slope_at(double a, double x, double k); /* the k-th derivative of P by a, k from 1 to 3 */
-double tg_gamma_density_at(double a, double x, double k);  /* that of x^(a-1) e^-x / Gamma(a), P's derivative by x; k from 0 to 3, and 0 for k = -1 */
+double tg_gamma_density_at(double a, double x, double k);  /* that of x^(a-1) e^-x / Gamma(a), P's derivative by x; k from 0 to 3, and 0 for k below 0 */
 double tg_betainc_at(double a, double b, double x, int i, int j);      /* I_x(a, b), i times differentiated by a and j times by b, i + j <= 3 */
 double tg_beta_density_at(double a, double b, double x, int i, int j); /* likewise its derivative by x, x^(a-1) (1-x)^(b-1) / B(a, b) */
 

@@ -210,11 +210,13 @@ static void test_cheap_again(void **state)
     assert_true(v->stored && v->clone_group < 0);
 }
 
-/* What whoever reads it computes again is not computed first: here the factor of what is left, before the channels that are left out are drawn. */
+/* What whoever reads it computes again is not computed first: here a product that is recorded before what some of it
+ * is chosen by is drawn. */
 static void test_unread(void **state)
 {
     env       *e = *state;
-    tg_tensor *x = tg_keep(tg_randn(e->t, TG_SHAPE(4, 8, 32, 16))), *y = tg_dropout2d(x, 0.5);
+    tg_tensor *x = tg_keep(tg_randn(e->t, TG_SHAPE(4, 8, 32, 16))), *twice = tg_mul_s(x, 2);
+    tg_tensor *y = tg_where(tg_bernoulli(e->t, TG_SHAPE(4, 8, 1, 1), 0.5), twice, tg_scalar(e->t, 0));
     make_all(e, ROOTS(y));
     const value *factor = value_by(e, "mul");
     const group *first = group_of(e, factor), *last = group_of(e, value_of(e, y));
