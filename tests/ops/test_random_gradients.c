@@ -114,6 +114,39 @@ static void test_topic(void **state)
     tg_tape_free(t);
 }
 
+/* Names whose samples keep their shapes, and why. */
+static const struct {
+    const char *name, *reason;
+} staying[] = {
+    {"bincount", "counts; a vector of indices is all that it takes"},
+    {"histogram", "counts between edges in ascending order, which its samples make"},
+    {"isin", "tells; test_order_ops.c has its shapes"},
+    {"searchsorted", "tells places in what is in ascending order, which its samples make"},
+    {"wrap_index", "indices of every shape are those of check_index"},
+    {"keyed_bernoulli", "draws from a key of a shape of its own"},
+    {"multinomial", "draws; how many it may draw depends on its weights"},
+};
+
+static bool stays(const char *name)
+{
+    for (size_t k = 0; k < sizeof staying / sizeof *staying; k++)
+        if (!strcmp(staying[k].name, name)) return true;
+    return false;
+}
+
+/* Every name varies by a row of random_samples.c, or is in the table above; not both. */
+static void test_complete(void **state)
+{
+    const sample_list *l = ((const topic *)*state)->list;
+    for (int k = 0; k < l->n; k++) {
+        const char *name = l->row[k].name;
+        int         all, fixed;
+        count_samples(&(topic){.name = name, .list = l}, &all, &fixed);
+        if (fixed == all && !stays(name)) fail_msg("no sample of %s has other shapes at random: it has no row in random_samples.c, and no reason here", name);
+        if (fixed < all && stays(name)) fail_msg("%s has samples of other shapes, and a reason why not", name);
+    }
+}
+
 /* Those that have a gradient that is not zero by definition. */
 static bool is_asked(const topic *p)
 {
@@ -133,5 +166,6 @@ int main(void)
     asked.seed     = random_samples_seed();
     asked.of       = of && *of ? of : NULL;
     printf("TAPEGRAD_SEED=%llu, %d variants of each\n", (unsigned long long)asked.seed, asked.variants);
-    return run_topics("random gradients", samples_all(), is_asked, test_topic, NULL, 0);
+    const struct CMUnitTest more[] = {cmocka_unit_test(test_complete)};
+    return run_topics("random gradients", samples_all(), is_asked, test_topic, more, 1);
 }
