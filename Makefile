@@ -253,6 +253,7 @@ gradients: $B/tests/ops/test_random_gradients
 # Under these tools fewer random scenarios do: they take ten times as long and more.
 asan tsan valgrind: export TAPEGRAD_MIRROR ?= 200
 asan tsan valgrind: export TAPEGRAD_GRADIENTS ?= 4
+asan tsan valgrind: export TEST_TIMEOUT ?= 1200
 
 asan:
 	$(MAKE) --no-print-directory check VARIANT=asan

@@ -152,6 +152,7 @@ int main(int argc, char **argv)
     results           r = {0};
     const demo_option options[] = {{"--epochs", "N", "of each training", .count = &epochs, .low = 1, .high = 1000}};
     if (!demo_open_digits(argc, argv, "Two ways to a smaller network: pruning and distillation.", options, DEMO_COUNT(options), &d, &status)) return status;
+    if (d.common.quick) epochs = 3;
     const bool ran = prune(&d, epochs, &r) && teach(&d, epochs, &r);
     tg_tape_free(d.t);
     const tg_series series[] = {{.name = "at once", .y = r.cut}, {.name = "trained on", .y = r.tuned}};
