@@ -250,7 +250,7 @@ gradients: $B/tests/ops/test_random_gradients
 	@TAPEGRAD_GRADIENTS='$(or $(TAPEGRAD_GRADIENTS),$(VARIANTS))' TAPEGRAD_SEED='$(or $(TAPEGRAD_SEED),$(SEED))' TAPEGRAD_OF='$(OF)' \
 	    OMP_WAIT_POLICY=passive $< >$B/gradients.txt; status=$$?; grep -v '^\[ RUN \|^\[       OK ' $B/gradients.txt; exit $$status
 
-# Under these tools fewer random scenarios do: they take ten times as long and more.
+# Under these tools fewer random scenarios do, and a test has longer: they take ten times as long and more.
 asan tsan valgrind: export TAPEGRAD_MIRROR ?= 200
 asan tsan valgrind: export TAPEGRAD_GRADIENTS ?= 4
 asan tsan valgrind: export TEST_TIMEOUT ?= 1200
