@@ -26,7 +26,7 @@ double tg_polygamma_at(double x, double n); /* its n-th derivative, n up to 1100
 double tg_betaln_at(double a, double b);    /* ln |B(a, b)|, as sum of three lgamma */
 
 /* sum over k >= 0 of (q+k)^-s: Hurwitz's zeta function of s and q, and its m-th derivative by s. inf for s = 1 and at q = 0, -1, -2 …, NaN for
- * s < 1, and for q < 0 where s is not whole. */
+ * s < 1, and for q < 0 where s is not whole. 0 for m < 0: what multiplies it in rules is 0. */
 double tg_zeta_at(double s, double q);
 double tg_zeta_slope_at(double s, double q, double m);
 
@@ -35,7 +35,7 @@ double tg_zeta_slope_at(double s, double q, double m);
 double tg_gammainc_at(double a, double x);  /* P(a, x); NaN for a < 0, x < 0, and where both are 0, or infinite */
 double tg_gammaincc_at(double a, double x); /* Q(a, x) = 1 - P(a, x) */
 double tg_gammainc_slope_at(double a, double x, double k); /* the k-th derivative of P by a, k from 1 to 3 */
-double tg_gamma_density_at(double a, double x, double k);  /* that of x^(a-1) e^-x / Gamma(a), P's derivative by x; k from 0 to 3, and 0 for k below 0 */
+double tg_gamma_density_at(double a, double x, double k);  /* that of x^(a-1) e^-x / Gamma(a), P's derivative by x; k from 0 to 3; 0 for k < 0 */
 double tg_betainc_at(double a, double b, double x, int i, int j);      /* I_x(a, b), i times differentiated by a and j times by b, i + j <= 3 */
 double tg_beta_density_at(double a, double b, double x, int i, int j); /* likewise its derivative by x, x^(a-1) (1-x)^(b-1) / B(a, b) */
 

@@ -141,7 +141,7 @@ static double zeta_of(double s, double q, int m)
 }
 
 double tg_zeta_at(double s, double q) { return zeta_of(s, q, 0); }
-double tg_zeta_slope_at(double s, double q, double m) { return m >= 0 && m <= DEGREES && floor(m) == m ? zeta_of(s, q, (int)m) : m == -1 ? 0 : NAN; }
+double tg_zeta_slope_at(double s, double q, double m) { return m >= 0 && m <= DEGREES && floor(m) == m ? zeta_of(s, q, (int)m) : m < 0 && floor(m) == m ? 0 : NAN; }
 
 /* (-1)^(n+1) n! zeta(n + 1, x) */
 double tg_polygamma_at(double x, double n)

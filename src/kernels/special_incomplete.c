@@ -111,7 +111,7 @@ double tg_gammainc_slope_at(double a, double x, double k)
 
 double tg_gamma_density_at(double a, double x, double k)
 {
-    if (k < 0 && floor(k) == k) return 0; /* no derivative: what has it as a factor 0 times */
+    if (k < 0 && floor(k) == k) return 0;
     if (!is_order(k, 0) || !is_valid(a, x)) return NAN;
     if (x == INFINITY || a == INFINITY) return 0;
     if (x == 0) return a > 1 ? 0 : a == 1 && k == 0 ? 1 : (int)k % 2 ? -INFINITY : INFINITY;
