@@ -82,6 +82,17 @@ static const special rows[] = {
     OF_TWO("xlogy", 0, 0.5, 0, 1, -0.6931471805599453),
     OF_TWO("xlogy", 0, 2, 0, 1, 0.6931471805599453),
     OF_TWO("xlogy", 1, 0, 0, 1, -INFINITY),
+    OF_TWO("xlog1py", 0, -1, 0, 1, 0),
+    OF_TWO("xlog1py", 0, -2, 0, 1, 0),
+    OF_TWO("xlog1py", 0, -0.5, 0, 1, -0.6931471805599453),
+    OF_TWO("xlog1py", 0, 1, 0, 1, 0.6931471805599453),
+    OF_TWO("xlog1py", 1, -1, 0, 1, -INFINITY),
+    /* where both factors of a quotient are 0, and at quotients by 0 */
+    OF_ONE("log_ndtr", -40, 1, 40.024968847207264),
+    OF_ONE("log_ndtr", 40, 1, 0),
+    OF_ONE("j1", 0, 1, 0.5),
+    OF_ONE("i1", 0, 1, 0.5),
+    OF_ONE("i1e", 0, 1, 0.5),
     /* logarithms are at least -100, and p (1 - p) at least 1e-12 */
     OF_TWO("bce", 0, 1, 0, 1, -1e12),
     OF_TWO("bce", 1, 0, 0, 1, 1e12),
