@@ -33,6 +33,7 @@ static void open_taps(tg_c_file *c, const tg_window *w, const int64_t *size, con
                   (long long)w->padding[a]);
         if (!leave_out && !is_padded(w)) tg_c_line(c, "(void)%s;", place[k]); /* elements that are all one are named without it */
         if (leave_out) tg_c_line(c, "if (%s < 0 || %s >= %lld) continue;", place[k], place[k], (long long)x->dim[FIRST + k]);
+        else tg_c_line(c, "(void)%s;", place[k]); /* elements of a stride of 0 are found without it, and compilers warn */
     }
 }
 
