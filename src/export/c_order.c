@@ -107,6 +107,9 @@ static void write_logcumsumexp(tg_c_file *c, uint32_t step)
     close_scan(c, &l);
 }
 
+/* Whether v is NaN, as one more thing to ask for: integers are not asked, which some compilers warn of. */
+static const char *or_nan(tg_dtype dtype) { return tg_dtype_is_float(dtype) ? " || v != v" : ""; }
+
 /* An element takes the place of one that it equals, and a NaN that of any. */
 static void write_extremes(tg_c_file *c, uint32_t step, const char *beats)
 {
@@ -118,7 +121,7 @@ static void write_extremes(tg_c_file *c, uint32_t step, const char *beats)
     const lines l = open_scan(c, step, before);
     const char *at = y.shape.dim[l.axis] == 1 ? "0" : "at";
     tg_c_line(c, "const %s v = %s;", tg_c_types[y.dtype], tg_c_element(value, &x, l.index));
-    tg_c_line(c, "const int better = t == 0 || v %s best || v != v;", beats);
+    tg_c_line(c, "const int better = t == 0 || v %s best%s;", beats, or_nan(x.dtype));
     tg_c_line(c, "best = better ? v : best;");
     tg_c_line(c, "%s = best;", tg_c_element(text, &y, l.index));
     if (placed) {
@@ -175,7 +178,8 @@ static void write_extreme(tg_c_file *c, uint32_t step, const char *beats, bool v
     tg_c_line(c, "for (ptrdiff_t t = 0; t < %lld; t++) {", (long long)x.shape.dim[axis]);
     c->depth++;
     tg_c_line(c, "const %s v = %s;", tg_c_types[x.dtype], tg_c_element(value, &x, l.index));
-    tg_c_line(c, "if (t > 0 && !(best == best && (v %s best || v != v))) continue;", beats);
+    if (tg_dtype_is_float(x.dtype)) tg_c_line(c, "if (t > 0 && !(best == best && (v %s best || v != v))) continue;", beats);
+    else tg_c_line(c, "if (t > 0 && !(v %s best)) continue;", beats);
     tg_c_line(c, "best = v;");
     if (placed) tg_c_line(c, "best_at = t;");
     c->depth--;
@@ -258,7 +262,8 @@ static void write_searchsorted(tg_c_file *c, uint32_t step)
         c->depth++;
         tg_c_line(c, "const ptrdiff_t middle = from + (to - from) / 2;");
         tg_c_line(c, "const %s here = %s;", type, tg_c_element(m_text, &line, index));
-        tg_c_line(c, right ? "if (v != v || here <= v) from = middle + 1;" : "if (here < v || (v != v && here == here)) from = middle + 1;");
+        if (right) tg_c_line(c, "if (here <= v%s) from = middle + 1;", or_nan(values.dtype));
+        else tg_c_line(c, "if (here < v%s) from = middle + 1;", tg_dtype_is_float(values.dtype) ? " || (v != v && here == here)" : "");
         tg_c_line(c, "else to = middle;");
         c->depth--;
         tg_c_line(c, "}");
