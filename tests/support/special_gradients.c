@@ -12,8 +12,8 @@ enum { MOST = 32, MOST_RESULTS = 2 };
 /* The gradient of one input of an op, called as its first sample calls it but for what is said here. */
 typedef struct special {
     const char *name;
-    tg_shape    shape[2];
-    double      x[2][MOST];
+    tg_shape    shape[3];
+    double      x[3][MOST];
     int         input; /* whose gradient */
     double      seed;  /* of every element of the result */
     double      want[MOST];
@@ -90,6 +90,8 @@ static const special rows[] = {
     /* where both factors of a quotient are 0, and at quotients by 0 */
     OF_ONE("log_ndtr", -40, 1, 40.024968847207264),
     OF_ONE("log_ndtr", 40, 1, 0),
+    /* of the order 1, where its samples have 0 */
+    {.name = "gamma_density", .shape = {SCALAR, SCALAR, SCALAR}, .x = {{2}, {3}, {1}}, .input = 1, .seed = 1, .want = {-0.0175079166907068015}},
     OF_ONE("j1", 0, 1, 0.5),
     OF_ONE("i1", 0, 1, 0.5),
     OF_ONE("i1e", 0, 1, 0.5),
