@@ -19,7 +19,7 @@ sum() { grep -o "\[  $1  \] [0-9]* test" "$log" | awk '{ n += $4 } END { print n
 program() {
     [ -z "$2" ] || export TAPEGRAD_EVAL="$2"
     # shellcheck disable=SC2086
-    timeout "${TEST_TIMEOUT:-300}" ${RUN:-} "$BUILD"/tests/*/"$1" >"$log" 2>&1
+    timeout "${TEST_TIMEOUT:-600}" ${RUN:-} "$BUILD"/tests/*/"$1" >"$log" 2>&1
     status=$?
     good=$(sum PASSED)
     bad=$(sum FAILED)
@@ -29,7 +29,7 @@ program() {
 script() {
     ( # as users run things
         unset TAPEGRAD_EVAL TAPEGRAD_COMPILE
-        exec timeout "${TEST_TIMEOUT:-300}" sh "$here"/*/"$1" >"$log" 2>&1
+        exec timeout "${TEST_TIMEOUT:-600}" sh "$here"/*/"$1" >"$log" 2>&1
     )
     status=$?
     if [ $status -eq 0 ]; then good=1 bad=0; else good=0 bad=1; fi
