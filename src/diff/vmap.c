@@ -5,9 +5,11 @@
  * is recorded as it was. So what an output does not need costs nothing, and what does not depend on a sample is computed once.
  *
  * Random numbers have no inputs that could tell whether they belong to the function. Those that were recorded behind the first placeholder do: they
- * are starting points of the walk as placeholders are. */
+ * are starting points of the walk as placeholders are. But where they were drawn before, by a function that is recorded once more for its gradient
+ * (tg_recompute), they are what they were then: if that was before the placeholder they are no samples' own, and else those of the first time. */
 #include "diff/vmap.h"
 #include "graph/leaf.h"
+#include "graph/recompute.h"
 #include "ops/batch.h"
 
 #include <string.h>
@@ -124,7 +126,20 @@ static uint32_t place_of(const tg_tape *t, const tg_node *placeholder, uint32_t 
     return to;
 }
 
-static bool find_starts(const tg_vmap_walk *w, tg_tensor *const *outputs, int n_outputs, tg_tensor *const *placeholders, int n, starts *s)
+/* Were the random numbers of n drawn before the first placeholder already? */
+static bool drew_before(const tg_vmap_walk *w, const tg_node *n)
+{
+    const tg_draw *first = tg_first_drawn(&w->drawn, n);
+    return first && first->node->id < w->from;
+}
+
+/* Does n draw random numbers of each sample's own? */
+static bool draws_for_samples(const tg_vmap_walk *w, const tg_node *n)
+{
+    return n->traits & TG_IS_RANDOM && w->o.randomness == TG_RANDOM_DIFFERENT && !drew_before(w, n);
+}
+
+static bool find_starts(tg_vmap_walk *w, tg_tensor *const *outputs, int n_outputs, tg_tensor *const *placeholders, int n, starts *s)
 {
     uint32_t from = UINT32_MAX, to = 0;
     size_t   random = 0;
@@ -132,17 +147,18 @@ static bool find_starts(const tg_vmap_walk *w, tg_tensor *const *outputs, int n_
         const tg_node *y = tg_node_of(outputs[k]);
         if (y->id != TG_KEPT_ID && y->id >= to) to = y->id + 1;
     }
-    if (w->o.randomness == TG_RANDOM_SAME) to = 0;
     for (int i = 0; i < n; i++) {
         const uint32_t place = place_of(w->tape, tg_node_of(placeholders[i]), to);
         if (place < from) from = place;
     }
-    for (uint32_t id = from; id < to; id++) random += (tg_slot(w->tape, id)->traits & TG_IS_RANDOM) != 0;
+    w->from = from;
+    if (tg_find_drawn(w->tape, from, to, &w->drawn) != TG_OK) return false;
+    for (uint32_t id = from; id < to; id++) random += draws_for_samples(w, tg_slot(w->tape, id));
     *s = (starts){.node = tg_value_room(w->tape, ((size_t)n + random + 1) * sizeof *s->node)};
     if (!s->node) return false;
     for (int i = 0; i < n; i++) s->node[s->n++] = tg_node_of(placeholders[i]);
     for (uint32_t id = from; id < to; id++)
-        if (tg_slot(w->tape, id)->traits & TG_IS_RANDOM) s->node[s->n++] = tg_slot(w->tape, id);
+        if (draws_for_samples(w, tg_slot(w->tape, id))) s->node[s->n++] = tg_slot(w->tape, id);
     return true;
 }
 
@@ -257,6 +273,19 @@ static tg_status record_with(tg_vmap_walk *w, size_t k, const tg_call *one, tg_t
     return s;
 }
 
+/* The same where it draws random numbers: those that were drawn before are drawn again. */
+static tg_status record_draws(tg_vmap_walk *w, size_t k, const tg_call *one, tg_tensor *const *in, const bool *batched, bool any)
+{
+    tg_tape              *t = w->tape;
+    tg_draw              *first = tg_first_drawn(&w->drawn, w->graph.node[k]);
+    const tg_stream_place here = tg_stream_at(t);
+    const bool            before = first && first->node->id < w->from, again = first && (before ? !any : first->known);
+    tg_status             s = again ? tg_move_stream(t, before ? first->place : first->now) : TG_OK;
+    if (first && !again) first->now = here, first->known = true;
+    if (s == TG_OK) s = record_with(w, k, one, in, batched, any);
+    return again && tg_move_stream(t, here) != TG_OK && s == TG_OK ? TG_ERR_MEMORY : s;
+}
+
 /* What of node k an output needs. */
 enum { VALUE = 1, RESULTS = 2 };
 
@@ -292,7 +321,7 @@ static tg_status record_node(tg_vmap_walk *w, size_t k)
     tg_node        *n = w->graph.node[k];
     tg_node *const *slots = tg_inputs(n);
     tg_tensor      *few[2 * FEW], **of_one = few;
-    bool            few_batched[FEW], *batched = few_batched, any = (n->traits & TG_IS_RANDOM) && w->o.randomness == TG_RANDOM_DIFFERENT;
+    bool            few_batched[FEW], *batched = few_batched, any = draws_for_samples(w, n);
     tg_status       s = check_node(w, k);
     if (s == TG_OK && n->traits & TG_IS_RESULT) w->now[k] = tg_handle_on(w->tape, n), w->batched[k] = false; /* of a placeholder, a call that depends on none */
     if (s != TG_OK || n->traits & TG_IS_RESULT) return s;
@@ -304,13 +333,13 @@ static tg_status record_node(tg_vmap_walk *w, size_t k)
         of_one[i] = tg_handle_on(w->tape, slots[i]);
         in[i] = from == TG_NOWHERE ? of_one[i] : w->now[from];
         batched[i] = from != TG_NOWHERE && w->batched[from];
-        any = any || batched[i];
+        any = any || (batched[i] && !tg_only_waits_for(n, i));
     }
     const tg_call one = {.op = n->op, .tape = w->tape, .n_in = (int)n->n_in, .in = of_one, .out = tg_handle_on(w->tape, n), .attr = tg_attr(n),
                          .attr_size = n->attr_size, .shape = *n->shape, .dtype = (tg_dtype)n->dtype};
     const bool    was = w->tape->grad_enabled;
     w->tape->grad_enabled = was && !(n->flags & TG_N_OFF);
-    s = record_with(w, k, &one, in, batched, any);
+    s = (n->traits & TG_IS_RANDOM ? record_draws : record_with)(w, k, &one, in, batched, any);
     w->tape->grad_enabled = was;
     return s;
 }
@@ -427,7 +456,7 @@ static tg_status call_function(tg_vmap_walk *w, tg_fn_several f, void *ctx, tg_t
     w->tape->services.inside = was;
     const bool wanted = want_no_more(w->tape, had);
     if (s != TG_OK) return s;
-    if (w->tape->services.errors != errors) return w->tape->services.latest;
+    if (w->tape->services.errors != errors) return tg_failure(w->tape, TG_ERR_ARG);
     if (w->tape->evaluated != evaluated)
         return tg_fail_on(w->tape, TG_ERR_ARG, w->function, "the function read a value: it is a placeholder's, and says nothing of the samples");
     if (wanted)

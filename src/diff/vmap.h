@@ -2,6 +2,7 @@
 #ifndef TG_VMAP_H
 #define TG_VMAP_H
 
+#include "diff/drawn.h"
 #include "graph/subgraph.h"
 
 #include <tapegrad/vmap.h>
@@ -14,6 +15,8 @@ typedef struct tg_vmap_walk {
     tg_tensor *const *placeholders;
     int             n_placeholders;
     tg_subgraph     graph;
+    uint32_t        from;    /* where the first placeholder stands in the recording */
+    tg_drawn        drawn;   /* its random numbers */
     tg_tensor     **now;     /* what stands for node k of the subgraph; NULL: not come by yet */
     bool           *batched; /* it has the batch's axis first; else it is the same for all samples */
     uint8_t        *needed;  /* what of it an output needs; 0 for nodes that are not recorded, and have no `now` */

@@ -66,7 +66,7 @@ static tg_status copy(tg_call *c)
 }
 
 /* Input 0, not before input 1 is computed. */
-static const tg_op tg_op_after = {.name    = "after",
+const tg_op tg_op_after = {.name    = "after",
                                   .arity   = 2,
                                   .nondiff = 2,
                                   .flags   = TG_OP_STRIDED,
@@ -94,7 +94,7 @@ static tg_status call(tg_tape *t, const recompute_attr *a, tg_tensor *const *in,
     t->services.inside = was;
     t->grad_enabled = grad;
     if ((unsigned)s > TG_ERR_UNSUPPORTED) s = TG_ERR_ARG;
-    if (s == TG_OK && t->services.errors != errors) s = t->services.latest; /* whatever it made of that */
+    if (s == TG_OK && t->services.errors != errors) s = tg_failure(t, TG_ERR_ARG); /* whatever it made of that */
     for (uint32_t k = 0; k < a->n_outputs && s == TG_OK; k++) {
         if (out[k] && tg_is_on(t, out[k])) continue;
         s = t->services.latest;
@@ -129,14 +129,6 @@ static const tg_node *first_random(const tg_node *output)
     return NULL;
 }
 
-/* The stream goes on elsewhere. Of the same seed, as ever but where one was set in between, that is a number. */
-static tg_status move_stream(tg_tape *t, tg_stream_place place)
-{
-    if (tg_stream_at(t).seed != place.seed) return tg_set_stream(t, place);
-    t->counter = place.counter;
-    return TG_OK;
-}
-
 static tg_status check_outputs(tg_node *const output, tg_tensor *const *out)
 {
     char was[TG_SHAPE_TEXT], is[TG_SHAPE_TEXT];
@@ -151,21 +143,24 @@ static tg_status check_outputs(tg_node *const output, tg_tensor *const *out)
 }
 
 /* The walk comes by what was there before the call, and by what was recorded now. */
+static bool is_between(const tg_node *n, uint32_t call, uint32_t again) { return n->id != TG_KEPT_ID && n->id >= call && n->id < again; }
+
 static bool reads_between(const tg_node *n, uint32_t call, uint32_t again)
 {
-    for (uint32_t i = 0; i < n->n_in; i++) {
-        const uint32_t id = tg_inputs(n)[i]->id;
-        if (id != TG_KEPT_ID && id >= call && id < again) return true;
-    }
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (is_between(tg_inputs(n)[i], call, again)) return true;
     return false;
 }
 
-static tg_status check_nodes(const tg_node *output, uint32_t again)
+static tg_status check_nodes(const tg_node *output, uint32_t again, tg_tensor *const *out)
 {
     tg_tape *t = output->tape;
-    for (uint32_t id = again + attr_of(output)->n_inputs; id < t->count; id++) /* behind the copies */
-        if (reads_between(tg_slot(t, id), output->id, again))
-            return tg_fail_on(t, TG_ERR_GRAD, "recompute", "the function uses a tensor that was recorded after it was called; it records the same each time");
+    bool     between = false;
+    for (uint32_t id = again + attr_of(output)->n_inputs; id < t->count && !between; id++) /* behind the copies */
+        between = reads_between(tg_slot(t, id), output->id, again);
+    for (int k = 0; k < tg_recompute_count(output) && !between; k++) between = is_between(tg_node_of(out[k]), output->id, again);
+    if (between)
+        return tg_fail_on(t, TG_ERR_GRAD, "recompute", "the function uses a tensor that was recorded after it was called; it records the same each time");
     return TG_OK;
 }
 
@@ -179,9 +174,9 @@ static tg_status record(tg_node *output, tg_tensor *after, tg_tensor **in, tg_te
     const tg_node        *draws = first_random(output);
     const tg_inside       was = tg_go_inside(t, late ? TG_IN_LATE_RULE : TG_IN_RULE, "vjp", output->op);
     tg_status             s = inputs_after(output, after, in);
-    if (s == TG_OK && draws) s = move_stream(t, (tg_stream_place){tg_seed_of(draws), draws->w.counter});
+    if (s == TG_OK && draws) s = tg_move_stream(t, (tg_stream_place){tg_seed_of(draws), draws->w.counter});
     if (s == TG_OK) s = call(t, a, in, out, late);
-    if (draws && move_stream(t, here) != TG_OK && s == TG_OK) s = TG_ERR_MEMORY;
+    if (draws && tg_move_stream(t, here) != TG_OK && s == TG_OK) s = TG_ERR_MEMORY;
     t->services.inside = was;
     return s;
 }
@@ -199,7 +194,7 @@ tg_status tg_record_again(tg_node *output, tg_tensor *after, tg_tensor **out)
     t->as_of = as_of;
     t->grad_enabled = grad;
     if (s == TG_OK) s = check_outputs(output, out);
-    return s == TG_OK ? check_nodes(output, again) : s;
+    return s == TG_OK ? check_nodes(output, again, out) : s;
 }
 
 /* ---- public ------------------------------------------------------------------------------------------------------------ */

@@ -8,6 +8,10 @@
 extern const tg_op tg_op_recompute;
 static inline bool tg_is_recomputed(const tg_node *n) { return n->op == &tg_op_recompute; }
 
+/* What the second recording reads its inputs by: input 0, not before input 1 is computed. It depends on that in nothing but time. */
+extern const tg_op tg_op_after;
+static inline bool tg_only_waits_for(const tg_node *n, uint32_t i) { return n->op == &tg_op_after && i == 1; }
+
 int      tg_recompute_number(const tg_node *output);                  /* which output of its call it is */
 int      tg_recompute_count(const tg_node *output);                   /* how many there are */
 /* Records the call of this output 0 once more. What is recorded waits for `after`, a gradient, to be computed. out gets the outputs. */

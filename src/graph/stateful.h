@@ -33,5 +33,7 @@ typedef struct tg_stream_place {
 } tg_stream_place;
 tg_stream_place tg_stream_at(const tg_tape *t);
 tg_status       tg_set_stream(tg_tape *t, tg_stream_place place);
+/* For a while: of the same seed, as ever but where one was set in between, that is a number. */
+tg_status       tg_move_stream(tg_tape *t, tg_stream_place place);
 
 #endif

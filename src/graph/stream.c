@@ -14,6 +14,13 @@ tg_status tg_set_stream(tg_tape *t, tg_stream_place place)
     return TG_OK;
 }
 
+tg_status tg_move_stream(tg_tape *t, tg_stream_place place)
+{
+    if (tg_stream_at(t).seed != place.seed) return tg_set_stream(t, place);
+    t->counter = place.counter;
+    return TG_OK;
+}
+
 tg_status tg_seed(tg_tape *t, uint64_t seed)
 {
     if (!t) return TG_ERR_NULL;

@@ -216,15 +216,17 @@ static void find_ways_again(tg_tape *t, uint32_t first)
     }
 }
 
-/* Takes what arrived at the outputs of the function that gave output n, its first; *some: one of the gradients. */
+/* Takes what arrived at the outputs of the function that gave output n, its first; *some: one of the gradients. That of an output which was made a leaf
+ * is the leaf's. */
 static void take_outputs(tg_tape *t, const tg_node *n, bool keep, tg_tensor **g, tg_tensor **some)
 {
     *some = NULL;
     for (int k = 0; k < tg_recompute_count(n); k++) {
         tg_node *output = tg_slot(t, n->id + (uint32_t)k);
-        g[k] = output->mark ? t->walk.adjoints[output->mark - 1].grad : NULL;
+        const bool passes = output->mark && !tg_ends_here(output);
+        g[k] = passes ? t->walk.adjoints[output->mark - 1].grad : NULL;
         if (g[k]) *some = g[k];
-        if (output->mark && is_done_with(output, keep)) drop_adjoint(t, output);
+        if (passes && is_done_with(output, keep)) drop_adjoint(t, output);
     }
 }
 
@@ -247,15 +249,16 @@ static tg_status go_through_again(tg_tape *t, tg_node *n, progress *w, bool keep
     return s;
 }
 
-/* The walk comes by outputs k … 1 of a function (tg_recompute) before it comes by output 0: what arrived at them waits there. */
+/* The walk comes by the last outputs of a function (tg_recompute) before it comes by the first that is no leaf: what arrived at them waits there. */
 static tg_status come_by_output(tg_tape *t, tg_node *n, progress *w, bool keep)
 {
-    const uint32_t  number = (uint32_t)tg_recompute_number(n);
+    tg_node        *output = tg_slot(t, n->id - (uint32_t)tg_recompute_number(n)), *first = output;
     const tg_status s = settle_node(t, n);
     w->pending--;
     if (s != TG_OK) return s;
-    if (!number) return go_through_again(t, n, w, keep);
-    return adjoint_of(t, tg_slot(t, n->id - number), w) ? TG_OK : TG_ERR_MEMORY;
+    while (tg_ends_here(first)) first = tg_slot(t, first->id + 1);
+    if (first == n) return go_through_again(t, output, w, keep);
+    return adjoint_of(t, first, w) ? TG_OK : TG_ERR_MEMORY;
 }
 
 /* Down from the outputs' seeds (already contributed), by nodes first … end - 1. keep: gradients of the nodes on the way are asked for, too. */

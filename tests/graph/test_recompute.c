@@ -6,7 +6,7 @@
 #include <tapegrad_op.h>
 
 #include "failing.h"
-#include "graph/graph.h"
+#include "graph/stateful.h"
 
 /* ---- the same as without ------------------------------------------------------------------------------------------- */
 
@@ -169,6 +169,96 @@ static void vectorised(void **state)
     if (tg_gradcheck(sum_of_cubes, c, &x, 1, &(tg_gradcheck_options){.order = 2}, &report)) fail_msg("%s", report.text);
 }
 
+/* ---- random numbers for many vectors and samples ---------------------------------------------------------------------------- */
+
+enum { DRAWN = 5 };
+
+/* x² r, with numbers that follow from nothing, from an input, and from a function within: its derivative is twice itself over x. */
+static tg_status draws_within(void *ctx, tg_tensor *const *in, tg_tensor **out)
+{
+    (void)ctx;
+    out[0] = tg_mul(tg_square(in[0]), tg_rand(tg_tape_of(in[0]), TG_SHAPE(DRAWN)));
+    return TG_OK;
+}
+static tg_status draws(void *ctx, tg_tensor *const *in, tg_tensor **out)
+{
+    const tg_status s = tg_recompute(draws_within, ctx, in, 1, out, 1);
+    tg_tensor      *chosen = tg_categorical(tg_stack((tg_tensor *[]){in[0], tg_square(in[0])}, 2, 1));
+    out[0] = tg_mul(out[0], tg_add_s(tg_add(tg_to(chosen, TG_F64), tg_to(tg_bernoulli(tg_tape_of(in[0]), TG_SHAPE(DRAWN), 0.5), TG_F64)), 1));
+    return s;
+}
+static tg_status value_and_gradient(void *ctx, tg_tensor *const *in, tg_tensor **out)
+{
+    tg_tensor *x = in[0], *sum;
+    tg_status  s = tg_recompute(draws, ctx, in, 1, out, 1);
+    if (s == TG_OK && (sum = tg_sum_all(out[0]))) s = tg_vjp(&sum, NULL, 1, &x, 1, false, &out[1]);
+    return s;
+}
+static tg_status value_and_jacobian(void *ctx, tg_tensor *const *in, tg_tensor **out)
+{
+    const tg_status s = tg_recompute(draws, ctx, in, 1, out, 1);
+    return (out[1] = tg_diagonal(tg_jacobian(out[0], in[0], NULL), 0, 0, 1)) ? s : TG_ERR_ARG;
+}
+static tg_tensor *sum_of_draws(void *w, tg_tensor *const *in)
+{
+    tg_tensor *x = tg_mul(in[0], w), *y;
+    return tg_recompute(draws_within, NULL, &x, 1, &y, 1) == TG_OK ? tg_sum_all(y) : NULL;
+}
+
+static void assert_twice(tg_tensor *y, tg_tensor *x, tg_tensor *slope)
+{
+    assert_true(tg_item(tg_amax_all(tg_abs(tg_sub(tg_mul(slope, x), tg_mul_s(y, 2))))) < 1e-12);
+}
+
+static void drawn_again(void **state)
+{
+    tg_tape        *t = open_tape(state);
+    tg_tensor      *x = tg_set_requires_grad(tg_add_s(tg_rand(t, TG_SHAPE(DRAWN)), 1), true), *samples = tg_add_s(tg_rand(t, TG_SHAPE(3, DRAWN)), 1);
+    tg_tensor      *y, *both[2];
+    tg_vmap_options o = {.randomness = TG_RANDOM_DIFFERENT};
+    assert_int_equal(tg_recompute(draws, NULL, &x, 1, &y, 1), TG_OK);
+    for (int k = 0; k < 2; k++) assert_twice(y, x, tg_diagonal(tg_jacobian(y, x, &(tg_jacobian_options){.create_graph = k}), 0, 0, 1));
+    for (int k = 0; k < 4; k++) {
+        o.one_by_one = k / 2;
+        assert_int_equal(tg_vmap_fn(k % 2 ? value_and_jacobian : value_and_gradient, NULL, &samples, 1, &o, both, 2), TG_OK);
+        assert_twice(both[0], samples, both[1]);
+        tg_tensor *numbers = tg_div(both[0], tg_square(samples)); /* each sample has its own */
+        assert_true(tg_item(tg_amin_all(tg_abs(tg_sub(tg_select(numbers, 0, 0), tg_select(numbers, 0, 1))))) > 0);
+    }
+    tg_tensor            *w = leaf(t, 1), *each, *ones = tg_ones(t, TG_SHAPE(3, DRAWN)), *sum; /* of w² r, twice the sum of r */
+    const tg_stream_place here = tg_stream_at(t);
+    assert_int_equal(tg_per_sample_grad(sum_of_draws, w, &ones, 1, &w, 1, NULL, &each), TG_OK);
+    assert_int_equal(tg_set_stream(t, here), TG_OK);
+    (void)tg_rand(t, TG_SHAPE(DRAWN)); /* of the placeholder */
+    sum = tg_mul_s(tg_sum(tg_rand(t, TG_SHAPE(3, DRAWN)), TG_AXES(1), false), 2);
+    assert_values(each, tg_data_f64(sum), 3);
+}
+
+/* ---- outputs that are leaves ------------------------------------------------------------------------------------------------- */
+
+static tg_status one_detached(void *ctx, tg_tensor *const *in, tg_tensor **out)
+{
+    const int *which = ctx;
+    out[*which] = tg_detach(tg_mul_s(in[0], 2));
+    out[(*which + 1) % 3] = tg_square(in[0]);
+    out[(*which + 2) % 3] = tg_mul_s(in[0], 3);
+    return TG_OK;
+}
+
+/* A gradient that arrives at one that was made a leaf stays there, and the others' go on. */
+static void leaves_among_outputs(void **state)
+{
+    tg_tape *t = open_tape(state);
+    for (int which = 0; which < 3; which++) {
+        tg_tensor *x = leaf(t, 5), *y[3];
+        assert_int_equal(tg_recompute(one_detached, &which, &x, 1, y, 3), TG_OK);
+        assert_non_null(tg_set_requires_grad(y[which], true));
+        assert_int_equal(tg_backward(tg_add(tg_mul_s(y[which], 7), tg_add(y[(which + 1) % 3], y[(which + 2) % 3]))), TG_OK);
+        assert_near(tg_item(tg_grad_of(x)), 13);
+        assert_near(tg_item(tg_grad_of(y[which])), 7);
+    }
+}
+
 /* ---- what is not the same ------------------------------------------------------------------------------------------------ */
 
 typedef struct moody {
@@ -186,6 +276,12 @@ static tg_status later_tensor(void *ctx, tg_tensor *const *in, tg_tensor **out)
 {
     moody *m = ctx;
     out[0] = m->calls++ ? tg_mul(in[0], m->other) : tg_square(in[0]);
+    return TG_OK;
+}
+static tg_status later_output(void *ctx, tg_tensor *const *in, tg_tensor **out)
+{
+    moody *m = ctx;
+    out[0] = m->calls++ ? m->other : tg_square(in[0]);
     return TG_OK;
 }
 static tg_status reads(void *ctx, tg_tensor *const *in, tg_tensor **out)
@@ -237,6 +333,12 @@ static void errors(void **state)
     assert_int_equal(tg_recompute(later_tensor, &m, &x, 1, &y, 1), TG_OK);
     m.other = tg_square(x);
     assert_int_equal(tg_backward(tg_sum_all(y)), TG_ERR_GRAD);
+    expect_error(t, TG_ERR_GRAD, "tg_backward: recompute: the function uses a tensor that was recorded after it was called");
+    assert_null(tg_grad_of(x));
+    m.calls = 0;
+    assert_int_equal(tg_recompute(later_output, &m, &x, 1, &y, 1), TG_OK);
+    m.other = tg_square(x);
+    assert_int_equal(tg_backward(tg_add(tg_sum_all(y), tg_sum_all(x))), TG_ERR_GRAD);
     expect_error(t, TG_ERR_GRAD, "tg_backward: recompute: the function uses a tensor that was recorded after it was called");
     assert_null(tg_grad_of(x));
     tg_tensor *read = tg_mul_s(w, 2);
@@ -351,6 +453,8 @@ int main(void)
         cmocka_unit_test(same_bits),
         cmocka_unit_test_teardown(derivatives, close_tape),
         cmocka_unit_test_teardown(vectorised, close_tape),
+        cmocka_unit_test_teardown(drawn_again, close_tape),
+        cmocka_unit_test_teardown(leaves_among_outputs, close_tape),
         cmocka_unit_test_teardown(errors, close_tape),
         cmocka_unit_test(less_memory),
         cmocka_unit_test(memory),
