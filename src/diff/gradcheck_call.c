@@ -73,7 +73,7 @@ tg_status tg_gradcheck_call(check *c, const double *x)
     else c->y[0] = c->f(c->ctx, c->arg);
     c->tape->services.inside = was;
     if (told) return told;
-    if (c->y[0] && c->tape->services.errors != errors) return c->tape->services.latest; /* such as a call that was refused */
+    if (c->y[0] && c->tape->services.errors != errors) return tg_failure(c->tape, TG_ERR_ARG); /* such as a call that was refused */
     return check_results(c);
 }
 

@@ -197,7 +197,7 @@ static tg_status call_loss(const step *s, tg_tensor **y)
     const tg_inside was = tg_go_inside(t, TG_IN_FUNCTION, "the loss of tg_lbfgs_step", NULL);
     *y = s->loss(s->ctx);
     t->services.inside = was;
-    if (!*y && t->services.errors != errors) return t->services.latest;
+    if (!*y && t->services.errors != errors) return tg_failure(t, TG_ERR_ARG);
     if (!*y) return tg_fail_on(t, TG_ERR_NULL, STEP, "the loss function gave NULL");
     const tg_node *n = tg_check(*y, STEP);
     if (!n) return TG_ERR_STALE;

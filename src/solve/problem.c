@@ -134,7 +134,7 @@ tg_status tg_problem_call(tg_problem *p, tg_fn f, const double *x, tg_tensor **y
     const tg_inside was = tg_go_inside(p->tape, TG_IN_FUNCTION, "a solver's function", NULL);
     *y = f(p->ctx, p->in);
     p->tape->services.inside = was;
-    if (p->tape->services.errors != errors) return p->tape->services.latest;
+    if (p->tape->services.errors != errors) return tg_failure(p->tape, TG_ERR_ARG); /* the latest may be that of rules which went well since */
     if (!*y) return tg_fail_on(p->tape, TG_ERR_NULL, p->name, "f returned NULL");
     const tg_node *node = tg_check(*y, p->name);
     if (!node) return TG_ERR_STALE;

@@ -244,6 +244,26 @@ static void test_least_squares(void **state)
     expect_failure(t, tg_levenberg_marquardt(misra, NULL, x0, 1, &(tg_least_squares_options){.damping = TG_ZERO}, x, NULL), TG_ERR_ARG, "damping must be finite and more than 0");
 }
 
+/* An error that f passes over is one of the solver, whatever went well after it. */
+static tg_tensor *passes_over(void *ctx, tg_tensor *const *in)
+{
+    tg_tensor *sum = tg_sum_all(tg_square(in[0])), *x = in[0], *g = NULL;
+    (void)ctx, (void)tg_reshape(in[0], TG_SHAPE(7));
+    return tg_vjp(&sum, NULL, 1, &x, 1, false, &g) == TG_OK ? NULL : g;
+}
+
+static void test_errors_passed_over(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *x0 = tg_ones(t, TG_SHAPE(2)), *x;
+    assert_int_equal(tg_levenberg_marquardt(passes_over, NULL, &x0, 1, NULL, &x, NULL), TG_ERR_ARG);
+    expect_error(t, TG_ERR_SHAPE, "tg_reshape");
+    assert_int_equal(tg_newton_cg(passes_over, NULL, &x0, 1, NULL, &x, NULL), TG_ERR_ARG);
+    expect_error(t, TG_ERR_SHAPE, "tg_reshape");
+    assert_int_equal(tg_conjugate_gradient(passes_over, NULL, x0, NULL, &x, NULL), TG_ERR_ARG);
+    expect_error(t, TG_ERR_SHAPE, "tg_reshape");
+}
+
 /* ---- memory -------------------------------------------------------------------------------------------------------------------- */
 
 enum { LARGE = 100000 };
@@ -278,6 +298,7 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(test_conjugate_gradient), TEST(test_preconditioner), TEST(test_wrong_systems), TEST(test_rosenbrock), TEST(test_newton),
-                                       TEST(test_wrong_minima), TEST(test_misra), TEST(test_least_squares), TEST(test_memory)};
+                                       TEST(test_wrong_minima), TEST(test_misra), TEST(test_least_squares),
+                                       TEST(test_errors_passed_over), TEST(test_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
