@@ -85,7 +85,7 @@ static tg_tensor *call(const equation *e, tg_tensor *z)
     return NULL;
 }
 
-/* What is 0 at the solution. */
+/* What is 0 at the solution, recorded as what has derivatives, also where the caller records none: J is made of them. */
 static tg_tensor *residual(const equation *e, tg_tensor *z)
 {
     tg_tensor *y = call(e, z), *gradient;
@@ -102,14 +102,18 @@ static tg_tensor *matrix(tg_tensor *r, tg_tensor *z, bool create_graph)
 
 static tg_tensor *with_first_derivative(const equation *e, tg_tensor *z)
 {
-    tg_tensor *at = tg_detach(z), *r = residual(e, at);
-    return tg_record(&tg_op_implicit, (tg_tensor *[]){at, r, r ? matrix(r, at, false) : NULL}, 3, NULL, 0);
+    const bool grad = tg_set_grad_enabled(e->tape, true);
+    tg_tensor *at = tg_detach(z), *r = residual(e, at), *j = r ? matrix(r, at, false) : NULL;
+    tg_set_grad_enabled(e->tape, grad);
+    return tg_record(&tg_op_implicit, (tg_tensor *[]){at, r, j}, 3, NULL, 0);
 }
 
 static tg_tensor *newton_step(const equation *e, tg_tensor *z)
 {
-    tg_tensor *r = residual(e, z);
-    return r ? tg_sub(z, solve(matrix(r, z, true), r, false)) : NULL;
+    const bool grad = tg_set_grad_enabled(e->tape, true);
+    tg_tensor *r = residual(e, z), *j = r ? matrix(r, z, true) : NULL;
+    tg_set_grad_enabled(e->tape, grad);
+    return j ? tg_sub(z, solve(j, r, false)) : NULL;
 }
 
 /* ---- public ------------------------------------------------------------------------------------------------------------ */

@@ -150,6 +150,23 @@ static void roots(void **state)
     }
 }
 
+/* Where the caller records no gradients the value is the same, a Newton step included, and a constant. */
+static void without_gradients(void **state)
+{
+    tg_tape *t = open_tape(state);
+    tg_fn    f[] = {[TG_IMPLICIT_ROOT] = square_less, [TG_IMPLICIT_FIXED_POINT] = cosine, [TG_IMPLICIT_MINIMUM] = quartic};
+    for (int k = 0; k < 6; k++) {
+        const tg_implicit_options o = {.kind = (tg_implicit_kind)(k / 2), .order = 1 + k % 2};
+        tg_tensor                *a = leaf(t, 1.25), *z[2];
+        for (int on = 0; on < 2; on++) {
+            tg_set_grad_enabled(t, on);
+            assert_non_null(z[on] = tg_implicit(f[o.kind], a, tg_scalar(t, 1.1), &a, 1, &o));
+            assert_int_equal(tg_requires_grad(z[on]), on);
+        }
+        assert_near(tg_item(z[0]), tg_item(z[1]));
+    }
+}
+
 static void fixed_points_and_minima(void **state)
 {
     tg_tape   *t = open_tape(state);
@@ -309,6 +326,7 @@ int main(void)
         cmocka_unit_test_teardown(vectorised, close_tape),
         cmocka_unit_test_teardown(wrong_rules, close_tape),
         cmocka_unit_test_teardown(roots, close_tape),
+        cmocka_unit_test_teardown(without_gradients, close_tape),
         cmocka_unit_test_teardown(fixed_points_and_minima, close_tape),
         cmocka_unit_test_teardown(several_inputs, close_tape),
         cmocka_unit_test_teardown(linear_systems, close_tape),
