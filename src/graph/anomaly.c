@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <tapegrad/anomaly.h>
 
+#include "graph/rows.h"
 #include "tensor/finite.h"
 #include "tensor/fpenv.h"
 
@@ -303,4 +304,17 @@ static tg_status say(const way *w)
     if (a.origin) put_names(&s, tg_slot(n->tape, a.origin - 1), 0);
     else put_names(&s, n, 0);
     return tg_fail_on(n->tape, TG_ERR_NONFINITE, "tapegrad", "%s", s.at);
+}
+
+tg_status tg_look_at_rows(const tg_node *leaf)
+{
+    char            kept[TG_KEPT_TEXT];
+    flaw            f;
+    tg_row_gradient g;
+    if (!tg_fresh_rows(leaf, &g)) return TG_OK;
+    const tg_shape shape = {2, {g.n, g.width}};
+    const tg_array rows = {.data = g.values, .shape = &shape, .dtype = (tg_dtype)leaf->dtype, .contiguous = true, .stride = {g.width, 1}};
+    if (!tg_find_not_finite(&rows, f.index, &f.value)) return TG_OK;
+    return tg_fail_on(leaf->tape, TG_ERR_NONFINITE, "tapegrad", "the sum of what the backwards added to row %lld of the gradient of %s is not finite: it has a%s",
+                      (long long)g.ids[f.index[0]], tg_kept_text(leaf, kept), isnan(f.value) ? " NaN" : "n infinity");
 }

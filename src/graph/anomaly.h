@@ -13,6 +13,9 @@ tg_node **tg_roots_to_compute(tg_tape *t, tg_node *const *roots, size_t n, size_
 /* After it: TG_ERR_NONFINITE, and a sentence, where one of them is not finite. */
 tg_status tg_look_for_anomalies(tg_tape *t, tg_node *const *roots, size_t n);
 
+/* The same of a gradient that is a set of rows: those of one place are added up after the evaluation, to what was there. */
+tg_status tg_look_at_rows(const tg_node *leaf);
+
 void tg_free_anomaly(tg_tape *t); /* anomaly mode is off */
 
 #endif

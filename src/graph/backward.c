@@ -1,4 +1,5 @@
 /* backward.c - what is made of a walk: gradients as new tensors (tg_grad), or added to what leaves have (tg_backward and its like). */
+#include "graph/anomaly.h"
 #include "graph/rows.h"
 #include "graph/walk.h"
 
@@ -192,6 +193,15 @@ static void take_gradients(tg_tape *t, size_t had, size_t end, bool done)
     }
 }
 
+/* In anomaly mode: what rows were added up to. */
+static __attribute__((cold, noinline)) tg_status look_at_rows(tg_tape *t)
+{
+    tg_status s = TG_OK;
+    for (size_t i = 0; i < t->walk.n_adjoints && s == TG_OK; i++)
+        if (is_leafs(&t->walk.adjoints[i]) && tg_is_by_rows(t->walk.adjoints[i].node)) s = tg_look_at_rows(t->walk.adjoints[i].node);
+    return s;
+}
+
 /* follow: as for differentiate; chosen: the caller said which leaves get gradients. */
 static tg_status backward(tg_tensor *output, tg_tensor *seed, uint32_t follow, bool chosen, const char *function)
 {
@@ -219,6 +229,7 @@ static tg_status backward(tg_tensor *output, tg_tensor *seed, uint32_t follow, b
         if (s == TG_OK) s = tg_evaluate_wanted(t);
         else tg_forget_wanted(t);
         take_gradients(t, had, end, s == TG_OK || s == TG_ERR_NONFINITE);
+        if (s == TG_OK && rows && t->anomaly) s = look_at_rows(t);
     }
     tg_set_grad_enabled(t, was);
     tg_forget_adjoints(t);

@@ -275,6 +275,30 @@ static void how_it_is_told(void **state)
     expect_error(t, TG_ERR_NONFINITE, "NaN comes of it in that of 'add'");
 }
 
+/* Rows that are added up after the evaluation: too large together, and to what is infinite already. */
+static void sums_of_rows(void **state)
+{
+    tg_tape      *t = open_tape(state);
+    const int64_t which[] = {1, 3, 1};
+    const double  large[] = {1e308, 1, 1e308};
+    tg_tensor    *w = tg_set_row_gradient(tg_param(t, "table", tg_zeros(t, TG_SHAPE(5, 2))), true), *rows;
+    tg_optim     *opt = tg_sgd(t, &(tg_sgd_options){.lr = 1});
+    for (int on = 0; on < 2; on++) {
+        tg_set_detect_anomaly(t, on);
+        for (int round = 0; round < 2; round++) {
+            rows = tg_embedding(w, tg_from_i64(t, TG_SHAPE(3), which));
+            if (!round) rows = tg_mul(rows, tg_from_f64(t, TG_SHAPE(3, 1), large));
+            assert_int_equal(tg_optim_backward(opt, tg_sum_all(rows)), on ? TG_ERR_NONFINITE : TG_OK);
+            if (on) expect_error(t, TG_ERR_NONFINITE, "added to row 1 of the gradient of parameter 'table' is not finite: it has an infinity");
+            const double *values;
+            assert_int_equal(tg_row_gradient_of(w, NULL, (const void **)(const void *)&values), 2);
+            assert_true(values[0] == INFINITY && values[2] == 1 + round);
+        }
+        assert_int_equal(tg_zero_grad(t), TG_OK);
+    }
+    assert_int_equal(tg_minimize(opt, tg_sum_all(rows)), TG_OK);
+}
+
 /* Values in between stay those of the evaluation, and so does what is read and run again afterwards. */
 static void nothing_changes(void **state)
 {
@@ -332,6 +356,7 @@ int main(void)
         cmocka_unit_test_teardown(what_is_none, close_tape),
         cmocka_unit_test_teardown(what_is_left, close_tape),
         cmocka_unit_test_teardown(how_it_is_told, close_tape),
+        cmocka_unit_test_teardown(sums_of_rows, close_tape),
         cmocka_unit_test(nothing_changes),
         cmocka_unit_test(memory),
     };
