@@ -91,7 +91,9 @@ static tg_tensor *call(const tg_hook *hook, const tg_node *n, tg_tensor *g)
     t->grad_enabled = grad; /* whatever the hook did to it */
     if (t->services.errors != errors) return NULL; /* whatever it made of that */
     const tg_node *made = tg_node_of(g);
-    return g && tg_is_on(t, g) && made->dtype == n->dtype && tg_shape_equal(made->shape, n->shape) ? g : refuse(n, g);
+    if (!g || !tg_is_on(t, g) || made->dtype != n->dtype || !tg_shape_equal(made->shape, n->shape)) return refuse(n, g);
+    /* As a seed: what rules read of a kept tensor is what it holds now, also where it was written since the forward pass. */
+    return made->flags & TG_N_KEPT && !tg_value_valid(made, 0) ? tg_apart(g) : g;
 }
 
 tg_tensor *tg_call_hooks(tg_node *n, tg_tensor *g)

@@ -54,6 +54,22 @@ static void what_goes_on(void **state)
     assert_near(tg_item(g[2]), at_b);
 }
 
+/* A gradient of somebody else's making, in a tensor that is written after the forward pass: what it holds when the backward is recorded goes on. */
+static tg_tensor *instead(void *ctx, tg_tensor *g) { return (void)g, ctx; }
+
+static void written_since(void **state)
+{
+    tg_tape   *t = open_tape(state);
+    tg_tensor *x = leaf(t, 2), *other = tg_buffer(t, "other", tg_scalar(t, 1)), *h = tg_register_hook(tg_square(x), instead, other), *y = tg_mul_s(h, 5), *g;
+    for (int k = 1; k <= 3; k++) {
+        assert_int_equal(tg_grad(&y, NULL, 1, &x, 1, true, &g), TG_OK);
+        assert_near(tg_item(g), 4 * k);
+        assert_int_equal(tg_backward(y), TG_OK);
+        assert_int_equal(tg_assign(other, tg_scalar(t, k + 1)), TG_OK);
+        assert_near(tg_item(tg_grad_of(x)), 2 * k * (k + 1));
+    }
+}
+
 /* Leaves: kept ones across resets, of this backward alone, also for chosen ones; the seed's own node; a result that is a leaf. */
 static void leaves(void **state)
 {
@@ -333,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(what_it_gets, close_tape),
         cmocka_unit_test_teardown(what_goes_on, close_tape),
+        cmocka_unit_test_teardown(written_since, close_tape),
         cmocka_unit_test_teardown(leaves, close_tape),
         cmocka_unit_test_teardown(what_is_left_after_a_reset, close_tape),
         cmocka_unit_test_teardown(removing, close_tape),
