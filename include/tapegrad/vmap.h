@@ -23,7 +23,8 @@ extern "C" {
 #define TG_NOT_BATCHED (-1000) /* an axis that no tensor has: says that an input is the same for all samples */
 
 /* What random numbers are that were recorded behind the first placeholder, and so are the function's. (A parameter or kept tensor that is a placeholder
- * is where it is read first.) */
+ * is where it is read first.) Those that are drawn once more, by a tg_recompute in the gradient or after the same tg_seed, are the same once more; and for
+ * all samples where the first time was before the placeholders. */
 typedef enum tg_randomness {
     TG_RANDOM_DIFFERENT = 0, /* each sample draws its own */
     TG_RANDOM_SAME,          /* all samples have those that were drawn for one. Where they depend on the sample (tg_multinomial, tg_standard_gamma) they
