@@ -62,11 +62,18 @@ static double error_of(const tg_runge_kutta *k, double h)
     return relative(k, error, k->y, vector(k, STAGES + 1));
 }
 
-/* A step over which y changes by about a hundredth of its size. */
+static bool is_finite(const double *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(x[i])) return false;
+    return true;
+}
+
+/* A step over which y changes by about a hundredth of its size; where nothing is allowed beside what is 0 yet, a small one. */
 static double first_step(const tg_runge_kutta *k)
 {
     const double y = relative(k, k->y, k->y, k->y), rate = relative(k, vector(k, 0), k->y, k->y), most = fabs(k->to - k->from);
-    const double h = k->o.first_step > 0 ? k->o.first_step : y < 1e-5 || rate < 1e-5 ? 1e-6 : 0.01 * y / rate;
+    const double h = k->o.first_step > 0 ? k->o.first_step : y < 1e-5 || rate < 1e-5 || !isfinite(rate) ? 1e-6 : 0.01 * y / rate;
     return fmin(h, most);
 }
 
@@ -84,7 +91,7 @@ tg_status tg_rk_run(tg_runge_kutta *k)
     bool             refused = false;
     tg_status        s = k->rate(k->self, t, k->y, vector(k, 0));
     h = s == TG_OK ? first_step(k) : 0;
-    if (s == TG_OK && !isfinite(relative(k, vector(k, 0), k->y, k->y))) s = tg_fail_on(k->q->tape, TG_ERR_ARG, k->q->name, "f is not finite where it begins");
+    if (s == TG_OK && !is_finite(vector(k, 0), k->size)) s = tg_fail_on(k->q->tape, TG_ERR_ARG, k->q->name, "f is not finite where it begins");
     for (; s == TG_OK && t != k->to && r->iterations < k->o.max_iter; r->iterations++) {
         const bool last = h >= fabs(k->to - t);
         const double step = last ? k->to - t : forward * h;

@@ -51,6 +51,8 @@ static void test_closed_forms(void **state)
     tg_tensor *c = tg_from_f64(t, TG_SHAPE(2), (double[]){1, 0});
     assert_int_equal(tg_ode(circle, NULL, c, 0, 10, &tight, &y, &r), TG_OK);
     assert_true(fabs(tg_data_f64(y)[0] - cos(10)) < 1e-9 && fabs(tg_data_f64(y)[1] + sin(10)) < 1e-9);
+    assert_int_equal(tg_ode(circle, NULL, c, 0, 1, &(tg_ode_options){.atol = TG_ZERO}, &y, &r), TG_OK); /* nothing is allowed beside the 0 at first */
+    assert_true(r.converged && fabs(tg_data_f64(y)[0] - cos(1)) < 1e-5 && fabs(tg_data_f64(y)[1] + sin(1)) < 1e-5);
     assert_int_equal(tg_ode(circle, NULL, c, 2, 2, NULL, &y, &r), TG_OK); /* nowhere to go */
     assert_true(r.converged && r.iterations == 0 && tg_data_f64(y)[0] == 1);
     tg_tensor *single = tg_to(c, TG_F32);
