@@ -20,6 +20,7 @@ double tg_ndtri_at(double p);                 /* NaN beyond 0 and 1, infinite th
 
 long double tg_log_gamma(long double x); /* what the next one rounds, for what is made of it; likewise ln B, of a and b > 0 */
 long double tg_log_beta(long double a, long double b);
+long double tg_stirling(long double x); /* ln Gamma(x) less (x - 1/2) ln x - x + ln(2 pi)/2, of x >= 16 */
 double tg_lgamma_at(double x);              /* ln |Gamma(x)|, which is inf at 0, -1, -2 … */
 double tg_digamma_at(double x);             /* -inf at 0, inf at -0, NaN at -1, -2 … and -inf */
 double tg_polygamma_at(double x, double n); /* its n-th derivative, n up to 1100; inf at 0, -1, -2 … where n is odd, else -inf */

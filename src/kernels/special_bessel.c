@@ -26,10 +26,10 @@ static long double bessel_scaled(int n, long double x)
     return sum / sqrtl(6.283185307179586476925286766559005768L * x);
 }
 
-/* e^x is infinite before the product is. */
+/* Beyond 12,000 e^x is infinite in long double, too, and its product with what is nearly 0 is not asked for. */
 static double bessel(int n, double x)
 {
-    const long double a = (long double)fabs(x), y = a < 12000 ? bessel_scaled(n, a) * expl(a) : a;
+    const long double a = (long double)fabs(x), y = a < 12000 ? bessel_scaled(n, a) * expl(a) : a * INFINITY;
     return x < 0 && n ? -(double)y : (double)y;
 }
 

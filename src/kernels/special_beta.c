@@ -15,21 +15,41 @@
 typedef struct point {
     double      a, b, x, y, log_x, log_y; /* y: 1 - x */
     double      psi_a[3], psi_b[3], psi_c[3];
-    long double q; /* x y p(x), the density of ln(x / y) */
+    long double slope; /* a - (a + b) x, that of the density of ln(x / y), over it */
+    long double q;     /* x y p(x), that density */
 } point;
+
+/* w - ln(1 + w), of which the terms cancel near 0. */
+static long double less_log1p(long double w)
+{
+    if (fabsl(w) > 0.1L) return w - log1pl(w);
+    long double power = w * w, sum = 0;
+    for (int k = 2; k < 24; k++, power *= -w) sum += power / k;
+    return sum;
+}
+
+/* ln q: of large shapes as the distances of x and y from the mean's and Stirling's series, which is what is left of terms that are near to each other. */
+static long double log_density(long double a, long double b, long double x, long double slope)
+{
+    const long double c = a + b, of_x = -slope / a, of_y = slope / b; /* how far they are from a / c and b / c, over these */
+    if (a < 16 || b < 16 || fabsl(of_x) > 0.5L || fabsl(of_y) > 0.5L) return a * logl(x) + b * log1pl(-x) - tg_log_beta(a, b);
+    const long double factor = 0.5L * logl(a / c * b / 6.283185307179586476925286766559005768L);
+    return factor - a * less_log1p(of_x) - b * less_log1p(of_y) + tg_stirling(c) - tg_stirling(a) - tg_stirling(b);
+}
 
 static point point_at(double a, double b, double x)
 {
     point             p = {.a = a, .b = b, .x = x, .y = 1 - x, .log_x = log(x), .log_y = log1p(-x)};
-    const long double wide = (long double)x;
+    const long double wide_a = (long double)a, wide_b = (long double)b, wide = (long double)x;
     tg_gamma_psi(a, p.psi_a), tg_gamma_psi(b, p.psi_b), tg_gamma_psi(a + b, p.psi_c);
-    p.q = expl((long double)a * logl(wide) + (long double)b * log1pl(-wide) - tg_log_beta((long double)a, (long double)b));
+    p.slope = wide_a - (wide_a + wide_b) * wide;
+    p.q = expl(log_density(wide_a, wide_b, wide, p.slope));
     return p;
 }
 
 static point mirrored(const point *p)
 {
-    point m = {.a = p->b, .b = p->a, .x = p->y, .y = p->x, .log_x = p->log_y, .log_y = p->log_x, .q = p->q};
+    point m = {.a = p->b, .b = p->a, .x = p->y, .y = p->x, .log_x = p->log_y, .log_y = p->log_x, .slope = -p->slope, .q = p->q};
     for (int k = 0; k < 3; k++) m.psi_a[k] = p->psi_b[k], m.psi_b[k] = p->psi_a[k], m.psi_c[k] = p->psi_c[k];
     return m;
 }
@@ -60,7 +80,11 @@ static double exponent(const point *p, double u, double *log_t, double *log_rest
 {
     *log_t = u > -30 ? -log1p(p->y * expm1(-u)) : u - p->log_y - log1p(p->x / p->y * exp(u)); /* e^-u may be infinite */
     *log_rest = -log1p(p->x * expm1(u));
-    return p->a * *log_t + p->b * *log_rest;
+    if (fabs(u) > 0.05) return p->a * *log_t + p->b * *log_rest;
+    double term = u * u / 2, bend = term; /* e^u - 1 - u */
+    for (int k = 3; k < 14; k++) bend += term *= u / k;
+    const double turn = (double)less_log1p((long double)(p->x * (u + bend))) - p->x * bend;
+    return (double)p->slope * u + (p->a + p->b) * turn; /* of large shapes, whose two terms cancel */
 }
 
 /* How far to the left the exponent has come to about -45. */

@@ -127,7 +127,8 @@ static long double zeta_positive(long double s, long double q, int m)
 /* Below 0 powers are real where s is whole: those of -q, … down to the last before 0, and those that follow. */
 static long double zeta_negative(long double s, long double q)
 {
-    const long double f = q - floorl(q), below = zeta_positive(s, 1 - f, 0) - zeta_positive(s, 1 - q, 0);
+    const long double next = floorl(q) + 1, f = q - floorl(q); /* next - q is exact, which 1 - f is not: of a small q f is 1 */
+    const long double below = zeta_positive(s, next - q, 0) - zeta_positive(s, 1 - q, 0);
     return zeta_positive(s, f, 0) + (fmodl(s, 2) == 0 ? below : -below);
 }
 
@@ -158,7 +159,7 @@ double tg_polygamma_at(double x, double n)
 /* ---- beta ------------------------------------------------------------------------------------------------------------ */
 
 /* ln Gamma(x) less (x - 1/2) ln x - x + ln(2 pi)/2, of x >= 16. */
-static long double stirling(long double x)
+long double tg_stirling(long double x)
 {
     const long double r = 1 / (x * x);
     return (1 / 12.0L - r * (1 / 360.0L - r * (1 / 1260.0L - r * (1 / 1680.0L - r * (1 / 1188.0L - r * (691 / 360360.0L - r / 156.0L)))))) / x;
@@ -169,9 +170,9 @@ long double tg_log_beta(long double a, long double b)
 {
     if (a > b) return tg_log_beta(b, a);
     if (b < 16) return tg_log_gamma(a) + tg_log_gamma(b) - tg_log_gamma(a + b);
-    const long double more = stirling(b) - stirling(a + b);
+    const long double more = tg_stirling(b) - tg_stirling(a + b);
     if (a < 16) return tg_log_gamma(a) + more + a - (b - 0.5L) * log1pl(a / b) - a * logl(a + b);
-    return 0.918938533204672741780329736405617639L + more + stirling(a) - a * log1pl(b / a) - b * log1pl(a / b) + 0.5L * (log1pl(b / a) - logl(b));
+    return 0.918938533204672741780329736405617639L + more + tg_stirling(a) - a * log1pl(b / a) - b * log1pl(a / b) + 0.5L * (log1pl(b / a) - logl(b));
 }
 
 double tg_betaln_at(double a, double b)

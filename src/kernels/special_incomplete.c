@@ -79,10 +79,14 @@ static double upper_of_small(double a, double x)
     return (double)(-expm1l(power) - expl(power) * wide * sum);
 }
 
+/* Below this shape 1 - P is a times the exponential integral, and P is 1. */
+static const double tiny = 1e-200;
+
 double tg_gammainc_at(double a, double x)
 {
     if (!is_valid(a, x)) return NAN;
     if (is_end(a, x)) return at_ends(a, x);
+    if (a < tiny) return 1;
     const point p = point_at(a, x);
     const long double part = p.q * (long double)p.m[0];
     return (double)(p.m[0] > 0 ? part : 1 + part);
@@ -92,6 +96,7 @@ double tg_gammaincc_at(double a, double x)
 {
     if (!is_valid(a, x)) return NAN;
     if (is_end(a, x)) return 1 - at_ends(a, x);
+    if (a < tiny) return a * tg_expint_at(x, 1);
     const point p = point_at(a, x);
     const long double part = p.q * (long double)p.m[0];
     if (p.m[0] > 0 && a < 1) return upper_of_small(a, x);
@@ -100,13 +105,28 @@ double tg_gammaincc_at(double a, double x)
 
 /* ---- derivatives --------------------------------------------------------------------------------------------------------------- */
 
+/* Moments about psi(a), which is nearly -1/a, cancel where a is small. Slopes are smooth there: below this shape they come from those that it has, by Taylor's
+ * series. */
+static double smooth_from(double x) { return 1e-4 / fmax(1, fabs(log(x))); }
+
+/* The k-th of slopes that are known, up to the last one, where the shape is less by `less`. */
+static double slope_below(const double slope[TG_GAMMA_SLOPES + 1], int k, double less)
+{
+    double y = 0;
+    for (int j = TG_GAMMA_SLOPES; j >= k; j--) y = slope[j] - y * less / (j - k + 1);
+    return y;
+}
+
 double tg_gammainc_slope_at(double a, double x, double k)
 {
     if (!is_order(k, 1) || !is_valid(a, x)) return NAN;
     if (x == 0 || x == INFINITY || a == INFINITY) return 0;
     if (a == 0) return NAN;
-    const point p = point_at(a, x);
-    return (double)(p.q * (long double)bell((int)k, p.m, p.psi));
+    const double from = fmax(a, smooth_from(x));
+    const point  p = point_at(from, x);
+    double       slope[TG_GAMMA_SLOPES + 1];
+    for (int j = 0; j <= TG_GAMMA_SLOPES; j++) slope[j] = (double)(p.q * (long double)bell(j, p.m, p.psi));
+    return from > a ? slope_below(slope, (int)k, from - a) : slope[(int)k];
 }
 
 double tg_gamma_density_at(double a, double x, double k)
@@ -116,9 +136,11 @@ double tg_gamma_density_at(double a, double x, double k)
     if (x == INFINITY || a == INFINITY) return 0;
     if (x == 0) return a > 1 ? 0 : a == 1 && k == 0 ? 1 : (int)k % 2 ? -INFINITY : INFINITY;
     if (a == 0) return k == 0 ? 0 : NAN;
-    double       psi[3];
-    const double l = log(x);
-    tg_gamma_psi(a, psi);
-    const double w = l - psi[0], powers[TG_GAMMA_MOMENTS] = {1, w, w * w, w * w * w};
-    return (double)(expl(log_density(a, x) - logl((long double)x)) * (long double)bell((int)k, powers, psi));
+    double       psi[3], slope[TG_GAMMA_SLOPES + 1];
+    const double l = log(x), from = k == 0 ? a : fmax(a, smooth_from(x) / 10);
+    tg_gamma_psi(from, psi);
+    const double      w = l - psi[0], powers[TG_GAMMA_MOMENTS] = {1, w, w * w, w * w * w};
+    const long double density = expl(log_density(from, x) - logl((long double)x));
+    for (int j = 0; j <= TG_GAMMA_SLOPES; j++) slope[j] = (double)(density * (long double)bell(j, powers, psi));
+    return from > a ? slope_below(slope, (int)k, from - a) : slope[(int)k];
 }

@@ -123,7 +123,10 @@ static void test_special_points(void **state)
         {&tg_op_gammainc, {INFINITY, 2}, 0}, {&tg_op_gammaincc, {2, 0}, 1}, {&tg_op_gammaincc, {1e-10, 1e-5}, 1.0935719794146443e-9}, {&tg_op_gammainc, {1e6, 1e6}, 0.5001329807608726},
         {&tg_op_gamma_density, {1, 0, 0}, 1}, {&tg_op_gamma_density, {0.5, 0, 0}, INFINITY}, {&tg_op_gamma_density, {2, 1, 1e300}, NAN}, {&tg_op_gammainc_slope, {2, 1, 4}, NAN},
         {&tg_op_betainc, {2, 3, 0}, 0}, {&tg_op_betainc, {2, 3, 1}, 1}, {&tg_op_betainc, {0, 3, 0.5}, NAN}, {&tg_op_betainc, {2, 3, 1.5}, NAN}, {&tg_op_betainc, {2, INFINITY, 0.5}, NAN},
-        {&tg_op_betainc, {1e-300, 1e-300, 0.5}, 0.5}, {&tg_op_betainc, {1e4, 1e4, 0.5}, 0.5},
+        {&tg_op_betainc, {1e-300, 1e-300, 0.5}, 0.5}, {&tg_op_betainc, {1e4, 1e4, 0.5}, 0.5}, {&tg_op_betainc, {1e10, 1e10, 0.5}, 0.5},
+        {&tg_op_betainc, {1e30, 1e30, 0.5}, 0.5}, {&tg_op_gammainc, {1e-308, 1}, 1}, {&tg_op_gammainc, {5e-324, 1}, 1}, {&tg_op_gammaincc, {1e-305, 1}, 2.193839343955203e-306},
+        {&tg_op_polygamma, {-1e-20, 1}, 1e40}, {&tg_op_polygamma, {-1e-10, 2}, 2e30}, {&tg_op_zeta, {3, -1e-18}, -1e54}, {&tg_op_zeta, {2, -1e-5}, 10000000001.644958},
+        {&tg_op_i0, {20000}, INFINITY}, {&tg_op_i0, {-1e300}, INFINITY}, {&tg_op_i1, {-12000}, -INFINITY}, {&tg_op_i0, {NAN}, NAN},
         {&tg_op_zeta, {1, 2}, INFINITY}, {&tg_op_zeta, {0.5, 2}, NAN}, {&tg_op_zeta, {3, -2}, INFINITY}, {&tg_op_zeta, {2.5, -0.5}, NAN},
         {&tg_op_zeta, {1e300, 0.5}, INFINITY}, {&tg_op_zeta, {1e300, 1.5}, 0}, {&tg_op_zeta, {1e300, 1e300}, 0}, {&tg_op_zeta, {1e300, 1}, 1},
         {&tg_op_zeta, {2, INFINITY}, 0}, {&tg_op_zeta_slope, {1e300, 1.5, 1}, 0}, {&tg_op_zeta_slope, {2, 1, 0.5}, NAN}, {&tg_op_zeta_slope, {2, 1, 1e300}, NAN},
@@ -169,6 +172,27 @@ static void test_slopes_in_tails(void **state)
         const double got = slope_of(slopes[k].f, slopes[k].x), want = slopes[k].want;
         if (!(got == want || fabs(got - want) <= 3e-14 * fabs(want))) fail_msg("row %zu: the slope at %g is %.17g, not %.17g", k, slopes[k].x, got, want);
     }
+}
+
+/* Slopes by a shape that is nearly 0 are those at 0, where they are smooth: by mpmath. */
+static void test_small_shapes(void **state)
+{
+    static const struct {
+        const tg_op *op;
+        double       x, order, want, limit;
+    } slopes[] = {
+        {&tg_op_gammainc_slope, 0.1, 1, -1.8229239584193907, 1e-10},  {&tg_op_gammainc_slope, 0.1, 2, 1.8661373277379082, 1e-6},
+        {&tg_op_gammainc_slope, 0.1, 3, 3.7736440700961119, 2e-3},    {&tg_op_gammainc_slope, 3, 1, -0.013048381094197037, 1e-10},
+        {&tg_op_gammainc_slope, 3, 2, -0.049491473078366334, 1e-6},   {&tg_op_gammainc_slope, 3, 3, -0.077821795579476795, 2e-3},
+        {&tg_op_gamma_density, 0.1, 1, 9.0483741803595957, 1e-8},     {&tg_op_gamma_density, 0.1, 2, -31.223576369468190, 1e-6},
+        {&tg_op_gamma_density, 3, 2, 0.055623040598099543, 1e-6},     {&tg_op_gamma_density, 3, 3, 0.057925524598450330, 2e-3},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof slopes / sizeof *slopes; k++)
+        for (double a = 1e-12; a >= 1e-310; a *= 1e-48) {
+            const double got = value_of(slopes[k].op, TG_F64, (double[]){a, slopes[k].x, slopes[k].order}), want = slopes[k].want;
+            if (!(fabs(got - want) <= slopes[k].limit * fabs(want))) fail_msg("row %zu: at shape %g it is %.17g, not %.17g", k, a, got, want);
+        }
 }
 
 /* The derivative of zeta by q has itself in it, of another s: to the third order it is s (s+1) (s+2) zeta(s + 3, q), with the other sign. */
@@ -218,7 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden), cmocka_unit_test(test_floats),  cmocka_unit_test(test_special_points), cmocka_unit_test(test_slopes_in_tails),
-        cmocka_unit_test(test_orders), cmocka_unit_test(test_threads), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_small_shapes), cmocka_unit_test(test_orders), cmocka_unit_test(test_threads), cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
