@@ -15,7 +15,8 @@ typedef struct scalar {
 } scalar;
 
 typedef struct listing {
-    tg_tape *tape;
+    tg_tape      *tape;
+    tg_log_starts starts;
     scalar  *row;
     size_t   n, capacity;
     char    *text;
@@ -35,10 +36,15 @@ static tg_status add_value(void *ctx, const tg_log_value *v)
     return TG_OK;
 }
 
-static void start_again(void *ctx, int64_t step)
+static tg_status start_again(void *ctx, int64_t step)
 {
     listing *l = ctx;
-    for (size_t i = 0; i < l->n; i++) l->row[i].gone |= l->row[i].step >= step;
+    return tg_log_add_start(&l->starts, l->n, step);
+}
+
+static void drop_replaced(listing *l)
+{
+    for (size_t i = l->n; i-- > 0;) l->row[i].gone = tg_log_is_replaced(&l->starts, i, l->row[i].step);
 }
 
 /* ---- writing rows ------------------------------------------------------------------------------------------------------ */
@@ -73,13 +79,15 @@ static tg_status write_rows(const listing *l, const char *function, const char *
 tg_status tg_run_log_csv(tg_tape *t, const char *directory, const char *path)
 {
     static const char function[] = "tg_run_log_csv";
-    listing           l = {.tape = t};
+    listing           l = {.tape = t, .starts = {.tape = t}};
     if (!t) return TG_ERR_NULL;
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, function)) return TG_ERR_ARG;
     if (!directory || !path) return tg_fail_on(t, TG_ERR_NULL, function, "the %s is NULL", directory ? "path" : "directory");
     tg_status s = tg_run_log_read(t, function, directory, &(tg_log_visitor){add_value, start_again, &l});
+    if (s == TG_OK) drop_replaced(&l);
     if (s == TG_OK) s = write_rows(&l, function, path);
+    tg_log_starts_free(&l.starts);
     if (l.row) tg_tape_free_bytes(t, l.row, l.capacity * sizeof *l.row);
     if (l.text) tg_tape_free_bytes(t, l.text, l.text_capacity);
     return s;

@@ -49,8 +49,30 @@ static tg_status visit_event(void *ctx, const char *bytes, size_t n)
         if (f.number == TG_EVENT_SUMMARY && f.type == 2) summary = f;
         if (f.number == TG_EVENT_SESSION && f.type == 2) session = f;
     }
-    if (session.at && is_start(session.at, session.n)) visitor->start(visitor->ctx, event.step);
-    return summary.at ? visit_summary(visitor, &event, summary.at, summary.n) : TG_OK;
+    const tg_status s = session.at && is_start(session.at, session.n) ? visitor->start(visitor->ctx, event.step) : TG_OK;
+    return s == TG_OK && summary.at ? visit_summary(visitor, &event, summary.at, summary.n) : s;
+}
+
+tg_status tg_log_add_start(tg_log_starts *s, size_t values, int64_t step)
+{
+    if (!TG_GROW(s->tape, s->start, s->capacity, s->n + 1)) return TG_ERR_MEMORY;
+    s->start[s->n].at = values;
+    s->start[s->n++].step = step;
+    return TG_OK;
+}
+
+bool tg_log_is_replaced(tg_log_starts *s, size_t value, int64_t step)
+{
+    for (; s->asked < s->n && s->start[s->n - 1 - s->asked].at > value; s->asked++) {
+        const int64_t from = s->start[s->n - 1 - s->asked].step;
+        if (s->asked == 0 || from < s->least) s->least = from;
+    }
+    return s->asked > 0 && step >= s->least;
+}
+
+void tg_log_starts_free(tg_log_starts *s)
+{
+    if (s->start) tg_tape_free_bytes(s->tape, s->start, s->capacity * sizeof *s->start);
 }
 
 tg_status tg_run_log_read(tg_tape *t, const char *function, const char *directory, const tg_log_visitor *visitor)

@@ -19,7 +19,8 @@
     const raw = (high - low) / n, size = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].map((k) => k * size).find((s) => s >= raw * 0.999);
     const list = [];
-    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) list.push(k * step);
+    const first = Math.ceil(low / step - 1e-9); // beyond 2 ** 53 it has no next number: so there are at most 2 n
+    for (let k = 0, v; k < 2 * n && (v = (first + k) * step) <= high + step * 1e-9; k++) if (v !== list[list.length - 1]) list.push(v);
     return list;
   };
   // Powers of ten, in logarithms.
@@ -64,7 +65,7 @@
     const at = chart.series.map((s) => new Map(s.step.map((x, i) => [x, s.value[i]])));
     const positive = chart.series.every((s) => s.value.every((y) => y === null || y > 0));
     let log = false, x0 = steps[0], x1 = steps[steps.length - 1];
-    if (x0 === x1) x0 -= 0.5, x1 += 0.5;
+    if (x0 === x1) { const half = Math.max(0.5, Math.abs(x0) * 1e-15); x0 -= half, x1 += half; }
     const X = (x) => L + (x - x0) / (x1 - x0) * (W - L - R);
     let Y = () => 0, shown = [];
 

@@ -18,20 +18,63 @@ static bool copy(tg_report_log *l, const char *bytes, size_t n, size_t *at)
     return true;
 }
 
-static bool is_tag(const tg_report_log *l, const tg_report_tag *t, const tg_log_value *v)
+/* FNV-1a */
+static size_t hash(const char *bytes, size_t n)
 {
-    return t->kind == v->kind && t->n == v->tag_length && !memcmp(l->bytes + t->at, v->tag, t->n);
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+    return (size_t)(h ^ h >> 32);
+}
+
+/* The part of a tag before its last slash, and behind it; of one without a slash both are all of it. */
+static size_t group_length(const tg_report_log *l, const tg_report_tag *t)
+{
+    for (size_t n = t->n; n > 0; n--)
+        if (l->bytes[t->at + n - 1] == '/') return n - 1;
+    return t->n;
+}
+
+/* Which part of the tags a table has; their kinds are told apart as well. */
+typedef size_t (*length_fn)(const tg_report_log *l, const tg_report_tag *t);
+static size_t whole_length(const tg_report_log *l, const tg_report_tag *t) { return (void)l, t->n; }
+
+/* The slot of this name, or the free one that it goes to. */
+static uint32_t *find(const tg_report_log *l, const tg_report_names *names, length_fn length, unsigned kind, const char *name, size_t n)
+{
+    for (size_t k = hash(name, n);; k++) {
+        uint32_t *const      slot = &names->slot[k & (names->slots - 1)];
+        const tg_report_tag *t = *slot ? &l->tag[*slot - 1] : NULL;
+        if (!t || (t->kind == kind && length(l, t) == n && !memcmp(l->bytes + t->at, name, n))) return slot;
+    }
+}
+
+static bool reserve(const tg_report_log *l, tg_report_names *names, length_fn length)
+{
+    tg_report_names more = {.slots = names->slots ? 2 * names->slots : 64, .n = names->n};
+    if (2 * (names->n + 1) <= names->slots) return true;
+    if (!(more.slot = tg_tape_alloc(l->tape, more.slots * sizeof *more.slot))) return false;
+    for (size_t k = 0; k < names->slots; k++) {
+        const tg_report_tag *t = names->slot[k] ? &l->tag[names->slot[k] - 1] : NULL;
+        if (t) *find(l, &more, length, t->kind, l->bytes + t->at, length(l, t)) = names->slot[k];
+    }
+    if (names->slot) tg_tape_free_bytes(l->tape, names->slot, names->slots * sizeof *names->slot);
+    *names = more;
+    return true;
 }
 
 /* The tag's number; false: no memory. */
 static bool find_tag(tg_report_log *l, const tg_log_value *v, uint32_t *number)
 {
-    for (*number = 0; *number < l->n_tags; ++*number)
-        if (is_tag(l, &l->tag[*number], v)) return true;
-    if (!TG_GROW(l->tape, l->tag, l->cap_tags, l->n_tags + 1)) return false;
-    tg_report_tag t = {.n = v->tag_length, .kind = v->kind};
-    if (!copy(l, v->tag, v->tag_length, &t.at)) return false;
-    l->tag[l->n_tags++] = t;
+    if (!reserve(l, &l->by_name, whole_length)) return false;
+    uint32_t *slot = find(l, &l->by_name, whole_length, v->kind, v->tag, v->tag_length);
+    if (!*slot) {
+        tg_report_tag t = {.n = v->tag_length, .kind = v->kind};
+        if (!TG_GROW(l->tape, l->tag, l->cap_tags, l->n_tags + 1) || !copy(l, v->tag, v->tag_length, &t.at)) return false;
+        l->tag[l->n_tags++] = t;
+        *slot = (uint32_t)l->n_tags;
+        l->by_name.n++;
+    }
+    *number = *slot - 1;
     return true;
 }
 
@@ -47,29 +90,72 @@ static tg_status add_value(void *ctx, const tg_log_value *v)
     return TG_OK;
 }
 
-static void start_again(void *ctx, int64_t step)
+static tg_status start_again(void *ctx, int64_t step)
 {
     tg_report_log *l = ctx;
-    for (size_t i = 0; i < l->n; i++) l->value[i].gone |= l->value[i].step >= step;
+    return tg_log_add_start(&l->starts, l->n, step);
+}
+
+static void link_values(tg_report_log *l)
+{
+    for (size_t i = l->n; i-- > 0;) {
+        tg_report_value *v = &l->value[i];
+        tg_report_tag   *t = &l->tag[v->tag];
+        if (tg_log_is_replaced(&l->starts, i, v->step)) continue;
+        v->next = t->first;
+        t->first = i + 1;
+        if (!t->last) t->last = i + 1;
+        t->values++;
+    }
+}
+
+/* Tags of numbers with the same part before the last slash. */
+static tg_status link_groups(tg_report_log *l)
+{
+    tg_report_names groups = {.n = 0};
+    tg_status       s = TG_OK;
+    uint32_t       *last = tg_tape_alloc(l->tape, (l->n_tags + 1) * sizeof *last); /* of the group that a tag leads, the last one */
+    if (!last) return TG_ERR_MEMORY;
+    for (uint32_t k = 0; k < l->n_tags && s == TG_OK; k++) {
+        tg_report_tag *t = &l->tag[k];
+        if (t->kind != TG_VALUE_NUMBER || !t->values) continue;
+        if (!reserve(l, &groups, group_length)) {
+            s = TG_ERR_MEMORY;
+            break;
+        }
+        uint32_t *slot = find(l, &groups, group_length, t->kind, l->bytes + t->at, group_length(l, t));
+        t->leads = !*slot;
+        if (t->leads) *slot = k + 1, groups.n++;
+        else l->tag[last[*slot - 1]].next = k + 1;
+        last[*slot - 1] = k;
+    }
+    tg_tape_free_bytes(l->tape, last, (l->n_tags + 1) * sizeof *last);
+    if (groups.slot) tg_tape_free_bytes(l->tape, groups.slot, groups.slots * sizeof *groups.slot);
+    return s;
 }
 
 tg_status tg_report_log_read(tg_report_log *l, tg_tape *t, const char *function, const char *directory)
 {
-    *l = (tg_report_log){.tape = t};
-    return tg_run_log_read(t, function, directory, &(tg_log_visitor){add_value, start_again, l});
+    *l = (tg_report_log){.tape = t, .starts = {.tape = t}};
+    const tg_status s = tg_run_log_read(t, function, directory, &(tg_log_visitor){add_value, start_again, l});
+    if (s != TG_OK) return s;
+    link_values(l);
+    return link_groups(l);
 }
 
 void tg_report_log_free(tg_report_log *l)
 {
     if (l->value) tg_tape_free_bytes(l->tape, l->value, l->cap * sizeof *l->value);
     if (l->tag) tg_tape_free_bytes(l->tape, l->tag, l->cap_tags * sizeof *l->tag);
+    if (l->by_name.slot) tg_tape_free_bytes(l->tape, l->by_name.slot, l->by_name.slots * sizeof *l->by_name.slot);
+    tg_log_starts_free(&l->starts);
     if (l->bytes) tg_tape_free_bytes(l->tape, l->bytes, l->cap_bytes);
 }
 
 bool tg_report_has(const tg_report_log *l, unsigned kind)
 {
-    for (size_t i = 0; i < l->n; i++)
-        if (l->value[i].kind == kind && !l->value[i].gone) return true;
+    for (size_t k = 0; k < l->n_tags; k++)
+        if (l->tag[k].kind == kind && l->tag[k].values) return true;
     return false;
 }
 
@@ -77,25 +163,22 @@ bool tg_report_has(const tg_report_log *l, unsigned kind)
 
 typedef struct walk {
     const tg_report_log *log;
-    uint32_t             tag;
-    size_t               n, every, seen, at; /* how many there are, of how many one is shown, how many were passed, the next place to look */
+    size_t               n, every, seen, at; /* how many there are, of how many one is shown, how many were passed, the next one's place and 1 */
 } walk;
 
 static walk begin(const tg_report_log *l, uint32_t tag, size_t most)
 {
-    walk w = {.log = l, .tag = tag};
-    for (size_t i = 0; i < l->n; i++) w.n += l->value[i].tag == tag && !l->value[i].gone;
-    w.every = 1 + (w.n ? (w.n - 1) / most : 0);
-    return w;
+    const tg_report_tag *t = &l->tag[tag];
+    return (walk){.log = l, .n = t->values, .every = 1 + (t->values ? (t->values - 1) / most : 0), .at = t->first};
 }
 
 /* The next one that is shown; NULL: there is none. */
 static const tg_report_value *next(walk *w)
 {
-    while (w->at < w->log->n) {
-        const tg_report_value *v = &w->log->value[w->at++];
-        if (v->tag != w->tag || v->gone) continue;
-        const size_t k = w->seen++;
+    while (w->at) {
+        const tg_report_value *v = &w->log->value[w->at - 1];
+        const size_t           k = w->seen++;
+        w->at = v->next;
         if (k % w->every == 0 || k + 1 == w->n) return v;
     }
     return NULL;
@@ -114,20 +197,6 @@ static void put_steps(tg_wire *p, const tg_report_log *l, uint32_t tag, size_t m
 
 /* ---- curves -------------------------------------------------------------------------------------------------------------- */
 
-/* The part of a tag before its last slash, and behind it; of one without a slash both are all of it. */
-static size_t group_length(const tg_report_log *l, const tg_report_tag *t)
-{
-    for (size_t n = t->n; n > 0; n--)
-        if (l->bytes[t->at + n - 1] == '/') return n - 1;
-    return t->n;
-}
-
-static bool same_group(const tg_report_log *l, const tg_report_tag *a, const tg_report_tag *b)
-{
-    const size_t m = group_length(l, a), n = group_length(l, b);
-    return a->kind == b->kind && m == n && !memcmp(l->bytes + a->at, l->bytes + b->at, n);
-}
-
 static void put_series(tg_wire *p, const tg_report_log *l, uint32_t tag)
 {
     const tg_report_tag *t = &l->tag[tag];
@@ -145,29 +214,18 @@ static void put_series(tg_wire *p, const tg_report_log *l, uint32_t tag)
     tg_page_put(p, "]}");
 }
 
-static bool has_values(const tg_report_log *l, uint32_t tag) { return begin(l, tag, 1).n > 0; }
-
-/* Is it the first tag of its group that has values? */
-static bool leads(const tg_report_log *l, uint32_t tag)
-{
-    for (uint32_t k = 0; k < tag; k++)
-        if (same_group(l, &l->tag[k], &l->tag[tag]) && has_values(l, k)) return false;
-    return l->tag[tag].kind == TG_VALUE_NUMBER && has_values(l, tag);
-}
-
 void tg_report_curves(tg_wire *p, const tg_report_log *l)
 {
     bool any = false;
     tg_page_put(p, "[");
     for (uint32_t k = 0; k < l->n_tags; k++) {
-        if (!leads(l, k)) continue;
+        if (!l->tag[k].leads) continue;
         tg_page_put(p, any ? ",\n{\"name\":" : "{\"name\":");
         tg_page_json(p, l->bytes + l->tag[k].at, group_length(l, &l->tag[k]));
         tg_page_put(p, ",\"series\":[");
-        for (uint32_t i = k; i < l->n_tags; i++) {
-            if (!same_group(l, &l->tag[i], &l->tag[k]) || !has_values(l, i)) continue;
-            if (i != k) tg_page_put(p, ",");
-            put_series(p, l, i);
+        for (uint32_t i = k + 1; i; i = l->tag[i - 1].next) {
+            if (i != k + 1) tg_page_put(p, ",");
+            put_series(p, l, i - 1);
         }
         tg_page_put(p, "]}");
         any = true;
@@ -236,7 +294,7 @@ void tg_report_histograms(tg_wire *p, const tg_report_log *l)
     bool any = false;
     tg_page_put(p, "[");
     for (uint32_t k = 0; k < l->n_tags; k++) {
-        if (l->tag[k].kind != TG_VALUE_HISTOGRAM || !has_values(l, k)) continue;
+        if (l->tag[k].kind != TG_VALUE_HISTOGRAM || !l->tag[k].values) continue;
         tg_page_put(p, any ? ",\n{\"name\":" : "{\"name\":");
         tg_page_json(p, l->bytes + l->tag[k].at, l->tag[k].n);
         tg_page_put(p, ",");
@@ -253,12 +311,7 @@ void tg_report_histograms(tg_wire *p, const tg_report_log *l)
 /* ---- pictures, texts, hyper-parameters ---------------------------------------------------------------------------------------- */
 
 /* The latest value of a tag; NULL: there is none. */
-static const tg_report_value *latest(const tg_report_log *l, uint32_t tag)
-{
-    for (size_t i = l->n; i-- > 0;)
-        if (l->value[i].tag == tag && !l->value[i].gone) return &l->value[i];
-    return NULL;
-}
+static const tg_report_value *latest(const tg_report_log *l, uint32_t tag) { return l->tag[tag].last ? &l->value[l->tag[tag].last - 1] : NULL; }
 
 static void put_picture(tg_wire *p, const tg_report_log *l, const tg_report_tag *t, const tg_report_value *v)
 {

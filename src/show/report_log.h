@@ -11,13 +11,23 @@ typedef struct tg_report_value {
     uint32_t tag;    /* its number among the tags */
     float    number;
     size_t   at, n;  /* the message, in `bytes` */
-    bool     gone;   /* a later session of the run replaced it */
+    size_t   next;   /* the next value of the tag: its place and 1; 0: there is none */
 } tg_report_value;
 
+/* Values that a later session of the run replaced are not among a tag's. */
 typedef struct tg_report_tag {
     size_t   at, n; /* in `bytes` */
     unsigned kind;
+    bool     leads; /* of numbers: the first of its group, all of which are one chart, */
+    uint32_t next;  /* and the group's next tag: its number and 1; 0: there is none */
+    size_t   first, last, values; /* the places of its values and 1, and how many there are */
 } tg_report_tag;
+
+/* A hash table of tags, at most half full: their numbers and 1. */
+typedef struct tg_report_names {
+    uint32_t *slot;
+    size_t    slots, n;
+} tg_report_names;
 
 typedef struct tg_report_log {
     tg_tape         *tape;
@@ -25,6 +35,8 @@ typedef struct tg_report_log {
     size_t           n, cap;
     tg_report_tag   *tag;
     size_t           n_tags, cap_tags;
+    tg_report_names  by_name;
+    tg_log_starts    starts;
     char            *bytes;
     size_t           used, cap_bytes;
 } tg_report_log;

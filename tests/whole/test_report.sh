@@ -34,6 +34,7 @@ assert [train[i] for i in range(5)] == [100 + i for i in range(5)] and train[7] 
 assert loss["test"]["step"] == [5, 10, 15]
 assert charts["</script><b>\"&\\ übung".rsplit("/", 1)[0]], charts.keys()
 long = charts["long"]["long"]
+assert charts["far"]["far"]["step"] == [(1 << 60) + 256 * i for i in range(3)]
 assert len(long["step"]) <= 2001 and long["step"][-1] == 4999 and long["value"] == long["step"]
 h, = [h for h in data["histograms"]]
 assert h["name"] == "weights/layer.weight" and h["step"] == [5, 10, 15] and h["low"] == h["high"] == h["mean"] == [1, 1, 1] and all(sum(c) == 12 for c in h["count"])
@@ -58,5 +59,5 @@ timeout 120 "$browser" --headless --no-sandbox --disable-gpu --enable-logging=st
 grep -q 'data-ready="yes"' "$dir/dom.html" || die "the script did not come to its end"
 count() { grep -o "$1" "$dir/dom.html" | wc -l; }
 [ "$(count 'role="img" aria-label="loss: train ends at 0.052632, test ends at 0.13333"')" = 1 ] || die "the chart of losses is not there with its numbers"
-[ "$(count '<figure>')" = 7 ] || die "$(count '<figure>') figures instead of three charts, a histogram, two examples and a picture"
+[ "$(count '<figure>')" = 8 ] || die "$(count '<figure>') figures instead of four charts, a histogram, two examples and a picture"
 [ "$(count '<td>0.13333</td>')" = 1 ] || die "the table of numbers is not there"

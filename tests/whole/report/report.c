@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <tapegrad_show.h>
+#include <time.h>
 
 static const char nasty[] = "</script><b>\"&\\ übung";
 
@@ -17,13 +18,31 @@ static int first_session(const char *dir)
     return failed;
 }
 
+/* As many tags as parameters of large models have: a report of them takes seconds, not the square of that. */
+static int many_tags(const char *dir)
+{
+    char        log_dir[500], html[500], tag[40];
+    tg_tape    *t = tg_tape_new(NULL);
+    snprintf(log_dir, sizeof log_dir, "%s/many", dir);
+    snprintf(html, sizeof html, "%s/many.html", dir);
+    tg_run_log *log = tg_run_log_open(t, log_dir, 0);
+    for (int i = 0; i < 100000; i++) {
+        snprintf(tag, sizeof tag, "layer%d/%d", i / 10, i % 10);
+        tg_run_log_scalar(log, 1, tag, i);
+    }
+    const clock_t began = clock();
+    const int     failed = tg_run_report(t, log_dir, html, NULL) != TG_OK || clock() - began > 30 * CLOCKS_PER_SEC;
+    tg_tape_free(t);
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
     char dir[500], html[500];
     if (argc != 2) return 2;
     snprintf(dir, sizeof dir, "%s/log", argv[1]);
     snprintf(html, sizeof html, "%s/report.html", argv[1]);
-    if (first_session(dir)) return 1;
+    if (first_session(dir) || many_tags(argv[1])) return 1;
 
     tg_tape    *t = tg_tape_new(&(tg_tape_options){.seed = 1});
     tg_run_log *log = tg_run_log_open(t, dir, 5);
@@ -34,6 +53,7 @@ int main(int argc, char **argv)
         tg_run_log_scalar(log, i, nasty, -i);
     }
     for (int i = 0; i < 5000; i++) tg_run_log_scalar(log, i, "long", i);
+    for (int i = 0; i < 3; i++) tg_run_log_scalar(log, (INT64_C(1) << 60) + 256 * i, "far", i); /* where k + 1 is k in a double */
     tg_run_log_text(log, 0, "note", nasty);
     tg_run_log_hyper(log, (const char *const[]){"rate", nasty}, (double[]){0.125, 2}, 2);
     tg_run_log_image(log, 3, "picture", tg_rand(t, TG_SHAPE(3, 5, 7)));
