@@ -208,7 +208,7 @@ TG_API tg_status tg_graph_draw(const char *path, tg_tensor *const *t, int n, con
 
 typedef struct tg_report_options {
     const char          *title;       /* NULL: the directory */
-    tg_tensor *const    *graph;       /* tensors of the recording, such as the loss, whose graph and fused plan are shown */
+    tg_tensor *const    *graph;       /* tensors of the recording, such as the loss, whose graph, drawn up to 1,000 nodes, and fused plan are shown */
     int                  n_graph;
     const tg_confusion  *confusion;
     const char *const   *class_names; /* of each class; NULL: numbers */

@@ -149,6 +149,7 @@ enum { MARKS = 1 << 18, WORD = 64 };
 
 typedef struct marks {
     int64_t  first; /* the column of bit 0 */
+    int64_t  next;  /* the first column behind these that has such a field; INT64_MAX: there is none */
     bool     any;
     uint64_t bit[MARKS / WORD];
 } marks;
@@ -181,7 +182,9 @@ static void mark_columns(const checker *c, marks *m)
 {
     for (cursor at = first_field(c); at.field; next_field(c, &at)) {
         const known *k = known_of(c, &at);
-        if (is_among(m, at.column) && !(k && !k->numbers) && is_too_large(c, at.field)) mark(m, at.column, true);
+        if (at.column < m->first || (k && !k->numbers) || !is_too_large(c, at.field)) continue;
+        if (is_among(m, at.column)) mark(m, at.column, true);
+        else if (at.column < m->next) m->next = at.column;
     }
 }
 
@@ -202,9 +205,10 @@ static tg_status refuse_marked(const checker *c, const marks *m)
 static tg_status check_sizes(const checker *c)
 {
     tg_status s = TG_OK;
-    for (int64_t first = 0; first < c->text->columns && s == TG_OK; first += MARKS) {
-        marks m = {.first = first};
+    for (int64_t first = 0, next; first < c->text->columns && s == TG_OK; first = next) {
+        marks m = {.first = first, .next = INT64_MAX};
         mark_columns(c, &m);
+        next = m.next;
         if (!m.any) continue;
         clear_texts(c, &m);
         s = refuse_marked(c, &m);

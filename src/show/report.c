@@ -141,15 +141,29 @@ static tg_status put_formatted(report *r, format_fn format)
     return TG_OK;
 }
 
+/* How many nodes the graph has; Graphviz takes more than seconds for large ones. */
+enum { MOST_DRAWN = 1000 };
+static tg_status count_nodes(const report *r, size_t *n)
+{
+    tg_graph_view   v;
+    const tg_status s = tg_graph_view_make(&v, r->options->graph, r->options->n_graph);
+    *n = v.n;
+    tg_graph_view_free(&v);
+    return s;
+}
+
 /* Graphviz's picture, which is drawn beside the report and taken into it; *drawn false: it is not there. */
 static tg_status put_svg(report *r, bool *drawn)
 {
     tg_picture    made;
     char          path[sizeof made.path];
     tg_input_file f = {.tape = r->tape, .function = r->function, .fd = -1};
+    size_t        nodes;
+    tg_status     s = count_nodes(r, &nodes);
     *drawn = false;
+    if (s != TG_OK || nodes > MOST_DRAWN) return s;
     if (snprintf(path, sizeof path, "%s.graph", r->path) >= (int)sizeof path - 8) return TG_OK;
-    tg_status s = tg_graph_draw(path, r->options->graph, r->options->n_graph, NULL, &made);
+    s = tg_graph_draw(path, r->options->graph, r->options->n_graph, NULL, &made);
     if (s != TG_OK || made.kind != TG_PICTURE_SVG) return s;
     tg_path_text(made.path, f.path);
     s = tg_input_open(&f, made.path);

@@ -20,6 +20,8 @@ die() {
 [ "$(grep -c '</script>' "$page")" = 2 ] || die "a name ends the script"
 ! grep -q '<b>' "$page" || die "a name became a tag"
 
+grep -q 'Recorded graph' "$dir/many.html" && ! grep -q 'class="graph"' "$dir/many.html" || die "a graph of thousands of nodes is drawn"
+
 if command -v python3 >/dev/null; then
     python3 - "$page" <<'PY'
 import json, re, sys
