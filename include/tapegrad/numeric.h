@@ -26,7 +26,8 @@ TG_API tg_tensor *tg_interp1d(tg_tensor *x, tg_tensor *xp, tg_tensor *fp);
 /* What tg_convolve gives of the sums y[k] = sum over i of a[i] v[k-i], of vectors of n and m elements: all n + m - 1; as many as the longer one has, in
  * the middle; or those in which no element is missing, max(n, m) - min(n, m) + 1. */
 typedef enum tg_convolve_mode { TG_CONVOLVE_FULL, TG_CONVOLVE_SAME, TG_CONVOLVE_VALID } tg_convolve_mode;
-/* Both vectors have elements, else TG_ERR_SHAPE. NumPy's convolve. */
+/* Both vectors have elements, else TG_ERR_SHAPE. NumPy's convolve; but the longer vector goes on with zeros, of which an infinity or NaN in the shorter one
+ * makes NaN. */
 TG_API tg_tensor *tg_convolve(tg_tensor *a, tg_tensor *v, tg_convolve_mode mode);
 
 #ifdef __cplusplus

@@ -27,9 +27,14 @@ static void test_samples(void **state)
     assert_values(tg_interp1d(x, xp, fp), TG_F64, TG_SHAPE(10), (double[]){5, 5, 6, 7, 5, 3, 3, 3, 5, NAN}, 0);
     assert_values(tg_interp1d(x, VECTOR(t, 2), VECTOR(t, 8)), TG_F64, TG_SHAPE(10), (double[]){8, 8, 8, 8, 8, 8, 8, 8, 8, NAN}, 0);
     assert_values(tg_interp1d(VECTOR(t, 1, 1.5), VECTOR(t, 0, 1, 1, 2), VECTOR(t, 0, 1, 5, 6)), TG_F64, TG_SHAPE(2), (double[]){1, 5.5}, 0);
+    /* what is not finite reaches as far as its lines, and what they end in is reached by none */
+    assert_values(tg_interp1d(x, xp, VECTOR(t, 5, INFINITY, 3)), TG_F64, TG_SHAPE(10), (double[]){5, 5, NAN, INFINITY, INFINITY, 3, 3, 3, 5, NAN}, 0);
+    assert_values(tg_interp1d(x, xp, VECTOR(t, -INFINITY, 7, NAN)), TG_F64, TG_SHAPE(10), (double[]){-INFINITY, -INFINITY, -INFINITY, 7, NAN, NAN, NAN, NAN, -INFINITY, NAN}, 0);
     /* beyond the points the slope is 0 */
     tg_tensor *leaf = tg_set_requires_grad(VECTOR(t, -1, 0.5, 9), true);
     assert_values(gradient(tg_interp1d(leaf, xp, fp), tg_ones_like(leaf), leaf), TG_F64, TG_SHAPE(3), (double[]){0, 2, 0}, 0);
+    tg_tensor *ends = tg_set_requires_grad(VECTOR(t, -1, 9), true);
+    assert_values(gradient(tg_interp1d(ends, xp, VECTOR(t, 5, INFINITY, 3)), tg_ones_like(ends), ends), TG_F64, TG_SHAPE(2), (double[]){0, 0}, 0);
     tg_tape_free(t);
 }
 

@@ -87,6 +87,15 @@ tg_tensor *tg_trapezoid(tg_tensor *y, tg_tensor *x, int axis)
     return tg_sum(heights, TG_AXES(k), false);
 }
 
+/* a + way (b - a); at 0 and 1 the one that has the way to itself, also where either is no finite number. */
+static tg_tensor *between(tg_tensor *a, tg_tensor *b, tg_tensor *way, tg_tensor *nothing, tg_tensor *one)
+{
+    tg_tensor *infinite = tg_logical_not(tg_logical_and(tg_isfinite(a), tg_isfinite(b)));
+    tg_tensor *is_a = tg_logical_and(tg_eq(way, nothing), infinite), *is_b = tg_logical_and(tg_eq(way, one), infinite), *either = tg_logical_or(is_a, is_b);
+    tg_tensor *line = tg_lerp(tg_where(either, nothing, a), tg_where(either, nothing, b), way);
+    return tg_where(is_a, a, tg_where(is_b, b, line));
+}
+
 tg_tensor *tg_interp1d(tg_tensor *x, tg_tensor *xp, tg_tensor *fp)
 {
     TG_CALL(tg_tape_of(x));
@@ -97,10 +106,11 @@ tg_tensor *tg_interp1d(tg_tensor *x, tg_tensor *xp, tg_tensor *fp)
         return tg_fail_on(tg_tape_of(x), TG_ERR_SHAPE, __func__, "xp has %" PRId64 " elements and fp %" PRId64 "; both are of the same points", n, tg_dim(fp, 0)), NULL;
     if (n == 1) return tg_where(tg_isnan(x), x, tg_select(fp, 0, 0));
     tg_tensor *right = tg_clamp(tg_searchsorted(xp, x, false), 1, (double)n - 1), *left = tg_sub_s(right, 1);
-    tg_tensor *from = tg_take(xp, left), *width = tg_sub(tg_take(xp, right), from), *nothing = tg_number_like(x, 0, __func__);
-    tg_tensor *none = tg_eq(width, nothing), *way = tg_div(tg_sub(x, from), tg_where(none, tg_number_like(x, 1, __func__), width));
-    way = tg_where(tg_lt(x, tg_select(xp, 0, 0)), nothing, tg_where(tg_gt(x, tg_select(xp, 0, n - 1)), tg_number_like(x, 1, __func__), way));
-    return tg_lerp(tg_take(fp, left), tg_take(fp, right), way);
+    tg_tensor *from = tg_take(xp, left), *width = tg_sub(tg_take(xp, right), from);
+    tg_tensor *nothing = tg_number_like(x, 0, __func__), *one = tg_number_like(x, 1, __func__);
+    tg_tensor *none = tg_eq(width, nothing), *way = tg_div(tg_sub(x, from), tg_where(none, one, width));
+    way = tg_where(tg_lt(x, tg_select(xp, 0, 0)), nothing, tg_where(tg_gt(x, tg_select(xp, 0, n - 1)), one, way));
+    return between(tg_take(fp, left), tg_take(fp, right), way, nothing, one);
 }
 
 tg_tensor *tg_convolve(tg_tensor *a, tg_tensor *v, tg_convolve_mode mode)
