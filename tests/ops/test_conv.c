@@ -261,6 +261,34 @@ static void test_refused(void **state)
     tg_tape_free(t);
 }
 
+/* A plane whose number of elements, with its padding, does not fit into 64 bits, whatever is left of it there: of the convolution and of both its
+ * gradients, and where groups have one channel each. */
+static void test_padding_too_large(void **state)
+{
+    const int64_t p = (1 << 21) - 1, d = (1 << 22) - 1, far = (1ll << 31) - 1, wide = (1ll << 32) - 1;
+    (void)state;
+    for (int64_t groups = 1; groups <= 2; groups++) {
+        tg_tape   *t = quiet(TG_F32);
+        tg_tensor *x[] = {tg_ones(t, TG_SHAPE(1, 2, 2, 2)), tg_ones(t, TG_SHAPE(1, 2, 2, 2, 2))};
+        tg_tensor *w[] = {tg_ones(t, TG_SHAPE(2, 2 / groups, 2, 2)), tg_ones(t, TG_SHAPE(2, 2 / groups, 2, 2, 2))};
+        for (int k = 0; k < 2; k++) tg_set_requires_grad(x[k], true), tg_set_requires_grad(w[k], true);
+        tg_tensor *y[] = {tg_conv2d(x[0], w[0], NULL, &(tg_conv_options){.padding = {far, far}, .dilation = {wide, wide}, .groups = groups}),
+                          tg_conv3d(x[1], w[1], NULL, &(tg_conv3d_options){.padding = {p, p, p}, .dilation = {d, d, d}, .groups = groups})};
+        for (int k = 0; k < 2; k++) {
+            tg_tensor *seed = tg_ones_like(y[k]), *got[2];
+            assert_int_equal(tg_grad(&y[k], &seed, 1, (tg_tensor *[]){x[k], w[k]}, 2, false, got), TG_OK);
+            tg_tensor *all[] = {y[k], got[0], got[1]};
+            for (int i = 0; i < 3; i++) {
+                assert_null(tg_data(all[i]));
+                assert_int_equal(tg_error_status(t), TG_ERR_MEMORY);
+                assert_non_null(strstr(tg_error(t), "the padded input is too large"));
+                tg_clear_error(t);
+            }
+        }
+        tg_tape_free(t);
+    }
+}
+
 /* ---- the loops underneath ---------------------------------------------------------------------------------------- */
 
 static void check_rows(const tg_conv_loops *l, tg_dtype d, int64_t cols, int64_t step)
@@ -366,7 +394,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_threads), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_rows), cmocka_unit_test(test_taps), cmocka_unit_test(test_infinity_stays),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_padding_too_large),
+        cmocka_unit_test(test_rows), cmocka_unit_test(test_taps), cmocka_unit_test(test_infinity_stays),
         cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

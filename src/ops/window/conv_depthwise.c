@@ -49,13 +49,15 @@ typedef struct taps_room {
     double      *sum;
 } taps_room;
 
+static tg_status too_large(tg_call *c) { return tg_fail(c, TG_ERR_MEMORY, "the padded input is too large"); }
+
 static char *rooms(tg_call *c, const geometry *l, int64_t from, int threads, size_t *step)
 {
     const int64_t plane = elements(l, l->padded_size + 2 * l->loops->lanes, from + 1, 1), taps = elements(l, l->taps, l->out, 1);
     size_t        bytes;
     if (plane < 0 || taps < 0 || __builtin_mul_overflow((size_t)plane, l->item, step) || __builtin_add_overflow(*step, 16 * (size_t)taps, step) ||
         __builtin_mul_overflow(*step, (size_t)threads, &bytes)) {
-        tg_fail(c, TG_ERR_MEMORY, "the padded input is too large");
+        too_large(c);
         return NULL;
     }
     return tg_scratch(c, bytes);
@@ -101,6 +103,7 @@ tg_status tg_conv_depthwise_dx(tg_call *c, const geometry *g)
 {
     const int64_t none[TG_WINDOW_AXES] = {0}, pieces = g->images * g->groups;
     int64_t       before[TG_WINDOW_AXES], sizes[TG_WINDOW_AXES], first[TG_WINDOW_AXES];
+    if (g->padded_size == TOO_LARGE) return too_large(c);
     for (int a = 0; a < TG_WINDOW_AXES; a++) {
         const int64_t over = (g->w.size[a] - 1) * g->w.dilation[a] - g->w.padding[a], end = g->plane[a] + g->w.padding[a];
         before[a] = over > 0 ? over : 0;

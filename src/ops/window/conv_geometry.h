@@ -41,7 +41,18 @@ static inline int64_t shares(int64_t n, int64_t most)
     return (n + parts - 1) / parts;
 }
 
-static inline int64_t product(const int64_t size[TG_WINDOW_AXES]) { return size[0] * size[1] * size[2]; }
+/* Of sizes that are not negative. Planes with much padding may be larger than any memory: then it is TOO_LARGE, which elements() refuses, and to which
+ * some can be added. */
+#define TOO_LARGE (INT64_MAX / 4)
+static inline int64_t product(const int64_t size[TG_WINDOW_AXES])
+{
+    int64_t n = 1;
+    for (int k = 0; k < TG_WINDOW_AXES; k++)
+        if (size[k] == 0) return 0;
+    for (int k = 0; k < TG_WINDOW_AXES; k++)
+        if (__builtin_mul_overflow(n, size[k], &n) || n > TOO_LARGE) return TOO_LARGE;
+    return n;
+}
 
 /* x [N, groups in, plane], w [groups out, in, window], y [N, groups out, count]. Their sizes are checked and there is
  * something of y, dx or dw to compute. */
