@@ -381,6 +381,30 @@ static void test_infinity_stays(void **state)
     tg_tape_free(t);
 }
 
+/* The same of an infinite weight: what it does not see has the gradient of the other taps, and what no window sees has 0. */
+static void test_infinite_weight_stays(void **state)
+{
+    tg_tape   *t = quiet(TG_F32);
+    tg_tensor *x = tg_set_requires_grad(tg_ones(t, TG_SHAPE(1, 2, 5)), true), *got;
+    (void)state;
+    for (int dilation = 1; dilation <= 4; dilation += 3)
+        for (int groups = 1; groups <= 2; groups++) {
+            const int64_t taps = dilation == 1 ? 3 : 2, in = 2 / groups;
+            float         w[12];
+            for (int64_t k = 0; k < 2 * in * taps; k++) w[k] = k % (in * taps) ? 1 : INFINITY;
+            tg_tensor *y = tg_conv1d(x, tg_from_f32(t, TG_SHAPE(2, in, taps), w), NULL, &(tg_conv1d_options){.dilation = dilation, .groups = groups});
+            tg_tensor *seed = tg_ones_like(y);
+            assert_int_equal(tg_grad(&y, &seed, 1, &x, 1, false, &got), TG_OK);
+            const float *dx = tg_data_f32(got), each = (float)(2 / groups); /* outputs that see a channel */
+            assert_true(isinf(dx[0]));
+            for (int k = 1; k < 5; k++) {
+                if (dilation == 4) assert_true(dx[k] == (k == 4 ? each : 0));
+                else assert_true(k < 3 ? isinf(dx[k]) : dx[k] == each * (float)(5 - k));
+            }
+        }
+    tg_tape_free(t);
+}
+
 static void test_turn(void **state)
 {
     (void)state;
@@ -396,7 +420,7 @@ int main(void)
         cmocka_unit_test(test_values),  cmocka_unit_test(test_threads), cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_padding_too_large),
         cmocka_unit_test(test_rows), cmocka_unit_test(test_taps), cmocka_unit_test(test_infinity_stays),
-        cmocka_unit_test(test_turn),
+        cmocka_unit_test(test_infinite_weight_stays), cmocka_unit_test(test_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

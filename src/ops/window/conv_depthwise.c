@@ -3,6 +3,7 @@
  * reach from the end of one row into the next is left out. */
 #include "ops/window/conv_geometry.h"
 
+#include <math.h>
 #include <omp.h>
 
 #include "tensor/team.h"
@@ -10,6 +11,15 @@
 bool tg_conv_is_depthwise(const geometry *g)
 {
     return g->in == 1 && g->groups > 1 && g->w.stride[0] == 1 && g->w.stride[1] == 1 && g->w.stride[2] == 1;
+}
+
+/* The gradient of x adds 0 times a weight where the tap sees none of what arrived. Beside infinities that would be NaN, also at what no window sees: then it
+ * is spread from the windows, as that of other convolutions is. */
+bool tg_conv_is_depthwise_dx(const geometry *g, const tg_array *weight)
+{
+    bool finite = tg_conv_is_depthwise(g);
+    for (int64_t k = 0; finite && k < g->groups * g->out * g->taps; k++) finite = isfinite(tg_float_at(weight, k));
+    return finite;
 }
 
 /* Planes with room around: from where `padding` is left before them, in the sizes `padded`. */

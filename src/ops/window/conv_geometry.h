@@ -149,6 +149,7 @@ static inline int64_t w_size(const geometry *g) { return g->out * g->depth; }
 
 /* conv_depthwise.c: may it be computed there? Then these are tg_conv_run and its gradients. */
 bool      tg_conv_is_depthwise(const geometry *g);
+bool      tg_conv_is_depthwise_dx(const geometry *g, const tg_array *weight);
 tg_status tg_conv_depthwise(tg_call *c, const geometry *g);
 tg_status tg_conv_depthwise_dx(tg_call *c, const geometry *g);
 tg_status tg_conv_depthwise_dw(tg_call *c, const geometry *g);

@@ -196,7 +196,7 @@ tg_status tg_conv_dx_run(tg_call *c)
 {
     if (is_empty(c->y.shape)) return TG_OK;
     const geometry g       = geometry_of(c->y.dtype, c->attr, c->y.shape, c->x[1].shape, c->x[0].shape);
-    if (tg_conv_is_depthwise(&g)) return tg_conv_depthwise_dx(c, &g);
+    if (tg_conv_is_depthwise_dx(&g, &c->x[1])) return tg_conv_depthwise_dx(c, &g);
     const int64_t  pieces  = g.images * g.groups;
     const int      threads = tg_threads_for(c, pieces, work(&g));
     size_t         step;
