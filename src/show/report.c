@@ -116,7 +116,7 @@ static bool has(const report *r, section s)
     case GRAPH: return o->n_graph > 0;
     case PLAN: return o->n_graph > 0 && !strcmp(tg_stats(r->tape).evaluator, "fused");
     case PARAMETERS: return tg_param_count(r->tape) > 0;
-    default: return tg_report_has(&r->log, TG_VALUE_TENSOR);
+    default: return tg_report_has_texts(&r->log);
     }
 }
 

@@ -357,6 +357,13 @@ void tg_report_pictures(tg_wire *p, const tg_report_log *l)
 
 static bool is_hyper(const tg_report_log *l, const tg_report_tag *t) { return t->kind == TG_VALUE_TENSOR && t->n > 9 && !memcmp(l->bytes + t->at, "_hparams_", 9); }
 
+bool tg_report_has_texts(const tg_report_log *l)
+{
+    for (uint32_t k = 0; k < l->n_tags; k++)
+        if (l->tag[k].kind == TG_VALUE_TENSOR && !is_hyper(l, &l->tag[k]) && latest(l, k)) return true;
+    return false;
+}
+
 void tg_report_texts(tg_wire *p, const tg_report_log *l)
 {
     for (uint32_t k = 0; k < l->n_tags; k++) {

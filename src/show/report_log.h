@@ -46,6 +46,7 @@ void      tg_report_log_free(tg_report_log *l);
 
 /* Is there a value of this kind? */
 bool tg_report_has(const tg_report_log *l, unsigned kind);
+bool tg_report_has_texts(const tg_report_log *l); /* hyper-parameters, which the format has as texts, too, are none */
 
 /* JSON: lists of charts (a chart for all tags with the same part before the last slash), of histograms, and of pictures, the latest of each tag. Of more than
  * 2,000 numbers, and 200 histograms, of a tag evenly spaced ones and the last. */

@@ -19,6 +19,9 @@ die() {
 ! grep -qE '(src|href)="?(https?:)?//|@import|url\(' "$page" || die "the report leads to a network"
 [ "$(grep -c '</script>' "$page")" = 2 ] || die "a name ends the script"
 ! grep -q '<b>' "$page" || die "a name became a tag"
+grep -q 'id="h-texts"' "$page" || die "the texts are not there"
+! grep -q 'h-texts' "$dir/plain.html" || die "there is a section of texts without any"
+grep -q '<dt>rate</dt><dd>0.5</dd>' "$dir/plain.html" || die "the hyper-parameters are not there"
 
 grep -q 'Recorded graph' "$dir/many.html" && ! grep -q 'class="graph"' "$dir/many.html" || die "a graph of thousands of nodes is drawn"
 

@@ -8,6 +8,18 @@
 
 static const char nasty[] = "</script><b>\"&\\ übung";
 
+/* A log of hyper-parameters and no texts: the report has no section of texts. */
+static int without_texts(const char *dir, const char *html)
+{
+    tg_tape    *t = tg_tape_new(NULL);
+    tg_run_log *log = tg_run_log_open(t, dir, 0);
+    tg_run_log_scalar(log, 0, "loss", 1);
+    tg_run_log_hyper(log, (const char *const[]){"rate"}, (double[]){0.5}, 1);
+    const int failed = tg_run_report(t, dir, html, NULL) != TG_OK || tg_error(t);
+    tg_tape_free(t);
+    return failed;
+}
+
 static int first_session(const char *dir)
 {
     tg_tape    *t = tg_tape_new(NULL);
@@ -45,6 +57,10 @@ int main(int argc, char **argv)
     snprintf(dir, sizeof dir, "%s/log", argv[1]);
     snprintf(html, sizeof html, "%s/report.html", argv[1]);
     if (first_session(dir) || many_tags(argv[1])) return 1;
+    char plain[500], plain_html[500];
+    snprintf(plain, sizeof plain, "%s/plain", argv[1]);
+    snprintf(plain_html, sizeof plain_html, "%s/plain.html", argv[1]);
+    if (without_texts(plain, plain_html)) return 1;
 
     tg_tape    *t = tg_tape_new(&(tg_tape_options){.seed = 1});
     tg_run_log *log = tg_run_log_open(t, dir, 5);
