@@ -6,6 +6,7 @@
 #include <tapegrad/tensor.h>
 
 #include "graph/graph.h"
+#include "io/checkpoint.h"
 
 typedef struct tg_renamed {
     const char    *name; /* on the tape */
@@ -203,10 +204,13 @@ static void put_misfits(const tg_loading *l, tg_text *x)
         put_mismatch(l, x, wrong->at[i]);
     }
     if (wrong->n > MOST_NAMES) tg_put(x, "; %zu more differ", wrong->n - MOST_NAMES);
-    if (!other->n) return;
-    tg_put(x, "%s%s holds ", x->length ? "; " : "", path);
-    put_names(l, x, TG_UNEXPECTED);
-    tg_put(x, other->n == 1 ? ", which is no parameter or buffer of the tape" : ", which are no parameters or buffers of the tape");
+    if (other->n) {
+        tg_put(x, "%s%s holds ", x->length ? "; " : "", path);
+        put_names(l, x, TG_UNEXPECTED);
+        tg_put(x, other->n == 1 ? ", which is no parameter or buffer of the tape" : ", which are no parameters or buffers of the tape");
+    }
+    const char *format = tg_archive_metadata(l->archive, "format");
+    if (format && !strcmp(format, TG_CHECKPOINT_FORMAT)) tg_put(x, "; it is a checkpoint, which tg_checkpoint_load and tg_checkpoint_load_model read");
 }
 
 /* Of several things that are wrong the status tells the first in the sentence. */

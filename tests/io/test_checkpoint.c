@@ -57,6 +57,9 @@ static void test_content(void **state)
     assert_int_equal(tg_checkpoint_load_model(other, path), TG_OK);
     assert_memory_equal(tg_data(w2), tg_data(r.w2), (size_t)tg_numel(w2) * 4);
     assert_true(tg_item(tg_rand(other, TG_SCALAR_SHAPE)) == tg_item(tg_rand(twin, TG_SCALAR_SHAPE)));
+    assert_int_equal(tg_load(other, path), TG_ERR_ARG);
+    assert_non_null(strstr(tg_error(other), "it is a checkpoint, which tg_checkpoint_load and tg_checkpoint_load_model read"));
+    tg_clear_error(other);
     assert_int_equal(tg_checkpoint_load_model(NULL, path), TG_ERR_NULL);
     tg_tape_free(twin);
     tg_tape_free(other);
