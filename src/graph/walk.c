@@ -335,6 +335,14 @@ tg_status tg_no_path(tg_tape *t, uint32_t follow, const char *function)
 
 /* Seeds the outputs and walks to the inputs with flag `follow`. Afterwards t->walk.adjoints holds the gradients of the leaves (keep: of all
  * nodes, which may be none, as where a derivative is constant), until forget_adjoints. */
+static tg_status needs_a_seed(tg_tape *t, const tg_node *y, const char *function)
+{
+    char shape[TG_SHAPE_TEXT];
+    return tg_fail_on(t, TG_ERR_SHAPE, function,
+                      "an output of shape %s needs a seed (see tg_backward_seed); tg_sum_all and tg_mean_all make one number of it, which needs none",
+                      tg_shape_text(y->shape, shape, sizeof shape));
+}
+
 tg_status tg_differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *const *seeds, int n, uint32_t follow, bool keep,
                            const char *function)
 {
@@ -350,8 +358,7 @@ tg_status tg_differentiate(tg_tape *t, tg_tensor *const *outputs, tg_tensor *con
         off |= y->flags & TG_N_OFF;
         if (!(y->flags & follow)) continue;
         path = true;
-        if (!v && tg_node_numel(y) != 1)
-            return tg_fail_on(t, TG_ERR_SHAPE, function, "an output of more than one element needs a seed (see tg_backward_seed)");
+        if (!v && tg_node_numel(y) != 1) return needs_a_seed(t, y, function);
         if (!v) v = tg_ones_like(outputs[j]);
         const tg_node *seed = tg_check(v, function);
         if (!seed) return v ? TG_ERR_STALE : TG_ERR_MEMORY;
