@@ -188,6 +188,8 @@ static void test_cat(void **state)
     assert_error(t, tg_cat(&x, 1, 2), TG_ERR_SHAPE, "tg_cat: axis 2 is outside the 2 axes of the input [2,2]");
     assert_error(t, tg_cat((tg_tensor *[]){x, none}, 2, 0), TG_ERR_SHAPE,
                  "tg_cat: input 1 differs from the first on an axis other than 0 (inputs [2,2] int64, [2,0] int64)");
+    assert_error(t, tg_cat((tg_tensor *[]){x, tg_select(x, 0, 0)}, 2, 0), TG_ERR_SHAPE,
+                 "tg_cat: input 1 has rank 1, and the first rank 2; tg_unsqueeze adds an axis (inputs [2,2] int64, [2] int64)");
     assert_error(t, tg_cat((tg_tensor *[]){x, f}, 2, 0), TG_ERR_DTYPE,
                  "tg_cat: the dtype of input 1 differs; convert it with tg_to (inputs [2,2] int64, [2,2] float32)");
     tg_tape_free(t);

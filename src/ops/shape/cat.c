@@ -70,7 +70,9 @@ static tg_status cat_infer(tg_call *c)
         const tg_shape *s = tg_in_shape(c, i);
         if (tg_dtype_of(c->in[i]) != c->dtype)
             return tg_fail(c, TG_ERR_DTYPE, "the dtype of input %d differs; convert it with tg_to", i);
-        bool fits = s->rank == c->shape.rank;
+        if (s->rank != c->shape.rank)
+            return tg_fail(c, TG_ERR_SHAPE, "input %d has rank %d, and the first rank %d; tg_unsqueeze adds an axis", i, s->rank, c->shape.rank);
+        bool fits = true;
         for (int k = 0; fits && k < s->rank; k++) fits = k == axis || s->dim[k] == c->shape.dim[k];
         if (!fits)
             return tg_fail(c, TG_ERR_SHAPE, "input %d differs from the first on an axis other than %lld", i, (long long)axis);
