@@ -211,6 +211,21 @@ static void check_2x2(const tg_conv_loops *l, tg_dtype d, int64_t n, uint64_t *s
     assert_true(get(bytes[2], d, n) == -5 && get(bytes[4], d, 2 * n) == -5 && get(bytes[5], d, 2 * n) == -5 && get(bytes[8], d, n) == -5);
 }
 
+/* Windows of which few fit, though the padding has room for the beginnings of many more: nobody counts these one by one. */
+static void test_long_windows(void **state)
+{
+    const int64_t        long_one = 1ll << 60;
+    tg_tape             *t = quiet(TG_F32);
+    tg_tensor           *x = tensor(t, TG_F32, TG_SHAPE(1, 1, 4), (double[]){0, 1, 2, 3});
+    const tg_pool1d_options o = {.kernel = long_one, .stride = 1, .padding = long_one / 2, .exclude_padding = true};
+    (void)state;
+    assert_values(tg_avg_pool1d(x, &o), TG_F32, TG_SHAPE(1, 1, 5), (double[]){1.5, 1.5, 1.5, 1.5, 1.5}, 0);
+    assert_values(tg_max_pool1d(x, &o), TG_F32, TG_SHAPE(1, 1, 5), (double[]){3, 3, 3, 3, 3}, 0);
+    assert_error(t, tg_max_pool1d(x, &(tg_pool1d_options){.kernel = 2, .stride = INT64_MAX, .padding = 1, .dilation = 5}), TG_ERR_ARG,
+                 "tg_max_pool1d: a window with this padding and dilation would see nothing");
+    tg_tape_free(t);
+}
+
 static void test_2x2(void **state)
 {
     uint64_t seed = 2;
@@ -224,7 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),  cmocka_unit_test(test_by_hand), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_2x2),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_long_windows), cmocka_unit_test(test_2x2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

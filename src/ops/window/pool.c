@@ -15,12 +15,17 @@
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
-/* Does every window along the axis see an element of x? Those that begin before it may step over it where there are gaps. */
+/* Does every window along the axis see an element of x? Those that begin before it may step over it where there are gaps. Of a long window there are not
+ * as many as the padding has room for: the last one ends, or would begin a stride earlier, where what stands behind x does. */
 static bool sees_something(const tg_pool_attr *a, int axis)
 {
     const tg_window *w = &a->window;
-    for (int64_t first = -w->padding[axis]; first < 0; first += w->stride[axis]) {
-        const int64_t k = (-first + w->dilation[axis] - 1) / w->dilation[axis];
+    int64_t          reach, last;
+    if (__builtin_mul_overflow(w->size[axis] - 1, w->dilation[axis], &reach) || __builtin_add_overflow(a->plane[axis], w->behind[axis], &last))
+        return true; /* whoever counts the windows refuses it */
+    if (__builtin_add_overflow(last - reach - 1, w->stride[axis] - 1, &last)) last = INT64_MAX;
+    for (int64_t first = -w->padding[axis]; first < 0 && first <= last; first += w->stride[axis]) {
+        const int64_t k = (-first - 1) / w->dilation[axis] + 1;
         if (k >= w->size[axis] || first + k * w->dilation[axis] >= a->plane[axis]) return false;
     }
     return true;
