@@ -58,8 +58,13 @@ fi
 
 browser=$(command -v chromium || true)
 [ -n "$browser" ] || { echo "chromium is not there: no browser looked at the page"; exit 0; }
-timeout 120 "$browser" --headless --no-sandbox --disable-gpu --enable-logging=stderr --virtual-time-budget=4000 --user-data-dir="$dir/profile" --dump-dom "file://$(cd "$dir" && pwd)/report.html" \
-    >"$dir/dom.html" 2>"$dir/browser" || die "chromium failed"
+# What the browser makes of a page, as HTML; what it says itself goes to $dir/browser.
+look() {
+    timeout 120 "$browser" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --enable-logging=stderr --virtual-time-budget=4000 --user-data-dir="$dir/profile" \
+        --dump-dom "$1" 2>"$dir/browser"
+}
+look 'data:text/html,<p>hello</p>' | grep -q hello || { echo "chromium does not run here: no browser looked at the page"; exit 0; }
+look "file://$(cd "$dir" && pwd)/report.html" >"$dir/dom.html" || die "chromium failed"
 ! grep -i 'CONSOLE' "$dir/browser" || die "the browser's console has something to say"
 grep -q 'data-ready="yes"' "$dir/dom.html" || die "the script did not come to its end"
 count() { grep -o "$1" "$dir/dom.html" | wc -l; }
