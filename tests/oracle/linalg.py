@@ -93,7 +93,7 @@ COMPOSED = {
     "cholesky_inverse": lambda s, x: cholesky_solved(s, x, torch.eye(x.shape[-1], dtype=x.dtype)), "solve_triangular": solve_triangular,
     "lu": lambda s, x: torch.linalg.lu_factor(exchanged(x))[0], "lu_solve": lambda s, x, b: solved(exchanged(x), b), "inv": lambda s, x: torch.linalg.inv(exchanged(x)),
     "slogdet": lambda s, x: torch.linalg.slogdet(exchanged(x))[1], "logdet": lambda s, x: torch.logdet(dominant(x)),
-    "det": lambda s, x: torch.linalg.det(exchanged(x)), "cofactor": lambda s, x: cofactors(exchanged(x)),
+    "det": lambda s, x: torch.linalg.det(exchanged(x) / 8), "cofactor": lambda s, x: cofactors(exchanged(x) / 8),
     "matrix_power": lambda s, x: torch.linalg.matrix_power(exchanged(x) if s["start"] < 0 else x, s["start"]),
     "eigh": lambda s, x: eigen_square(*torch.linalg.eigh(symmetric(s, x))), "eigvalsh": lambda s, x: torch.linalg.eigvalsh(symmetric(s, x)),
     "svd": lambda s, x: singular_cube(*torch.linalg.svd(spread(x), full_matrices=False)), "svdvals": lambda s, x: torch.linalg.svdvals(spread(x)),

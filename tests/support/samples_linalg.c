@@ -41,8 +41,10 @@ OF_MATRIX(inv, tg_inv(exchanged(in[0])))
 OF_MATRIX(slogdet, tg_slogdet(exchanged(in[0]), NULL))
 OF_MATRIX(logdet, tg_logdet(dominant(in[0])))
 
-OF_MATRIX(det, tg_det(exchanged(in[0])))
-OF_MATRIX(cofactor, tg_record(&tg_op_cofactor, (tg_tensor *[]){exchanged(in[0])}, 1, NULL, 0))
+/* Of elements of about 1, to the bit an eighth: products of larger ones have roundings that show where they cancel. */
+static tg_tensor *eighth(tg_tensor *x) { return tg_mul_s(exchanged(x), 0.125); }
+OF_MATRIX(det, tg_det(eighth(in[0])))
+OF_MATRIX(cofactor, tg_record(&tg_op_cofactor, (tg_tensor *[]){eighth(in[0])}, 1, NULL, 0))
 static tg_tensor *f_matrix_power(void *ctx, tg_tensor *const *in) { return tg_matrix_power(of(ctx)->start < 0 ? exchanged(in[0]) : in[0], of(ctx)->start); }
 
 /* Eigenvalues and singular values that lie apart: x + 8 diag(1 … n). */

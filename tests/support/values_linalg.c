@@ -238,6 +238,14 @@ static real expanded(int64_t n, matrix m, unsigned out, int64_t column, int64_t 
     return sum;
 }
 
+static int64_t read_eighth(const values_array *x, int64_t k, matrix m)
+{
+    const int64_t n = read_matrix(x, k, true, true, m);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++) m[i][j] /= 8;
+    return n;
+}
+
 void values_of_det(values_call *c)
 {
     const tg_shape *s = &c->in[0].shape;
@@ -245,7 +253,7 @@ void values_of_det(values_call *c)
     values_array   *y = values_result(c, c->in[0].dtype, &leading, true);
     for (int64_t k = 0; k < y->n; k++) {
         matrix        m;
-        const int64_t n = read_matrix(&c->in[0], k, true, true, m);
+        const int64_t n = read_eighth(&c->in[0], k, m);
         y->x[k] = expanded(n, m, 0, 0, -1, &y->size[k]);
     }
 }
@@ -256,7 +264,7 @@ void values_of_cofactor(values_call *c)
     values_array   *y = values_result(c, c->in[0].dtype, s, true);
     for (int64_t k = 0; y->n && k < values_matrices(s); k++) {
         matrix        m;
-        const int64_t n = read_matrix(&c->in[0], k, true, true, m);
+        const int64_t n = read_eighth(&c->in[0], k, m);
         for (int64_t e = 0; e < n * n; e++) {
             const int64_t i = e / n, j = e % n, at = k * n * n + e;
             const real    minor = expanded(n, m, 1u << i, 0, j, &y->size[at]);
