@@ -4,25 +4,12 @@
 #include <tapegrad/custom.h>
 
 #include "graph/graph.h"
+#include "ops/ops.h"
 
 typedef struct custom_attr {
     tg_vjp_fn vjp;
     void     *ctx;
 } custom_attr;
-
-static tg_status custom_infer(tg_call *c)
-{
-    c->shape = *tg_shape_of(c->in[0]);
-    c->dtype = tg_dtype_of(c->in[0]);
-    return TG_OK;
-}
-
-static tg_status custom_view(const tg_call *c, const tg_layout *in, tg_layout *out)
-{
-    (void)c;
-    *out = *in;
-    return TG_OK;
-}
 
 /* The inputs are counted as the caller does. */
 static tg_tensor *custom_rule(const tg_call *c, int i, tg_tensor *g)
@@ -44,9 +31,9 @@ const tg_op tg_op_custom_vjp = {.name    = "custom_vjp",
                                 .kind    = TG_VIEW,
                                 .arity   = TG_ANY_ARITY,
                                 .nondiff = 1,
-                                .infer   = custom_infer,
+                                .infer   = tg_alias_infer,
                                 .vjp     = custom_rule,
-                                .view    = custom_view,
+                                .view    = tg_alias_view,
                                 .batch   = tg_batch_each};
 
 tg_tensor *tg_custom_vjp(tg_tensor *value, tg_tensor *const *inputs, int n_inputs, tg_vjp_fn vjp, void *ctx)

@@ -12,24 +12,11 @@
 #include <tapegrad/shape.h>
 
 #include "graph/graph.h"
+#include "ops/ops.h"
 
 static const char FUNCTION[] = "tg_implicit";
 
 /* ---- z with the derivative of a step that is not made: an alias of inputs {z, r, J} ---------------------------------- */
-
-static tg_status implicit_infer(tg_call *c)
-{
-    c->shape = *tg_shape_of(c->in[0]);
-    c->dtype = tg_dtype_of(c->in[0]);
-    return TG_OK;
-}
-
-static tg_status implicit_view(const tg_call *c, const tg_layout *in, tg_layout *out)
-{
-    (void)c;
-    *out = *in;
-    return TG_OK;
-}
 
 /* X of J X = b, or of J^T X = b, for a b of z's shape. */
 static tg_tensor *solve(tg_tensor *jacobian, tg_tensor *b, bool transposed)
@@ -45,10 +32,10 @@ const tg_op tg_op_implicit = {.name    = "implicit",
                               .kind    = TG_VIEW,
                               .arity   = 3,
                               .nondiff = 1 | 4,
-                              .infer   = implicit_infer,
+                              .infer   = tg_alias_infer,
                               .vjp     = implicit_vjp,
                               .jvp     = implicit_jvp,
-                              .view    = implicit_view,
+                              .view    = tg_alias_view,
                               .batch   = tg_batch_each};
 
 /* ---- the equation ----------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 /* print.c - a plan as text: what is computed in which order, what each step reads, and where its results lie and for how long. */
 #include "plan/program.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <tapegrad/tensor.h>
 
@@ -387,9 +386,7 @@ int tg_plan_format(tg_tape *t, tg_tensor *const *x, int n, char *buf, size_t siz
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, "tg_plan_format")) return -1;
     if (put_plan(t, x, n, &text, "tg_plan_format") != TG_OK) return -1;
-    if (text.length <= INT_MAX) return (int)text.length;
-    tg_fail_on(t, TG_ERR_UNSUPPORTED, "tg_plan_format", "the text has more than %d bytes", INT_MAX);
-    return -1;
+    return tg_told_length(t, text.length, "tg_plan_format");
 }
 
 tg_status tg_plan_print(tg_tape *t, tg_tensor *const *x, int n)

@@ -1,7 +1,6 @@
 /* graph_list.c - a recorded graph as text, a line for each node. */
 #include <tapegrad_show.h>
 
-#include <limits.h>
 
 #include "show/graph_view.h"
 #include "tensor/text.h"
@@ -50,9 +49,7 @@ int tg_graph_format(tg_tensor *const *t, int n, char *buf, size_t size)
     if (!tape) return -1;
     TG_CALL(tape);
     if (!tg_may(tape, TG_IN_FUNCTION, "tg_graph_format") || put_graph(&text, t, n) != TG_OK) return -1;
-    if (text.length <= INT_MAX) return (int)text.length;
-    tg_fail_on(tape, TG_ERR_UNSUPPORTED, "tg_graph_format", "the text has more than %d bytes", INT_MAX);
-    return -1;
+    return tg_told_length(tape, text.length, "tg_graph_format");
 }
 
 tg_status tg_graph_print(tg_tensor *const *t, int n)

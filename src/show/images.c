@@ -13,7 +13,7 @@ typedef struct grid {
     const tg_images *im;
     int64_t          columns, rows, zoom, top;
     int64_t          cell_w, cell_h, width, height;
-    double           low, scale; /* grey = (value - low) scale, 0 … 255 */
+    tg_image_shades  shades;
 } grid;
 
 static double value_at(const tg_images *im, int64_t i)
@@ -21,10 +21,9 @@ static double value_at(const tg_images *im, int64_t i)
     return im->dtype == TG_U8 ? ((const uint8_t *)im->pixels)[i] : ((const float *)im->pixels)[i];
 }
 
-static void find_range(grid *g)
+tg_image_shades tg_images_shades(const tg_images *im)
 {
-    const tg_images *im = g->im;
-    double           low = im->low, high = im->high;
+    double low = im->low, high = im->high;
     if (low == 0 && high == 0) {
         low = im->dtype == TG_U8 ? 0 : INFINITY;
         high = im->dtype == TG_U8 ? 255 : -INFINITY;
@@ -35,8 +34,7 @@ static void find_range(grid *g)
             high = fmax(high, v);
         }
     }
-    g->low = low;
-    g->scale = high > low ? 255 / (high - low) : 0;
+    return (tg_image_shades){low, high > low ? 255 / (high - low) : 0};
 }
 
 static void lay_out(grid *g, const tg_images *im)
@@ -55,11 +53,11 @@ static void lay_out(grid *g, const tg_images *im)
 }
 
 /* Of element i of all images. */
-static uint8_t grey_of(const grid *g, int64_t i)
+static uint8_t grey_of(const tg_images *im, const tg_image_shades *shades, int64_t i)
 {
-    double grey = (value_at(g->im, i) - g->low) * g->scale;
+    double grey = (value_at(im, i) - shades->low) * shades->scale;
     grey = grey >= 0 ? fmin(grey, 255) : 0; /* NaN is black */
-    return (uint8_t)lround(g->im->invert ? 255 - grey : grey);
+    return (uint8_t)lround(im->invert ? 255 - grey : grey);
 }
 
 /* The grey at picture pixel (x, y): of the image that is there, or paper. */
@@ -72,15 +70,13 @@ static uint8_t grey_at(const grid *g, int64_t x, int64_t y)
     int64_t column = x / g->cell_w, row = y / g->cell_h, i = row * g->columns + column;
     int64_t px = x % g->cell_w / g->zoom, py = y % g->cell_h / g->zoom;
     if (column >= g->columns || i >= im->n || px >= im->width || py >= im->height) return 255;
-    return grey_of(g, (i * im->height + py) * im->width + px);
+    return grey_of(im, &g->shades, (i * im->height + py) * im->width + px);
 }
 
-void tg_images_grey(const tg_images *im, int64_t i, unsigned char *grey)
+void tg_images_grey(const tg_images *im, const tg_image_shades *shades, int64_t i, unsigned char *grey)
 {
     const int64_t n = im->height * im->width;
-    grid          g = {.im = im};
-    find_range(&g);
-    for (int64_t k = 0; k < n; k++) grey[k] = grey_of(&g, i * n + k);
+    for (int64_t k = 0; k < n; k++) grey[k] = grey_of(im, shades, i * n + k);
 }
 
 static void put_pixels(tg_out *o, const grid *g)
@@ -151,7 +147,7 @@ tg_status tg_plot_images(tg_tape *tape, const char *path, const tg_images *im, t
     if (g.width > MAX_PICTURE_SIDE || g.height > MAX_PICTURE_SIDE)
         return tg_fail_on(tape, TG_ERR_ARG, __func__, "the picture would have %lld by %lld pixels; the limit is %d a side",
                           (long long)g.width, (long long)g.height, MAX_PICTURE_SIDE);
-    find_range(&g);
+    g.shades = tg_images_shades(im);
     tg_picture_files f;
     bool             drawn = false;
     s = tg_name_picture(&f, tape, __func__, path, ".png", "pgm");

@@ -74,7 +74,7 @@ void tg_page_integer(tg_wire *p, int64_t x)
     tg_page_put(p, text);
 }
 
-void tg_page_base64(tg_wire *p, const void *bytes, size_t n)
+static void put_base64(tg_wire *p, const void *bytes, size_t n)
 {
     static const char    digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *b = bytes;
@@ -83,4 +83,17 @@ void tg_page_base64(tg_wire *p, const void *bytes, size_t n)
         const char     four[4] = {digit[three >> 18], digit[three >> 12 & 63], i + 1 < n ? digit[three >> 6 & 63] : '=', i + 2 < n ? digit[three & 63] : '='};
         tg_wire_raw(p, four, 4);
     }
+}
+
+void tg_page_picture(tg_wire *p, const char *caption, size_t caption_length, int64_t height, int64_t width, const void *png, size_t n)
+{
+    tg_page_put(p, "{\"caption\":");
+    tg_page_json(p, caption, caption_length);
+    tg_page_put(p, ",\"width\":");
+    tg_page_integer(p, width);
+    tg_page_put(p, ",\"height\":");
+    tg_page_integer(p, height);
+    tg_page_put(p, ",\"src\":\"data:image/png;base64,");
+    put_base64(p, png, n);
+    tg_page_put(p, "\"}");
 }

@@ -9,7 +9,9 @@ void tg_page_text(tg_wire *p, const char *text, size_t n);      /* text between 
 void tg_page_json(tg_wire *p, const char *text, size_t n);      /* a string of JSON, in which no tag can end or begin */
 void tg_page_number(tg_wire *p, double x);                      /* of JSON: null for NaN and infinities */
 void tg_page_integer(tg_wire *p, int64_t x);
-void tg_page_base64(tg_wire *p, const void *bytes, size_t n);
+
+/* A picture with its caption, as an object of JSON; png: its n bytes. */
+void tg_page_picture(tg_wire *p, const char *caption, size_t caption_length, int64_t height, int64_t width, const void *png, size_t n);
 
 /* The style sheet and the script of a report. */
 void tg_page_style(tg_wire *p);

@@ -33,8 +33,13 @@ void      tg_picture_is(tg_picture *made, tg_picture_kind kind, const char *path
 
 /* Are these counts, sizes, pixels and dtype possible? An error is told in the name of `function`. */
 tg_status tg_images_check(tg_tape *t, const char *function, const tg_images *im);
-/* Image i in shades of grey, height rows of width bytes. */
-void tg_images_grey(const tg_images *im, int64_t i, unsigned char *grey);
+/* How values become shades of grey, by what all images hold: (value - low) scale, 0 … 255. */
+typedef struct tg_image_shades {
+    double low, scale;
+} tg_image_shades;
+tg_image_shades tg_images_shades(const tg_images *im);
+/* Image i in these shades, height rows of width bytes. */
+void tg_images_grey(const tg_images *im, const tg_image_shades *shades, int64_t i, unsigned char *grey);
 
 void tg_gnuplot_set(tg_out *o, const char *what, const char *text); /* "set WHAT 'text'"; nothing for NULL */
 void tg_csv_field(tg_out *o, const char *s);                        /* quoted where it has to be (RFC 4180) */

@@ -170,6 +170,7 @@ static tg_status put_svg(report *r, bool *drawn)
     size_t got = 0;
     char  *text = s == TG_OK ? tg_tape_alloc(r->tape, (size_t)f.size + 1) : NULL;
     if (text) s = tg_input_read(&f, text, (size_t)f.size, &got);
+    else if (s == TG_OK) s = TG_ERR_MEMORY;
     const char *svg = text ? strstr(text, "<svg") : NULL;
     if (svg && s == TG_OK) {
         *drawn = true;
@@ -264,22 +265,14 @@ static void put_confusion(report *r)
     tg_page_put(&r->page, "]}");
 }
 
-static void put_example(report *r, const tg_images *im, int64_t i, unsigned char *grey)
+static void put_example(report *r, const tg_images *im, const tg_image_shades *shades, int64_t i, unsigned char *grey)
 {
     tg_wire     png = {.tape = r->tape};
     const char *caption = im->captions && im->captions[i] ? im->captions[i] : "";
-    tg_images_grey(im, i, grey);
+    tg_images_grey(im, shades, i, grey);
     tg_png_write(&png, grey, (size_t)im->height, (size_t)im->width, 1);
-    tg_page_put(&r->page, "{\"caption\":");
-    tg_page_json(&r->page, caption, strlen(caption));
-    tg_page_put(&r->page, ",\"width\":");
-    tg_page_integer(&r->page, im->width);
-    tg_page_put(&r->page, ",\"height\":");
-    tg_page_integer(&r->page, im->height);
-    tg_page_put(&r->page, ",\"src\":\"data:image/png;base64,");
     if (png.failed) r->page.failed = true;
-    else tg_page_base64(&r->page, png.bytes, png.n);
-    tg_page_put(&r->page, "\"}");
+    else tg_page_picture(&r->page, caption, strlen(caption), im->height, im->width, png.bytes, png.n);
     tg_wire_free(&png);
 }
 
@@ -288,10 +281,11 @@ static tg_status put_examples(report *r)
     const tg_images *im = r->options->examples;
     unsigned char   *grey = im ? tg_tape_alloc(r->tape, (size_t)(im->height * im->width)) : NULL;
     if (im && !grey) return TG_ERR_MEMORY;
+    const tg_image_shades shades = im ? tg_images_shades(im) : (tg_image_shades){0, 0};
     tg_page_put(&r->page, "[");
     for (int64_t i = 0; im && i < im->n; i++) {
         if (i) tg_page_put(&r->page, ",\n");
-        put_example(r, im, i, grey);
+        put_example(r, im, &shades, i, grey);
     }
     tg_page_put(&r->page, "]");
     if (grey) tg_tape_free_bytes(r->tape, grey, (size_t)(im->height * im->width));

@@ -324,21 +324,13 @@ static void put_picture(tg_wire *p, const tg_report_log *l, const tg_report_tag 
         if (f.number == TG_IMAGE_HEIGHT && f.type == 0) height = f.value;
         if (f.number == TG_IMAGE_BYTES && f.type == 2) png = f;
     }
-    tg_page_put(p, "{\"caption\":");
     tg_wire caption = {.tape = l->tape};
     tg_wire_raw(&caption, l->bytes + t->at, t->n);
     snprintf(step, sizeof step, ", step %lld", (long long)v->step);
     tg_page_put(&caption, step);
     if (caption.failed) p->failed = true;
-    else tg_page_json(p, caption.bytes, caption.n);
+    else tg_page_picture(p, caption.bytes, caption.n, (int64_t)height, (int64_t)width, png.at, png.n);
     tg_wire_free(&caption);
-    tg_page_put(p, ",\"width\":");
-    tg_page_integer(p, (int64_t)width);
-    tg_page_put(p, ",\"height\":");
-    tg_page_integer(p, (int64_t)height);
-    tg_page_put(p, ",\"src\":\"data:image/png;base64,");
-    tg_page_base64(p, png.at, png.n);
-    tg_page_put(p, "\"}");
 }
 
 void tg_report_pictures(tg_wire *p, const tg_report_log *l)

@@ -1,7 +1,6 @@
 /* summary.c - a table of a tape's parameters and buffers: what a model consists of, how large it is and what its gradients are like. */
 #include <tapegrad_show.h>
 
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -176,9 +175,7 @@ int tg_summary_format(tg_tape *t, const char *pattern, char *buf, size_t size)
     if (!t) return -1;
     TG_CALL(t);
     if (!tg_may(t, TG_IN_FUNCTION, "tg_summary_format") || put_summary(t, pattern, &text, "tg_summary_format") != TG_OK) return -1;
-    if (text.length <= INT_MAX) return (int)text.length;
-    tg_fail_on(t, TG_ERR_UNSUPPORTED, "tg_summary_format", "the text has more than %d bytes", INT_MAX);
-    return -1;
+    return tg_told_length(t, text.length, "tg_summary_format");
 }
 
 tg_status tg_summary(tg_tape *t, const char *pattern)

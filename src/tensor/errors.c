@@ -2,6 +2,7 @@
  * calls are refused that come from inside a function of the caller's that the library has called. */
 #include "tensor/services.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -134,4 +135,11 @@ bool tg_refuse_inside(tg_tape *t, const char *function)
     }
     tg_fail_on(t, TG_ERR_ARG, function, "called from inside %s: %s", where, rest);
     return false;
+}
+
+int tg_told_length(tg_tape *t, size_t length, const char *function)
+{
+    if (length <= INT_MAX) return (int)length;
+    tg_fail_on(t, TG_ERR_UNSUPPORTED, function, "the text has more than %d bytes", INT_MAX);
+    return -1;
 }

@@ -105,6 +105,8 @@ void      tg_print_error(void *ctx, tg_status s, const char *sentence); /* the u
 void      tg_tell_errors(tg_tape *t);
 bool      tg_refuse_inside(tg_tape *t, const char *function);
 tg_status tg_out_of_memory(tg_tape *t, const char *function);
+/* The length of a text as public functions tell it: -1, after a sentence in the name of `function`, where an int does not hold it. */
+int       tg_told_length(tg_tape *t, size_t length, const char *function);
 tg_status tg_vfail(tg_tape *t, tg_status s, const char *function, const char *format, va_list args);
 
 static inline tg_tape *tg_enter(tg_tape *t, const char *function)

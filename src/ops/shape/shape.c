@@ -460,25 +460,12 @@ tg_tensor *tg_select(tg_tensor *x, int axis, int64_t index)
 
 /* ---- detach ------------------------------------------------------------------------------------------------------ */
 
-static tg_status detach_infer(tg_call *c)
-{
-    c->shape = *tg_in_shape(c, 0);
-    return same_dtype(c);
-}
-
-static tg_status detach_view(const tg_call *c, const tg_layout *in, tg_layout *out)
-{
-    (void)c;
-    *out = *in;
-    return TG_OK;
-}
-
 const tg_op tg_op_detach = {.name  = "detach",
                             .kind  = TG_VIEW,
                             .arity = 1,
                             .flags = TG_OP_ZERO_GRAD,
-                            .infer = detach_infer,
-                            .view  = detach_view,
+                            .infer = tg_alias_infer,
+                            .view  = tg_alias_view,
                             .batch = tg_batch_same};
 
 tg_tensor *tg_detach(tg_tensor *t) { return tg_record(&tg_op_detach, &t, 1, NULL, 0); }
